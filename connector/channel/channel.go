@@ -1,0 +1,111 @@
+// Package channel defines what a channel type is: the one place that knows a
+// chat platform's protocol. Everything else of the connector treats calls as
+// opaque bytes.
+//
+// # The life of a channel
+//
+// A type registers one constructor (in package connector, one line). For each
+// configured channel of that type, at start and at every reload of the
+// configuration, the constructor builds a Channel from the validated
+// configuration. A Channel is immutable and used by many goroutines at once; a
+// reload builds a new one and drops the old when its last call ends.
+//
+// For every call whose API key matched, the webhook hands the headers and the
+// whole body to Read. Read does, in this order:
+//
+//  1. Classify: is the body the platform's probe (sent when a webhook URL is
+//     saved)? Then it needs no signature, and nothing more is read.
+//  2. Scan the few members that it needs, bounded in depth, from the raw bytes.
+//     The bytes themselves are never re-serialised.
+//  3. Verify: is the call meant for this app, and is it signed as the mode
+//     demands? A call that fails is refused with a *Refusal.
+//  4. Identify: derive the event id, the conversation, the account, the user,
+//     the type and the time; tell console tests and foreign accounts apart.
+//
+// Read never blocks, keeps no reference to the header, and keeps body only as
+// Event.Body. What it cannot understand but can authenticate is an event like
+// any other: platforms add event names without notice.
+package channel
+
+import (
+	"net/http"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// Channel reads the calls of one configured channel.
+type Channel interface {
+	// Read classifies, verifies and identifies one call. The error is always a
+	// *Refusal.
+	Read(header http.Header, body []byte) (Call, error)
+	// Documents are the pages that prove domain ownership to the platform, by
+	// URL path ("/" included). They are served to anyone, without a key.
+	Documents() map[string]Document
+}
+
+// Document is one domain-verification page.
+type Document struct {
+	ContentType string
+	Body        []byte
+}
+
+// Kind says what an authentic call is.
+type Kind int
+
+const (
+	// KindEvent is a real event, to be stored and delivered.
+	KindEvent Kind = iota
+	// KindProbe is the unsigned call that the platform makes when a webhook URL
+	// is saved. It is answered 200 and only counted.
+	KindProbe
+	// KindConsoleTest is the signed sample of the platform's Test button. It is
+	// answered 200 and only counted.
+	KindConsoleTest
+	// KindForeignAccount is an authentic event of an account that is not on the
+	// channel's allow-list. It is answered 200 and only counted: a refusal
+	// would cost the whole app its webhook.
+	KindForeignAccount
+)
+
+// Call is what Read found.
+type Call struct {
+	Kind Kind
+	// Name is the platform's event name, for example "user_send_text"; the
+	// channel's include and exclude patterns match it. Empty for a probe.
+	Name string
+	// KnownName is Name when the platform documents it, otherwise "other": a
+	// bounded set, fit for a metric label.
+	KnownName string
+	// Event is complete but for Channel, which only the webhook knows. It is
+	// set for KindEvent only.
+	Event event.Event
+	// AuditFailure is why the call would have been refused under Enforce, when
+	// the mode is Audit; empty otherwise.
+	AuditFailure Reason
+}
+
+// Reason names a cause of refusal. It is a metric label.
+type Reason string
+
+const (
+	// ReasonMalformed: not one JSON object in valid UTF-8, nested too deep, or
+	// a member that is read given twice. 400.
+	ReasonMalformed Reason = "malformed"
+	// ReasonWrongApp: the call names another app. 403.
+	ReasonWrongApp Reason = "wrong_app"
+	// ReasonSignatureMissing: no signature, or a member that the signature
+	// needs is absent. 401.
+	ReasonSignatureMissing Reason = "signature_missing"
+	// ReasonSignatureWrong: the signature matches no active key. 401.
+	ReasonSignatureWrong Reason = "signature_wrong"
+)
+
+// Refusal is why a call is not let in. Message is for the caller: it names the
+// cause and never a secret or anything of the body.
+type Refusal struct {
+	Reason  Reason
+	Message string
+}
+
+// Error returns the message.
+func (r *Refusal) Error() string { return r.Message }

@@ -1,0 +1,373 @@
+package config
+
+import "time"
+
+// The version and kind that a configuration file must name.
+const (
+	APIVersion = "connector.xbot.a4b.vn/v1alpha1"
+	Kind       = "ConnectorConfig"
+)
+
+// Config is the connector's configuration file. Paths in it are absolute or
+// relative to the file's own folder. The file and every file that it names are
+// watched; a change is applied without a restart, except for server, metrics,
+// admin, inbox and stop, which are read at start only.
+type Config struct {
+	// APIVersion is "connector.xbot.a4b.vn/v1alpha1".
+	APIVersion string `yaml:"apiVersion"`
+	// Kind is "ConnectorConfig".
+	Kind string `yaml:"kind"`
+	// Server is the listener that platforms call.
+	Server Server `yaml:"server"`
+	// Metrics is the listener for /metrics, /healthz and /readyz.
+	Metrics Metrics `yaml:"metrics"`
+	// Admin is the loopback listener behind "connector status" and
+	// "connector deadletters".
+	Admin Admin `yaml:"admin"`
+	// Inbox is the durable store between the way in and the way out.
+	Inbox Inbox `yaml:"inbox"`
+	// Dispatch bounds deliveries over all channels.
+	Dispatch Dispatch `yaml:"dispatch"`
+	// Stop says how the process ends.
+	Stop Stop `yaml:"stop"`
+	// Channels are the chat channels that this process serves. Each call finds
+	// its channel by its API key, so no two channels may share a key; they may
+	// share a path.
+	Channels []Channel `yaml:"channels"`
+}
+
+// Server is the webhook's listener.
+type Server struct {
+	// Address is the host and port to listen on. Default: ":8080".
+	Address string `yaml:"address"`
+	// TLS serves HTTPS when set. Both files are read anew when they change.
+	TLS *ServerTLS `yaml:"tls"`
+	// MaxInFlight is the number of calls served at once; a further call is
+	// answered 503 with Retry-After. Default: 1024.
+	MaxInFlight int `yaml:"maxInFlight"`
+	// MaxBufferedBytes is the memory that the bodies of calls in flight may
+	// take together; a call that finds no room is answered 503 with
+	// Retry-After. At least the largest maxBodySize. Default: 64Mi.
+	MaxBufferedBytes Size `yaml:"maxBufferedBytes"`
+}
+
+// ServerTLS names the server's certificate.
+type ServerTLS struct {
+	// CertFile is the PEM certificate chain.
+	CertFile string `yaml:"certFile"`
+	// KeyFile is the PEM private key.
+	KeyFile string `yaml:"keyFile"`
+}
+
+// Metrics is the listener for probes and Prometheus.
+type Metrics struct {
+	// Address is the host and port to listen on. Default: ":9090".
+	Address string `yaml:"address"`
+}
+
+// Admin is the listener for the command line.
+type Admin struct {
+	// Address is the host and port to listen on; the host must be a loopback
+	// address. Default: "127.0.0.1:9091".
+	Address string `yaml:"address"`
+}
+
+// InboxType names a kind of store.
+type InboxType string
+
+// InboxEmbedded is the store in the connector's own process, on its own disk.
+const InboxEmbedded InboxType = "Embedded"
+
+// Inbox is the store. Exactly the member named by type is set.
+type Inbox struct {
+	// Type is the kind of store: "Embedded". Default: "Embedded".
+	Type InboxType `yaml:"type"`
+	// DeduplicationWindow is how long an event's id is remembered, so that a
+	// platform's retry is recognised. At least 2h: Zalo retries for 1 h 50 min.
+	// Default: 24h.
+	DeduplicationWindow Duration `yaml:"deduplicationWindow"`
+	// Embedded is the store of type Embedded.
+	Embedded *EmbeddedInbox `yaml:"embedded"`
+}
+
+// EmbeddedInbox is a store in a folder.
+type EmbeddedInbox struct {
+	// Path is the folder, created when absent. One process at a time uses it.
+	Path string `yaml:"path"`
+	// MaxSize bounds everything that the store has on disk; at the bound calls
+	// are answered 503 and deliveries go on. At least 64Mi. Default: 1Gi.
+	MaxSize Size `yaml:"maxSize"`
+}
+
+// Dispatch bounds deliveries over all channels.
+type Dispatch struct {
+	// MaxConcurrency is the number of delivery attempts under way over all
+	// channels. No channel takes more than what the others leave free, and each
+	// always gets at least one. Default: 1024.
+	MaxConcurrency int `yaml:"maxConcurrency"`
+}
+
+// PendingPolicy says what happens to undelivered events when the process stops.
+type PendingPolicy string
+
+const (
+	// PendingKeep leaves them in the inbox for the next start.
+	PendingKeep PendingPolicy = "Keep"
+	// PendingDeliver goes on delivering them until the grace period nears its
+	// end, for an inbox that is deleted with its pod.
+	PendingDeliver PendingPolicy = "Deliver"
+)
+
+// Stop says how the process ends after SIGTERM.
+type Stop struct {
+	// DrainDelay is how long calls are still served after readiness has begun
+	// to fail, while load balancers take the endpoint out. Default: 5s.
+	DrainDelay Duration `yaml:"drainDelay"`
+	// GracePeriod is the time from SIGTERM by which the process has ended.
+	// Under Kubernetes: terminationGracePeriodSeconds. Must be longer than
+	// drainDelay. Default: 30s.
+	GracePeriod Duration `yaml:"gracePeriod"`
+	// Pending is "Keep" or "Deliver". Default: "Keep".
+	Pending PendingPolicy `yaml:"pending"`
+}
+
+// ChannelType names a kind of chat platform.
+type ChannelType string
+
+// ChannelZaloOA is a Zalo Official Account app.
+const ChannelZaloOA ChannelType = "ZaloOA"
+
+// Channel is one chat channel and the sink of its events. Exactly the member
+// named by type is set.
+type Channel struct {
+	// Name identifies the channel in the inbox, metrics, logs and the
+	// CloudEvents attribute "channel"; under the operator
+	// "<namespace>/<name>". Renaming a channel leaves its pending events
+	// behind under the old name.
+	Name string `yaml:"name"`
+	// Type is the kind of platform: "ZaloOA".
+	Type ChannelType `yaml:"type"`
+	// ZaloOA is the app of type ZaloOA.
+	ZaloOA *ZaloOA `yaml:"zaloOA"`
+	// Webhook is the way in.
+	Webhook Webhook `yaml:"webhook"`
+	// Sink is the way out.
+	Sink Sink `yaml:"sink"`
+	// Delivery says how events reach the sink.
+	Delivery Delivery `yaml:"delivery"`
+}
+
+// ZaloOA is a Zalo app with one or more Official Accounts (OAs).
+type ZaloOA struct {
+	// AppID is the Zalo app's id: decimal digits, quoted in YAML.
+	AppID string `yaml:"appID"`
+	// Signature says how calls are verified.
+	Signature Signature `yaml:"signature"`
+	// OfficialAccounts is an allow-list of the OAs whose events are delivered.
+	// Empty: every OA that authorised the app.
+	OfficialAccounts []OfficialAccount `yaml:"officialAccounts"`
+	// DomainVerification serves what Zalo's console asks for to prove that the
+	// webhook's domain is yours.
+	DomainVerification DomainVerification `yaml:"domainVerification"`
+}
+
+// SignatureMode says what happens to a call whose signature does not verify.
+type SignatureMode string
+
+const (
+	// SignatureEnforce refuses it with 401.
+	SignatureEnforce SignatureMode = "Enforce"
+	// SignatureAudit accepts it, and counts and reports it.
+	SignatureAudit SignatureMode = "Audit"
+	// SignatureOff looks at no signature at all.
+	SignatureOff SignatureMode = "Off"
+)
+
+// Signature is the verification of the header X-ZEvent-Signature.
+type Signature struct {
+	// Mode is "Enforce", "Audit" or "Off". Default: "Enforce".
+	Mode SignatureMode `yaml:"mode"`
+	// SecretKeys are the OA secret keys from Zalo's console. A call signed with
+	// any of them is accepted: list the old and the new one during a rotation,
+	// or one for each OA. Required unless mode is "Off".
+	SecretKeys []Secret `yaml:"secretKeys"`
+}
+
+// OfficialAccount is an OA on the allow-list.
+type OfficialAccount struct {
+	// ID is the OA's id.
+	ID string `yaml:"id"`
+	// DisplayName is for people.
+	DisplayName string `yaml:"displayName"`
+}
+
+// DomainVerification lists the codes that Zalo's console shows.
+type DomainVerification struct {
+	// Codes are served as /zalo_verifier<code>.html and as meta tags on /.
+	// Letters, digits, "-" and "_" only.
+	Codes []string `yaml:"codes"`
+}
+
+// Webhook is how the platform reaches the channel.
+type Webhook struct {
+	// Path is the URL path. Default for ZaloOA:
+	// "/webhook/xpbot/api/zalo/push".
+	Path string `yaml:"path"`
+	// APIKeys are the accepted keys; any one lets a call in. At least one; two
+	// during a rotation.
+	APIKeys []APIKey `yaml:"apiKeys"`
+	// MaxBodySize is the largest body accepted, in bytes; a larger one is
+	// answered 413. Default: 1Mi.
+	MaxBodySize Size `yaml:"maxBodySize"`
+	// Events selects what is delivered by the platform's event name.
+	Events EventFilter `yaml:"events"`
+}
+
+// APIKey is one key. Exactly one of sha256, value and file is set.
+type APIKey struct {
+	// Name tells keys apart in messages. Unique within the channel.
+	Name string `yaml:"name"`
+	// SHA256 is the SHA-256 of the key, as 64 hex digits.
+	SHA256 string `yaml:"sha256"`
+	Secret `yaml:",inline"`
+}
+
+// EventFilter selects events by name. A pattern may hold "*" for any text.
+type EventFilter struct {
+	// Include lists the patterns of events to deliver. Default: ["*"].
+	Include []string `yaml:"include"`
+	// Exclude lists the patterns to leave out, and wins over include. Leave out
+	// "oa_send_*", "user_seen_message" and "user_received_message" unless the
+	// bot must see its own messages come back. Default: none.
+	Exclude []string `yaml:"exclude"`
+}
+
+// SinkType names a kind of sink.
+type SinkType string
+
+// SinkHTTP posts CloudEvents to a URL.
+const SinkHTTP SinkType = "HTTP"
+
+// Sink is where events go. Exactly the member named by type is set.
+type Sink struct {
+	// Type is the kind of sink: "HTTP". Default: "HTTP".
+	Type SinkType `yaml:"type"`
+	// HTTP is the sink of type HTTP.
+	HTTP *HTTPSink `yaml:"http"`
+}
+
+// HTTPSink posts each event as a CloudEvent in binary mode: the body is the
+// platform's, byte for byte, the attributes are "ce-" headers.
+type HTTPSink struct {
+	// URL is where events are posted: absolute, http or https, without
+	// credentials.
+	URL string `yaml:"url"`
+	// Timeout bounds one attempt, from dialling to the answer's headers.
+	// Default: 10s.
+	Timeout Duration `yaml:"timeout"`
+	// Headers are added to every request, for example Authorization.
+	Headers []Header `yaml:"headers"`
+	// TLS adjusts how an https URL is trusted.
+	TLS *SinkTLS `yaml:"tls"`
+	// SigningSecret signs every request by the Standard Webhooks specification:
+	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
+	SigningSecret *Secret `yaml:"signingSecret"`
+}
+
+// Header is one request header. Exactly one of value and file is set.
+type Header struct {
+	// Name is the header's name.
+	Name   string `yaml:"name"`
+	Secret `yaml:",inline"`
+}
+
+// SinkTLS names PEM files.
+type SinkTLS struct {
+	// CAFile is a bundle of certificate authorities to trust instead of the
+	// system's.
+	CAFile string `yaml:"caFile"`
+	// CertFile is a client certificate chain; set together with keyFile.
+	CertFile string `yaml:"certFile"`
+	// KeyFile is the client certificate's private key.
+	KeyFile string `yaml:"keyFile"`
+}
+
+// Ordering says which events wait for each other.
+type Ordering string
+
+const (
+	// PerConversation delivers the events of one conversation one after the
+	// other, in the order in which they were accepted.
+	PerConversation Ordering = "PerConversation"
+	// Unordered lets every event go on its own.
+	Unordered Ordering = "Unordered"
+)
+
+// Delivery says how events reach the sink.
+type Delivery struct {
+	// Paused accepts and holds events without delivering them. Default: false.
+	Paused bool `yaml:"paused"`
+	// Ordering is "PerConversation" or "Unordered". A change applies to events
+	// accepted after it. Default: "PerConversation".
+	Ordering Ordering `yaml:"ordering"`
+	// Concurrency is the number of attempts under way at once. Default: 64.
+	Concurrency int `yaml:"concurrency"`
+	// Retry is the schedule after a failed attempt.
+	Retry Retry `yaml:"retry"`
+	// DeadLetterRetention is how long an event that was given up is kept for
+	// redrive. Default: 168h.
+	DeadLetterRetention Duration `yaml:"deadLetterRetention"`
+}
+
+// Retry is exponential backoff with full jitter. A sink's Retry-After is
+// honoured when it is longer.
+type Retry struct {
+	// InitialBackoff bounds the wait after the first failed attempt; the bound
+	// doubles with each further one. Default: 1s.
+	InitialBackoff Duration `yaml:"initialBackoff"`
+	// MaxBackoff is where the bound stops growing. Default: 5m.
+	MaxBackoff Duration `yaml:"maxBackoff"`
+	// MaxAge is how old an event may be, not counting paused time, before a
+	// failed attempt makes it a dead letter. Every event gets at least one
+	// attempt. Default: 24h.
+	MaxAge Duration `yaml:"maxAge"`
+}
+
+// DefaultPathZaloOA is xBot's public push path.
+const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
+
+func (c *Config) setDefaults() {
+	c.Server = Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
+	c.Metrics.Address = ":9090"
+	c.Admin.Address = "127.0.0.1:9091"
+	c.Inbox.Type = InboxEmbedded
+	c.Inbox.DeduplicationWindow = Duration(24 * time.Hour)
+	c.Dispatch.MaxConcurrency = 1024
+	c.Stop = Stop{
+		DrainDelay:  Duration(5 * time.Second),
+		GracePeriod: Duration(30 * time.Second),
+		Pending:     PendingKeep,
+	}
+}
+
+func (e *EmbeddedInbox) setDefaults() { e.MaxSize = 1 << 30 }
+
+func (c *Channel) setDefaults() {
+	c.Webhook.MaxBodySize = 1 << 20
+	c.Webhook.Events.Include = []string{"*"}
+	c.Sink.Type = SinkHTTP
+	c.Delivery = Delivery{
+		Ordering:    PerConversation,
+		Concurrency: 64,
+		Retry: Retry{
+			InitialBackoff: Duration(time.Second),
+			MaxBackoff:     Duration(5 * time.Minute),
+			MaxAge:         Duration(24 * time.Hour),
+		},
+		DeadLetterRetention: Duration(7 * 24 * time.Hour),
+	}
+}
+
+func (z *ZaloOA) setDefaults() { z.Signature.Mode = SignatureEnforce }
+
+func (h *HTTPSink) setDefaults() { h.Timeout = Duration(10 * time.Second) }

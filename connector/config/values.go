@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Duration is a time span, written as in Go: "10s", "1h30m", "168h".
+type Duration time.Duration
+
+// UnmarshalText reads a Go duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration: write for example \"10s\", \"5m\" or \"24h\"", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes a Go duration.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// Size is a number of bytes, written plainly or with a unit: "1048576", "1Mi",
+// "512k".
+type Size int64
+
+// UnmarshalText reads a number of bytes.
+func (s *Size) UnmarshalText(text []byte) error {
+	v, err := humanize.ParseBytes(string(text))
+	if err != nil || v > math.MaxInt64 {
+		return fmt.Errorf("%q is no size: write for example \"1Mi\", \"64Mi\" or \"1Gi\"", text)
+	}
+	*s = Size(v)
+	return nil
+}
+
+// MarshalText writes the plain number of bytes.
+func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int64(s)), nil }
+
+// Secret is a value that must not be shown. Exactly one of value and file is
+// set. It prints as "[redacted]".
+type Secret struct {
+	// Value is the secret itself.
+	Value string `yaml:"value"`
+	// File is a file that holds the secret; white space around it is ignored.
+	File string `yaml:"file"`
+
+	revealed string
+}
+
+// Reveal returns the secret, after Load has read it.
+func (s Secret) Reveal() string { return s.revealed }
+
+// String hides the secret.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return "[redacted]" }
+
+// LogValue hides the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }

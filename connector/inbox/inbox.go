@@ -1,0 +1,180 @@
+// Package inbox defines the durable queue between the way in and the way out.
+// The webhook accepts into it, the delivery claims from it, and the two never
+// meet anywhere else.
+//
+// # Lanes
+//
+// Every event is accepted into a lane, a string that is unique within its
+// channel: the conversation, or the event's own id when the channel is
+// unordered. Within one lane, event n+1 cannot be claimed before event n was
+// settled as taken or dead-lettered. Lanes never wait for each other. A lane
+// with no pending event costs nothing.
+//
+// # Promises
+//
+//  1. Accept returns Stored or Duplicate only after the event is durable, which
+//     each store defines (Pebble: fsynced to its disk).
+//  2. A stored event is claimed again and again, across restarts, until it is
+//     settled as taken or dead-lettered; a dead letter is kept until its
+//     retention ends or a person redrives or drops it.
+//  3. A claim is visible only for events that are durable.
+//  4. Settle and everything that it changes (the event, its retry schedule, its
+//     dead letter) is one atomic, durable step.
+//  5. At its bound on size the inbox refuses with ErrFull; it never drops,
+//     never shortens the de-duplication window, and keeps settling.
+//
+// Package inboxtest holds the suite that every store must pass.
+package inbox
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrFull: the bound on size, or the end of the disk, is near. The same
+	// call succeeds once deliveries or retention have freed space.
+	ErrFull = errors.New("inbox is full")
+	// ErrClosed: the inbox is closing or closed.
+	ErrClosed = errors.New("inbox is closed")
+	// ErrNotFound: no dead letter has that id.
+	ErrNotFound = errors.New("no such dead letter")
+)
+
+// Outcome says what Accept did.
+type Outcome int
+
+const (
+	// Stored: the event is new, and durable.
+	Stored Outcome = iota + 1
+	// Duplicate: an event with this id was stored on this channel within the
+	// de-duplication window, and it is durable.
+	Duplicate
+)
+
+// Accepter is the way in.
+type Accepter interface {
+	// Accept stores e in lane of channel e.Channel and returns once it is
+	// durable. When ctx ends first it returns ctx's error; the event may then
+	// still become durable, and the same id is recognised later.
+	Accept(ctx context.Context, e event.Event, lane string) (Outcome, error)
+}
+
+// Settings are a channel's part of the configuration that the inbox keeps to.
+type Settings struct {
+	// Paused: time that passes while paused does not count into Claim.Age.
+	Paused bool
+	// DeadLetterRetention is how long dead letters are kept.
+	DeadLetterRetention time.Duration
+}
+
+// Claim is one event that may be attempted now. It is held until it is settled,
+// or until the process ends: then the event is claimed anew.
+type Claim struct {
+	Event event.Event
+	// Attempts is the number of failed attempts so far.
+	Attempts int
+	// AcceptedAt is when the event was accepted, or last redriven.
+	AcceptedAt time.Time
+	// Age is the time from AcceptedAt to the claim without the time that the
+	// channel was paused.
+	Age time.Duration
+	// Lane and Sequence identify the claim to the store.
+	Lane     string
+	Sequence uint64
+}
+
+// Verdict is what became of an attempt: exactly one of Taken, Retry, Dead and
+// Released.
+type Verdict interface{ verdict() }
+
+// Taken: the sink has taken the event; it is removed.
+type Taken struct{}
+
+// Retry: the attempt failed; the lane waits until At.
+type Retry struct{ At time.Time }
+
+// Dead: the event goes to the dead letters, with a reason for a person to read
+// (no secrets, ids or bodies); the lane goes on with its next event.
+type Dead struct{ Reason string }
+
+// Released: no attempt was made or its result is unknown because the process
+// stops; the claim ends and nothing is counted.
+type Released struct{}
+
+func (Taken) verdict()    {}
+func (Retry) verdict()    {}
+func (Dead) verdict()     {}
+func (Released) verdict() {}
+
+// Queue is the way out. Each channel has at most one claiming goroutine;
+// Settle may be called from any.
+type Queue interface {
+	// Configure sets a channel's settings; it is called before the first Claim
+	// and again when they change.
+	Configure(ctx context.Context, channel string, s Settings) error
+	// Claim returns up to limit events of a channel that may be attempted now,
+	// at most one of each lane. When it returns fewer than limit, next is the
+	// time of the earliest retry, zero if none waits.
+	Claim(channel string, limit int) (claims []Claim, next time.Time, err error)
+	// Settle ends a claim and returns once the result is durable.
+	Settle(ctx context.Context, c Claim, v Verdict) error
+	// Ready is signalled after something became claimable on the channel: an
+	// event was stored or redriven, or a settled lane has a further event. One
+	// signal may stand for many; the channel is the same for every call.
+	Ready(channel string) <-chan struct{}
+}
+
+// DeadLetter is an event that was given up, with the reason.
+type DeadLetter struct {
+	Event      event.Event
+	Reason     string
+	Attempts   int
+	AcceptedAt time.Time
+	DiedAt     time.Time
+}
+
+// DeadLetters is what a person works with after the fact.
+type DeadLetters interface {
+	// DeadLetters yields a channel's dead letters, oldest first. A yielded
+	// error ends the sequence.
+	DeadLetters(channel string) iter.Seq2[DeadLetter, error]
+	// Redrive moves dead letters to the end of their lanes, with their ids and
+	// fresh clocks, past the de-duplication check. No ids means all. It returns
+	// how many were moved, or ErrNotFound if an id names none.
+	Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error)
+	// Drop deletes dead letters for good. No ids means all.
+	Drop(ctx context.Context, channel string, ids ...event.ID) (int, error)
+}
+
+// Stats describe one channel at a moment.
+type Stats struct {
+	// Pending counts stored events that are neither taken nor dead.
+	Pending int64
+	// OldestPending is when the oldest of them was accepted; zero if none.
+	OldestPending time.Time
+	// DeadLetters counts kept dead letters.
+	DeadLetters int64
+}
+
+// Inbox is a store: everything above, and its own life.
+type Inbox interface {
+	Accepter
+	Queue
+	DeadLetters
+	// Channels names every channel that was configured or has anything stored,
+	// configured or not, sorted.
+	Channels() []string
+	// Stats describes one channel.
+	Stats(channel string) (Stats, error)
+	// Usage is the size on disk and the bound, in bytes.
+	Usage() (used, limit int64)
+	// Close waits for commits under way and closes the store cleanly. Calls
+	// after Close return ErrClosed.
+	Close() error
+}

@@ -1,0 +1,147 @@
+// Package telemetry defines every metric of the connector, in one place.
+//
+// The number of series is bounded: histograms carry no channel label, the event
+// name and the channel are never on one metric, event names come from the
+// platform's known list or are "other", and a series exists from its first use
+// on. Names and units follow the Prometheus conventions. No label ever holds a
+// key, a user id or anything else of a body.
+package telemetry
+
+import "github.com/prometheus/client_golang/prometheus"
+
+const namespace = "xbot_connector"
+
+// Metrics are the instruments, created once per process.
+type Metrics struct {
+	// Accepted counts events stored, by channel.
+	Accepted *prometheus.CounterVec
+	// AcceptedEvents counts events stored, by known event name.
+	AcceptedEvents *prometheus.CounterVec
+	// Duplicates counts calls recognised as already stored, by channel.
+	Duplicates *prometheus.CounterVec
+	// Ignored counts calls answered 200 without being stored, by channel and
+	// reason (probe, console_test, foreign_account, excluded).
+	Ignored *prometheus.CounterVec
+	// Refused counts calls not let in, by channel (empty when the key named
+	// none) and reason.
+	Refused *prometheus.CounterVec
+	// AuditFailures counts calls let in under mode Audit that Enforce would
+	// have refused, by channel and reason.
+	AuditFailures *prometheus.CounterVec
+	// AcceptDuration is the time from a call's arrival to its answer.
+	AcceptDuration prometheus.Histogram
+	// InFlight is the number of calls being served.
+	InFlight prometheus.Gauge
+
+	// SyncDuration is the time of one durable commit.
+	SyncDuration prometheus.Histogram
+
+	// Attempts counts delivery attempts, by channel and result (taken, refused,
+	// or a failure class of package sink).
+	Attempts *prometheus.CounterVec
+	// AttemptDuration is the time of one attempt.
+	AttemptDuration prometheus.Histogram
+	// DeliveryLatency is the time from acceptance to the sink's taking it.
+	DeliveryLatency prometheus.Histogram
+	// DeadLettered counts events given up, by channel and reason (refused,
+	// expired).
+	DeadLettered *prometheus.CounterVec
+	// DeliveriesInFlight is the number of attempts under way.
+	DeliveriesInFlight prometheus.Gauge
+	// Abandoned counts events that an Ephemeral inbox still held when the
+	// process had to end, by channel.
+	Abandoned *prometheus.CounterVec
+
+	// Reloads counts configuration reloads, by result (applied, refused).
+	Reloads *prometheus.CounterVec
+	// ReloadSuccessful is 1 when the newest version of the files is in use.
+	ReloadSuccessful prometheus.Gauge
+	// ConfigInfo is 1 for the digest in use.
+	ConfigInfo *prometheus.GaugeVec
+}
+
+// New creates the instruments and registers them with reg.
+func New(reg prometheus.Registerer) *Metrics {
+	f := factory{reg}
+	return &Metrics{
+		Accepted:       f.counter("webhook", "accepted_total", "Events stored durably and answered 200.", "channel"),
+		AcceptedEvents: f.counter("webhook", "accepted_events_total", "Events stored durably, by the platform's event name or \"other\".", "event"),
+		Duplicates:     f.counter("webhook", "duplicates_total", "Calls recognised as an event already stored, answered 200.", "channel"),
+		Ignored:        f.counter("webhook", "ignored_total", "Calls answered 200 without being stored: probe, console_test, foreign_account, excluded.", "channel", "reason"),
+		Refused:        f.counter("webhook", "refused_total", "Calls refused, by reason.", "channel", "reason"),
+		AuditFailures:  f.counter("webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.", "channel", "reason"),
+		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from a call's arrival to its answer. The platform's limit is 2 s.",
+			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
+		InFlight: f.gauge("webhook", "in_flight_calls", "Calls being served."),
+
+		SyncDuration: f.histogram("inbox", "sync_duration_seconds", "Time of one durable commit.",
+			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2),
+
+		Attempts: f.counter("delivery", "attempts_total", "Delivery attempts, by result.", "channel", "result"),
+		AttemptDuration: f.histogram("delivery", "attempt_duration_seconds", "Time of one delivery attempt.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30),
+		DeliveryLatency: f.histogram("delivery", "latency_seconds", "Time from acceptance until the sink took the event.",
+			.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400),
+		DeadLettered:       f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
+		DeliveriesInFlight: f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
+		Abandoned:          f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
+
+		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
+		ReloadSuccessful: f.gauge("config", "last_reload_successful", "1 when the newest version of the configuration is in use."),
+		ConfigInfo:       f.gaugeVec("config", "info", "1 for the digest of the configuration in use.", "digest"),
+	}
+}
+
+// ForgetChannel removes every series of a channel that is no longer configured.
+func (m *Metrics) ForgetChannel(channel string) {
+	match := prometheus.Labels{"channel": channel}
+	for _, vec := range []*prometheus.CounterVec{
+		m.Accepted, m.Duplicates, m.Ignored, m.Refused, m.AuditFailures,
+		m.Attempts, m.DeadLettered, m.Abandoned,
+	} {
+		vec.DeletePartialMatch(match)
+	}
+}
+
+// UseConfig exports digest as the one in use.
+func (m *Metrics) UseConfig(digest string) {
+	m.ConfigInfo.Reset()
+	m.ConfigInfo.WithLabelValues(digest).Set(1)
+	m.ReloadSuccessful.Set(1)
+}
+
+// factory registers what it creates; a name used twice is a programming error
+// and panics at start.
+type factory struct{ reg prometheus.Registerer }
+
+func (f factory) counter(subsystem, name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	}, labels)
+	f.reg.MustRegister(c)
+	return c
+}
+
+func (f factory) histogram(subsystem, name, help string, buckets ...float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
+	})
+	f.reg.MustRegister(h)
+	return h
+}
+
+func (f factory) gaugeVec(subsystem, name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	}, labels)
+	f.reg.MustRegister(g)
+	return g
+}
+
+func (f factory) gauge(subsystem, name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	})
+	f.reg.MustRegister(g)
+	return g
+}
