@@ -53,6 +53,10 @@ type Secret struct {
 	revealed string
 }
 
+// NewSecret is a secret that is already known, for a configuration that is built
+// in code.
+func NewSecret(value string) Secret { return Secret{Value: value, revealed: value} }
+
 // Reveal returns the secret, after Load has read it.
 func (s Secret) Reveal() string { return s.revealed }
 
