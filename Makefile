@@ -1,0 +1,87 @@
+# Every command that people and CI use. `make` alone lists them.
+
+GO        ?= go
+TOOL      := $(GO) tool -modfile=tools/go.mod
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+IMAGE     ?= channel-connector
+FUZZTIME  ?= 10s
+TESTFLAGS ?=
+# What runs the tests. CI puts gotestsum here, which also counts them.
+GOTEST    ?= $(GO) test
+
+.DEFAULT_GOAL := help
+
+##@ General
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use
+
+.PHONY: build
+build: ## Build bin/connector
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: run
+run: ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
+	$(GO) run ./test/demo $(if $(filter-out 0,$(ONCE)),-once)
+
+.PHONY: image
+image: ## Build the container image (needs Docker)
+	docker build --build-arg VERSION=$(VERSION) --target connector -t $(IMAGE):$(VERSION) .
+
+##@ Check
+
+.PHONY: test
+test: ## Run all tests with the race detector (needs a C compiler)
+	$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzzer for FUZZTIME (10s)
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | sort | \
+	while IFS=: read -r file fuzzer; do \
+		echo "$$fuzzer ($${file%/*})"; \
+		$(GO) test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime $(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
+	$(GO) run ./test/bench $(BENCHFLAGS)
+
+.PHONY: lint
+lint: ## Run the linters
+	$(TOOL) golangci-lint run
+
+.PHONY: verify-generate
+verify-generate: ## Fail when generated files are not up to date
+	@before=$$(git status --porcelain; git diff); \
+	$(MAKE) --no-print-directory generate || exit 1; \
+	after=$$(git status --porcelain; git diff); \
+	if [ "$$before" != "$$after" ]; then \
+		git --no-pager diff --stat; \
+		echo 'Generated files were not up to date: run "make generate" and commit the result.' >&2; \
+		exit 1; \
+	fi
+
+.PHONY: verify-modules
+verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
+	$(GO) mod tidy -diff
+	$(GO) -C tools mod tidy -diff
+
+##@ Change
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) golangci-lint fmt
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin dist
