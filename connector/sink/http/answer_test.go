@@ -1,0 +1,77 @@
+package httpsink
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/sink"
+)
+
+var testNow = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+func TestRetryAfter(t *testing.T) {
+	tests := map[string]struct {
+		value string
+		want  time.Duration
+	}{
+		"absent":              {"", 0},
+		"seconds":             {"120", 2 * time.Minute},
+		"zero":                {"0", 0},
+		"capped":              {"86400", time.Hour},
+		"beyond 64 bits":      {"99999999999999999999999999", time.Hour},
+		"negative":            {"-5", 0},
+		"fraction":            {"1.5", 0},
+		"date":                {"Sun, 22 Nov 2026 10:00:30 GMT", 30 * time.Second},
+		"date in the past":    {"Sun, 22 Nov 2026 09:00:00 GMT", 0},
+		"date far ahead":      {"Sun, 22 Nov 2099 10:00:00 GMT", time.Hour},
+		"obsolete date forms": {"Sun Nov 22 10:01:00 2026", time.Minute},
+		"text":                {"soon", 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := retryAfter(tt.value, testNow); got != tt.want {
+				t.Errorf("retryAfter(%q) = %v, want %v", tt.value, got, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "1", "-1", "18446744073709551616", "Sun, 22 Nov 2026 10:00:30 GMT"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if got := retryAfter(value, testNow); got < 0 || got > maxRetryAfter {
+			t.Errorf("retryAfter(%q) = %v, out of bounds", value, got)
+		}
+	})
+}
+
+// TestVerdictOfEveryStatus walks through all codes, so that none can move from
+// one group to another unnoticed.
+func TestVerdictOfEveryStatus(t *testing.T) {
+	refused := map[int]bool{400: true, 410: true, 413: true, 415: true, 422: true}
+	for status := 100; status <= 999; status++ {
+		err := verdict(&http.Response{StatusCode: status}, testNow)
+		var (
+			isRefused *sink.Refused
+			isFailed  *sink.Failed
+		)
+		switch {
+		case status >= 200 && status < 300:
+			if err != nil {
+				t.Errorf("%d: %v, want taken", status, err)
+			}
+		case refused[status]:
+			if !errors.As(err, &isRefused) {
+				t.Errorf("%d: %v, want refused", status, err)
+			}
+		default:
+			if !errors.As(err, &isFailed) || isFailed.Class != "status" {
+				t.Errorf("%d: %v, want failed by status", status, err)
+			}
+		}
+	}
+}

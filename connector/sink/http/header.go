@@ -1,0 +1,121 @@
+package httpsink
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// Header names in the canonical form of net/http, so that none is rewritten for
+// each event.
+const (
+	headerSpecVersion  = "Ce-Specversion"
+	headerID           = "Ce-Id"
+	headerSource       = "Ce-Source"
+	headerType         = "Ce-Type"
+	headerSubject      = "Ce-Subject"
+	headerTime         = "Ce-Time"
+	headerPartitionKey = "Ce-Partitionkey"
+	headerChannel      = "Ce-Channel"
+
+	headerWebhookID        = "Webhook-Id"
+	headerWebhookTimestamp = "Webhook-Timestamp"
+	headerWebhookSignature = "Webhook-Signature"
+
+	// eventHeaders is how many headers an event adds, for the map's size.
+	eventHeaders = 10
+)
+
+// timeFormat is RFC 3339 with the milliseconds that platforms state.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// staticHeader builds what is the same for every event. Values are shared by
+// all requests, which never change them.
+func staticHeader(configured []config.Header) (http.Header, error) {
+	header := http.Header{
+		"Content-Type":    {"application/json"},
+		"User-Agent":      {"xbot-channel-connector"},
+		headerSpecVersion: {"1.0"},
+		// Present but empty, it is not sent and tells the transport that a post
+		// may be repeated when a reused connection proves to be closed. Without
+		// it every restart of a sink would cost each idle connection one failed
+		// attempt and its backoff.
+		"Idempotency-Key": {},
+	}
+	for _, h := range configured {
+		value := h.Reveal()
+		if !validValue(value) {
+			return nil, fmt.Errorf("sink header %q: its value holds a line break or another control character; remove it", h.Name)
+		}
+		header.Add(h.Name, value)
+	}
+	return header, nil
+}
+
+// validValue reports whether a configured value can be sent: net/http refuses
+// control characters at every request, which would look like a broken sink.
+func validValue(v string) bool {
+	for i := range len(v) {
+		if (v[i] < 0x20 && v[i] != '\t') || v[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// eventHeader returns the headers of one event. Values that are absent are left
+// out, as CloudEvents knows no empty attribute.
+func (s *Sink) eventHeader(e event.Event) http.Header {
+	header := make(http.Header, len(s.header)+eventHeaders)
+	for name, values := range s.header {
+		header[name] = values
+	}
+	attributes := [...]struct{ name, value string }{
+		{headerID, e.ID.String()},
+		{headerSource, e.Source},
+		{headerType, e.Type},
+		{headerSubject, e.Subject},
+		{headerTime, e.Time.UTC().Format(timeFormat)},
+		{headerPartitionKey, e.Conversation},
+		{headerChannel, e.Channel},
+	}
+	values := make([]string, len(attributes))
+	for i, a := range attributes {
+		if a.value != "" {
+			values[i] = EncodeAttribute(a.value)
+			header[a.name] = values[i : i+1 : i+1]
+		}
+	}
+	return header
+}
+
+func newSigner(secret *config.Secret) (*standardwebhooks.Webhook, error) {
+	if secret == nil {
+		return nil, nil
+	}
+	signer, err := standardwebhooks.NewWebhook(secret.Reveal())
+	if err != nil {
+		return nil, errors.New("sink signingSecret is no base64: write \"whsec_\" and the base64 of 24 to 64 bytes")
+	}
+	return signer, nil
+}
+
+// sign adds the Standard Webhooks headers. The timestamp is that of the
+// attempt: receivers refuse one that is minutes old, and retries last longer.
+func (s *Sink) sign(header http.Header, e event.Event) error {
+	id, now := e.ID.String(), s.now()
+	signature, err := s.signer.Sign(id, now, e.Body)
+	if err != nil {
+		return err
+	}
+	header[headerWebhookID] = []string{id}
+	header[headerWebhookTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
+	header[headerWebhookSignature] = []string{signature}
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package httpsink posts each event to a URL as a CloudEvent in binary mode:
+// the body is the platform's, byte for byte, and the attributes are headers, so
+// that any HTTP service can read it.
+package httpsink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+)
+
+const (
+	// drainBytes and drainTime bound what is read of an answer's body. Reading
+	// it to its end is what makes the connection usable for the next event; a
+	// body that is longer or slower costs more than a new connection.
+	drainBytes = 64 << 10
+	drainTime  = time.Second
+)
+
+// Sink is one channel's URL with its own connections.
+type Sink struct {
+	url       string
+	timeout   time.Duration
+	transport *http.Transport
+	header    http.Header
+	signer    *standardwebhooks.Webhook
+	now       func() time.Time
+}
+
+var _ sink.Sink = (*Sink)(nil)
+
+// New builds the sink of a loaded configuration. Up to concurrency connections
+// are kept for reuse. The clock is read for signatures and Retry-After dates.
+// The error names the field that cannot be used, never a secret.
+func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error) {
+	header, err := staticHeader(c.Headers)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := newSigner(c.SigningSecret)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := newTransport(c, concurrency)
+	if err != nil {
+		return nil, err
+	}
+	return &Sink{
+		url:       c.URL,
+		timeout:   time.Duration(c.Timeout),
+		transport: transport,
+		header:    header,
+		signer:    signer,
+		now:       now,
+	}, nil
+}
+
+// Close closes idle connections; those of sends under way close when they end.
+func (s *Sink) Close() { s.transport.CloseIdleConnections() }
+
+// errTimeout tells the attempt's own limit from the end of the caller's context.
+var errTimeout = errors.New("attempt timed out")
+
+// Send posts e once. The transport may repeat a post whose reused connection
+// turned out to be closed: consumers recognise the event by its id.
+func (s *Sink) Send(ctx context.Context, e event.Event) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
+	defer cancel()
+	req, err := s.request(ctx, e)
+	if err != nil {
+		return &sink.Failed{Class: "protocol", Reason: "the sink's URL cannot be requested"}
+	}
+	// RoundTrip and not http.Client: a redirect is an answer like any other, and
+	// following it would post the event somewhere nobody configured.
+	resp, err := s.transport.RoundTrip(req)
+	if err != nil {
+		return failure(ctx, req.URL.Host, err)
+	}
+	drain(resp.Body, cancel)
+	return verdict(resp, s.now())
+}
+
+func (s *Sink) request(ctx context.Context, e event.Event) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(e.Body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = s.eventHeader(e)
+	if s.signer == nil {
+		return req, nil
+	}
+	return req, s.sign(req.Header, e)
+}
+
+// drain reads the rest of an answer, within bounds. Its errors do not matter:
+// the status line has decided.
+func drain(body io.ReadCloser, cancel context.CancelFunc) {
+	if body != http.NoBody {
+		limit := time.AfterFunc(drainTime, cancel)
+		defer limit.Stop()
+		_, _ = io.CopyN(io.Discard, body, drainBytes)
+	}
+	_ = body.Close()
+}
