@@ -38,16 +38,24 @@ type Channel interface {
 	// Read classifies, verifies and identifies one call. The error is always a
 	// *Refusal.
 	Read(header http.Header, body []byte) (Call, error)
-	// Documents are the pages that prove domain ownership to the platform, by
-	// URL path ("/" included). They are served to anyone, without a key.
-	Documents() map[string]Document
+	// DomainProof is what proves to the platform that the webhook's domain is
+	// yours.
+	DomainProof() DomainProof
 }
 
-// Document is one domain-verification page.
-type Document struct {
-	ContentType string
-	Body        []byte
+// DomainProof is what a platform looks for at the root of the webhook's domain.
+// It is public: the webhook serves it to anyone, without a key, and merges what
+// several channels of one process ask for.
+type DomainProof struct {
+	// Pages are HTML documents by URL path, for example
+	// "/zalo_verifierAbCdEf.html". The path "/" is not among them.
+	Pages map[string][]byte
+	// MetaTags appear in the head of the page "/".
+	MetaTags []MetaTag
 }
+
+// MetaTag is one <meta name="..." content="..."> element.
+type MetaTag struct{ Name, Content string }
 
 // Kind says what an authentic call is.
 type Kind int

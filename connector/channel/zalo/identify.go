@@ -1,0 +1,164 @@
+package zalo
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// maxIDLength bounds what becomes part of an event's attributes, in bytes:
+// sinks see them as HTTP headers, which they limit. No id of Zalo comes near
+// it; a longer one counts as absent, and the event is kept.
+const maxIDLength = 256
+
+// id returns a member's text, nil when it is too long to be an id.
+func (m *members) id(which member) []byte {
+	if len(m.text[which]) > maxIDLength {
+		return nil
+	}
+	return m.text[which]
+}
+
+// parties are who an event is about; each may be absent.
+type parties struct{ oa, user, group []byte }
+
+// identify makes the call of an authentic body.
+func (z *Channel) identify(m *members, body []byte) channel.Call {
+	name, knownName, eventType := names(m)
+	call := channel.Call{Name: name, KnownName: knownName}
+	if string(m.id(messageID)) == consoleTestMessageID {
+		call.Kind = channel.KindConsoleTest
+		return call
+	}
+	p := z.parties(name, m)
+	if len(z.accounts) > 0 && len(p.oa) > 0 && !z.accounts[string(p.oa)] {
+		call.Kind = channel.KindForeignAccount
+		return call
+	}
+	conversation := z.conversation(p)
+	call.Event = event.Event{
+		ID:           z.eventID(name, conversation, p.oa, m, body),
+		Source:       z.source(p.oa),
+		Type:         eventType,
+		Subject:      string(p.user),
+		Conversation: conversation,
+		Time:         eventTime(m.text[timestamp]),
+		Body:         body,
+	}
+	return call
+}
+
+// parties tells the OA from the user. An event that names no OA anywhere, such
+// as one about the app, belongs to no OA, and no allow-list applies to it.
+func (z *Channel) parties(name string, m *members) parties {
+	named := firstOf(m.id(oaID), m.id(oaIDCamel))
+	if group := m.id(groupID); len(group) > 0 || isGroup(name) {
+		return groupParties(named, m)
+	}
+	oa, user := m.id(recipientID), m.id(senderID)
+	if z.senderIsOA(name, named, m) {
+		oa, user = user, oa
+	}
+	if isDirect(name) {
+		return parties{oa: firstOf(oa, named), user: user}
+	}
+	return parties{oa: firstOf(named, oa), user: firstOf(m.id(userID), m.id(followerID), user)}
+}
+
+func groupParties(oa []byte, m *members) parties {
+	p := parties{oa: oa, user: m.id(senderID), group: firstOf(m.id(groupID), m.id(recipientID))}
+	if bytes.Equal(p.user, p.oa) {
+		p.user = nil // the OA itself spoke
+	}
+	return p
+}
+
+// senderIsOA says which side the OA is on. Receipts, reactions and events that
+// are not known may go either way: the side that is certainly an OA decides, and
+// only if that is not clear the documented samples do.
+func (z *Channel) senderIsOA(name string, named []byte, m *members) bool {
+	if !isDirect(name) {
+		from, to := z.isOA(m.id(senderID), named), z.isOA(m.id(recipientID), named)
+		if from != to {
+			return from
+		}
+	}
+	return isFromOA(name)
+}
+
+func (z *Channel) isOA(id, named []byte) bool {
+	return len(id) > 0 && (bytes.Equal(id, named) || z.accounts[string(id)])
+}
+
+func firstOf(ids ...[]byte) []byte {
+	for _, id := range ids {
+		if len(id) > 0 {
+			return id
+		}
+	}
+	return nil
+}
+
+// conversation is the group, else OA and user, else the OA, else the app.
+func (z *Channel) conversation(p parties) string {
+	switch {
+	case len(p.group) > 0:
+		return "group/" + string(p.group)
+	case len(p.oa) > 0 && len(p.user) > 0:
+		return "oa/" + string(p.oa) + "/user/" + string(p.user)
+	case len(p.oa) > 0:
+		return "oa/" + string(p.oa)
+	default:
+		return "app/" + z.appID
+	}
+}
+
+func (z *Channel) source(oa []byte) string {
+	if len(oa) == 0 {
+		return "/zalo/" + z.appID
+	}
+	return "/zalo/" + z.appID + "/" + string(oa)
+}
+
+// eventID is the same for every retry of one event. A message has an id; other
+// events may share one (several reactions to one message), so only the whole
+// body tells them apart. A msg_id that cannot be held exactly must not make two
+// messages one.
+func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body []byte) event.ID {
+	msgID := m.id(messageID)
+	if !isMessage(name) || len(msgID) == 0 || m.lossy {
+		sum := sha256.Sum256(body)
+		return digest([]byte(config.ChannelZaloOA), []byte(z.appID), sum[:])
+	}
+	return digest([]byte(config.ChannelZaloOA), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
+}
+
+// digest hashes parts with their lengths, so that no two lists of parts hash
+// the same bytes.
+func digest(parts ...[]byte) event.ID {
+	buffer := make([]byte, 0, 512)
+	for _, part := range parts {
+		buffer = binary.BigEndian.AppendUint64(buffer, uint64(len(part)))
+		buffer = append(buffer, part...)
+	}
+	return sha256.Sum256(buffer)
+}
+
+// eventTime reads milliseconds since the epoch. Samples have 11 to 13 digits;
+// anything else is unusable, and the zero time says so.
+func eventTime(text []byte) time.Time {
+	if len(text) < 11 || len(text) > 13 {
+		return time.Time{}
+	}
+	ms, err := strconv.ParseUint(string(text), 10, 63)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
+}

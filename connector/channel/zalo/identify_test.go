@@ -1,0 +1,259 @@
+package zalo
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/golden.json")
+
+// identity is what consumers see of an event but for its body.
+type identity struct {
+	ID, Source, Type, Subject, Conversation, Time string
+}
+
+// identified reads a body without a signature.
+func identified(tb testing.TB, body []byte, accounts ...string) channel.Call {
+	tb.Helper()
+	z := build(config.SignatureOff, accounts)
+	if strings.Contains(string(body), "2553928453557884079") { // xBot's example
+		z.appID = "2553928453557884079"
+	}
+	call, err := z.Read(http.Header{}, body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return call
+}
+
+// Consumers keep ids and conversations, so a change here is a breaking one.
+func TestGoldenIdentities(t *testing.T) {
+	got := make(map[string]identity)
+	for file, body := range samples(t) {
+		call := identified(t, body)
+		if call.Kind != channel.KindEvent {
+			continue
+		}
+		e := call.Event
+		if string(e.Body) != string(body) {
+			t.Errorf("%s: the body is not kept byte for byte", file)
+		}
+		got[file] = identity{e.ID.String(), e.Source, e.Type, e.Subject, e.Conversation, e.Time.Format(time.RFC3339Nano)}
+	}
+	if *update {
+		golden, err := json.MarshalIndent(got, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("testdata/golden.json", append(golden, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(readJSON[map[string]identity]("testdata/golden.json"), got); diff != "" {
+		t.Error(diff)
+	}
+	if len(got) != len(vectors.Vectors) { // without the console test, with xBot's example
+		t.Errorf("%d events of %d samples", len(got), len(vectors.Vectors)+1)
+	}
+}
+
+func TestParties(t *testing.T) {
+	const app = `"app_id":"6254742270069193212"`
+	for _, tc := range []struct {
+		name, body                 string
+		accounts                   []string
+		source, user, conversation string
+	}{
+		{"message to the OA", `{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},` + app + `}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"anonymous message", `{"event_name":"anonymous_send_image","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"new kind of message", `{"event_name":"user_send_hologram","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"form", `{"event_name":"user_submit_info","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"message from the OA", `{"event_name":"oa_send_text","sender":{"id":"oa","admin_id":"a"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"anonymous message from the OA", `{"event_name":"oa_send_anonymous_text","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"receipt", `{"event_name":"user_received_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"receipt the other way", `{"event_name":"user_received_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"seen", `{"event_name":"user_seen_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"seen the other way", `{"event_name":"user_seen_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"reaction", `{"event_name":"user_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"reaction the other way", `{"event_name":"user_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"the OA's reaction", `{"event_name":"oa_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"the OA's reaction the other way", `{"event_name":"oa_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"follower", `{"event_name":"follow","oa_id":"oa","follower":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"chat now", `{"event_name":"user_click_chatnow","oa_id":"oa","user_id":"u"}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"OA only", `{"event_name":"permission_revoked","oa_id":"oa"}`, nil, "/oa", "", "oa/oa"},
+		{"camel case", `{"event_name":"change_oa_daily_quota","oaId":"oa"}`, nil, "/oa", "", "oa/oa"},
+		{"consent is no message", `{"event_name":"oa_send_consent","oa_id":"oa","phone":"84"}`, nil, "/oa", "", "oa/oa"},
+		{"group message", `{"event_name":"user_send_group_text","oa_id":"oa","sender":{"id":"u"},"recipient":{"id":"g"}}`, nil, "/oa", "u", "group/g"},
+		{"group message from the OA", `{"event_name":"oa_send_group_text","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"g"}}`, nil, "/oa", "", "group/g"},
+		{"group created", `{"event_name":"create_group","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
+		{"group left", `{"event_name":"user_out_group","oa_id":"oa","recipient":{"id":"g"},"sender":{"id":"u"}}`, nil, "/oa", "u", "group/g"},
+		{"group of an unknown event", `{"event_name":"group_moved","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
+		{"unknown, OA named", `{"event_name":"new","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"unknown, OA listed", `{"event_name":"new","sender":{"id":"oa"},"recipient":{"id":"u"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+		{"unknown, nothing known", `{"event_name":"new","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+		{"user only", `{"event_name":"new","user_id":"u"}`, nil, "", "u", "app/6254742270069193212"},
+		{"nothing", `{"event_name":"extension_purchased"}`, nil, "", "", "app/6254742270069193212"},
+		{"no OA, whatever the list", `{"event_name":"extension_purchased"}`, []string{"oa"}, "", "", "app/6254742270069193212"},
+		{"ids too long", `{"event_name":"user_send_text","sender":{"id":"` + strings.Repeat("u", 257) + `"},"recipient":{"id":"oa"}}`, nil, "/oa", "", "oa/oa"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			call := identified(t, []byte(tc.body), tc.accounts...)
+			if call.Kind != channel.KindEvent {
+				t.Fatalf("kind %v", call.Kind)
+			}
+			got := [3]string{call.Event.Source, call.Event.Subject, call.Event.Conversation}
+			if diff := cmp.Diff([3]string{"/zalo/6254742270069193212" + tc.source, tc.user, tc.conversation}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestForeignAccounts(t *testing.T) {
+	for file, body := range samples(t) {
+		if file == "console_test-1.json" {
+			continue
+		}
+		if call := identified(t, body, "3662729599332560487", vectors.OAs[0], vectors.OAs[1]); call.Kind != channel.KindEvent {
+			t.Errorf("%s: on the list, kind %v", file, call.Kind)
+		}
+		want := channel.Call{Kind: channel.KindForeignAccount}
+		got := identified(t, body, "1", "")
+		want.Name, want.KnownName = got.Name, got.KnownName
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: not on the list: %s", file, diff)
+		}
+	}
+}
+
+func idOf(tb testing.TB, body string) event.ID {
+	tb.Helper()
+	return identified(tb, []byte(body)).Event.ID
+}
+
+// A retry is the same event even if a relay rewrote the body of a message; two
+// events that may be different are.
+func TestEventID(t *testing.T) {
+	const base = `{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},"message":{"msg_id":"m"}}`
+	same := map[string]string{
+		"identical":        base,
+		"other timestamp":  `{"timestamp":"1","event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},"message":{"msg_id":"m"}}`,
+		"escaped":          `{"event_name":"user\u005fsend_text","sender":{"id":"\u0075"},"recipient":{"id":"oa"},"message":{"msg_id":"m"}}`,
+		"app given or not": `{"app_id":"6254742270069193212","event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},"message":{"msg_id":"m"}}`,
+	}
+	for name, body := range same {
+		if idOf(t, body) != idOf(t, base) {
+			t.Errorf("%s: another id", name)
+		}
+	}
+	different := []string{base}
+	for _, change := range [][2]string{
+		{`"m"`, `"n"`},
+		{`"id":"u"`, `"id":"v"`},
+		{`"id":"oa"`, `"id":"ob"`},
+		{"user_send_text", "user_send_link"},
+		{"user_send_text", "user_reacted_message"},
+		{`"m"`, `""`},
+		{`"m"`, `null`},
+		{`"m"`, `"\ud800"`},
+		{`"m"`, `"\ud801"`},
+		{`"m"`, `"` + strings.Repeat("m", 300) + `"`},
+		{`"m"`, `"` + strings.Repeat("m", 301) + `"`},
+	} {
+		different = append(different, strings.Replace(base, change[0], change[1], 1))
+	}
+	seen := make(map[event.ID]string)
+	for _, body := range different {
+		id := idOf(t, body)
+		if other, ok := seen[id]; ok {
+			t.Errorf("%s and %s have the same id", body, other)
+		}
+		seen[id] = body
+	}
+}
+
+func TestReactionsToOneMessageDiffer(t *testing.T) {
+	first, second := sample(t, "user_reacted_message-1.json"), sample(t, "user_reacted_message-2.json")
+	if idOf(t, string(first)) == idOf(t, string(second)) {
+		t.Error("two reactions have the same id")
+	}
+	if idOf(t, string(first)) != idOf(t, string(first)) {
+		t.Error("a retry of a reaction has another id")
+	}
+}
+
+// The parts' borders are part of the digest.
+func TestDigestIsUnambiguous(t *testing.T) {
+	seen := make(map[event.ID]string)
+	for _, parts := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}, {}, {""}} {
+		raw := make([][]byte, len(parts))
+		for i, part := range parts {
+			raw[i] = []byte(part)
+		}
+		id := digest(raw...)
+		if other, ok := seen[id]; ok {
+			t.Errorf("%q and %s have the same digest", parts, other)
+		}
+		seen[id] = fmt.Sprintf("%q", parts)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, tc := range []struct{ value, name, known, eventType string }{
+		{`"user_send_text"`, "user_send_text", "user_send_text", "vn.zalo.oa.user_send_text"},
+		{`"react_request_join_group"`, "react_request_join_group", "react_request_join_group", "vn.zalo.oa.react_request_join_group"},
+		{`"oa_send_group_business_card"`, "oa_send_group_business_card", "oa_send_group_business_card", "vn.zalo.oa.oa_send_group_business_card"},
+		{`"brand_new"`, "brand_new", "other", "vn.zalo.oa.brand_new"},
+		{`"sự kiện"`, "sự kiện", "other", "vn.zalo.oa.sự kiện"},
+		{`7`, "7", "other", "vn.zalo.oa.7"},
+		{`""`, "", "other", "vn.zalo.oa.unknown"},
+		{`null`, "", "other", "vn.zalo.oa.unknown"},
+		{`{}`, "", "other", "vn.zalo.oa.unknown"},
+		{`"` + strings.Repeat("e", 257) + `"`, "", "other", "vn.zalo.oa.unknown"},
+	} {
+		call := identified(t, []byte(`{"event_name":`+tc.value+`}`))
+		if diff := cmp.Diff([]string{tc.name, tc.known, tc.eventType}, []string{call.Name, call.KnownName, call.Event.Type}); diff != "" {
+			t.Errorf("%s: %s", tc.value, diff)
+		}
+	}
+	if len(knownTypes) != 89 {
+		t.Errorf("%d known names", len(knownTypes))
+	}
+	for name, eventType := range knownTypes {
+		if strings.ContainsAny(name, "{},") || eventType != typePrefix+name {
+			t.Errorf("%q is %q", name, eventType)
+		}
+	}
+}
+
+func TestEventTime(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"1782863507304":  time.Date(2026, 6, 30, 23, 51, 47, 304e6, time.UTC),
+		"178286350730":   time.UnixMilli(178286350730),
+		"17828635073":    time.UnixMilli(17828635073),
+		"1782863507":     {},
+		"17828635073041": {},
+		"":               {},
+		"178286350730x":  {},
+		"-178286350730":  {},
+		"+178286350730":  {},
+		"1782863507.04":  {},
+		"1.78286e+1234":  {},
+	} {
+		if got := eventTime([]byte(text)); !got.Equal(want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}

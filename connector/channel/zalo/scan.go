@@ -1,0 +1,249 @@
+package zalo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxDepth bounds nesting; the outermost object is depth 1. Captured events use
+// 5 at most.
+const maxDepth = 64
+
+// member names a member of the body that is read.
+type member int
+
+const (
+	root member = iota
+
+	eventName
+	appID
+	timestamp
+	oaID
+	oaIDCamel
+	userID
+	groupID
+	senderID
+	recipientID
+	followerID
+	messageID
+
+	// The objects that hold some of the above; value relies on their being last.
+	sender
+	recipient
+	follower
+	message
+
+	memberCount
+
+	unread member = -1
+)
+
+// lookup finds the member called name of the object parent.
+func lookup(parent member, name []byte) member {
+	switch parent {
+	case root:
+		return lookupRoot(name)
+	case message:
+		if string(name) == "msg_id" {
+			return messageID
+		}
+		return unread
+	}
+	if string(name) != "id" {
+		return unread
+	}
+	switch parent {
+	case sender:
+		return senderID
+	case recipient:
+		return recipientID
+	default:
+		return followerID
+	}
+}
+
+func lookupRoot(name []byte) member {
+	switch string(name) {
+	case "event_name":
+		return eventName
+	case "app_id":
+		return appID
+	case "timestamp":
+		return timestamp
+	case "oa_id":
+		return oaID
+	case "oaId":
+		return oaIDCamel
+	case "user_id":
+		return userID
+	case "group_id":
+		return groupID
+	case "sender":
+		return sender
+	case "recipient":
+		return recipient
+	case "follower":
+		return follower
+	case "message":
+		return message
+	}
+	return unread
+}
+
+// members is what was read. Texts alias the body unless they were escaped. A
+// member that is absent, null, empty, or neither string nor number has no text.
+type members struct {
+	text [memberCount][]byte
+	// lossy: a text had an escape of half a surrogate pair, which no Go string
+	// can hold, so different texts may look the same.
+	lossy bool
+}
+
+var (
+	errNotUTF8   = errors.New("not valid UTF-8")
+	errNotObject = errors.New("not one JSON object")
+	errTooDeep   = fmt.Errorf("nested deeper than %d", maxDepth)
+)
+
+// scanner reads the members of one body. It validates the whole body and builds
+// nothing of what is not read.
+type scanner struct {
+	decoder jsontext.Decoder
+	buffer  bytes.Buffer
+	body    []byte
+	seen    [memberCount]bool
+	members members
+}
+
+var scanners = sync.Pool{New: func() any { return new(scanner) }}
+
+// Half of a surrogate pair, escaped, is legal JSON and turns up where a sender
+// cut an emoji, so jsontext must not refuse it; raw bytes are checked before.
+// Duplicates matter only among the members that are read.
+var scanOptions = []jsontext.Options{jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)}
+
+// scan reads body, which must be one JSON object in valid UTF-8 with nothing but
+// white space around it.
+func scan(body []byte) (members, error) {
+	if !utf8.Valid(body) {
+		return members{}, errNotUTF8
+	}
+	s := scanners.Get().(*scanner)
+	s.reset(body)
+	err := s.document()
+	m := s.members
+	s.reset(nil) // the pool must not keep the body alive
+	scanners.Put(s)
+	return m, err
+}
+
+func (s *scanner) reset(body []byte) {
+	s.body = body
+	s.buffer = *bytes.NewBuffer(body)
+	s.decoder.Reset(&s.buffer, scanOptions...)
+	s.seen = [memberCount]bool{}
+	s.members = members{}
+}
+
+func (s *scanner) document() error {
+	if s.decoder.PeekKind() != jsontext.KindBeginObject {
+		return errNotObject
+	}
+	if err := s.object(root); err != nil {
+		return err
+	}
+	if _, err := s.decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return errNotObject
+	}
+	return nil
+}
+
+// object reads the object that comes next, whose name is parent.
+func (s *scanner) object(parent member) error {
+	if _, err := s.decoder.ReadToken(); err != nil {
+		return errNotObject
+	}
+	for s.decoder.PeekKind() != jsontext.KindEndObject {
+		name, err := s.text()
+		if err != nil {
+			return err
+		}
+		m := lookup(parent, name)
+		if m != unread && s.seen[m] {
+			return fmt.Errorf("member %q given twice", name)
+		}
+		if err := s.value(m); err != nil {
+			return err
+		}
+	}
+	if _, err := s.decoder.ReadToken(); err != nil {
+		return errNotObject
+	}
+	return nil
+}
+
+func (s *scanner) value(m member) error {
+	kind := s.decoder.PeekKind()
+	if m == unread {
+		return s.skip(kind)
+	}
+	s.seen[m] = true
+	switch {
+	case m >= sender && kind == jsontext.KindBeginObject:
+		return s.object(m)
+	case m < sender && (kind == jsontext.KindString || kind == jsontext.KindNumber):
+		text, err := s.text()
+		s.members.text[m] = text
+		return err
+	}
+	return s.skip(kind)
+}
+
+// text reads the string or number that comes next: a string decoded, a number
+// with its very digits, because ids exceed what a float holds.
+func (s *scanner) text() ([]byte, error) {
+	value, err := s.decoder.ReadValue()
+	if err != nil {
+		return nil, errNotObject
+	}
+	// The decoder owns value only until its next call; the body stays.
+	end := s.decoder.InputOffset()
+	raw := s.body[end-int64(len(value)) : end]
+	if raw[0] != '"' {
+		return raw, nil
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], nil
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	s.members.lossy = s.members.lossy || err != nil
+	return text, nil
+}
+
+// skip passes over the value that comes next, watching its depth.
+func (s *scanner) skip(kind jsontext.Kind) error {
+	if kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
+		if err := s.decoder.SkipValue(); err != nil {
+			return errNotObject
+		}
+		return nil
+	}
+	outside := s.decoder.StackDepth()
+	for {
+		if _, err := s.decoder.ReadToken(); err != nil {
+			return errNotObject
+		}
+		switch depth := s.decoder.StackDepth(); {
+		case depth > maxDepth:
+			return errTooDeep
+		case depth == outside:
+			return nil
+		}
+	}
+}

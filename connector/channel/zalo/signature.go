@@ -1,0 +1,99 @@
+package zalo
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// SignatureHeader carries "mac=" and the signature.
+const SignatureHeader = "X-ZEvent-Signature"
+
+const signaturePrefix = "mac="
+
+// canonicalSignatureHeader is the key under which http.Header holds it.
+var canonicalSignatureHeader = http.CanonicalHeaderKey(SignatureHeader)
+
+// Sign returns the value of SignatureHeader for a call: "mac=" and the
+// lower-case hex of SHA-256 over app id, raw body, the text of the body's
+// timestamp and the OA secret key, concatenated. It is not an HMAC.
+func Sign(appID string, body []byte, timestamp, secret string) string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(appID), body, []byte(timestamp), []byte(secret)} {
+		h.Write(part)
+	}
+	return signaturePrefix + hex.EncodeToString(h.Sum(nil))
+}
+
+// authenticate returns why a call is not authentic, nil when it is or when the
+// mode is Off.
+func (z *Channel) authenticate(header http.Header, body []byte, m *members) *channel.Refusal {
+	if z.mode == config.SignatureOff {
+		return nil
+	}
+	values := header[canonicalSignatureHeader]
+	switch {
+	case len(values) == 0:
+		return missing("header " + SignatureHeader + " is missing")
+	case len(m.text[appID]) == 0:
+		return missing("app_id is missing, which the signature needs")
+	case len(m.text[timestamp]) == 0:
+		return missing("timestamp is missing, which the signature needs")
+	case len(values) > 1:
+		return wrong("header " + SignatureHeader + " is given more than once")
+	}
+	signature, ok := parseSignature(values[0])
+	if !ok {
+		return wrong("header " + SignatureHeader + " is not \"mac=\" and 64 hex digits")
+	}
+	if !z.verify(signature, body, m) {
+		return wrong("signature matches no OA secret key of this channel")
+	}
+	return nil
+}
+
+func missing(message string) *channel.Refusal {
+	return &channel.Refusal{Reason: channel.ReasonSignatureMissing, Message: message}
+}
+
+func wrong(message string) *channel.Refusal {
+	return &channel.Refusal{Reason: channel.ReasonSignatureWrong, Message: message}
+}
+
+// parseSignature reads "mac=<64 hex>" or "<64 hex>", in either case of digits.
+func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
+	value = strings.TrimPrefix(value, signaturePrefix)
+	var digits [2 * sha256.Size]byte
+	if len(value) != len(digits) {
+		return signature, false
+	}
+	copy(digits[:], value)
+	_, err := hex.Decode(signature[:], digits[:])
+	return signature, err == nil
+}
+
+// verify compares with every active key, so that the time it takes does not
+// tell which one matched. The body is hashed once, however many keys there are.
+func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members) bool {
+	prefix := sha256.New()
+	prefix.Write(m.text[appID])
+	prefix.Write(body)
+	prefix.Write(m.text[timestamp])
+	matches := 0
+	for _, key := range z.secretKeys {
+		h, err := prefix.(hash.Cloner).Clone()
+		if err != nil {
+			return false
+		}
+		h.Write(key)
+		var sum [sha256.Size]byte
+		matches |= subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
+	}
+	return matches == 1
+}

@@ -1,0 +1,96 @@
+// Package zalo is the channel type of Zalo Official Accounts (OAs): it verifies
+// and identifies the calls that Zalo makes for one app.
+//
+// Zalo posts the events of every OA that authorised an app to the app's one
+// webhook URL. A call is compact JSON in UTF-8, signed over its raw bytes; the
+// members used here are few, and the rest of the body is never looked at.
+package zalo
+
+import (
+	"bytes"
+	"net/http"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// consoleTestMessageID is the msg_id of the sample that the console's Test
+// button sends. Real message ids are single words, so none can equal it.
+const consoleTestMessageID = "This is message id"
+
+// jsonSpace is JSON's white space.
+const jsonSpace = " \t\r\n"
+
+// Channel is one configured Zalo app. It is immutable.
+type Channel struct {
+	appID      string
+	mode       config.SignatureMode
+	secretKeys [][]byte
+	accounts   map[string]bool
+	proof      channel.DomainProof
+}
+
+// New builds the channel of a validated configuration.
+func New(c config.ZaloOA) *Channel {
+	secretKeys := make([]string, 0, len(c.Signature.SecretKeys))
+	for _, key := range c.Signature.SecretKeys {
+		secretKeys = append(secretKeys, key.Reveal())
+	}
+	return newChannel(c, secretKeys)
+}
+
+func newChannel(c config.ZaloOA, secretKeys []string) *Channel {
+	z := &Channel{
+		appID:    c.AppID,
+		mode:     c.Signature.Mode,
+		accounts: make(map[string]bool, len(c.OfficialAccounts)),
+		proof:    domainProof(c.DomainVerification.Codes),
+	}
+	for _, key := range secretKeys {
+		// Anyone can sign with the empty key, so it must never verify.
+		if key != "" {
+			z.secretKeys = append(z.secretKeys, []byte(key))
+		}
+	}
+	for _, account := range c.OfficialAccounts {
+		z.accounts[account.ID] = true
+	}
+	return z
+}
+
+// Read classifies, verifies and identifies one call; see channel.Channel.
+func (z *Channel) Read(header http.Header, body []byte) (channel.Call, error) {
+	if isProbe(body) {
+		return channel.Call{Kind: channel.KindProbe}, nil
+	}
+	m, err := scan(body)
+	if err != nil {
+		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
+	}
+	if len(m.text[appID]) > 0 && string(m.text[appID]) != z.appID {
+		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
+	}
+	refusal := z.authenticate(header, body, &m)
+	if refusal != nil && z.mode != config.SignatureAudit {
+		return channel.Call{}, refusal
+	}
+	call := z.identify(&m, body)
+	if refusal != nil {
+		call.AuditFailure = refusal.Reason
+	}
+	return call, nil
+}
+
+// DomainProof serves Zalo's domain verification.
+func (z *Channel) DomainProof() channel.DomainProof { return z.proof }
+
+// isProbe reports whether the body is what Zalo's console sends when a webhook
+// URL is saved: nothing, or an empty object.
+func isProbe(body []byte) bool {
+	body = bytes.Trim(body, jsonSpace)
+	if len(body) == 0 {
+		return true
+	}
+	return body[0] == '{' && body[len(body)-1] == '}' && len(body) > 1 &&
+		len(bytes.TrimLeft(body[1:len(body)-1], jsonSpace)) == 0
+}
