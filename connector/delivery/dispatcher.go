@@ -1,0 +1,258 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+// ErrStopped: Use was called after Stop.
+var ErrStopped = errors.New("delivery has stopped")
+
+// settleGrace is how long Stop lets the results of attempts that it has cut
+// short become durable; a commit takes milliseconds unless the disk hangs. What
+// is not settled by then is attempted again after the restart.
+const settleGrace = 2 * time.Second
+
+// Channel is one channel's way out.
+type Channel struct {
+	// Name is the channel's name in the inbox.
+	Name string
+	// SinkDigest tells sinks apart: a reload with the same digest keeps the
+	// sink, its connections included. It covers everything that Open depends
+	// on, contents of files too.
+	SinkDigest string
+	// Open makes the sink; the Dispatcher closes it.
+	Open func() (sink.Sink, error)
+	// Delivery is validated: concurrency at least 1, no negative duration.
+	Delivery config.Delivery
+}
+
+// Status describes the deliveries of one channel at a moment.
+type Status struct {
+	// InFlight counts attempts under way, including those whose result is
+	// being stored.
+	InFlight int
+	// LastError is why the latest attempt that failed did so, without secrets,
+	// ids or bodies. It stays when later attempts succeed; empty if none failed
+	// since the start.
+	LastError string
+	// LastErrorAt is when that attempt ended.
+	LastErrorAt time.Time
+	// LastTakenAt is when the sink last took an event; zero if it took none
+	// since the start.
+	LastTakenAt time.Time
+}
+
+// Dispatcher delivers the events of all channels. Its methods may be called
+// from any goroutine.
+type Dispatcher struct {
+	queue   inbox.Queue
+	metrics *telemetry.Metrics
+	log     logr.Logger
+	random  func() float64
+	slots   limiter
+
+	// Stopping ends these one after the other: first the claiming, then the
+	// attempts, then the settling of their results.
+	claiming, attempting, settling          context.Context
+	endClaiming, endAttempting, endSettling context.CancelFunc
+	running                                 sync.WaitGroup // pumps and attempts
+	reload                                  sync.Mutex     // held by Use, and by Stop to begin
+	configured                              map[string]inbox.Settings
+	pumps                                   atomic.Pointer[map[string]*pump]
+}
+
+// New returns a Dispatcher without channels: Use sets them. maxConcurrency is
+// the number of attempts under way over all channels, divided as package
+// delivery's documentation says. Stop must be called in the end.
+func New(queue inbox.Queue, maxConcurrency int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
+	d := &Dispatcher{
+		queue:      queue,
+		metrics:    metrics,
+		log:        log,
+		random:     rand.Float64,
+		configured: make(map[string]inbox.Settings),
+	}
+	d.slots.capacity = maxConcurrency
+	// Deliveries outlive every call that sets them up; their end is Stop.
+	life := context.Background()
+	d.claiming, d.endClaiming = context.WithCancel(life)
+	d.attempting, d.endAttempting = context.WithCancel(life)
+	d.settling, d.endSettling = context.WithCancel(life)
+	d.pumps.Store(&map[string]*pump{})
+	return d
+}
+
+// Use replaces the set of channels. Nothing is lost or repeated: new channels
+// start; removed ones claim no more, while their attempts under way end and
+// their backlog stays in the inbox; a changed sink is used from the next claim
+// on and the old one closed after its last attempt; everything else goes on
+// undisturbed.
+//
+// On an error (a sink that cannot be opened, an inbox that fails, ErrStopped)
+// the channels are what they were. Once Use returns, no removed channel claims
+// any more.
+func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
+	d.reload.Lock()
+	defer d.reload.Unlock()
+	if d.claiming.Err() != nil {
+		return ErrStopped
+	}
+	before := *d.pumps.Load()
+	opened, err := openChanged(channels, before)
+	if err == nil {
+		err = d.configure(ctx, channels)
+	}
+	if err != nil {
+		for _, o := range opened {
+			o.leave()
+		}
+		return err
+	}
+	after := make(map[string]*pump, len(channels))
+	for _, c := range channels {
+		if p := before[c.Name]; p != nil {
+			p.adopt(c, opened[c.Name])
+			after[c.Name] = p
+		} else {
+			after[c.Name] = d.startPump(c, opened[c.Name])
+		}
+	}
+	d.pumps.Store(&after)
+	d.haltMissing(before, after)
+	return nil
+}
+
+// openChanged opens the sinks of new channels and the ones that changed. What
+// it returns with an error is open as well.
+func openChanged(channels []Channel, before map[string]*pump) (map[string]*outlet, error) {
+	opened := make(map[string]*outlet)
+	for _, c := range channels {
+		if p := before[c.Name]; p != nil && p.sinkDigest == c.SinkDigest {
+			continue
+		}
+		s, err := c.Open()
+		if err != nil {
+			return opened, fmt.Errorf("open the sink of channel %q: %w", c.Name, err)
+		}
+		opened[c.Name] = newOutlet(s)
+	}
+	return opened, nil
+}
+
+// configure tells the inbox what it does not know yet. A setting whose call
+// failed counts as unknown, so the next Use repeats it.
+func (d *Dispatcher) configure(ctx context.Context, channels []Channel) error {
+	for _, c := range channels {
+		s := inbox.Settings{
+			Paused:              c.Delivery.Paused,
+			DeadLetterRetention: time.Duration(c.Delivery.DeadLetterRetention),
+		}
+		if known, ok := d.configured[c.Name]; ok && known == s {
+			continue
+		}
+		delete(d.configured, c.Name)
+		if err := d.queue.Configure(ctx, c.Name, s); err != nil {
+			return fmt.Errorf("configure channel %q in the inbox: %w", c.Name, err)
+		}
+		d.configured[c.Name] = s
+	}
+	return nil
+}
+
+func (d *Dispatcher) startPump(c Channel, o *outlet) *pump {
+	ctx, halt := context.WithCancel(d.claiming)
+	p := newPump(d, c, o, halt)
+	d.running.Go(func() { p.run(ctx) })
+	return p
+}
+
+// haltMissing ends the claiming of channels that are gone, and waits for it: a
+// channel that comes back must not have two claiming goroutines.
+func (d *Dispatcher) haltMissing(before, after map[string]*pump) {
+	var gone []*pump
+	for name, p := range before {
+		if after[name] == nil {
+			p.halt()
+			gone = append(gone, p)
+			delete(d.configured, name)
+		}
+	}
+	for _, p := range gone {
+		<-p.halted
+	}
+}
+
+// Status describes a channel; it is zero for one that is not in use.
+func (d *Dispatcher) Status(channel string) Status {
+	p := (*d.pumps.Load())[channel]
+	if p == nil {
+		return Status{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+// Drain goes on delivering until no channel in use has anything pending, and
+// returns nil then, or ctx's error when ctx ends first. Paused channels count as
+// empty. It has a meaning only while nothing is accepted. It stops nothing.
+func (d *Dispatcher) Drain(ctx context.Context) error {
+	pumps := *d.pumps.Load()
+	empty := make(map[*pump]<-chan struct{}, len(pumps))
+	for _, p := range pumps {
+		empty[p] = p.drain()
+	}
+	for p, ch := range empty {
+		select {
+		case <-ch:
+		case <-p.halted:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Stop claims nothing more and waits for the attempts under way. When ctx ends
+// first it cuts them short, so that they are made again after a restart, and
+// returns ctx's error. No goroutine is left and every sink is closed when Stop
+// returns; a further call waits for the same.
+func (d *Dispatcher) Stop(ctx context.Context) error {
+	d.reload.Lock()
+	d.endClaiming()
+	d.reload.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.running.Wait()
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+		d.endAttempting()
+		select {
+		case <-ended:
+		case <-time.After(settleGrace):
+			d.endSettling()
+			<-ended
+		}
+	}
+	d.endAttempting()
+	d.endSettling()
+	return err
+}

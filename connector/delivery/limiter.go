@@ -1,0 +1,117 @@
+package delivery
+
+import (
+	"container/list"
+	"sync"
+)
+
+// limiter shares a number of slots between channels by a dynamic threshold: a
+// channel may take another slot while it holds fewer than are free over all
+// channels, and fewer than its own bound. A channel that holds none always gets
+// one, so the number of slots taken can exceed the capacity by up to one for
+// each channel.
+//
+// In effect k channels that want everything settle at capacity/(k+1) slots each
+// and leave as many free for whoever wakes up; nothing is reserved, nor
+// configured per channel. Shares even out as attempts end, so they are uneven
+// for about one time-out of a sink after many channels turned greedy: the first
+// one takes half, the next half of the rest. The rule is that of Choudhury and Hahne, "Dynamic queue length thresholds for
+// shared-memory packet switches", IEEE/ACM Transactions on Networking 6 (1998),
+// with alpha = 1.
+//
+// Who finds no room waits in a queue, the longest waiting first. At each change
+// the first one that now has room is woken, and only that one: it takes what it
+// may, and taking wakes the next. So one freed slot wakes one channel, however
+// many wait.
+type limiter struct {
+	mu       sync.Mutex
+	capacity int
+	taken    int
+	waiting  list.List // of *seat
+}
+
+// seat is one channel's place at a limiter, which guards its fields.
+type seat struct {
+	wake  func() // must not block, nor call the limiter
+	bound int
+	taken int
+	place *list.Element // in limiter.waiting, nil when not waiting
+}
+
+// take reserves as many slots as s may have now, possibly none.
+func (l *limiter) take(s *seat) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.room(s)
+	s.taken += n
+	l.taken += n
+	if n > 0 {
+		l.leave(s)
+		l.wakeNext()
+	}
+	return n
+}
+
+// giveBack returns n slots.
+func (l *limiter) giveBack(s *seat, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.taken -= n
+	l.taken -= n
+	l.wakeNext()
+}
+
+// wait asks for one wake-up as soon as s has room, which may be now. Whoever is
+// woken calls take or withdraw, or the slots that woke it would be lost on the
+// others.
+func (l *limiter) wait(s *seat) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.place == nil {
+		s.place = l.waiting.PushBack(s)
+	}
+	l.wakeNext()
+}
+
+// withdraw ends the waiting of s, and passes on a wake-up that it may have had.
+func (l *limiter) withdraw(s *seat) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leave(s)
+	l.wakeNext()
+}
+
+// setBound changes the number of slots that s may hold.
+func (l *limiter) setBound(s *seat, bound int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.bound = bound
+	l.wakeNext()
+}
+
+// room is the number of further slots that s may take. Each slot that s takes
+// both adds to its own and removes a free one, hence the half, rounded up.
+func (l *limiter) room(s *seat) int {
+	n := (l.capacity - l.taken - s.taken + 1) / 2
+	if s.taken == 0 {
+		n = max(n, 1)
+	}
+	return max(0, min(n, s.bound-s.taken))
+}
+
+func (l *limiter) leave(s *seat) {
+	if s.place != nil {
+		l.waiting.Remove(s.place)
+		s.place = nil
+	}
+}
+
+func (l *limiter) wakeNext() {
+	for e := l.waiting.Front(); e != nil; e = e.Next() {
+		if s := e.Value.(*seat); l.room(s) > 0 {
+			l.leave(s)
+			s.wake()
+			return
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+const (
+	// leastWait keeps a pump from spinning when its clock is a little ahead of
+	// the clock by which the inbox judges that a retry is due.
+	leastWait = time.Millisecond
+	// attemptLogInterval bounds the log of a sink that is down: at most one
+	// line for each channel and interval. Metrics count every attempt.
+	attemptLogInterval = time.Minute
+)
+
+// pump moves one channel's events from the inbox to its sink.
+type pump struct {
+	d       *Dispatcher
+	channel string
+	log     logr.Logger
+	seat    seat
+	wake    chan struct{}
+	claims  storeCalls
+	settles storeCalls
+
+	halt   context.CancelFunc
+	halted chan struct{} // closed when the claiming has ended
+
+	sinkDigest string // guarded by Dispatcher.reload, everything below by mu
+
+	mu       sync.Mutex
+	sink     *outlet
+	delivery config.Delivery
+	status   Status
+	logged   time.Time
+	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
+}
+
+func newPump(d *Dispatcher, c Channel, o *outlet, halt context.CancelFunc) *pump {
+	log := d.log.WithValues("channel", c.Name)
+	p := &pump{
+		d:          d,
+		channel:    c.Name,
+		log:        log,
+		wake:       make(chan struct{}, 1),
+		claims:     storeCalls{what: "claim", log: log},
+		settles:    storeCalls{what: "settle", log: log},
+		halt:       halt,
+		halted:     make(chan struct{}),
+		sinkDigest: c.SinkDigest,
+		sink:       o,
+		delivery:   c.Delivery,
+	}
+	p.seat = seat{wake: p.poke, bound: c.Delivery.Concurrency}
+	return p
+}
+
+// poke makes the pump look again; one poke may stand for many.
+func (p *pump) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// adopt applies a reload; o is nil when the sink stays.
+func (p *pump) adopt(c Channel, o *outlet) {
+	p.sinkDigest = c.SinkDigest
+	p.mu.Lock()
+	old := p.sink
+	if o != nil {
+		p.sink = o
+	}
+	changed := p.delivery != c.Delivery
+	p.delivery = c.Delivery
+	p.mu.Unlock()
+	if o != nil {
+		old.leave()
+	}
+	if changed {
+		p.d.slots.setBound(&p.seat, c.Delivery.Concurrency)
+		p.poke()
+	}
+}
+
+// run claims until ctx ends or the inbox is closed.
+func (p *pump) run(ctx context.Context) {
+	defer p.end()
+	ready := p.d.queue.Ready(p.channel)
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for ctx.Err() == nil {
+		var next time.Time
+		err := p.claims.until(ctx, func() (err error) {
+			next, err = p.claim()
+			return err
+		})
+		if err != nil {
+			return
+		}
+		retry.Stop()
+		if !next.IsZero() {
+			retry.Reset(max(time.Until(next), leastWait))
+		}
+		select {
+		case <-ctx.Done():
+		case <-ready:
+		case <-p.wake:
+		case <-retry.C:
+		}
+	}
+}
+
+func (p *pump) end() {
+	p.halt()
+	p.d.slots.withdraw(&p.seat)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sink.leave()
+	close(p.halted)
+}
+
+// claim starts attempts for everything that may be attempted now and for which
+// there is room. It returns when the next retry is due, zero if that cannot
+// matter before the pump is woken by something else.
+func (p *pump) claim() (next time.Time, err error) {
+	p.mu.Lock()
+	paused, idle, drained := p.delivery.Paused, p.status.InFlight == 0, p.drained
+	p.mu.Unlock()
+	if paused {
+		p.d.slots.withdraw(&p.seat)
+		p.reportDrained(drained)
+		return time.Time{}, nil
+	}
+	room := p.d.slots.take(&p.seat)
+	if room == 0 {
+		p.d.slots.wait(&p.seat)
+		return time.Time{}, nil
+	}
+	claims, next, err := p.d.queue.Claim(p.channel, room)
+	p.d.slots.giveBack(&p.seat, room-len(claims))
+	p.start(claims)
+	switch {
+	case err != nil:
+		p.d.slots.withdraw(&p.seat)
+	case len(claims) == room: // there may be more
+		p.d.slots.wait(&p.seat)
+		return time.Time{}, nil
+	case idle && len(claims) == 0 && next.IsZero():
+		p.reportDrained(drained)
+	}
+	return next, err
+}
+
+// start attempts each claim in a goroutine of its own, which ends with the
+// attempt and its settling.
+func (p *pump) start(claims []inbox.Claim) {
+	if len(claims) == 0 {
+		return
+	}
+	claimed := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status.InFlight += len(claims)
+	for _, c := range claims {
+		o := p.sink
+		o.join()
+		p.d.running.Go(func() { p.deliver(c, claimed, o) })
+	}
+}
+
+// deliver makes one attempt, settles the claim and frees the slot. Settling is
+// repeated until the inbox takes it, since an unsettled claim holds its
+// conversation; the slot stays taken meanwhile, which holds claiming back too.
+func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
+	a := p.attempt(c, claimed, o)
+	o.leave()
+	v := decide(a, p.retry(), p.d.random)
+	p.record(a, v)
+	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, v) })
+	if err == nil {
+		p.countDead(a, v)
+	}
+	p.d.slots.giveBack(&p.seat, 1)
+	p.finish()
+}
+
+func (p *pump) attempt(c inbox.Claim, claimed time.Time, o *outlet) attempt {
+	p.d.metrics.DeliveriesInFlight.Inc()
+	defer p.d.metrics.DeliveriesInFlight.Dec()
+	started := time.Now()
+	err := o.Send(p.d.attempting, c.Event)
+	ended := time.Now()
+	p.d.metrics.AttemptDuration.Observe(ended.Sub(started).Seconds())
+	return attempt{claim: c, ended: ended, took: ended.Sub(claimed), err: err, cut: p.d.attempting.Err() != nil}
+}
+
+func (p *pump) retry() config.Retry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delivery.Retry
+}
+
+// finish lets a waiting Drain look again: the attempt may have been the last.
+func (p *pump) finish() {
+	p.mu.Lock()
+	p.status.InFlight--
+	asked := p.drained != nil
+	p.mu.Unlock()
+	if asked {
+		p.poke()
+	}
+}
+
+// record counts an attempt and keeps the last error for Status.
+func (p *pump) record(a attempt, v inbox.Verdict) {
+	result, reason := describe(a.err)
+	p.d.metrics.Attempts.WithLabelValues(p.channel, result).Inc()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.err == nil {
+		p.d.metrics.DeliveryLatency.Observe(a.ended.Sub(a.claim.AcceptedAt).Seconds())
+		p.status.LastTakenAt = a.ended
+		return
+	}
+	p.status.LastError, p.status.LastErrorAt = reason, a.ended
+	if a.ended.Sub(p.logged) >= attemptLogInterval {
+		p.logged = a.ended
+		_, dead := v.(inbox.Dead)
+		p.log.Info("A delivery attempt failed", "reason", reason, "deadLetter", dead, "event", a.claim.Event.ID.String())
+	}
+}
+
+func (p *pump) countDead(a attempt, v inbox.Verdict) {
+	if _, dead := v.(inbox.Dead); !dead {
+		return
+	}
+	reason := "expired"
+	if result, _ := describe(a.err); result == resultRefused {
+		reason = resultRefused
+	}
+	p.d.metrics.DeadLettered.WithLabelValues(p.channel, reason).Inc()
+}
+
+// drain returns a channel that is closed once a claim that begins after this
+// call finds nothing pending.
+func (p *pump) drain() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drained == nil {
+		p.drained = make(chan struct{})
+	}
+	p.poke()
+	return p.drained
+}
+
+// reportDrained answers the callers of drain that asked before the claim.
+func (p *pump) reportDrained(asked chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if asked != nil && asked == p.drained {
+		close(p.drained)
+		p.drained = nil
+	}
+}
