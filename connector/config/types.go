@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"time"
+)
 
 // The version and kind that a configuration file must name.
 const (
@@ -34,6 +39,9 @@ type Config struct {
 	// its channel by its API key, so no two channels may share a key; they may
 	// share a path.
 	Channels []Channel `yaml:"channels"`
+
+	digest string
+	files  []string
 }
 
 // Server is the webhook's listener.
@@ -57,7 +65,13 @@ type ServerTLS struct {
 	CertFile string `yaml:"certFile"`
 	// KeyFile is the PEM private key.
 	KeyFile string `yaml:"keyFile"`
+
+	certificate *tls.Certificate
 }
+
+// Certificate returns the certificate and key as Load has read and checked
+// them.
+func (s *ServerTLS) Certificate() *tls.Certificate { return s.certificate }
 
 // Metrics is the listener for probes and Prometheus.
 type Metrics struct {
@@ -189,7 +203,8 @@ type Signature struct {
 	Mode SignatureMode `yaml:"mode"`
 	// SecretKeys are the OA secret keys from Zalo's console. A call signed with
 	// any of them is accepted: list the old and the new one during a rotation,
-	// or one for each OA. Required unless mode is "Off".
+	// or one for each OA. Required unless mode is "Off", which leaves them
+	// unused.
 	SecretKeys []Secret `yaml:"secretKeys"`
 }
 
@@ -230,6 +245,16 @@ type APIKey struct {
 	// SHA256 is the SHA-256 of the key, as 64 hex digits.
 	SHA256 string `yaml:"sha256"`
 	Secret `yaml:",inline"`
+}
+
+// Digest returns the SHA-256 of the key, by which a call's key is looked up.
+func (k APIKey) Digest() [sha256.Size]byte {
+	if k.SHA256 == "" {
+		return sha256.Sum256([]byte(k.Reveal()))
+	}
+	var digest [sha256.Size]byte
+	_, _ = hex.Decode(digest[:], []byte(k.SHA256)) // checked by Load
+	return digest
 }
 
 // EventFilter selects events by name. A pattern may hold "*" for any text.
@@ -290,6 +315,18 @@ type SinkTLS struct {
 	CertFile string `yaml:"certFile"`
 	// KeyFile is the client certificate's private key.
 	KeyFile string `yaml:"keyFile"`
+
+	client *tls.Config
+}
+
+// Client returns a copy of the client side's TLS configuration, made of the
+// files as Load has read and checked them; nil, which stands for the defaults,
+// when s is nil.
+func (s *SinkTLS) Client() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	return s.client.Clone()
 }
 
 // Ordering says which events wait for each other.

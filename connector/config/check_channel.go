@@ -1,0 +1,211 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/textproto"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	digits           = regexp.MustCompile(`^[0-9]+$`)
+	verificationCode = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	eventPattern     = regexp.MustCompile(`^[A-Za-z0-9_.*-]+$`)
+	// urlPath is what RFC 3986 allows in a path without escapes, so that a path
+	// has one spelling only.
+	urlPath = regexp.MustCompile(`^(/[A-Za-z0-9._~!$&'()*+,;=:@-]*)+$`)
+	// headerName is a token of RFC 9110.
+	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+)
+
+// reservedHeaders are set by the HTTP client, or say how the body is framed.
+var reservedHeaders = map[string]bool{
+	"Host": true, "Content-Length": true, "Content-Type": true, "Connection": true,
+	"Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true,
+}
+
+func (c *checker) channel(at string, ch *Channel) {
+	switch {
+	case !c.required(at+".name", ch.Name):
+	case !printable(ch.Name):
+		c.addf(at+".name", "must hold no white space and no control characters")
+	case len(ch.Name) > maxChannelName:
+		c.addf(at+".name", "want at most %d bytes, not %d", maxChannelName, len(ch.Name))
+	}
+	c.oneOf(at+".type", ch.Type, ChannelZaloOA)
+	if ch.Type == ChannelZaloOA && ch.Webhook.Path == "" {
+		ch.Webhook.Path = DefaultPathZaloOA
+	}
+	if ch.ZaloOA != nil {
+		c.zaloOA(at+".zaloOA", ch.ZaloOA)
+	} else if ch.Type == ChannelZaloOA {
+		c.addf(at+".zaloOA", "required for type ZaloOA")
+	}
+	c.webhook(at+".webhook", &ch.Webhook)
+	c.oneOf(at+".sink.type", ch.Sink.Type, SinkHTTP)
+	if ch.Sink.HTTP != nil {
+		c.httpSink(at+".sink.http", ch.Sink.HTTP)
+	} else if ch.Sink.Type == SinkHTTP {
+		c.addf(at+".sink.http", "required for type HTTP")
+	}
+	c.delivery(at+".delivery", ch.Delivery)
+}
+
+func (c *checker) zaloOA(at string, z *ZaloOA) {
+	if c.required(at+".appID", z.AppID) && !digits.MatchString(z.AppID) {
+		c.addf(at+".appID", "want decimal digits only")
+	}
+	c.oneOf(at+".signature.mode", z.Signature.Mode, SignatureEnforce, SignatureAudit, SignatureOff)
+	keys := z.Signature.SecretKeys
+	if len(keys) == 0 && z.Signature.Mode != SignatureOff {
+		c.addf(at+".signature.secretKeys", "want at least one key, or mode \"Off\"")
+	}
+	for i := range keys {
+		key := fmt.Sprintf("%s.signature.secretKeys[%d]", at, i)
+		if c.secret(key, &keys[i]) {
+			c.secrets = append(c.secrets, usedSecret{key, sha256.Sum256([]byte(keys[i].Reveal()))})
+		}
+	}
+	ids := map[string]string{}
+	for i, account := range z.OfficialAccounts {
+		id := fmt.Sprintf("%s.officialAccounts[%d].id", at, i)
+		c.required(id, account.ID)
+		c.unique(id, account.ID, ids)
+	}
+	for i, code := range z.DomainVerification.Codes {
+		if !verificationCode.MatchString(code) {
+			c.addf(fmt.Sprintf("%s.domainVerification.codes[%d]", at, i), "want letters, digits, - and _ only")
+		}
+	}
+}
+
+func (c *checker) webhook(at string, w *Webhook) {
+	switch {
+	case !urlPath.MatchString(w.Path) || strings.Contains(w.Path, "//") || strings.Contains(w.Path+"/", "/./") || strings.Contains(w.Path+"/", "/../"):
+		c.addf(at+".path", "want a plain URL path such as %q, without a query, a fragment or escapes", DefaultPathZaloOA)
+	case w.Path == "/" || strings.HasPrefix(w.Path, "/zalo_verifier"):
+		c.addf(at+".path", "%q is taken by the domain verification", w.Path)
+	}
+	if len(w.APIKeys) == 0 {
+		c.addf(at+".apiKeys", "want at least one key")
+	}
+	names := map[string]string{}
+	for i := range w.APIKeys {
+		key := fmt.Sprintf("%s.apiKeys[%d]", at, i)
+		c.required(key+".name", w.APIKeys[i].Name)
+		c.unique(key+".name", w.APIKeys[i].Name, names)
+		c.apiKey(key, &w.APIKeys[i])
+	}
+	if w.MaxBodySize < 1 || w.MaxBodySize > maxBodySize {
+		c.addf(at+".maxBodySize", "want 1 byte to 64Mi")
+	}
+	if len(w.Events.Include) == 0 {
+		c.addf(at+".events.include", "want at least one pattern, \"*\" for every event")
+	}
+	c.patterns(at+".events.include", w.Events.Include)
+	c.patterns(at+".events.exclude", w.Events.Exclude)
+}
+
+// apiKey checks the key and that it is the only one with its digest.
+func (c *checker) apiKey(at string, k *APIKey) {
+	switch {
+	case k.SHA256 == "" && k.Value == "" && k.File == "",
+		k.SHA256 != "" && k.Value+k.File != "":
+		c.addf(at, "set exactly one of sha256, value and file")
+		return
+	case k.SHA256 == "":
+		if !c.secret(at, &k.Secret) {
+			return
+		}
+	default:
+		if raw, err := hex.DecodeString(k.SHA256); err != nil || len(raw) != sha256.Size {
+			c.addf(at+".sha256", "want the SHA-256 of the key as 64 hex digits")
+			return
+		}
+	}
+	digest := k.Digest()
+	if first, again := c.keys[digest]; again {
+		c.addf(at, "the same key as %s: a call finds its channel by the key, so each key is used once", first)
+		return
+	}
+	c.keys[digest] = at
+}
+
+func (c *checker) patterns(at string, patterns []string) {
+	for i, p := range patterns {
+		if !eventPattern.MatchString(p) {
+			c.addf(fmt.Sprintf("%s[%d]", at, i), "%q is no pattern of event names: write for example \"user_send_*\"", p)
+		}
+	}
+}
+
+func (c *checker) httpSink(at string, h *HTTPSink) {
+	if c.required(at+".url", h.URL) {
+		c.sinkURL(at, h)
+	}
+	c.positive(at+".timeout", h.Timeout)
+	names := map[string]string{}
+	for i := range h.Headers {
+		header := fmt.Sprintf("%s.headers[%d]", at, i)
+		c.header(header, &h.Headers[i])
+		c.unique(header+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
+	}
+	if h.TLS != nil {
+		c.sinkTLS(at+".tls", h.TLS)
+	}
+	if h.SigningSecret != nil && c.secret(at+".signingSecret", h.SigningSecret) {
+		encoded := strings.TrimPrefix(h.SigningSecret.Reveal(), "whsec_")
+		raw, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || len(raw) < 24 || len(raw) > 64 {
+			c.addf(at+".signingSecret", "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
+		}
+	}
+}
+
+// sinkURL never quotes the URL: whoever writes credentials into it should not
+// find them in a log.
+func (c *checker) sinkURL(at string, h *HTTPSink) {
+	u, err := url.Parse(h.URL)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		c.addf(at+".url", "want an absolute URL such as \"http://bot.chat.svc/events\"")
+		return
+	case u.User != nil:
+		c.addf(at+".url", "must hold no credentials: use headers, for example Authorization")
+	case strings.Contains(h.URL, "#"):
+		c.addf(at+".url", "must hold no fragment (#)")
+	}
+	if h.TLS != nil && u.Scheme != "https" {
+		c.addf(at+".tls", "needs an https URL")
+	}
+}
+
+func (c *checker) header(at string, h *Header) {
+	name := textproto.CanonicalMIMEHeaderKey(h.Name)
+	switch {
+	case !c.required(at+".name", h.Name):
+	case !headerName.MatchString(h.Name):
+		c.addf(at+".name", "%q is no header name", h.Name)
+	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
+		c.addf(at+".name", "%q is set by the connector", h.Name)
+	}
+	if c.secret(at, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+		c.addf(at, "the value must hold no line breaks and no control characters")
+	}
+}
+
+func (c *checker) delivery(at string, d Delivery) {
+	c.oneOf(at+".ordering", d.Ordering, PerConversation, Unordered)
+	c.between(at+".concurrency", d.Concurrency, maxConcurrency)
+	c.positive(at+".retry.initialBackoff", d.Retry.InitialBackoff)
+	if d.Retry.MaxBackoff < d.Retry.InitialBackoff {
+		c.addf(at+".retry.maxBackoff", "must not be shorter than initialBackoff")
+	}
+	c.positive(at+".retry.maxAge", d.Retry.MaxAge)
+	c.positive(at+".deadLetterRetention", d.DeadLetterRetention)
+}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder walks a YAML tree and a Go value together. Unlike yaml.Node.Decode it
+// reports every problem, each with its line and field path, knows duplicate and
+// unknown fields, and quotes nothing that may be a secret.
+type decoder struct {
+	*report
+	members map[reflect.Type]map[string][]int
+}
+
+// decode sets v, which is addressable, from n. Null leaves the default.
+func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		d.misreadf(n.Line, path, "anchors and aliases are not supported: write the value out")
+		return
+	}
+	if n.ShortTag() == "!!null" {
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+		setDefaults(v)
+	}
+	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.text(n, text, path)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.mapping(n, v, path)
+	case reflect.Slice:
+		d.sequence(n, v, path)
+	default:
+		d.scalar(n, v, path)
+	}
+}
+
+func setDefaults(v reflect.Value) {
+	if t, ok := v.Addr().Interface().(interface{ setDefaults() }); ok {
+		t.setDefaults()
+	}
+}
+
+func (d *decoder) text(n *yaml.Node, v encoding.TextUnmarshaler, path string) {
+	if n.Kind != yaml.ScalarNode {
+		d.misreadf(n.Line, path, "want a single value, not %s", shape(n))
+	} else if err := v.UnmarshalText([]byte(n.Value)); err != nil {
+		d.misreadf(n.Line, path, "%v", err)
+	}
+}
+
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
+	tag, want := "!!str", "text: put it in quotes"
+	switch v.Kind() {
+	case reflect.Int:
+		tag, want = "!!int", "a whole number"
+	case reflect.Bool:
+		tag, want = "!!bool", "true or false"
+	}
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == tag && v.Kind() == reflect.String:
+		v.SetString(n.Value)
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != tag || n.Decode(v.Addr().Interface()) != nil:
+		d.misreadf(n.Line, path, "want %s, not %s", want, shape(n))
+	}
+}
+
+func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.SequenceNode {
+		d.misreadf(n.Line, path, "want a list, not %s", shape(n))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, element := range n.Content {
+		setDefaults(v.Index(i))
+		d.decode(element, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.misreadf(n.Line, path, "want fields (%s), not %s", strings.Join(d.names(v.Type()), ", "), shape(n))
+		return
+	}
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		index, known := d.fields(v.Type())[key.Value]
+		first, again := seen[key.Value]
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.ShortTag() == "!!merge":
+			d.misreadf(key.Line, path, "anchors, merge keys and structured keys are not supported: write the fields out")
+		case !known:
+			d.unknown(key, v, path)
+		case again:
+			d.misreadf(key.Line, join(path, key.Value), "given twice, first on line %d", first)
+		default:
+			seen[key.Value] = key.Line
+			d.decode(value, v.FieldByIndex(index), join(path, key.Value))
+		}
+	}
+}
+
+// unknown reports a field that v does not have. Beside a secret the name itself
+// is not quoted, since a missing "value:" makes a name of the secret.
+func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
+	names := d.names(v.Type())
+	remedy := "known are " + strings.Join(names, ", ")
+	nearest := slices.MinFunc(names, func(a, b string) int { return distance(key.Value, a) - distance(key.Value, b) })
+	near := distance(key.Value, nearest) <= 1+len(nearest)/5
+	if near {
+		remedy = fmt.Sprintf("did you mean %q?", nearest)
+	}
+	if _, secret := v.Interface().(interface{ Reveal() string }); !secret || near {
+		path = join(path, key.Value)
+	}
+	d.misreadf(key.Line, path, "unknown field: %s", remedy)
+}
+
+// fields returns the members of struct type t by their names in YAML; those of
+// an inlined struct count as its own.
+func (d *decoder) fields(t reflect.Type) map[string][]int {
+	if known, ok := d.members[t]; ok {
+		return known
+	}
+	fields := map[string][]int{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("yaml"); name != "" && !strings.HasPrefix(name, ",") {
+			fields[name] = f.Index
+		}
+	}
+	d.members[t] = fields
+	return fields
+}
+
+func (d *decoder) names(t reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		name := f.Tag.Get("yaml")
+		if _, ok := d.fields(t)[name]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// shape names what a node is without quoting it.
+func shape(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "fields"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!str":
+		return "text"
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	case "!!timestamp":
+		return "a date"
+	}
+	return "a value with a tag of its own"
+}
+
+// distance is the Levenshtein distance of two names, case ignored.
+func distance(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// maxFileSize bounds every file that is read, in bytes, far above any honest
+// configuration, so that a wrong path cannot exhaust the memory.
+const maxFileSize = 16 << 20
+
+// files reads the files of one version, each only once: what is checked is what
+// is used and what the digest covers, even while they change.
+type files struct {
+	names []string
+	read  map[string]file
+	hash  hash.Hash
+}
+
+type file struct {
+	content []byte
+	err     error
+}
+
+func newFiles() *files { return &files{read: map[string]file{}, hash: sha256.New()} }
+
+// open returns the content of the file with that name. A file that cannot be
+// read is part of the version too: its return is a change.
+func (f *files) open(name string) ([]byte, error) {
+	if known, ok := f.read[name]; ok {
+		return known.content, known.err
+	}
+	content, err := readFile(name)
+	f.names = append(f.names, name)
+	f.read[name] = file{content, err}
+	length := uint64(len(content))
+	if err != nil {
+		length = ^uint64(0)
+	}
+	f.hash.Write(binary.BigEndian.AppendUint64(nil, length))
+	f.hash.Write(content)
+	return content, err
+}
+
+// digest identifies the contents read so far.
+func (f *files) digest() string { return hex.EncodeToString(f.hash.Sum(nil)[:8]) }
+
+// digestOf returns the digest that files with these names have now.
+func digestOf(names []string) string {
+	f := newFiles()
+	for _, name := range names {
+		_, _ = f.open(name) // a failure is part of the digest
+	}
+	return f.digest()
+}
+
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file") // reading a pipe could block for ever
+	}
+	opened, err := os.Open(name)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer func() { _ = opened.Close() }()
+	content, err := io.ReadAll(io.LimitReader(opened, maxFileSize+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if len(content) > maxFileSize {
+		return nil, fmt.Errorf("larger than %d bytes", maxFileSize)
+	}
+	return content, nil
+}
+
+// reason drops the operation and the path from a file system error; the caller
+// names the file.
+func reason(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
+}

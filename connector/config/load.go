@@ -1,0 +1,139 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Load reads and checks the configuration file at path and every file that it
+// names. The error is an *Error with every problem that was found.
+func Load(path string) (*Config, error) {
+	return load(path, newFiles(), nil)
+}
+
+// Digest identifies the version in use: 16 lower-case hex digits of the SHA-256
+// over the configuration file and every file that it names.
+func (c *Config) Digest() string { return c.digest }
+
+// Files returns the absolute paths of the configuration file and of every file
+// that it names, each once.
+func (c *Config) Files() []string { return slices.Clone(c.files) }
+
+// load reads one version through f. When current is set, what cannot change
+// while the connector runs must be as there.
+func load(path string, f *files, current *Config) (*Config, error) {
+	r := newReport(path)
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, &Error{[]Problem{{File: path, Message: err.Error()}}}
+	}
+	content, err := f.open(absolute)
+	if err != nil {
+		return nil, &Error{[]Problem{{File: path, Message: "cannot be read: " + err.Error()}}}
+	}
+	if problem := r.parse(content); problem != nil {
+		return nil, &Error{[]Problem{*problem}}
+	}
+	c := &Config{}
+	setDefaults(reflect.ValueOf(c).Elem())
+	d := decoder{r, map[reflect.Type]map[string][]int{}}
+	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
+	if r.misread[""] {
+		return nil, r.err()
+	}
+	(&checker{report: r, files: f, dir: filepath.Dir(absolute)}).config(c)
+	if current != nil {
+		r.unchangeable(current, c)
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	c.digest, c.files = f.digest(), f.names
+	return c, nil
+}
+
+// parse sets the root of the one document in content.
+func (r *report) parse(content []byte) *Problem {
+	var document, further yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return &Problem{File: r.file, Message: "the file is empty"}
+	case err != nil:
+		return r.syntax(err)
+	}
+	switch err := decoder.Decode(&further); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return r.syntax(err)
+	default:
+		return &Problem{File: r.file, Line: further.Line, Message: "a second document: the file must hold one only"}
+	}
+	r.root = document.Content[0]
+	if r.root.ShortTag() == "!!null" {
+		return &Problem{File: r.file, Message: "the file is empty"}
+	}
+	return nil
+}
+
+var (
+	yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	// countedFromZero are the errors in which the YAML library counts lines from
+	// 0 and leaves line 0 out; in the others it counts from 1.
+	countedFromZero = regexp.MustCompile(`^did not find expected (<|node|key|'-'|',')`)
+)
+
+// syntax turns an error of the YAML parser into a problem.
+func (r *report) syntax(err error) *Problem {
+	message := err.Error()
+	p := &Problem{File: r.file}
+	if found := yamlError.FindStringSubmatch(message); found != nil {
+		p.Line, _ = strconv.Atoi(found[1]) // 0 when the parser names none
+		message = message[len(found[0]):]
+	}
+	if strings.HasPrefix(message, "unknown anchor") {
+		message = "an alias without an anchor: put a value that begins with * in quotes" // the alias may be a secret
+	}
+	if countedFromZero.MatchString(message) {
+		p.Line++
+	}
+	p.Message = "not YAML: " + message
+	return p
+}
+
+// unchangeable reports every section of next that is read at start only and
+// differs from current. The content of server.tls may differ.
+func (r *report) unchangeable(current, next *Config) {
+	sections := []struct {
+		name     string
+		was, now any
+	}{
+		{"server", current.Server.settings(), next.Server.settings()},
+		{"metrics", current.Metrics, next.Metrics},
+		{"admin", current.Admin, next.Admin},
+		{"inbox", current.Inbox, next.Inbox},
+		{"stop", current.Stop, next.Stop},
+	}
+	for _, s := range sections {
+		if !reflect.DeepEqual(s.was, s.now) {
+			r.addf(s.name, "changed: restart the connector to change it")
+		}
+	}
+}
+
+// settings is the section without the loaded certificate.
+func (s Server) settings() Server {
+	if s.TLS != nil {
+		s.TLS = &ServerTLS{CertFile: s.TLS.CertFile, KeyFile: s.TLS.KeyFile}
+	}
+	return s
+}

@@ -1,0 +1,278 @@
+package config
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
+)
+
+// hidden is in every secret of the tests, and must be in no message.
+const hidden = "HiddenValue"
+
+// minimal is the smallest useful configuration.
+const minimal = `apiVersion: connector.xbot.a4b.vn/v1alpha1
+kind: ConnectorConfig
+inbox:
+  embedded:
+    path: inbox
+channels:
+- name: chat/shop
+  type: ZaloOA
+  zaloOA:
+    appID: "2553928453557884079"
+    signature:
+      secretKeys:
+      - value: HiddenValue-oa
+  webhook:
+    apiKeys:
+    - name: first
+      value: HiddenValue-api
+  sink:
+    http:
+      url: http://bot.chat.svc/events
+`
+
+// write makes a folder with the named files and returns the path of
+// connector.yaml in it.
+func write(t testing.TB, named map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range named {
+		name = filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "connector.yaml")
+}
+
+// ignoreFolder compares configurations of different folders.
+var sameConfig = cmp.Options{cmp.AllowUnexported(Config{}, Secret{}, SinkTLS{}, ServerTLS{}), cmpopts.EquateEmpty()}
+
+func TestLoadFillsInDefaults(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	got, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := Duration(24 * time.Hour)
+	want := &Config{
+		APIVersion: APIVersion,
+		Kind:       Kind,
+		Server:     Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
+		Metrics:    Metrics{Address: ":9090"},
+		Admin:      Admin{Address: "127.0.0.1:9091"},
+		Inbox: Inbox{Type: InboxEmbedded, DeduplicationWindow: day, Embedded: &EmbeddedInbox{
+			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
+		}},
+		Dispatch: Dispatch{MaxConcurrency: 1024},
+		Stop:     Stop{DrainDelay: Duration(5 * time.Second), GracePeriod: Duration(30 * time.Second), Pending: PendingKeep},
+		Channels: []Channel{{
+			Name: "chat/shop", Type: ChannelZaloOA,
+			ZaloOA: &ZaloOA{AppID: "2553928453557884079", Signature: Signature{
+				Mode: SignatureEnforce, SecretKeys: []Secret{NewSecret("HiddenValue-oa")},
+			}},
+			Webhook: Webhook{
+				Path: "/webhook/xpbot/api/zalo/push", MaxBodySize: 1 << 20, Events: EventFilter{Include: []string{"*"}},
+				APIKeys: []APIKey{{Name: "first", Secret: NewSecret("HiddenValue-api")}},
+			},
+			Sink: Sink{Type: SinkHTTP, HTTP: &HTTPSink{URL: "http://bot.chat.svc/events", Timeout: Duration(10 * time.Second)}},
+			Delivery: Delivery{
+				Ordering: PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
+				Retry: Retry{InitialBackoff: Duration(time.Second), MaxBackoff: Duration(5 * time.Minute), MaxAge: day},
+			},
+		}},
+		digest: got.digest, files: []string{path},
+	}
+	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadServesNoChannelAtAll(t *testing.T) {
+	text, _, _ := strings.Cut(minimal, "channels:")
+	c, err := Load(write(t, map[string]string{"connector.yaml": text}))
+	if err != nil || len(c.Channels) != 0 {
+		t.Errorf("got %v, %v", c, err)
+	}
+}
+
+// TestLoadReadsTheFilesItNames uses every way to give a secret.
+func TestLoadReadsTheFilesItNames(t *testing.T) {
+	cert, key := certificate(t)
+	elsewhere := filepath.Join(t.TempDir(), "absolute")
+	if err := os.WriteFile(elsewhere, []byte("HiddenValue-old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := edit(t, minimal,
+		"      - value: HiddenValue-oa", "      - file: oa-key\n      - file: "+elsewhere,
+		"value: HiddenValue-api", "file: keys/api-key\n    - name: digest\n      sha256: "+strings.Repeat("Ab", 32),
+		"url: http://bot.chat.svc/events", `url: https://bot.chat.svc/events
+      headers:
+      - name: Authorization
+        file: authorization
+      tls: {caFile: cert.pem, certFile: cert.pem, keyFile: key.pem}
+      signingSecret:
+        file: signing`,
+		"inbox:\n", "server: {tls: {certFile: cert.pem, keyFile: key.pem}}\ninbox:\n",
+	)
+	path := write(t, map[string]string{
+		"connector.yaml": text, "oa-key": " HiddenValue-oa\n", "keys/api-key": "HiddenValue-api\r\n",
+		"authorization": "Bearer HiddenValue", "cert.pem": cert, "key.pem": key,
+		"signing": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n",
+	})
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := c.Channels[0]
+	var digest [32]byte
+	for i := range digest {
+		digest[i] = 0xab
+	}
+	http := ch.Sink.HTTP
+	for what, pair := range map[string][2]any{
+		"first OA key":   {ch.ZaloOA.Signature.SecretKeys[0].Reveal(), "HiddenValue-oa"},
+		"second OA key":  {ch.ZaloOA.Signature.SecretKeys[1].Reveal(), "HiddenValue-old"},
+		"API key":        {ch.Webhook.APIKeys[0].Digest(), sha256.Sum256([]byte("HiddenValue-api"))},
+		"API key digest": {ch.Webhook.APIKeys[1].Digest(), digest},
+		"header":         {http.Headers[0].Reveal(), "Bearer HiddenValue"},
+		"signing secret": {http.SigningSecret.Reveal(), "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"},
+		"client pairs":   {len(http.TLS.Client().Certificates), 1},
+		"authorities":    {http.TLS.Client().RootCAs != nil, true},
+		"server pair":    {len(c.Server.TLS.Certificate().Certificate), 1},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: got %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	var names []string
+	for _, f := range c.Files() {
+		names = append(names, filepath.Base(f))
+	}
+	want := []string{"connector.yaml", "cert.pem", "key.pem", "oa-key", "absolute", "api-key", "authorization", "signing"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if (*SinkTLS)(nil).Client() != nil {
+		t.Error("a sink without tls has a TLS configuration")
+	}
+}
+
+func TestDigestCoversEveryFile(t *testing.T) {
+	path := write(t, map[string]string{
+		"connector.yaml": edit(t, minimal, "value: HiddenValue-api", "file: api-key"),
+		"api-key":        "HiddenValue-api",
+	})
+	digest := func() string {
+		c, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now := digestOf(c.Files()); now != c.Digest() {
+			t.Errorf("the digest is %s, and %s when the files are read again", c.Digest(), now)
+		}
+		return c.Digest()
+	}
+	first := digest()
+	if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(first) {
+		t.Errorf("digest %q", first)
+	}
+	if again := digest(); again != first {
+		t.Errorf("the same files have digests %s and %s", first, again)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "api-key"), []byte("HiddenValue-new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changed := digest(); changed == first {
+		t.Errorf("a changed file left the digest at %s", first)
+	}
+}
+
+// TestRenderedConfigLoadsTheSame is what the operator relies on: a Config can be
+// written with the YAML library and read back.
+func TestRenderedConfigLoadsTheSame(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	first, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := yaml.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, rendered, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.digest = first.digest
+	if diff := cmp.Diff(first, second, sameConfig); diff != "" {
+		t.Errorf("configuration (-first +second):\n%s", diff)
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	c, err := Load(write(t, map[string]string{"connector.yaml": minimal}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		channel := c.Channels[0]
+		shown := fmt.Sprintf(verb, channel.Webhook) + fmt.Sprintf(verb, channel.ZaloOA)
+		if strings.Contains(shown, hidden) {
+			t.Errorf("%s shows a secret: %s", verb, shown)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte("{}"))
+	f.Add([]byte("channels: [{name: a, <<: *b}]"))
+	for _, p := range problems {
+		f.Add([]byte(p.text(f)))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		const path = "/nowhere/connector.yaml"
+		loadBytes := func(content []byte) (*Config, error) {
+			files := newFiles()
+			files.read[path] = file{content: content}
+			return load(path, files, nil)
+		}
+		first, err := loadBytes(content)
+		if err != nil {
+			if invalid, ok := errors.AsType[*Error](err); !ok || len(invalid.Problems) == 0 {
+				t.Fatalf("an error without a problem: %v", err)
+			}
+			return
+		}
+		rendered, err := yaml.Marshal(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := loadBytes(rendered)
+		if err != nil {
+			t.Fatalf("a valid configuration is refused once rendered: %v\n%s", err, rendered)
+		}
+		second.digest, second.files = first.digest, first.files
+		if diff := cmp.Diff(first, second, sameConfig); diff != "" {
+			t.Errorf("configuration (-first +second):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"strings"
+)
+
+// maxSecretSize bounds a secret's file, in bytes: a larger one is some other
+// file.
+const maxSecretSize = 64 << 10
+
+// secret reads s and reports whether it can be used.
+func (c *checker) secret(at string, s *Secret) bool {
+	if (s.Value == "") == (s.File == "") {
+		c.addf(at, "set exactly one of value and file")
+		return false
+	}
+	if s.File == "" {
+		if strings.TrimSpace(s.Value) != s.Value {
+			c.addf(at+".value", "must not begin or end with white space")
+			return false
+		}
+		s.revealed = s.Value
+		return true
+	}
+	content, ok := c.open(at+".file", &s.File)
+	if !ok {
+		return false
+	}
+	if len(content) > maxSecretSize {
+		c.addf(at+".file", "%s is larger than 64 KiB, which no secret is", s.File)
+		return false
+	}
+	s.revealed = strings.TrimSpace(string(content))
+	if s.revealed == "" {
+		c.addf(at+".file", "%s is empty", s.File)
+	}
+	return s.revealed != ""
+}
+
+// certificate loads a certificate with its key, or reports why it cannot.
+func (c *checker) certificate(at string, certFile, keyFile *string) *tls.Certificate {
+	chain, ok := c.open(at+".certFile", certFile)
+	key, ok2 := c.open(at+".keyFile", keyFile)
+	if !ok || !ok2 {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		c.addf(at+".certFile", "%s and %s are no pair of certificate and key: %s", *certFile, *keyFile, strings.TrimPrefix(err.Error(), "tls: "))
+		return nil
+	}
+	return &pair
+}
+
+// sinkTLS loads the files of t into its configuration.
+func (c *checker) sinkTLS(at string, t *SinkTLS) {
+	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		if bundle, ok := c.open(at+".caFile", &t.CAFile); ok {
+			t.client.RootCAs = x509.NewCertPool()
+			if !t.client.RootCAs.AppendCertsFromPEM(bundle) {
+				c.addf(at+".caFile", "%s holds no PEM certificate", t.CAFile)
+			}
+		}
+	}
+	switch {
+	case t.CertFile == "" && t.KeyFile == "":
+	case t.CertFile == "" || t.KeyFile == "":
+		c.addf(at, "set certFile and keyFile together")
+	default:
+		if pair := c.certificate(at, &t.CertFile, &t.KeyFile); pair != nil {
+			t.client.Certificates = []tls.Certificate{*pair}
+		}
+	}
+}
+
+// open makes a path of the file absolute and returns the file's content.
+func (c *checker) open(at string, path *string) ([]byte, bool) {
+	*path = c.absolute(*path)
+	content, err := c.files.open(*path)
+	if err != nil {
+		c.addf(at, "%s cannot be read: %v", *path, err)
+	}
+	return content, err == nil
+}

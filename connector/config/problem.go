@@ -1,0 +1,145 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Problem is one thing that is wrong with a configuration file.
+type Problem struct {
+	// File is the configuration file as it was named to Load.
+	File string
+	// Line is where the field is, or where the nearest enclosing field is when
+	// it is missing; 0 when the problem is the file as a whole.
+	Line int
+	// Path is the field, for example "channels[0].sink.http.url"; empty for the
+	// file as a whole.
+	Path string
+	// Message says what is wrong and what is wanted. It holds no secret.
+	Message string
+}
+
+// String returns "file:line: path: message".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	if p.Path != "" {
+		b.WriteString(": " + p.Path)
+	}
+	b.WriteString(": " + p.Message)
+	return b.String()
+}
+
+// Error is a refused configuration: every problem, in the order of lines.
+type Error struct {
+	Problems []Problem
+}
+
+// Error returns one problem per line.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// report collects the problems of one version of a file.
+type report struct {
+	file     string
+	root     *yaml.Node
+	problems []Problem
+	// misread are the fields that could not be decoded, and suspect those right
+	// around them: what a check would say of them follows from the first
+	// problem and is left out.
+	misread, suspect map[string]bool
+}
+
+func newReport(file string) *report {
+	return &report{file: file, misread: map[string]bool{}, suspect: map[string]bool{}}
+}
+
+// misreadf reports that the field at a line could not be decoded.
+func (r *report) misreadf(line int, path, format string, args ...any) {
+	r.misread[path] = true
+	r.suspect[enclosing(path)] = true
+	r.problems = append(r.problems, Problem{r.file, line, path, fmt.Sprintf(format, args...)})
+}
+
+// addf reports what a check found in a field that is present or missing.
+func (r *report) addf(path, format string, args ...any) {
+	if r.suspect[path] {
+		return
+	}
+	for field := path; field != ""; field = enclosing(field) {
+		if r.misread[field] {
+			return
+		}
+	}
+	r.problems = append(r.problems, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+}
+
+// err returns the problems in the order of lines, or nil.
+func (r *report) err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return &Error{Problems: r.problems}
+}
+
+// enclosing returns the path of the field around path: "a.b" for "a.b[0]", "a"
+// for "a.b", "" for "a".
+func enclosing(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
+}
+
+// join returns the path of a member.
+func join(path, member string) string {
+	if path == "" {
+		return member
+	}
+	return path + "." + member
+}
+
+// lineOf returns the line of the field at path, or of the nearest present field
+// around it. It is looked up only for a problem, so that a good file pays
+// nothing for it.
+func lineOf(node *yaml.Node, path string) int {
+	line := node.Line
+	steps := strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' })
+	for _, step := range steps {
+		key, value := child(node, step)
+		if value == nil {
+			break
+		}
+		line, node = key.Line, value
+	}
+	return line
+}
+
+// child returns the member or element of node that step names; an element is
+// its own key.
+func child(node *yaml.Node, step string) (key, value *yaml.Node) {
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i < len(node.Content); i += 2 {
+			if node.Content[i].Value == step {
+				return node.Content[i], node.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i < len(node.Content) {
+			return node.Content[i], node.Content[i]
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,352 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// edit replaces strings of text in pairs; each must be there.
+func edit(t testing.TB, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("no %q to replace in:\n%s", pairs[i], text)
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	return text
+}
+
+// certificate returns a self-signed certificate and its key in PEM.
+func certificate(t testing.TB) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+}
+
+// A flaw is an edit of minimal and the problems that it makes, without the name
+// of the file; DIR stands for the folder.
+type flaw struct {
+	name  string
+	edits []string
+	want  []string
+}
+
+func (f flaw) text(t testing.TB) string { return edit(t, minimal, f.edits...) }
+
+const (
+	afterKind  = "kind: ConnectorConfig\n"
+	inboxPath  = "    path: inbox\n"
+	appID      = `    appID: "2553928453557884079"` + "\n"
+	oaKey      = "      - value: HiddenValue-oa\n"
+	webhook    = "  webhook:\n"
+	apiKeys    = "    apiKeys:\n"
+	apiKey     = "      value: HiddenValue-api\n"
+	sinkHTTP   = "    http:\n"
+	sinkURL    = "      url: http://bot.chat.svc/events\n"
+	secondShop = `- name: chat/other
+  type: ZaloOA
+  zaloOA: {appID: "1", signature: {mode: "Off"}}
+  webhook: {apiKeys: [{name: first, value: HiddenValue-other}]}
+  sink: {http: {url: "http://bot.chat.svc/events"}}
+`
+)
+
+// under adds a line below another.
+func under(line, added string) []string { return []string{line, line + added} }
+
+var problems = []flaw{
+	// The file as a whole.
+	{"empty", []string{minimal, ""}, []string{": the file is empty"}},
+	{"comment only", []string{minimal, "# nothing\n"}, []string{": the file is empty"}},
+	{"null", []string{minimal, "null\n"}, []string{": the file is empty"}},
+	{"not YAML", []string{afterKind, "kind: ]\n"}, []string{":2: not YAML: did not find expected node content"}},
+	{"not YAML on the first line", []string{minimal, "a: ]"}, []string{":1: not YAML: did not find expected node content"}},
+	{"tab", under(afterKind, "server:\n\taddress: a\n"), []string{":4: not YAML: found character that cannot start any token"}},
+	{"two documents", []string{sinkURL, sinkURL + "---\nkind: x\n"}, []string{":21: a second document: the file must hold one only"}},
+	{"broken second document", []string{sinkURL, sinkURL + "---\nkind: ]\n"}, []string{":22: not YAML: did not find expected node content"}},
+	{"not fields", []string{minimal, "- a\n"}, []string{
+		":1: want fields (apiVersion, kind, server, metrics, admin, inbox, dispatch, stop, channels), not a list"}},
+	{"alias without an anchor", []string{"value: HiddenValue-oa", "value: *HiddenValue"}, []string{
+		": not YAML: an alias without an anchor: put a value that begins with * in quotes"}},
+
+	// Shape.
+	{"unknown field", under(inboxPath, "    owner: me\n"), []string{":6: inbox.embedded.owner: unknown field: known are path, maxSize"}},
+	{"misspelt field", under(inboxPath, "    maxsize: 1Gi\n"), []string{":6: inbox.embedded.maxsize: unknown field: did you mean \"maxSize\"?"}},
+	{"unknown top field", []string{afterKind, afterKind + "servers: {}\n"}, []string{":3: servers: unknown field: did you mean \"server\"?"}},
+	{"secret as a field's name", []string{oaKey, "      - HiddenValue:\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0]: unknown field: known are value, file"}},
+	{"misspelt field of a secret", []string{oaKey, "      - valeu: HiddenValue\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0].valeu: unknown field: did you mean \"value\"?"}},
+	{"duplicate field", under(inboxPath, "    path: other\n"), []string{":6: inbox.embedded.path: given twice, first on line 5"}},
+	{"anchor", []string{"path: inbox", "path: &a inbox"}, []string{":5: inbox.embedded.path: anchors and aliases are not supported: write the value out"}},
+	{"alias", []string{afterKind, "kind: &a ConnectorConfig\nadmin: {address: *a}\n"}, []string{
+		":2: kind: anchors and aliases are not supported: write the value out",
+		":3: admin.address: anchors and aliases are not supported: write the value out"}},
+	{"merge key", under(inboxPath, "    <<: {maxSize: 1Gi}\n"), []string{
+		":6: inbox.embedded: anchors, merge keys and structured keys are not supported: write the fields out"}},
+	{"structured key", under(inboxPath, "    ? [a]\n    : b\n"), []string{
+		":6: inbox.embedded: anchors, merge keys and structured keys are not supported: write the fields out"}},
+	{"number for text", []string{appID, "    appID: 2553928453557884079\n"}, []string{":10: channels[0].zaloOA.appID: want text: put it in quotes, not a number"}},
+	{"date for text", []string{"name: first", "name: 2026-11-22"}, []string{":16: channels[0].webhook.apiKeys[0].name: want text: put it in quotes, not a date"}},
+	{"boolean for text", []string{"chat/shop", "true"}, []string{":7: channels[0].name: want text: put it in quotes, not true or false"}},
+	{"tagged text", []string{"chat/shop", "!mine shop"}, []string{":7: channels[0].name: want text: put it in quotes, not a value with a tag of its own"}},
+	{"text for a number", under(afterKind, "server: {maxInFlight: many}\n"), []string{":3: server.maxInFlight: want a whole number, not text"}},
+	{"fraction for a number", under(afterKind, "server: {maxInFlight: 1.5}\n"), []string{":3: server.maxInFlight: want a whole number, not a number"}},
+	{"number too large", under(afterKind, "server: {maxInFlight: 99999999999999999999}\n"), []string{":3: server.maxInFlight: want a whole number, not a number"}},
+	{"text for a boolean", []string{"  type: ZaloOA\n", "  type: ZaloOA\n  delivery: {paused: yes}\n"}, []string{
+		":9: channels[0].delivery.paused: want true or false, not text"}},
+	{"text for a list", under(webhook, "    events: {include: all}\n"), []string{":15: channels[0].webhook.events.include: want a list, not text"}},
+	{"text for fields", []string{oaKey, "      - HiddenValue\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0]: want fields (value, file), not text"}},
+	{"fields for a secret", []string{oaKey, "      - value: {HiddenValue: a}\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0].value: want text: put it in quotes, not fields"}},
+	{"number for a secret", []string{apiKey, "      value: 12345678\n"}, []string{
+		":17: channels[0].webhook.apiKeys[0].value: want text: put it in quotes, not a number"}},
+	{"bad duration", under("inbox:\n", "  deduplicationWindow: 1 day\n"), []string{
+		":4: inbox.deduplicationWindow: \"1 day\" is no duration: write for example \"10s\", \"5m\" or \"24h\""}},
+	{"list for a duration", under("inbox:\n", "  deduplicationWindow: [24h]\n"), []string{
+		":4: inbox.deduplicationWindow: want a single value, not a list"}},
+	{"bad size", under(inboxPath, "    maxSize: big\n"), []string{
+		":6: inbox.embedded.maxSize: \"big\" is no size: write for example \"1Mi\", \"64Mi\" or \"1Gi\""}},
+
+	// The process.
+	{"version", []string{"v1alpha1", "v9"}, []string{`:1: apiVersion: want "connector.xbot.a4b.vn/v1alpha1", not "connector.xbot.a4b.vn/v9"`}},
+	{"kind", []string{afterKind, ""}, []string{`:1: kind: want "ConnectorConfig", not ""`}},
+	{"address", under(afterKind, "server: {address: \"8080\"}\n"), []string{
+		`:3: server.address: "8080" is no address: write for example ":8080" or "127.0.0.1:8080"`}},
+	{"port", under(afterKind, "metrics: {address: \":65536\"}\n"), []string{
+		`:3: metrics.address: ":65536" is no address: write for example ":8080" or "127.0.0.1:8080"`}},
+	{"one address twice", under(afterKind, "metrics: {address: \":8080\"}\n"), []string{
+		`:3: metrics.address: the same as server.address: it must be unique`}},
+	{"public admin", under(afterKind, "admin: {address: \":9091\"}\n"), []string{
+		`:3: admin.address: "" is not a loopback host, and the admin API asks for no password: write for example "127.0.0.1:9091"`}},
+	{"body room", under(afterKind, "server: {maxBufferedBytes: 1k}\n"), []string{
+		":3: server.maxBufferedBytes: want at least the largest webhook.maxBodySize, 1048576 bytes"}},
+	{"calls in flight", under(afterKind, "server: {maxInFlight: 0}\n"), []string{":3: server.maxInFlight: want 1 to 100000, not 0"}},
+	{"server without key", under(afterKind, "server: {tls: {certFile: a.pem}}\n"), []string{":3: server.tls.keyFile: required"}},
+	{"server without certificate", under(afterKind, "server: {tls: {}}\n"), []string{":3: server.tls.certFile: required", ":3: server.tls.keyFile: required"}},
+	{"server files missing", under(afterKind, "server:\n  tls:\n    certFile: a.pem\n    keyFile: sub\n"), []string{
+		":5: server.tls.certFile: DIR/a.pem cannot be read: no such file or directory",
+		":6: server.tls.keyFile: DIR/sub cannot be read: not a regular file"}},
+	{"server files wrong", under(afterKind, "server: {tls: {certFile: garbage, keyFile: garbage}}\n"), []string{
+		":3: server.tls.certFile: DIR/garbage and DIR/garbage are no pair of certificate and key: failed to find any PEM data in certificate input"}},
+	{"inbox type", under("inbox:\n", "  type: JetStream\n"), []string{`:4: inbox.type: want "Embedded", not "JetStream"`}},
+	{"no inbox", []string{"  embedded:\n    path: inbox\n", ""}, []string{":3: inbox.embedded.path: required"}},
+	{"no inbox path", []string{"path: inbox", "path: ''"}, []string{":5: inbox.embedded.path: required"}},
+	{"inbox size", under(inboxPath, "    maxSize: 63Mi\n"), []string{":6: inbox.embedded.maxSize: want at least 64Mi"}},
+	{"short window", under("inbox:\n", "  deduplicationWindow: 1h59m\n"), []string{
+		":4: inbox.deduplicationWindow: want at least 2h: Zalo retries for 1 h 50 min"}},
+	{"dispatch", under(afterKind, "dispatch: {maxConcurrency: 100001}\n"), []string{":3: dispatch.maxConcurrency: want 1 to 100000, not 100001"}},
+	{"stop", under(afterKind, "stop: {drainDelay: 30s, pending: Drop}\n"), []string{
+		":3: stop.gracePeriod: must be longer than drainDelay (30s)",
+		`:3: stop.pending: want "Keep" or "Deliver", not "Drop"`}},
+	{"negative delay", under(afterKind, "stop: {drainDelay: -1s}\n"), []string{":3: stop.drainDelay: must not be negative"}},
+
+	// A channel and its type.
+	{"no name", []string{"name: chat/shop", "name:"}, []string{":7: channels[0].name: required"}},
+	{"name with a blank", []string{"chat/shop", "my shop"}, []string{":7: channels[0].name: must hold no white space and no control characters"}},
+	{"name with a control character", []string{"chat/shop", `"a\x7f"`}, []string{":7: channels[0].name: must hold no white space and no control characters"}},
+	{"long name", []string{"chat/shop", strings.Repeat("n", 321)}, []string{":7: channels[0].name: want at most 320 bytes, not 321"}},
+	{"same name", []string{sinkURL, sinkURL + strings.Replace(secondShop, "other", "shop", 1)}, []string{
+		":21: channels[1].name: the same as channels[0].name: it must be unique"}},
+	{"channel type", []string{"type: ZaloOA", "type: Telegram"}, []string{
+		`:8: channels[0].type: want "ZaloOA", not "Telegram"`,
+		`:14: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
+	{"no member", []string{minimal[strings.Index(minimal, "  zaloOA:"):strings.Index(minimal, webhook)], ""}, []string{
+		":7: channels[0].zaloOA: required for type ZaloOA"}},
+	{"no app", []string{appID, ""}, []string{":9: channels[0].zaloOA.appID: required"}},
+	{"app", []string{"2553928453557884079", "12a"}, []string{":10: channels[0].zaloOA.appID: want decimal digits only"}},
+	{"no OA key", []string{"secretKeys:\n" + oaKey, "mode: Audit\n"}, []string{
+		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, or mode "Off"`}},
+	{"mode", []string{"    signature:\n", "    signature:\n      mode: off\n"}, []string{
+		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off", not "off"`}},
+	{"OA keys", []string{oaKey, "      - {}\n      - {value: HiddenValue, file: empty}\n      - file: empty\n      - file: big\n      - value: ' HiddenValue'\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value and file",
+		":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value and file",
+		":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
+		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB, which no secret is",
+		":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
+	{"OA key is an API key", []string{oaKey, "      - value: HiddenValue-api\n"}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+	{"OA key is an API key given as a digest", []string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa")))}, []string{
+		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+	{"accounts", under(appID, "    officialAccounts:\n    - {displayName: a}\n    - {id: \"1\"}\n    - {id: \"1\"}\n"), []string{
+		":12: channels[0].zaloOA.officialAccounts[0].id: required",
+		":14: channels[0].zaloOA.officialAccounts[2].id: the same as channels[0].zaloOA.officialAccounts[1].id: it must be unique"}},
+	{"code", under(appID, "    domainVerification: {codes: [a/b]}\n"), []string{
+		":11: channels[0].zaloOA.domainVerification.codes[0]: want letters, digits, - and _ only"}},
+
+	// The way in.
+	{"query in the path", under(webhook, "    path: /push?a\n"), []string{
+		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
+	{"relative path", under(webhook, "    path: push\n"), []string{
+		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
+	{"dots in the path", under(webhook, "    path: /a/..\n"), []string{
+		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
+	{"root path", under(webhook, "    path: /\n"), []string{`:15: channels[0].webhook.path: "/" is taken by the domain verification`}},
+	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
+		`:15: channels[0].webhook.path: "/zalo_verifierA.html" is taken by the domain verification`}},
+	{"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"}, []string{":15: channels[0].webhook.apiKeys: want at least one key"}},
+	{"API keys", under(apiKeys, "    - {}\n    - {name: a, sha256: abc}\n    - {name: a, value: HiddenValue, sha256: abc}\n"), []string{
+		":16: channels[0].webhook.apiKeys[0].name: required",
+		":16: channels[0].webhook.apiKeys[0]: set exactly one of sha256, value and file",
+		":17: channels[0].webhook.apiKeys[1].sha256: want the SHA-256 of the key as 64 hex digits",
+		":18: channels[0].webhook.apiKeys[2].name: the same as channels[0].webhook.apiKeys[1].name: it must be unique",
+		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value and file"}},
+	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other", "HiddenValue-api", 1)}, []string{
+		":24: channels[1].webhook.apiKeys[0]: the same key as channels[0].webhook.apiKeys[0]: a call finds its channel by the key, so each key is used once"}},
+	{"no body", under(webhook, "    maxBodySize: 0\n"), []string{":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
+	{"large body", under(webhook, "    maxBodySize: 65Mi\n"), []string{
+		":1: server.maxBufferedBytes: want at least the largest webhook.maxBodySize, 68157440 bytes",
+		":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
+	{"events", under(webhook, "    events: {include: [], exclude: [\"a b\", \"\"]}\n"), []string{
+		`:15: channels[0].webhook.events.include: want at least one pattern, "*" for every event`,
+		`:15: channels[0].webhook.events.exclude[0]: "a b" is no pattern of event names: write for example "user_send_*"`,
+		`:15: channels[0].webhook.events.exclude[1]: "" is no pattern of event names: write for example "user_send_*"`}},
+
+	// The way out.
+	{"sink type", []string{"  sink:\n", "  sink:\n    type: Kafka\n"}, []string{`:19: channels[0].sink.type: want "HTTP", not "Kafka"`}},
+	{"no sink", []string{"  sink:\n" + sinkHTTP + sinkURL, ""}, []string{":7: channels[0].sink.http: required for type HTTP"}},
+	{"no URL", []string{sinkURL, "      timeout: 0s\n"}, []string{
+		":19: channels[0].sink.http.url: required", ":20: channels[0].sink.http.timeout: must be longer than 0s"}},
+	{"relative URL", []string{"http://bot", "//bot"}, []string{
+		`:20: channels[0].sink.http.url: want an absolute URL such as "http://bot.chat.svc/events"`}},
+	{"no host", []string{"http://bot.chat.svc", "http://:80"}, []string{
+		`:20: channels[0].sink.http.url: want an absolute URL such as "http://bot.chat.svc/events"`}},
+	{"broken URL", []string{"http://bot", "http://HiddenValue:HiddenValue%zz@bot"}, []string{
+		`:20: channels[0].sink.http.url: want an absolute URL such as "http://bot.chat.svc/events"`}},
+	{"credentials in the URL", []string{"http://bot", "http://me:HiddenValue@bot"}, []string{
+		":20: channels[0].sink.http.url: must hold no credentials: use headers, for example Authorization"}},
+	{"fragment", []string{"svc/events", "svc/events#"}, []string{":20: channels[0].sink.http.url: must hold no fragment (#)"}},
+	{"headers", under(sinkURL, `      headers:
+      - {name: "a b", value: HiddenValue}
+      - {name: host, value: HiddenValue}
+      - {name: CE-id, value: HiddenValue}
+      - {name: webhook-id, value: HiddenValue}
+      - {name: X-A, value: "HiddenValue\r\nx: y"}
+      - {name: x-a, value: HiddenValue}
+      - {value: HiddenValue}
+      - {name: X-B}
+`), []string{
+		`:22: channels[0].sink.http.headers[0].name: "a b" is no header name`,
+		`:23: channels[0].sink.http.headers[1].name: "host" is set by the connector`,
+		`:24: channels[0].sink.http.headers[2].name: "CE-id" is set by the connector`,
+		`:25: channels[0].sink.http.headers[3].name: "webhook-id" is set by the connector`,
+		":26: channels[0].sink.http.headers[4]: the value must hold no line breaks and no control characters",
+		":27: channels[0].sink.http.headers[5].name: the same as channels[0].sink.http.headers[4].name: it must be unique",
+		":28: channels[0].sink.http.headers[6].name: required",
+		":29: channels[0].sink.http.headers[7]: set exactly one of value and file"}},
+	{"TLS over http", under(sinkURL, "      tls: {}\n"), []string{":21: channels[0].sink.http.tls: needs an https URL"}},
+	{"TLS files", []string{sinkURL, "      url: https://bot\n      tls: {caFile: garbage, certFile: garbage}\n"}, []string{
+		":21: channels[0].sink.http.tls.caFile: DIR/garbage holds no PEM certificate",
+		":21: channels[0].sink.http.tls: set certFile and keyFile together"}},
+	{"TLS pair", []string{sinkURL, "      url: https://bot\n      tls: {certFile: garbage, keyFile: garbage}\n"}, []string{
+		":21: channels[0].sink.http.tls.certFile: DIR/garbage and DIR/garbage are no pair of certificate and key: failed to find any PEM data in certificate input"}},
+	{"TLS file missing", []string{sinkURL, "      url: https://bot\n      tls: {caFile: none}\n"}, []string{
+		":21: channels[0].sink.http.tls.caFile: DIR/none cannot be read: no such file or directory"}},
+	{"short signing secret", under(sinkURL, "      signingSecret: {value: whsec_SGlkZGVuVmFsdWU=}\n"), []string{
+		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
+	{"signing secret", under(sinkURL, "      signingSecret: {value: HiddenValueHiddenValueHiddenValueHiddenValue!}\n"), []string{
+		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
+	{"no signing secret", under(sinkURL, "      signingSecret: {}\n"), []string{
+		":21: channels[0].sink.http.signingSecret: set exactly one of value and file"}},
+	{"delivery", under(sinkURL, `  delivery:
+    ordering: Random
+    concurrency: 10001
+    deadLetterRetention: -1h
+    retry: {initialBackoff: 0s, maxBackoff: -1s, maxAge: 0s}
+`), []string{
+		`:22: channels[0].delivery.ordering: want "PerConversation" or "Unordered", not "Random"`,
+		":23: channels[0].delivery.concurrency: want 1 to 10000, not 10001",
+		":24: channels[0].delivery.deadLetterRetention: must be longer than 0s",
+		":25: channels[0].delivery.retry.initialBackoff: must be longer than 0s",
+		":25: channels[0].delivery.retry.maxBackoff: must not be shorter than initialBackoff",
+		":25: channels[0].delivery.retry.maxAge: must be longer than 0s"}},
+
+	// Everything at once: what cannot be decoded does not hide what can.
+	{"all at once", []string{
+		"v1alpha1", "v0",
+		"inbox:\n", "inbox:\n  deduplicationWindow: soon\n  shape: round\n",
+		"chat/shop", "my shop",
+		appID, "    appID: 12\n",
+		"url: http://bot", "url: ftp://bot",
+	}, []string{
+		`:1: apiVersion: want "connector.xbot.a4b.vn/v1alpha1", not "connector.xbot.a4b.vn/v0"`,
+		`:4: inbox.deduplicationWindow: "soon" is no duration: write for example "10s", "5m" or "24h"`,
+		":5: inbox.shape: unknown field: known are type, deduplicationWindow, embedded",
+		":9: channels[0].name: must hold no white space and no control characters",
+		":12: channels[0].zaloOA.appID: want text: put it in quotes, not a number",
+		`:22: channels[0].sink.http.url: want an absolute URL such as "http://bot.chat.svc/events"`}},
+}
+
+func TestLoadReportsEveryProblem(t *testing.T) {
+	for _, p := range problems {
+		t.Run(p.name, func(t *testing.T) {
+			path := write(t, map[string]string{
+				"connector.yaml": p.text(t), "empty": "\n", "garbage": "HiddenValue",
+				"big": strings.Repeat(hidden, 6000), "sub/file": "",
+			})
+			_, err := Load(path)
+			if err == nil {
+				t.Fatal("loaded")
+			}
+			got := strings.Split(strings.ReplaceAll(err.Error(), filepath.Dir(path), "DIR"), "\n")
+			var want []string
+			for _, line := range p.want {
+				want = append(want, "DIR/connector.yaml"+line)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+			if strings.Contains(err.Error(), hidden) {
+				t.Error("a message shows a secret")
+			}
+		})
+	}
+}
+
+func TestLoadRefusesAFileThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	large := filepath.Join(folder, "large")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, maxFileSize+1); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(folder, "none"): ": cannot be read: no such file or directory",
+		folder:                        ": cannot be read: not a regular file",
+		large:                         ": cannot be read: larger than 16777216 bytes",
+	} {
+		if _, err := Load(path); err == nil || err.Error() != path+want {
+			t.Errorf("got %v, want %s%s", err, path, want)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/go-logr/logr"
+)
+
+// settle is how long a change may go on before the files are read: long enough
+// for a writer to finish, and short beside the 1 s in which a change is applied.
+const settle = 100 * time.Millisecond
+
+// Watcher puts new versions of the configuration into use while the connector
+// runs.
+type Watcher struct {
+	// Path is the configuration file, as for Load.
+	Path string
+	// Log hears of every version, and of every problem of a refused one.
+	Log logr.Logger
+	// Apply puts a new version into use as a whole. Its error refuses the
+	// version; the old one must then still be in use.
+	Apply func(*Config) error
+	// Observe is told of the end of every reload: nil when the newest version
+	// of the files is in use, otherwise why it was refused.
+	Observe func(error)
+
+	notify  *fsnotify.Watcher
+	current *Config
+	// digest and files are of the version that was read last, refused or not.
+	digest string
+	files  []string
+	// watched are the folders being watched, sorted.
+	watched []string
+}
+
+// Run watches the folders of every file of current, which is in use, and
+// reloads on changes, until ctx ends; then it returns nil. It first reads once
+// more, so that no change between the load of current and Run is missed. An
+// error means that watching could not begin.
+//
+// What counts as a change is the content of the files alone: a folder's events,
+// of whatever kind, only say when to look. So the symlink swap of kubelet, an
+// editor's rename, a file that vanishes and comes back and an overflow of the
+// event queue are all the same case.
+func (w *Watcher) Run(ctx context.Context, current *Config) error {
+	notify, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch the configuration: %w (are there too many inotify instances?)", err)
+	}
+	defer func() { _ = notify.Close() }()
+	w.notify, w.current, w.digest, w.files = notify, current, current.digest, current.files
+	if _, err := w.follow(); err != nil {
+		return fmt.Errorf("watch the configuration: %w", err)
+	}
+	due := time.After(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-notify.Events:
+			if due == nil {
+				due = time.After(settle)
+			}
+		case err := <-notify.Errors: // events may be lost: look
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				w.Log.Error(err, "watching the configuration failed for a moment")
+			}
+			if due == nil {
+				due = time.After(settle)
+			}
+		case <-due:
+			due = nil
+			w.reload()
+			further, err := w.follow()
+			if err != nil {
+				w.Log.Error(err, "changes of a configuration file will not be seen")
+			}
+			if further { // its files may have changed before it was watched
+				due = time.After(settle)
+			}
+		}
+	}
+}
+
+// reload reads the files if they have changed, and applies or refuses them.
+func (w *Watcher) reload() {
+	if digestOf(w.files) == w.digest {
+		return
+	}
+	f := newFiles()
+	next, err := load(w.Path, f, w.current)
+	w.digest, w.files = f.digest(), f.names
+	if err == nil && next.digest != w.current.digest {
+		err = w.Apply(next)
+	}
+	w.Observe(err)
+	if err != nil {
+		w.refused(err)
+		return
+	}
+	w.current = next
+	w.Log.Info("configuration applied", "digest", next.digest)
+}
+
+func (w *Watcher) refused(err error) {
+	problems := []Problem{{File: w.Path, Message: err.Error()}}
+	if invalid, ok := errors.AsType[*Error](err); ok {
+		problems = invalid.Problems
+	}
+	for _, p := range problems {
+		w.Log.Error(nil, "configuration problem", "file", p.File, "line", p.Line, "path", p.Path, "problem", p.Message)
+	}
+	w.Log.Error(nil, "configuration refused, the last good version stays in use",
+		"problems", len(problems), "digest", w.digest, "inUse", w.current.digest)
+}
+
+// follow watches the folders of the files that were read last, and no others.
+// It reports whether one is new.
+func (w *Watcher) follow() (further bool, err error) {
+	wanted := folders(w.files)
+	for _, folder := range wanted {
+		// Added again each time: a folder of the same name may be another one.
+		addErr := w.notify.Add(folder)
+		gone := errors.Is(addErr, fs.ErrNotExist)
+		if addErr != nil && !gone {
+			err = errors.Join(err, fmt.Errorf("folder %s: %w", folder, addErr))
+			continue
+		}
+		_, known := slices.BinarySearch(w.watched, folder)
+		further = further || gone || !known
+	}
+	for _, folder := range w.watched {
+		if _, still := slices.BinarySearch(wanted, folder); !still {
+			_ = w.notify.Remove(folder) // it may be gone already
+		}
+	}
+	w.watched = wanted
+	return further, err
+}
+
+// folders returns, sorted and by their real names, the folders whose entries
+// decide what files are: their own, those of the links on their paths, and
+// those of the links' targets. For a folder that is missing the nearest one
+// above stands in.
+func folders(files []string) []string {
+	var names []string
+	for _, f := range files {
+		names = append(names, realFolder(filepath.Dir(f)))
+		for path := f; path != filepath.Dir(path); path = filepath.Dir(path) {
+			if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				names = append(names, realFolder(filepath.Dir(path)))
+			}
+		}
+		if target, err := filepath.EvalSymlinks(f); err == nil {
+			names = append(names, filepath.Dir(target))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func realFolder(folder string) string {
+	for {
+		name, err := filepath.EvalSymlinks(folder)
+		if err == nil || folder == filepath.Dir(folder) {
+			return name
+		}
+		folder = filepath.Dir(folder)
+	}
+}
