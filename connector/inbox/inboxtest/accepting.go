@@ -1,0 +1,147 @@
+package inboxtest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+func claimedWhole(b *bench) {
+	e := Event(channelName, "an", 1)
+	if _, err := b.inbox.Accept(context.Background(), e, "a lane of its own"); err != nil {
+		b.Fatal(err)
+	}
+	accepted := b.clock.Now()
+	b.clock.Advance(time.Minute)
+	got := b.claimOne()
+	want := inbox.Claim{
+		Event: e, AcceptedAt: accepted, Age: time.Minute, Lane: "a lane of its own", Sequence: got.Sequence,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.Errorf("claim (-want +got):\n%s", diff)
+	}
+}
+
+func takenIsGone(b *bench) {
+	b.acceptAll("an", 1, 1)
+	b.settle(b.claimOne(), inbox.Taken{})
+	b.nothingClaimable()
+	b.reopen()
+	b.nothingClaimable()
+	if got := b.stats(); got != (inbox.Stats{}) {
+		b.Errorf("stats %+v, want none", got)
+	}
+}
+
+func duplicates(b *bench) {
+	e := Event(channelName, "an", 1)
+	b.accept(e)
+	for _, step := range []func(){
+		func() {},
+		func() { b.settle(b.claimOne(), inbox.Taken{}) },
+		b.reopen,
+		func() { b.clock.Advance(Window - time.Second) },
+		b.reopen,
+	} {
+		step()
+		if got := b.accept(e); got != inbox.Duplicate {
+			b.Fatalf("outcome %v, want duplicate", got)
+		}
+	}
+	other := e
+	other.Channel = "chat/other"
+	if got := b.accept(other); got != inbox.Stored {
+		b.Errorf("other channel: outcome %v, want stored", got)
+	}
+	b.clock.Advance(time.Second)
+	if got := b.accept(e); got != inbox.Stored {
+		b.Errorf("after the window: outcome %v, want stored", got)
+	}
+}
+
+func concurrentDuplicates(b *bench) {
+	const events, copies = 50, 8
+	var stored atomic.Int64
+	var calls sync.WaitGroup
+	for n := range events {
+		for range copies {
+			calls.Go(func() {
+				outcome, err := b.inbox.Accept(context.Background(), Event(channelName, "an", n), "an")
+				if err != nil {
+					b.Errorf("accept: %v", err)
+				}
+				if outcome == inbox.Stored {
+					stored.Add(1)
+				}
+			})
+		}
+	}
+	calls.Wait()
+	if got := stored.Load(); got != events {
+		b.Errorf("stored %d, want %d", got, events)
+	}
+	if got := b.stats().Pending; got != events {
+		b.Errorf("pending %d, want %d", got, events)
+	}
+}
+
+func stats(b *bench) {
+	first := b.clock.Now()
+	b.acceptAll("an", 1, 2)
+	b.clock.Advance(time.Minute)
+	b.acceptAll("binh", 1, 1)
+	want := inbox.Stats{Pending: 3, OldestPending: first}
+	check := func() {
+		b.Helper()
+		got := b.stats()
+		if !got.OldestPending.Equal(want.OldestPending) || got.Pending != want.Pending || got.DeadLetters != want.DeadLetters {
+			b.Errorf("stats %+v, want %+v", got, want)
+		}
+	}
+	check()
+	b.settle(b.claimOne(), inbox.Dead{Reason: "HTTP 422"})
+	want.Pending, want.DeadLetters = 2, 1
+	check()
+	b.reopen()
+	check()
+	if used, limit := b.inbox.Usage(); used <= 0 || limit <= 0 {
+		b.Errorf("usage %d of %d", used, limit)
+	}
+	if diff := cmp.Diff([]string{channelName}, b.inbox.Channels()); diff != "" {
+		b.Errorf("channels (-want +got):\n%s", diff)
+	}
+}
+
+func closed(b *bench) {
+	b.acceptAll("an", 1, 1)
+	claim := b.claimOne()
+	if err := b.inbox.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := b.inbox.Accept(context.Background(), Event(channelName, "an", 2), "an"); !errors.Is(err, inbox.ErrClosed) {
+		b.Errorf("accept: %v, want ErrClosed", err)
+	}
+	if err := b.inbox.Settle(context.Background(), claim, inbox.Taken{}); !errors.Is(err, inbox.ErrClosed) {
+		b.Errorf("settle: %v, want ErrClosed", err)
+	}
+	if _, _, err := b.inbox.Claim(channelName, 1); !errors.Is(err, inbox.ErrClosed) {
+		b.Errorf("claim: %v, want ErrClosed", err)
+	}
+	b.inbox = b.open()
+	b.takeInOrder("an", 1, 1)
+}
+
+func channelsApart(b *bench) {
+	b.accept(Event("chat/other", "an", 1))
+	b.nothingClaimable()
+	claims, _, err := b.inbox.Claim("chat/other", 1)
+	if err != nil || len(claims) != 1 || claims[0].Event.Channel != "chat/other" {
+		b.Errorf("claims %v, error %v", claims, err)
+	}
+}

@@ -1,0 +1,192 @@
+// Package inboxtest is the conformance suite of package inbox: every store runs
+// it, and what it asserts is what the delivery and the webhook rely on.
+package inboxtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// Window is the de-duplication window that a store under test is opened with.
+const Window = 24 * time.Hour
+
+// Clock is the time that a store under test goes by.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at a fixed moment.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)} }
+
+// Now returns the current time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the time on.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Run runs the suite. newStore prepares storage of one test's own and returns a
+// function that opens it; after Close the function is called again to see what
+// survived.
+func Run(t *testing.T, newStore func(t *testing.T, clock *Clock) (open func() inbox.Inbox)) {
+	for _, test := range []struct {
+		name string
+		run  func(*bench)
+	}{
+		{"an accepted event is claimed with every field", claimedWhole},
+		{"a taken event is gone for good", takenIsGone},
+		{"a duplicate is recognised within its channel and window", duplicates},
+		{"concurrent duplicates are stored once", concurrentDuplicates},
+		{"one lane keeps its order", laneOrder},
+		{"lanes do not wait for each other", lanesApart},
+		{"a retry holds its lane until its time", retryHolds},
+		{"a retry survives a restart", retryRestart},
+		{"a crowded lane does not hold up others", crowdedLane},
+		{"a released claim comes back in order", released},
+		{"a dead letter lets its lane go on", deadLetterGoesOn},
+		{"dead letters are redriven to the end of their lane", redrive},
+		{"dead letters are dropped", drop},
+		{"many dead letters are redriven and dropped", manyDead},
+		{"paused time does not count into the age", pausedAge},
+		{"stats count what is there", stats},
+		{"a claim is settled once", settledOnce},
+		{"a closed inbox refuses", closed},
+		{"channels do not see each other", channelsApart},
+		{"random use with restarts keeps every promise", randomUse},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clock := NewClock()
+			b := &bench{T: t, clock: clock, open: newStore(t, clock)}
+			b.inbox = b.open()
+			t.Cleanup(func() {
+				if err := b.inbox.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			test.run(b)
+		})
+	}
+}
+
+// channelName is the channel that most tests use.
+const channelName = "chat/shop"
+
+// bench is one test's store and what it does with it.
+type bench struct {
+	*testing.T
+	clock *Clock
+	open  func() inbox.Inbox
+	inbox inbox.Inbox
+}
+
+// Event returns a distinct event of a conversation.
+func Event(channel, conversation string, n int) event.Event {
+	body := fmt.Sprintf(`{"conversation":%q,"n":%d}`, conversation, n)
+	return event.Event{
+		ID: event.ID(sha256.Sum256([]byte(body))), Channel: channel,
+		Source: "/zalo/1/2", Type: "vn.zalo.oa.user_send_text", Subject: conversation,
+		Conversation: conversation, Time: time.UnixMilli(1699003881354 + int64(n)), Body: []byte(body),
+	}
+}
+
+func (b *bench) accept(e event.Event) inbox.Outcome {
+	b.Helper()
+	outcome, err := b.inbox.Accept(context.Background(), e, e.Conversation)
+	if err != nil {
+		b.Fatalf("accept: %v", err)
+	}
+	return outcome
+}
+
+func (b *bench) acceptAll(conversation string, from, to int) {
+	b.Helper()
+	for n := from; n <= to; n++ {
+		if got := b.accept(Event(channelName, conversation, n)); got != inbox.Stored {
+			b.Fatalf("accept %s/%d: outcome %v, want stored", conversation, n, got)
+		}
+	}
+}
+
+func (b *bench) claim(limit int) []inbox.Claim {
+	b.Helper()
+	claims, _, err := b.inbox.Claim(channelName, limit)
+	if err != nil {
+		b.Fatalf("claim: %v", err)
+	}
+	return claims
+}
+
+// claimOne waits until exactly one event can be claimed: what a store does in
+// the background may delay it a little, and Ready announces it.
+func (b *bench) claimOne() inbox.Claim {
+	b.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		if claims := b.claim(1); len(claims) == 1 {
+			return claims[0]
+		}
+		select {
+		case <-b.inbox.Ready(channelName):
+		case <-deadline:
+			b.Fatal("nothing can be claimed")
+		}
+	}
+}
+
+func (b *bench) settle(c inbox.Claim, v inbox.Verdict) {
+	b.Helper()
+	if err := b.inbox.Settle(context.Background(), c, v); err != nil {
+		b.Fatalf("settle: %v", err)
+	}
+}
+
+func (b *bench) stats() inbox.Stats {
+	b.Helper()
+	s, err := b.inbox.Stats(channelName)
+	if err != nil {
+		b.Fatalf("stats: %v", err)
+	}
+	return s
+}
+
+func (b *bench) reopen() {
+	b.Helper()
+	if err := b.inbox.Close(); err != nil {
+		b.Fatalf("close: %v", err)
+	}
+	b.inbox = b.open()
+}
+
+// takeInOrder claims and takes events of one conversation.
+func (b *bench) takeInOrder(conversation string, from, to int) {
+	b.Helper()
+	for n := from; n <= to; n++ {
+		c := b.claimOne()
+		if want := Event(channelName, conversation, n).ID; c.Event.ID != want {
+			b.Fatalf("claimed %s, want event %d of %s", c.Event.Body, n, conversation)
+		}
+		b.settle(c, inbox.Taken{})
+	}
+}
+
+func (b *bench) nothingClaimable() {
+	b.Helper()
+	if claims := b.claim(10); len(claims) != 0 {
+		b.Fatalf("claimed %d events, want none: first %s", len(claims), claims[0].Event.Body)
+	}
+}

@@ -1,0 +1,93 @@
+package pebble
+
+import (
+	"context"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// duplicateID is the scope of an event id: one channel.
+type duplicateID struct {
+	channel channelKey
+	id      event.ID
+}
+
+// acceptance is the operation that stores one event.
+type acceptance struct {
+	pending
+	channel *channel
+	id      event.ID
+	record  []byte
+	outcome inbox.Outcome
+}
+
+// Accept implements inbox.Accepter.
+func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+	ch, now := s.channel(e.Channel), s.now()
+	record := eventRecord{acceptedAt: now, pausedBefore: ch.pausedTime(now), lane: lane, event: e}.encode()
+	op := &acceptance{pending: newPending(len(record)+128, false), channel: ch, id: e.ID, record: record}
+	if err := s.do(ctx, op); err != nil {
+		return 0, err
+	}
+	return op.outcome, nil
+}
+
+// do queues an operation and waits until it is durable or ctx ends.
+func (s *Inbox) do(ctx context.Context, op operation) error {
+	if err := s.committer.submit(op); err != nil {
+		return err
+	}
+	select {
+	case err := <-op.base().done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (a *acceptance) apply(tx *transaction) error {
+	key := duplicateID{a.channel.key, a.id}
+	if _, again := tx.accepted[key]; again {
+		a.outcome = inbox.Duplicate
+		return nil
+	}
+	seen, err := tx.store.duplicates.seen(tx.reader, a.channel.key, a.id, tx.now)
+	switch {
+	case err != nil:
+		return err
+	case seen:
+		a.outcome = inbox.Duplicate
+		return nil
+	case tx.full:
+		return inbox.ErrFull
+	}
+	if err := tx.append(a.channel, a.record); err != nil {
+		return err
+	}
+	tx.accepted[key] = struct{}{}
+	a.outcome = inbox.Stored
+	return tx.store.duplicates.remember(tx.Batch, a.channel.key, a.id, tx.now)
+}
+
+// append adds an encoded event to the end of a channel.
+func (tx *transaction) append(ch *channel, record []byte) error {
+	if !ch.recorded {
+		if err := tx.writeChannel(ch); err != nil {
+			return err
+		}
+	}
+	sequence := ch.last.Add(1)
+	tx.touched[ch] = sequence
+	return tx.Set(eventKey(ch.key, sequence), record, nil)
+}
+
+// writeChannel writes the channel's counters as they are in this batch.
+func (tx *transaction) writeChannel(ch *channel) error {
+	ch.recorded = true
+	return tx.Set(channelRecordKey(ch.key), ch.record().encode(), nil)
+}
+
+// pausedTime is how long the channel was paused in all, up to now.
+func (c *channel) pausedTime(now time.Time) time.Duration { return c.pauses.Load().at(now) }

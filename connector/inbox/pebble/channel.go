@@ -1,0 +1,143 @@
+package pebble
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// channel is what the store keeps in memory of one channel. Its size depends on
+// the claims under way, not on the backlog.
+type channel struct {
+	name string
+	key  channelKey
+	// ready is signalled when Claim may have something new.
+	ready chan struct{}
+
+	// The committer alone changes these; others read them.
+	last, settled atomic.Uint64
+	deadLetters   atomic.Int64
+	pauses        atomic.Pointer[pauses]
+	// recorded says that the channel record exists; the committer's alone.
+	recorded bool
+	// durable is the highest sequence that is fsynced: claiming stops there.
+	durable atomic.Uint64
+	// low is the low-water mark: no event below it exists any more.
+	low atomic.Uint64
+	// resume is where claiming would start if the process ended now.
+	resume atomic.Uint64
+	// retention of dead letters, as a time.Duration; zero keeps them.
+	retention atomic.Int64
+
+	mu sync.Mutex
+	// cursor is the sequence that the claiming reads next.
+	cursor uint64
+	lanes  map[laneKey]*lane
+	// successors are untracked lanes whose next event waits to be claimed.
+	successors []*lane
+	// unparked are tracked lanes with events that have no pointer yet.
+	unparked []*lane
+	// parking is the lowest sequence in the park operation under way, zero if
+	// there is none.
+	parking uint64
+	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
+	timersFrom, nextTimer time.Time
+	// turn rotates which source of claims goes first.
+	turn int
+}
+
+// lane is a lane with a claimed event, or with events in memory that wait.
+type lane struct {
+	key laneKey
+	// head is the event that is claimed, or was last.
+	head    uint64
+	claimed bool
+	// waiting are further events, in order. Those of a tracked lane are on
+	// their way to disk.
+	waiting []uint64
+	// tracked: the lane has, or is about to get, a record on disk, so that its
+	// further events go there too.
+	tracked bool
+	// parking: a park operation with events of this lane is under way.
+	parking bool
+}
+
+func newChannel(r channelRecord) *channel {
+	c := &channel{
+		name:  r.name,
+		key:   channelKeyOf(r.name),
+		ready: make(chan struct{}, 1),
+		lanes: make(map[laneKey]*lane),
+	}
+	c.last.Store(r.last)
+	c.durable.Store(r.last)
+	c.settled.Store(r.settled)
+	c.deadLetters.Store(r.deadLetters)
+	c.low.Store(r.low)
+	c.resume.Store(r.cursor)
+	c.cursor = max(r.cursor, r.low)
+	c.pauses.Store(&r.pauses)
+	return c
+}
+
+// record is the channel's record as of now.
+func (c *channel) record() channelRecord {
+	return channelRecord{
+		name: c.name, last: c.last.Load(), settled: c.settled.Load(), deadLetters: c.deadLetters.Load(),
+		low: c.low.Load(), cursor: c.resume.Load(), pauses: *c.pauses.Load(),
+	}
+}
+
+func (c *channel) signal() {
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+// published makes everything up to sequence claimable.
+func (c *channel) published(sequence uint64) {
+	c.durable.Store(sequence)
+	c.signal()
+}
+
+// timerSet notes that a timer was made durable. The caller holds mu.
+func (c *channel) timerSet(due time.Time) {
+	if due.Before(c.timersFrom) {
+		c.timersFrom = due
+	}
+	if due.Before(c.nextTimer) {
+		c.nextTimer = due
+	}
+	c.signal()
+}
+
+// forget drops a lane that has nothing left in memory. The caller holds mu.
+func (c *channel) forget(l *lane) {
+	if !l.claimed && !l.parking && len(l.waiting) == 0 {
+		delete(c.lanes, l.key)
+	}
+}
+
+// resumeFrom is the lowest sequence that only memory knows about: where a
+// restart has to begin reading.
+func (c *channel) resumeFrom() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from := c.cursor
+	if c.parking > 0 {
+		from = min(from, c.parking)
+	}
+	for _, l := range c.lanes {
+		if l.tracked && !l.parking && len(l.waiting) == 0 {
+			continue
+		}
+		if l.claimed {
+			from = min(from, l.head)
+		}
+		if len(l.waiting) > 0 {
+			from = min(from, l.waiting[0])
+		}
+	}
+	return from
+}

@@ -1,0 +1,252 @@
+package pebble
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+const (
+	// maxWaiting events of one lane wait in memory behind a claimed one; with
+	// more the lane becomes tracked.
+	maxWaiting = 64
+	// maxRead events are read in one Claim, so that a long run of events of
+	// busy lanes does not hold up the results of others.
+	maxRead = 1024
+)
+
+// claiming is one call of Claim. The caller holds the channel's mu.
+type claiming struct {
+	store   *Inbox
+	channel *channel
+	limit   int
+	now     time.Time
+	claims  []inbox.Claim
+}
+
+// Claim implements inbox.Queue.
+func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.Time, err error) {
+	if err := s.enter(); err != nil {
+		return nil, time.Time{}, err
+	}
+	defer s.leave()
+	ch := s.channel(name)
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	c := &claiming{store: s, channel: ch, limit: limit, now: s.now()}
+	// No source may starve another: each goes first in turn.
+	sources := [...]func() error{c.successors, c.due, c.fresh}
+	for i := range sources {
+		if err := sources[(ch.turn+i)%len(sources)](); err != nil {
+			s.endIfDamaged(err)
+			if len(c.claims) == 0 {
+				return nil, time.Time{}, fmt.Errorf("claim from %s: %w", name, err)
+			}
+			break // what is claimed goes out; the next call meets the error again
+		}
+	}
+	ch.turn++
+	s.park(ch)
+	if !ch.nextTimer.Equal(never) {
+		next = ch.nextTimer
+	}
+	return c.claims, next, nil
+}
+
+// never is the due time of no timer.
+var never = time.Unix(0, math.MaxInt64)
+
+func (c *claiming) full() bool { return len(c.claims) >= c.limit }
+
+// successors claims the next event of untracked lanes.
+func (c *claiming) successors() error {
+	ch := c.channel
+	for len(ch.successors) > 0 && !c.full() {
+		l := ch.successors[0]
+		ch.successors = ch.successors[1:]
+		if l.tracked || l.claimed || len(l.waiting) == 0 {
+			continue
+		}
+		if err := c.load(l, l.waiting[0], 0); err != nil {
+			ch.successors = append(ch.successors, l)
+			return err
+		}
+		l.waiting = l.waiting[1:]
+	}
+	return nil
+}
+
+// due claims the heads of tracked lanes whose time has come.
+func (c *claiming) due() (err error) {
+	ch := c.channel
+	if c.now.Before(ch.nextTimer) {
+		return nil
+	}
+	it, err := c.store.iterate(timerBound(ch.key, ch.timersFrom), rangeEnd(prefixTimer, ch.key))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	from, next := c.now, never
+	for valid := it.First(); valid; valid = it.Next() {
+		due, key := timerOf(it.Key())
+		if due.Before(from) {
+			from = due
+		}
+		if due.After(c.now) || c.full() {
+			next = due
+			break
+		}
+		if l := ch.lanes[key]; l != nil && l.claimed {
+			continue
+		}
+		if err := c.claimTracked(key); err != nil {
+			return err
+		}
+	}
+	ch.timersFrom, ch.nextTimer = from, next
+	return it.Error()
+}
+
+func (c *claiming) claimTracked(key laneKey) error {
+	ch := c.channel
+	record, tracked, err := laneOf(c.store.db, ch.key, key)
+	if err != nil {
+		return err
+	}
+	if !tracked {
+		return fmt.Errorf("%w: timer without lane", errRecord)
+	}
+	l := ch.lanes[key]
+	if l == nil {
+		l = &lane{key: key}
+	}
+	l.tracked = true
+	return c.load(l, record.head, record.attempts)
+}
+
+// fresh reads on from the cursor.
+func (c *claiming) fresh() (err error) {
+	ch := c.channel
+	end := ch.durable.Load() + 1
+	// While a park operation is under way, what is on disk says less than what
+	// was read: reading on would have to remember too much.
+	if ch.cursor >= end || ch.parking > 0 || c.full() {
+		return nil
+	}
+	it, err := c.store.iterate(eventKey(ch.key, ch.cursor), eventKey(ch.key, end))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	valid := it.First()
+	for read := 0; valid && read < maxRead && !c.full(); read++ {
+		sequence := sequenceOf(it.Key())
+		if err := c.place(sequence, it.Value()); err != nil {
+			return err
+		}
+		ch.cursor = sequence + 1
+		valid = it.Next()
+	}
+	if !valid && it.Error() == nil {
+		ch.cursor = end
+	} else {
+		ch.signal() // there is more to read
+	}
+	return it.Error()
+}
+
+// place claims an event whose lane is idle and lets it wait otherwise.
+func (c *claiming) place(sequence uint64, value []byte) error {
+	ch := c.channel
+	event, err := decodeEvent(ch.name, value)
+	if err != nil {
+		return err
+	}
+	key := laneKeyOf(event.lane)
+	l := ch.lanes[key]
+	if l == nil {
+		record, tracked, err := laneOf(c.store.db, ch.key, key)
+		if err != nil {
+			return err
+		}
+		l = &lane{key: key, tracked: tracked, head: record.head}
+		if !tracked {
+			c.add(l, sequence, event, 0)
+			return nil
+		}
+	}
+	if sequence <= l.head {
+		return nil // a tracked lane's head, met again after a restart
+	}
+	ch.lanes[key] = l
+	ch.wait(l, sequence)
+	return nil
+}
+
+// wait puts an event behind the others of its lane. The caller holds mu.
+func (c *channel) wait(l *lane, sequence uint64) {
+	l.waiting = append(l.waiting, sequence)
+	switch {
+	case l.tracked && len(l.waiting) == 1:
+		c.unparked = append(c.unparked, l)
+	case !l.tracked && len(l.waiting) > maxWaiting:
+		l.tracked = true
+		c.unparked = append(c.unparked, l)
+	}
+}
+
+// load reads an event and claims it.
+func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
+	value, found, err := get(c.store.db, eventKey(c.channel.key, sequence))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: lane without its event", errRecord)
+	}
+	event, err := decodeEvent(c.channel.name, value)
+	if err != nil {
+		return err
+	}
+	c.add(l, sequence, event, attempts)
+	return nil
+}
+
+func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts int) {
+	l.claimed, l.head = true, sequence
+	c.channel.lanes[l.key] = l
+	e := record.event
+	e.Body = bytes.Clone(e.Body)
+	paused := c.channel.pausedTime(c.now) - record.pausedBefore
+	c.claims = append(c.claims, inbox.Claim{
+		Event: e, Attempts: attempts, AcceptedAt: record.acceptedAt,
+		Age:  c.now.Sub(record.acceptedAt) - paused,
+		Lane: record.lane, Sequence: sequence,
+	})
+}
+
+// iterate returns an iterator over [start, end).
+func (s *Inbox) iterate(start, end []byte) (*pebble.Iterator, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
+	if err != nil {
+		return nil, fmt.Errorf("read the store: %w", err)
+	}
+	return it, nil
+}
+
+// laneOf reads a lane's record.
+func laneOf(r pebble.Reader, c channelKey, l laneKey) (record laneRecord, tracked bool, err error) {
+	value, found, err := get(r, laneRecordKey(c, l))
+	if err != nil || !found {
+		return record, false, err
+	}
+	record, err = decodeLane(value)
+	return record, err == nil, err
+}

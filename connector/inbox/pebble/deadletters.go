@@ -1,0 +1,187 @@
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// DeadLetters implements inbox.DeadLetters.
+func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
+	ch := s.channel(name)
+	return func(yield func(inbox.DeadLetter, error) bool) {
+		for entry, err := range s.deadEntries(ch, never) {
+			if err != nil {
+				yield(inbox.DeadLetter{}, err)
+				return
+			}
+			if !yield(entry.letter, nil) {
+				return
+			}
+		}
+	}
+}
+
+// deadEntry is a stored dead letter.
+type deadEntry struct {
+	key    []byte
+	letter inbox.DeadLetter
+	record eventRecord
+}
+
+// deadEntries yields a channel's dead letters that died before a time.
+func (s *Inbox) deadEntries(ch *channel, before time.Time) iter.Seq2[deadEntry, error] {
+	return func(yield func(deadEntry, error) bool) {
+		if err := s.enter(); err != nil {
+			yield(deadEntry{}, err)
+			return
+		}
+		defer s.leave()
+		it, err := s.iterate(deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, before))
+		if err != nil {
+			yield(deadEntry{}, err)
+			return
+		}
+		defer func() { _ = it.Close() }() // its error is the iterator's, yielded below
+		for valid := it.First(); valid; valid = it.Next() {
+			entry, err := readDead(ch.name, it.Key(), it.Value())
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+		if err := it.Error(); err != nil {
+			yield(deadEntry{}, err)
+		}
+	}
+}
+
+func readDead(channel string, key, value []byte) (deadEntry, error) {
+	dead, err := decodeDead(bytes.Clone(value))
+	if err != nil {
+		return deadEntry{}, err
+	}
+	record, err := decodeEvent(channel, dead.event)
+	const diedAt = 1 + len(channelKey{})
+	return deadEntry{
+		key: bytes.Clone(key), record: record,
+		letter: inbox.DeadLetter{
+			Event: record.event, Reason: dead.reason, Attempts: dead.attempts, AcceptedAt: record.acceptedAt,
+			DiedAt: fromUnixNano(int64(binary.BigEndian.Uint64(key[diedAt:]))),
+		},
+	}, err
+}
+
+// Redrive implements inbox.DeadLetters.
+func (s *Inbox) Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error) {
+	return s.someDead(ctx, channel, ids, redriveDead)
+}
+
+// Drop implements inbox.DeadLetters.
+func (s *Inbox) Drop(ctx context.Context, channel string, ids ...event.ID) (int, error) {
+	return s.someDead(ctx, channel, ids, dropDead)
+}
+
+// someDead does one thing to the dead letters of the given ids, or to all.
+func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act deadAction) (int, error) {
+	wanted := func(event.ID) bool { return true }
+	missing := make(map[event.ID]struct{}, len(ids))
+	for _, id := range ids {
+		missing[id] = struct{}{}
+	}
+	if len(ids) > 0 {
+		all := maps.Clone(missing)
+		wanted = func(id event.ID) bool {
+			_, is := all[id]
+			delete(missing, id)
+			return is
+		}
+	}
+	n, err := s.eachDead(ctx, s.channel(name), never, wanted, act)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, len(missing), len(ids))
+	}
+	return n, err
+}
+
+// deadBatch dead letters go into one operation: enough to make the fsync cheap,
+// few enough to bound memory.
+const deadBatch = 256
+
+// eachDead does one thing to every wanted dead letter that died before a time.
+func (s *Inbox) eachDead(ctx context.Context, ch *channel, before time.Time, wanted func(event.ID) bool, act deadAction) (n int, err error) {
+	var batch []deadEntry
+	flush := func() error {
+		op := &deadOperation{pending: newPending(0, true), channel: ch, entries: batch, act: act}
+		for _, entry := range batch {
+			op.size += 256 + len(entry.record.event.Body)
+		}
+		batch = nil
+		err := s.do(ctx, op)
+		n += op.acted
+		return err
+	}
+	for entry, err := range s.deadEntries(ch, before) {
+		if err != nil {
+			return n, err
+		}
+		if !wanted(entry.letter.Event.ID) {
+			continue
+		}
+		if batch = append(batch, entry); len(batch) == deadBatch {
+			if err := flush(); err != nil {
+				return n, err
+			}
+		}
+	}
+	if len(batch) > 0 {
+		err = flush()
+	}
+	return n, err
+}
+
+// deadOperation is the operation that ends dead letters.
+type deadOperation struct {
+	pending
+	channel *channel
+	entries []deadEntry
+	act     deadAction
+	acted   int
+}
+
+func (o *deadOperation) apply(tx *transaction) error {
+	for _, entry := range o.entries {
+		_, found, err := get(tx.reader, entry.key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue // another call was faster
+		}
+		if err := errors.Join(tx.Delete(entry.key, nil), o.act(tx, o.channel, entry)); err != nil {
+			return err
+		}
+		o.channel.deadLetters.Add(-1)
+		o.acted++
+	}
+	return tx.writeChannel(o.channel)
+}
+
+// deadAction is what happens to a dead letter besides its removal.
+type deadAction func(*transaction, *channel, deadEntry) error
+
+func dropDead(*transaction, *channel, deadEntry) error { return nil }
+
+// redriveDead puts the event at the end of its channel with a fresh clock.
+func redriveDead(tx *transaction, ch *channel, entry deadEntry) error {
+	record := entry.record
+	record.acceptedAt, record.pausedBefore = tx.now, ch.pausedTime(tx.now)
+	return tx.append(ch, record.encode())
+}

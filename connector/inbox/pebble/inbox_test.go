@@ -1,0 +1,42 @@
+package pebble_test
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-logr/logr/testr"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// options are those of a store in memory, on the test's clock.
+func options(t *testing.T, clock *inboxtest.Clock, fs vfs.FS) pebble.Options {
+	return pebble.Options{
+		Path: "inbox", MaxSize: 1 << 30, DeduplicationWindow: inboxtest.Window,
+		Metrics: telemetry.New(prometheus.NewRegistry()), Log: testr.New(t), FS: fs, Now: clock.Now,
+		Fatal: func(cause error) { panic(cause) },
+	}
+}
+
+func open(t *testing.T, o pebble.Options) *pebble.Inbox {
+	t.Helper()
+	s, err := pebble.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	inboxtest.Run(t, func(t *testing.T, clock *inboxtest.Clock) func() inbox.Inbox {
+		fs := vfs.NewMem()
+		return func() inbox.Inbox { return open(t, options(t, clock, fs)) }
+	})
+}

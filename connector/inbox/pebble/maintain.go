@@ -1,0 +1,175 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+const (
+	// checkpointInterval is how much claiming a restart repeats at most.
+	checkpointInterval = time.Second
+	// expiryInterval is how often ids and dead letters are looked through for
+	// expired ones.
+	expiryInterval = time.Minute
+	// bulkDelete is how many settled events in a row are worth a range
+	// deletion, which lets compaction drop their tables unread.
+	bulkDelete = 4096
+	// reclaimInterval is how often a full store is compacted to free space.
+	reclaimInterval = 5 * time.Second
+)
+
+// maintain runs the periodic work until Close.
+func (s *Inbox) maintain(ctx context.Context) {
+	measure := time.NewTicker(measureInterval)
+	checkpoint := time.NewTicker(checkpointInterval)
+	expiry := time.NewTicker(expiryInterval)
+	reclaim := time.NewTicker(reclaimInterval)
+	for _, t := range []*time.Ticker{measure, checkpoint, expiry, reclaim} {
+		defer t.Stop()
+	}
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			// A clean end leaves nothing to repeat.
+			if err := s.checkpointAll(context.WithoutCancel(ctx)); err != nil {
+				s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
+			}
+			return
+		case <-measure.C:
+			s.space.measure()
+		case <-checkpoint.C:
+			err = s.checkpointAll(ctx)
+		case <-expiry.C:
+			err = s.expire(ctx)
+		case <-reclaim.C:
+			err = s.reclaim(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.endIfDamaged(err)
+			s.log.Error(err, "inbox maintenance failed; it is tried again")
+		}
+	}
+}
+
+func (s *Inbox) allChannels() []*channel {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]*channel, 0, len(s.channels))
+	for _, ch := range s.channels {
+		all = append(all, ch)
+	}
+	return all
+}
+
+// checkpointAll persists where each channel's claiming would resume.
+func (s *Inbox) checkpointAll(ctx context.Context) error {
+	var errs []error
+	for _, ch := range s.allChannels() {
+		if resume := ch.resumeFrom(); resume != ch.resume.Load() {
+			errs = append(errs, s.checkpoint(ctx, ch, resume))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {
+	low := ch.low.Load()
+	if _, err := s.oldest(ch); err != nil {
+		return err
+	}
+	op := &checkpoint{pending: newPending(256, false), channel: ch, resume: resume, from: low, to: ch.low.Load()}
+	return s.do(ctx, op)
+}
+
+// checkpoint is the operation that persists a channel's progress.
+type checkpoint struct {
+	pending
+	channel  *channel
+	resume   uint64
+	from, to uint64
+}
+
+func (c *checkpoint) apply(tx *transaction) error {
+	c.channel.resume.Store(c.resume)
+	if c.to-c.from >= bulkDelete {
+		key := c.channel.key
+		if err := tx.DeleteRange(eventKey(key, c.from), eventKey(key, c.to), nil); err != nil {
+			return err
+		}
+	}
+	return tx.writeChannel(c.channel)
+}
+
+// oldest moves the low-water mark up to the oldest pending event and says when
+// that was accepted; zero if none is pending.
+func (s *Inbox) oldest(ch *channel) (acceptedAt time.Time, err error) {
+	durable := ch.durable.Load()
+	it, err := s.iterate(eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !it.First() {
+		if it.Error() == nil {
+			raise(&ch.low, durable+1)
+		}
+		return time.Time{}, it.Error()
+	}
+	raise(&ch.low, sequenceOf(it.Key()))
+	record, err := decodeEvent(ch.name, it.Value())
+	return record.acceptedAt, err
+}
+
+// expire deletes ids that left the window and dead letters past their
+// retention.
+func (s *Inbox) expire(ctx context.Context) error {
+	now := s.now()
+	err := s.do(ctx, &expiry{pending: newPending(128, false)})
+	for _, ch := range s.allChannels() {
+		if retention := time.Duration(ch.retention.Load()); retention > 0 {
+			_, dropErr := s.eachDead(ctx, ch, now.Add(-retention), func(event.ID) bool { return true }, dropDead)
+			err = errors.Join(err, dropErr)
+		}
+	}
+	return err
+}
+
+// expiry is the operation that ends ids whose window is over.
+type expiry struct{ pending }
+
+func (expiry) apply(tx *transaction) error {
+	d := tx.store.duplicates
+	d.turn(tx.now)
+	start, end := d.expired(tx.now)
+	return tx.DeleteRange(start, end, nil)
+}
+
+// reclaim compacts a full store below the low-water marks, so that it takes
+// calls again as soon as enough was delivered rather than whenever compaction
+// would get to it.
+func (s *Inbox) reclaim(ctx context.Context) error {
+	if !s.space.full() {
+		return nil
+	}
+	if err := s.db.Flush(); err != nil {
+		return err
+	}
+	err := s.db.Compact(ctx, []byte{0}, []byte{0xff}, false)
+	s.space.measure()
+	return err
+}
+
+// raise sets a mark that only ever rises.
+func raise(mark *atomic.Uint64, to uint64) {
+	for {
+		now := mark.Load()
+		if now >= to || mark.CompareAndSwap(now, to) {
+			return
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// errRecord means that a stored value is not what its key promises.
+var errRecord = errors.New("damaged record")
+
+// Each record starts with its version, so that a later release can read what
+// this one wrote.
+const recordVersion = 1
+
+// eventRecord is a pending event.
+type eventRecord struct {
+	acceptedAt time.Time
+	// pausedBefore is how long the channel had been paused in all when the
+	// event was accepted.
+	pausedBefore time.Duration
+	lane         string
+	event        event.Event
+}
+
+func (r eventRecord) encode() []byte {
+	e := r.event
+	b := make([]byte, 0, 96+len(r.lane)+len(e.Source)+len(e.Type)+len(e.Subject)+len(e.Conversation)+len(e.Body))
+	b = append(b, recordVersion)
+	b = binary.AppendVarint(b, unixNano(r.acceptedAt))
+	b = binary.AppendVarint(b, int64(r.pausedBefore))
+	b = binary.AppendVarint(b, unixNano(e.Time))
+	b = append(b, e.ID[:]...)
+	// A lane is nearly always the conversation: then it is stored once.
+	if r.lane == e.Conversation {
+		b = append(b, 0)
+	} else {
+		b = appendString(append(b, 1), r.lane)
+	}
+	for _, s := range []string{e.Source, e.Type, e.Subject, e.Conversation} {
+		b = appendString(b, s)
+	}
+	return append(b, e.Body...)
+}
+
+// decodeEvent reads a pending event; its body is part of value.
+func decodeEvent(channel string, value []byte) (eventRecord, error) {
+	d := decoder{rest: value}
+	d.version()
+	r := eventRecord{
+		acceptedAt:   fromUnixNano(d.varint()),
+		pausedBefore: time.Duration(d.varint()),
+	}
+	r.event = event.Event{Channel: channel, Time: fromUnixNano(d.varint()), ID: d.id()}
+	ownLane := d.byte() == 1
+	if ownLane {
+		r.lane = d.string()
+	}
+	e := &r.event
+	for _, s := range []*string{&e.Source, &e.Type, &e.Subject, &e.Conversation} {
+		*s = d.string()
+	}
+	if !ownLane {
+		r.lane = e.Conversation
+	}
+	e.Body = d.rest
+	return r, d.err
+}
+
+// laneRecord is a tracked lane.
+type laneRecord struct {
+	head     uint64
+	attempts int
+	due      time.Time
+}
+
+func (r laneRecord) encode() []byte {
+	b := binary.AppendUvarint([]byte{recordVersion}, r.head)
+	b = binary.AppendVarint(b, int64(r.attempts))
+	return binary.AppendVarint(b, unixNano(r.due))
+}
+
+func decodeLane(value []byte) (laneRecord, error) {
+	d := decoder{rest: value}
+	d.version()
+	r := laneRecord{head: d.uvarint(), attempts: int(d.varint()), due: fromUnixNano(d.varint())}
+	return r, d.err
+}
+
+// channelRecord is what the store knows of a channel besides its events.
+type channelRecord struct {
+	name string
+	// last is the highest sequence known when the record was written; settled
+	// counts the events that left the pending ones. Their difference to the
+	// newest stored sequence is the number of pending events.
+	last, settled uint64
+	deadLetters   int64
+	// low is the low-water mark and cursor where claiming starts after a
+	// restart.
+	low, cursor uint64
+	pauses      pauses
+}
+
+func (r channelRecord) encode() []byte {
+	b := appendString([]byte{recordVersion}, r.name)
+	b = binary.AppendUvarint(b, r.last)
+	b = binary.AppendUvarint(b, r.settled)
+	b = binary.AppendVarint(b, r.deadLetters)
+	b = binary.AppendUvarint(b, r.low)
+	b = binary.AppendUvarint(b, r.cursor)
+	b = binary.AppendVarint(b, int64(r.pauses.total))
+	return binary.AppendVarint(b, unixNano(r.pauses.since))
+}
+
+func decodeChannel(value []byte) (channelRecord, error) {
+	d := decoder{rest: value}
+	d.version()
+	r := channelRecord{
+		name: d.string(), last: d.uvarint(), settled: d.uvarint(), deadLetters: d.varint(),
+		low: d.uvarint(), cursor: d.uvarint(),
+		pauses: pauses{total: time.Duration(d.varint()), since: fromUnixNano(d.varint())},
+	}
+	return r, d.err
+}
+
+// pauses adds up the time that a channel was paused. since is zero while it
+// runs.
+type pauses struct {
+	total time.Duration
+	since time.Time
+}
+
+// at is the paused time up to now.
+func (p pauses) at(now time.Time) time.Duration {
+	if p.since.IsZero() {
+		return p.total
+	}
+	return p.total + max(now.Sub(p.since), 0)
+}
+
+// set returns the sum after the channel was paused or resumed at now.
+func (p pauses) set(paused bool, now time.Time) pauses {
+	switch {
+	case paused == !p.since.IsZero():
+		return p
+	case paused:
+		return pauses{total: p.total, since: now}
+	default:
+		return pauses{total: p.at(now)}
+	}
+}
+
+// deadRecord is a dead letter; event is the encoded eventRecord.
+type deadRecord struct {
+	attempts int
+	reason   string
+	event    []byte
+}
+
+func (r deadRecord) encode() []byte {
+	b := binary.AppendVarint([]byte{recordVersion}, int64(r.attempts))
+	b = appendString(b, r.reason)
+	return append(b, r.event...)
+}
+
+func decodeDead(value []byte) (deadRecord, error) {
+	d := decoder{rest: value}
+	d.version()
+	r := deadRecord{attempts: int(d.varint()), reason: d.string(), event: d.rest}
+	return r, d.err
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decoder reads the parts of a record one after the other; after the first
+// failure it returns zero values, and err says so.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+func (d *decoder) fail(what string) {
+	d.rest = nil
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", errRecord, what)
+	}
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.fail("cut short")
+		return nil
+	}
+	head := d.rest[:n]
+	d.rest = d.rest[n:]
+	return head
+}
+
+func (d *decoder) version() {
+	if v := d.byte(); d.err == nil && v != recordVersion {
+		d.fail(fmt.Sprintf("version %d, this release reads %d", v, recordVersion))
+	}
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.fail("no number")
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail("no number")
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) string() string { return string(d.take(d.uvarint())) }
+
+func (d *decoder) id() (id event.ID) {
+	copy(id[:], d.take(uint64(len(id))))
+	return id
+}

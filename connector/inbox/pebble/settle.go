@@ -1,0 +1,203 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// settlement is the operation that ends a claim.
+type settlement struct {
+	pending
+	channel *channel
+	lane    laneKey
+	claim   inbox.Claim
+	verdict inbox.Verdict
+	// waiting are the lane's further events, which become pointers if the lane
+	// becomes tracked.
+	waiting []uint64
+	// tracked and due say how the operation left the lane.
+	tracked bool
+	due     time.Time
+}
+
+// Settle implements inbox.Queue. It waits for the commit whatever becomes of
+// the context: the lane in memory must follow what is on disk.
+func (s *Inbox) Settle(_ context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
+	ch := s.channel(claim.Event.Channel)
+	op := &settlement{
+		pending: newPending(256+len(claim.Event.Body), true),
+		channel: ch, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
+	}
+	l, err := op.begin()
+	if err != nil {
+		return err
+	}
+	if _, released := verdict.(inbox.Released); released {
+		ch.release(l, claim.Sequence)
+		return nil
+	}
+	if err := s.committer.submit(op); err != nil {
+		return err
+	}
+	if err := <-op.done; err != nil {
+		s.endIfDamaged(err)
+		return err
+	}
+	op.finish(l)
+	return nil
+}
+
+func (o *settlement) begin() (*lane, error) {
+	ch := o.channel
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	l := ch.lanes[o.lane]
+	if l == nil || !l.claimed || l.head != o.claim.Sequence {
+		return nil, fmt.Errorf("settle event %s: it is not claimed", o.claim.Event.ID)
+	}
+	if _, retry := o.verdict.(inbox.Retry); retry && !l.tracked {
+		o.waiting = slices.Clone(l.waiting)
+	}
+	return l, nil
+}
+
+// finish brings the lane in memory to what is on disk now.
+func (o *settlement) finish(l *lane) {
+	ch := o.channel
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	l.claimed = false
+	if n := len(o.waiting); n > 0 {
+		parked := o.waiting[n-1]
+		l.waiting = slices.DeleteFunc(l.waiting, func(sequence uint64) bool { return sequence <= parked })
+	}
+	if o.tracked {
+		if !l.tracked && len(l.waiting) > 0 {
+			ch.unparked = append(ch.unparked, l)
+		}
+		l.tracked = true
+		ch.timerSet(o.due)
+	}
+	ch.follow(l)
+}
+
+// follow lets an untracked lane go on with its next event. The caller holds mu.
+func (c *channel) follow(l *lane) {
+	if !l.tracked && len(l.waiting) > 0 {
+		c.successors = append(c.successors, l)
+		c.signal()
+	}
+	c.forget(l)
+}
+
+// release ends a claim as if it had not been made.
+func (c *channel) release(l *lane, sequence uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.claimed = false
+	if l.tracked {
+		c.timerSet(c.timersFrom)
+		c.forget(l)
+		return
+	}
+	l.waiting = append([]uint64{sequence}, l.waiting...)
+	c.follow(l)
+}
+
+func (o *settlement) apply(tx *transaction) error {
+	record, tracked, err := laneOf(tx.reader, o.channel.key, o.lane)
+	if err != nil {
+		return err
+	}
+	if retry, ok := o.verdict.(inbox.Retry); ok {
+		return o.retry(tx, record, tracked, retry.At)
+	}
+	next, err := o.next(tx, tracked)
+	if err != nil {
+		return err
+	}
+	if dead, ok := o.verdict.(inbox.Dead); ok {
+		if err := o.bury(tx, dead.Reason); err != nil {
+			return err
+		}
+	}
+	if err := tx.Delete(eventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
+		return err
+	}
+	o.channel.settled.Add(1)
+	return errors.Join(o.advance(tx, record, tracked, next), tx.writeChannel(o.channel))
+}
+
+// retry writes the lane's next attempt; the lane becomes tracked if it was not.
+func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at time.Time) error {
+	if tracked {
+		if err := tx.Delete(timerKey(o.channel.key, record.due, o.lane), nil); err != nil {
+			return err
+		}
+	}
+	for _, sequence := range o.waiting {
+		if err := tx.Set(pointerKey(o.channel.key, o.lane, sequence), nil, nil); err != nil {
+			return err
+		}
+	}
+	o.tracked, o.due = true, at
+	return tx.track(o.channel, o.lane, laneRecord{head: o.claim.Sequence, attempts: o.claim.Attempts + 1, due: at})
+}
+
+// next is the tracked lane's further event, zero if there is none.
+func (o *settlement) next(tx *transaction, tracked bool) (sequence uint64, err error) {
+	if !tracked {
+		return 0, nil
+	}
+	it, err := tx.NewIter(&pebble.IterOptions{
+		LowerBound: pointerKey(o.channel.key, o.lane, o.claim.Sequence+1),
+		UpperBound: pointerKey(o.channel.key, o.lane, math.MaxUint64),
+	})
+	if err != nil {
+		return 0, err
+	}
+	if it.First() {
+		sequence = sequenceOf(it.Key())
+	}
+	return sequence, it.Close()
+}
+
+// advance makes next the head of a tracked lane, or ends the tracking.
+func (o *settlement) advance(tx *transaction, record laneRecord, tracked bool, next uint64) error {
+	if !tracked {
+		return nil
+	}
+	key := o.channel.key
+	if err := tx.Delete(timerKey(key, record.due, o.lane), nil); err != nil {
+		return err
+	}
+	if next == 0 {
+		return tx.Delete(laneRecordKey(key, o.lane), nil)
+	}
+	o.tracked, o.due = true, tx.now
+	return errors.Join(
+		tx.Delete(pointerKey(key, o.lane, next), nil),
+		tx.track(o.channel, o.lane, laneRecord{head: next, due: tx.now}))
+}
+
+// bury copies the event to the dead letters.
+func (o *settlement) bury(tx *transaction, reason string) error {
+	value, found, err := get(tx.reader, eventKey(o.channel.key, o.claim.Sequence))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: claimed event", errRecord)
+	}
+	dead := deadRecord{attempts: o.claim.Attempts + 1, reason: reason, event: value}
+	o.channel.deadLetters.Add(1)
+	return tx.Set(deadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.encode(), nil)
+}

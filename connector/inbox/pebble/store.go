@@ -1,0 +1,326 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+// Options say where and how to open an Inbox. All fields but Log, FS, Now and
+// Fatal are required.
+type Options struct {
+	// Path is the store's folder; it is created when absent.
+	Path string
+	// MaxSize bounds everything on disk, in bytes.
+	MaxSize int64
+	// DeduplicationWindow is how long an id is recognised.
+	DeduplicationWindow time.Duration
+	Metrics             *telemetry.Metrics
+	Log                 logr.Logger
+	// FS is the file system. Default: the operating system's.
+	FS vfs.FS
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// Fatal is called when the store can no longer promise what it answers. It
+	// must not return. Default: log the cause and exit with status 1.
+	Fatal func(cause error)
+}
+
+// Inbox is an open store. It implements inbox.Inbox.
+type Inbox struct {
+	db         *pebble.DB
+	committer  *committer
+	duplicates *duplicates
+	space      *space
+	metrics    *telemetry.Metrics
+	log        logr.Logger
+	now        func() time.Time
+	fatal      func(cause error)
+
+	mu       sync.RWMutex
+	channels map[string]*channel
+
+	cancel      context.CancelFunc
+	maintenance sync.WaitGroup
+	// parks are the park operations under way.
+	parks    sync.WaitGroup
+	closing  sync.Once
+	closeErr error
+	// life is held for reading while the store is read, and for writing while
+	// it closes.
+	life   sync.RWMutex
+	closed bool
+}
+
+var _ inbox.Inbox = (*Inbox)(nil)
+
+// schemaVersion is what this release writes under schemaKey.
+const schemaVersion = 1
+
+// Memory that Pebble takes at most, beside two memtables: enough for the newest
+// blocks, small enough for an idle connector.
+const (
+	cacheSize    = 8 << 20
+	memTableSize = 8 << 20
+	// openFiles bounds table readers; a store at its default bound has far
+	// fewer tables.
+	openFiles = 512
+)
+
+// Open opens the store, creates it when there is none, and recovers what a
+// crash left. The error says what to do.
+func Open(o Options) (*Inbox, error) {
+	o.setDefaults()
+	s := &Inbox{
+		committer: newCommitter(), metrics: o.Metrics, log: o.Log, now: o.Now, fatal: o.Fatal,
+		channels: make(map[string]*channel),
+	}
+	db, err := pebble.Open(o.Path, s.options(o))
+	if err != nil {
+		return nil, openError(o.Path, err)
+	}
+	s.db = db
+	s.space = newSpace(db, o.FS, o.Path, o.MaxSize, o.Log)
+	if err := s.recover(o.DeduplicationWindow); err != nil {
+		return nil, openError(o.Path, errors.Join(err, db.Close()))
+	}
+	go s.committer.run(s.commit)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.maintenance.Go(func() { s.maintain(ctx) })
+	return s, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Fatal == nil {
+		o.Fatal = func(cause error) {
+			o.Log.Error(cause, "the inbox can no longer keep its promises: the process ends so that a restart recovers it",
+				"path", o.Path, "remedy", "if it happens again, stop the connector and run: connector inbox check --path "+o.Path)
+			os.Exit(1)
+		}
+	}
+}
+
+func (s *Inbox) options(o Options) *pebble.Options {
+	opts := &pebble.Options{
+		FS:           o.FS,
+		CacheSize:    cacheSize,
+		MemTableSize: memTableSize,
+		MaxOpenFiles: openFiles,
+		// Raised only a release after its readers are out, so that a rollback
+		// can still open the store. This one tells a torn end of the log from
+		// damage in the middle of it.
+		FormatMajorVersion: pebble.FormatWALSyncChunks,
+		// Range deletions free whole tables only once they are flushed.
+		FlushDelayDeleteRange: time.Second,
+		Logger:                storeLog{s.log, s.fatal},
+		EventListener:         s.events(),
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return opts
+}
+
+// recover checks the schema and reads the channels and the known ids.
+func (s *Inbox) recover(window time.Duration) error {
+	if err := s.checkSchema(); err != nil {
+		return err
+	}
+	if err := s.loadChannels(); err != nil {
+		return err
+	}
+	now := s.now()
+	s.duplicates = newDuplicates(window, now)
+	return s.duplicates.load(s.db, now)
+}
+
+func (s *Inbox) checkSchema() error {
+	value, found, err := get(s.db, schemaKey())
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync)
+	case len(value) != 1 || value[0] > schemaVersion:
+		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, schemaVersion)
+	}
+	return nil
+}
+
+func (s *Inbox) loadChannels() (err error) {
+	it, err := s.iterate([]byte{prefixChannel}, []byte{prefixChannel + 1})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for valid := it.First(); valid; valid = it.Next() {
+		record, err := decodeChannel(it.Value())
+		if err != nil {
+			return err
+		}
+		if record.last, err = s.lastSequence(record); err != nil {
+			return err
+		}
+		ch := newChannel(record)
+		ch.recorded = true
+		s.channels[record.name] = ch
+	}
+	return it.Error()
+}
+
+// lastSequence is the newest sequence of a channel: that of its record, or of
+// an event accepted after the record was written.
+func (s *Inbox) lastSequence(r channelRecord) (last uint64, err error) {
+	key := channelKeyOf(r.name)
+	it, err := s.iterate(eventKey(key, r.last+1), rangeEnd(prefixEvent, key))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if it.Last() {
+		return sequenceOf(it.Key()), nil
+	}
+	return r.last, it.Error()
+}
+
+// channel returns the channel of that name, new if nothing is known of it.
+func (s *Inbox) channel(name string) *channel {
+	s.mu.RLock()
+	ch := s.channels[name]
+	s.mu.RUnlock()
+	if ch != nil {
+		return ch
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ch = s.channels[name]; ch == nil {
+		ch = newChannel(channelRecord{name: name})
+		s.channels[name] = ch
+	}
+	return ch
+}
+
+// Ready implements inbox.Queue.
+func (s *Inbox) Ready(channel string) <-chan struct{} { return s.channel(channel).ready }
+
+// Configure implements inbox.Queue.
+func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Settings) error {
+	ch := s.channel(name)
+	ch.retention.Store(int64(settings.DeadLetterRetention))
+	if settings.Paused == !ch.pauses.Load().since.IsZero() {
+		return nil
+	}
+	return s.do(ctx, &configuration{pending: newPending(256, false), channel: ch, paused: settings.Paused})
+}
+
+// configuration is the operation that pauses or resumes a channel.
+type configuration struct {
+	pending
+	channel *channel
+	paused  bool
+}
+
+func (c *configuration) apply(tx *transaction) error {
+	p := c.channel.pauses.Load().set(c.paused, tx.now)
+	c.channel.pauses.Store(&p)
+	return tx.writeChannel(c.channel)
+}
+
+// Channels implements inbox.Inbox.
+func (s *Inbox) Channels() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.channels))
+}
+
+// Stats implements inbox.Inbox.
+func (s *Inbox) Stats(name string) (inbox.Stats, error) {
+	if err := s.enter(); err != nil {
+		return inbox.Stats{}, err
+	}
+	defer s.leave()
+	ch := s.channel(name)
+	oldest, err := s.oldest(ch)
+	settled := ch.settled.Load() // read before last, so that the difference is never negative
+	return inbox.Stats{
+		Pending:       int64(ch.last.Load() - settled),
+		OldestPending: oldest,
+		DeadLetters:   ch.deadLetters.Load(),
+	}, err
+}
+
+// Usage implements inbox.Inbox.
+func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
+
+// Close implements inbox.Inbox.
+func (s *Inbox) Close() error {
+	s.closing.Do(func() {
+		s.cancel()
+		s.maintenance.Wait()
+		s.committer.close()
+		s.parks.Wait()
+		s.life.Lock()
+		defer s.life.Unlock()
+		s.closed = true
+		s.closeErr = s.db.Close()
+	})
+	return s.closeErr
+}
+
+// enter begins a use of the store that Close must wait for; Pebble panics when
+// it is read after its end.
+func (s *Inbox) enter() error {
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return inbox.ErrClosed
+	}
+	return nil
+}
+
+// leave ends what enter began.
+func (s *Inbox) leave() { s.life.RUnlock() }
+
+// endIfDamaged ends the process when the store holds what cannot be: going on
+// could deliver out of order or not at all.
+func (s *Inbox) endIfDamaged(err error) {
+	if errors.Is(err, errRecord) || pebble.IsCorruptionError(err) {
+		s.fatal(fmt.Errorf("the inbox is damaged: %w", err))
+	}
+}
+
+// openError says what a person can do about a store that does not open.
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES) && !errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("open inbox %s: another process uses it: %w", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("open inbox %s: make the folder writable for this user: %w", path, err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("open inbox %s: the disk is full; free space or enlarge the volume: %w", path, err)
+	}
+	return fmt.Errorf("open inbox %s: %w; see what is wrong with: connector inbox check --path %s; "+
+		"save what can be read with: connector inbox export --path %s", path, err, path, path)
+}
