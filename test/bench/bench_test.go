@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Events have the published example's size, and their numbers can be read back.
+func TestRequests(t *testing.T) {
+	r := newRequests(7, 3, 2, 1)
+	for i := range r.count() {
+		_, body, _ := bytes.Cut(r.at(i), []byte("\r\n\r\n"))
+		if len(body) != 269 {
+			t.Errorf("event %d has %d bytes, the example has 269", i, len(body))
+		}
+		if got, err := sequence(body); err != nil || got != 7+i {
+			t.Errorf("sequence = %d, %v; want %d", got, err, 7+i)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	tests := map[string]struct {
+		job     job
+		status  int
+		wantErr string
+	}{
+		"as fast as answered": {job: job{Connections: 4, Count: 100}, status: http.StatusOK},
+		"at a rate":           {job: job{Connections: 4, Count: 20, Rate: 1000}, status: http.StatusOK},
+		"refused":             {job: job{Connections: 1, Count: 1}, status: http.StatusServiceUnavailable, wantErr: "answered 503"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &server{settings: serverSettings{Status: tt.status, Record: true}, arrivals: map[int]int64{}}
+			ts := httptest.NewServer(s)
+			defer ts.Close()
+			tt.job.Address = ts.Listener.Addr().String()
+			tt.job.First, tt.job.Conversations, tt.job.Channels = 1000, 10, 1
+
+			r, err := runJob(t, tt.job)
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Fatalf("err = %v, want %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Sent != tt.job.Count || len(s.arrivals) != tt.job.Count {
+				t.Errorf("sent %d, arrived %d, want %d", r.Sent, len(s.arrivals), tt.job.Count)
+			}
+			for i, sent := range r.SentAt {
+				if arrived := s.arrivals[1000+i]; arrived < sent {
+					t.Errorf("event %d arrived %s before it was sent", i, time.Duration(sent-arrived))
+				}
+			}
+		})
+	}
+}
+
+// runJob sends a job through what parent and load process exchange.
+func runJob(t *testing.T, j job) (report, error) {
+	t.Helper()
+	input, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var output bytes.Buffer
+	if err := runLoad(bytes.NewReader(input), &output); err != nil {
+		return report{}, err
+	}
+	var r report
+	return r, json.NewDecoder(io.Reader(&output)).Decode(&r)
+}
+
+func TestQuantile(t *testing.T) {
+	values := series{5, 1, 4, 2, 3}
+	got := series{quantile(values, 0), values.median(), quantile(values, 0.99), quantile(values, 1)}
+	if diff := cmp.Diff(series{1, 3, 5, 5}, got); diff != "" {
+		t.Errorf("quantiles (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseFigures(t *testing.T) {
+	if got, err := parseFigures("1, 5"); err != nil || !cmp.Equal(got, []int{1, 5}) {
+		t.Errorf("parseFigures = %v, %v", got, err)
+	}
+	for _, list := range []string{"", "0", "6", "one"} {
+		if _, err := parseFigures(list); err == nil {
+			t.Errorf("parseFigures(%q) found no fault", list)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+const (
+	appID  = "2553928453557884079"
+	secret = "benchmark-oa-secret-key" //nolint:gosec // made up, for this benchmark only
+	path   = "/webhook/xpbot/api/zalo/push"
+
+	// bodyFormat is xBot's published example with a sender and a msg_id to fill
+	// in. Every event has the example's 269 bytes.
+	bodyFormat = `{"event_name":"user_send_text","app_id":"` + appID + `","sender":{"id":"6142494823%08d"},` +
+		`"recipient":{"id":"3662729599332560487"},"message":{"text":"Chào A4B","msg_id":"%020x"},` +
+		`"timestamp":"` + timestamp + `","user_id_by_app":"979122185046046317"}`
+	timestamp = "1699003881354"
+)
+
+// msgIDAt is where the 20 hex digits of msg_id begin.
+var msgIDAt = strings.Index(fmt.Sprintf(bodyFormat, 0, 0), `"msg_id":"`) + len(`"msg_id":"`)
+
+// sequence reads an event's number back from its body.
+func sequence(body []byte) (int, error) {
+	if len(body) < msgIDAt+20 {
+		return 0, fmt.Errorf("a body of %d bytes is no event of this benchmark", len(body))
+	}
+	n, err := strconv.ParseUint(string(body[msgIDAt:msgIDAt+20]), 16, 63)
+	return int(n), err
+}
+
+// apiKey is the key of the channel with that number.
+func apiKey(channel int) string {
+	digest := sha256.Sum256(fmt.Appendf(nil, "channel %d", channel))
+	return hex.EncodeToString(digest[:])
+}
+
+// requests are complete HTTP requests, made and signed before the clock runs,
+// so that the client costs the same whatever it talks to. All have the same
+// length and lie one after the other.
+type requests struct {
+	bytes  []byte
+	stride int
+}
+
+// newRequests makes count requests with the events' numbers from first on.
+func newRequests(first, count, conversations, channels int) requests {
+	stride := len(newRequest(first, conversations, channels))
+	r := requests{bytes: make([]byte, stride*count), stride: stride}
+	workers := runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < count; i += workers {
+				copy(r.at(i), newRequest(first+i, conversations, channels))
+			}
+		})
+	}
+	wg.Wait()
+	return r
+}
+
+func (r requests) at(i int) []byte { return r.bytes[i*r.stride : (i+1)*r.stride] }
+
+func (r requests) count() int { return len(r.bytes) / r.stride }
+
+func newRequest(sequence, conversations, channels int) []byte {
+	body := fmt.Appendf(nil, bodyFormat, sequence%conversations, sequence)
+	mac := sha256.New()
+	mac.Write([]byte(appID))
+	mac.Write(body)
+	mac.Write([]byte(timestamp + secret))
+	return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\n"+
+		"Host: localhost\r\nUser-Agent: ZaloWebhook\r\nX-ZEvent-Server: OA OpenAPI\r\n"+
+		"X-ZEvent-Signature: mac=%x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		path, apiKey(sequence%channels), mac.Sum(nil), len(body), body)
+}

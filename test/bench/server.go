@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// serverSettings are what sets a bare server apart from the baseline.
+type serverSettings struct {
+	// Status is the answer's status code.
+	Status int
+	// Record notes when each event arrived.
+	Record bool
+}
+
+// server is the baseline and the sink: it reads the body and answers the
+// connector's JSON, and nothing else.
+type server struct {
+	settings serverSettings
+	received atomic.Int64
+
+	mu       sync.Mutex
+	arrivals map[int]int64
+}
+
+var answer = []byte(`{"status":"0","message":"accepted"}`)
+
+// runServer is the server process: it prints its address and serves until in
+// ends, which is when its parent ends.
+func runServer(settings serverSettings, in io.Reader, out io.Writer) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
+		return err
+	}
+	s := &server{settings: settings, arrivals: map[int]int64{}}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		_ = listener.Close()
+	}()
+	_ = http.Serve(listener, s) // ends with the listener
+	return nil
+}
+
+// ServeHTTP takes an event. GET tells about the events taken so far.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		s.tell(w)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	if s.settings.Record {
+		s.record(body)
+	}
+	s.received.Add(1)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(s.settings.Status)
+	_, _ = w.Write(answer)
+}
+
+func (s *server) record(body []byte) {
+	now := time.Now().UnixNano()
+	i, err := sequence(body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.arrivals[i]; !again {
+		s.arrivals[i] = now
+	}
+}
+
+// received is what a server tells.
+type received struct {
+	Count int64
+	// Arrivals is when an event arrived first, in nanoseconds since the epoch,
+	// by its number.
+	Arrivals map[int]int64
+}
+
+func (s *server) tell(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(received{Count: s.received.Load(), Arrivals: s.arrivals})
+}

@@ -1,0 +1,126 @@
+// Package process runs the connector as people do: it builds the binary, starts
+// it as a process of its own, and ends it. Package main of test/bench and
+// test/demo use it.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Build compiles cmd/connector into dir and returns the binary's path. The
+// working folder must be inside the module.
+func Build(ctx context.Context, dir string) (string, error) {
+	binary := filepath.Join(dir, "connector")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "xbot.a4b.vn/channel-connector/cmd/connector")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("build the connector: %w", err)
+	}
+	return binary, nil
+}
+
+// Process is a running child.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start starts cmd. Whoever starts a process also calls Stop or Kill.
+func Start(cmd *exec.Cmd) (*Process, error) {
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
+	}
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// PID returns the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Stop asks the process to end, waits, and kills it when grace has passed. The
+// error tells how it ended, nil for exit code 0.
+func (p *Process) Stop(grace time.Duration) error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop %s: %w", filepath.Base(p.cmd.Path), err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(grace):
+		p.Kill()
+		return fmt.Errorf("%s had not ended %s after SIGTERM and was killed", filepath.Base(p.cmd.Path), grace)
+	}
+	if p.err != nil {
+		return fmt.Errorf("%s ended with %w", filepath.Base(p.cmd.Path), p.err)
+	}
+	return nil
+}
+
+// Kill ends the process with SIGKILL and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it fails only for a process that has ended
+	<-p.done
+}
+
+// WaitReady polls url until it answers 200. It gives up when the process ends
+// or ctx does.
+func (p *Process) WaitReady(ctx context.Context, url string) error {
+	// Short enough to time a start with.
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for !answers(ctx, url) {
+		select {
+		case <-poll.C:
+		case <-p.done:
+			return fmt.Errorf("%s ended before it was ready: %w", filepath.Base(p.cmd.Path), p.err)
+		case <-ctx.Done():
+			return fmt.Errorf("%s: no 200 from %s: %w", filepath.Base(p.cmd.Path), url, ctx.Err())
+		}
+	}
+	return nil
+}
+
+func answers(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// FreeAddresses returns n loopback addresses whose ports were free a moment ago.
+func FreeAddresses(n int) ([]string, error) {
+	addresses := make([]string, 0, n)
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		// Held until all are chosen, so that no two are the same.
+		defer func() { _ = listener.Close() }()
+		addresses = append(addresses, listener.Addr().String())
+	}
+	return addresses, nil
+}
