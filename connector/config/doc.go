@@ -7,3 +7,5 @@
 // problem with file, line and field path, not the first one only. A message
 // never quotes a secret.
 package config
+
+//go:generate go run ./reference

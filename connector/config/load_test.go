@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func write(t testing.TB, named map[string]string) string {
 	return filepath.Join(folder, "connector.yaml")
 }
 
-// ignoreFolder compares configurations of different folders.
+// sameConfig compares two configurations, loaded values included.
 var sameConfig = cmp.Options{cmp.AllowUnexported(Config{}, Secret{}, SinkTLS{}, ServerTLS{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
@@ -169,6 +170,51 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	}
 	if (*SinkTLS)(nil).Client() != nil {
 		t.Error("a sink without tls has a TLS configuration")
+	}
+}
+
+// TestExampleLoads keeps the example of the reference valid, and complete.
+func TestExampleLoads(t *testing.T) {
+	example, err := os.ReadFile("../../docs/example-config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certificate(t)
+	c, err := Load(write(t, map[string]string{
+		"connector.yaml": string(example),
+		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
+		"secrets/oa-secret-key": "HiddenValue-oa", "secrets/api-key": "HiddenValue-api",
+		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]bool{}
+	names(reflect.TypeOf(*c), fields)
+	for name := range fields {
+		if !regexp.MustCompile(`(?m)^[ -]*` + name + `:`).Match(example) {
+			t.Errorf("the example lacks %s", name)
+		}
+	}
+}
+
+// names collects the names in YAML of every field below t.
+func names(t reflect.Type, into map[string]bool) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for f := range t.Fields() {
+		tag, tagged := f.Tag.Lookup("yaml")
+		if !tagged {
+			continue
+		}
+		if tag != ",inline" {
+			into[tag] = true
+		}
+		names(f.Type, into)
 	}
 }
 

@@ -18,9 +18,9 @@ const (
 // watched; a change is applied without a restart, except for server, metrics,
 // admin, inbox and stop, which are read at start only.
 type Config struct {
-	// APIVersion is "connector.xbot.a4b.vn/v1alpha1".
+	// APIVersion is "connector.xbot.a4b.vn/v1alpha1". Required.
 	APIVersion string `yaml:"apiVersion"`
-	// Kind is "ConnectorConfig".
+	// Kind is "ConnectorConfig". Required.
 	Kind string `yaml:"kind"`
 	// Server is the listener that platforms call.
 	Server Server `yaml:"server"`
@@ -30,6 +30,7 @@ type Config struct {
 	// "connector deadletters".
 	Admin Admin `yaml:"admin"`
 	// Inbox is the durable store between the way in and the way out.
+	// Required.
 	Inbox Inbox `yaml:"inbox"`
 	// Dispatch bounds deliveries over all channels.
 	Dispatch Dispatch `yaml:"dispatch"`
@@ -61,9 +62,9 @@ type Server struct {
 
 // ServerTLS names the server's certificate.
 type ServerTLS struct {
-	// CertFile is the PEM certificate chain.
+	// CertFile is the PEM certificate chain. Required.
 	CertFile string `yaml:"certFile"`
-	// KeyFile is the PEM private key.
+	// KeyFile is the PEM private key. Required.
 	KeyFile string `yaml:"keyFile"`
 
 	certificate *tls.Certificate
@@ -100,13 +101,14 @@ type Inbox struct {
 	// platform's retry is recognised. At least 2h: Zalo retries for 1 h 50 min.
 	// Default: 24h.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow"`
-	// Embedded is the store of type Embedded.
+	// Embedded is the store of type Embedded. Required.
 	Embedded *EmbeddedInbox `yaml:"embedded"`
 }
 
 // EmbeddedInbox is a store in a folder.
 type EmbeddedInbox struct {
 	// Path is the folder, created when absent. One process at a time uses it.
+	// Required.
 	Path string `yaml:"path"`
 	// MaxSize bounds everything that the store has on disk; at the bound calls
 	// are answered 503 and deliveries go on. At least 64Mi. Default: 1Gi.
@@ -157,15 +159,16 @@ type Channel struct {
 	// Name identifies the channel in the inbox, metrics, logs and the
 	// CloudEvents attribute "channel"; under the operator
 	// "<namespace>/<name>". Renaming a channel leaves its pending events
-	// behind under the old name.
+	// behind under the old name. Unique, at most 320 bytes, without white
+	// space. Required.
 	Name string `yaml:"name"`
-	// Type is the kind of platform: "ZaloOA".
+	// Type is the kind of platform: "ZaloOA". Required.
 	Type ChannelType `yaml:"type"`
-	// ZaloOA is the app of type ZaloOA.
+	// ZaloOA is the app of type ZaloOA. Required.
 	ZaloOA *ZaloOA `yaml:"zaloOA"`
-	// Webhook is the way in.
+	// Webhook is the way in. Required.
 	Webhook Webhook `yaml:"webhook"`
-	// Sink is the way out.
+	// Sink is the way out. Required.
 	Sink Sink `yaml:"sink"`
 	// Delivery says how events reach the sink.
 	Delivery Delivery `yaml:"delivery"`
@@ -173,7 +176,7 @@ type Channel struct {
 
 // ZaloOA is a Zalo app with one or more Official Accounts (OAs).
 type ZaloOA struct {
-	// AppID is the Zalo app's id: decimal digits, quoted in YAML.
+	// AppID is the Zalo app's id: decimal digits, quoted in YAML. Required.
 	AppID string `yaml:"appID"`
 	// Signature says how calls are verified.
 	Signature Signature `yaml:"signature"`
@@ -210,7 +213,7 @@ type Signature struct {
 
 // OfficialAccount is an OA on the allow-list.
 type OfficialAccount struct {
-	// ID is the OA's id.
+	// ID is the OA's id, quoted in YAML. Required.
 	ID string `yaml:"id"`
 	// DisplayName is for people.
 	DisplayName string `yaml:"displayName"`
@@ -225,14 +228,15 @@ type DomainVerification struct {
 
 // Webhook is how the platform reaches the channel.
 type Webhook struct {
-	// Path is the URL path. Default for ZaloOA:
+	// Path is the URL path, without a query or escapes; not "/" and not
+	// "/zalo_verifier…". Default for ZaloOA:
 	// "/webhook/xpbot/api/zalo/push".
 	Path string `yaml:"path"`
 	// APIKeys are the accepted keys; any one lets a call in. At least one; two
-	// during a rotation.
+	// during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is
-	// answered 413. Default: 1Mi.
+	// answered 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize Size `yaml:"maxBodySize"`
 	// Events selects what is delivered by the platform's event name.
 	Events EventFilter `yaml:"events"`
@@ -241,6 +245,7 @@ type Webhook struct {
 // APIKey is one key. Exactly one of sha256, value and file is set.
 type APIKey struct {
 	// Name tells keys apart in messages. Unique within the channel.
+	// Required.
 	Name string `yaml:"name"`
 	// SHA256 is the SHA-256 of the key, as 64 hex digits.
 	SHA256 string `yaml:"sha256"`
@@ -277,7 +282,7 @@ const SinkHTTP SinkType = "HTTP"
 type Sink struct {
 	// Type is the kind of sink: "HTTP". Default: "HTTP".
 	Type SinkType `yaml:"type"`
-	// HTTP is the sink of type HTTP.
+	// HTTP is the sink of type HTTP. Required.
 	HTTP *HTTPSink `yaml:"http"`
 }
 
@@ -285,7 +290,7 @@ type Sink struct {
 // platform's, byte for byte, the attributes are "ce-" headers.
 type HTTPSink struct {
 	// URL is where events are posted: absolute, http or https, without
-	// credentials.
+	// credentials. Required.
 	URL string `yaml:"url"`
 	// Timeout bounds one attempt, from dialling to the answer's headers.
 	// Default: 10s.
@@ -301,7 +306,8 @@ type HTTPSink struct {
 
 // Header is one request header. Exactly one of value and file is set.
 type Header struct {
-	// Name is the header's name.
+	// Name is the header's name; those that the connector sets itself are
+	// refused. Required.
 	Name   string `yaml:"name"`
 	Secret `yaml:",inline"`
 }
@@ -347,7 +353,8 @@ type Delivery struct {
 	// Ordering is "PerConversation" or "Unordered". A change applies to events
 	// accepted after it. Default: "PerConversation".
 	Ordering Ordering `yaml:"ordering"`
-	// Concurrency is the number of attempts under way at once. Default: 64.
+	// Concurrency is the number of attempts under way at once. At
+	// most 10000. Default: 64.
 	Concurrency int `yaml:"concurrency"`
 	// Retry is the schedule after a failed attempt.
 	Retry Retry `yaml:"retry"`

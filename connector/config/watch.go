@@ -19,14 +19,15 @@ import (
 const settle = 100 * time.Millisecond
 
 // Watcher puts new versions of the configuration into use while the connector
-// runs.
+// runs. Every exported field is set before Run, and Apply and Observe are called
+// by Run's goroutine only.
 type Watcher struct {
 	// Path is the configuration file, as for Load.
 	Path string
 	// Log hears of every version, and of every problem of a refused one.
 	Log logr.Logger
 	// Apply puts a new version into use as a whole. Its error refuses the
-	// version; the old one must then still be in use.
+	// version until a file changes again; the old one must then still be in use.
 	Apply func(*Config) error
 	// Observe is told of the end of every reload: nil when the newest version
 	// of the files is in use, otherwise why it was refused.
@@ -66,15 +67,9 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 		case <-ctx.Done():
 			return nil
 		case <-notify.Events:
-			if due == nil {
-				due = time.After(settle)
-			}
-		case err := <-notify.Errors: // events may be lost: look
+		case err := <-notify.Errors: // events may be lost, so this counts as one
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				w.Log.Error(err, "watching the configuration failed for a moment")
-			}
-			if due == nil {
-				due = time.After(settle)
 			}
 		case <-due:
 			due = nil
@@ -83,9 +78,12 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 			if err != nil {
 				w.Log.Error(err, "changes of a configuration file will not be seen")
 			}
-			if further { // its files may have changed before it was watched
-				due = time.After(settle)
+			if !further { // otherwise files may have changed before they were watched
+				continue
 			}
+		}
+		if due == nil {
+			due = time.After(settle)
 		}
 	}
 }
@@ -101,13 +99,13 @@ func (w *Watcher) reload() {
 	if err == nil && next.digest != w.current.digest {
 		err = w.Apply(next)
 	}
-	w.Observe(err)
 	if err != nil {
 		w.refused(err)
-		return
+	} else {
+		w.current = next
+		w.Log.Info("configuration applied", "digest", next.digest)
 	}
-	w.current = next
-	w.Log.Info("configuration applied", "digest", next.digest)
+	w.Observe(err)
 }
 
 func (w *Watcher) refused(err error) {

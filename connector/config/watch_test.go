@@ -1,0 +1,389 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come; it asserts no speed.
+const patience = 20 * time.Second
+
+// running is a Watcher at work. Every reload is one value of results.
+type running struct {
+	path    string
+	applied chan *Config
+	results chan error
+	refuse  chan error // an error that the next Apply returns
+	log     *logged
+}
+
+type logged struct {
+	sync.Mutex
+	lines strings.Builder
+}
+
+func (l *logged) String() string {
+	l.Lock()
+	defer l.Unlock()
+	return l.lines.String()
+}
+
+// watch runs a Watcher over path until the test ends.
+func watch(t *testing.T, path string) *running {
+	t.Helper()
+	current, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return watchFrom(t, path, current)
+}
+
+func watchFrom(t *testing.T, path string, current *Config) *running {
+	t.Helper()
+	r := &running{path: path, applied: make(chan *Config, 100), results: make(chan error, 100), refuse: make(chan error, 1), log: &logged{}}
+	w := &Watcher{
+		Path: path,
+		Log: funcr.New(func(_, line string) {
+			r.log.Lock()
+			defer r.log.Unlock()
+			r.log.lines.WriteString(line + "\n")
+		}, funcr.Options{}),
+		Apply: func(c *Config) error {
+			select {
+			case err := <-r.refuse:
+				return err
+			default:
+				r.applied <- c
+				return nil
+			}
+		},
+		Observe: func(err error) { r.results <- err },
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx, current) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return r
+}
+
+// until waits for a reload that ends as ok says; what a half-made change gives
+// before is not the test's matter.
+func (r *running) until(t *testing.T, what string, ok func(error) bool) {
+	t.Helper()
+	late := time.After(patience)
+	var last error
+	for {
+		select {
+		case last = <-r.results:
+			if ok(last) {
+				return
+			}
+		case <-late:
+			t.Fatalf("%s: not seen, the last reload ended with %v", what, last)
+		}
+	}
+}
+
+func good(err error) bool { return err == nil }
+
+func says(text string) func(error) bool {
+	return func(err error) bool { return err != nil && strings.Contains(err.Error(), text) }
+}
+
+// newest returns the version that was applied last.
+func (r *running) newest(t *testing.T) *Config {
+	t.Helper()
+	var c *Config
+	for {
+		select {
+		case c = <-r.applied:
+			continue
+		default:
+		}
+		if c == nil {
+			t.Fatal("nothing was applied")
+		}
+		return c
+	}
+}
+
+func put(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func apiKeyOf(c *Config) string { return c.Channels[0].Webhook.APIKeys[0].Reveal() }
+
+func withKeyFile(t *testing.T) string {
+	return edit(t, minimal, "value: HiddenValue-api", "file: keys/api")
+}
+
+func TestWatcherRotatesASecretFile(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-1"})
+	r := watch(t, path)
+	key := filepath.Join(filepath.Dir(path), "keys", "api")
+	put(t, key, "HiddenValue-2")
+	r.until(t, "new key", good)
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-2" {
+		t.Errorf("the key in use is %q", got)
+	}
+	put(t, key, "")
+	r.until(t, "empty key", says("keys/api is empty"))
+	put(t, key, "HiddenValue-3")
+	r.until(t, "third key", good)
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-3" {
+		t.Errorf("the key in use is %q", got)
+	}
+	if strings.Contains(r.log.String(), hidden) {
+		t.Error("the log shows a secret")
+	}
+}
+
+func TestWatcherRefusesABadVersionUntilItIsMended(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	r := watch(t, path)
+	put(t, path, edit(t, minimal, "chat/shop", "my shop", "http://bot", "ftp://bot"))
+	r.until(t, "bad version", says("sink.http.url"))
+	if len(r.applied) > 0 {
+		t.Error("a bad version was applied")
+	}
+	put(t, path, edit(t, minimal, "chat/shop", "chat/renamed"))
+	r.until(t, "mended version", good)
+	if got := r.newest(t).Channels[0].Name; got != "chat/renamed" {
+		t.Errorf("the channel in use is %q", got)
+	}
+	for _, want := range []string{`"path"="channels[0].name"`, `"path"="channels[0].sink.http.url"`, `"line"=20`, `"problems"=2`, "configuration applied"} {
+		if !strings.Contains(r.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, r.log)
+		}
+	}
+}
+
+func TestWatcherReportsTheReturnToTheVersionInUse(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	r := watch(t, path)
+	put(t, path, "kind: [")
+	r.until(t, "bad version", says("not YAML"))
+	put(t, path, minimal)
+	r.until(t, "return", good)
+	if len(r.applied) > 0 {
+		t.Error("the version in use was applied again")
+	}
+}
+
+func TestWatcherRefusesWhatApplyRefuses(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	r := watch(t, path)
+	r.refuse <- errors.New("no room for a further channel")
+	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
+	r.until(t, "refusal", says("no room"))
+	put(t, path, edit(t, minimal, "chat/shop", "chat/third"))
+	r.until(t, "third version", good)
+	if !strings.Contains(r.log.String(), "no room for a further channel") {
+		t.Errorf("the log lacks the cause:\n%s", r.log)
+	}
+}
+
+func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	current, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
+	r := watchFrom(t, path, current)
+	r.until(t, "the earlier change", good)
+}
+
+func TestWatcherRefusesWhatNeedsARestart(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	const inbox = "inbox:\n  embedded:\n    path: inbox\n"
+	const sameInbox = "\ninbox: {embedded: {path: inbox}}\n"
+	for section, changed := range map[string]string{
+		"server":  "server: {maxInFlight: 1}" + sameInbox,
+		"metrics": "metrics: {address: ':1'}" + sameInbox,
+		"admin":   "admin: {address: '[::1]:1'}" + sameInbox,
+		"stop":    "stop: {pending: Deliver}" + sameInbox,
+		"inbox":   "inbox: {deduplicationWindow: 3h, embedded: {path: inbox}}\n",
+	} {
+		t.Run(section, func(t *testing.T) {
+			put(t, path, minimal)
+			r := watch(t, path)
+			put(t, path, edit(t, minimal, inbox, changed))
+			r.until(t, section, func(err error) bool {
+				return err != nil && err.Error() == path+":3: "+section+": changed: restart the connector to change it"
+			})
+		})
+	}
+}
+
+func TestWatcherReplacesTheServersCertificate(t *testing.T) {
+	cert, key := certificate(t)
+	path := write(t, map[string]string{
+		"connector.yaml": edit(t, minimal, afterKind, afterKind+"server: {tls: {certFile: tls/crt, keyFile: tls/key}}\n"),
+		"tls/crt":        cert, "tls/key": key,
+	})
+	r := watch(t, path)
+	folder := filepath.Dir(path)
+	cert, key = certificate(t)
+	put(t, filepath.Join(folder, "tls", "crt"), cert)
+	r.until(t, "half a pair", says("no pair of certificate and key"))
+	put(t, filepath.Join(folder, "tls", "key"), key)
+	r.until(t, "new pair", good)
+	want, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.newest(t).Server.TLS.Certificate()
+	if !got.Leaf.Equal(want.Server.TLS.Certificate().Leaf) {
+		t.Error("the old certificate is in use")
+	}
+	if err := os.Rename(filepath.Join(folder, "tls"), filepath.Join(folder, "other")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path, edit(t, minimal, afterKind, afterKind+"server: {tls: {certFile: other/crt, keyFile: other/key}}\n"))
+	r.until(t, "moved pair", says("server: changed"))
+}
+
+// project lays files out as kubelet's AtomicWriter does: a new folder, a link
+// to it under a temporary name, and one rename over ..data.
+func project(t *testing.T, folder, version string, named map[string]string) {
+	t.Helper()
+	data := filepath.Join(folder, "..data")
+	old, _ := os.Readlink(data) // none the first time
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(filepath.Join(folder, version), 0o700))
+	for name, content := range named {
+		put(t, filepath.Join(folder, version, name), content)
+	}
+	must(os.Symlink(version, data+"_tmp"))
+	must(os.Rename(data+"_tmp", data))
+	if old != "" {
+		must(os.RemoveAll(filepath.Join(folder, old)))
+		return
+	}
+	for name := range named {
+		must(os.Symlink(filepath.Join("..data", name), filepath.Join(folder, name)))
+	}
+}
+
+func TestWatcherFollowsKubeletsSymlinkSwap(t *testing.T) {
+	folder := t.TempDir()
+	text := edit(t, minimal, "value: HiddenValue-api", "file: api")
+	project(t, folder, "..2026_01", map[string]string{"connector.yaml": text, "api": "HiddenValue-1"})
+	r := watch(t, filepath.Join(folder, "connector.yaml"))
+	for i := 2; i < 6; i++ {
+		want := fmt.Sprintf("HiddenValue-%d", i)
+		project(t, folder, fmt.Sprintf("..2026_0%d", i), map[string]string{"connector.yaml": text, "api": want})
+		r.until(t, want, good)
+		if got := apiKeyOf(r.newest(t)); got != want {
+			t.Errorf("the key in use is %q, want %q", got, want)
+		}
+	}
+}
+
+func TestWatcherFollowsALinkedFolder(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "current", "connector.yaml")
+	for i, name := range []string{"chat/shop", "chat/second"} {
+		release := filepath.Join(folder, fmt.Sprintf("release-%d", i))
+		if err := os.Mkdir(release, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(release, "connector.yaml"), edit(t, minimal, "chat/shop", name, "path: inbox", "path: /inbox"))
+	}
+	link := func(target string) {
+		if err := errors.Join(os.Symlink(target, filepath.Join(folder, "new")), os.Rename(filepath.Join(folder, "new"), filepath.Join(folder, "current"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("release-0")
+	r := watch(t, path)
+	link("release-1")
+	r.until(t, "second release", good)
+	put(t, filepath.Join(folder, "release-1", "connector.yaml"), edit(t, minimal, "chat/shop", "chat/third", "path: inbox", "path: /inbox"))
+	r.until(t, "change in the second release", good)
+	if got := r.newest(t).Channels[0].Name; got != "chat/third" {
+		t.Errorf("the channel in use is %q", got)
+	}
+}
+
+func TestWatcherSurvivesDeletionAndReturn(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-1"})
+	r := watch(t, path)
+	keys := filepath.Join(filepath.Dir(path), "keys")
+	for i := 2; i < 5; i++ {
+		want := fmt.Sprintf("HiddenValue-%d", i)
+		if err := os.RemoveAll(keys); err != nil {
+			t.Fatal(err)
+		}
+		r.until(t, "deletion of a folder", says("keys/api cannot be read"))
+		if err := os.Mkdir(keys, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(keys, "api"), want)
+		r.until(t, "return of the folder", good)
+		if got := apiKeyOf(r.newest(t)); got != want {
+			t.Errorf("the key in use is %q, want %q", got, want)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, "deletion of the configuration", says("cannot be read"))
+	put(t, path, edit(t, withKeyFile(t), "chat/shop", "chat/second"))
+	r.until(t, "return of the configuration", good)
+}
+
+func TestWatcherWatchesWhatANewVersionNames(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	r := watch(t, path)
+	elsewhere := filepath.Join(t.TempDir(), "later", "api")
+	put(t, path, edit(t, minimal, "value: HiddenValue-api", "file: "+elsewhere))
+	r.until(t, "missing file", says("later/api cannot be read"))
+	if err := os.Mkdir(filepath.Dir(elsewhere), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, elsewhere, "HiddenValue-1")
+	r.until(t, "file", good)
+	put(t, elsewhere, "HiddenValue-2")
+	r.until(t, "changed file", good)
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-2" {
+		t.Errorf("the key in use is %q", got)
+	}
+}
+
+func TestWatcherIgnoresWhatChangesNothing(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	r := watch(t, path)
+	put(t, filepath.Join(filepath.Dir(path), "other"), "x")
+	put(t, path, minimal)
+	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
+	r.until(t, "real change", good)
+	if n := len(r.applied); n != 1 {
+		t.Errorf("%d versions applied, want 1", n)
+	}
+}
