@@ -146,7 +146,7 @@ func (b *bench) accepts(address string, channels int) trial {
 func (b *bench) compare(ctx context.Context, a, other trial) (as, others series, err error) {
 	for range b.rounds + 1 {
 		for _, side := range []struct {
-			run   trial
+			run    trial
 			series *series
 		}{{a, &as}, {other, &others}} {
 			rate, err := side.run(ctx)

@@ -31,43 +31,46 @@ func TestRequests(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	tests := map[string]struct {
-		job     job
-		status  int
-		wantErr string
-	}{
-		"as fast as answered": {job: job{Connections: 4, Count: 100}, status: http.StatusOK},
-		"at a rate":           {job: job{Connections: 4, Count: 20, Rate: 1000}, status: http.StatusOK},
-		"refused":             {job: job{Connections: 1, Count: 1}, status: http.StatusServiceUnavailable, wantErr: "answered 503"},
+	tests := map[string]job{
+		"as fast as answered": {Connections: 4, Count: 100},
+		"at a rate":           {Connections: 4, Count: 20, Rate: 1000},
 	}
-	for name, tt := range tests {
+	for name, j := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &server{settings: serverSettings{Status: tt.status, Record: true}, arrivals: map[int]int64{}}
-			ts := httptest.NewServer(s)
-			defer ts.Close()
-			tt.job.Address = ts.Listener.Addr().String()
-			tt.job.First, tt.job.Conversations, tt.job.Channels = 1000, 10, 1
-
-			r, err := runJob(t, tt.job)
-			if tt.wantErr != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
-					t.Fatalf("err = %v, want %q", err, tt.wantErr)
-				}
-				return
-			}
+			s := newTestServer(t, http.StatusOK, &j)
+			r, err := runJob(t, j)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Sent != tt.job.Count || len(s.arrivals) != tt.job.Count {
-				t.Errorf("sent %d, arrived %d, want %d", r.Sent, len(s.arrivals), tt.job.Count)
+			if r.Sent != j.Count || len(s.arrivals) != j.Count {
+				t.Errorf("sent %d, arrived %d, want %d", r.Sent, len(s.arrivals), j.Count)
 			}
 			for i, sent := range r.SentAt {
-				if arrived := s.arrivals[1000+i]; arrived < sent {
+				if arrived := s.arrivals[j.First+i]; arrived < sent {
 					t.Errorf("event %d arrived %s before it was sent", i, time.Duration(sent-arrived))
 				}
 			}
 		})
 	}
+}
+
+// A figure made of refusals would be worth nothing.
+func TestLoadRefused(t *testing.T) {
+	j := job{Connections: 1, Count: 1}
+	newTestServer(t, http.StatusServiceUnavailable, &j)
+	if _, err := runJob(t, j); err == nil || !strings.Contains(err.Error(), "answered 503") {
+		t.Fatalf("err = %v, want one that names the 503", err)
+	}
+}
+
+// newTestServer starts a bare server and aims j at it.
+func newTestServer(t *testing.T, status int, j *job) *server {
+	t.Helper()
+	s := &server{settings: serverSettings{Status: status, Record: true}, arrivals: map[int]int64{}}
+	ts := httptest.NewServer(s)
+	t.Cleanup(ts.Close)
+	j.Address, j.First, j.Conversations, j.Channels = ts.Listener.Addr().String(), 1000, 10, 1
+	return s
 }
 
 // runJob sends a job through what parent and load process exchange.

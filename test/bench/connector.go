@@ -82,7 +82,7 @@ func (c *connector) start(ctx context.Context) (time.Duration, error) {
 	}
 	ready, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := c.process.WaitReady(ready, "http://"+c.Metrics+"/readyz"); err != nil {
+	if err := c.process.Wait(ready, "readiness", process.Answers("http://"+c.Metrics+"/readyz")); err != nil {
 		return 0, fmt.Errorf("%w\n%s", err, c.lastLog())
 	}
 	return time.Since(begin), nil

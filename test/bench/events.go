@@ -12,7 +12,7 @@ import (
 
 const (
 	appID  = "2553928453557884079"
-	secret = "benchmark-oa-secret-key" //nolint:gosec // made up, for this benchmark only
+	secret = "benchmark-oa-secret-key"
 	path   = "/webhook/xpbot/api/zalo/push"
 
 	// bodyFormat is xBot's published example with a sender and a msg_id to fill

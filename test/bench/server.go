@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,5 +94,8 @@ type received struct {
 func (s *server) tell(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(received{Count: s.received.Load(), Arrivals: s.arrivals})
+	err := json.NewEncoder(w).Encode(received{Count: s.received.Load(), Arrivals: s.arrivals})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bare server:", err)
+	}
 }

@@ -4,6 +4,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,12 @@ type Process struct {
 	err  error
 }
 
-// Start starts cmd. Whoever starts a process also calls Stop or Kill.
+var errExitZero = errors.New("exit code 0")
+
+// Start starts cmd, out of reach of the terminal's Ctrl-C: whoever starts a
+// process also calls Stop or Kill.
 func Start(cmd *exec.Cmd) (*Process, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
@@ -49,6 +54,8 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
+func (p *Process) name() string { return filepath.Base(p.cmd.Path) }
+
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
@@ -59,16 +66,16 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // error tells how it ended, nil for exit code 0.
 func (p *Process) Stop(grace time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop %s: %w", filepath.Base(p.cmd.Path), err)
+		return fmt.Errorf("stop %s: %w", p.name(), err)
 	}
 	select {
 	case <-p.done:
 	case <-time.After(grace):
 		p.Kill()
-		return fmt.Errorf("%s had not ended %s after SIGTERM and was killed", filepath.Base(p.cmd.Path), grace)
+		return fmt.Errorf("%s had not ended %s after SIGTERM and was killed", p.name(), grace)
 	}
 	if p.err != nil {
-		return fmt.Errorf("%s ended with %w", filepath.Base(p.cmd.Path), p.err)
+		return fmt.Errorf("%s ended with %w", p.name(), p.err)
 	}
 	return nil
 }
@@ -79,35 +86,51 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// WaitReady polls url until it answers 200. It gives up when the process ends
-// or ctx does.
-func (p *Process) WaitReady(ctx context.Context, url string) error {
+// Wait polls ready until it is true. It gives up when the process ends or ctx
+// does; the error names what was waited for.
+func (p *Process) Wait(ctx context.Context, what string, ready func(context.Context) bool) error {
 	// Short enough to time a start with.
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
-	for !answers(ctx, url) {
+	for !ready(ctx) {
 		select {
 		case <-poll.C:
 		case <-p.done:
-			return fmt.Errorf("%s ended before it was ready: %w", filepath.Base(p.cmd.Path), p.err)
+			return fmt.Errorf("%s ended while waiting for %s: %w", p.name(), what, cmp.Or(p.err, errExitZero))
 		case <-ctx.Done():
-			return fmt.Errorf("%s: no 200 from %s: %w", filepath.Base(p.cmd.Path), url, ctx.Err())
+			return fmt.Errorf("%s: waiting for %s: %w", p.name(), what, ctx.Err())
 		}
 	}
 	return nil
 }
 
-func answers(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return false
+// Answers is for Wait: url answers 200.
+func Answers(url string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return false
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
+}
+
+// Listens is for Wait: address takes connections.
+func Listens(address string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
 }
 
 // FreeAddresses returns n loopback addresses whose ports were free a moment ago.

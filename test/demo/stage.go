@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"text/template"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/test/process"
+)
+
+// The connector's usual ports, and one for the sink; on loopback only.
+const (
+	serverAddress  = "127.0.0.1:8080"
+	sinkAddress    = "127.0.0.1:8081"
+	metricsAddress = "127.0.0.1:9090"
+	adminAddress   = "127.0.0.1:9091"
+)
+
+// appID is the app of xBot's example.
+const appID = "2553928453557884079"
+
+// grace is longer than the connector's own grace period.
+const grace = 15 * time.Second
+
+//go:embed connector.yaml.tmpl
+var configText string
+
+var configTemplate = template.Must(template.New("connector.yaml").Parse(configText))
+
+// stage is what the demo plays on.
+type stage struct {
+	folder, binary  string
+	apiKey, secret  string
+	shown           transcript
+	sink, connector *process.Process
+}
+
+// prepare builds the binary and writes the configuration.
+func prepare(ctx context.Context) (_ *stage, err error) {
+	if err := checkPorts(ctx); err != nil {
+		return nil, err
+	}
+	s := &stage{apiKey: randomHex(32), secret: randomHex(16)}
+	fmt.Println("Building bin/connector …")
+	if s.binary, err = process.Build(ctx, "bin"); err != nil {
+		return nil, err
+	}
+	if s.folder, err = os.MkdirTemp("", "connector-demo-"); err != nil {
+		return nil, err
+	}
+	if err := s.writeConfig(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.folder))
+	}
+	return s, nil
+}
+
+func checkPorts(ctx context.Context) error {
+	var problems []error
+	for _, address := range []string{serverAddress, sinkAddress, metricsAddress, adminAddress} {
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", address)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("the demo needs %s: %w; end what uses it and try again", address, err))
+			continue
+		}
+		_ = listener.Close()
+	}
+	return errors.Join(problems...)
+}
+
+func (s *stage) writeConfig() error {
+	var text bytes.Buffer
+	err := configTemplate.Execute(&text, map[string]string{
+		"Server": serverAddress, "Metrics": metricsAddress, "Admin": adminAddress, "Sink": sinkAddress,
+		"AppID": appID, "Secret": s.secret, "APIKey": s.apiKey,
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.configPath(), text.Bytes(), 0o600)
+}
+
+func (s *stage) configPath() string { return filepath.Join(s.folder, "connector.yaml") }
+
+func (s *stage) logPath() string { return filepath.Join(s.folder, "connector.log") }
+
+func (s *stage) log() string {
+	text, err := os.ReadFile(s.logPath())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// url is the push URL as it is pasted into Zalo's console.
+func (s *stage) url() string {
+	return "http://" + serverAddress + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + s.apiKey
+}
+
+// start starts the sink and the connector and waits until both serve.
+func (s *stage) start(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	sink := exec.Command(s.binary, "display", "--address", sinkAddress, "--format", "text")
+	sink.Stdout, sink.Stderr = io.MultiWriter(os.Stdout, &s.shown), os.Stderr
+	if s.sink, err = process.Start(sink); err != nil {
+		return err
+	}
+	if err := s.sink.Wait(ctx, "its listener", process.Listens(sinkAddress)); err != nil {
+		return err
+	}
+
+	log, err := os.Create(s.logPath())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	connector := exec.Command(s.binary, "serve", "--config", s.configPath())
+	connector.Stdout, connector.Stderr = log, log
+	if s.connector, err = process.Start(connector); err != nil {
+		return err
+	}
+	if err := s.connector.Wait(ctx, "readiness", process.Answers("http://"+metricsAddress+"/readyz")); err != nil {
+		return fmt.Errorf("%w; its log:\n%s", err, s.log())
+	}
+	fmt.Printf("Serving %s, delivering to http://%s/events\n", "http://"+serverAddress, sinkAddress)
+	return nil
+}
+
+// stop ends the connector, then the sink, and removes the folder.
+func (s *stage) stop() error {
+	var errs []error
+	for _, p := range []*process.Process{s.connector, s.sink} {
+		if p != nil {
+			errs = append(errs, p.Stop(grace))
+		}
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.folder))...)
+}
+
+// postExample does what curl would.
+func (s *stage) postExample(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, arrival)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url(), bytes.NewReader(example))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s %s\n\n", resp.Status, bytes.TrimSpace(body))
+	if resp.StatusCode != http.StatusOK {
+		return errors.New("the connector did not accept the example")
+	}
+	return nil
+}
+
+func (s *stage) sendSigned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, arrival)
+	defer cancel()
+	send := exec.CommandContext(ctx, s.binary, "send", "--url", "http://"+serverAddress+"/webhook/xpbot/api/zalo/push",
+		"--api-key", s.apiKey, "--secret", s.secret, "--app-id", appID, "--text", signedText)
+	send.Stdout, send.Stderr = os.Stdout, os.Stderr
+	if err := send.Run(); err != nil {
+		return fmt.Errorf("connector send: %w", err)
+	}
+	return nil
+}
+
+// transcript is what the sink printed so far.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write adds to the transcript.
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *transcript) contains(text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Contains(t.text.Bytes(), []byte(text))
+}
+
+func randomHex(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw) // it never fails
+	return hex.EncodeToString(raw)
+}
