@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // decoder walks a YAML tree and a Go value together. Unlike yaml.Node.Decode it
@@ -32,7 +32,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		v = v.Elem()
 		setDefaults(v)
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.text(n, text, path)
 		return
 	}
@@ -46,8 +46,16 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
+// scalars are the kinds of single values in the schema, with their tags in YAML
+// and what to call them.
+var scalars = map[reflect.Kind]struct{ tag, shape string }{
+	reflect.String: {"!!str", "text: put it in quotes"},
+	reflect.Int:    {"!!int", "a whole number"},
+	reflect.Bool:   {"!!bool", "true or false"},
+}
+
 func setDefaults(v reflect.Value) {
-	if t, ok := v.Addr().Interface().(interface{ setDefaults() }); ok {
+	if t, ok := reflect.TypeAssert[interface{ setDefaults() }](v.Addr()); ok {
 		t.setDefaults()
 	}
 }
@@ -61,18 +69,9 @@ func (d *decoder) text(n *yaml.Node, v encoding.TextUnmarshaler, path string) {
 }
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
-	tag, want := "!!str", "text: put it in quotes"
-	switch v.Kind() {
-	case reflect.Int:
-		tag, want = "!!int", "a whole number"
-	case reflect.Bool:
-		tag, want = "!!bool", "true or false"
-	}
-	switch {
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == tag && v.Kind() == reflect.String:
-		v.SetString(n.Value)
-	case n.Kind != yaml.ScalarNode || n.ShortTag() != tag || n.Decode(v.Addr().Interface()) != nil:
-		d.misreadf(n.Line, path, "want %s, not %s", want, shape(n))
+	want := scalars[v.Kind()]
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != want.tag || n.Decode(v.Addr().Interface()) != nil {
+		d.misreadf(n.Line, path, "want %s, not %s", want.shape, shape(n))
 	}
 }
 
@@ -122,7 +121,7 @@ func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 	if near {
 		remedy = fmt.Sprintf("did you mean %q?", nearest)
 	}
-	if _, secret := v.Interface().(interface{ Reveal() string }); !secret || near {
+	if _, secret := reflect.TypeAssert[interface{ Reveal() string }](v); !secret || near {
 		path = join(path, key.Value)
 	}
 	d.misreadf(key.Line, path, "unknown field: %s", remedy)
@@ -155,23 +154,16 @@ func (d *decoder) names(t reflect.Type) []string {
 	return names
 }
 
+// shapes are what to call a node, by its tag.
+var shapes = map[string]string{
+	"!!map": "fields", "!!seq": "a list", "!!str": "text", "!!bool": "true or false",
+	"!!int": "a number", "!!float": "a number", "!!timestamp": "a date",
+}
+
 // shape names what a node is without quoting it.
 func shape(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "fields"
-	case yaml.SequenceNode:
-		return "a list"
-	}
-	switch n.ShortTag() {
-	case "!!str":
-		return "text"
-	case "!!int", "!!float":
-		return "a number"
-	case "!!bool":
-		return "true or false"
-	case "!!timestamp":
-		return "a date"
+	if name, ok := shapes[n.ShortTag()]; ok {
+		return name
 	}
 	return "a value with a tag of its own"
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"go.yaml.in/yaml/v3"
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // hidden is in every secret of the tests, and must be in no message.
@@ -45,16 +45,16 @@ channels:
 
 // write makes a folder with the named files and returns the path of
 // connector.yaml in it.
-func write(t testing.TB, named map[string]string) string {
-	t.Helper()
-	folder := t.TempDir()
+func write(tb testing.TB, named map[string]string) string {
+	tb.Helper()
+	folder := tb.TempDir()
 	for name, content := range named {
 		name = filepath.Join(folder, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return filepath.Join(folder, "connector.yaml")
@@ -160,7 +160,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", what, pair[0], pair[1])
 		}
 	}
-	var names []string
+	names := make([]string, 0, len(c.Files()))
 	for _, f := range c.Files() {
 		names = append(names, filepath.Base(f))
 	}

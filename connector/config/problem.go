@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // Problem is one thing that is wrong with a configuration file.
@@ -129,17 +129,15 @@ func lineOf(node *yaml.Node, path string) int {
 // child returns the member or element of node that step names; an element is
 // its own key.
 func child(node *yaml.Node, step string) (key, value *yaml.Node) {
-	switch node.Kind {
-	case yaml.MappingNode:
+	if node.Kind == yaml.MappingNode {
 		for i := 0; i < len(node.Content); i += 2 {
 			if node.Content[i].Value == step {
 				return node.Content[i], node.Content[i+1]
 			}
 		}
-	case yaml.SequenceNode:
-		if i, err := strconv.Atoi(step); err == nil && i < len(node.Content) {
-			return node.Content[i], node.Content[i]
-		}
+	}
+	if i, err := strconv.Atoi(step); err == nil && node.Kind == yaml.SequenceNode && i < len(node.Content) {
+		return node.Content[i], node.Content[i]
 	}
 	return nil, nil
 }

@@ -18,11 +18,11 @@ import (
 )
 
 // edit replaces strings of text in pairs; each must be there.
-func edit(t testing.TB, text string, pairs ...string) string {
-	t.Helper()
+func edit(tb testing.TB, text string, pairs ...string) string {
+	tb.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
-			t.Fatalf("no %q to replace in:\n%s", pairs[i], text)
+			tb.Fatalf("no %q to replace in:\n%s", pairs[i], text)
 		}
 		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
 	}
@@ -30,20 +30,20 @@ func edit(t testing.TB, text string, pairs ...string) string {
 }
 
 // certificate returns a self-signed certificate and its key in PEM.
-func certificate(t testing.TB) (cert, key string) {
-	t.Helper()
+func certificate(tb testing.TB) (cert, key string) {
+	tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
@@ -57,7 +57,7 @@ type flaw struct {
 	want  []string
 }
 
-func (f flaw) text(t testing.TB) string { return edit(t, minimal, f.edits...) }
+func (f flaw) text(tb testing.TB) string { tb.Helper(); return edit(tb, minimal, f.edits...) }
 
 const (
 	afterKind  = "kind: ConnectorConfig\n"

@@ -134,6 +134,7 @@ func put(t *testing.T, path, content string) {
 func apiKeyOf(c *Config) string { return c.Channels[0].Webhook.APIKeys[0].Reveal() }
 
 func withKeyFile(t *testing.T) string {
+	t.Helper()
 	return edit(t, minimal, "value: HiddenValue-api", "file: keys/api")
 }
 

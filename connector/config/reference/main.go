@@ -60,9 +60,10 @@ func write() error {
 				continue
 			}
 			for _, spec := range general.Specs {
-				named := spec.(*ast.TypeSpec)
-				types = append(types, named)
-				documents[named.Name.Name] = prose(general.Doc)
+				if named, ok := spec.(*ast.TypeSpec); ok {
+					types = append(types, named)
+					documents[named.Name.Name] = prose(general.Doc)
+				}
 			}
 		}
 	}
@@ -114,7 +115,7 @@ func typeName(t ast.Expr, types []*ast.TypeSpec) string {
 	case *ast.ArrayType:
 		return "list of " + typeName(t.Elt, types)
 	}
-	name := t.(*ast.Ident).Name
+	name := fmt.Sprint(t)
 	if _, ok := structure(t, types); ok {
 		return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name))
 	}
