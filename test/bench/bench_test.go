@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,5 +106,30 @@ func TestParseFigures(t *testing.T) {
 		if _, err := parseFigures(list); err == nil {
 			t.Errorf("parseFigures(%q) found no fault", list)
 		}
+	}
+}
+
+// The benchmark's configuration is one that the connector takes, also when a
+// key is added for a reload.
+func TestWriteConfig(t *testing.T) {
+	c := connector{
+		settings: connectorSettings{Channels: 3, Paused: true, Sink: noSink},
+		folder:   t.TempDir(),
+		Server:   "127.0.0.1:1", Metrics: "127.0.0.1:2", Admin: "127.0.0.1:3",
+		extraKey: digest("another"),
+	}
+	if err := c.writeConfig(); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(c.configPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []int
+	for _, channel := range loaded.Channels {
+		keys = append(keys, len(channel.Webhook.APIKeys))
+	}
+	if diff := cmp.Diff([]int{2, 1, 1}, keys); diff != "" {
+		t.Errorf("keys of the channels (-want +got):\n%s", diff)
 	}
 }

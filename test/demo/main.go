@@ -26,6 +26,10 @@ const (
 	signedText = "Signed hello from connector send"
 )
 
+// ownEvent is for the curl line.
+const ownEvent = `{"event_name":"user_send_text","app_id":"` + appID + `","sender":{"id":"1"},"recipient":{"id":"2"},` +
+	`"message":{"text":"Hello","msg_id":"1"}}`
+
 // arrival is how long events may take from the webhook to the sink.
 const arrival = 20 * time.Second
 
@@ -89,18 +93,21 @@ func (s *stage) explain() {
 	title("Now you")
 	fmt.Printf(`Post an event of your own; it appears here:
 
-  curl -sS '%s' \
-    -d '{"event_name":"user_send_text","app_id":"%s","sender":{"id":"1"},"recipient":{"id":"2"},"message":{"text":"Hello","msg_id":"1"}}'
+  curl -sS '%s' -d '%s'
 
 The same again is a duplicate: 200, but nothing arrives. Change msg_id.
+Look inside:
 
-  %s status              counters, backlog, last error of the sink
-  %[3]s deadletters list demo
-  curl -s http://%[4]s/metrics
+  %s status --admin %s
+  %s deadletters list --channel demo --admin %s
+  curl -s http://%s/metrics
 
-The configuration is %[5]s: edit it, it is applied without a restart.
-Ctrl-C ends everything and removes it.
-`, s.url(), appID, s.binary, metricsAddress, s.configPath())
+Edit the configuration; it is applied without a restart:
+
+  %s
+
+Ctrl-C ends everything and removes the configuration and the inbox.
+`, s.consoleURL(), ownEvent, s.binary, s.addresses.Admin, s.binary, s.addresses.Admin, s.addresses.Metrics, s.configPath())
 }
 
 // serve waits for Ctrl-C.

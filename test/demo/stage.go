@@ -18,15 +18,8 @@ import (
 	"text/template"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/process"
-)
-
-// The connector's usual ports, and one for the sink; on loopback only.
-const (
-	serverAddress  = "127.0.0.1:8080"
-	sinkAddress    = "127.0.0.1:8081"
-	metricsAddress = "127.0.0.1:9090"
-	adminAddress   = "127.0.0.1:9091"
 )
 
 // appID is the app of xBot's example.
@@ -43,17 +36,48 @@ var configTemplate = template.Must(template.New("connector.yaml").Parse(configTe
 // stage is what the demo plays on.
 type stage struct {
 	folder, binary  string
+	addresses       addresses
 	apiKey, secret  string
 	shown           transcript
 	sink, connector *process.Process
 }
 
+// addresses are where everything listens, on loopback only.
+type addresses struct{ Server, Sink, Metrics, Admin string }
+
+// chooseAddresses takes the connector's usual ports, and others for those that
+// something else uses.
+func chooseAddresses(ctx context.Context) (a addresses, err error) {
+	for _, choice := range []struct {
+		address *string
+		usual   string
+	}{
+		{&a.Server, "127.0.0.1:8080"},
+		{&a.Sink, "127.0.0.1:8090"},
+		{&a.Metrics, "127.0.0.1:9090"},
+		{&a.Admin, "127.0.0.1:9091"},
+	} {
+		var lc net.ListenConfig
+		listener, busy := lc.Listen(ctx, "tcp", choice.usual)
+		if busy != nil {
+			if listener, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+				return a, fmt.Errorf("no free port on 127.0.0.1: %w", err)
+			}
+			fmt.Printf("%s is in use; taking %s instead.\n", choice.usual, listener.Addr())
+		}
+		// Held until all are chosen, so that no two are the same.
+		defer func() { _ = listener.Close() }()
+		*choice.address = listener.Addr().String()
+	}
+	return a, nil
+}
+
 // prepare builds the binary and writes the configuration.
 func prepare(ctx context.Context) (_ *stage, err error) {
-	if err := checkPorts(ctx); err != nil {
+	s := &stage{apiKey: randomHex(32), secret: randomHex(16)}
+	if s.addresses, err = chooseAddresses(ctx); err != nil {
 		return nil, err
 	}
-	s := &stage{apiKey: randomHex(32), secret: randomHex(16)}
 	fmt.Println("Building bin/connector …")
 	if s.binary, err = process.Build(ctx, "bin"); err != nil {
 		return nil, err
@@ -67,25 +91,10 @@ func prepare(ctx context.Context) (_ *stage, err error) {
 	return s, nil
 }
 
-func checkPorts(ctx context.Context) error {
-	var problems []error
-	for _, address := range []string{serverAddress, sinkAddress, metricsAddress, adminAddress} {
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", address)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("the demo needs %s: %w; end what uses it and try again", address, err))
-			continue
-		}
-		_ = listener.Close()
-	}
-	return errors.Join(problems...)
-}
-
 func (s *stage) writeConfig() error {
 	var text bytes.Buffer
-	err := configTemplate.Execute(&text, map[string]string{
-		"Server": serverAddress, "Metrics": metricsAddress, "Admin": adminAddress, "Sink": sinkAddress,
-		"AppID": appID, "Secret": s.secret, "APIKey": s.apiKey,
+	err := configTemplate.Execute(&text, map[string]any{
+		"Listen": s.addresses, "AppID": appID, "Secret": s.secret, "APIKey": s.apiKey,
 	})
 	if err != nil {
 		return err
@@ -105,21 +114,22 @@ func (s *stage) log() string {
 	return string(text)
 }
 
-// url is the push URL as it is pasted into Zalo's console.
-func (s *stage) url() string {
-	return "http://" + serverAddress + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + s.apiKey
-}
+// pushURL is xBot's public endpoint.
+func (s *stage) pushURL() string { return "http://" + s.addresses.Server + config.DefaultPathZaloOA }
+
+// consoleURL is the URL as it is pasted into Zalo's console.
+func (s *stage) consoleURL() string { return s.pushURL() + "?param.header.xp-api-key=" + s.apiKey }
 
 // start starts the sink and the connector and waits until both serve.
 func (s *stage) start(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	sink := exec.Command(s.binary, "display", "--address", sinkAddress, "--format", "text")
+	sink := exec.Command(s.binary, "display", "--address", s.addresses.Sink, "--format", "text")
 	sink.Stdout, sink.Stderr = io.MultiWriter(os.Stdout, &s.shown), os.Stderr
 	if s.sink, err = process.Start(sink); err != nil {
 		return err
 	}
-	if err := s.sink.Wait(ctx, "its listener", process.Listens(sinkAddress)); err != nil {
+	if err := s.sink.Wait(ctx, "its listener", process.Listens(s.addresses.Sink)); err != nil {
 		return err
 	}
 
@@ -133,10 +143,10 @@ func (s *stage) start(ctx context.Context) (err error) {
 	if s.connector, err = process.Start(connector); err != nil {
 		return err
 	}
-	if err := s.connector.Wait(ctx, "readiness", process.Answers("http://"+metricsAddress+"/readyz")); err != nil {
+	if err := s.connector.Wait(ctx, "readiness", process.Answers("http://"+s.addresses.Metrics+"/readyz")); err != nil {
 		return fmt.Errorf("%w; its log:\n%s", err, s.log())
 	}
-	fmt.Printf("Serving %s, delivering to http://%s/events\n", "http://"+serverAddress, sinkAddress)
+	fmt.Printf("Serving %s, delivering to http://%s/events\n", s.pushURL(), s.addresses.Sink)
 	return nil
 }
 
@@ -155,7 +165,7 @@ func (s *stage) stop() error {
 func (s *stage) postExample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url(), bytes.NewReader(example))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.consoleURL(), bytes.NewReader(example))
 	if err != nil {
 		return err
 	}
@@ -179,7 +189,7 @@ func (s *stage) postExample(ctx context.Context) error {
 func (s *stage) sendSigned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
-	send := exec.CommandContext(ctx, s.binary, "send", "--url", "http://"+serverAddress+"/webhook/xpbot/api/zalo/push",
+	send := exec.CommandContext(ctx, s.binary, "send", "--url", s.pushURL(),
 		"--api-key", s.apiKey, "--secret", s.secret, "--app-id", appID, "--text", signedText)
 	send.Stdout, send.Stderr = os.Stdout, os.Stderr
 	if err := send.Run(); err != nil {
