@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -71,40 +70,34 @@ func failure(ctx context.Context, host string, err error) *sink.Failed {
 }
 
 func isTimeout(ctx context.Context, err error) bool {
-	var netErr net.Error
-	return ctx.Err() != nil || (errors.As(err, &netErr) && netErr.Timeout())
+	network, ok := errors.AsType[net.Error](err)
+	return ctx.Err() != nil || (ok && network.Timeout())
 }
 
 func tlsReason(err error) (string, bool) {
-	var (
-		certificate *tls.CertificateVerificationError
-		record      tls.RecordHeaderError
-		alert       *net.OpError
-	)
-	switch {
-	case errors.As(err, &certificate):
-		return certificate.Error(), true
-	case errors.As(err, &record):
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return untrusted.Error(), true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "the sink does not speak TLS on this port", true
+	}
 	// crypto/tls reports an alert of either side as an OpError of these names.
-	case errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error"):
+	alert, ok := errors.AsType[*net.OpError](err)
+	if ok && (alert.Op == "remote error" || alert.Op == "local error") {
 		return alert.Op + ": " + alert.Err.Error(), true
 	}
 	return "", false
 }
 
 func connectionReason(err error) (string, bool) {
-	var (
-		lookup    *net.DNSError
-		operation *net.OpError
-	)
-	switch {
-	case errors.As(err, &lookup):
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 		return "name lookup: " + lookup.Err, true
-	case errors.As(err, &operation):
+	}
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		// Without the addresses: the local port would make every text differ.
-		return fmt.Sprintf("%s: %v", operation.Op, operation.Err), true
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return operation.Op + ": " + operation.Err.Error(), true
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the connection was closed before the answer", true
 	}
 	return "", false

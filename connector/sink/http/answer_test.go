@@ -55,21 +55,19 @@ func TestVerdictOfEveryStatus(t *testing.T) {
 	refused := map[int]bool{400: true, 410: true, 413: true, 415: true, 422: true}
 	for status := 100; status <= 999; status++ {
 		err := verdict(&http.Response{StatusCode: status}, testNow)
-		var (
-			isRefused *sink.Refused
-			isFailed  *sink.Failed
-		)
+		_, isRefused := errors.AsType[*sink.Refused](err)
+		failed, isFailed := errors.AsType[*sink.Failed](err)
 		switch {
 		case status >= 200 && status < 300:
 			if err != nil {
 				t.Errorf("%d: %v, want taken", status, err)
 			}
 		case refused[status]:
-			if !errors.As(err, &isRefused) {
+			if !isRefused {
 				t.Errorf("%d: %v, want refused", status, err)
 			}
 		default:
-			if !errors.As(err, &isFailed) || isFailed.Class != "status" {
+			if !isFailed || failed.Class != "status" {
 				t.Errorf("%d: %v, want failed by status", status, err)
 			}
 		}

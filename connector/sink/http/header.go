@@ -2,7 +2,6 @@ package httpsink
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -37,7 +36,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 // staticHeader builds what is the same for every event. Values are shared by
 // all requests, which never change them.
-func staticHeader(configured []config.Header) (http.Header, error) {
+func staticHeader(configured []config.Header) http.Header {
 	header := http.Header{
 		"Content-Type":    {"application/json"},
 		"User-Agent":      {"xbot-channel-connector"},
@@ -49,24 +48,9 @@ func staticHeader(configured []config.Header) (http.Header, error) {
 		"Idempotency-Key": {},
 	}
 	for _, h := range configured {
-		value := h.Reveal()
-		if !validValue(value) {
-			return nil, fmt.Errorf("sink header %q: its value holds a line break or another control character; remove it", h.Name)
-		}
-		header.Add(h.Name, value)
+		header.Set(h.Name, h.Reveal())
 	}
-	return header, nil
-}
-
-// validValue reports whether a configured value can be sent: net/http refuses
-// control characters at every request, which would look like a broken sink.
-func validValue(v string) bool {
-	for i := range len(v) {
-		if (v[i] < 0x20 && v[i] != '\t') || v[i] == 0x7f {
-			return false
-		}
-	}
-	return true
+	return header
 }
 
 // eventHeader returns the headers of one event. Values that are absent are left

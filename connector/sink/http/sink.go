@@ -38,27 +38,20 @@ type Sink struct {
 
 var _ sink.Sink = (*Sink)(nil)
 
-// New builds the sink of a loaded configuration. Up to concurrency connections
-// are kept for reuse. The clock is read for signatures and Retry-After dates.
-// The error names the field that cannot be used, never a secret.
+// New builds the sink of a configuration that config.Load has checked. Up to
+// concurrency connections are kept for reuse. The clock is read for signatures
+// and Retry-After dates. The error says that the signing secret is no base64,
+// without quoting it.
 func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error) {
-	header, err := staticHeader(c.Headers)
-	if err != nil {
-		return nil, err
-	}
 	signer, err := newSigner(c.SigningSecret)
-	if err != nil {
-		return nil, err
-	}
-	transport, err := newTransport(c, concurrency)
 	if err != nil {
 		return nil, err
 	}
 	return &Sink{
 		url:       c.URL,
 		timeout:   time.Duration(c.Timeout),
-		transport: transport,
-		header:    header,
+		transport: newTransport(c, concurrency),
+		header:    staticHeader(c.Headers),
 		signer:    signer,
 		now:       now,
 	}, nil

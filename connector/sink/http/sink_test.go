@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,7 +76,6 @@ func TestSendWritesTheCloudEvent(t *testing.T) {
 	s := newSink(t, config.HTTPSink{URL: server.URL + "/events?to=bot", Headers: []config.Header{
 		{Name: "authorization", Secret: config.NewSecret("Bearer abc")},
 		{Name: "X-Team", Secret: config.NewSecret("a")},
-		{Name: "X-Team", Secret: config.NewSecret("b")},
 	}})
 
 	if err := s.Send(t.Context(), e); err != nil {
@@ -89,7 +87,7 @@ func TestSendWritesTheCloudEvent(t *testing.T) {
 		"Content-Length":  {strconv.Itoa(len(e.Body))},
 		"User-Agent":      {"xbot-channel-connector"},
 		"Authorization":   {"Bearer abc"},
-		"X-Team":          {"a", "b"},
+		"X-Team":          {"a"},
 		"Ce-Specversion":  {"1.0"},
 		"Ce-Id":           {"ab" + strings.Repeat("0", 60) + "cd"},
 		"Ce-Source":       {"/zalo/2553928453557884079/3662729599332560487"},
@@ -250,8 +248,8 @@ func expectClass(t *testing.T, err error, class string) {
 		}
 		return
 	}
-	var failed *sink.Failed
-	if !errors.As(err, &failed) || failed.Class != class {
+	failed, ok := errors.AsType[*sink.Failed](err)
+	if !ok || failed.Class != class {
 		t.Fatalf("got %v, want a failure of class %q", err, class)
 	}
 	for _, private := range []string{"token", "6142494823", "3662729599332560487"} {
@@ -369,36 +367,10 @@ func TestSendSurvivesClosedIdleConnections(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
-	const secret = "%%secret"
-	signing := config.NewSecret(secret)
-	notPEM := filepath.Join(t.TempDir(), "not.pem")
-	if err := os.WriteFile(notPEM, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tests := map[string]struct {
-		c    config.HTTPSink
-		want string
-	}{
-		"line break in a header": {
-			config.HTTPSink{Headers: []config.Header{{Name: "X-Key", Secret: config.NewSecret(secret + "\n")}}}, `header "X-Key"`,
-		},
-		"signing secret":      {config.HTTPSink{SigningSecret: &signing}, "signingSecret"},
-		"CA bundle is absent": {config.HTTPSink{TLS: &config.SinkTLS{CAFile: "absent.pem"}}, "absent.pem"},
-		"CA bundle is no PEM": {config.HTTPSink{TLS: &config.SinkTLS{CAFile: notPEM}}, notPEM},
-		"certificate is no PEM": {
-			config.HTTPSink{TLS: &config.SinkTLS{CertFile: notPEM, KeyFile: notPEM}}, "tls.certFile",
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := New(tt.c, 1, time.Now)
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Fatalf("got %v, want an error about %s", err, tt.want)
-			}
-			if strings.Contains(err.Error(), secret) {
-				t.Errorf("the error tells the secret: %v", err)
-			}
-		})
+func TestNewRefusesBrokenSigningSecret(t *testing.T) {
+	signing := config.NewSecret("%%private")
+	_, err := New(config.HTTPSink{SigningSecret: &signing}, 1, time.Now)
+	if err == nil || !strings.Contains(err.Error(), "signingSecret") || strings.Contains(err.Error(), "private") {
+		t.Errorf("got %v, want an error about signingSecret that does not quote it", err)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
-	"log"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,7 +34,7 @@ func listenTLS(t *testing.T, clientAuth tls.ClientAuthType) *tlsSink {
 		}
 	}))
 	s.TLS = &tls.Config{ClientAuth: clientAuth}
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that fail are the test
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the handshakes that fail are the test
 	s.StartTLS()
 	t.Cleanup(s.Close)
 
@@ -56,21 +56,45 @@ func writePEM(t *testing.T, kind string, der []byte) (path string) {
 	return path
 }
 
+// load returns the sink of a configuration file, with its TLS files loaded.
+func load(t *testing.T, url, tlsFields string) config.HTTPSink {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "connector.yaml")
+	text := fmt.Sprintf(`apiVersion: connector.xbot.a4b.vn/v1alpha1
+kind: ConnectorConfig
+inbox: {embedded: {path: inbox}}
+channels:
+- name: shop
+  type: ZaloOA
+  zaloOA: {appID: "1", signature: {mode: "Off"}}
+  webhook: {apiKeys: [{name: a, value: key}]}
+  sink: {http: {url: %q, tls: {%s}}}
+`, url, tlsFields)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *c.Channels[0].Sink.HTTP
+}
+
 func TestSendOverTLS(t *testing.T) {
 	server := listenTLS(t, tls.NoClientCert)
-	trusted := &config.SinkTLS{CAFile: server.certFile}
+	trusted := "caFile: " + server.certFile
 	plain := listen(t, func(http.ResponseWriter, *http.Request) {})
 	tests := map[string]struct {
 		c     config.HTTPSink
 		class string
 	}{
-		"trusted":           {config.HTTPSink{URL: server.URL, TLS: trusted}, ""},
+		"trusted":           {load(t, server.URL, trusted), ""},
 		"unknown authority": {config.HTTPSink{URL: server.URL}, "tls"},
 		"another name": {
-			config.HTTPSink{URL: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), TLS: trusted}, "tls",
+			load(t, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), trusted), "tls",
 		},
 		"the port speaks no TLS": {
-			config.HTTPSink{URL: strings.Replace(plain.URL, "http:", "https:", 1), TLS: trusted}, "tls",
+			load(t, strings.Replace(plain.URL, "http:", "https:", 1), trusted), "tls",
 		},
 	}
 	for name, tt := range tests {
@@ -82,11 +106,11 @@ func TestSendOverTLS(t *testing.T) {
 
 func TestSendShowsItsClientCertificate(t *testing.T) {
 	server := listenTLS(t, tls.RequireAnyClientCert)
-	c := config.HTTPSink{URL: server.URL, TLS: &config.SinkTLS{CAFile: server.certFile}}
-	expectClass(t, newSink(t, c).Send(t.Context(), exampleEvent(t)), "tls")
+	without := load(t, server.URL, "caFile: "+server.certFile)
+	expectClass(t, newSink(t, without).Send(t.Context(), exampleEvent(t)), "tls")
 
-	c.TLS.CertFile, c.TLS.KeyFile = server.certFile, server.keyFile
-	expectClass(t, newSink(t, c).Send(t.Context(), exampleEvent(t)), "")
+	with := load(t, server.URL, fmt.Sprintf("caFile: %[1]s, certFile: %[1]s, keyFile: %s", server.certFile, server.keyFile))
+	expectClass(t, newSink(t, with).Send(t.Context(), exampleEvent(t)), "")
 	if server.client == nil || !bytes.Equal(server.client.Raw, server.Certificate().Raw) {
 		t.Error("the sink saw another client certificate, or none")
 	}

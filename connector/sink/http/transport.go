@@ -1,12 +1,8 @@
 package httpsink
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -26,11 +22,7 @@ const (
 // The proxy variables of the environment are respected. They are how a cluster
 // routes what leaves it, NO_PROXY is how it exempts what stays inside, and
 // loopback never takes a proxy.
-func newTransport(c config.HTTPSink, concurrency int) (*http.Transport, error) {
-	tlsConfig, err := clientTLS(c.TLS)
-	if err != nil {
-		return nil, err
-	}
+func newTransport(c config.HTTPSink, concurrency int) *http.Transport {
 	timeout := time.Duration(c.Timeout)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -38,36 +30,11 @@ func newTransport(c config.HTTPSink, concurrency int) (*http.Transport, error) {
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
 		TLSHandshakeTimeout:    timeout,
-		TLSClientConfig:        tlsConfig,
+		TLSClientConfig:        c.TLS.Client(),
 		Protocols:              protocols,
 		MaxIdleConnsPerHost:    concurrency,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		DisableCompression:     true,
-	}, nil
-}
-
-func clientTLS(c *config.SinkTLS) (*tls.Config, error) {
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c == nil {
-		return tlsConfig, nil
 	}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("sink tls.caFile: %w", err)
-		}
-		tlsConfig.RootCAs = x509.NewCertPool()
-		if !tlsConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("sink tls.caFile %s holds no PEM certificate", c.CAFile)
-		}
-	}
-	if c.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("sink tls.certFile and tls.keyFile: %w", err)
-		}
-		tlsConfig.Certificates = []tls.Certificate{pair}
-	}
-	return tlsConfig, nil
 }

@@ -1,0 +1,363 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/testr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var testNow = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// fakeInbox holds dead letters in memory.
+type fakeInbox struct {
+	letters map[string][]inbox.DeadLetter
+	stats   map[string]inbox.Stats
+	// broken is returned by every call that can fail; a list yields it last.
+	broken error
+}
+
+func (f *fakeInbox) Channels() []string {
+	names := []string{}
+	for name := range f.stats {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (f *fakeInbox) Stats(channel string) (inbox.Stats, error) { return f.stats[channel], f.broken }
+
+func (f *fakeInbox) Usage() (used, limit int64) { return 3 << 20, 1 << 30 }
+
+func (f *fakeInbox) DeadLetters(channel string) iter.Seq2[inbox.DeadLetter, error] {
+	return func(yield func(inbox.DeadLetter, error) bool) {
+		for _, letter := range f.letters[channel] {
+			if !yield(letter, nil) {
+				return
+			}
+		}
+		if f.broken != nil {
+			yield(inbox.DeadLetter{}, f.broken)
+		}
+	}
+}
+
+func (f *fakeInbox) Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error) {
+	return f.Drop(ctx, channel, ids...)
+}
+
+func (f *fakeInbox) Drop(_ context.Context, channel string, ids ...event.ID) (int, error) {
+	before := f.letters[channel]
+	var kept []inbox.DeadLetter
+	for _, letter := range before {
+		if len(ids) > 0 && !slices.Contains(ids, letter.Event.ID) {
+			kept = append(kept, letter)
+		}
+	}
+	if len(before)-len(kept) < len(ids) {
+		return 0, inbox.ErrNotFound
+	}
+	f.letters[channel] = kept
+	return len(before) - len(kept), f.broken
+}
+
+func letter(n byte) inbox.DeadLetter {
+	return inbox.DeadLetter{
+		Event: event.Event{
+			ID:           event.ID{n},
+			Channel:      "chat/shop",
+			Source:       "/zalo/1/2",
+			Type:         "vn.zalo.oa.user_send_text",
+			Subject:      "user-77",
+			Conversation: "2/user-77",
+			Time:         testNow.Add(-time.Hour),
+			Body:         []byte(`{"text":"Chào <b>"}` + "\n"),
+		},
+		Reason:     "HTTP 422",
+		Attempts:   int(n),
+		AcceptedAt: testNow.Add(-time.Minute),
+		DiedAt:     testNow,
+	}
+}
+
+// serve starts the API over an inbox with three dead letters of chat/shop.
+func serve(t *testing.T) (*httptest.Server, *Client, *Connector, *fakeInbox) {
+	t.Helper()
+	store := &fakeInbox{
+		letters: map[string][]inbox.DeadLetter{"chat/shop": {letter(1), letter(2), letter(3)}},
+		stats: map[string]inbox.Stats{
+			"chat/gone": {Pending: 1, OldestPending: testNow.Add(time.Second)},
+			"chat/shop": {Pending: 12, OldestPending: testNow.Add(-90 * time.Second), DeadLetters: 3},
+		},
+	}
+	c := &Connector{
+		Inbox:    store,
+		Delivery: func(string) delivery.Status { return delivery.Status{} },
+		Config: func() *config.Config {
+			return &config.Config{Channels: []config.Channel{
+				{Name: "chat/shop", Delivery: config.Delivery{Paused: true}}, {Name: "chat/new"},
+			}}
+		},
+		Metrics: telemetry.New(prometheus.NewRegistry()),
+		Now:     func() time.Time { return testNow },
+		Log:     testr.New(t),
+	}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = NewServer(*c)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server, NewClient(server.Listener.Addr().String()), c, store
+}
+
+func TestStatus(t *testing.T) {
+	server, client, c, _ := serve(t)
+	m := c.Metrics
+	m.Accepted.WithLabelValues("chat/shop").Add(20)
+	m.Duplicates.WithLabelValues("chat/shop").Add(2)
+	m.Refused.WithLabelValues("chat/shop", "malformed").Add(3)
+	m.Refused.WithLabelValues("chat/shop", "wrong_app").Add(4)
+	m.Refused.WithLabelValues("", "key").Add(50)
+	m.Attempts.WithLabelValues("chat/shop", "taken").Add(8)
+	m.Attempts.WithLabelValues("chat/shop", "status").Add(5)
+	m.Attempts.WithLabelValues("chat/shop", "refused").Add(1)
+	m.Accepted.WithLabelValues("chat/new").Add(7)
+	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour)}
+	c.Delivery = func(channel string) delivery.Status {
+		return map[string]delivery.Status{"chat/shop": failing}[channel]
+	}
+	server.Config.Handler = c.handler()
+
+	got, err := client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Status{InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, Channels: []ChannelStatus{
+		{Name: "chat/gone", Pending: 1},
+		{Name: "chat/new", Configured: true, Accepted: 7},
+		{
+			Name: "chat/shop", Configured: true, Paused: true,
+			Pending: 12, OldestPendingSeconds: 90, DeadLetters: 3,
+			Accepted: 20, Duplicates: 2, Refused: 7, Taken: 8, FailedAttempts: 6,
+			InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour),
+		},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStatusOfBrokenInbox(t *testing.T) {
+	_, client, _, store := serve(t)
+	store.broken = errors.New("disk on fire")
+	if _, err := client.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("got %v, want the inbox's error", err)
+	}
+}
+
+func list(ctx context.Context, client *Client, channel string) (ids []string, err error) {
+	for letter, err := range client.DeadLetters(ctx, channel) {
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, letter.ID[:2])
+	}
+	return ids, nil
+}
+
+func TestListIsStreamedWithoutBodies(t *testing.T) {
+	server, client, _, store := serve(t)
+	const many = 20_000
+	for range many {
+		store.letters["chat/new"] = append(store.letters["chat/new"], letter(9))
+	}
+	if ids, err := list(t.Context(), client, "chat/new"); err != nil || len(ids) != many {
+		t.Errorf("%d letters, %v", len(ids), err)
+	}
+	for range client.DeadLetters(t.Context(), "chat/new") {
+		break // a reader may stop early
+	}
+	if ids, err := list(t.Context(), client, "chat/gone"); err != nil || len(ids) != 0 {
+		t.Errorf("%v, %v: want an empty list", ids, err)
+	}
+
+	resp, err := http.Get(server.URL + "/v1/deadletters?channel=chat/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(text), "\n"); got != 3 {
+		t.Errorf("%d lines, want 3", got)
+	}
+	if strings.Contains(string(text), "Ch") || strings.Contains(string(text), "user-77") {
+		t.Errorf("the list tells what a user wrote, or who: %s", text)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestListThatBreaksOff(t *testing.T) {
+	_, client, _, store := serve(t)
+	store.broken = errors.New("disk on fire")
+	ids, err := list(t.Context(), client, "chat/shop")
+	if len(ids) != 3 || err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("got %v, %v: want what could be read, then the error", ids, err)
+	}
+}
+
+func TestShow(t *testing.T) {
+	_, client, _, _ := serve(t)
+	got, err := client.DeadLetter(t.Context(), "chat/shop", event.ID{2}.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(*whole(letter(2)), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRedriveAndDrop(t *testing.T) {
+	for name, apply := range map[string]func(*Client, context.Context, Selection) (int, error){
+		"redrive": (*Client).Redrive, "drop": (*Client).Drop,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, client, _, store := serve(t)
+			n, err := apply(client, t.Context(), Selection{Channel: "chat/shop", IDs: []string{event.ID{2}.String()}})
+			if n != 1 || err != nil || len(store.letters["chat/shop"]) != 2 {
+				t.Fatalf("by id: %d, %v", n, err)
+			}
+			n, err = apply(client, t.Context(), Selection{Channel: "chat/shop", All: true})
+			if n != 2 || err != nil || len(store.letters["chat/shop"]) != 0 {
+				t.Fatalf("all: %d, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestChangesThatAreRefused(t *testing.T) {
+	id := event.ID{2}.String()
+	tests := map[string]struct {
+		selected Selection
+		want     string
+	}{
+		"nothing selected": {Selection{Channel: "chat/shop"}, "either by ids or all"},
+		"both":             {Selection{Channel: "chat/shop", IDs: []string{id}, All: true}, "either by ids or all"},
+		"broken id":        {Selection{Channel: "chat/shop", IDs: []string{id, "2"}}, "64 hex digits"},
+		"unknown id":       {Selection{Channel: "chat/shop", IDs: []string{event.ID{8}.String()}}, "no such dead letter"},
+		"unknown channel":  {Selection{Channel: "chat/shpo", All: true}, `no channel is named "chat/shpo"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, client, _, store := serve(t)
+			_, err := client.Drop(t.Context(), tt.selected)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if len(store.letters["chat/shop"]) != 3 {
+				t.Error("something was dropped")
+			}
+		})
+	}
+}
+
+// TestAnswers speaks HTTP itself: what a browser or a wrong program may send.
+func TestAnswers(t *testing.T) {
+	const all = `{"channel":"chat/shop","all":true}`
+	show := pathShow + "?channel=chat/shop&id="
+	tests := map[string]struct {
+		method, path, body, host, origin string
+		want                             int
+	}{
+		"by name":                 {method: "GET", path: pathStatus, host: "localhost:9091", want: 200},
+		"by IPv6":                 {method: "GET", path: pathStatus, host: "[::1]:9091", want: 200},
+		"without a port":          {method: "GET", path: pathStatus, host: "127.0.0.1", want: 200},
+		"a name that rebinds":     {method: "GET", path: pathStatus, host: "evil.example:9091", want: 403},
+		"an outer address":        {method: "GET", path: pathStatus, host: "10.1.2.3:9091", want: 403},
+		"a lookalike":             {method: "GET", path: pathStatus, host: "localhost.evil.example", want: 403},
+		"a form of another site":  {method: "POST", path: pathDrop, body: all, origin: "https://evil.example", want: 403},
+		"a change by GET":         {method: "GET", path: pathDrop, want: 405},
+		"a status by POST":        {method: "POST", path: pathStatus, want: 405},
+		"unknown path":            {method: "GET", path: "/", want: 404},
+		"no JSON":                 {method: "POST", path: pathDrop, body: "all", want: 400},
+		"unknown field":           {method: "POST", path: pathDrop, body: `{"channel":"chat/shop","all":true,"x":1}`, want: 400},
+		"list without channel":    {method: "GET", path: pathList, want: 404},
+		"show with a broken id":   {method: "GET", path: show + "7", want: 400},
+		"show with an unknown id": {method: "GET", path: show + event.ID{8}.String(), want: 404},
+		"drop all":                {method: "POST", path: pathDrop, body: all, want: 200},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server, _, _, _ := serve(t)
+			r, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+tt.path, strings.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = tt.host
+			if tt.origin != "" {
+				r.Header.Set("Origin", tt.origin)
+			}
+			resp, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if resp.StatusCode != tt.want {
+				t.Errorf("HTTP %d, want %d", resp.StatusCode, tt.want)
+			}
+		})
+	}
+}
+
+func TestInboxErrors(t *testing.T) {
+	tests := map[int]error{
+		404: inbox.ErrNotFound,
+		503: fmt.Errorf("redrive: %w", inbox.ErrFull),
+		500: errors.New("disk on fire"),
+	}
+	for want, err := range tests {
+		recorded := httptest.NewRecorder()
+		Connector{Log: testr.New(t)}.answerInboxError(recorded, "chat/shop", err)
+		if recorded.Code != want {
+			t.Errorf("%v: HTTP %d, want %d", err, recorded.Code, want)
+		}
+	}
+}
+
+func TestClientMeetsSomethingElse(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for server, want := range map[*httptest.Server]string{
+		gone: "no connector answers", other: "is no connector: HTTP 404",
+	} {
+		address := server.Listener.Addr().String()
+		_, err := NewClient(address).Status(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), address) {
+			t.Errorf("got %v, want %q with the address", err, want)
+		}
+	}
+}

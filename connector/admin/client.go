@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// Client calls the API of a connector on this machine.
+type Client struct {
+	address string
+	http    http.Client
+}
+
+// NewClient returns a client of the API at address, host and port.
+func NewClient(address string) *Client {
+	// A command makes one call: no proxy stands before loopback, and no
+	// connection need outlive the call.
+	return &Client{address, http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+}
+
+// Status describes the connector.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return call[Status](ctx, c, http.MethodGet, pathStatus, nil)
+}
+
+// DeadLetters yields a channel's dead letters, oldest first, while they arrive.
+// A yielded error ends the sequence.
+func (c *Client) DeadLetters(ctx context.Context, channel string) iter.Seq2[DeadLetter, error] {
+	return func(yield func(DeadLetter, error) bool) {
+		body, err := c.do(ctx, http.MethodGet, pathList+"?"+url.Values{"channel": {channel}}.Encode(), nil)
+		if err != nil {
+			yield(DeadLetter{}, err)
+			return
+		}
+		defer func() { _ = body.Close() }()
+		for lines := json.NewDecoder(body); ; {
+			letter, err := readLine(lines)
+			if errors.Is(err, io.EOF) || !yield(letter, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// readLine returns io.EOF after the last line.
+func readLine(lines *json.Decoder) (letter DeadLetter, err error) {
+	line := listLine{DeadLetter: &letter}
+	switch err := lines.Decode(&line); {
+	case errors.Is(err, io.EOF):
+		return letter, io.EOF
+	case err != nil:
+		return letter, fmt.Errorf("the list ended early: %w", err)
+	case line.Error != "":
+		return letter, errors.New(line.Error)
+	}
+	return letter, nil
+}
+
+// DeadLetter returns one dead letter with its event.
+func (c *Client) DeadLetter(ctx context.Context, channel, id string) (Letter, error) {
+	query := url.Values{"channel": {channel}, "id": {id}}.Encode()
+	return call[Letter](ctx, c, http.MethodGet, pathShow+"?"+query, nil)
+}
+
+// Redrive sends the selected dead letters to their sink again and returns how
+// many there were.
+func (c *Client) Redrive(ctx context.Context, s Selection) (int, error) {
+	answered, err := call[changed](ctx, c, http.MethodPost, pathRedrive, s)
+	return answered.Count, err
+}
+
+// Drop deletes the selected dead letters for good and returns how many there
+// were.
+func (c *Client) Drop(ctx context.Context, s Selection) (int, error) {
+	answered, err := call[changed](ctx, c, http.MethodPost, pathDrop, s)
+	return answered.Count, err
+}
+
+func call[T any](ctx context.Context, c *Client, method, path string, request any) (answered T, err error) {
+	body, err := c.do(ctx, method, path, request)
+	if err != nil {
+		return answered, err
+	}
+	defer func() { _ = body.Close() }()
+	if err := json.NewDecoder(body).Decode(&answered); err != nil {
+		return answered, fmt.Errorf("what answers at %s is no connector: %w", c.address, err)
+	}
+	return answered, nil
+}
+
+// do returns the body of a successful answer.
+func (c *Client) do(ctx context.Context, method, path string, request any) (io.ReadCloser, error) {
+	var content bytes.Buffer
+	if request != nil {
+		if err := json.NewEncoder(&content).Encode(request); err != nil {
+			return nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.address+path, &content)
+	if err != nil {
+		return nil, fmt.Errorf("admin address %q: %w", c.address, err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var refused failure
+	if json.NewDecoder(resp.Body).Decode(&refused) != nil || refused.Error == "" {
+		return nil, fmt.Errorf("what answers at %s is no connector: HTTP %d", c.address, resp.StatusCode)
+	}
+	return nil, errors.New(refused.Error)
+}
+
+// explain says what to do when nobody listens.
+func (c *Client) explain(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return fmt.Errorf("no connector answers at %s (%w): is it running, and is this its admin.address?", c.address, dial.Err)
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// list streams: a channel may hold a hundred thousand dead letters.
+func (c Connector) list(w http.ResponseWriter, r *http.Request) {
+	channel := r.URL.Query().Get("channel")
+	if !c.known(w, channel) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	lines := json.NewEncoder(w)
+	for letter, err := range c.Inbox.DeadLetters(channel) {
+		line := listLine{DeadLetter: summary(letter)}
+		if err != nil {
+			c.Log.Error(err, "The dead letters cannot be read", "channel", channel)
+			line = listLine{Error: "the inbox cannot be read further: " + err.Error()}
+		}
+		if lines.Encode(line) != nil {
+			return // the caller has gone
+		}
+	}
+}
+
+func (c Connector) show(w http.ResponseWriter, r *http.Request) {
+	channel := r.URL.Query().Get("channel")
+	if !c.known(w, channel) {
+		return
+	}
+	id, err := event.ParseID(r.URL.Query().Get("id"))
+	if err != nil {
+		answerError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	for letter, err := range c.Inbox.DeadLetters(channel) {
+		if err != nil {
+			c.answerInboxError(w, channel, err)
+			return
+		}
+		if letter.Event.ID == id {
+			answer(w, http.StatusOK, whole(letter))
+			return
+		}
+	}
+	c.answerInboxError(w, channel, inbox.ErrNotFound)
+}
+
+// change serves a redrive or a drop; done says which, in the log.
+func (c Connector) change(done string, apply func(ctx context.Context, channel string, ids ...event.ID) (int, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var selected Selection
+		request := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestSize))
+		request.DisallowUnknownFields()
+		if err := request.Decode(&selected); err != nil {
+			answerError(w, http.StatusBadRequest, "the request is no selection: "+err.Error())
+			return
+		}
+		ids, err := selected.parse()
+		if err != nil {
+			answerError(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		if !c.known(w, selected.Channel) {
+			return
+		}
+		n, err := apply(r.Context(), selected.Channel, ids...)
+		if err != nil {
+			c.answerInboxError(w, selected.Channel, err)
+			return
+		}
+		c.Log.Info("Dead letters were "+done+" by hand", "channel", selected.Channel, "count", n)
+		answer(w, http.StatusOK, changed{n})
+	}
+}
+
+// parse returns the ids, none for all.
+func (s Selection) parse() ([]event.ID, error) {
+	if s.All == (len(s.IDs) > 0) {
+		return nil, errors.New("select dead letters either by ids or all of them")
+	}
+	ids := make([]event.ID, len(s.IDs))
+	for i, text := range s.IDs {
+		id, err := event.ParseID(text)
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// known refuses a channel that is neither configured nor stored: a slip in its
+// name must not look like a channel without dead letters.
+func (c Connector) known(w http.ResponseWriter, channel string) bool {
+	if slices.Contains(c.names(c.Config().Channels), channel) {
+		return true
+	}
+	answerError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q", channel))
+	return false
+}
+
+func (c Connector) answerInboxError(w http.ResponseWriter, channel string, err error) {
+	switch {
+	case errors.Is(err, inbox.ErrNotFound):
+		answerError(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrClosed):
+		answerError(w, http.StatusServiceUnavailable, err.Error())
+	default:
+		c.Log.Error(err, "The dead letters cannot be read or changed", "channel", channel)
+		answerError(w, http.StatusInternalServerError, "inbox: "+err.Error())
+	}
+}
+
+func summary(d inbox.DeadLetter) *DeadLetter {
+	return &DeadLetter{
+		ID:         d.Event.ID.String(),
+		Type:       d.Event.Type,
+		Reason:     d.Reason,
+		Attempts:   d.Attempts,
+		AcceptedAt: d.AcceptedAt,
+		DiedAt:     d.DiedAt,
+	}
+}
+
+func whole(d inbox.DeadLetter) *Letter {
+	return &Letter{
+		DeadLetter:   *summary(d),
+		Channel:      d.Event.Channel,
+		Source:       d.Event.Source,
+		Subject:      d.Event.Subject,
+		Conversation: d.Event.Conversation,
+		Time:         d.Event.Time,
+		Body:         d.Event.Body,
+	}
+}

@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+const (
+	requestTimeout = 10 * time.Second
+	// answerTimeout bounds a whole list, so that a reader that stops reading
+	// cannot hold a view of the inbox, and the disk space under it, for ever.
+	answerTimeout = 5 * time.Minute
+	// maxRequestSize leaves room for the ids of 100,000 dead letters.
+	maxRequestSize = 16 << 20
+)
+
+// Inbox is what the API shows and changes of an inbox.
+type Inbox interface {
+	inbox.DeadLetters
+	Channels() []string
+	Stats(channel string) (inbox.Stats, error)
+	Usage() (used, limit int64)
+}
+
+// Connector is what the API is served from. Every field is required.
+type Connector struct {
+	Inbox Inbox
+	// Delivery describes the deliveries of a channel.
+	Delivery func(channel string) delivery.Status
+	// Config returns the configuration in use.
+	Config  func() *config.Config
+	Metrics *telemetry.Metrics
+	Now     func() time.Time
+	Log     logr.Logger
+}
+
+// NewServer returns a server of the API with its time-outs set. The caller
+// gives it a listener on loopback.
+func NewServer(c Connector) *http.Server {
+	return &http.Server{
+		Handler:           c.handler(),
+		ReadHeaderTimeout: requestTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       requestTimeout,
+	}
+}
+
+// handler serves local programs only. A web page in a browser on the same
+// machine reaches loopback too: a name that its owner points at 127.0.0.1 shows
+// in Host, and a form that posts here shows as cross-origin.
+func (c Connector) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pathStatus, c.status)
+	mux.HandleFunc("GET "+pathList, c.list)
+	mux.HandleFunc("GET "+pathShow, c.show)
+	mux.HandleFunc("POST "+pathRedrive, c.change("redriven", c.Inbox.Redrive))
+	mux.HandleFunc("POST "+pathDrop, c.change("dropped", c.Inbox.Drop))
+	return requireLoopbackHost(http.NewCrossOriginProtection().Handler(mux))
+}
+
+func requireLoopbackHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLoopback(r.Host) {
+			answerError(w, http.StatusForbidden, "the Host header must be localhost or a loopback address")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && address.IsLoopback())
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone
+}
+
+func answerError(w http.ResponseWriter, status int, message string) {
+	answer(w, status, failure{message})
+}

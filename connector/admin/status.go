@@ -1,0 +1,126 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// resultTaken is the value of the label "result" for an attempt that ended in
+// the sink's taking the event.
+const resultTaken = "taken"
+
+func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
+	current := c.Config()
+	status := Status{ConfigDigest: current.Digest(), Channels: []ChannelStatus{}}
+	status.InboxUsedBytes, status.InboxLimitBytes = c.Inbox.Usage()
+	configured := byName(current.Channels)
+	counts := c.counts()
+	for _, name := range c.names(current.Channels) {
+		row, err := c.channelStatus(name, counts[name])
+		if err != nil {
+			c.Log.Error(err, "The inbox cannot be read for a status", "channel", name)
+			answerError(w, http.StatusInternalServerError, "the inbox cannot be read: "+err.Error())
+			return
+		}
+		if channel, ok := configured[name]; ok {
+			row.Configured, row.Paused = true, channel.Delivery.Paused
+		}
+		status.Channels = append(status.Channels, row)
+	}
+	answer(w, http.StatusOK, status)
+}
+
+func byName(channels []config.Channel) map[string]*config.Channel {
+	named := make(map[string]*config.Channel, len(channels))
+	for i := range channels {
+		named[channels[i].Name] = &channels[i]
+	}
+	return named
+}
+
+// names returns every channel that is configured or has anything stored.
+func (c Connector) names(channels []config.Channel) []string {
+	names := c.Inbox.Channels()
+	for i := range channels {
+		names = append(names, channels[i].Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
+	stats, err := c.Inbox.Stats(name)
+	if err != nil {
+		return ChannelStatus{}, err
+	}
+	delivering := c.Delivery(name)
+	row := ChannelStatus{
+		Name:           name,
+		Pending:        stats.Pending,
+		DeadLetters:    stats.DeadLetters,
+		Accepted:       n.accepted,
+		Duplicates:     n.duplicates,
+		Refused:        n.refused,
+		Taken:          n.taken,
+		FailedAttempts: n.failed,
+		InFlight:       delivering.InFlight,
+		LastError:      delivering.LastError,
+		LastErrorAt:    delivering.LastErrorAt,
+		LastTakenAt:    delivering.LastTakenAt,
+	}
+	if !stats.OldestPending.IsZero() {
+		row.OldestPendingSeconds = max(c.Now().Sub(stats.OldestPending).Seconds(), 0)
+	}
+	return row, nil
+}
+
+// counts are one channel's counters.
+type counts struct{ accepted, duplicates, refused, taken, failed int64 }
+
+// counts reads the counters of all channels.
+func (c Connector) counts() map[string]counts {
+	all := map[string]counts{}
+	add := func(vec *prometheus.CounterVec, count func(n *counts, result string, value int64)) {
+		each(vec, func(labels map[string]string, value int64) {
+			n := all[labels["channel"]]
+			count(&n, labels["result"], value)
+			all[labels["channel"]] = n
+		})
+	}
+	add(c.Metrics.Accepted, func(n *counts, _ string, value int64) { n.accepted += value })
+	add(c.Metrics.Duplicates, func(n *counts, _ string, value int64) { n.duplicates += value })
+	add(c.Metrics.Refused, func(n *counts, _ string, value int64) { n.refused += value })
+	add(c.Metrics.Attempts, func(n *counts, result string, value int64) {
+		if result == resultTaken {
+			n.taken += value
+		} else {
+			n.failed += value
+		}
+	})
+	return all
+}
+
+// each calls f with the labels and the value of every series of vec.
+func each(vec *prometheus.CounterVec, f func(labels map[string]string, value int64)) {
+	series := make(chan prometheus.Metric)
+	go func() {
+		defer close(series)
+		vec.Collect(series)
+	}()
+	for metric := range series {
+		var read dto.Metric
+		if metric.Write(&read) != nil {
+			continue // a counter of ours is always written
+		}
+		labels := make(map[string]string, len(read.GetLabel()))
+		for _, label := range read.GetLabel() {
+			labels[label.GetName()] = label.GetValue()
+		}
+		f(labels, int64(read.GetCounter().GetValue()))
+	}
+}
