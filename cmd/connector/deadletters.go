@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+)
+
+func newDeadLetters() *cobra.Command {
+	var from letterSource
+	commands := []*cobra.Command{
+		from.newList(),
+		from.newShow(),
+		from.newChange("redrive", "Send dead letters to their sink again, at the end of their conversations",
+			"Redriven", (*admin.Client).Redrive),
+		from.newChange("drop", "Delete dead letters for good", "Dropped", (*admin.Client).Drop),
+	}
+	for _, command := range commands {
+		adminFlag(command.Flags(), &from.address)
+		command.Flags().StringVar(&from.channel, "channel", "", "the channel's name")
+		_ = command.MarkFlagRequired("channel") // it exists
+	}
+	return newGroup("deadletters", "Work with events that were given up", commands...)
+}
+
+// letterSource is the connector and the channel that a command is about.
+type letterSource struct{ address, channel string }
+
+func (from *letterSource) newList() *cobra.Command {
+	output := oneOf("table", "json")
+	command := &cobra.Command{
+		Use:   "list --channel NAME",
+		Short: "List a channel's dead letters, oldest first",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			write := writeLettersTable
+			if output.value == "json" {
+				write = writeLettersJSON
+			}
+			return write(command.Context(), command.OutOrStdout(), from)
+		},
+	}
+	outputFlag(command.Flags(), output)
+	return command
+}
+
+func writeLettersTable(ctx context.Context, w io.Writer, from *letterSource) error {
+	table := newTable(w)
+	fmt.Fprintln(table, "ID\tTYPE\tDIED\tATTEMPTS\tREASON")
+	for letter, err := range admin.NewClient(from.address).DeadLetters(ctx, from.channel) {
+		if err != nil {
+			return errors.Join(table.Flush(), err)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", letter.ID, printable(letter.Type),
+			timestamp(letter.DiedAt), letter.Attempts, printable(letter.Reason))
+	}
+	return table.Flush()
+}
+
+// writeLettersJSON writes one object a line.
+func writeLettersJSON(ctx context.Context, w io.Writer, from *letterSource) error {
+	lines := json.NewEncoder(w)
+	for letter, err := range admin.NewClient(from.address).DeadLetters(ctx, from.channel) {
+		if err == nil {
+			err = lines.Encode(letter)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (from *letterSource) newShow() *cobra.Command {
+	output := oneOf("text", "json")
+	command := &cobra.Command{
+		Use:   "show --channel NAME ID",
+		Short: "Show one dead letter with its body",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			letter, err := admin.NewClient(from.address).DeadLetter(command.Context(), from.channel, args[0])
+			if err != nil {
+				return err
+			}
+			if output.value == "json" {
+				return writeJSON(command.OutOrStdout(), letter)
+			}
+			return writeLetter(command.OutOrStdout(), letter)
+		},
+	}
+	outputFlag(command.Flags(), output)
+	return command
+}
+
+func writeLetter(w io.Writer, l admin.Letter) error {
+	table := newTable(w)
+	for _, row := range [][2]string{
+		{"ID", l.ID},
+		{"Channel", l.Channel},
+		{"Source", l.Source},
+		{"Type", l.Type},
+		{"Subject", l.Subject},
+		{"Conversation", l.Conversation},
+		{"Time", timestamp(l.Time)},
+		{"Accepted", timestamp(l.AcceptedAt)},
+		{"Died", timestamp(l.DiedAt)},
+		{"Attempts", fmt.Sprint(l.Attempts)},
+		{"Reason", l.Reason},
+	} {
+		fmt.Fprintf(table, "%s:\t%s\n", row[0], printable(row[1]))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", printable(string(l.Body)))
+	return err
+}
+
+type changeFunc func(c *admin.Client, ctx context.Context, s admin.Selection) (int, error)
+
+func (from *letterSource) newChange(verb, short, done string, change changeFunc) *cobra.Command {
+	var all bool
+	command := &cobra.Command{
+		Use:   verb + " --channel NAME {ID... | --all}",
+		Short: short,
+		Args: func(_ *cobra.Command, ids []string) error {
+			if all == (len(ids) > 0) {
+				return errors.New("name the ids of dead letters, or give --all")
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, ids []string) error {
+			selected := admin.Selection{Channel: from.channel, IDs: ids, All: all}
+			n, err := change(admin.NewClient(from.address), command.Context(), selected)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: %d\n", done, n)
+			return err
+		},
+	}
+	command.Flags().BoolVar(&all, "all", false, "all dead letters of the channel")
+	return command
+}

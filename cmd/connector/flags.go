@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	allowed []string
+}
+
+var _ pflag.Value = (*choice)(nil)
+
+// oneOf returns a choice of words, the first being the default.
+func oneOf(words ...string) *choice { return &choice{words[0], words} }
+
+// String returns the word that was chosen.
+func (c *choice) String() string { return c.value }
+
+// Set chooses a word.
+func (c *choice) Set(word string) error {
+	if !slices.Contains(c.allowed, word) {
+		return fmt.Errorf("want %s", c.Type())
+	}
+	c.value = word
+	return nil
+}
+
+// Type lists the words, for the help text.
+func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
+
+// isTerminal reports whether a person reads what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

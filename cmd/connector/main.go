@@ -1,0 +1,93 @@
+// Command connector serves chat platforms' webhooks and delivers their events.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(execute(ctx, newRoot()))
+}
+
+// execute runs the command that the arguments name and prints its error once.
+func execute(ctx context.Context, root *cobra.Command) int {
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(root.ErrOrStderr(), "Error:", err)
+	if _, failed := errors.AsType[failure](err); failed {
+		return exitFailure
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "See %q.\n", command.CommandPath()+" --help")
+	return exitUsage
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "connector",
+		Short: "Serve chat platforms' webhooks and deliver their events, losing none",
+		// execute prints errors, and usage only where it helps.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		newServe(),
+		newDisplay(),
+		newSend(),
+		newStatus(),
+		newDeadLetters(),
+		newVersion(),
+	)
+	markFailures(root)
+	return root
+}
+
+// failure is an error of a command that was called rightly.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// markFailures tells what commands return from what the parsing of their
+// arguments returns, which is a usage error.
+func markFailures(command *cobra.Command) {
+	if run := command.RunE; run != nil {
+		command.RunE = func(command *cobra.Command, args []string) error {
+			if err := run(command, args); err != nil {
+				return failure{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range command.Commands() {
+		markFailures(sub)
+	}
+}
+
+// newGroup is a command that only holds others.
+func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs, // a subcommand that does not exist is an error, not a call for help
+		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
+	group.AddCommand(commands...)
+	return group
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func runContext(ctx context.Context, stdout, stderr io.Writer, args ...string) (code int) {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return execute(ctx, root)
+}
+
+// run runs a command in this process.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, messages bytes.Buffer
+	code = runContext(t.Context(), &out, &messages, args...)
+	return code, out.String(), messages.String()
+}
+
+func TestUsageErrorsExit2(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":        {[]string{"srve"}, `unknown command "srve"`},
+		"unknown subcommand":     {[]string{"deadletters", "redo"}, `unknown command "redo"`},
+		"unknown flag":           {[]string{"version", "--short"}, "unknown flag: --short"},
+		"missing flag":           {[]string{"serve"}, `required flag(s) "config" not set`},
+		"word out of a choice":   {[]string{"status", "-o", "yaml"}, "want table|json"},
+		"surplus argument":       {[]string{"status", "now"}, "now"},
+		"no channel":             {[]string{"deadletters", "list"}, `required flag(s) "channel" not set`},
+		"no id":                  {[]string{"deadletters", "show", "--channel=x"}, "accepts 1 arg(s)"},
+		"redrive of nothing":     {[]string{"deadletters", "redrive", "--channel=x"}, "or give --all"},
+		"drop of ids and all":    {[]string{"deadletters", "drop", "--channel=x", "--all", "ab"}, "or give --all"},
+		"send of nothing":        {[]string{"send"}, "file app-id"},
+		"send of file and app":   {[]string{"send", "--file=x", "--app-id=1"}, "file app-id"},
+		"a secret and its file":  {[]string{"send", "--app-id=1", "--secret=x", "--secret-file=y"}, "secret secret-file"},
+		"a negative count":       {[]string{"send", "--app-id=1", "--count=-1"}, "count"},
+		"unknown level for logs": {[]string{"serve", "--config=x", "--log-level=loud"}, "want info|debug|warn|error"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := run(t, tt.args...)
+			if code != exitUsage || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "--help") {
+				t.Errorf("exit %d, want 2 with %q; stderr:\n%s", code, tt.want, stderr)
+			}
+			if stdout != "" {
+				t.Errorf("stdout: %s", stdout)
+			}
+		})
+	}
+}
+
+func TestFailuresArePrintedOnceWithoutUsage(t *testing.T) {
+	code, _, stderr := run(t, "send", "--file", "testdata/absent.json")
+	if code != exitFailure {
+		t.Errorf("exit %d, want 1", code)
+	}
+	if strings.Count(stderr, "absent.json") != 1 || strings.Contains(stderr, "Usage") || strings.Contains(stderr, "--help") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+}
+
+func TestHelpExits0(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"deadletters"}, {"send", "--help"}} {
+		if code, stdout, _ := run(t, args...); code != exitOK || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%q: exit %d, stdout:\n%s", args, code, stdout)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	version = "v1.2.3"
+	t.Cleanup(func() { version = "" })
+	if code, stdout, _ := run(t, "version"); code != exitOK || !strings.HasPrefix(stdout, "connector v1.2.3 (go1.") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+}
+
+func TestLogger(t *testing.T) {
+	tests := []struct{ format, level, want string }{
+		{"auto", "info", `"msg":"said"`}, // no terminal
+		{"json", "info", `"msg":"said"`},
+		{"text", "info", "msg=said"},
+		{"text", "debug", "msg=whispered"},
+	}
+	for _, tt := range tests {
+		var b bytes.Buffer
+		log := newLogger(&b, tt.format, tt.level)
+		log.Info("said")
+		log.V(4).Info("whispered")
+		if !strings.Contains(b.String(), tt.want) {
+			t.Errorf("%+v: %s", tt, b.String())
+		}
+		if whispered := strings.Contains(b.String(), "whispered"); whispered != (tt.level == "debug") {
+			t.Errorf("%+v: %s", tt, b.String())
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+const (
+	// sendTimeout is longer than Zalo's own 2 s, to see how slow an answer is.
+	sendTimeout = 30 * time.Second
+	maxAnswer   = 64 << 10
+)
+
+// send is what the flags of the command say.
+type send struct {
+	url                string
+	apiKey, apiKeyFile string
+	secret, secretFile string
+	file               string
+	count              uint
+	message            message
+}
+
+func newSend() *cobra.Command {
+	var s send
+	command := &cobra.Command{
+		Use:   "send",
+		Short: "Sign an event as Zalo does and post it",
+		Long: "Build a Zalo event, sign it with the OA secret key and post it as Zalo does. The\n" +
+			"event has the shape of user_send_text; for any other shape post a file. Without a\n" +
+			"secret nothing is signed. Prints each answer; fails unless every answer is 200.",
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return s.run(command.Context(), command.OutOrStdout())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&s.url, "url", "http://127.0.0.1:8080"+config.DefaultPathZaloOA, "the webhook's URL")
+	flags.StringVar(&s.apiKey, "api-key", "", "the channel's API key; other users of the machine can see it, unlike a file's content")
+	flags.StringVar(&s.apiKeyFile, "api-key-file", "", "a file with the channel's API key")
+	flags.StringVar(&s.secret, "secret", "", "the OA secret key; other users of the machine can see it, unlike a file's content")
+	flags.StringVar(&s.secretFile, "secret-file", "", "a file with the OA secret key")
+	flags.StringVar(&s.message.appID, "app-id", "", "the Zalo app's id")
+	flags.StringVar(&s.message.oaID, "oa-id", "1000000000000000001", "the Official Account's id")
+	flags.StringVar(&s.message.userID, "user-id", "2000000000000000002", "the user's id")
+	flags.StringVar(&s.message.text, "text", "Xin chào", "the text of the message")
+	flags.StringVar(&s.message.eventName, "event", "user_send_text", "the event's name")
+	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")
+	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
+	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file")
+	command.MarkFlagsMutuallyExclusive("secret", "secret-file")
+	command.MarkFlagsMutuallyExclusive("file", "app-id")
+	command.MarkFlagsOneRequired("file", "app-id")
+	return command
+}
+
+func (s *send) run(ctx context.Context, out io.Writer) error {
+	var err error
+	if s.apiKey, err = secretOf(s.apiKey, s.apiKeyFile); err != nil {
+		return err
+	}
+	if s.secret, err = secretOf(s.secret, s.secretFile); err != nil {
+		return err
+	}
+	// As for Zalo, a redirect is an answer like any other: no http.Client.
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	defer transport.CloseIdleConnections()
+	refused := 0
+	for range s.count {
+		status, err := s.post(ctx, transport, out)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			refused++
+		}
+	}
+	if refused > 0 {
+		return fmt.Errorf("not accepted: %d of %d", refused, s.count)
+	}
+	return nil
+}
+
+// secretOf returns value, or else what the file holds.
+func secretOf(value, file string) (string, error) {
+	if file == "" {
+		return value, nil
+	}
+	content, err := os.ReadFile(file)
+	return strings.TrimSpace(string(content)), err
+}
+
+// post posts one event and prints the answer.
+func (s *send) post(ctx context.Context, transport http.RoundTripper, out io.Writer) (status int, err error) {
+	body, err := s.body()
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	if err != nil {
+		return 0, errors.New("--url is no URL") // err quotes it, and a key may be in it
+	}
+	if err := s.authenticate(req.Header, body); err != nil {
+		return 0, err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, fmt.Errorf("no answer from %s: %w; is the connector running, and is this its server.address?", req.URL.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, fmt.Errorf("the answer broke off: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%d %s\n", resp.StatusCode, printable(strings.TrimSpace(string(answer))))
+	return resp.StatusCode, err
+}
+
+func (s *send) body() ([]byte, error) {
+	if s.file != "" {
+		return os.ReadFile(s.file)
+	}
+	return s.message.body(time.Now()), nil
+}
+
+// authenticate adds the API key and the signature, where they are given.
+func (s *send) authenticate(header http.Header, body []byte) error {
+	header.Set("Content-Type", "application/json")
+	if s.apiKey != "" {
+		header.Set("Xp-Api-Key", s.apiKey)
+	}
+	if s.secret == "" {
+		return nil
+	}
+	appID, timestamp, err := signedMembers(body)
+	if err != nil {
+		return err
+	}
+	header.Set(zalo.SignatureHeader, zalo.Sign(appID, body, timestamp, s.secret))
+	return nil
+}

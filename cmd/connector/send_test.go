@@ -1,0 +1,140 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+const (
+	testAppID  = "2553928453557884079"
+	testSecret = "oa-secret"
+)
+
+// webhook records what is posted to it and answers with a status.
+type webhook struct {
+	*httptest.Server
+	headers []http.Header
+	bodies  []string
+}
+
+func listen(t *testing.T, status int) *webhook {
+	t.Helper()
+	w := &webhook{}
+	w.Server = httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.headers, w.bodies = append(w.headers, r.Header), append(w.bodies, string(body))
+		answer.Header().Set("Location", "/elsewhere")
+		answer.WriteHeader(status)
+		_, _ = io.WriteString(answer, `{"status":"0","message":"`+"\x1b"+`ok"}`)
+	}))
+	t.Cleanup(w.Close)
+	return w
+}
+
+func writeFile(t *testing.T, content string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSendBuildsAndSignsEvents(t *testing.T) {
+	server := listen(t, 200)
+	code, stdout, stderr := run(t, "send", "--url", server.URL, "--count=2",
+		"--api-key-file", writeFile(t, "key-1\n"), "--secret", testSecret,
+		"--app-id", testAppID, "--oa-id=366", "--user-id=614", "--text", `Chào <"A4B">`)
+	if code != exitOK || stdout != strings.Repeat(`200 {"status":"0","message":"\x1bok"}`+"\n", 2) {
+		t.Fatalf("exit %d, stdout %q, stderr %s", code, stdout, stderr)
+	}
+	if len(server.bodies) != 2 || server.bodies[0] == server.bodies[1] {
+		t.Fatalf("want two events that differ, got %q", server.bodies)
+	}
+	for i, body := range server.bodies {
+		if !strings.HasPrefix(body, `{"event_name":"user_send_text","app_id":"2553928453557884079","sender":{"id":"614"},`+
+			`"recipient":{"id":"366"},"message":{"text":"Chào <\"A4B\">","msg_id":"`) {
+			t.Errorf("body %s", body)
+		}
+		if server.headers[i].Get("xp-api-key") != "key-1" {
+			t.Errorf("headers %v", server.headers[i])
+		}
+		expectAuthentic(t, server.headers[i], body)
+	}
+}
+
+// expectAuthentic lets the channel type itself judge what was sent.
+func expectAuthentic(t *testing.T, header http.Header, body string) {
+	t.Helper()
+	channel := zalo.New(config.ZaloOA{AppID: testAppID, Signature: config.Signature{
+		Mode: config.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(testSecret)},
+	}})
+	if _, err := channel.Read(header, []byte(body)); err != nil {
+		t.Errorf("the channel refuses it: %v", err)
+	}
+}
+
+func TestSendPostsFilesByteForByte(t *testing.T) {
+	const numbers = ` {"timestamp":1699003881354, "app_id":2553928453557884079, "event_name":"follow"}` + "\n"
+	for name, body := range map[string]string{
+		"strings": `{"app_id":"2553928453557884079","timestamp":"1699003881354"}`, "numbers": numbers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := listen(t, 200)
+			code, _, stderr := run(t, "send", "--url", server.URL, "--file", writeFile(t, body), "--secret-file", writeFile(t, testSecret))
+			if code != exitOK || len(server.bodies) != 1 || server.bodies[0] != body {
+				t.Fatalf("exit %d, %q, stderr %s", code, server.bodies, stderr)
+			}
+			expectAuthentic(t, server.headers[0], body)
+		})
+	}
+}
+
+func TestSendWithoutSecretSignsNothing(t *testing.T) {
+	server := listen(t, 200)
+	if code, _, stderr := run(t, "send", "--url", server.URL, "--file", writeFile(t, "{}")); code != exitOK {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if _, signed := server.headers[0][http.CanonicalHeaderKey(zalo.SignatureHeader)]; signed {
+		t.Error("the call is signed")
+	}
+}
+
+func TestSendFails(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	event := []string{"--app-id", testAppID}
+	tests := map[string]struct {
+		url  string
+		args []string
+		want string
+	}{
+		"refused":               {listen(t, 401).URL, append(event, "--count=3"), "not accepted: 3 of 3"},
+		"another success":       {listen(t, 202).URL, event, "not accepted: 1 of 1"},
+		"redirect":              {listen(t, 307).URL, event, "not accepted: 1 of 1"},
+		"nobody there":          {gone.URL + "/?key=private", event, "is the connector running"},
+		"no URL":                {"http://[?key=private", event, "--url is no URL"},
+		"unsignable file":       {gone.URL, []string{"--secret=x", "--file", writeFile(t, "<xml>")}, "leave the secret out"},
+		"file without app":      {gone.URL, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
+		"secret file is absent": {gone.URL, append(event, "--secret-file=absent"), "absent"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := run(t, append([]string{"send", "--url", tt.url}, tt.args...)...)
+			if code != exitFailure || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit %d, want 1 with %q; stderr: %s", code, tt.want, stderr)
+			}
+			if strings.Contains(stderr, "private") {
+				t.Errorf("the URL's query is told: %s", stderr)
+			}
+		})
+	}
+}

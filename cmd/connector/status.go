@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+)
+
+func newStatus() *cobra.Command {
+	var address string
+	output := oneOf("table", "json")
+	command := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the connector on this machine does, channel by channel",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			status, err := admin.NewClient(address).Status(command.Context())
+			if err != nil {
+				return err
+			}
+			if output.value == "json" {
+				return writeJSON(command.OutOrStdout(), status)
+			}
+			return writeStatus(command.OutOrStdout(), status)
+		},
+	}
+	adminFlag(command.Flags(), &address)
+	outputFlag(command.Flags(), output)
+	return command
+}
+
+func adminFlag(flags *pflag.FlagSet, address *string) {
+	flags.StringVar(address, "admin", "127.0.0.1:9091", "the connector's admin.address")
+}
+
+func outputFlag(flags *pflag.FlagSet, output *choice) {
+	flags.VarP(output, "output", "o", "how to print")
+}
+
+func writeJSON(w io.Writer, v any) error {
+	indented := json.NewEncoder(w)
+	indented.SetEscapeHTML(false)
+	indented.SetIndent("", "  ")
+	return indented.Encode(v)
+}
+
+func writeStatus(w io.Writer, s admin.Status) error {
+	fmt.Fprintf(w, "Configuration %s, inbox %s of %s\n\n", s.ConfigDigest,
+		humanize.IBytes(uint64(max(s.InboxUsedBytes, 0))), humanize.IBytes(uint64(max(s.InboxLimitBytes, 0))))
+	table := newTable(w)
+	fmt.Fprintln(table, "CHANNEL\tSTATE\tPENDING\tOLDEST\tDEAD\tACCEPTED\tDUPLICATES\tREFUSED\tTAKEN\tFAILED\tIN FLIGHT\tLAST ERROR")
+	for _, c := range s.Channels {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
+			printable(c.Name), state(c), c.Pending, age(c), c.DeadLetters, c.Accepted, c.Duplicates,
+			c.Refused, c.Taken, c.FailedAttempts, c.InFlight, lastError(c))
+	}
+	return table.Flush()
+}
+
+// newTable aligns columns that are separated by tabs.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+func state(c admin.ChannelStatus) string {
+	switch {
+	case !c.Configured:
+		return "removed"
+	case c.Paused:
+		return "paused"
+	default:
+		return "active"
+	}
+}
+
+func age(c admin.ChannelStatus) string {
+	if c.Pending == 0 {
+		return "-"
+	}
+	return (time.Duration(c.OldestPendingSeconds) * time.Second).String()
+}
+
+func lastError(c admin.ChannelStatus) string {
+	if c.LastError == "" {
+		return "-"
+	}
+	return timestamp(c.LastErrorAt) + " " + printable(c.LastError)
+}
+
+func timestamp(t time.Time) string { return t.Local().Format(time.DateTime) }
