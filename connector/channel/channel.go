@@ -35,9 +35,9 @@ import (
 
 // Channel reads the calls of one configured channel.
 type Channel interface {
-	// Read classifies, verifies and identifies one call. The error is always a
-	// *Refusal.
-	Read(header http.Header, body []byte) (Call, error)
+	// Read classifies, verifies and identifies one call. The refusal is nil
+	// when the call is let in.
+	Read(header http.Header, body []byte) (Call, *Refusal)
 	// DomainProof is what proves to the platform that the webhook's domain is
 	// yours.
 	DomainProof() DomainProof
@@ -114,6 +114,3 @@ type Refusal struct {
 	Reason  Reason
 	Message string
 }
-
-// Error returns the message.
-func (r *Refusal) Error() string { return r.Message }

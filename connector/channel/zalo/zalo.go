@@ -32,24 +32,16 @@ type Channel struct {
 
 // New builds the channel of a validated configuration.
 func New(c config.ZaloOA) *Channel {
-	secretKeys := make([]string, 0, len(c.Signature.SecretKeys))
-	for _, key := range c.Signature.SecretKeys {
-		secretKeys = append(secretKeys, key.Reveal())
-	}
-	return newChannel(c, secretKeys)
-}
-
-func newChannel(c config.ZaloOA, secretKeys []string) *Channel {
 	z := &Channel{
 		appID:    c.AppID,
 		mode:     c.Signature.Mode,
 		accounts: make(map[string]bool, len(c.OfficialAccounts)),
 		proof:    domainProof(c.DomainVerification.Codes),
 	}
-	for _, key := range secretKeys {
+	for _, key := range c.Signature.SecretKeys {
 		// Anyone can sign with the empty key, so it must never verify.
-		if key != "" {
-			z.secretKeys = append(z.secretKeys, []byte(key))
+		if key.Reveal() != "" {
+			z.secretKeys = append(z.secretKeys, []byte(key.Reveal()))
 		}
 	}
 	for _, account := range c.OfficialAccounts {
@@ -59,7 +51,7 @@ func newChannel(c config.ZaloOA, secretKeys []string) *Channel {
 }
 
 // Read classifies, verifies and identifies one call; see channel.Channel.
-func (z *Channel) Read(header http.Header, body []byte) (channel.Call, error) {
+func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.Refusal) {
 	if isProbe(body) {
 		return channel.Call{Kind: channel.KindProbe}, nil
 	}

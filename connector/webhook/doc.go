@@ -1,0 +1,30 @@
+// Package webhook is the way in: the HTTP server that platforms call. It
+// authenticates a call, bounds what it may cost, has the channel type verify and
+// identify it, and answers 200 only when the inbox holds the event durably.
+//
+// A call meets these checks in this order, and the first that applies decides:
+//
+//  1. unknown path: 404
+//  2. not POST: 405
+//  3. API key missing or wrong: 401
+//  4. too many calls in flight, or no room for the body: 503
+//  5. body larger than the channel's bound: 413
+//  6. the platform's probe: 200, not stored
+//  7. malformed body: 400
+//  8. another app's call: 403
+//  9. signature missing or wrong: 401
+//  10. the platform's console test: 200, not stored
+//  11. an account that is not on the allow-list: 200, not stored
+//  12. an event that the channel leaves out: 200, not stored
+//  13. an event that is already stored: 200
+//  14. inbox full or failing, or not durable within 1.8 s: 503
+//  15. anything else: stored, 200
+//
+// Checks 6 to 11 are the channel type's; see package channel. Every answer to a
+// call is JSON, {"status":"0","message":...} for 200 and "1" for the rest, and
+// every refusal is counted by reason. Pages that prove domain ownership are
+// served without a key.
+//
+// The API key rides in the URL's query. Nothing here logs, counts or repeats a
+// URL, a header or a body.
+package webhook

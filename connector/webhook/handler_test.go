@@ -1,0 +1,333 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// faulty is a call with any set of the faults of the table's rows.
+type faulty struct {
+	path, method, key, app, messageID, account, name string
+
+	busy, large, probe, malformed, unsigned, duplicate, full bool
+}
+
+func (c faulty) body() []byte {
+	padding := ""
+	if c.large {
+		padding = strings.Repeat(" ", 4096)
+	}
+	if c.probe {
+		return []byte("{" + padding + "}")
+	}
+	body := fmt.Sprintf(`{"event_name":%q,"app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"msg_id":%q},"timestamp":"1782863507304"%s}`,
+		c.name, c.app, user, c.account, c.messageID, padding)
+	if c.malformed {
+		body += "}"
+	}
+	return []byte(body)
+}
+
+// answer makes the call against a fresh handler.
+func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
+	f := newFixture(t, nil, newChannel(func(ch *Channel) {
+		ch.MaxBodySize = 1024
+		ch.Events.Exclude = []string{"user_send_l*"}
+	}))
+	body := c.body()
+	call := httptest.NewRequest(c.method, c.path+"?"+keyParameter+"="+c.key, bytes.NewReader(body))
+	if !c.unsigned {
+		call.Header.Set(zalo.SignatureHeader, zalo.Sign(c.app, body, "1782863507304", secret))
+	}
+	if c.busy && !f.calls.TryAcquire(64) {
+		t.Fatal("no calls to take")
+	}
+	f.inbox.known = c.duplicate
+	if c.full {
+		f.inbox.err = inbox.ErrFull
+	}
+	return f, f.do(call)
+}
+
+// rows are the answers of design.md section 4, each with the fault that brings
+// it about.
+var rows = []struct {
+	row     int
+	fault   func(*faulty)
+	status  int
+	message *answer
+	refused string
+	ignored string
+}{
+	{1, func(c *faulty) { c.path = "/webhook/xpbot/api/zalo" }, 404, answerUnknownPath, "unknown_path", ""},
+	{2, func(c *faulty) { c.method = http.MethodPut }, 405, answerUsePost, "method", ""},
+	{3, func(c *faulty) { c.key = key[:63] + "e" }, 401, answerKey, "key", ""},
+	{4, func(c *faulty) { c.busy = true }, 503, answerBusy, "busy", ""},
+	{5, func(c *faulty) { c.large = true }, 413, answerTooLarge, "too_large", ""},
+	{6, func(c *faulty) { c.probe = true }, 200, answerProbe, "", "probe"},
+	{7, func(c *faulty) { c.malformed = true }, 400, nil, "malformed", ""},
+	{8, func(c *faulty) { c.app = "1" }, 403, nil, "wrong_app", ""},
+	{9, func(c *faulty) { c.unsigned = true }, 401, nil, "signature_missing", ""},
+	{10, func(c *faulty) { c.messageID = "This is message id" }, 200, answerConsoleTest, "", "console_test"},
+	{11, func(c *faulty) { c.account = "1" }, 200, answerForeignAccount, "", "foreign_account"},
+	{12, func(c *faulty) { c.name = "user_send_link" }, 200, answerExcluded, "", "excluded"},
+	{13, func(c *faulty) { c.duplicate = true }, 200, answerDuplicate, "", ""},
+	{14, func(c *faulty) { c.full = true }, 503, answerFull, "inbox_full", ""},
+	{15, func(*faulty) {}, 200, answerAccepted, "", ""},
+}
+
+// With two faults at once, the row that comes first answers.
+func TestRowsInOrder(t *testing.T) {
+	for i, first := range rows {
+		for _, second := range rows[i:] {
+			if first.row == 6 && second.row > 6 && second.row < 14 || first.row == 13 && second.row == 14 {
+				continue // an empty object has no members to be wrong; the inbox alone orders these two
+			}
+			t.Run(fmt.Sprintf("%d before %d", first.row, second.row), func(t *testing.T) {
+				c := faulty{path: path, method: http.MethodPost, key: key, app: app, messageID: "m", account: oa, name: "user_send_text"}
+				second.fault(&c)
+				first.fault(&c)
+				f, w := c.answer(t)
+				got := readReply(t, w.Body)
+				wantStatus := map[bool]string{true: "0", false: "1"}[first.status == 200]
+				if w.Code != first.status || got.Status != wantStatus || got.Message == "" {
+					t.Errorf("answer %d %+v, want %d", w.Code, got, first.status)
+				}
+				if first.message != nil && !strings.Contains(string(first.message.body), got.Message) {
+					t.Errorf("message %q", got.Message)
+				}
+				if hint := w.Header().Get("Retry-After"); (hint != "") != (first.status == 503) {
+					t.Errorf("Retry-After %q", hint)
+				}
+				if w.Header().Get("Content-Type") != "application/json" {
+					t.Errorf("Content-Type %q", w.Header().Get("Content-Type"))
+				}
+				name := "chat/shop"
+				if first.row <= 3 {
+					name = ""
+				}
+				if first.refused != "" && f.refused(name, first.refused) != 1 {
+					t.Errorf("not counted as %q of channel %q", first.refused, name)
+				}
+				if first.ignored != "" && value(f.metrics.Ignored.WithLabelValues(name, first.ignored)) != 1 {
+					t.Errorf("not counted as %q", first.ignored)
+				}
+				if got := len(f.inbox.stored()); (first.row == 15) != (got == 1) {
+					t.Errorf("%d events stored", got)
+				}
+			})
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "post"} {
+		w := f.do(httptest.NewRequest(method, path+"?hub.challenge=echo", nil))
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "POST" || strings.Contains(w.Body.String(), "echo") {
+			t.Errorf("%s: %d, Allow %q", method, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}
+
+func TestSamplesEndToEnd(t *testing.T) {
+	var vectors struct {
+		Vectors []struct{ File, Header string }
+	}
+	if err := json.Unmarshal(sample(t, "vectors.json"), &vectors); err != nil || len(vectors.Vectors) == 0 {
+		t.Fatal(len(vectors.Vectors), err)
+	}
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	client := newClient(t)
+	want := make(map[string]bool)
+	for range 2 { // the second time, all are duplicates
+		for _, v := range vectors.Vectors {
+			body := sample(t, v.File)
+			if response, got := post(t, client, target, bytes.NewReader(body), v.Header); response.StatusCode != 200 || got.Status != "0" {
+				t.Errorf("%s: %d %+v", v.File, response.StatusCode, got)
+			}
+			if v.File != "console_test-1.json" {
+				want[string(body)] = true
+			}
+		}
+	}
+	got := make(map[string]bool)
+	for _, e := range f.inbox.stored() {
+		got[string(e.Body)] = true
+		if e.Channel != "chat/shop" || e.ID.String() == "" || e.Conversation == "" || e.Time.IsZero() {
+			t.Errorf("incomplete event of type %s", e.Type)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(f.inbox.stored()) != len(want) {
+		t.Error(diff)
+	}
+	if n := value(f.metrics.Accepted.WithLabelValues("chat/shop")); n != len(want) {
+		t.Errorf("%d counted as accepted", n)
+	}
+	if n := value(f.metrics.Duplicates.WithLabelValues("chat/shop")); n != len(want) {
+		t.Errorf("%d counted as duplicates", n)
+	}
+	if n := value(f.metrics.AcceptedEvents.WithLabelValues("other")); n != 1 {
+		t.Errorf("%v counted as other", n)
+	}
+}
+
+// xBot's published example is unsigned.
+func TestPublishedExample(t *testing.T) {
+	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{Mode: config.SignatureAudit}}
+	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(c) }))
+	target, _ := f.serve(t)
+	body := sample(t, "xbot_example.json")
+	response, err := newClient(t).Post(target, "text/plain", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if got := readReply(t, response.Body); response.StatusCode != 200 || got.Status != "0" {
+		t.Errorf("%d %+v", response.StatusCode, got)
+	}
+	if stored := f.inbox.stored(); len(stored) != 1 || !bytes.Equal(stored[0].Body, body) {
+		t.Errorf("%d stored", len(stored))
+	}
+	if n := value(f.metrics.AuditFailures.WithLabelValues("chat/shop", "signature_missing")); n != 1 {
+		t.Errorf("%v audit failures", n)
+	}
+}
+
+func TestLanesAndTime(t *testing.T) {
+	arrived := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	body := []byte(`{"event_name":"follow","oa_id":"o","follower":{"id":"u"}}`)
+	for _, ordering := range []config.Ordering{config.PerConversation, config.Unordered} {
+		f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return arrived } }, newChannel(func(c *Channel) {
+			c.Ordering = ordering
+			c.Type = zalo.New(config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
+		}))
+		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, ""))
+		if len(f.inbox.events) != 1 {
+			t.Fatalf("%d stored", len(f.inbox.events))
+		}
+		e, want := f.inbox.events[0], "oa/o/user/u"
+		if ordering == config.Unordered {
+			want = e.ID.String()
+		}
+		if f.inbox.lanes[0] != want || !e.Time.Equal(arrived) {
+			t.Errorf("%s: lane %q, time %v", ordering, f.inbox.lanes[0], e.Time)
+		}
+	}
+}
+
+func TestInboxFailures(t *testing.T) {
+	for _, tc := range []struct {
+		err    error
+		reason string
+	}{
+		{fmt.Errorf("at its bound: %w", inbox.ErrFull), "inbox_full"},
+		{inbox.ErrClosed, "inbox_failed"},
+		{fmt.Errorf("disk: %s", key), "inbox_failed"},
+	} {
+		f := newFixture(t, nil, newChannel())
+		f.inbox.err = tc.err
+		body, signature := message("m")
+		w := f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || f.refused("chat/shop", tc.reason) != 1 {
+			t.Errorf("%v: %d %s", tc.err, w.Code, w.Body)
+		}
+		if strings.Contains(w.Body.String(), key) {
+			t.Error("the inbox's error reached the caller")
+		}
+	}
+}
+
+func TestBoundsInFlight(t *testing.T) {
+	for name, bound := range map[string]func(*Options){
+		"calls": func(o *Options) { o.MaxInFlight = 2 },
+		"bytes": func(o *Options) { o.MaxBufferedBytes = 1 << 20 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, bound, newChannel())
+			f.inbox.block = make(chan struct{})
+			target, _ := f.serve(t)
+			client := newClient(t)
+			results := make(chan int, 2)
+			for i := range 2 {
+				go func() {
+					body, signature := message(fmt.Sprint("first ", i))
+					response, _ := post(t, client, target, bytes.NewReader(body), signature)
+					results <- response.StatusCode
+				}()
+				<-f.inbox.entered
+			}
+			body, signature := message("second")
+			// Of unknown length: takes room for the largest body.
+			response, _ := post(t, client, target, struct{ *bytes.Reader }{bytes.NewReader(body)}, signature)
+			if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || f.refused("chat/shop", "busy") != 1 {
+				t.Errorf("beyond the bound: %d", response.StatusCode)
+			}
+			if response, _ := post(t, client, strings.ReplaceAll(target, key, otherKey), bytes.NewReader(body), signature); response.StatusCode != 401 {
+				t.Errorf("a stranger beyond the bound: %d", response.StatusCode)
+			}
+			close(f.inbox.block)
+			for range 2 {
+				if status := <-results; status != 200 {
+					t.Errorf("within the bound: %d", status)
+				}
+			}
+			eventually(t, "room again", func() bool {
+				response, _ := post(t, client, target, struct{ *bytes.Reader }{bytes.NewReader(body)}, signature)
+				return response.StatusCode == 200
+			})
+			if n := value(f.metrics.InFlight); n > 1 {
+				t.Errorf("%v in flight", n)
+			}
+		})
+	}
+}
+
+func TestDomainPages(t *testing.T) {
+	withCodes := func(name string, codes ...string) Channel {
+		return newChannel(func(c *Channel) {
+			z := zaloOA()
+			z.DomainVerification.Codes = codes
+			c.Name, c.Type = name, zalo.New(z)
+		})
+	}
+	f := newFixture(t, nil, withCodes("a", "one", "two"), withCodes("b", "two", "three"))
+	for _, code := range []string{"one", "two", "three"} {
+		w := f.do(httptest.NewRequest(http.MethodGet, "/zalo_verifier"+code+".html", nil))
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `content="`+code+`"`) || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			t.Errorf("page of %s: %d %s", code, w.Code, w.Body)
+		}
+		front := f.do(httptest.NewRequest(http.MethodGet, "/", nil)).Body.String()
+		if n := strings.Count(front, `<meta name="zalo-platform-site-verification" content="`+code+`" />`); n != 1 {
+			t.Errorf("%d meta tags of %s on /", n, code)
+		}
+	}
+	if w := f.do(httptest.NewRequest(http.MethodHead, "/", nil)); w.Code != 200 || w.Header().Get("Content-Length") == "" {
+		t.Errorf("HEAD /: %d", w.Code)
+	}
+	if w := f.do(httptest.NewRequest(http.MethodPost, "/", nil)); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST /: %d", w.Code)
+	}
+	for _, missing := range []string{"/zalo_verifier.html", "/zalo_verifierfour.html", "/favicon.ico"} {
+		if w := f.do(httptest.NewRequest(http.MethodGet, missing, nil)); w.Code != 404 {
+			t.Errorf("%s: %d", missing, w.Code)
+		}
+	}
+	none := newFixture(t, nil, newChannel())
+	if w := none.do(httptest.NewRequest(http.MethodGet, "/", nil)); w.Code != 404 {
+		t.Errorf("/ without codes: %d", w.Code)
+	}
+}

@@ -1,0 +1,158 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// The names under which a call carries its API key.
+const (
+	keyParameter = "param.header.xp-api-key"
+	keyHeader    = "xp-api-key"
+)
+
+// canonicalKeyHeader is the key under which http.Header holds it.
+var canonicalKeyHeader = http.CanonicalHeaderKey(keyHeader)
+
+// Channel is what the webhook needs to know of one configured channel.
+type Channel struct {
+	// Name becomes Event.Channel.
+	Name string
+	// Path is the URL path; channels may share one.
+	Path string
+	// Keys are the SHA-256 digests of the accepted API keys. No two channels
+	// may share a key.
+	Keys [][sha256.Size]byte
+	// MaxBodySize is the largest body accepted, in bytes.
+	MaxBodySize int64
+	// Events selects what is stored, by the platform's event name.
+	Events config.EventFilter
+	// Ordering says whether a conversation is a lane, or every event its own.
+	Ordering config.Ordering
+	// Type knows the platform's protocol.
+	Type channel.Channel
+}
+
+// Routes are the channels of one version of the configuration. They are
+// immutable.
+type Routes struct {
+	paths map[string]bool
+	byKey map[[sha256.Size]byte]*route
+	pages map[string][]byte
+}
+
+// route is one channel, made ready for calls.
+type route struct {
+	Channel
+	events     filter
+	accepted   counter
+	duplicates counter
+}
+
+// NewRoutes makes channels ready for calls. How long a call takes to find its
+// channel does not depend on their number.
+func NewRoutes(channels []Channel) *Routes {
+	routes := &Routes{
+		paths: make(map[string]bool),
+		byKey: make(map[[sha256.Size]byte]*route),
+		pages: make(map[string][]byte),
+	}
+	var tags []channel.MetaTag
+	for _, c := range channels {
+		routes.paths[c.Path] = true
+		r := &route{Channel: c, events: newFilter(c.Events)}
+		for _, key := range c.Keys {
+			routes.byKey[key] = r
+		}
+		proof := c.Type.DomainProof()
+		for path, page := range proof.Pages {
+			routes.pages[path] = page
+		}
+		tags = append(tags, proof.MetaTags...)
+	}
+	if len(tags) > 0 {
+		routes.pages["/"] = frontPage(tags)
+	}
+	return routes
+}
+
+// frontPage is the page on "/", with the meta tags of every channel.
+func frontPage(tags []channel.MetaTag) []byte {
+	lines := make([]string, 0, len(tags))
+	for _, tag := range tags {
+		lines = append(lines, fmt.Sprintf("    <meta name=\"%s\" content=\"%s\" />\n", html.EscapeString(tag.Name), html.EscapeString(tag.Content)))
+	}
+	slices.Sort(lines)
+	lines = slices.Compact(lines)
+	return []byte("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n" + strings.Join(lines, "") + "</head>\n<body></body>\n</html>\n")
+}
+
+// authenticate returns the channel whose key a call carries, nil when it carries
+// none or one of a channel with another path. Finding it by digest tells an
+// attacker nothing, since digests of guesses are not near each other; the
+// comparison itself takes constant time over all active keys.
+func (r *Routes) authenticate(call *http.Request) *route {
+	key := apiKey(call)
+	if key == "" {
+		return nil
+	}
+	digest := sha256.Sum256([]byte(key))
+	found := r.byKey[digest]
+	if found == nil || found.Path != call.URL.Path {
+		return nil
+	}
+	matches := 0
+	for i := range found.Keys {
+		matches |= subtle.ConstantTimeCompare(found.Keys[i][:], digest[:])
+	}
+	if matches != 1 {
+		return nil
+	}
+	return found
+}
+
+// apiKey returns the key of the query if it has one, else that of the header.
+// Given several times, the first counts.
+func apiKey(call *http.Request) string {
+	if key := queryParameter(call.URL.RawQuery, keyParameter); key != "" {
+		return key
+	}
+	if values := call.Header[canonicalKeyHeader]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// queryParameter is url.ParseQuery(query).Get(name) without building the whole
+// map.
+func queryParameter(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		if strings.Contains(pair, ";") || !equalUnescaped(rawName, name) {
+			continue
+		}
+		if value, err := url.QueryUnescape(rawValue); err == nil {
+			return value
+		}
+	}
+	return ""
+}
+
+func equalUnescaped(raw, name string) bool {
+	if raw == name {
+		return true
+	}
+	unescaped, err := url.QueryUnescape(raw)
+	return err == nil && unescaped == name
+}

@@ -1,0 +1,111 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+const (
+	// readHeaderTimeout is generous because it also runs on a connection that
+	// a load balancer opens ahead of its first call. From the header on, a call
+	// has answerWithin.
+	readHeaderTimeout = 10 * time.Second
+	// writeTimeout frees the connection of a caller that does not read. Answers
+	// are far smaller than a socket's buffer.
+	writeTimeout = 10 * time.Second
+	// idleTimeout is longer than the 600 s after which common load balancers
+	// close an idle connection: if the server closed first, a call sent at that
+	// moment would be lost.
+	idleTimeout = 620 * time.Second
+	// maxHeaderBytes has room for what proxies add, and bounds what a stranger
+	// can make the server hold.
+	maxHeaderBytes = 16 << 10
+)
+
+// Server is the listener's life. To stop without losing a call: Drain, wait
+// until callers have moved, then Shutdown.
+type Server struct {
+	handler     *Handler
+	http        *http.Server
+	certificate atomic.Pointer[tls.Certificate]
+}
+
+// NewServer makes a server of plain HTTP/1.1, or of HTTPS if UseCertificate is
+// called before Serve.
+func NewServer(handler *Handler, logger logr.Logger) *Server {
+	s := &Server{handler: handler}
+	// HTTP/2 would bring nothing to calls this small.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	s.http = &http.Server{
+		Handler:           handler,
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// "OPTIONS *" is an unknown path like any other.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     log.New(errorLog{logger}, "", 0),
+		TLSConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				return s.certificate.Load(), nil
+			},
+		},
+	}
+	return s
+}
+
+// UseCertificate replaces the certificate for connections from now on.
+func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.Store(certificate) }
+
+// Serve serves calls of the listener, which it closes, until Shutdown begins:
+// then it returns nil while Shutdown still waits.
+func (s *Server) Serve(listener net.Listener) error {
+	serve := s.http.Serve
+	if s.certificate.Load() != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Drain goes on serving, and asks every caller to close its connection with the
+// next answer. Idle connections stay open: closing them now would lose calls
+// that are on their way.
+func (s *Server) Drain() { s.handler.Drain() }
+
+// Shutdown closes the listener and the idle connections, and waits for the calls
+// in flight. When ctx ends first, it cuts them off and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
+
+// errorLog passes on what net/http has to say, which is about connections and
+// panics and holds nothing of a call.
+type errorLog struct{ logr.Logger }
+
+func (l errorLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if strings.HasPrefix(text, "http: panic") {
+		l.Error(errors.New("panic while serving a call"), text)
+	} else {
+		l.V(1).Info(text)
+	}
+	return len(line), nil
+}
