@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -15,7 +16,13 @@ import (
 // unknown fields, and quotes nothing that may be a secret.
 type decoder struct {
 	*report
-	members map[reflect.Type]map[string][]int
+	members map[reflect.Type]map[string]member
+}
+
+// member is a field of a struct type.
+type member struct {
+	index []int // for reflect
+	order int   // among the fields that are known in YAML
 }
 
 // decode sets v, which is addressable, from n. Null leaves the default.
@@ -70,7 +77,10 @@ func (d *decoder) text(n *yaml.Node, v encoding.TextUnmarshaler, path string) {
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	want := scalars[v.Kind()]
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != want.tag || n.Decode(v.Addr().Interface()) != nil {
+	right := n.Kind == yaml.ScalarNode && n.ShortTag() == want.tag
+	if right && v.Kind() == reflect.String {
+		v.SetString(n.Value)
+	} else if !right || n.Decode(v.Addr().Interface()) != nil {
 		d.misreadf(n.Line, path, "want %s, not %s", want.shape, shape(n))
 	}
 }
@@ -92,21 +102,21 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		d.misreadf(n.Line, path, "want fields (%s), not %s", strings.Join(d.names(v.Type()), ", "), shape(n))
 		return
 	}
-	seen := make(map[string]int, len(n.Content)/2)
+	fields := d.fields(v.Type())
+	lines := make([]int, len(fields)) // of the fields seen, by their order
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		index, known := d.fields(v.Type())[key.Value]
-		first, again := seen[key.Value]
+		field, known := fields[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.ShortTag() == "!!merge":
 			d.misreadf(key.Line, path, "anchors, merge keys and structured keys are not supported: write the fields out")
 		case !known:
 			d.unknown(key, v, path)
-		case again:
-			d.misreadf(key.Line, join(path, key.Value), "given twice, first on line %d", first)
+		case lines[field.order] > 0:
+			d.misreadf(key.Line, join(path, key.Value), "given twice, first on line %d", lines[field.order])
 		default:
-			seen[key.Value] = key.Line
-			d.decode(value, v.FieldByIndex(index), join(path, key.Value))
+			lines[field.order] = key.Line
+			d.decode(value, v.FieldByIndex(field.index), join(path, key.Value))
 		}
 	}
 }
@@ -122,34 +132,37 @@ func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 		remedy = fmt.Sprintf("did you mean %q?", nearest)
 	}
 	if _, secret := reflect.TypeAssert[interface{ Reveal() string }](v); !secret || near {
-		path = join(path, key.Value)
+		name := key.Value
+		if !printable(name) {
+			name = strconv.Quote(name)
+		}
+		path = join(path, name)
 	}
 	d.misreadf(key.Line, path, "unknown field: %s", remedy)
 }
 
 // fields returns the members of struct type t by their names in YAML; those of
 // an inlined struct count as its own.
-func (d *decoder) fields(t reflect.Type) map[string][]int {
+func (d *decoder) fields(t reflect.Type) map[string]member {
 	if known, ok := d.members[t]; ok {
 		return known
 	}
-	fields := map[string][]int{}
+	fields := map[string]member{}
 	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" && !strings.HasPrefix(name, ",") {
-			fields[name] = f.Index
+		if name := f.Tag.Get("yaml"); name != "" && name != ",inline" {
+			fields[name] = member{f.Index, len(fields)}
 		}
 	}
 	d.members[t] = fields
 	return fields
 }
 
+// names returns the names in YAML of the members of t, in their order.
 func (d *decoder) names(t reflect.Type) []string {
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		name := f.Tag.Get("yaml")
-		if _, ok := d.fields(t)[name]; ok {
-			names = append(names, name)
-		}
+	fields := d.fields(t)
+	names := make([]string, len(fields))
+	for name, f := range fields {
+		names[f.order] = name
 	}
 	return names
 }

@@ -45,7 +45,7 @@ func load(path string, f *files, current *Config) (*Config, error) {
 	}
 	c := &Config{}
 	setDefaults(reflect.ValueOf(c).Elem())
-	d := decoder{r, map[reflect.Type]map[string][]int{}}
+	d := decoder{r, map[reflect.Type]map[string]member{}}
 	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
 	if r.misread[""] {
 		return nil, r.err()

@@ -1,9 +1,13 @@
 package config
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
+	"encoding/hex"
 	"strings"
+	"time"
 )
 
 // maxSecretSize bounds a secret's file, in bytes: a larger one is some other
@@ -74,6 +78,41 @@ func (c *checker) sinkTLS(at string, t *SinkTLS) {
 			t.client.Certificates = []tls.Certificate{*pair}
 		}
 	}
+	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {
+		if name != "" {
+			content, _ := c.files.open(name) // a failure was reported above
+			t.contents = append(t.contents, content)
+		}
+	}
+}
+
+// Digest identifies what the sink is made of, the contents of its files
+// included: sinks with the same digest may share their connections.
+func (s Sink) Digest() string {
+	h := sha256.New()
+	add := func(part []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	text := func(parts ...string) {
+		for _, part := range parts {
+			add([]byte(part))
+		}
+	}
+	text(string(s.Type), s.HTTP.URL, time.Duration(s.HTTP.Timeout).String())
+	for _, header := range s.HTTP.Headers {
+		text("header", header.Name, header.Reveal())
+	}
+	if s.HTTP.SigningSecret != nil {
+		text("signing", s.HTTP.SigningSecret.Reveal())
+	}
+	if t := s.HTTP.TLS; t != nil {
+		text("tls", t.CAFile, t.CertFile, t.KeyFile)
+		for _, content := range t.contents {
+			add(content)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // open makes a path of the file absolute and returns the file's content.

@@ -323,6 +323,8 @@ type SinkTLS struct {
 	KeyFile string `yaml:"keyFile"`
 
 	client *tls.Config
+	// contents are those of the files above.
+	contents [][]byte
 }
 
 // Client returns a copy of the client side's TLS configuration, made of the
