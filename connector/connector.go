@@ -1,0 +1,200 @@
+// Package connector puts the parts together: it starts them, hands them each
+// new version of the configuration, and stops them, in order.
+//
+//	start:   configuration, inbox, deliveries, listeners, ready
+//	reload:  deliveries, then the way in, as one version
+//	stop:    not ready; calls still served while endpoints drain; listener
+//	         closed, calls in flight finish; deliveries; inbox; probes and
+//	         metrics last
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/connector/webhook"
+)
+
+// process is a running connector.
+type process struct {
+	log      logr.Logger
+	registry *prometheus.Registry
+	metrics  *telemetry.Metrics
+	current  atomic.Pointer[config.Config]
+	ready    atomic.Bool
+
+	inbox      inbox.Inbox
+	dispatcher *delivery.Dispatcher
+	handler    *webhook.Handler
+	webhook    *webhook.Server
+	admin      *http.Server
+	probes     *http.Server
+}
+
+// listeners are all bound before any is served, so that a port in use ends the
+// start with a clear error.
+type listeners struct{ webhook, admin, probes net.Listener }
+
+// Run serves the configuration file at path until ctx ends, then stops in order
+// and returns nil. An error means that the start failed, that a part ended by
+// itself, or that the stop did not end in time.
+func Run(ctx context.Context, log logr.Logger, path string) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	p := newProcess(log)
+	if err := p.open(ctx, cfg); err != nil {
+		return err
+	}
+	l, err := listen(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, p.close(ctx))
+	}
+	return p.serve(ctx, path, l)
+}
+
+func newProcess(log logr.Logger) *process {
+	p := &process{log: log, registry: prometheus.NewRegistry()}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.metrics = telemetry.New(p.registry)
+	return p
+}
+
+// open opens the inbox and builds every part on top of it.
+func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
+	if p.inbox, err = inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.metrics, p.log); err != nil {
+		return err
+	}
+	p.dispatcher = delivery.New(p.inbox, cfg.Dispatch.MaxConcurrency, p.metrics, p.log.WithName("delivery"))
+	p.handler = webhook.NewHandler(webhook.Options{
+		Inbox: p.inbox, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
+		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: int64(cfg.Server.MaxBufferedBytes),
+	})
+	p.webhook = webhook.NewServer(p.handler, p.log.WithName("webhook"))
+	p.admin = admin.NewServer(admin.Connector{
+		Inbox: p.inbox, Delivery: p.dispatcher.Status, Config: p.current.Load,
+		Metrics: p.metrics, Now: time.Now, Log: p.log.WithName("admin"),
+	})
+	p.probes = p.newProbes()
+	telemetry.RegisterInbox(p.registry, p.inboxState, time.Now)
+	if err := p.use(ctx, cfg); err != nil {
+		return errors.Join(err, p.close(ctx))
+	}
+	return nil
+}
+
+// use puts a version of the configuration into use. Deliveries come first: they
+// alone can fail, and then everything stays as it was.
+func (p *process) use(ctx context.Context, cfg *config.Config) error {
+	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels)); err != nil {
+		return err
+	}
+	if cfg.Server.TLS != nil {
+		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
+	}
+	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
+	p.forgetRemoved(cfg)
+	p.current.Store(cfg)
+	p.metrics.UseConfig(cfg.Digest())
+	return nil
+}
+
+// forgetRemoved ends the series of channels that the new version no longer has.
+func (p *process) forgetRemoved(next *config.Config) {
+	current := p.current.Load()
+	if current == nil {
+		return
+	}
+	stays := make(map[string]bool, len(next.Channels))
+	for _, c := range next.Channels {
+		stays[c.Name] = true
+	}
+	for _, c := range current.Channels {
+		if !stays[c.Name] {
+			p.metrics.ForgetChannel(c.Name)
+		}
+	}
+}
+
+// serve serves until ctx ends or a part fails, and stops.
+func (p *process) serve(ctx context.Context, path string, l listeners) error {
+	serving, failed := errgroup.WithContext(ctx)
+	serving.Go(func() error { return p.webhook.Serve(l.webhook) })
+	serving.Go(func() error { return serveHTTP(p.admin, l.admin) })
+	serving.Go(func() error { return serveHTTP(p.probes, l.probes) })
+	serving.Go(func() error { return p.watch(failed, path) })
+	p.ready.Store(true)
+	p.log.Info("ready", "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
+		"admin", l.admin.Addr().String(), "channels", len(p.current.Load().Channels), "config", p.current.Load().Digest())
+	<-failed.Done()
+	err := p.stop(context.WithoutCancel(ctx))
+	return errors.Join(serving.Wait(), err)
+}
+
+// watch applies every good new version of the configuration until ctx ends.
+func (p *process) watch(ctx context.Context, path string) error {
+	watcher := &config.Watcher{
+		Path:  path,
+		Log:   p.log.WithName("config"),
+		Apply: func(cfg *config.Config) error { return p.use(ctx, cfg) },
+		Observe: func(err error) {
+			if err != nil {
+				p.metrics.Reloads.WithLabelValues("refused").Inc()
+				p.metrics.ReloadSuccessful.Set(0)
+				return
+			}
+			p.metrics.Reloads.WithLabelValues("applied").Inc()
+		},
+	}
+	return watcher.Run(ctx, p.current.Load())
+}
+
+// inboxState is what the inbox holds, for the metrics.
+func (p *process) inboxState() telemetry.InboxState {
+	var state telemetry.InboxState
+	state.UsedBytes, state.LimitBytes = p.inbox.Usage()
+	for _, name := range p.inbox.Channels() {
+		stats, err := p.inbox.Stats(name)
+		if err != nil {
+			continue // closing: the gauges of this scrape are left out
+		}
+		state.Channels = append(state.Channels, telemetry.ChannelState{
+			Name: name, Pending: stats.Pending, DeadLetters: stats.DeadLetters, OldestPending: stats.OldestPending,
+		})
+	}
+	return state
+}
+
+func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
+	var bind net.ListenConfig
+	bound := func(field, address string) net.Listener {
+		if err != nil {
+			return nil
+		}
+		var listener net.Listener
+		if listener, err = bind.Listen(ctx, "tcp", address); err != nil {
+			err = fmt.Errorf("%s: %w", field, err)
+		}
+		return listener
+	}
+	l.webhook = bound("server.address", cfg.Server.Address)
+	l.admin = bound("admin.address", cfg.Admin.Address)
+	l.probes = bound("metrics.address", cfg.Metrics.Address)
+	return l, err
+}

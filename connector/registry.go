@@ -1,0 +1,73 @@
+package connector
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/connector/webhook"
+)
+
+// The kinds of parts. A new channel type, inbox or sink is one package and one
+// line here.
+var (
+	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
+		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(*c.ZaloOA) },
+	}
+	inboxTypes = map[config.InboxType]func(config.Inbox, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
+		config.InboxEmbedded: openEmbedded,
+	}
+	sinkTypes = map[config.SinkType]func(config.Channel) (sink.Sink, error){
+		config.SinkHTTP: func(c config.Channel) (sink.Sink, error) {
+			return httpsink.New(*c.Sink.HTTP, c.Delivery.Concurrency, time.Now)
+		},
+	}
+)
+
+func openEmbedded(c config.Inbox, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+	return pebble.Open(pebble.Options{
+		Path:                c.Embedded.Path,
+		MaxSize:             int64(c.Embedded.MaxSize),
+		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
+		Metrics:             metrics,
+		Log:                 log.WithName("inbox"),
+	})
+}
+
+// waysIn are the channels as the webhook sees them.
+func waysIn(channels []config.Channel) []webhook.Channel {
+	in := make([]webhook.Channel, 0, len(channels))
+	for _, c := range channels {
+		keys := make([][sha256.Size]byte, 0, len(c.Webhook.APIKeys))
+		for _, key := range c.Webhook.APIKeys {
+			keys = append(keys, key.Digest())
+		}
+		in = append(in, webhook.Channel{
+			Name: c.Name, Path: c.Webhook.Path, Keys: keys, MaxBodySize: int64(c.Webhook.MaxBodySize),
+			Events: c.Webhook.Events, Ordering: c.Delivery.Ordering, Type: channelTypes[c.Type](c),
+		})
+	}
+	return in
+}
+
+// waysOut are the channels as the delivery sees them.
+func waysOut(channels []config.Channel) []delivery.Channel {
+	out := make([]delivery.Channel, 0, len(channels))
+	for _, c := range channels {
+		out = append(out, delivery.Channel{
+			Name: c.Name, SinkDigest: c.Sink.Digest(), Delivery: c.Delivery,
+			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c) },
+		})
+	}
+	return out
+}

@@ -1,0 +1,70 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// stopMargin of the grace period is kept for what comes after the deliveries:
+// closing the inbox and ending the process.
+const stopMargin = 2 * time.Second
+
+// stop ends the parts in order. ctx does not end; the grace period does.
+func (p *process) stop(ctx context.Context) error {
+	c := p.current.Load().Stop
+	grace := time.Duration(c.GracePeriod)
+	ctx, cancel := context.WithTimeout(ctx, grace-min(stopMargin, grace/4))
+	defer cancel()
+	p.log.Info("stopping", "drainDelay", time.Duration(c.DrainDelay).String(), "gracePeriod", grace.String())
+
+	p.ready.Store(false)
+	p.webhook.Drain()
+	wait(ctx, time.Duration(c.DrainDelay))
+	err := p.webhook.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("calls were still in flight at the end of the grace period: %w", err)
+	}
+	if c.Pending == config.PendingDeliver {
+		_ = p.dispatcher.Drain(ctx) // what it leaves is counted below
+	}
+	p.stopDeliveries(ctx)
+	if c.Pending == config.PendingDeliver {
+		p.countAbandoned()
+	}
+	return errors.Join(err, p.close(ctx))
+}
+
+// countAbandoned tells of events in an inbox that is deleted with its pod.
+func (p *process) countAbandoned() {
+	for _, ch := range p.inboxState().Channels {
+		if ch.Pending == 0 {
+			continue
+		}
+		p.metrics.Abandoned.WithLabelValues(ch.Name).Add(float64(ch.Pending))
+		p.log.Info("events were not delivered before the grace period ended; they are lost if the inbox is deleted with its pod",
+			"channel", ch.Name, "events", ch.Pending)
+	}
+}
+
+func (p *process) stopDeliveries(ctx context.Context) {
+	if err := p.dispatcher.Stop(ctx); err != nil {
+		p.log.Info("attempts under way were cut short; they are made again after the next start")
+	}
+}
+
+// close ends the inbox and, last of all, probes and metrics.
+func (p *process) close(ctx context.Context) error {
+	p.stopDeliveries(ctx) // at once when they have stopped already
+	return errors.Join(p.admin.Close(), p.inbox.Close(), p.probes.Close())
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
