@@ -1,0 +1,390 @@
+package webhook
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// dial opens a connection to the host of target and returns it with target's
+// path and query.
+func dial(t *testing.T, target string) (*net.TCPConn, *bufio.Reader, string) {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connection.Close() })
+	return connection.(*net.TCPConn), bufio.NewReader(connection), u.RequestURI()
+}
+
+func send(t *testing.T, w io.Writer, format string, args ...any) {
+	t.Helper()
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive(t *testing.T, r *bufio.Reader) (*http.Response, reply) {
+	t.Helper()
+	response, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response, readReply(t, response.Body)
+}
+
+func TestBodySizes(t *testing.T) {
+	const limit = 1000
+	f := newFixture(t, nil, newChannel(func(c *Channel) { c.MaxBodySize = limit }))
+	target, _ := f.serve(t)
+	client := newClient(t)
+	for _, chunked := range []bool{false, true} {
+		for _, tc := range []struct{ size, want int }{
+			{0, 200}, {2, 200}, {limit - 1, 200}, {limit, 200}, {limit + 1, 413}, {20 * limit, 413}, {400 * limit, 413},
+		} {
+			var body io.Reader = bytes.NewReader(bytes.Repeat([]byte(" "), tc.size)) // a probe
+			if chunked {
+				body = struct{ io.Reader }{body}
+			}
+			if response, _ := post(t, client, target, body, ""); response.StatusCode != tc.want {
+				t.Errorf("chunked %v, %d bytes: %d", chunked, tc.size, response.StatusCode)
+			}
+		}
+	}
+	if f.refused("chat/shop", "too_large") != 6 {
+		t.Errorf("%d counted", f.refused("chat/shop", "too_large"))
+	}
+}
+
+// A body just as large as allowed is stored whole.
+func TestLargestBodyIsStoredWhole(t *testing.T) {
+	body, signature := message("m")
+	for _, chunked := range []bool{false, true} {
+		f := newFixture(t, nil, newChannel(func(c *Channel) { c.MaxBodySize = int64(len(body)) }))
+		target, _ := f.serve(t)
+		var reader io.Reader = bytes.NewReader(body)
+		if chunked {
+			reader = struct{ io.Reader }{reader}
+		}
+		post(t, newClient(t), target, reader, signature)
+		if stored := f.inbox.stored(); len(stored) != 1 || !bytes.Equal(stored[0].Body, body) {
+			t.Errorf("chunked %v: %d stored", chunked, len(stored))
+		}
+	}
+}
+
+// 1 MiB of blanks is the empty probe.
+func TestBlanks(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	blanks := bytes.Repeat([]byte(" \n\r\t"), 1<<18)
+	if response, got := post(t, newClient(t), target, bytes.NewReader(blanks), ""); response.StatusCode != 200 || got.Status != "0" {
+		t.Errorf("%d %+v", response.StatusCode, got)
+	}
+	if n := value(f.metrics.Ignored.WithLabelValues("chat/shop", ignoredProbe)); n != 1 {
+		t.Errorf("%d probes", n)
+	}
+}
+
+// A body that is announced as too large is refused before it is sent.
+func TestTooLargeAtOnce(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	connection, reader, uri := dial(t, target)
+	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n", uri)
+	if response, _ := receive(t, reader); response.StatusCode != 413 {
+		t.Errorf("%d", response.StatusCode)
+	}
+}
+
+func TestPipelinedAndChunkedCalls(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	connection, reader, uri := dial(t, target)
+	first, firstSignature := message("1")
+	second, secondSignature := message("2")
+	var calls bytes.Buffer
+	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, firstSignature, len(first), first)
+	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n", uri, secondSignature)
+	for len(second) > 0 {
+		n := min(7, len(second))
+		send(t, &calls, "%x;extension=1\r\n%s\r\n", n, second[:n])
+		second = second[n:]
+	}
+	send(t, &calls, "0\r\nX-A: b\r\n\r\nGET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
+	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
+	send(t, connection, "%s", calls.String())
+	for i, want := range []int{200, 200, 405, 200} {
+		if response, _ := receive(t, reader); response.StatusCode != want {
+			t.Errorf("answer %d: %d, want %d", i, response.StatusCode, want)
+		}
+	}
+	if n := len(f.inbox.stored()); n != 2 {
+		t.Errorf("%d stored", n)
+	}
+}
+
+func TestBrokenChunks(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	connection, reader, uri := dial(t, target)
+	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", uri)
+	if response, _ := receive(t, reader); response.StatusCode != 400 {
+		t.Errorf("%d", response.StatusCode)
+	}
+}
+
+func TestCallerHangsUpWithinTheBody(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	target, _ := f.serve(t)
+	connection, reader, uri := dial(t, target)
+	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri)
+	if err := connection.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if response, _ := receive(t, reader); response.StatusCode != 400 {
+		t.Errorf("%d", response.StatusCode)
+	}
+	if f.refused("chat/shop", "aborted") != 1 || len(f.inbox.stored()) != 0 {
+		t.Error("not counted as aborted, or stored")
+	}
+}
+
+// The event is real, whether or not the caller waits for the answer.
+func TestCallerHangsUpBeforeTheAnswer(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	f.inbox.block = make(chan struct{})
+	target, _ := f.serve(t)
+	connection, _, uri := dial(t, target)
+	body, signature := message("m")
+	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	<-f.inbox.entered
+	if err := connection.SetLinger(0); err != nil { // closing resets
+		t.Fatal(err)
+	}
+	connection.Close()
+	close(f.inbox.block)
+	eventually(t, "the event", func() bool { return len(f.inbox.stored()) == 1 })
+}
+
+// pipes is a listener without a network, so that time is the test's own.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	connection, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return connection, nil
+}
+
+func (p pipes) Close() error { close(p); return nil }
+
+func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// A call is answered 1.8 s after its arrival at the latest, whatever is slow.
+func TestAnswersInTime(t *testing.T) {
+	body, signature := message("m")
+	for _, tc := range []struct {
+		name, key string
+		sent      int
+		reason    string
+		channel   string
+		status    int
+		after     time.Duration
+	}{
+		{"slow body", key, 20, "timeout", "chat/shop", 503, answerWithin},
+		{"body that never comes", key, 0, "timeout", "chat/shop", 503, answerWithin},
+		{"a stranger's slow body", otherKey, 20, "key", "", 401, answerWithin},
+		{"slow inbox", key, len(body), "timeout", "chat/shop", 503, answerWithin},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, nil, newChannel())
+				f.inbox.block = make(chan struct{})
+				listener := make(pipes)
+				server := NewServer(f.Handler, f.log)
+				done := make(chan error)
+				go func() { done <- server.Serve(listener) }()
+				caller, served := net.Pipe()
+				listener <- served
+				began := time.Now()
+				send(t, caller, "POST %s?%s=%s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, keyParameter, tc.key, signature, len(body))
+				if tc.sent > 0 {
+					send(t, caller, "%s", body[:tc.sent])
+				}
+				response, got := receive(t, bufio.NewReader(caller))
+				if response.StatusCode != tc.status || got.Status != "1" || f.refused(tc.channel, tc.reason) != 1 {
+					t.Errorf("%d %+v", response.StatusCode, got)
+				}
+				if after := time.Since(began); after != tc.after {
+					t.Errorf("answered after %v", after)
+				}
+				caller.Close()
+				if err := server.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestDrainAndShutdown(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewServer(f.Handler, f.log)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	target := "http://" + listener.Addr().String() + path + "?" + keyParameter + "=" + key
+
+	idle, reader, uri := dial(t, target)
+	probe := "POST " + uri + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+	send(t, idle, "%s", probe)
+	if response, _ := receive(t, reader); response.StatusCode != 200 || response.Close {
+		t.Errorf("before: %d, close %v", response.StatusCode, response.Close)
+	}
+	server.Drain()
+	send(t, idle, "%s", probe) // on the connection that was idle
+	if response, _ := receive(t, reader); response.StatusCode != 200 || !response.Close {
+		t.Errorf("draining: %d, close %v", response.StatusCode, response.Close)
+	}
+
+	f.inbox.block = make(chan struct{})
+	late, lateReader, _ := dial(t, target) // new connections are still served
+	body, signature := message("m")
+	send(t, late, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	<-f.inbox.entered
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Shutdown(context.Background()) }()
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+		t.Error("the listener is still open")
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("Shutdown did not wait: %v", err)
+	default:
+	}
+	close(f.inbox.block)
+	if response, _ := receive(t, lateReader); response.StatusCode != 200 {
+		t.Errorf("in flight: %d", response.StatusCode)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func TestShutdownGivesUp(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	f.inbox.block = make(chan struct{})
+	defer close(f.inbox.block)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewServer(f.Handler, f.log)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	connection, _, uri := dial(t, "http://"+listener.Addr().String()+path+"?"+keyParameter+"="+key)
+	body, signature := message("m")
+	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	<-f.inbox.entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := server.Shutdown(ctx); err == nil {
+		t.Error("no error, though a call was cut off")
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+func TestServeSaysWhyItCannot(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	f := newFixture(t, nil)
+	if err := NewServer(f.Handler, f.log).Serve(listener); err == nil {
+		t.Error("served a closed listener")
+	}
+}
+
+// certificate makes a self-signed certificate of the given serial number.
+func certificate(t *testing.T, serial int64) *tls.Certificate {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"connector.test"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}
+}
+
+func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
+	f := newFixture(t, nil, newChannel())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewServer(f.Handler, f.log)
+	old := certificate(t, 1)
+	server.UseCertificate(old)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	for _, current := range []*tls.Certificate{old, certificate(t, 2)} {
+		server.UseCertificate(current)
+		roots := x509.NewCertPool()
+		roots.AddCert(current.Leaf)
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "connector.test"}, ForceAttemptHTTP2: true}
+		response, got := post(t, &http.Client{Transport: transport}, "https://"+listener.Addr().String()+path+"?"+keyParameter+"="+key, strings.NewReader("{}"), "")
+		if response.StatusCode != 200 || got.Status != "0" || response.ProtoMajor != 1 {
+			t.Errorf("serial %v: %d over %s", current.Leaf.SerialNumber, response.StatusCode, response.Proto)
+		}
+		transport.CloseIdleConnections()
+	}
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
