@@ -64,9 +64,9 @@ type Dispatcher struct {
 	random  func() float64
 	slots   limiter
 
-	// Stopping ends these one after the other: first the claiming, then the
+	// Stop ends these one after the other: first the claiming, then the
 	// attempts, then the settling of their results.
-	claiming, attempting, settling          context.Context
+	claiming, attempting, settling          context.Context //nolint:containedctx // lives of their own, which no call that sets them up may end
 	endClaiming, endAttempting, endSettling context.CancelFunc
 	running                                 sync.WaitGroup // pumps and attempts
 	reload                                  sync.Mutex     // held by Use, and by Stop to begin
@@ -86,8 +86,7 @@ func New(queue inbox.Queue, maxConcurrency int, metrics *telemetry.Metrics, log 
 		configured: make(map[string]inbox.Settings),
 	}
 	d.slots.capacity = maxConcurrency
-	// Deliveries outlive every call that sets them up; their end is Stop.
-	life := context.Background()
+	life := context.Background() //nolint:forbidigo // deliveries outlive every call that sets them up, and Stop ends them
 	d.claiming, d.endClaiming = context.WithCancel(life)
 	d.attempting, d.endAttempting = context.WithCancel(life)
 	d.settling, d.endSettling = context.WithCancel(life)
@@ -127,7 +126,7 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 			p.adopt(c, opened[c.Name])
 			after[c.Name] = p
 		} else {
-			after[c.Name] = d.startPump(c, opened[c.Name])
+			after[c.Name] = d.startPump(c, opened[c.Name]) //nolint:contextcheck // a pump outlives the reload that starts it
 		}
 	}
 	d.pumps.Store(&after)

@@ -28,7 +28,6 @@ type fakeQueue struct {
 type fakeChannel struct {
 	settings   inbox.Settings
 	known      bool
-	claiming   bool
 	ready      chan struct{}
 	order      []string // lanes, by first event
 	lanes      map[string][]*fakeEvent
@@ -47,6 +46,7 @@ type fakeEvent struct {
 }
 
 func newFakeQueue(t *testing.T) *fakeQueue {
+	t.Helper()
 	return &fakeQueue{t: t, channels: make(map[string]*fakeChannel)}
 }
 
@@ -211,6 +211,12 @@ func (q *fakeQueue) held(channel string) int {
 		}
 	}
 	return n
+}
+
+func (q *fakeQueue) taken(channel string) []event.ID {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.channel(channel).taken)
 }
 
 func (q *fakeQueue) dead(channel string) []inbox.DeadLetter {

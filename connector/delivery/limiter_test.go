@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +24,7 @@ func TestLimiterTake(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			l := &limiter{capacity: tt.capacity}
-			var got []int
+			got := make([]int, 0, len(tt.bounds))
 			for _, bound := range tt.bounds {
 				got = append(got, l.take(&seat{bound: bound}))
 			}
@@ -84,42 +85,57 @@ func TestLimiterWakesTheLongestWaitingWithRoom(t *testing.T) {
 // TestLimiterLosesNoWakeUp plays channels that always want more, at random, and
 // asks after every step: is there one that waits, has room, and was not woken?
 func TestLimiterLosesNoWakeUp(t *testing.T) {
-	const channels = 6
 	for seed := range uint64(200) {
-		random := rand.New(rand.NewPCG(seed, 0))
-		l := &limiter{capacity: 1 + random.IntN(20)}
-		woken := make([]bool, channels)
-		seats := make([]*seat, channels)
-		for i := range seats {
-			seats[i] = &seat{bound: 1 + random.IntN(10), wake: func() { woken[i] = true }}
-		}
+		g := newGame(rand.New(rand.NewPCG(seed, 0)), 6)
 		for range 300 {
-			i := random.IntN(channels)
-			s := seats[i]
-			switch random.IntN(5) {
-			case 0, 1:
-				woken[i] = false
-				l.take(s)
-				l.wait(s)
-			case 2, 3:
-				if s.taken > 0 {
-					l.giveBack(s, 1+random.IntN(s.taken))
-				}
-			case 4:
-				woken[i] = false
-				l.withdraw(s)
-			}
-			anyWoken := false
-			for _, w := range woken {
-				anyWoken = anyWoken || w
-			}
-			for n, s := range seats {
-				if s.place != nil && l.room(s) > 0 && !anyWoken {
-					t.Fatalf("seed %d: channel %d waits though it has room, and no wake-up is under way", seed, n)
-				}
+			g.step()
+			if n, lost := g.lost(); lost {
+				t.Fatalf("seed %d: channel %d waits though it has room, and no wake-up is under way", seed, n)
 			}
 		}
 	}
+}
+
+// game is a limiter with players that act at random.
+type game struct {
+	random *rand.Rand
+	slots  *limiter
+	seats  []*seat
+	woken  []bool // and has not acted since
+}
+
+func newGame(random *rand.Rand, players int) *game {
+	g := &game{random: random, slots: &limiter{capacity: 1 + random.IntN(20)}, woken: make([]bool, players)}
+	for i := range players {
+		g.seats = append(g.seats, &seat{bound: 1 + random.IntN(10), wake: func() { g.woken[i] = true }})
+	}
+	return g
+}
+
+func (g *game) step() {
+	i := g.random.IntN(len(g.seats))
+	s := g.seats[i]
+	switch g.random.IntN(5) {
+	case 0, 1:
+		g.woken[i] = false
+		g.slots.take(s)
+		g.slots.wait(s)
+	case 2, 3:
+		if s.taken > 0 {
+			g.slots.giveBack(s, 1+g.random.IntN(s.taken))
+		}
+	default:
+		g.woken[i] = false
+		g.slots.withdraw(s)
+	}
+}
+
+func (g *game) lost() (player int, lost bool) {
+	if slices.Contains(g.woken, true) {
+		return 0, false
+	}
+	player = slices.IndexFunc(g.seats, func(s *seat) bool { return s.place != nil && g.slots.room(s) > 0 })
+	return player, player >= 0
 }
 
 func TestLimiterSetBound(t *testing.T) {
