@@ -33,14 +33,14 @@ func newDeadLetters() *cobra.Command {
 type letterSource struct{ address, channel string }
 
 func (from *letterSource) newList() *cobra.Command {
-	output := oneOf("table", "json")
+	output := oneOf(asTable, asJSON)
 	command := &cobra.Command{
 		Use:   "list --channel NAME",
 		Short: "List a channel's dead letters, oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			write := writeLettersTable
-			if output.value == "json" {
+			if output.value == asJSON {
 				write = writeLettersJSON
 			}
 			return write(command.Context(), command.OutOrStdout(), from)
@@ -78,7 +78,7 @@ func writeLettersJSON(ctx context.Context, w io.Writer, from *letterSource) erro
 }
 
 func (from *letterSource) newShow() *cobra.Command {
-	output := oneOf("text", "json")
+	output := oneOf(asText, asJSON)
 	command := &cobra.Command{
 		Use:   "show --channel NAME ID",
 		Short: "Show one dead letter with its body",
@@ -88,7 +88,7 @@ func (from *letterSource) newShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output.value == "json" {
+			if output.value == asJSON {
 				return writeJSON(command.OutOrStdout(), letter)
 			}
 			return writeLetter(command.OutOrStdout(), letter)

@@ -22,7 +22,7 @@ const (
 
 func newDisplay() *cobra.Command {
 	var address string
-	format := oneOf("auto", "text", "json")
+	format := oneOf("auto", asText, asJSON)
 	command := &cobra.Command{
 		Use:   "display",
 		Short: "Be a sink that prints each event, for demos and debugging",
@@ -32,11 +32,11 @@ func newDisplay() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
-			print := printJSON
-			if format.value == "text" || (format.value == "auto" && isTerminal(out)) {
-				print = printText
+			show := printJSON
+			if format.value == asText || (format.value == "auto" && isTerminal(out)) {
+				show = printText
 			}
-			return serveDisplay(command.Context(), address, &display{out: out, print: print}, command.ErrOrStderr())
+			return serveDisplay(command.Context(), address, &display{out: out, print: show}, command.ErrOrStderr())
 		},
 	}
 	command.Flags().StringVar(&address, "address", "127.0.0.1:8090", "the host and port to listen on")

@@ -42,9 +42,8 @@ func startDisplay(t *testing.T, format string) (url string, end func() (code int
 	announcement, stderr := io.Pipe()
 	var stdout bytes.Buffer
 	ended := make(chan int, 1)
-	go func() {
-		ended <- runContext(ctx, &stdout, stderr, "display", "--address=127.0.0.1:0", "--format", format)
-	}()
+	root := newTestRoot(&stdout, stderr, "display", "--address=127.0.0.1:0", "--format", format)
+	go func() { ended <- execute(ctx, root) }()
 	line, err := bufio.NewReader(announcement).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
+// The words that several commands take for how to print.
+const (
+	asText  = "text"
+	asTable = "table"
+	asJSON  = "json"
+)
+
 // choice is a flag that takes one of a few words.
 type choice struct {
 	value   string

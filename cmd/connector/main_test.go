@@ -2,29 +2,29 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func runContext(ctx context.Context, stdout, stderr io.Writer, args ...string) (code int) {
+func newTestRoot(stdout, stderr io.Writer, args ...string) *cobra.Command {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return execute(ctx, root)
+	return root
 }
 
 // run runs a command in this process.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, messages bytes.Buffer
-	code = runContext(t.Context(), &out, &messages, args...)
+	code = execute(t.Context(), newTestRoot(&out, &messages, args...))
 	return code, out.String(), messages.String()
 }
 

@@ -19,7 +19,7 @@ type party struct {
 
 // body writes the event in Zalo's wire format: compact, unescaped, in the order
 // of xBot's published example, with a message id of its own.
-func (m message) body(now time.Time) []byte {
+func (m message) body(now time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	compact := json.NewEncoder(&b)
 	compact.SetEscapeHTML(false)
@@ -27,7 +27,7 @@ func (m message) body(now time.Time) []byte {
 		Text  string `json:"text"`
 		MsgID string `json:"msg_id"`
 	}
-	_ = compact.Encode(struct { // strings always encode
+	err := compact.Encode(struct {
 		EventName string  `json:"event_name"`
 		AppID     string  `json:"app_id"`
 		Sender    party   `json:"sender"`
@@ -38,7 +38,7 @@ func (m message) body(now time.Time) []byte {
 		m.eventName, m.appID, party{m.userID}, party{m.oaID},
 		content{m.text, rand.Text()}, strconv.FormatInt(now.UnixMilli(), 10),
 	})
-	return bytes.TrimSpace(b.Bytes())
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // signedMembers returns the members of a body that its signature covers once

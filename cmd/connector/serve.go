@@ -12,7 +12,7 @@ import (
 
 func newServe() *cobra.Command {
 	var path string
-	format := oneOf("auto", "text", "json")
+	format := oneOf("auto", asText, asJSON)
 	level := oneOf("info", "debug", "warn", "error")
 	command := &cobra.Command{
 		Use:   "serve --config PATH",
@@ -36,7 +36,7 @@ func newLogger(w io.Writer, format, level string) logr.Logger {
 	var threshold slog.Level
 	_ = threshold.UnmarshalText([]byte(level)) // the flag allows known names only
 	options := &slog.HandlerOptions{Level: threshold}
-	if format == "text" || (format == "auto" && isTerminal(w)) {
+	if format == asText || (format == "auto" && isTerminal(w)) {
 		return logr.FromSlogHandler(slog.NewTextHandler(w, options))
 	}
 	return logr.FromSlogHandler(slog.NewJSONHandler(w, options))

@@ -16,7 +16,7 @@ import (
 
 func newStatus() *cobra.Command {
 	var address string
-	output := oneOf("table", "json")
+	output := oneOf(asTable, asJSON)
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the connector on this machine does, channel by channel",
@@ -26,7 +26,7 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output.value == "json" {
+			if output.value == asJSON {
 				return writeJSON(command.OutOrStdout(), status)
 			}
 			return writeStatus(command.OutOrStdout(), status)

@@ -126,12 +126,10 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 
 // explain says what to do when nobody listens.
 func (c *Client) explain(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return fmt.Errorf("no connector answers at %s (%w): is it running, and is this its admin.address?", c.address, dial.Err)
 	}
 	return err

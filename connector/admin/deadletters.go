@@ -26,7 +26,7 @@ func (c Connector) list(w http.ResponseWriter, r *http.Request) {
 			c.Log.Error(err, "The dead letters cannot be read", "channel", channel)
 			line = listLine{Error: "the inbox cannot be read further: " + err.Error()}
 		}
-		if lines.Encode(line) != nil {
+		if err := lines.Encode(line); err != nil {
 			return // the caller has gone
 		}
 	}

@@ -89,9 +89,13 @@ func isLoopback(hostport string) bool {
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
+	content, err := json.Marshal(v)
+	if err != nil {
+		status, content = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller has gone
+	_, _ = w.Write(content) // an error means that the caller has gone
 }
 
 func answerError(w http.ResponseWriter, status int, message string) {

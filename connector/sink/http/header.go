@@ -2,6 +2,7 @@ package httpsink
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -57,9 +58,7 @@ func staticHeader(configured []config.Header) http.Header {
 // out, as CloudEvents knows no empty attribute.
 func (s *Sink) eventHeader(e event.Event) http.Header {
 	header := make(http.Header, len(s.header)+eventHeaders)
-	for name, values := range s.header {
-		header[name] = values
-	}
+	maps.Copy(header, s.header)
 	attributes := [...]struct{ name, value string }{
 		{headerID, e.ID.String()},
 		{headerSource, e.Source},

@@ -78,6 +78,7 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	if err != nil {
 		return failure(ctx, req.URL.Host, err)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	drain(resp.Body, cancel)
 	return verdict(resp, s.now())
 }
@@ -96,11 +97,11 @@ func (s *Sink) request(ctx context.Context, e event.Event) (*http.Request, error
 
 // drain reads the rest of an answer, within bounds. Its errors do not matter:
 // the status line has decided.
-func drain(body io.ReadCloser, cancel context.CancelFunc) {
-	if body != http.NoBody {
-		limit := time.AfterFunc(drainTime, cancel)
-		defer limit.Stop()
-		_, _ = io.CopyN(io.Discard, body, drainBytes)
+func drain(body io.Reader, cancel context.CancelFunc) {
+	if body == http.NoBody {
+		return
 	}
-	_ = body.Close()
+	limit := time.AfterFunc(drainTime, cancel)
+	defer limit.Stop()
+	_, _ = io.CopyN(io.Discard, body, drainBytes)
 }

@@ -25,7 +25,7 @@ import (
 
 const patience = 10 * time.Second
 
-func exampleEvent(t testing.TB) event.Event {
+func exampleEvent(t *testing.T) event.Event {
 	t.Helper()
 	body, err := os.ReadFile("testdata/xbot_example.json")
 	if err != nil {
@@ -43,7 +43,7 @@ func exampleEvent(t testing.TB) event.Event {
 	}
 }
 
-func newSink(t testing.TB, c config.HTTPSink) *Sink {
+func newSink(t *testing.T, c config.HTTPSink) *Sink {
 	t.Helper()
 	if c.Timeout == 0 {
 		c.Timeout = config.Duration(patience)
@@ -57,7 +57,7 @@ func newSink(t testing.TB, c config.HTTPSink) *Sink {
 }
 
 // listen starts a server that ends with the test.
-func listen(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+func listen(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
