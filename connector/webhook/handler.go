@@ -73,14 +73,25 @@ func (h *Handler) Use(routes *Routes) { h.routes.Store(routes) }
 // that callers move to another endpoint. Calls are still served.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
+// exchange is one call and its answer.
+type exchange struct {
+	http.ResponseWriter
+
+	call *http.Request
+	// arrived is when, by the handler's clock.
+	arrived time.Time
+	// deadline is by when it is answered, by the system's clock, which
+	// connections and contexts keep to.
+	deadline time.Time
+}
+
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
-	arrived := h.now()
+	x := &exchange{ResponseWriter: w, call: call, arrived: h.now(), deadline: time.Now().Add(answerWithin)}
 	if call.ContentLength != 0 {
-		// Every call, because net/http waits for the body of a refused one too.
-		// The connection's clock is the system's; a writer that cannot set
-		// deadlines is not a network connection.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerWithin))
+		// For every call, because net/http waits for the body of a refused one
+		// too. A writer that cannot set deadlines is no network connection.
+		_ = http.NewResponseController(w).SetReadDeadline(x.deadline)
 	}
 	if h.draining.Load() {
 		w.Header().Set("Connection", "close")
@@ -88,128 +99,124 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	routes := h.routes.Load()
 	switch isChannel := routes.paths[call.URL.Path]; {
 	case isChannel && call.Method == http.MethodPost:
-		h.authenticate(w, call, routes, arrived)
+		h.authenticate(x, routes)
 	case routes.pages[call.URL.Path] != nil:
-		h.servePage(w, call, routes.pages[call.URL.Path])
+		h.servePage(x, routes.pages[call.URL.Path])
 	case isChannel:
-		h.refuse(w, answerUsePost, "", reasonMethod)
+		h.refuse(x, answerUsePost, "", reasonMethod)
 	default:
-		h.refuse(w, answerUnknownPath, "", reasonUnknownPath)
+		h.refuse(x, answerUnknownPath, "", reasonUnknownPath)
 	}
 }
 
 // servePage serves a page that proves domain ownership; anyone may see it.
-func (h *Handler) servePage(w http.ResponseWriter, call *http.Request, page []byte) {
-	if call.Method != http.MethodGet && call.Method != http.MethodHead {
-		h.refuse(w, answerUseGet, "", reasonMethod)
+func (h *Handler) servePage(x *exchange, page []byte) {
+	if x.call.Method != http.MethodGet && x.call.Method != http.MethodHead {
+		h.refuse(x, answerUseGet, "", reasonMethod)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	x.Header().Set("Content-Type", "text/html; charset=utf-8")
+	x.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	// A caller that does not take the page will ask again.
-	_, _ = w.Write(page)
+	_, _ = x.Write(page)
 }
 
 // authenticate finds the call's channel by its key.
-func (h *Handler) authenticate(w http.ResponseWriter, call *http.Request, routes *Routes, arrived time.Time) {
-	r := routes.authenticate(call)
+func (h *Handler) authenticate(x *exchange, routes *Routes) {
+	r := routes.authenticate(x.call)
 	if r == nil {
-		h.refuse(w, answerKey, "", reasonKey)
+		h.refuse(x, answerKey, "", reasonKey)
 		return
 	}
-	h.admit(w, call, r, arrived)
+	h.admit(x, r)
 }
 
 // admit bounds what the calls in flight cost together. Only calls with a key
 // take a place, so that a stranger cannot crowd out the platform.
-func (h *Handler) admit(w http.ResponseWriter, call *http.Request, r *route, arrived time.Time) {
+func (h *Handler) admit(x *exchange, r *route) {
 	if !h.calls.TryAcquire(1) {
-		h.refuse(w, answerBusy, r.Name, reasonBusy)
+		h.refuse(x, answerBusy, r.Name, reasonBusy)
 		return
 	}
 	defer h.calls.Release(1)
 	size := r.MaxBodySize
-	if call.ContentLength >= 0 {
-		size = min(size, call.ContentLength)
+	if x.call.ContentLength >= 0 {
+		size = min(size, x.call.ContentLength)
 	}
 	if !h.bytes.TryAcquire(size) {
-		h.refuse(w, answerBusy, r.Name, reasonBusy)
+		h.refuse(x, answerBusy, r.Name, reasonBusy)
 		return
 	}
 	defer h.bytes.Release(size)
 
 	h.metrics.InFlight.Inc()
 	defer h.metrics.InFlight.Dec()
-	h.serve(w, call, r, arrived)
-	h.metrics.AcceptDuration.Observe(h.now().Sub(arrived).Seconds())
+	h.serve(x, r)
+	h.metrics.AcceptDuration.Observe(h.now().Sub(x.arrived).Seconds())
 }
 
 // serve reads the body and has the channel type look at it.
-func (h *Handler) serve(w http.ResponseWriter, call *http.Request, r *route, arrived time.Time) {
-	body, err := readBody(call, r.MaxBodySize)
+func (h *Handler) serve(x *exchange, r *route) {
+	body, err := readBody(x.call, r.MaxBodySize)
 	if err != nil {
 		a, reason := bodyRefusal(err)
-		h.refuse(w, a, r.Name, reason)
+		h.refuse(x, a, r.Name, reason)
 		return
 	}
-	found, refusal := r.Type.Read(call.Header, body)
+	found, refusal := r.Type.Read(x.call.Header, body)
 	if refusal != nil {
-		h.refuse(w, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
+		h.refuse(x, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
 		return
 	}
 	if found.AuditFailure != "" {
 		h.metrics.AuditFailures.WithLabelValues(r.Name, string(found.AuditFailure)).Inc()
 		h.log.V(1).Info("call accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
 	}
-	h.sort(w, call, r, found, arrived)
-}
-
-func (h *Handler) remaining(arrived time.Time) time.Duration {
-	return answerWithin - h.now().Sub(arrived)
+	h.sort(x, r, found)
 }
 
 // sort tells the calls to store from those that are only counted.
-func (h *Handler) sort(w http.ResponseWriter, call *http.Request, r *route, found channel.Call, arrived time.Time) {
+func (h *Handler) sort(x *exchange, r *route, found channel.Call) {
 	switch {
 	case found.Kind == channel.KindProbe:
-		h.ignore(w, answerProbe, r.Name, ignoredProbe)
+		h.ignore(x, answerProbe, r.Name, ignoredProbe)
 	case found.Kind == channel.KindConsoleTest:
-		h.ignore(w, answerConsoleTest, r.Name, ignoredConsoleTest)
+		h.ignore(x, answerConsoleTest, r.Name, ignoredConsoleTest)
 	case found.Kind == channel.KindForeignAccount:
-		h.ignore(w, answerForeignAccount, r.Name, ignoredForeignAccount)
+		h.ignore(x, answerForeignAccount, r.Name, ignoredForeignAccount)
 	case !r.events.selects(found.Name):
-		h.ignore(w, answerExcluded, r.Name, ignoredExcluded)
+		h.ignore(x, answerExcluded, r.Name, ignoredExcluded)
 	default:
-		h.store(w, call, r, found, arrived)
+		h.store(x, r, found)
 	}
 }
 
 // store answers 200 only when the inbox says that the event is durable. A caller
 // that hangs up does not stop it: the event is real, and its retry will be
 // recognised.
-func (h *Handler) store(w http.ResponseWriter, call *http.Request, r *route, found channel.Call, arrived time.Time) {
+func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	e := found.Event
 	e.Channel = r.Name
 	if e.Time.IsZero() {
-		e.Time = arrived
+		e.Time = x.arrived
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(call.Context()), h.remaining(arrived))
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
 	defer cancel()
 	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))
 	switch {
 	case err == nil && outcome == inbox.Stored:
 		r.accepted.inc(h.metrics.Accepted, r.Name)
 		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
-		answerAccepted.write(w)
+		answerAccepted.write(x)
 	case err == nil && outcome == inbox.Duplicate:
 		r.duplicates.inc(h.metrics.Duplicates, r.Name)
-		answerDuplicate.write(w)
+		answerDuplicate.write(x)
 	case errors.Is(err, inbox.ErrFull):
-		h.refuse(w, answerFull, r.Name, reasonInboxFull)
+		h.refuse(x, answerFull, r.Name, reasonInboxFull)
 	case errors.Is(err, context.DeadlineExceeded):
-		h.refuse(w, answerNotInTime, r.Name, reasonTimeout)
+		h.refuse(x, answerNotInTime, r.Name, reasonTimeout)
 	default:
-		h.refuse(w, answerFailed, r.Name, reasonInboxFailed)
+		h.refuse(x, answerFailed, r.Name, reasonInboxFailed)
 	}
 }
 
@@ -222,14 +229,14 @@ func lane(ordering config.Ordering, e event.Event) string {
 }
 
 // refuse answers, counts and logs. Channel is empty until the key named one.
-func (h *Handler) refuse(w http.ResponseWriter, a *answer, channelName string, reason channel.Reason) {
+func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
 	h.metrics.Refused.WithLabelValues(channelName, string(reason)).Inc()
 	h.log.V(1).Info("call refused", "channel", channelName, "reason", reason)
-	a.write(w)
+	a.write(x)
 }
 
 // ignore answers 200 to a call that is not stored, and counts it.
-func (h *Handler) ignore(w http.ResponseWriter, a *answer, channelName, reason string) {
+func (h *Handler) ignore(x *exchange, a *answer, channelName, reason string) {
 	h.metrics.Ignored.WithLabelValues(channelName, reason).Inc()
-	a.write(w)
+	a.write(x)
 }
