@@ -41,7 +41,7 @@ func serveAdmin(t *testing.T, answers map[string]any) (address string, posted ma
 
 func TestStatus(t *testing.T) {
 	status := admin.Status{
-		ConfigDigest: "cafe", InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30,
+		ConfigDigest: "cafe", InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, RefusedWithoutChannel: 4,
 		Channels: []admin.ChannelStatus{
 			{Name: "chat/gone", DeadLetters: 1},
 			{Name: "chat/held", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
@@ -52,7 +52,7 @@ func TestStatus(t *testing.T) {
 
 	code, stdout, stderr := run(t, "status", "--admin", address)
 	want := strings.Join([]string{
-		"Configuration cafe, inbox 3.0 MiB of 1.0 GiB",
+		"Configuration cafe, inbox 3.0 MiB of 1.0 GiB, 4 calls refused without a channel (wrong path or key)",
 		"",
 		"CHANNEL    STATE    PENDING  OLDEST  DEAD  ACCEPTED  DUPLICATES  REFUSED  TAKEN  FAILED  IN FLIGHT  LAST ERROR",
 		"chat/gone  removed  0        -       1     0         0           0        0      0       0          -",

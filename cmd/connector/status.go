@@ -53,8 +53,9 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func writeStatus(w io.Writer, s admin.Status) error {
-	fmt.Fprintf(w, "Configuration %s, inbox %s of %s\n\n", s.ConfigDigest,
-		humanize.IBytes(uint64(max(s.InboxUsedBytes, 0))), humanize.IBytes(uint64(max(s.InboxLimitBytes, 0))))
+	fmt.Fprintf(w, "Configuration %s, inbox %s of %s, %d calls refused without a channel (wrong path or key)\n\n",
+		s.ConfigDigest, humanize.IBytes(uint64(max(s.InboxUsedBytes, 0))),
+		humanize.IBytes(uint64(max(s.InboxLimitBytes, 0))), s.RefusedWithoutChannel)
 	table := newTable(w)
 	fmt.Fprintln(table, "CHANNEL\tSTATE\tPENDING\tOLDEST\tDEAD\tACCEPTED\tDUPLICATES\tREFUSED\tTAKEN\tFAILED\tIN FLIGHT\tLAST ERROR")
 	for _, c := range s.Channels {

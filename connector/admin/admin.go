@@ -31,6 +31,9 @@ type Status struct {
 	InboxUsedBytes int64 `json:"inboxUsedBytes"`
 	// InboxLimitBytes is its bound.
 	InboxLimitBytes int64 `json:"inboxLimitBytes"`
+	// RefusedWithoutChannel counts calls since the process's start that no
+	// channel could be found for, such as those with a wrong API key.
+	RefusedWithoutChannel int64 `json:"refusedWithoutChannel"`
 	// Channels are all that are configured or have anything stored, sorted.
 	Channels []ChannelStatus `json:"channels"`
 }

@@ -156,7 +156,7 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Status{InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, Channels: []ChannelStatus{
+	want := Status{InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, RefusedWithoutChannel: 50, Channels: []ChannelStatus{
 		{Name: "chat/gone", Pending: 1},
 		{Name: "chat/new", Configured: true, Accepted: 7},
 		{

@@ -20,6 +20,7 @@ func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
 	status.InboxUsedBytes, status.InboxLimitBytes = c.Inbox.Usage()
 	configured := byName(current.Channels)
 	counts := c.counts()
+	status.RefusedWithoutChannel = counts[""].refused
 	for _, name := range c.names(current.Channels) {
 		row, err := c.channelStatus(name, counts[name])
 		if err != nil {

@@ -367,6 +367,38 @@ func TestSendSurvivesClosedIdleConnections(t *testing.T) {
 	}
 }
 
+// TestCloseDuringSend: a reload closes the old sink while its last sends are
+// under way; they finish, and their connections do not linger.
+func TestCloseDuringSend(t *testing.T) {
+	arrived, release, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-release
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	s, err := New(config.HTTPSink{URL: server.URL, Timeout: config.Duration(patience)}, 8, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- s.Send(t.Context(), exampleEvent(t)) }()
+	<-arrived
+	s.Close()
+	close(release)
+	expectClass(t, <-sent, "")
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Error("the connection stays open")
+	}
+}
+
 func TestNewRefusesBrokenSigningSecret(t *testing.T) {
 	signing := config.NewSecret("%%private")
 	_, err := New(config.HTTPSink{SigningSecret: &signing}, 1, time.Now)
