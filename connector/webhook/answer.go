@@ -63,8 +63,7 @@ func newAnswer(status int, message string) *answer {
 	if status == http.StatusOK {
 		result = "0"
 	}
-	// Two strings always marshal.
-	body, _ := json.Marshal(struct {
+	body, _ := json.Marshal(struct { //nolint:errchkjson // two strings always marshal
 		Status  string `json:"status"`
 		Message string `json:"message"`
 	}{result, message})

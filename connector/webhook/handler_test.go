@@ -151,7 +151,7 @@ func TestSamplesEndToEnd(t *testing.T) {
 		t.Fatal(len(vectors.Vectors), err)
 	}
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	client := newClient(t)
 	want := make(map[string]bool)
 	for range 2 { // the second time, all are duplicates
@@ -190,7 +190,7 @@ func TestSamplesEndToEnd(t *testing.T) {
 func TestPublishedExample(t *testing.T) {
 	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{Mode: config.SignatureAudit}}
 	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(c) }))
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	body := sample(t, "xbot_example.json")
 	response, err := newClient(t).Post(target, "text/plain", bytes.NewReader(body))
 	if err != nil {
@@ -260,7 +260,7 @@ func TestBoundsInFlight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, bound, newChannel())
 			f.inbox.block = make(chan struct{})
-			target, _ := f.serve(t)
+			target := f.serve(t)
 			client := newClient(t)
 			results := make(chan int, 2)
 			for i := range 2 {

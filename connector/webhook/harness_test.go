@@ -178,13 +178,13 @@ func digests(keys ...string) (found [][sha256.Size]byte) {
 }
 
 // serve starts a real server on loopback and returns its URL with path and key.
-func (f *fixture) serve(t testing.TB) (target string, server *Server) {
+func (f *fixture) serve(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server = NewServer(f.Handler, f.log)
+	server := NewServer(f.Handler, f.log)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -195,7 +195,7 @@ func (f *fixture) serve(t testing.TB) (target string, server *Server) {
 			t.Error(err)
 		}
 	})
-	return "http://" + listener.Addr().String() + path + "?" + keyParameter + "=" + key, server
+	return "http://" + listener.Addr().String() + path + "?" + keyParameter + "=" + key
 }
 
 // event is a signed message of the samples' app.
@@ -266,8 +266,13 @@ func value(metric prometheus.Metric) int {
 // eventually polls until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	timeout := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-poll.C:
+		case <-timeout:
 			t.Fatalf("not seen: %s", what)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,9 +75,7 @@ func NewRoutes(channels []Channel) *Routes {
 			routes.byKey[key] = r
 		}
 		proof := c.Type.DomainProof()
-		for path, page := range proof.Pages {
-			routes.pages[path] = page
-		}
+		maps.Copy(routes.pages, proof.Pages)
 		tags = append(tags, proof.MetaTags...)
 	}
 	if len(tags) > 0 {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +54,9 @@ func NewServer(handler *Handler, logger logr.Logger) *Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		// "OPTIONS *" is an unknown path like any other.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(errorLog{logger}, "", 0),
+		// What net/http has to say is about connections and panics, and holds
+		// nothing of a call.
+		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(logger), slog.LevelWarn),
 		TLSConfig: &tls.Config{
 			MinVersion: tls.VersionTLS12,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -94,18 +95,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return errors.Join(err, s.http.Close())
 	}
 	return nil
-}
-
-// errorLog passes on what net/http has to say, which is about connections and
-// panics and holds nothing of a call.
-type errorLog struct{ logr.Logger }
-
-func (l errorLog) Write(line []byte) (int, error) {
-	text := strings.TrimSpace(string(line))
-	if strings.HasPrefix(text, "http: panic") {
-		l.Error(errors.New("panic while serving a call"), text)
-	} else {
-		l.V(1).Info(text)
-	}
-	return len(line), nil
 }

@@ -19,6 +19,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-logr/logr/funcr"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
 // dial opens a connection to the host of target and returns it with target's
@@ -37,7 +41,7 @@ func dial(t *testing.T, target string) (*net.TCPConn, *bufio.Reader, string) {
 	return connection.(*net.TCPConn), bufio.NewReader(connection), u.RequestURI()
 }
 
-func send(t *testing.T, w io.Writer, format string, args ...any) {
+func sendf(t *testing.T, w io.Writer, format string, args ...any) {
 	t.Helper()
 	if _, err := fmt.Fprintf(w, format, args...); err != nil {
 		t.Fatal(err)
@@ -57,7 +61,7 @@ func receive(t *testing.T, r *bufio.Reader) (*http.Response, reply) {
 func TestBodySizes(t *testing.T) {
 	const limit = 1000
 	f := newFixture(t, nil, newChannel(func(c *Channel) { c.MaxBodySize = limit }))
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	client := newClient(t)
 	for _, chunked := range []bool{false, true} {
 		for _, tc := range []struct{ size, want int }{
@@ -82,7 +86,7 @@ func TestLargestBodyIsStoredWhole(t *testing.T) {
 	body, signature := message("m")
 	for _, chunked := range []bool{false, true} {
 		f := newFixture(t, nil, newChannel(func(c *Channel) { c.MaxBodySize = int64(len(body)) }))
-		target, _ := f.serve(t)
+		target := f.serve(t)
 		var reader io.Reader = bytes.NewReader(body)
 		if chunked {
 			reader = struct{ io.Reader }{reader}
@@ -97,7 +101,7 @@ func TestLargestBodyIsStoredWhole(t *testing.T) {
 // 1 MiB of blanks is the empty probe.
 func TestBlanks(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	blanks := bytes.Repeat([]byte(" \n\r\t"), 1<<18)
 	if response, got := post(t, newClient(t), target, bytes.NewReader(blanks), ""); response.StatusCode != 200 || got.Status != "0" {
 		t.Errorf("%d %+v", response.StatusCode, got)
@@ -110,9 +114,9 @@ func TestBlanks(t *testing.T) {
 // A body that is announced as too large is refused before it is sent.
 func TestTooLargeAtOnce(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n", uri)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n", uri)
 	if response, _ := receive(t, reader); response.StatusCode != 413 {
 		t.Errorf("%d", response.StatusCode)
 	}
@@ -120,21 +124,21 @@ func TestTooLargeAtOnce(t *testing.T) {
 
 func TestPipelinedAndChunkedCalls(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
 	first, firstSignature := message("1")
 	second, secondSignature := message("2")
 	var calls bytes.Buffer
-	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, firstSignature, len(first), first)
-	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n", uri, secondSignature)
+	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, firstSignature, len(first), first)
+	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n", uri, secondSignature)
 	for len(second) > 0 {
 		n := min(7, len(second))
-		send(t, &calls, "%x;extension=1\r\n%s\r\n", n, second[:n])
+		sendf(t, &calls, "%x;extension=1\r\n%s\r\n", n, second[:n])
 		second = second[n:]
 	}
-	send(t, &calls, "0\r\nX-A: b\r\n\r\nGET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
-	send(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
-	send(t, connection, "%s", calls.String())
+	sendf(t, &calls, "0\r\nX-A: b\r\n\r\nGET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
+	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
+	sendf(t, connection, "%s", calls.String())
 	for i, want := range []int{200, 200, 405, 200} {
 		if response, _ := receive(t, reader); response.StatusCode != want {
 			t.Errorf("answer %d: %d, want %d", i, response.StatusCode, want)
@@ -147,9 +151,9 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 
 func TestBrokenChunks(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", uri)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", uri)
 	if response, _ := receive(t, reader); response.StatusCode != 400 {
 		t.Errorf("%d", response.StatusCode)
 	}
@@ -157,9 +161,9 @@ func TestBrokenChunks(t *testing.T) {
 
 func TestCallerHangsUpWithinTheBody(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri)
 	if err := connection.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -175,10 +179,10 @@ func TestCallerHangsUpWithinTheBody(t *testing.T) {
 func TestCallerHangsUpBeforeTheAnswer(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	f.inbox.block = make(chan struct{})
-	target, _ := f.serve(t)
+	target := f.serve(t)
 	connection, _, uri := dial(t, target)
 	body, signature := message("m")
-	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
 	<-f.inbox.entered
 	if err := connection.SetLinger(0); err != nil { // closing resets
 		t.Fatal(err)
@@ -230,9 +234,9 @@ func TestAnswersInTime(t *testing.T) {
 				caller, served := net.Pipe()
 				listener <- served
 				began := time.Now()
-				send(t, caller, "POST %s?%s=%s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, keyParameter, tc.key, signature, len(body))
+				sendf(t, caller, "POST %s?%s=%s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, keyParameter, tc.key, signature, len(body))
 				if tc.sent > 0 {
-					send(t, caller, "%s", body[:tc.sent])
+					sendf(t, caller, "%s", body[:tc.sent])
 				}
 				response, got := receive(t, bufio.NewReader(caller))
 				if response.StatusCode != tc.status || got.Status != "1" || f.refused(tc.channel, tc.reason) != 1 {
@@ -266,12 +270,12 @@ func TestDrainAndShutdown(t *testing.T) {
 
 	idle, reader, uri := dial(t, target)
 	probe := "POST " + uri + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
-	send(t, idle, "%s", probe)
+	sendf(t, idle, "%s", probe)
 	if response, _ := receive(t, reader); response.StatusCode != 200 || response.Close {
 		t.Errorf("before: %d, close %v", response.StatusCode, response.Close)
 	}
 	server.Drain()
-	send(t, idle, "%s", probe) // on the connection that was idle
+	sendf(t, idle, "%s", probe) // on the connection that was idle
 	if response, _ := receive(t, reader); response.StatusCode != 200 || !response.Close {
 		t.Errorf("draining: %d, close %v", response.StatusCode, response.Close)
 	}
@@ -279,7 +283,7 @@ func TestDrainAndShutdown(t *testing.T) {
 	f.inbox.block = make(chan struct{})
 	late, lateReader, _ := dial(t, target) // new connections are still served
 	body, signature := message("m")
-	send(t, late, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, late, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
 	<-f.inbox.entered
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Shutdown(context.Background()) }()
@@ -316,7 +320,7 @@ func TestShutdownGivesUp(t *testing.T) {
 	go func() { served <- server.Serve(listener) }()
 	connection, _, uri := dial(t, "http://"+listener.Addr().String()+path+"?"+keyParameter+"="+key)
 	body, signature := message("m")
-	send(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
 	<-f.inbox.entered
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -386,5 +390,31 @@ func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// broken is a channel type with a defect.
+type broken struct{ channel.Channel }
+
+func (broken) Read(http.Header, []byte) (channel.Call, *channel.Refusal) { panic("defect") }
+
+// A panic costs one call: no answer, no place kept, and the log says why.
+func TestPanicCostsOneCall(t *testing.T) {
+	logs := make(chan string, 1)
+	f := newFixture(t, func(o *Options) { o.MaxInFlight = 1 }, newChannel(func(c *Channel) { c.Type = broken{c.Type} }))
+	f.log = funcr.New(func(_, args string) { logs <- args }, funcr.Options{})
+	target := f.serve(t)
+	for range 3 {
+		response, err := newClient(t).Post(target, "application/json", strings.NewReader("{}"))
+		if err == nil {
+			response.Body.Close()
+			t.Fatalf("answered %d", response.StatusCode)
+		}
+		if line := <-logs; !strings.Contains(line, "defect") || strings.Contains(line, key) {
+			t.Errorf("logged %q", line)
+		}
+	}
+	if n := value(f.metrics.InFlight); n != 0 || f.refused("chat/shop", "busy") != 0 {
+		t.Errorf("%d in flight", n)
 	}
 }

@@ -46,26 +46,19 @@ const (
 
 // lookup finds the member called name of the object parent.
 func lookup(parent member, name []byte) member {
-	switch parent {
-	case root:
+	switch {
+	case parent == root:
 		return lookupRoot(name)
-	case message:
-		if string(name) == "msg_id" {
-			return messageID
-		}
-		return unread
-	}
-	if string(name) != "id" {
-		return unread
-	}
-	switch parent {
-	case sender:
+	case parent == message && string(name) == "msg_id":
+		return messageID
+	case parent == sender && string(name) == "id":
 		return senderID
-	case recipient:
+	case parent == recipient && string(name) == "id":
 		return recipientID
-	default:
+	case parent == follower && string(name) == "id":
 		return followerID
 	}
+	return unread
 }
 
 func lookupRoot(name []byte) member {

@@ -3,6 +3,7 @@ package zalo
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -162,7 +163,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatal("accepted what is no JSON object in UTF-8")
 		}
 		if err != nil {
-			if err == errNotObject && isObject {
+			if errors.Is(err, errNotObject) && isObject {
 				t.Fatal("refused a JSON object")
 			}
 			return
