@@ -73,7 +73,7 @@ func (b *bench) recovery(ctx context.Context, c *connector) error {
 		return err
 	}
 	b.table.add(row{
-		figure: 3, measure: "ready after SIGKILL with that backlog", connector: ready.Round(time.Millisecond).String(),
+		figure: 3, measure: "ready after SIGKILL with that backlog",
 		result: ready.Round(time.Millisecond).String(), asked: "within 5s", met: ready <= 5*time.Second,
 	})
 	watch := func() error { return pause(ctx, settle) }
@@ -126,9 +126,8 @@ func (b *bench) peak(c *connector, measure string, work func() error) error {
 }
 
 func memoryRow(figure int, measure string, usedMiB, limitMiB float64) row {
-	used := fmt.Sprintf("%.1f MiB", usedMiB)
 	return row{
-		figure: figure, measure: measure, connector: used, result: used,
+		figure: figure, measure: measure, result: fmt.Sprintf("%.1f MiB", usedMiB),
 		asked: fmt.Sprintf("under %.0f MiB", limitMiB), met: usedMiB < limitMiB,
 	}
 }
