@@ -23,7 +23,7 @@ var ErrStopped = errors.New("delivery has stopped")
 // settleGrace is how long Stop lets the results of attempts that it has cut
 // short become durable; a commit takes milliseconds unless the disk hangs. What
 // is not settled by then is attempted again after the restart.
-const settleGrace = 2 * time.Second
+const settleGrace = time.Second
 
 // Channel is one channel's way out.
 type Channel struct {

@@ -20,6 +20,7 @@ type fakeQueue struct {
 	// failClaim and failSettle, when set, fail the calls.
 	failClaim, failSettle error
 	failConfigure         error
+	claimGate             chan struct{} // when set, Claim waits for it
 	claimCalls            int
 	configured            []string // channels, in the order of Configure
 	channels              map[string]*fakeChannel
@@ -108,6 +109,9 @@ func (q *fakeQueue) Configure(_ context.Context, channel string, s inbox.Setting
 }
 
 func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Time, error) {
+	if q.claimGate != nil {
+		<-q.claimGate
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.claimCalls++

@@ -82,8 +82,8 @@ func TestLimiterWakesTheLongestWaitingWithRoom(t *testing.T) {
 	}
 }
 
-// TestLimiterLosesNoWakeUp plays channels that always want more, at random, and
-// asks after every step: is there one that waits, has room, and was not woken?
+// TestLimiterLosesNoWakeUp plays channels that act at random, and asks
+// after every step: is there one that waits, has room, and was not woken?
 func TestLimiterLosesNoWakeUp(t *testing.T) {
 	for seed := range uint64(200) {
 		g := newGame(rand.New(rand.NewPCG(seed, 0)), 6)
@@ -115,16 +115,19 @@ func newGame(random *rand.Rand, players int) *game {
 func (g *game) step() {
 	i := g.random.IntN(len(g.seats))
 	s := g.seats[i]
-	switch g.random.IntN(5) {
-	case 0, 1:
+	switch g.random.IntN(6) {
+	case 0, 1: // wants more
 		g.woken[i] = false
 		g.slots.take(s)
 		g.slots.wait(s)
-	case 2, 3:
+	case 2: // is content with what it gets
+		g.woken[i] = false
+		g.slots.take(s)
+	case 3, 4:
 		if s.taken > 0 {
 			g.slots.giveBack(s, 1+g.random.IntN(s.taken))
 		}
-	default:
+	default: // wants nothing
 		g.woken[i] = false
 		g.slots.withdraw(s)
 	}

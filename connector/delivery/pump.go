@@ -263,10 +263,11 @@ func (p *pump) drain() <-chan struct{} {
 
 // reportDrained answers the callers of drain that asked before the claim.
 func (p *pump) reportDrained(asked chan struct{}) {
+	if asked == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if asked != nil && asked == p.drained {
-		close(p.drained)
-		p.drained = nil
-	}
+	close(asked)
+	p.drained = nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,25 @@ func TestReloadRemovesAndBringsBack(t *testing.T) {
 		r.use(channel("shop", again))
 		r.check("pending after its return", 0, r.pending("shop"))
 		r.check("configured anew", []string{"shop", "shop"}, r.configured)
+	})
+}
+
+func TestReloadWaitsForTheClaimOfARemovedChannel(t *testing.T) {
+	inBubble(t, 8, func(r *rig) {
+		r.claimGate = make(chan struct{})
+		r.use(channel("shop", &fakeSink{}))
+		var returned atomic.Bool
+		go func() {
+			if err := r.d.Use(r.t.Context(), nil); err != nil {
+				r.t.Errorf("Use: %v", err)
+			}
+			returned.Store(true)
+		}()
+		synctest.Wait()
+		r.check("returned during the claim", false, returned.Load())
+		close(r.claimGate)
+		synctest.Wait()
+		r.check("returned after the claim", true, returned.Load())
 	})
 }
 
