@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -177,28 +179,39 @@ func digests(keys ...string) (found [][sha256.Size]byte) {
 	return found
 }
 
-// serve starts a real server on loopback and returns its URL with path and key.
-func (f *fixture) serve(t testing.TB) string {
+// urlOn is the push URL, with the key, on an address.
+func urlOn(address net.Addr) string {
+	return "http://" + address.String() + path + "?" + keyParameter + "=" + key
+}
+
+// start starts a real server on loopback, which the test stops; served receives
+// what Serve returned.
+func (f *fixture) start(t testing.TB, certificate *tls.Certificate) (server *Server, address net.Addr, served chan error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := NewServer(f.Handler, f.log)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	server = NewServer(f.Handler, f.log)
+	server.UseCertificate(certificate)
+	served = make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	return server, listener.Addr(), served
+}
+
+// serve starts a real server until the test ends, and returns its URL.
+func (f *fixture) serve(t testing.TB) string {
+	t.Helper()
+	server, address, served := f.start(t, nil)
 	t.Cleanup(func() {
-		if err := server.Shutdown(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil {
+		if err := errors.Join(server.Shutdown(context.Background()), <-served); err != nil {
 			t.Error(err)
 		}
 	})
-	return "http://" + listener.Addr().String() + path + "?" + keyParameter + "=" + key
+	return urlOn(address)
 }
 
-// event is a signed message of the samples' app.
+// message is a signed message of the samples' app.
 func message(id string) (body []byte, signature string) {
 	body = fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":"Xin chào","msg_id":%q},"timestamp":"1782863507304"}`, app, user, oa, id)
 	return body, zalo.Sign(app, body, "1782863507304", secret)

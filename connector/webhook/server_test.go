@@ -41,6 +41,9 @@ func dial(t *testing.T, target string) (*net.TCPConn, *bufio.Reader, string) {
 	return connection.(*net.TCPConn), bufio.NewReader(connection), u.RequestURI()
 }
 
+// signedCall is a whole call: URI, signature, size of the body, body.
+const signedCall = "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s"
+
 func sendf(t *testing.T, w io.Writer, format string, args ...any) {
 	t.Helper()
 	if _, err := fmt.Fprintf(w, format, args...); err != nil {
@@ -129,7 +132,7 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 	first, firstSignature := message("1")
 	second, secondSignature := message("2")
 	var calls bytes.Buffer
-	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, firstSignature, len(first), first)
+	sendf(t, &calls, signedCall, uri, firstSignature, len(first), first)
 	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n", uri, secondSignature)
 	for len(second) > 0 {
 		n := min(7, len(second))
@@ -182,7 +185,7 @@ func TestCallerHangsUpBeforeTheAnswer(t *testing.T) {
 	target := f.serve(t)
 	connection, _, uri := dial(t, target)
 	body, signature := message("m")
-	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, connection, signedCall, uri, signature, len(body), body)
 	<-f.inbox.entered
 	if err := connection.SetLinger(0); err != nil { // closing resets
 		t.Fatal(err)
@@ -234,10 +237,7 @@ func TestAnswersInTime(t *testing.T) {
 				caller, served := net.Pipe()
 				listener <- served
 				began := time.Now()
-				sendf(t, caller, "POST %s?%s=%s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, keyParameter, tc.key, signature, len(body))
-				if tc.sent > 0 {
-					sendf(t, caller, "%s", body[:tc.sent])
-				}
+				sendf(t, caller, signedCall, path+"?"+keyParameter+"="+tc.key, signature, len(body), body[:tc.sent])
 				response, got := receive(t, bufio.NewReader(caller))
 				if response.StatusCode != tc.status || got.Status != "1" || f.refused(tc.channel, tc.reason) != 1 {
 					t.Errorf("%d %+v", response.StatusCode, got)
@@ -259,14 +259,8 @@ func TestAnswersInTime(t *testing.T) {
 
 func TestDrainAndShutdown(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := NewServer(f.Handler, f.log)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	target := "http://" + listener.Addr().String() + path + "?" + keyParameter + "=" + key
+	server, address, served := f.start(t, nil)
+	target := urlOn(address)
 
 	idle, reader, uri := dial(t, target)
 	probe := "POST " + uri + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
@@ -283,14 +277,14 @@ func TestDrainAndShutdown(t *testing.T) {
 	f.inbox.block = make(chan struct{})
 	late, lateReader, _ := dial(t, target) // new connections are still served
 	body, signature := message("m")
-	sendf(t, late, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, late, signedCall, uri, signature, len(body), body)
 	<-f.inbox.entered
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Shutdown(context.Background()) }()
 	if err := <-served; err != nil {
 		t.Errorf("Serve: %v", err)
 	}
-	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+	if _, err := net.Dial("tcp", address.String()); err == nil {
 		t.Error("the listener is still open")
 	}
 	select {
@@ -311,16 +305,10 @@ func TestShutdownGivesUp(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	f.inbox.block = make(chan struct{})
 	defer close(f.inbox.block)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := NewServer(f.Handler, f.log)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	connection, _, uri := dial(t, "http://"+listener.Addr().String()+path+"?"+keyParameter+"="+key)
+	server, address, served := f.start(t, nil)
+	connection, _, uri := dial(t, urlOn(address))
 	body, signature := message("m")
-	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", uri, signature, len(body), body)
+	sendf(t, connection, signedCall, uri, signature, len(body), body)
 	<-f.inbox.entered
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -365,21 +353,14 @@ func certificate(t *testing.T, serial int64) *tls.Certificate {
 
 func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := NewServer(f.Handler, f.log)
 	old := certificate(t, 1)
-	server.UseCertificate(old)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	server, address, served := f.start(t, old)
 	for _, current := range []*tls.Certificate{old, certificate(t, 2)} {
 		server.UseCertificate(current)
 		roots := x509.NewCertPool()
 		roots.AddCert(current.Leaf)
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "connector.test"}, ForceAttemptHTTP2: true}
-		response, got := post(t, &http.Client{Transport: transport}, "https://"+listener.Addr().String()+path+"?"+keyParameter+"="+key, strings.NewReader("{}"), "")
+		response, got := post(t, &http.Client{Transport: transport}, strings.Replace(urlOn(address), "http:", "https:", 1), strings.NewReader("{}"), "")
 		if response.StatusCode != 200 || got.Status != "0" || response.ProtoMajor != 1 {
 			t.Errorf("serial %v: %d over %s", current.Leaf.SerialNumber, response.StatusCode, response.Proto)
 		}
