@@ -69,7 +69,7 @@ func retryRestart(b *bench) {
 }
 
 func crowdedLane(b *bench) {
-	const crowd = 3000
+	const crowd = 600
 	b.acceptAll("an", 1, 1)
 	held := b.claimOne()
 	b.acceptAll("an", 2, crowd)
