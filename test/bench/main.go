@@ -51,8 +51,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/process"
 )
 
-// most is a bound on the whole benchmark.
-const most = time.Hour
+// timeLimit bounds the whole benchmark.
+const timeLimit = time.Hour
 
 var figures = []func(context.Context, *bench) error{figure1, figure2, figure3, figure4, figure5}
 
@@ -62,7 +62,7 @@ type options struct {
 	duration    time.Duration
 	rounds      int
 	connections int
-	folder      string
+	dir         string
 }
 
 func main() {
@@ -73,7 +73,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long one round of load lasts")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side of a comparison is measured")
 	flag.IntVar(&o.connections, "connections", 256, "connections of the load of figures 1 to 4")
-	flag.StringVar(&o.folder, "dir", os.TempDir(), "where inboxes are laid; its disk decides what a sync costs")
+	flag.StringVar(&o.dir, "dir", os.TempDir(), "where inboxes are laid; its disk decides what a sync costs")
 	flag.Parse()
 
 	var err error
@@ -111,10 +111,10 @@ func parseFigures(list string) ([]int, error) {
 func run(o options) (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, most)
+	ctx, cancel = context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 
-	folder, err := os.MkdirTemp(o.folder, "connector-bench-")
+	folder, err := os.MkdirTemp(o.dir, "connector-bench-")
 	if err != nil {
 		return err
 	}
