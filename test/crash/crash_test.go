@@ -1,0 +1,112 @@
+package crash
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+)
+
+// kills is how often the connector is killed in one test.
+const kills = 52
+
+// TestCrash kills a connector under load again and again. Every event that got
+// a 200 must be delivered or be a dead letter in the end, each conversation in
+// order, and whatever is sent again must be recognised.
+func TestCrash(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	sink := newSink(t, seed)
+	c := newConnector(t, sink.URL, filepath.Join(t.TempDir(), "inbox"), "1Gi")
+	l := newLoad(t, c.pushURL())
+	l.start(seed)
+	killAgainAndAgain(c, sink, rand.New(rand.NewPCG(seed, 2)))
+	c.start()
+	c.ready()
+	l.end()
+	sink.kind.Store(true)
+	c.drained()
+	checkOutcome(t, c, l, sink)
+	checkRecognised(t, c, l, sink)
+	c.stop()
+}
+
+// killAgainAndAgain kills mostly under load, and sometimes in the start.
+func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
+	for kill := range kills {
+		c.start()
+		moment := time.Duration(random.IntN(300)) * time.Millisecond
+		if kill%5 != 0 {
+			c.ready()
+		}
+		// No condition is waited for here: the moment is what is random.
+		time.Sleep(moment)
+		c.process.Kill()
+		// What the dead connector had sent arrives before its next life.
+		s.idle()
+		s.life.Add(1)
+	}
+}
+
+// checkOutcome checks that every acknowledged event was taken or is a dead
+// letter, and that only refused ones are.
+func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dead := make(map[message]bool)
+	for letter, err := range admin.NewClient(c.admin).DeadLetters(t.Context(), channel) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, known := s.messages[letter.ID]
+		if !known || !s.refused[m] {
+			t.Errorf("dead letter %s (%v) was never refused", letter.ID, m)
+		}
+		dead[m] = true
+	}
+	events := 0
+	for conversation := range l.acknowledged {
+		for n := range int(l.acknowledged[conversation].Load()) {
+			events++
+			if m := (message{conversation, n}); !s.taken[m] && !dead[m] {
+				t.Errorf("%v got a 200 and is neither taken nor a dead letter", m)
+			}
+		}
+	}
+	t.Logf("%d kills, %d events, %d sent twice, %d dead letters, %d attempts cut by a kill and repeated",
+		kills, events, l.again.Load(), len(dead), s.repeats)
+	if events < kills || l.again.Load() == 0 {
+		t.Error("the load was too small to mean anything")
+	}
+}
+
+// checkRecognised sends every event once more: each is answered 200 and none is
+// stored, so none can be delivered.
+func checkRecognised(t *testing.T, c *connector, l *load, s *sink) {
+	before := c.status()
+	var posts sync.WaitGroup
+	events := int64(0)
+	for conversation := range l.acknowledged {
+		events += l.acknowledged[conversation].Load()
+		posts.Go(func() {
+			for n := range int(l.acknowledged[conversation].Load()) {
+				if status := l.post(message{conversation, n}); status != http.StatusOK {
+					t.Errorf("sent again: %d", status)
+				}
+			}
+		})
+	}
+	posts.Wait()
+	after := c.status()
+	if after.Accepted != before.Accepted || after.Duplicates-before.Duplicates != events {
+		t.Errorf("of %d events sent again %d were accepted and %d recognised",
+			events, after.Accepted-before.Accepted, after.Duplicates-before.Duplicates)
+	}
+	if after.Taken != before.Taken || after.Pending != 0 {
+		t.Errorf("%d were delivered again, %d are pending", after.Taken-before.Taken, after.Pending)
+	}
+}
