@@ -1,0 +1,136 @@
+package pebble_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+)
+
+// TestPowerLoss cuts the power at every sync of a random workload: each time,
+// a copy of the file system is made that holds what was synced, and another
+// that holds some of the rest too, as a disk may have written it. Every copy
+// is opened and compared with what the workload had been promised.
+func TestPowerLoss(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	work := newWorkload(seed, inboxtest.NewClock())
+	cuts := &powerCuts{work: work, random: rand.New(rand.NewPCG(seed, 1))}
+	work.run(t, cuts.watch(vfs.NewCrashableMem()))
+	cuts.check(t)
+}
+
+// powerCuts makes a copy of a file system at every sync.
+type powerCuts struct {
+	work   *workload
+	random *rand.Rand
+
+	mu   sync.Mutex
+	cuts []*powerCut
+}
+
+// powerCut is what a power loss would have left, and what was promised then.
+type powerCut struct {
+	at  string
+	fs  *vfs.MemFS
+	now time.Time
+	// before is what the workload knew before the copy was made, and after
+	// what it knew then: a promise counts from before on, a change may have
+	// happened if it was begun by after.
+	before, after ledger
+}
+
+// A check costs much where Pebble checks its invariants, as it does under the
+// race detector, so a few places are looked at less closely: every nth cut is
+// followed by a second one, and of the second cuts every nth is checked.
+const (
+	nthCutTwice   = 25
+	nthSecondCut  = 6
+	checksAtATime = 4
+)
+
+// watch returns fs with a power cut at every sync: what is being synced at that
+// moment may be lost.
+func (c *powerCuts) watch(fs *vfs.MemFS) vfs.FS {
+	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+			c.cut(fs, op.Path)
+			return syncEntry(fs, op.Path)
+		}
+		return nil
+	}))
+}
+
+// syncEntry makes a manifest's directory entry durable with its content. Pebble
+// relies on it: journalling file systems never keep the marker that is made
+// after the manifest and lose the manifest, but the one in memory may.
+func syncEntry(fs *vfs.MemFS, path string) error {
+	if !strings.HasPrefix(fs.PathBase(path), "MANIFEST-") {
+		return nil
+	}
+	dir, err := fs.OpenDir(fs.PathDir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (c *powerCuts) cut(fs *vfs.MemFS, path string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, unsynced := range []int{0, 1 + c.random.IntN(100)} {
+		cut := &powerCut{
+			at:     fmt.Sprintf("sync %d of %s, %d %% of the unsynced kept", len(c.cuts)/2, path, unsynced),
+			now:    c.work.clock.Now(),
+			before: c.work.snapshot(),
+		}
+		cut.fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: unsynced, RNG: c.random})
+		cut.after = c.work.snapshot()
+		c.cuts = append(c.cuts, cut)
+	}
+}
+
+func (c *powerCuts) check(t *testing.T) {
+	t.Logf("%d power cuts", len(c.cuts))
+	slots := make(chan struct{}, checksAtATime)
+	var checks sync.WaitGroup
+	for i, cut := range c.cuts {
+		slots <- struct{}{}
+		checks.Go(func() {
+			defer func() { <-slots }()
+			if i%nthCutTwice == 0 {
+				c.checkTwice(t, cut)
+			}
+			cut.check(t)
+		})
+	}
+	checks.Wait()
+}
+
+// checkTwice cuts the power again while the store recovers from the first cut.
+func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
+	again := &powerCuts{work: c.work, random: rand.New(rand.NewPCG(uint64(len(first.at)), 2))}
+	o := options(t, inboxtest.NewClock(), again.watch(first.fs.CrashClone(vfs.CrashCloneCfg{})))
+	o.Log = logr.Discard()
+	if err := open(t, o).Close(); err != nil {
+		t.Errorf("%s: %v", first.at, err)
+	}
+	for i, cut := range again.cuts {
+		if i%nthSecondCut != 0 {
+			continue
+		}
+		cut.at = first.at + "; then at " + cut.at
+		cut.now, cut.before, cut.after = first.now, first.before, first.after
+		cut.check(t)
+	}
+}
