@@ -160,6 +160,7 @@ func (p *process) watch(ctx context.Context, path string) error {
 				return
 			}
 			p.metrics.Reloads.WithLabelValues("applied").Inc()
+			p.metrics.ReloadSuccessful.Set(1) // also when the files went back to what is in use
 		},
 	}
 	return watcher.Run(ctx, p.current.Load())
@@ -181,20 +182,27 @@ func (p *process) inboxState() telemetry.InboxState {
 	return state
 }
 
+// listen binds every address, or none.
 func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
 	var bind net.ListenConfig
-	bound := func(field, address string) net.Listener {
+	var bound []net.Listener
+	for _, wanted := range []struct {
+		field, address string
+		listener       *net.Listener
+	}{
+		{"server.address", cfg.Server.Address, &l.webhook},
+		{"admin.address", cfg.Admin.Address, &l.admin},
+		{"metrics.address", cfg.Metrics.Address, &l.probes},
+	} {
+		listener, err := bind.Listen(ctx, "tcp", wanted.address)
 		if err != nil {
-			return nil
+			for _, earlier := range bound {
+				_ = earlier.Close()
+			}
+			return listeners{}, fmt.Errorf("%s: %w", wanted.field, err)
 		}
-		var listener net.Listener
-		if listener, err = bind.Listen(ctx, "tcp", address); err != nil {
-			err = fmt.Errorf("%s: %w", field, err)
-		}
-		return listener
+		*wanted.listener = listener
+		bound = append(bound, listener)
 	}
-	l.webhook = bound("server.address", cfg.Server.Address)
-	l.admin = bound("admin.address", cfg.Admin.Address)
-	l.probes = bound("metrics.address", cfg.Metrics.Address)
-	return l, err
+	return l, nil
 }

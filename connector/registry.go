@@ -2,6 +2,7 @@ package connector
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -65,7 +66,7 @@ func waysOut(channels []config.Channel) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
 		out = append(out, delivery.Channel{
-			Name: c.Name, SinkDigest: c.Sink.Digest(), Delivery: c.Delivery,
+			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
 			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c) },
 		})
 	}

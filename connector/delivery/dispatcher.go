@@ -184,7 +184,7 @@ func (d *Dispatcher) haltMissing(before, after map[string]*pump) {
 	var gone []*pump
 	for name, p := range before {
 		if after[name] == nil {
-			p.halt()
+			p.remove()
 			gone = append(gone, p)
 			delete(d.configured, name)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -36,6 +37,7 @@ type pump struct {
 	sinkDigest string // guarded by Dispatcher.reload, everything below by mu
 
 	mu       sync.Mutex
+	removed  bool // no series of the channel may come back
 	sink     *outlet
 	delivery config.Delivery
 	status   Status
@@ -222,7 +224,7 @@ func (p *pump) finish() {
 // record counts an attempt and keeps the last error for Status.
 func (p *pump) record(a attempt, v inbox.Verdict) {
 	result, reason := describe(a.err)
-	p.d.metrics.Attempts.WithLabelValues(p.channel, result).Inc()
+	p.count(p.d.metrics.Attempts, result)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.err == nil {
@@ -246,7 +248,24 @@ func (p *pump) countDead(a attempt, v inbox.Verdict) {
 	if result, _ := describe(a.err); result == resultRefused {
 		reason = resultRefused
 	}
-	p.d.metrics.DeadLettered.WithLabelValues(p.channel, reason).Inc()
+	p.count(p.d.metrics.DeadLettered, reason)
+}
+
+// count counts on a series of the channel while the channel is in use.
+func (p *pump) count(vec *prometheus.CounterVec, label string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.removed {
+		vec.WithLabelValues(p.channel, label).Inc()
+	}
+}
+
+// remove ends the claiming and the counting.
+func (p *pump) remove() {
+	p.mu.Lock()
+	p.removed = true
+	p.mu.Unlock()
+	p.halt()
 }
 
 // drain returns a channel that is closed once a claim that begins after this
