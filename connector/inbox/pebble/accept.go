@@ -27,7 +27,7 @@ type acceptance struct {
 func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
 	ch, now := s.channel(e.Channel), s.now()
 	record := eventRecord{acceptedAt: now, pausedBefore: ch.pausedTime(now), lane: lane, event: e}.encode()
-	op := &acceptance{pending: newPending(len(record)+128, false), channel: ch, id: e.ID, record: record}
+	op := &acceptance{pending: newPending(len(record) + 128), channel: ch, id: e.ID, record: record}
 	if err := s.do(ctx, op); err != nil {
 		return 0, err
 	}
@@ -46,6 +46,8 @@ func (s *Inbox) do(ctx context.Context, op operation) error {
 		return context.Cause(ctx)
 	}
 }
+
+func (*acceptance) reads() bool { return false }
 
 func (a *acceptance) apply(tx *transaction) error {
 	key := duplicateID{a.channel.key, a.id}
@@ -69,24 +71,6 @@ func (a *acceptance) apply(tx *transaction) error {
 	tx.accepted[key] = struct{}{}
 	a.outcome = inbox.Stored
 	return tx.store.duplicates.remember(tx.Batch, a.channel.key, a.id, tx.now)
-}
-
-// append adds an encoded event to the end of a channel.
-func (tx *transaction) append(ch *channel, record []byte) error {
-	if !ch.recorded {
-		if err := tx.writeChannel(ch); err != nil {
-			return err
-		}
-	}
-	sequence := ch.last.Add(1)
-	tx.touched[ch] = sequence
-	return tx.Set(eventKey(ch.key, sequence), record, nil)
-}
-
-// writeChannel writes the channel's counters as they are in this batch.
-func (tx *transaction) writeChannel(ch *channel) error {
-	ch.recorded = true
-	return tx.Set(channelRecordKey(ch.key), ch.record().encode(), nil)
 }
 
 // pausedTime is how long the channel was paused in all, up to now.

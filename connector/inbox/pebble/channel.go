@@ -17,11 +17,15 @@ type channel struct {
 	// The committer alone changes these; others read them.
 	last, settled atomic.Uint64
 	deadLetters   atomic.Int64
-	pauses        atomic.Pointer[pauses]
+	// tracked counts the lane records.
+	tracked atomic.Int64
+	pauses  atomic.Pointer[pauses]
 	// recorded says that the channel record exists; the committer's alone.
 	recorded bool
 	// durable is the highest sequence that is fsynced: claiming stops there.
 	durable atomic.Uint64
+	// ahead are the next events to claim.
+	ahead ahead
 	// low is the low-water mark: no event below it exists any more.
 	low atomic.Uint64
 	// resume is where claiming would start if the process ended now.
@@ -30,7 +34,7 @@ type channel struct {
 	retention atomic.Int64
 
 	mu sync.Mutex
-	// cursor is the sequence that the claiming reads next.
+	// cursor is the lowest sequence that the claiming has not placed yet.
 	cursor uint64
 	lanes  map[laneKey]*lane
 	// successors are untracked lanes whose next event waits to be claimed.
@@ -75,7 +79,8 @@ func newChannel(r channelRecord) *channel {
 	c.deadLetters.Store(r.deadLetters)
 	c.low.Store(r.low)
 	c.resume.Store(r.cursor)
-	c.cursor = max(r.cursor, r.low)
+	c.cursor = max(r.cursor, r.low, 1)
+	c.ahead.end = c.cursor
 	c.pauses.Store(&r.pauses)
 	return c
 }
@@ -95,9 +100,12 @@ func (c *channel) signal() {
 	}
 }
 
-// published makes everything up to sequence claimable.
-func (c *channel) published(sequence uint64) {
-	c.durable.Store(sequence)
+// published makes new durable events claimable.
+func (c *channel) published(events []encodedEvent) {
+	if c.pauses.Load().since.IsZero() {
+		c.ahead.add(events)
+	}
+	c.durable.Store(events[len(events)-1].sequence)
 	c.signal()
 }
 

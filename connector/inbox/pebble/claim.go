@@ -1,10 +1,10 @@
 package pebble
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -116,7 +116,7 @@ func (c *claiming) due() (err error) {
 
 func (c *claiming) claimTracked(key laneKey) error {
 	ch := c.channel
-	record, tracked, err := laneOf(c.store.db, ch.key, key)
+	record, tracked, err := laneOf(c.store.db, ch, key)
 	if err != nil {
 		return err
 	}
@@ -131,33 +131,58 @@ func (c *claiming) claimTracked(key laneKey) error {
 	return c.load(l, record.head, record.attempts)
 }
 
-// fresh reads on from the cursor.
-func (c *claiming) fresh() (err error) {
+// fresh goes on with the events that no lane knows of yet.
+func (c *claiming) fresh() error {
+	ch := c.channel
+	for read := 0; !c.full(); read++ {
+		// While a park operation is under way, what is on disk says less than
+		// what was read: going on would have to remember too much.
+		if ch.parking > 0 {
+			return nil
+		}
+		if read == maxRead {
+			break
+		}
+		e, ok, end := ch.ahead.next()
+		if !ok {
+			if end > ch.durable.Load() {
+				return nil
+			}
+			if err := c.readAhead(end); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.place(e.sequence, e.record); err != nil {
+			ch.ahead.reset(ch.cursor) // the event must be met again
+			return err
+		}
+		ch.cursor = e.sequence + 1
+	}
+	ch.signal() // there may be more
+	return nil
+}
+
+// readAhead reads the next run of events, from a sequence on.
+func (c *claiming) readAhead(from uint64) (err error) {
 	ch := c.channel
 	end := ch.durable.Load() + 1
-	// While a park operation is under way, what is on disk says less than what
-	// was read: reading on would have to remember too much.
-	if ch.cursor >= end || ch.parking > 0 || c.full() {
-		return nil
-	}
-	it, err := c.store.iterate(eventKey(ch.key, ch.cursor), eventKey(ch.key, end))
+	it, err := c.store.iterate(eventKey(ch.key, from), eventKey(ch.key, end))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	valid := it.First()
-	for read := 0; valid && read < maxRead && !c.full(); read++ {
-		sequence := sequenceOf(it.Key())
-		if err := c.place(sequence, it.Value()); err != nil {
-			return err
+	var events []encodedEvent
+	bytes := 0
+	for valid := it.First(); valid; valid = it.Next() {
+		if bytes += len(it.Value()); bytes > aheadBytes && len(events) > 0 {
+			end = sequenceOf(it.Key())
+			break
 		}
-		ch.cursor = sequence + 1
-		valid = it.Next()
+		events = append(events, encodedEvent{sequenceOf(it.Key()), slices.Clone(it.Value())})
 	}
-	if !valid && it.Error() == nil {
-		ch.cursor = end
-	} else {
-		ch.signal() // there is more to read
+	if it.Error() == nil {
+		ch.ahead.extend(from, events, end)
 	}
 	return it.Error()
 }
@@ -172,7 +197,7 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 	key := laneKeyOf(event.lane)
 	l := ch.lanes[key]
 	if l == nil {
-		record, tracked, err := laneOf(c.store.db, ch.key, key)
+		record, tracked, err := laneOf(c.store.db, ch, key)
 		if err != nil {
 			return err
 		}
@@ -222,11 +247,9 @@ func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
 func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts int) {
 	l.claimed, l.head = true, sequence
 	c.channel.lanes[l.key] = l
-	e := record.event
-	e.Body = bytes.Clone(e.Body)
 	paused := c.channel.pausedTime(c.now) - record.pausedBefore
 	c.claims = append(c.claims, inbox.Claim{
-		Event: e, Attempts: attempts, AcceptedAt: record.acceptedAt,
+		Event: record.event, Attempts: attempts, AcceptedAt: record.acceptedAt,
 		Age:  c.now.Sub(record.acceptedAt) - paused,
 		Lane: record.lane, Sequence: sequence,
 	})
@@ -241,9 +264,14 @@ func (s *Inbox) iterate(start, end []byte) (*pebble.Iterator, error) {
 	return it, nil
 }
 
-// laneOf reads a lane's record.
-func laneOf(r pebble.Reader, c channelKey, l laneKey) (record laneRecord, tracked bool, err error) {
-	value, found, err := get(r, laneRecordKey(c, l))
+// laneOf reads a lane's record. It reads nothing while the channel has no
+// tracked lane, which is nearly always: a lane in transition is in memory, so
+// the count can be trusted for any other.
+func laneOf(r pebble.Reader, ch *channel, l laneKey) (record laneRecord, tracked bool, err error) {
+	if ch.tracked.Load() == 0 {
+		return record, false, nil
+	}
+	value, found, err := get(r, laneRecordKey(ch.key, l))
 	if err != nil || !found {
 		return record, false, err
 	}

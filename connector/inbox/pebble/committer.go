@@ -1,7 +1,9 @@
 package pebble
 
 import (
+	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,12 +12,15 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// operation is one request to change the store. apply runs in the committer's
-// goroutine; when it returns an error the operation has added nothing to the
-// batch and fails alone. An operation may be abandoned by its caller at any
-// time, but once queued it is carried out.
+// operation is one request to change the store. An operation may be abandoned
+// by its caller at any time, but once queued it is carried out.
 type operation interface {
+	// apply runs in the committer's goroutine. When it returns an error the
+	// operation has added nothing to the batch and fails alone.
 	apply(*transaction) error
+	// reads says that apply must see what earlier operations of the same batch
+	// wrote. It is asked before any of the batch is applied.
+	reads() bool
 	base() *pending
 }
 
@@ -25,14 +30,9 @@ type pending struct {
 	done chan error
 	// size is about how many bytes the operation adds to a batch.
 	size int
-	// reads says that apply must see what earlier operations of the same batch
-	// wrote.
-	reads bool
 }
 
-func newPending(size int, reads bool) pending {
-	return pending{done: make(chan error, 1), size: size, reads: reads}
-}
+func newPending(size int) pending { return pending{done: make(chan error, 1), size: size} }
 
 func (p *pending) base() *pending { return p }
 
@@ -47,8 +47,10 @@ type transaction struct {
 	// accepted are the new events of this batch, so that a second call with
 	// the same id waits for the same fsync.
 	accepted map[duplicateID]struct{}
-	// touched are the channels with something new to claim.
-	touched map[*channel]uint64
+	// appended are the new events by channel, and changed the channels whose
+	// record must be written.
+	appended map[*channel][]encodedEvent
+	changed  map[*channel]struct{}
 }
 
 // A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB
@@ -148,16 +150,16 @@ func (s *Inbox) commit(ops []operation) {
 		}
 	}
 	start := s.now()
-	if err := s.db.Apply(tx.Batch, pebble.Sync); err != nil {
+	if err := errors.Join(tx.writeChannels(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
 		// Sequences and filter have moved on: what is in memory is no longer
 		// what is on disk, so nothing more may be promised.
 		s.fatal(err)
 		return
 	}
 	s.metrics.SyncDuration.Observe(s.now().Sub(start).Seconds())
-	s.space.wrote(tx.Batch.Len())
-	for ch, sequence := range tx.touched {
-		ch.published(sequence)
+	s.space.wrote(tx.Len())
+	for ch, events := range tx.appended {
+		ch.published(events)
 	}
 	for _, op := range ops {
 		op.base().done <- failed[op]
@@ -169,15 +171,34 @@ func (s *Inbox) begin(ops []operation) *transaction {
 	tx := &transaction{
 		now: s.now(), full: s.space.full(), store: s,
 		accepted: make(map[duplicateID]struct{}, len(ops)),
-		touched:  make(map[*channel]uint64, 1),
+		appended: make(map[*channel][]encodedEvent, 1),
+		changed:  make(map[*channel]struct{}, 1),
 	}
-	for _, op := range ops {
-		if op.base().reads {
-			tx.Batch = s.db.NewIndexedBatch()
-			tx.reader = tx.Batch
-			return tx
-		}
+	if slices.ContainsFunc(ops, operation.reads) {
+		tx.Batch = s.db.NewIndexedBatch()
+		tx.reader = tx.Batch
+		return tx
 	}
 	tx.Batch, tx.reader = s.db.NewBatch(), s.db
 	return tx
+}
+
+// append adds an encoded event to the end of a channel.
+func (tx *transaction) append(ch *channel, record []byte) error {
+	if !ch.recorded {
+		tx.changed[ch] = struct{}{}
+	}
+	sequence := ch.last.Add(1)
+	tx.appended[ch] = append(tx.appended[ch], encodedEvent{sequence, record})
+	return tx.Set(eventKey(ch.key, sequence), record, nil)
+}
+
+// writeChannels writes the records of the changed channels, once a batch.
+func (tx *transaction) writeChannels() error {
+	var errs []error
+	for ch := range tx.changed {
+		ch.recorded = true
+		errs = append(errs, tx.Set(channelRecordKey(ch.key), ch.record().encode(), nil))
+	}
+	return errors.Join(errs...)
 }

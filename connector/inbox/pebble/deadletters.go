@@ -119,7 +119,7 @@ const deadBatch = 256
 func (s *Inbox) eachDead(ctx context.Context, ch *channel, before time.Time, wanted func(event.ID) bool, act deadAction) (n int, err error) {
 	var batch []deadEntry
 	flush := func() error {
-		op := &deadOperation{pending: newPending(0, true), channel: ch, entries: batch, act: act}
+		op := &deadOperation{pending: newPending(0), channel: ch, entries: batch, act: act}
 		for _, entry := range batch {
 			op.size += 256 + len(entry.record.event.Body)
 		}
@@ -156,6 +156,8 @@ type deadOperation struct {
 	acted   int
 }
 
+func (*deadOperation) reads() bool { return true }
+
 func (o *deadOperation) apply(tx *transaction) error {
 	for _, entry := range o.entries {
 		_, found, err := get(tx.reader, entry.key)
@@ -171,7 +173,8 @@ func (o *deadOperation) apply(tx *transaction) error {
 		o.channel.deadLetters.Add(-1)
 		o.acted++
 	}
-	return tx.writeChannel(o.channel)
+	tx.changed[o.channel] = struct{}{}
+	return nil
 }
 
 // deadAction is what happens to a dead letter besides its removal.

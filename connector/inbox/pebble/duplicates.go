@@ -12,27 +12,39 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// bucketsPerWindow says in how many steps a window of de-duplication keys
-// expires: each step is one range deletion, and a possible duplicate costs one
-// look-up a step.
-const bucketsPerWindow = 8
-
 // duplicates recognises events that were accepted within the window. The disk
 // is the truth; a filter of fixed memory in front of it lets a new id be known
 // as new without a read. Only the committer uses it.
+//
+// The keys come in buckets, one after the other in time. A bucket expires with
+// one range deletion, and compaction rewrites the newest one only. A possible
+// duplicate costs one look-up a bucket.
 type duplicates struct {
-	window time.Duration
-	bucket time.Duration
+	window  time.Duration
+	buckets []bucket
 	// filter holds every id accepted since the last turn, previous those of
 	// the window before it: an id that neither holds is new.
 	filter, previous *bloom.BloomFilter
 	turnedAt         time.Time
 }
 
-// A filter generation takes 8 MiB at most, touched page by page as ids come in.
-// Six hash functions keep false alarms, each of which costs reads, under 1 % up
-// to about 7 million ids in a window.
+// bucket is a run of ids.
+type bucket struct {
+	number uint32
+	ids    int
+	oldest time.Time
+	newest time.Time
+}
+
 const (
+	// A bucket ends with bucketIDs ids, about 4 MiB, or when it spans a part of
+	// the window, so that little is kept beyond the window.
+	bucketIDs        = 1 << 16
+	bucketsPerWindow = 8
+
+	// A filter generation takes 8 MiB at most, touched page by page as ids come
+	// in. Six hash functions keep false alarms, each of which costs reads,
+	// under 1 % up to about 7 million ids in a window.
 	filterBits   = 8 << 23
 	filterHashes = 6
 )
@@ -40,31 +52,44 @@ const (
 func newDuplicates(window time.Duration, now time.Time) *duplicates {
 	return &duplicates{
 		window:   window,
-		bucket:   max(window/bucketsPerWindow, time.Second),
 		filter:   bloom.New(filterBits, filterHashes),
 		turnedAt: now,
 	}
 }
 
-// load fills the filter from the store, whose keys are the truth.
-func (d *duplicates) load(db *pebble.DB, now time.Time) (err error) {
+// load reads what the store knows, which is the truth.
+func (d *duplicates) load(db *pebble.DB) (err error) {
 	it, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: duplicateBucketStart(d.bucketOf(now.Add(-d.window))),
+		LowerBound: []byte{prefixDuplicate},
 		UpperBound: []byte{prefixDuplicate + 1},
 	})
 	if err != nil {
 		return fmt.Errorf("read de-duplication keys: %w", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	const bucketLength = 4
-	for it.First(); it.Valid(); it.Next() {
-		d.filter.Add(it.Key()[1+bucketLength:])
+	for valid := it.First(); valid; valid = it.Next() {
+		number, member := bucketOf(it.Key())
+		acceptedAt, err := decodeAcceptedAt(it.Value())
+		if err != nil {
+			return err
+		}
+		if n := len(d.buckets); n == 0 || d.buckets[n-1].number != number {
+			d.buckets = append(d.buckets, bucket{number: number, oldest: acceptedAt})
+		}
+		d.buckets[len(d.buckets)-1].add(acceptedAt)
+		d.filter.Add(member)
 	}
-	return nil
+	return it.Error()
 }
 
-func (d *duplicates) bucketOf(t time.Time) uint32 {
-	return uint32(max(unixNano(t), 0) / int64(d.bucket))
+func (b *bucket) add(acceptedAt time.Time) {
+	b.ids++
+	if acceptedAt.Before(b.oldest) {
+		b.oldest = acceptedAt
+	}
+	if acceptedAt.After(b.newest) {
+		b.newest = acceptedAt
+	}
 }
 
 // turn starts a new generation of the filter once every id of the old previous
@@ -82,14 +107,19 @@ func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now time.T
 	if !d.maybe(c, id) {
 		return false, nil
 	}
-	for b := d.bucketOf(now); b >= d.bucketOf(now.Add(-d.window)); b-- {
-		acceptedAt, err := acceptedAt(r, duplicateKey(b, c, id))
-		if err != nil {
-			return false, err
+	for i := len(d.buckets) - 1; i >= 0; i-- {
+		if d.over(d.buckets[i], now) {
+			continue
 		}
-		if !acceptedAt.IsZero() && now.Sub(acceptedAt) < d.window {
-			return true, nil
+		value, found, err := get(r, duplicateKey(d.buckets[i].number, c, id))
+		if err != nil || !found {
+			if err != nil {
+				return false, err
+			}
+			continue
 		}
+		acceptedAt, err := decodeAcceptedAt(value)
+		return err == nil && now.Sub(acceptedAt) < d.window, err
 	}
 	return false, nil
 }
@@ -102,12 +132,42 @@ func (d *duplicates) maybe(c channelKey, id event.ID) bool {
 // remember writes the id's key and adds it to the filter.
 func (d *duplicates) remember(b *pebble.Batch, c channelKey, id event.ID, now time.Time) error {
 	d.filter.Add(filterMember(c, id))
-	return b.Set(duplicateKey(d.bucketOf(now), c, id), appendTime(nil, now), nil)
+	current := d.current(now)
+	current.add(now)
+	return b.Set(duplicateKey(current.number, c, id), appendTime(nil, now), nil)
 }
 
-// expired is the range of keys that no look-up will ask for again.
-func (d *duplicates) expired(now time.Time) (start, end []byte) {
-	return []byte{prefixDuplicate}, duplicateBucketStart(d.bucketOf(now.Add(-d.window)))
+// current is the bucket that takes new ids.
+func (d *duplicates) current(now time.Time) *bucket {
+	n := len(d.buckets)
+	if n > 0 {
+		last := &d.buckets[n-1]
+		if last.ids < bucketIDs && now.Sub(last.oldest) < d.window/bucketsPerWindow {
+			return last
+		}
+		d.buckets = append(d.buckets, bucket{number: last.number + 1, oldest: now})
+		return &d.buckets[n]
+	}
+	// Numbers rise over restarts too, even when every bucket has expired.
+	d.buckets = []bucket{{number: uint32(max(now.Unix(), 0)), oldest: now}}
+	return &d.buckets[0]
+}
+
+// over says that every id of b has left the window.
+func (d *duplicates) over(b bucket, now time.Time) bool { return now.Sub(b.newest) >= d.window }
+
+// expire deletes the buckets that are over.
+func (d *duplicates) expire(b *pebble.Batch, now time.Time) error {
+	n := 0
+	for n < len(d.buckets) && d.over(d.buckets[n], now) {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	end := duplicateBucketStart(d.buckets[n-1].number + 1)
+	d.buckets = d.buckets[n:]
+	return b.DeleteRange([]byte{prefixDuplicate}, end, nil)
 }
 
 // filterMember is the end of the de-duplication key: channel and id.
@@ -115,12 +175,14 @@ func filterMember(c channelKey, id event.ID) []byte {
 	return append(append(make([]byte, 0, len(c)+len(id)), c[:]...), id[:]...)
 }
 
-// acceptedAt reads a de-duplication key's value, zero if there is none.
-func acceptedAt(r pebble.Reader, key []byte) (time.Time, error) {
-	value, found, err := get(r, key)
-	if err != nil || !found {
-		return time.Time{}, err
-	}
+// bucketOf splits a de-duplication key.
+func bucketOf(key []byte) (number uint32, member []byte) {
+	const at = 1
+	return binary.BigEndian.Uint32(key[at:]), key[at+4:]
+}
+
+// decodeAcceptedAt reads a de-duplication key's value.
+func decodeAcceptedAt(value []byte) (time.Time, error) {
 	if len(value) != 8 {
 		return time.Time{}, fmt.Errorf("%w: de-duplication time", errRecord)
 	}

@@ -82,7 +82,7 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 	if _, err := s.oldest(ch); err != nil {
 		return err
 	}
-	op := &checkpoint{pending: newPending(256, false), channel: ch, resume: resume, from: low, to: ch.low.Load()}
+	op := &checkpoint{pending: newPending(256), channel: ch, resume: resume, from: low, to: ch.low.Load()}
 	return s.do(ctx, op)
 }
 
@@ -94,6 +94,8 @@ type checkpoint struct {
 	from, to uint64
 }
 
+func (*checkpoint) reads() bool { return false }
+
 func (c *checkpoint) apply(tx *transaction) error {
 	c.channel.resume.Store(c.resume)
 	if c.to-c.from >= bulkDelete {
@@ -102,7 +104,8 @@ func (c *checkpoint) apply(tx *transaction) error {
 			return err
 		}
 	}
-	return tx.writeChannel(c.channel)
+	tx.changed[c.channel] = struct{}{}
+	return nil
 }
 
 // oldest moves the low-water mark up to the oldest pending event and says when
@@ -129,7 +132,7 @@ func (s *Inbox) oldest(ch *channel) (acceptedAt time.Time, err error) {
 // retention.
 func (s *Inbox) expire(ctx context.Context) error {
 	now := s.now()
-	err := s.do(ctx, &expiry{pending: newPending(128, false)})
+	err := s.do(ctx, &expiry{pending: newPending(128)})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
 			_, dropErr := s.eachDead(ctx, ch, now.Add(-retention), func(event.ID) bool { return true }, dropDead)
@@ -142,11 +145,12 @@ func (s *Inbox) expire(ctx context.Context) error {
 // expiry is the operation that ends ids whose window is over.
 type expiry struct{ pending }
 
+func (expiry) reads() bool { return false }
+
 func (expiry) apply(tx *transaction) error {
 	d := tx.store.duplicates
 	d.turn(tx.now)
-	start, end := d.expired(tx.now)
-	return tx.DeleteRange(start, end, nil)
+	return d.expire(tx.Batch, tx.now)
 }
 
 // reclaim compacts a full store below the low-water marks, so that it takes

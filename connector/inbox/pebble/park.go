@@ -26,7 +26,7 @@ func (s *Inbox) park(ch *channel) {
 	if ch.parking > 0 || len(ch.unparked) == 0 {
 		return
 	}
-	op := &parking{pending: newPending(0, true), channel: ch}
+	op := &parking{pending: newPending(0), channel: ch}
 	lowest := uint64(math.MaxUint64)
 	for _, l := range ch.unparked {
 		if len(l.waiting) == 0 {
@@ -64,6 +64,8 @@ func (p *parking) finish(err error) {
 	ch.timerSet(p.due)
 }
 
+func (*parking) reads() bool { return true }
+
 func (p *parking) apply(tx *transaction) error {
 	p.due = tx.now
 	for _, g := range p.groups {
@@ -75,7 +77,7 @@ func (p *parking) apply(tx *transaction) error {
 }
 
 func (tx *transaction) parkGroup(ch *channel, g parkedGroup) error {
-	record, tracked, err := laneOf(tx.reader, ch.key, g.lane.key)
+	record, tracked, err := tx.lane(ch, g.lane.key)
 	if err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (tx *transaction) newlyTracked(ch *channel, g parkedGroup) (laneRecord, err
 	if !pending {
 		record.head = g.sequences[0]
 	}
+	ch.tracked.Add(1)
 	return record, tx.track(ch, g.lane.key, record)
 }
 
@@ -115,4 +118,9 @@ func (tx *transaction) track(ch *channel, key laneKey, record laneRecord) error 
 		return err
 	}
 	return tx.Set(timerKey(ch.key, record.due, key), nil, nil)
+}
+
+// lane reads a lane's record.
+func (tx *transaction) lane(ch *channel, key laneKey) (laneRecord, bool, error) {
+	return laneOf(tx.reader, ch, key)
 }

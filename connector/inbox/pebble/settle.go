@@ -33,7 +33,7 @@ type settlement struct {
 func (s *Inbox) Settle(_ context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
 	ch := s.channel(claim.Event.Channel)
 	op := &settlement{
-		pending: newPending(256+len(claim.Event.Body), true),
+		pending: newPending(256 + len(claim.Event.Body)),
 		channel: ch, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
 	}
 	l, err := op.begin()
@@ -112,8 +112,14 @@ func (c *channel) release(l *lane, sequence uint64) {
 	c.follow(l)
 }
 
+// reads: only what never touches a tracked lane can do without.
+func (o *settlement) reads() bool {
+	_, taken := o.verdict.(inbox.Taken)
+	return !taken || o.channel.tracked.Load() > 0
+}
+
 func (o *settlement) apply(tx *transaction) error {
-	record, tracked, err := laneOf(tx.reader, o.channel.key, o.lane)
+	record, tracked, err := tx.lane(o.channel, o.lane)
 	if err != nil {
 		return err
 	}
@@ -129,11 +135,14 @@ func (o *settlement) apply(tx *transaction) error {
 			return err
 		}
 	}
-	if err := tx.Delete(eventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
+	// An event's key is written once, so this deletion vanishes together with
+	// it as soon as compaction meets both.
+	if err := tx.SingleDelete(eventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
 		return err
 	}
 	o.channel.settled.Add(1)
-	return errors.Join(o.advance(tx, record, tracked, next), tx.writeChannel(o.channel))
+	tx.changed[o.channel] = struct{}{}
+	return o.advance(tx, record, tracked, next)
 }
 
 // retry writes the lane's next attempt; the lane becomes tracked if it was not.
@@ -147,6 +156,9 @@ func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at 
 		if err := tx.Set(pointerKey(o.channel.key, o.lane, sequence), nil, nil); err != nil {
 			return err
 		}
+	}
+	if !tracked {
+		o.channel.tracked.Add(1)
 	}
 	o.tracked, o.due = true, at
 	return tx.track(o.channel, o.lane, laneRecord{head: o.claim.Sequence, attempts: o.claim.Attempts + 1, due: at})
@@ -180,6 +192,7 @@ func (o *settlement) advance(tx *transaction, record laneRecord, tracked bool, n
 		return err
 	}
 	if next == 0 {
+		o.channel.tracked.Add(-1)
 		return tx.Delete(laneRecordKey(key, o.lane), nil)
 	}
 	o.tracked, o.due = true, tx.now

@@ -140,7 +140,16 @@ func (s *Inbox) options(o Options) *pebble.Options {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
+	opts.Experimental.SpanPolicyFunc = splitByPrefix
 	return opts
+}
+
+// splitByPrefix ends a table where the kind of key changes. Events come in key
+// order: tables of nothing else never overlap, so compaction moves them without
+// rewriting, and a range deletion drops them unread. Shared with the ids, which
+// come in random order, they would be merged again and again.
+func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	return policy, []byte{start[0] + 1}, nil
 }
 
 // recover checks the schema and reads the channels and the known ids.
@@ -151,9 +160,8 @@ func (s *Inbox) recover(window time.Duration) error {
 	if err := s.loadChannels(); err != nil {
 		return err
 	}
-	now := s.now()
-	s.duplicates = newDuplicates(window, now)
-	return s.duplicates.load(s.db, now)
+	s.duplicates = newDuplicates(window, s.now())
+	return s.duplicates.load(s.db)
 }
 
 func (s *Inbox) checkSchema() error {
@@ -185,6 +193,9 @@ func (s *Inbox) loadChannels() (err error) {
 		}
 		ch := newChannel(record)
 		ch.recorded = true
+		if err := s.countTracked(ch); err != nil {
+			return err
+		}
 		s.channels[record.name] = ch
 	}
 	return it.Error()
@@ -203,6 +214,19 @@ func (s *Inbox) lastSequence(r channelRecord) (last uint64, err error) {
 		return sequenceOf(it.Key()), nil
 	}
 	return r.last, it.Error()
+}
+
+// countTracked counts the channel's tracked lanes.
+func (s *Inbox) countTracked(ch *channel) (err error) {
+	it, err := s.iterate(prefixed(prefixLane, ch.key), rangeEnd(prefixLane, ch.key))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for valid := it.First(); valid; valid = it.Next() {
+		ch.tracked.Add(1)
+	}
+	return it.Error()
 }
 
 // channel returns the channel of that name, new if nothing is known of it.
@@ -232,7 +256,7 @@ func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Setti
 	if settings.Paused == !ch.pauses.Load().since.IsZero() {
 		return nil
 	}
-	return s.do(ctx, &configuration{pending: newPending(256, false), channel: ch, paused: settings.Paused})
+	return s.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
 }
 
 // configuration is the operation that pauses or resumes a channel.
@@ -242,10 +266,13 @@ type configuration struct {
 	paused  bool
 }
 
+func (*configuration) reads() bool { return false }
+
 func (c *configuration) apply(tx *transaction) error {
 	p := c.channel.pauses.Load().set(c.paused, tx.now)
 	c.channel.pauses.Store(&p)
-	return tx.writeChannel(c.channel)
+	tx.changed[c.channel] = struct{}{}
+	return nil
 }
 
 // Channels implements inbox.Inbox.

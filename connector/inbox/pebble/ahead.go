@@ -1,0 +1,76 @@
+package pebble
+
+import "sync"
+
+// aheadBytes bounds the events that one channel keeps in memory ahead of their
+// claim: about 150 of the usual size.
+const aheadBytes = 64 << 10
+
+// ahead holds a channel's next events in memory: the committer leaves new ones
+// here, so that a sink that keeps up costs no reads, and the claiming reads a
+// backlog in runs, not one by one. It is complete: every pending event from the
+// first sequence on and before the end is in it.
+type ahead struct {
+	mu     sync.Mutex
+	end    uint64
+	events []encodedEvent
+	bytes  int
+}
+
+// encodedEvent is a durable event as it is stored.
+type encodedEvent struct {
+	sequence uint64
+	record   []byte
+}
+
+// add keeps new events that continue the run, as far as there is room.
+func (a *ahead) add(events []encodedEvent) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range events {
+		if a.end != e.sequence || a.bytes+len(e.record) > aheadBytes {
+			return
+		}
+		a.push(e)
+	}
+}
+
+func (a *ahead) push(e encodedEvent) {
+	a.events = append(a.events, e)
+	a.bytes += len(e.record)
+	a.end = e.sequence + 1
+}
+
+// next takes the first event. Without one it says where reading has to go on.
+func (a *ahead) next() (e encodedEvent, ok bool, end uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.events) == 0 {
+		a.events = nil
+		return e, false, a.end
+	}
+	e, a.events = a.events[0], a.events[1:]
+	a.bytes -= len(e.record)
+	return e, true, a.end
+}
+
+// extend adds what was read from disk: the events from one sequence up to, but
+// not including, end. It does nothing when the committer was faster.
+func (a *ahead) extend(from uint64, events []encodedEvent, end uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.end != from {
+		return
+	}
+	for _, e := range events {
+		a.push(e)
+	}
+	a.end = end
+}
+
+// reset forgets everything: reading goes on from a sequence.
+func (a *ahead) reset(from uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.events, a.bytes, a.end = nil, 0, from
+}
