@@ -116,7 +116,7 @@ func (c *claiming) due() (err error) {
 
 func (c *claiming) claimTracked(key laneKey) error {
 	ch := c.channel
-	record, tracked, err := laneOf(c.store.db, ch, key)
+	record, tracked, err := ch.lane(c.store.db, key)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 	key := laneKeyOf(event.lane)
 	l := ch.lanes[key]
 	if l == nil {
-		record, tracked, err := laneOf(c.store.db, ch, key)
+		record, tracked, err := ch.lane(c.store.db, key)
 		if err != nil {
 			return err
 		}
@@ -264,14 +264,19 @@ func (s *Inbox) iterate(start, end []byte) (*pebble.Iterator, error) {
 	return it, nil
 }
 
-// laneOf reads a lane's record. It reads nothing while the channel has no
-// tracked lane, which is nearly always: a lane in transition is in memory, so
-// the count can be trusted for any other.
-func laneOf(r pebble.Reader, ch *channel, l laneKey) (record laneRecord, tracked bool, err error) {
-	if ch.tracked.Load() == 0 {
+// lane reads a lane's record. It reads nothing while the channel has no tracked
+// lane, which is nearly always: a lane in transition is in memory, so the count
+// can be trusted for any other.
+func (c *channel) lane(r pebble.Reader, l laneKey) (record laneRecord, tracked bool, err error) {
+	if c.tracked.Load() == 0 {
 		return record, false, nil
 	}
-	value, found, err := get(r, laneRecordKey(ch.key, l))
+	return laneOf(r, c.key, l)
+}
+
+// laneOf reads a lane's record.
+func laneOf(r pebble.Reader, c channelKey, l laneKey) (record laneRecord, tracked bool, err error) {
+	value, found, err := get(r, laneRecordKey(c, l))
 	if err != nil || !found {
 		return record, false, err
 	}

@@ -77,7 +77,7 @@ func (p *parking) apply(tx *transaction) error {
 }
 
 func (tx *transaction) parkGroup(ch *channel, g parkedGroup) error {
-	record, tracked, err := tx.lane(ch, g.lane.key)
+	record, tracked, err := ch.lane(tx.reader, g.lane.key)
 	if err != nil {
 		return err
 	}
@@ -118,9 +118,4 @@ func (tx *transaction) track(ch *channel, key laneKey, record laneRecord) error 
 		return err
 	}
 	return tx.Set(timerKey(ch.key, record.due, key), nil, nil)
-}
-
-// lane reads a lane's record.
-func (tx *transaction) lane(ch *channel, key laneKey) (laneRecord, bool, error) {
-	return laneOf(tx.reader, ch, key)
 }

@@ -119,7 +119,7 @@ func (o *settlement) reads() bool {
 }
 
 func (o *settlement) apply(tx *transaction) error {
-	record, tracked, err := tx.lane(o.channel, o.lane)
+	record, tracked, err := o.channel.lane(tx.reader, o.lane)
 	if err != nil {
 		return err
 	}
