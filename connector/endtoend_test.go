@@ -73,7 +73,7 @@ type attributes struct{ ID, Source, Type, Subject, Conversation, Time string }
 func sampledSettings(t testing.TB, sink string) *settings {
 	return newSettings(t, channelSettings{
 		name: shopA, sink: sink,
-		zalo: fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}, officialAccounts: [{id: %q}, {id: "4547476331570598169"}]`, app, secret, oa),
+		zalo:   fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}, officialAccounts: [{id: %q}, {id: "4547476331570598169"}]`, app, secret, oa),
 		events: `exclude: ["oa_send_*", user_seen_message, user_received_message]`,
 	})
 }

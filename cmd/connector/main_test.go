@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -10,7 +11,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsConnector) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func newTestRoot(stdout, stderr io.Writer, args ...string) *cobra.Command {
 	root := newRoot()

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	yaml "go.yaml.in/yaml/v3"
+
+	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
 // hidden is in every secret of the tests, and must be in no message.
@@ -113,7 +115,7 @@ func TestLoadServesNoChannelAtAll(t *testing.T) {
 
 // TestLoadReadsTheFilesItNames uses every way to give a secret.
 func TestLoadReadsTheFilesItNames(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.New(t, 1)
 	elsewhere := filepath.Join(t.TempDir(), "absolute")
 	if err := os.WriteFile(elsewhere, []byte("HiddenValue-old"), 0o600); err != nil {
 		t.Fatal(err)
@@ -179,7 +181,7 @@ func TestExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, key := certificate(t)
+	cert, key := certificate.New(t, 1)
 	c, err := Load(write(t, map[string]string{
 		"connector.yaml": string(example),
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,

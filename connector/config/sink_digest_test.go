@@ -4,11 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
 func TestSinkDigestCoversWhatTheSinkIsMadeOf(t *testing.T) {
-	cert, key := certificate(t)
-	other, otherKey := certificate(t)
+	cert, key := certificate.New(t, 1)
+	other, otherKey := certificate.New(t, 1)
 	full := edit(t, minimal, "      url: http://bot.chat.svc/events\n", `      url: https://bot.chat.svc/events
       timeout: 10s
       headers: [{name: Authorization, file: authorization}]

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -238,14 +240,14 @@ func TestWatcherRefusesWhatNeedsARestart(t *testing.T) {
 }
 
 func TestWatcherReplacesTheServersCertificate(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.New(t, 1)
 	path := write(t, map[string]string{
 		"connector.yaml": edit(t, minimal, afterKind, afterKind+"server: {tls: {certFile: tls/crt, keyFile: tls/key}}\n"),
 		"tls/crt":        cert, "tls/key": key,
 	})
 	r := watch(t, path)
 	folder := filepath.Dir(path)
-	cert, key = certificate(t)
+	cert, key = certificate.New(t, 1)
 	put(t, filepath.Join(folder, "tls", "crt"), cert)
 	r.until(t, "half a pair", says("no pair of certificate and key"))
 	put(t, filepath.Join(folder, "tls", "key"), key)

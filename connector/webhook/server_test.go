@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,6 +19,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
 // dial opens a connection to the host of target and returns it with target's
@@ -332,34 +329,26 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	}
 }
 
-// certificate makes a self-signed certificate of the given serial number.
-func certificate(t *testing.T, serial int64) *tls.Certificate {
+// newCertificate makes a self-signed certificate of the given serial number.
+func newCertificate(t *testing.T, serial int64) *tls.Certificate {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key := certificate.New(t, serial)
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"connector.test"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}
+	return &pair
 }
 
 func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
-	old := certificate(t, 1)
+	old := newCertificate(t, 1)
 	server, address, served := f.start(t, old)
-	for _, current := range []*tls.Certificate{old, certificate(t, 2)} {
+	for _, current := range []*tls.Certificate{old, newCertificate(t, 2)} {
 		server.UseCertificate(current)
 		roots := x509.NewCertPool()
 		roots.AddCert(current.Leaf)
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "connector.test"}, ForceAttemptHTTP2: true}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: certificate.Name}, ForceAttemptHTTP2: true}
 		response, got := post(t, &http.Client{Transport: transport}, strings.Replace(urlOn(address), "http:", "https:", 1), strings.NewReader("{}"), "")
 		if response.StatusCode != 200 || got.Status != "0" || response.ProtoMajor != 1 {
 			t.Errorf("serial %v: %d over %s", current.Leaf.SerialNumber, response.StatusCode, response.Proto)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/test/process"
+)
+
+// runAsConnector in the environment makes the test binary the connector.
+const runAsConnector = "TEST_RUN_AS_CONNECTOR"
+
+const patience = 30 * time.Second
+
+// processConfig is a configuration whose probes are found on a known address.
+func processConfig(metrics, stop string) string {
+	text := strings.Replace(servedConfig, `metrics: {address: "127.0.0.1:0"}`, fmt.Sprintf("metrics: {address: %q}", metrics), 1)
+	return strings.Replace(text, "drainDelay: 1ms", stop, 1)
+}
+
+// spawn starts "connector serve" as a process of its own. What it says is to be
+// read after it has ended.
+func spawn(t *testing.T, config string) (*process.Process, *bytes.Buffer) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "serve", "--config", config)
+	cmd.Env = append(os.Environ(), runAsConnector+"=yes")
+	said := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	p, err := process.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p, said
+}
+
+// spawnReady is spawn, and waits until the process is ready.
+func spawnReady(t *testing.T, stop string) (p *process.Process, said *bytes.Buffer, config, readyz string) {
+	t.Helper()
+	addresses, err := process.FreeAddresses(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = writeFile(t, processConfig(addresses[0], stop))
+	readyz = "http://" + addresses[0] + "/readyz"
+	p, said = spawn(t, config)
+	if err := p.Wait(t.Context(), "readiness", process.Answers(readyz)); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return p, said, config, readyz
+}
+
+func TestSIGTERMEndsTheProcessWithExitCode0(t *testing.T) {
+	p, said, _, _ := spawnReady(t, "drainDelay: 1ms")
+	if err := p.Stop(patience); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
+	p, said, _, readyz := spawnReady(t, "drainDelay: 10h, gracePeriod: 20h")
+	if err := syscall.Kill(p.PID(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ready := process.Answers(readyz)
+	err := p.Wait(t.Context(), "the drain", func(ctx context.Context) bool { return !ready(ctx) })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if err := syscall.Kill(p.PID(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(patience):
+		t.Fatal("the process goes on draining")
+	}
+	if err := p.Stop(patience); err == nil || !strings.Contains(err.Error(), "signal: interrupt") {
+		t.Errorf("ended with %v, want the signal", err)
+	}
+}
+
+func TestAStartThatCannotWorkExits1AndSaysWhy(t *testing.T) {
+	_, _, inUse, readyz := spawnReady(t, "drainDelay: 1ms")
+	inbox := filepath.Join(filepath.Dir(inUse), "inbox")
+	busy := strings.TrimSuffix(strings.TrimPrefix(readyz, "http://"), "/readyz")
+
+	shared := writeFile(t, strings.Replace(servedConfig, "path: inbox", "path: "+inbox, 1))
+	port := writeFile(t, processConfig(busy, "drainDelay: 1ms"))
+	unknown := writeFile(t, servedConfig+"chanels: []\n")
+	for config, wants := range map[string][]string{
+		shared:  {"open inbox " + inbox, "another process uses it"},
+		port:    {"metrics.address", busy, "address already in use"},
+		unknown: {unknown + ":", "chanels"},
+	} {
+		p, said := spawn(t, config)
+		select {
+		case <-p.Done():
+		case <-time.After(patience):
+			t.Fatal("the process runs")
+		}
+		err := p.Stop(patience)
+		if err == nil || !strings.HasSuffix(err.Error(), "exit status 1") {
+			t.Errorf("ended with %v, want exit code 1", err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(said.String(), want) {
+				t.Errorf("the message lacks %q:\n%s", want, said)
+			}
+		}
+		if n := strings.Count(said.String(), "Error: "); n != 1 {
+			t.Errorf("%d errors are printed:\n%s", n, said)
+		}
+	}
+}

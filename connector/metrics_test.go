@@ -1,0 +1,139 @@
+package connector_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// exported are the connector's metrics, with their labels. Dashboards and
+// alerts of others are built on them: a change here breaks those.
+var exported = map[string][]string{
+	"webhook_accepted_total":            {"channel"},
+	"webhook_accepted_events_total":     {"event"},
+	"webhook_duplicates_total":          {"channel"},
+	"webhook_ignored_total":             {"channel", "reason"},
+	"webhook_refused_total":             {"channel", "reason"},
+	"webhook_audit_failures_total":      {"channel", "reason"},
+	"webhook_accept_duration_seconds":   nil,
+	"webhook_in_flight_calls":           nil,
+	"inbox_sync_duration_seconds":       nil,
+	"inbox_backlog_events":              {"channel"},
+	"inbox_oldest_pending_age_seconds":  {"channel"},
+	"inbox_dead_letters":                {"channel"},
+	"inbox_size_bytes":                  nil,
+	"inbox_size_limit_bytes":            nil,
+	"delivery_attempts_total":           {"channel", "result"},
+	"delivery_attempt_duration_seconds": nil,
+	"delivery_latency_seconds":          nil,
+	"delivery_dead_lettered_total":      {"channel", "reason"},
+	"delivery_in_flight_attempts":       nil,
+	"config_reloads_total":              {"result"},
+	"config_last_reload_successful":     nil,
+	"config_info":                       {"digest"},
+}
+
+// useEverything brings every kind of series into being.
+func useEverything(t *testing.T) *running {
+	t.Helper()
+	sink := newReceiver(t)
+	s := sampledSettings(t, sink.URL)
+	s.channels = append(s.channels, channelSettings{
+		name: shopB, sink: sink.URL,
+		zalo: fmt.Sprintf(`appID: %q, signature: {mode: Audit, secretKeys: [{value: %s}]}`, app, secret),
+	})
+	r := start(t, s.write(t))
+	postSamples(t, r)
+	postSamples(t, r)
+	m := message{shopB, "1", "unsigned"}
+	query := "?param.header.xp-api-key=" + keyOf(shopB)
+	for body, want := range map[string]int{
+		string(m.body()):      http.StatusOK,
+		`{}`:                  http.StatusOK,
+		`{"text": "Xin chào"`: http.StatusBadRequest,
+		`{"app_id": "111"}`:   http.StatusForbidden,
+		`{"event_name": "a\\nb{c=\"d\"}", "app_id": "` + app + `", "timestamp": "1"}`: http.StatusOK,
+		strings.Repeat(" ", 1<<20+1): http.StatusRequestEntityTooLarge,
+	} {
+		if status, _, err := r.postRaw([]byte(body), "", query); err != nil || status != want {
+			t.Errorf("%.40s: %d, %v, want %d", body, status, err, want)
+		}
+	}
+	if status, _, err := r.postRaw(m.body(), "", "?param.header.xp-api-key="+keyOf(shopA)[:16]); err != nil || status != http.StatusUnauthorized {
+		t.Errorf("half a key: %d, %v", status, err)
+	}
+	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
+	sink.answers(status(http.StatusUnprocessableEntity))
+	r.call(message{shopA, "1", "dead"})
+	r.awaits(`inbox_dead_letters{channel="chat/a"}`, 1)
+	r.awaitReload("refused", func() { put(t, s.path(), "kind: 7") })
+	s.channels[0].delivery = "concurrency: 2"
+	r.awaitReload("applied", func() { s.write(t) })
+	return r
+}
+
+func TestMetricsAreWhatIsPromisedAndNoMore(t *testing.T) {
+	t.Parallel()
+	text := useEverything(t).scrape()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, family := range families {
+		name, ours := strings.CutPrefix(name, "xbot_connector_")
+		if !ours {
+			continue // of the Go runtime, the process and the exporter itself
+		}
+		labels, known := exported[name]
+		if !known {
+			t.Errorf("%s is exported and not listed here", name)
+		}
+		for _, series := range family.GetMetric() {
+			if got := labelNames(series); !slices.Equal(got, labels) {
+				t.Errorf("%s has the labels %v, want %v", name, got, labels)
+			}
+		}
+	}
+	for name, labels := range exported {
+		family := families["xbot_connector_"+name]
+		if family == nil {
+			t.Errorf("%s is not exported after use", name)
+			continue
+		}
+		channel := slices.Contains(labels, "channel")
+		if channel && slices.Contains(labels, "event") {
+			t.Errorf("%s multiplies channels by events", name)
+		}
+		if channel && family.GetType() == dto.MetricType_HISTOGRAM {
+			t.Errorf("%s multiplies channels by buckets", name)
+		}
+	}
+}
+
+func labelNames(series *dto.Metric) (names []string) {
+	for _, label := range series.GetLabel() {
+		names = append(names, label.GetName())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestMetricsPassPromtool runs what "promtool check metrics" runs.
+func TestMetricsPassPromtool(t *testing.T) {
+	t.Parallel()
+	problems, err := promlint.New(strings.NewReader(useEverything(t).scrape())).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}

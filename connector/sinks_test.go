@@ -1,0 +1,215 @@
+package connector_test
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+)
+
+// garbled answers what is no HTTP.
+func garbled(w http.ResponseWriter, _ attempt) { w.(*statusWriter).hijack("hello?\r\n\r\n") }
+
+// cutInHeader ends an answer within its headers.
+func cutInHeader(w http.ResponseWriter, _ attempt) {
+	w.(*statusWriter).hijack("HTTP/1.1 200 OK\r\nContent-Le")
+}
+
+// cutInBody ends an answer within its body, which does not matter.
+func cutInBody(w http.ResponseWriter, _ attempt) {
+	w.(*statusWriter).hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+}
+
+func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
+	t.Parallel()
+	good, elsewhere := newReceiver(t), newReceiver(t)
+	held := newGate(t)
+	bad := map[string]func(http.ResponseWriter, attempt){
+		"slow":     func(http.ResponseWriter, attempt) { <-held.open },
+		"garbage":  garbled,
+		"cut":      cutInHeader,
+		"limited":  status(429, "Retry-After", "1"),
+		"redirect": status(302, "Location", elsewhere.URL),
+		"failing":  status(500),
+		"locked":   status(401),
+	}
+	channels := []channelSettings{{name: shopB, sink: good.URL}}
+	sinks := map[string]*receiver{"chat/down": {}}
+	sinks["chat/down"].Server = httptest.NewUnstartedServer(sinks["chat/down"])
+	address := sinks["chat/down"].Listener.Addr().String()
+	_ = sinks["chat/down"].Listener.Close()
+	channels = append(channels, channelSettings{name: "chat/down", sink: "http://" + address})
+	for name, answer := range bad {
+		name = "chat/" + name
+		sinks[name] = newReceiver(t)
+		sinks[name].answers(answer)
+		channels = append(channels, channelSettings{name: name, sink: sinks[name].URL, http: "timeout: 300ms"})
+	}
+	r := start(t, newSettings(t, channels...).write(t))
+
+	talks := []string{"0", "1", "2"}
+	for n := range 10 {
+		for name := range sinks {
+			for _, talk := range talks {
+				r.call(message{name, talk, fmt.Sprintf("%s-%s-%02d", name, talk, n)})
+			}
+		}
+		for _, talk := range talks {
+			r.call(message{shopB, talk, fmt.Sprintf("good-%s-%02d", talk, n)})
+		}
+	}
+	good.awaits(t, 30)
+	for name, sink := range sinks {
+		eventually(t, "an attempt of "+name, func() bool {
+			status, err := r.api().Status(t.Context())
+			return err == nil && failedAttempts(status, name) > 0
+		})
+		if n := len(sink.takenSoFar()); n > 0 {
+			t.Errorf("%s took %d events while it was bad", name, n)
+		}
+	}
+
+	held.release()
+	for name, sink := range sinks {
+		if name != "chat/down" {
+			sink.answers(nil)
+		}
+	}
+	listen(t, sinks["chat/down"].Server, address)
+	for name, sink := range sinks {
+		sink.awaits(t, 30)
+		r.awaits(fmt.Sprintf("inbox_backlog_events{channel=%q}", name), 0)
+	}
+	sinks[shopB] = good
+	for name, sink := range sinks {
+		inOrder(t, name, sink, talks, 10)
+	}
+	if n := elsewhere.attempted(); n > 0 {
+		t.Errorf("a redirect was followed %d times", n)
+	}
+}
+
+func failedAttempts(status admin.Status, channel string) int64 {
+	for _, c := range status.Channels {
+		if c.Name == channel {
+			return c.FailedAttempts
+		}
+	}
+	return 0
+}
+
+// listen starts a server on an address that was free a moment ago.
+func listen(t *testing.T, server *httptest.Server, address string) {
+	t.Helper()
+	eventually(t, "a listener on "+address, func() bool {
+		listener, err := net.Listen("tcp", address)
+		if err == nil {
+			server.Listener = listener
+		}
+		return err == nil
+	})
+	server.Start()
+	t.Cleanup(server.Close)
+}
+
+// inOrder checks that n events of every conversation were taken in order. An
+// event whose answer came too late may be taken again.
+func inOrder(t *testing.T, name string, sink *receiver, talks []string, n int) {
+	t.Helper()
+	for _, talk := range talks {
+		got := slices.Compact(sink.ids()[talk])
+		if len(got) != n || !slices.IsSorted(got) {
+			t.Errorf("%s, conversation %s arrived as %v", name, talk, got)
+		}
+	}
+}
+
+func TestTheSinksAnswerDecides(t *testing.T) {
+	t.Parallel()
+	refused := []int{400, 410, 413, 415, 422}
+	retried := []int{300, 301, 302, 307, 308, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504}
+	first := map[string]func(http.ResponseWriter, attempt){"garbage": garbled, "cut in header": cutInHeader}
+	for _, code := range retried {
+		first[fmt.Sprint(code)] = status(code, "Location", "/elsewhere")
+	}
+	once := map[string]func(http.ResponseWriter, attempt){"cut in body": cutInBody, "200": status(200), "204": status(204)}
+	for _, code := range refused {
+		once[fmt.Sprint(code)] = status(code)
+	}
+
+	sink := newReceiver(t)
+	r := start(t, newSettings(t, channelSettings{name: shopA, sink: sink.URL}).write(t))
+	sink.answers(func(w http.ResponseWriter, a attempt) {
+		if answer := once[a.id()]; answer != nil {
+			answer(w, a)
+		} else if sink.attemptsOf(a.id()) == 1 {
+			first[a.id()](w, a)
+		}
+	})
+	for _, ids := range []map[string]func(http.ResponseWriter, attempt){first, once} {
+		for id := range ids {
+			r.call(message{shopA, id, id})
+		}
+	}
+	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
+	for id := range first {
+		if n := sink.attemptsOf(id); n != 2 {
+			t.Errorf("%s: %d attempts, want a second one", id, n)
+		}
+	}
+	for id := range once {
+		if n := sink.attemptsOf(id); n != 1 {
+			t.Errorf("%s: %d attempts, want one only", id, n)
+		}
+	}
+
+	want := map[string]string{}
+	for _, code := range refused {
+		want[fmt.Sprint(code)] = fmt.Sprintf("sink refused the event: HTTP %d", code)
+	}
+	got := map[string]string{}
+	for letter, err := range r.api().DeadLetters(t.Context(), shopA) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[strings.TrimPrefix(letter.Reason, "sink refused the event: HTTP ")] = letter.Reason
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dead letters (-want +got):\n%s", diff)
+	}
+	r.counts(`delivery_dead_lettered_total{channel="chat/a",reason="refused"}`, len(refused))
+
+	clear(once)
+	sink.answers(nil)
+	if n, err := r.api().Redrive(t.Context(), admin.Selection{Channel: shopA, All: true}); err != nil || n != len(refused) {
+		t.Errorf("%d redriven, %v", n, err)
+	}
+	r.awaits(`inbox_dead_letters{channel="chat/a"}`, 0)
+	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
+	taken := slices.Collect(maps.Keys(sink.count()))
+	for id := range want {
+		if !slices.Contains(taken, id) {
+			t.Errorf("%s was not taken after it was redriven", id)
+		}
+	}
+}
+
+// attemptsOf counts the deliveries of one message.
+func (r *receiver) attemptsOf(id string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.attempts {
+		if a.id() == id {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,109 @@
+package connector_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/connector"
+)
+
+// refusesToStart checks the error of a start that cannot work, and that nothing
+// of it is left.
+func refusesToStart(t *testing.T, path string, wants ...string) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	err := connector.Run(context.Background(), newLogger(&transcript{}), path)
+	if err == nil {
+		t.Fatal("the connector ran")
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+	for _, hidden := range hidden {
+		if strings.Contains(err.Error(), hidden) {
+			t.Errorf("the error shows a secret: %v", err)
+		}
+	}
+	if strings.Count(err.Error(), "\n") > 2 {
+		t.Errorf("the error is long: %v", err)
+	}
+	goleak.VerifyNone(t, before)
+}
+
+func TestStartRefusesAWrongConfiguration(t *testing.T) {
+	s := newSettings(t, channelSettings{name: shopA, sink: "http://127.0.0.1:1"})
+	refusesToStart(t, s.path(), s.path(), "no such file")
+	put(t, s.path(), s.yaml()+"chanels: []\n")
+	refusesToStart(t, s.path(), s.path()+":15", "chanels")
+	s.channels[0].keys = "{name: main, file: absent/api-key}"
+	refusesToStart(t, s.write(t), s.path()+":12", "channels[0].webhook.apiKeys[0].file", "no such file")
+	if _, err := os.Stat(filepath.Join(s.folder, "inbox")); err == nil {
+		t.Error("a wrong configuration touched the inbox")
+	}
+}
+
+func TestStartNamesTheAddressInUse(t *testing.T) {
+	used, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	_ = free.Close()
+	sink := newReceiver(t)
+	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
+	s.address = address
+	for _, section := range []string{"metrics", "admin"} {
+		put(t, s.path(), strings.Replace(s.yaml(), section+`: {address: "127.0.0.1:0"}`, section+`: {address: "`+used.Addr().String()+`"}`, 1))
+		refusesToStart(t, s.path(), section+".address", used.Addr().String(), "address already in use")
+	}
+	s.address = used.Addr().String()
+	refusesToStart(t, s.write(t), "server.address", used.Addr().String(), "address already in use")
+	// Neither the listeners that were bound before nor the inbox are held.
+	s.address = address
+	if err := start(t, s.write(t)).stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartNamesAnInboxThatCannotBeUsed(t *testing.T) {
+	sink := newReceiver(t)
+	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
+	inbox := filepath.Join(s.folder, "inbox")
+	r := start(t, s.write(t))
+	refusesToStart(t, s.path(), inbox, "lock") // of another process: see cmd/connector
+	r.call(message{shopA, "1", "m-1"})         // the one that uses it goes on
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := os.RemoveAll(inbox); err != nil {
+		t.Fatal(err)
+	}
+	put(t, inbox, "no folder")
+	refusesToStart(t, s.path(), inbox)
+}
+
+func TestStartNamesAnInboxThatIsNotWritable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write to every folder")
+	}
+	s := newSettings(t, channelSettings{name: shopA, sink: "http://127.0.0.1:1"})
+	inbox := filepath.Join(s.folder, "inbox")
+	if err := os.Mkdir(inbox, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	refusesToStart(t, s.write(t), inbox, "writable")
+}
