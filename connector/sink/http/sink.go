@@ -51,7 +51,7 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 		url:       c.URL,
 		timeout:   time.Duration(c.Timeout),
 		transport: newTransport(c, concurrency),
-		header:    staticHeader(c.Headers),
+		header:    templateHeader(c.Headers),
 		signer:    signer,
 		now:       now,
 	}, nil
