@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func (c *powerCut) check(t *testing.T) {
 
 func (a *aftermath) errorf(format string, args ...any) {
 	a.Helper()
-	a.Errorf(a.cut.at+": "+format, args...)
+	a.Errorf("%s: %s", a.cut.at, fmt.Sprintf(format, args...))
 }
 
 func (a *aftermath) readDead() {

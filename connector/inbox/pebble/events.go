@@ -1,7 +1,11 @@
 package pebble
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/go-logr/logr"
@@ -26,16 +30,33 @@ func (l storeLog) Errorf(format string, args ...any) {
 // Fatalf ends the process.
 func (l storeLog) Fatalf(format string, args ...any) { l.fatal(fmt.Errorf(format, args...)) }
 
+// spacePause is how long the store waits for space before it tries to flush or
+// compact again.
+const spacePause = time.Second
+
 // events reports what Pebble meets in the background.
 func (s *Inbox) events() *pebble.EventListener {
-	listener := &pebble.EventListener{
-		BackgroundError: func(err error) {
-			s.log.Error(err, "the store could not flush or compact; it tries again",
-				"remedy", "check the disk: space, health and permissions")
-		},
+	return &pebble.EventListener{
+		BackgroundError: s.backgroundFailed,
 		DiskSlow: func(info pebble.DiskSlowInfo) {
 			s.log.Info("the disk is slow", "operation", info.OpType.String(), "duration", info.Duration.String())
 		},
 	}
-	return listener
+}
+
+// backgroundFailed deals with a flush or compaction that failed. Pebble would
+// try again at once and for ever: so it waits for space, and any other failure
+// ends the process, since a disk that does not write cannot keep promises.
+func (s *Inbox) backgroundFailed(err error) {
+	switch {
+	case errors.Is(err, context.Canceled): // by Close
+	case !errors.Is(err, syscall.ENOSPC):
+		s.fatal(fmt.Errorf("the store could not flush or compact: %w", err))
+	case !s.opened.Load():
+		s.fatal(fmt.Errorf("the disk is full; free space or enlarge the volume: %w", err))
+	default:
+		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",
+			"remedy", "free space or enlarge the volume")
+		time.Sleep(spacePause)
+	}
 }

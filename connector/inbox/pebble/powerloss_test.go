@@ -25,7 +25,11 @@ func TestPowerLoss(t *testing.T) {
 	t.Logf("seed %d", seed)
 	work := newWorkload(seed, inboxtest.NewClock())
 	cuts := &powerCuts{work: work, random: rand.New(rand.NewPCG(seed, 1))}
-	work.run(t, cuts.watch(vfs.NewCrashableMem()))
+	o := options(t, work.clock, cuts.watch(vfs.NewCrashableMem()))
+	o.Log = logr.Discard()
+	if err := work.run(t, o); err != nil {
+		t.Fatal(err)
+	}
 	cuts.check(t)
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,6 +52,9 @@ type Inbox struct {
 	log        logr.Logger
 	now        func() time.Time
 	fatal      func(cause error)
+
+	// opened says that the store has opened.
+	opened atomic.Bool
 
 	mu       sync.RWMutex
 	channels map[string]*channel
@@ -95,6 +99,7 @@ func Open(o Options) (*Inbox, error) {
 		return nil, openError(o.Path, err)
 	}
 	s.db = db
+	s.opened.Store(true)
 	s.space = newSpace(db, o.FS, o.Path, o.MaxSize, o.Log)
 	if err := s.recover(o.DeduplicationWindow); err != nil {
 		return nil, openError(o.Path, errors.Join(err, db.Close()))
@@ -116,7 +121,7 @@ func (o *Options) setDefaults() {
 	if o.Fatal == nil {
 		o.Fatal = func(cause error) {
 			o.Log.Error(cause, "the inbox can no longer keep its promises: the process ends so that a restart recovers it",
-				"path", o.Path, "remedy", "if it happens again, stop the connector and run: connector inbox check --path "+o.Path)
+				"path", o.Path, "remedy", "if it happens again, stop the connector and "+inspect(o.Path))
 			os.Exit(1)
 		}
 	}
@@ -348,6 +353,11 @@ func openError(path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("open inbox %s: the disk is full; free space or enlarge the volume: %w", path, err)
 	}
-	return fmt.Errorf("open inbox %s: %w; see what is wrong with: connector inbox check --path %s; "+
-		"save what can be read with: connector inbox export --path %s", path, err, path, path)
+	return fmt.Errorf("open inbox %s: %w; %s", path, err, inspect(path))
+}
+
+// inspect says how to look into a stopped store.
+func inspect(path string) string {
+	return fmt.Sprintf("see what is wrong with: connector inbox check --path %s; "+
+		"save what can be read with: connector inbox export --path %s", path, path)
 }

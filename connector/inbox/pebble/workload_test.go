@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/go-logr/logr"
-
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
@@ -45,6 +42,8 @@ type ledger map[event.ID]fate
 // together, one goroutine claims, results come in together.
 type workload struct {
 	clock *inboxtest.Clock
+	// faulty: the storage fails, so calls may.
+	faulty bool
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -58,6 +57,13 @@ func newWorkload(seed uint64, clock *inboxtest.Clock) *workload {
 	return &workload{
 		clock: clock, random: rand.New(rand.NewPCG(seed, 0)),
 		ledger: make(ledger), counts: make(map[string]int), settled: make(map[string]int),
+	}
+}
+
+func (w *workload) errorf(t *testing.T, format string, args ...any) {
+	if !w.faulty {
+		t.Helper()
+		t.Errorf(format, args...)
 	}
 }
 
@@ -96,9 +102,9 @@ func (w *workload) next(lane string) event.Event {
 	return e
 }
 
-// run uses a store on fs for a while, with restarts.
-func (w *workload) run(t *testing.T, fs vfs.FS) {
-	t.Helper()
+// run uses a store for a while, with restarts. It returns the error of an Open
+// or Close.
+func (w *workload) run(t *testing.T, o pebble.Options) error {
 	rounds := func(s *pebble.Inbox) {
 		for range 3 {
 			w.round(t, s)
@@ -115,14 +121,16 @@ func (w *workload) run(t *testing.T, fs vfs.FS) {
 		func(s *pebble.Inbox) { rounds(s); w.crowd(t, s); settle(s) },
 		settle,
 	} {
-		o := options(t, w.clock, fs)
-		o.Log = logr.Discard()
-		s := open(t, o)
+		s, err := pebble.Open(o)
+		if err != nil {
+			return err
+		}
 		use(s)
 		if err := s.Close(); err != nil {
-			t.Fatalf("close: %v", err)
+			return err
 		}
 	}
+	return nil
 }
 
 // round accepts, claims and settles side by side.
@@ -157,7 +165,7 @@ func (w *workload) crowd(t *testing.T, s *pebble.Inbox) {
 func (w *workload) accept(t *testing.T, s *pebble.Inbox, e event.Event) {
 	outcome, err := s.Accept(t.Context(), e, e.Conversation)
 	if err != nil || outcome != inbox.Stored {
-		t.Errorf("accept: outcome %v, error %v", outcome, err)
+		w.errorf(t, "accept: outcome %v, error %v", outcome, err)
 		return
 	}
 	w.note(e.ID, func(f *fate) { f.stored = true })
@@ -167,7 +175,7 @@ func (w *workload) accept(t *testing.T, s *pebble.Inbox, e event.Event) {
 func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup) {
 	claims, _, err := s.Claim(workChannel, 16)
 	if err != nil {
-		t.Errorf("claim: %v", err)
+		w.errorf(t, "claim: %v", err)
 	}
 	for _, c := range claims {
 		w.checkOrder(t, c)
@@ -194,7 +202,7 @@ func (w *workload) settle(t *testing.T, s *pebble.Inbox, c inbox.Claim) {
 	verdict, may, did := w.verdict(c)
 	w.note(c.Event.ID, may)
 	if err := s.Settle(t.Context(), c, verdict); err != nil {
-		t.Errorf("settle: %v", err)
+		w.errorf(t, "settle: %v", err)
 		return
 	}
 	w.note(c.Event.ID, func(f *fate) {
@@ -228,7 +236,8 @@ func (w *workload) verdict(c inbox.Claim) (v inbox.Verdict, may, did func(*fate)
 func (w *workload) redrive(t *testing.T, s *pebble.Inbox) {
 	for letter, err := range s.DeadLetters(workChannel) {
 		if err != nil {
-			t.Fatalf("dead letters: %v", err)
+			w.errorf(t, "dead letters: %v", err)
+			return
 		}
 		if w.roll(2) == 0 {
 			continue
@@ -236,7 +245,8 @@ func (w *workload) redrive(t *testing.T, s *pebble.Inbox) {
 		id := letter.Event.ID
 		w.note(id, func(f *fate) { f.mayBeRedriven = true })
 		if n, err := s.Redrive(t.Context(), workChannel, id); n != 1 && !errors.Is(err, inbox.ErrNotFound) {
-			t.Fatalf("redrive: %d, %v", n, err)
+			w.errorf(t, "redrive: %d, %v", n, err)
+			return
 		}
 		w.note(id, func(f *fate) { f.driven = true })
 	}
