@@ -195,7 +195,7 @@ func (tx *transaction) append(ch *channel, record []byte) error {
 
 // writeChannels writes the records of the changed channels, once a batch.
 func (tx *transaction) writeChannels() error {
-	var errs []error
+	errs := make([]error, 0, len(tx.changed))
 	for ch := range tx.changed {
 		ch.recorded = true
 		errs = append(errs, tx.Set(channelRecordKey(ch.key), ch.record().encode(), nil))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -107,19 +108,18 @@ func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now time.T
 	if !d.maybe(c, id) {
 		return false, nil
 	}
-	for i := len(d.buckets) - 1; i >= 0; i-- {
-		if d.over(d.buckets[i], now) {
+	for _, b := range slices.Backward(d.buckets) {
+		if d.over(b, now) {
 			continue
 		}
-		value, found, err := get(r, duplicateKey(d.buckets[i].number, c, id))
-		if err != nil || !found {
-			if err != nil {
-				return false, err
-			}
-			continue
+		value, found, err := get(r, duplicateKey(b.number, c, id))
+		switch {
+		case err != nil:
+			return false, err
+		case found:
+			acceptedAt, err := decodeAcceptedAt(value)
+			return err == nil && now.Sub(acceptedAt) < d.window, err
 		}
-		acceptedAt, err := decodeAcceptedAt(value)
-		return err == nil && now.Sub(acceptedAt) < d.window, err
 	}
 	return false, nil
 }

@@ -105,7 +105,7 @@ func Open(o Options) (*Inbox, error) {
 		return nil, openError(o.Path, errors.Join(err, db.Close()))
 	}
 	go s.committer.run(s.commit)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until Close, not as long as a caller
 	s.cancel = cancel
 	s.maintenance.Go(func() { s.maintain(ctx) })
 	return s, nil
