@@ -31,6 +31,9 @@ func (c *powerCut) check(t *testing.T) {
 	clock.Advance(c.now.Sub(clock.Now()))
 	o := options(t, clock, c.fs)
 	o.Log = logr.Discard()
+	if c.fatal != nil {
+		o.Fatal = c.fatal
+	}
 	store, err := pebble.Open(o)
 	if err != nil {
 		t.Errorf("%s: %v", c.at, err)

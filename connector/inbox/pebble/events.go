@@ -38,6 +38,9 @@ const spacePause = time.Second
 func (s *Inbox) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: s.backgroundFailed,
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.fatal(fmt.Errorf("the inbox is damaged: %s: %w", info.Path, info.Details))
+		},
 		DiskSlow: func(info pebble.DiskSlowInfo) {
 			s.log.Info("the disk is slow", "operation", info.OpType.String(), "duration", info.Duration.String())
 		},

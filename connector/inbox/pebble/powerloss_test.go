@@ -51,6 +51,8 @@ type powerCut struct {
 	// what it knew then: a promise counts from before on, a change may have
 	// happened if it was begun by after.
 	before, after ledger
+	// fatal is the Fatal of the store that is checked; default: it panics.
+	fatal func(cause error)
 }
 
 // A check costs much where Pebble checks its invariants, as it does under the

@@ -94,6 +94,9 @@ func Open(o Options) (*Inbox, error) {
 		committer: newCommitter(), metrics: o.Metrics, log: o.Log, now: o.Now, fatal: o.Fatal,
 		channels: make(map[string]*channel),
 	}
+	if err := refuseDamaged(o.FS, o.Path); err != nil {
+		return nil, openError(o.Path, err)
+	}
 	db, err := pebble.Open(o.Path, s.options(o))
 	if err != nil {
 		return nil, openError(o.Path, err)
