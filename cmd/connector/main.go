@@ -53,6 +53,7 @@ func newRoot() *cobra.Command {
 		newSend(),
 		newStatus(),
 		newDeadLetters(),
+		newInbox(),
 		newVersion(),
 	)
 	markFailures(root)

@@ -18,6 +18,12 @@ import (
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 )
 
+// The attributes of CloudEvents that this command knows by name.
+const (
+	specVersion = "specversion"
+	eventType   = "type"
+)
+
 // receivedEvent is a CloudEvent as it came in: its attributes, decoded, by
 // their names in lower case, and its body.
 type receivedEvent struct {
@@ -33,7 +39,7 @@ func receive(header http.Header, body []byte) (receivedEvent, error) {
 			e.attributes[attribute] = httpsink.DecodeAttribute(values[0])
 		}
 	}
-	for _, required := range []string{"specversion", "id", "source", "type"} {
+	for _, required := range []string{specVersion, "id", "source", eventType} {
 		if e.attributes[required] == "" {
 			return e, errors.New("no CloudEvent in binary mode: the header ce-" + required + " is missing")
 		}
@@ -55,18 +61,23 @@ func printJSON(w io.Writer, e receivedEvent) error {
 	} else {
 		members["data_base64"] = e.body
 	}
-	lines := json.NewEncoder(w)
-	lines.SetEscapeHTML(false)
-	return lines.Encode(members)
+	return writeLine(w, members)
+}
+
+// writeLine writes v as one line of JSON.
+func writeLine(w io.Writer, v any) error {
+	line := json.NewEncoder(w)
+	line.SetEscapeHTML(false)
+	return line.Encode(v)
 }
 
 // printText writes e for a person.
 func printText(w io.Writer, e receivedEvent) error {
 	title, label := color.New(color.FgGreen, color.Bold), color.New(color.FgCyan)
 	var text bytes.Buffer
-	fmt.Fprintln(&text, title.Sprint(printable(e.attributes["type"])))
+	fmt.Fprintln(&text, title.Sprint(printable(e.attributes[eventType])))
 	for _, name := range slices.Sorted(maps.Keys(e.attributes)) {
-		if name != "type" && name != "specversion" {
+		if name != eventType && name != specVersion {
 			fmt.Fprintf(&text, "  %s %s\n", label.Sprintf("%-15s", printable(name)), printable(e.attributes[name]))
 		}
 	}

@@ -1,0 +1,211 @@
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Check reads the whole stopped store at path, every checksum in it included,
+// and compares what it holds with what package pebble promises of its records.
+// It reports to observe what is wrong; a store without findings is sound. The
+// folder is not changed.
+//
+// The error is the context's, or says why nothing could be read, such as
+// ErrInUse.
+func Check(ctx context.Context, path string, observe Observer) (channels []ChannelSummary, err error) {
+	opened, err := openStopped(ctx, path, observe)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, opened.close()) }()
+	c := &checking{survey: newSurvey(opened)}
+	for _, step := range []func() error{
+		c.schema, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown,
+	} {
+		if err := step(); err != nil {
+			return c.summaries(), err
+		}
+	}
+	c.compareCounts()
+	return c.summaries(), nil
+}
+
+// checking adds to a survey what ties records together. That is judged only
+// while Pebble reads them all: in what a salvage finds, some are missing anyhow.
+type checking struct {
+	*survey
+	// unread: one of the looked-up records could not be read, which was
+	// reported.
+	unread bool
+}
+
+// whole says whether ties can be judged.
+func (c *checking) whole() bool { return c.db != nil && !c.unread }
+
+// notRead ends the judging of ties.
+func (c *checking) notRead(err error) {
+	c.unread = true
+	c.damaged("record looked up by its key", err)
+}
+
+// broken reports records that do not fit together.
+func (c *checking) broken(where, what, meaning string) {
+	c.observe.Finding(Finding{Where: where, What: what, Meaning: meaning, Remedy: remedyReplace})
+}
+
+// The meanings of broken ties between records.
+const (
+	meaningEnds  = "the connector ends when it comes to this conversation"
+	meaningStuck = "the conversation is not delivered, nor what follows in it"
+)
+
+// require reports that a record is missing which another one relies on.
+func (c *checking) require(key []byte, where, what, meaning string) {
+	if !c.whole() {
+		return
+	}
+	switch _, found, err := get(c.db, key); {
+	case err != nil:
+		c.notRead(err)
+	case !found:
+		c.broken(where, what, meaning)
+	}
+}
+
+func (c *checking) schema() error {
+	found := false
+	err := c.each(prefixSchema, func(_, value []byte) error {
+		found = true
+		if len(value) != 1 || value[0] > schemaVersion {
+			c.broken("schema version", fmt.Sprintf("%x, this release knows %d", value, schemaVersion), "a newer release wrote the store: use that one")
+		}
+		return nil
+	})
+	if err == nil && !found {
+		c.broken("schema version", "it is missing", "the store is empty, or was never an inbox")
+	}
+	return err
+}
+
+func (c *checking) duplicates() error {
+	return c.eachKey(prefixDuplicate, func(ch *surveyed, key, value []byte) error {
+		ch.DeduplicationKeys++
+		if _, err := decodeAcceptedAt(value); err != nil {
+			c.damaged(fmt.Sprintf("channel %s, de-duplication key %x", ch.Channel, key[len(key)-32:]), err)
+		}
+		return nil
+	})
+}
+
+func (c *checking) lanes() error {
+	return c.readLanes(func(ch *surveyed, key []byte, record laneRecord) error {
+		channel, lane := channelKeyAt(key), laneKeyAt(key)
+		where := ch.where("tracked lane with head", record.head)
+		c.require(timerKey(channel, record.due, lane), where, "its timer is missing", meaningStuck)
+		c.require(eventKey(channel, record.head), where, "its event is missing", meaningEnds)
+		return nil
+	})
+}
+
+func (c *checking) timers() error {
+	return c.eachKey(prefixTimer, func(ch *surveyed, key, _ []byte) error {
+		if !c.whole() {
+			return nil
+		}
+		due, lane := timerOf(key)
+		record, found, err := laneOf(c.db, channelKeyAt(key), lane)
+		where := fmt.Sprintf("channel %s, timer due %s", ch.Channel, due.UTC().Format(time.RFC3339))
+		switch {
+		case errors.Is(err, errRecord):
+			return nil // reported with the lane
+		case err != nil:
+			c.notRead(err)
+		case !found:
+			c.broken(where, "its lane record is missing", meaningEnds)
+		case !record.due.Equal(due):
+			c.broken(where, "its lane is due at another time", "an attempt is made too early")
+		}
+		return nil
+	})
+}
+
+// events checks that a restart finds every event: at or after the cursor, or
+// through its lane.
+func (c *checking) events() error {
+	return c.readEvents(func(ch *surveyed, sequence uint64, record eventRecord) error {
+		if ch.record == nil || !c.whole() {
+			return nil
+		}
+		where := ch.where("event", sequence)
+		if sequence < ch.record.low {
+			c.broken(where, "it lies below the channel's low-water mark", meaningStuck)
+			return nil
+		}
+		channel := channelKeyOf(ch.Channel)
+		if _, isHead := c.attempts[head{channel, sequence}]; isHead || sequence >= ch.record.cursor {
+			return nil
+		}
+		c.require(pointerKey(channel, laneKeyOf(record.lane), sequence), where,
+			"it lies before the channel's cursor and its lane does not point to it", meaningStuck)
+		return nil
+	})
+}
+
+func (c *checking) pointers() error {
+	var lane []byte // pointers of one lane come one after the other
+	var record laneRecord
+	return c.eachKey(prefixPointer, func(ch *surveyed, key, _ []byte) error {
+		if !c.whole() {
+			return nil
+		}
+		channel, sequence := channelKeyAt(key), sequenceOf(key)
+		where := ch.where("pointer to event", sequence)
+		if of := laneRecordKey(channel, laneKeyAt(key)); !bytes.Equal(of, lane) {
+			lane = of
+			record = c.laneOfPointer(channel, laneKeyAt(key), where)
+		}
+		if sequence <= record.head {
+			c.broken(where, fmt.Sprintf("its lane is already at event %d", record.head), meaningStuck)
+		}
+		c.require(eventKey(channel, sequence), where, "its event is missing", meaningEnds)
+		return nil
+	})
+}
+
+func (c *checking) laneOfPointer(channel channelKey, lane laneKey, where string) laneRecord {
+	record, found, err := laneOf(c.db, channel, lane)
+	switch {
+	case errors.Is(err, errRecord): // reported with the lane
+		return laneRecord{}
+	case err != nil:
+		c.notRead(err)
+	case !found:
+		c.broken(where, "its lane record is missing", meaningStuck)
+	}
+	return record
+}
+
+func (c *checking) deadLetters() error {
+	return c.readDeadLetters(func(deadEntry) error { return nil })
+}
+
+// unknown reports keys that no layout knows.
+func (c *checking) unknown() error {
+	for prefix := range 255 {
+		if keyLengths[byte(prefix)] > 0 {
+			continue
+		}
+		err := c.each(byte(prefix), func(key, _ []byte) error {
+			c.broken(fmt.Sprintf("key %x", key), "no release that this one knows writes such a key",
+				"another program or a newer release wrote into the store")
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

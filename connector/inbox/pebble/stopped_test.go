@@ -1,0 +1,412 @@
+package pebble_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+)
+
+// diskStore is a store on the real disk, and what it must hold.
+type diskStore struct {
+	*testing.T
+	path   string
+	clock  *inboxtest.Clock
+	random *rand.Rand
+	store  *pebble.Inbox
+	// stored are all events in the order of their acceptance, by channel.
+	stored map[string][]event.ID
+	// want is every event that is pending or dead.
+	want map[event.ID]pebble.Exported
+}
+
+var diskChannels = []string{"chat/office", "chat/shop"}
+
+func newDiskStore(t *testing.T) *diskStore {
+	d := &diskStore{
+		T: t, path: filepath.Join(t.TempDir(), "inbox"), clock: inboxtest.NewClock(), random: rand.New(rand.NewPCG(1, 2)),
+		stored: make(map[string][]event.ID), want: make(map[event.ID]pebble.Exported),
+	}
+	t.Cleanup(func() {
+		if d.store != nil {
+			_ = d.store.Close() // the test has failed
+		}
+	})
+	return d
+}
+
+func (d *diskStore) open() {
+	d.Helper()
+	o := options(d.T, d.clock, vfs.Default)
+	o.Path = d.path
+	d.store = open(d.T, o)
+	for _, channel := range diskChannels {
+		if err := d.store.Configure(context.Background(), channel, inbox.Settings{}); err != nil {
+			d.Fatal(err)
+		}
+	}
+}
+
+func (d *diskStore) close() {
+	d.Helper()
+	if err := d.store.Close(); err != nil {
+		d.Fatal(err)
+	}
+	d.store = nil
+}
+
+// flush moves what the log holds into a table, as a start does.
+func (d *diskStore) flush() {
+	d.open()
+	d.close()
+}
+
+// accept stores n events on each channel.
+func (d *diskStore) accept(n int) {
+	d.Helper()
+	for i := range n {
+		d.clock.Advance(time.Millisecond)
+		for _, channel := range diskChannels {
+			e := d.newEvent(channel, i)
+			if _, err := d.store.Accept(context.Background(), e, e.Conversation); err != nil {
+				d.Fatal(err)
+			}
+			d.stored[channel] = append(d.stored[channel], e.ID)
+			d.want[e.ID] = pebble.Exported{DeadLetter: inbox.DeadLetter{Event: e, AcceptedAt: d.clock.Now()}}
+		}
+	}
+}
+
+func (d *diskStore) newEvent(channel string, n int) event.Event {
+	body := make([]byte, 200+d.random.IntN(600))
+	for i := range body {
+		body[i] = byte(d.random.Uint32())
+	}
+	return event.Event{
+		ID: sha256.Sum256(body), Channel: channel, Source: "/zalo/1/2", Type: "vn.zalo.oa.user_send_text",
+		Subject: "user", Conversation: fmt.Sprint("conversation ", n%40), Time: d.clock.Now(), Body: body,
+	}
+}
+
+// work claims and settles events of every channel in every way.
+func (d *diskStore) work(rounds int) {
+	d.Helper()
+	for range rounds {
+		for _, channel := range diskChannels {
+			claims, _, err := d.store.Claim(channel, 40)
+			if err != nil {
+				d.Fatal(err)
+			}
+			for i, claim := range claims {
+				d.settle(claim, i%4)
+			}
+		}
+	}
+}
+
+func (d *diskStore) settle(claim inbox.Claim, way int) {
+	d.Helper()
+	id := claim.Event.ID
+	var verdict inbox.Verdict = inbox.Taken{}
+	e := d.want[id]
+	switch way {
+	case 0:
+		verdict = inbox.Retry{At: d.clock.Now().Add(time.Hour)}
+		e.Attempts++
+		d.want[id] = e
+	case 1:
+		verdict = inbox.Dead{Reason: "the sink answered 400"}
+		e.Attempts++
+		e.Dead, e.Reason, e.DiedAt = true, "the sink answered 400", d.clock.Now()
+		d.want[id] = e
+	default:
+		delete(d.want, id)
+	}
+	if err := d.store.Settle(context.Background(), claim, verdict); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// fill makes a store with a table and a log: the events of both are returned.
+func (d *diskStore) fill() {
+	d.Helper()
+	d.open()
+	d.accept(400)
+	d.work(4)
+	d.close()
+	d.flush()
+	d.open()
+	d.accept(100)
+	d.work(2)
+	d.close()
+}
+
+// copy is the same store in another folder, for a subtest.
+func (d *diskStore) copy(t *testing.T) *diskStore {
+	t.Helper()
+	c := *d
+	c.T, c.path = t, filepath.Join(t.TempDir(), "inbox")
+	if err := os.CopyFS(c.path, os.DirFS(d.path)); err != nil {
+		t.Fatal(err)
+	}
+	return &c
+}
+
+// wanted is what is to be exported, in order: channels in that of their digests.
+func (d *diskStore) wanted() []pebble.Exported {
+	var pending, dead []pebble.Exported
+	channels := slices.Clone(diskChannels)
+	slices.SortFunc(channels, func(a, b string) int {
+		x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+		return bytes.Compare(x[:], y[:])
+	})
+	for _, channel := range channels {
+		for _, id := range d.stored[channel] {
+			if e, kept := d.want[id]; kept && !e.Dead {
+				pending = append(pending, e)
+			} else if kept {
+				dead = append(dead, e)
+			}
+		}
+	}
+	return append(pending, dead...)
+}
+
+// examination is what Export and Check say of a store.
+type examination struct {
+	exported []pebble.Exported
+	channels []pebble.ChannelSummary
+	findings []pebble.Finding
+	// checked are the findings of Check.
+	checked []pebble.Finding
+}
+
+// examine exports and checks, and makes sure that the folder stays as it is.
+func (d *diskStore) examine() (x examination) {
+	d.Helper()
+	before := d.files()
+	observe := func(into *[]pebble.Finding) pebble.Observer {
+		return pebble.Observer{Finding: func(f pebble.Finding) { *into = append(*into, f) }, Progress: func(int) {}}
+	}
+	var err error
+	x.channels, err = pebble.Export(context.Background(), d.path, observe(&x.findings), func(e pebble.Exported) error {
+		e.Event.Body = bytes.Clone(e.Event.Body)
+		x.exported = append(x.exported, e)
+		return nil
+	})
+	if err != nil {
+		d.Fatal("export:", err)
+	}
+	if _, err := pebble.Check(context.Background(), d.path, observe(&x.checked)); err != nil {
+		d.Fatal("check:", err)
+	}
+	if diff := cmp.Diff(before, d.files()); diff != "" {
+		d.Errorf("the folder was changed (-before +after):\n%s", diff)
+	}
+	for _, f := range append(x.findings, x.checked...) {
+		if f.Where == "" || f.What == "" || f.Meaning == "" || f.Remedy == "" {
+			d.Errorf("a finding leaves something out: %+v", f)
+		}
+	}
+	return x
+}
+
+// files describes every file of the folder.
+func (d *diskStore) files() map[string]string {
+	d.Helper()
+	all := make(map[string]string)
+	err := filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all[entry.Name()] = fmt.Sprintf("%x %s", sha256.Sum256(content), info.ModTime())
+		return err
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return all
+}
+
+func (d *diskStore) glob(pattern string) []string {
+	d.Helper()
+	names, err := filepath.Glob(filepath.Join(d.path, pattern))
+	if err != nil || len(names) == 0 {
+		d.Fatalf("no file %s: %v", pattern, err)
+	}
+	return names
+}
+
+// largest is the largest file that matches.
+func (d *diskStore) largest(pattern string) string {
+	d.Helper()
+	size := func(name string) int64 {
+		info, err := os.Stat(name)
+		if err != nil {
+			d.Fatal(err)
+		}
+		return info.Size()
+	}
+	return slices.MaxFunc(d.glob(pattern), func(a, b string) int { return int(size(a) - size(b)) })
+}
+
+// edit changes a file's content.
+func (d *diskStore) edit(name string, change func(content []byte) []byte) {
+	d.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		d.Fatal(err)
+	}
+	if err := os.WriteFile(name, change(content), 0o600); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *diskStore) remove(name string) {
+	d.Helper()
+	if err := os.Remove(name); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// flip damages the bytes at the given parts of a file.
+func flip(parts ...float64) func([]byte) []byte {
+	return func(content []byte) []byte {
+		for _, part := range parts {
+			content[int(part*float64(len(content)))] ^= 0xff
+		}
+		return content
+	}
+}
+
+// sameEvent compares without the times' locations, and bodies as a whole.
+var sameEvent = cmp.Options{cmp.Comparer(time.Time.Equal), cmp.Comparer(bytes.Equal)}
+
+func TestExaminingASoundStore(t *testing.T) {
+	d := newDiskStore(t)
+	d.fill()
+	x := d.examine()
+	if len(x.findings)+len(x.checked) > 0 {
+		t.Errorf("findings in a sound store: %+v %+v", x.findings, x.checked)
+	}
+	want := d.wanted()
+	if diff := cmp.Diff(want, x.exported, sameEvent); diff != "" {
+		t.Errorf("exported (-want +got):\n%s", diff)
+	}
+	var pending, dead int64
+	for i, c := range x.channels {
+		if c.Channel != diskChannels[i] || c.OldestPending.IsZero() || !c.NewestPending.After(c.OldestPending) {
+			t.Errorf("summary %+v", c)
+		}
+		pending, dead = pending+c.Pending, dead+c.DeadLetters
+	}
+	if int(pending+dead) != len(want) || dead == 0 {
+		t.Errorf("summaries count %d pending and %d dead, want %d in all", pending, dead, len(want))
+	}
+}
+
+// TestStoreInUse: a running connector's store is left alone.
+func TestStoreInUse(t *testing.T) {
+	d := newDiskStore(t)
+	d.open()
+	d.accept(1)
+	d.close()
+	holder := exec.Command(os.Args[0], "-test.run=^TestHoldStore$", "-test.v")
+	holder.Env = append(os.Environ(), "HOLD_STORE="+d.path)
+	in, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "the store is open" {
+		continue
+	}
+	ignore := pebble.Observer{Finding: func(pebble.Finding) {}, Progress: func(int) {}}
+	if _, err := pebble.Check(t.Context(), d.path, ignore); !errors.Is(err, pebble.ErrInUse) {
+		t.Errorf("check: %v", err)
+	}
+	_, err = pebble.Export(t.Context(), d.path, ignore, func(pebble.Exported) error { return nil })
+	if !errors.Is(err, pebble.ErrInUse) {
+		t.Errorf("export: %v", err)
+	}
+	in.Close()
+	_, _ = io.Copy(io.Discard, out) // until it ends
+	if err := holder.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if x := d.examine(); len(x.exported) != len(diskChannels) {
+		t.Errorf("exported %d events once it was stopped", len(x.exported))
+	}
+}
+
+// TestHoldStore is the other process of TestStoreInUse.
+func TestHoldStore(t *testing.T) {
+	path := os.Getenv("HOLD_STORE")
+	if path == "" {
+		t.Skip("started by TestStoreInUse only")
+	}
+	d := newDiskStore(t)
+	d.path = path
+	d.open()
+	fmt.Fprintln(os.Stdout, "the store is open")
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
+	d.close()
+}
+
+func TestNoStore(t *testing.T) {
+	ignore := pebble.Observer{Finding: func(pebble.Finding) {}, Progress: func(int) {}}
+	for name, path := range map[string]string{"empty folder": t.TempDir(), "no folder": filepath.Join(t.TempDir(), "none")} {
+		if _, err := pebble.Check(t.Context(), path, ignore); err == nil || !strings.Contains(err.Error(), "holds no inbox") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestExportEndsWithItsCaller: neither a full disk nor Ctrl-C is damage.
+func TestExportEndsWithItsCaller(t *testing.T) {
+	d := newDiskStore(t)
+	d.fill()
+	var findings []pebble.Finding
+	observe := pebble.Observer{Finding: func(f pebble.Finding) { findings = append(findings, f) }, Progress: func(int) {}}
+	full := errors.New("disk full")
+	if _, err := pebble.Export(t.Context(), d.path, observe, func(pebble.Exported) error { return full }); !errors.Is(err, full) {
+		t.Errorf("export: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := pebble.Export(ctx, d.path, observe, func(pebble.Exported) error { cancel(); return nil })
+	if !errors.Is(err, context.Canceled) || len(findings) > 0 {
+		t.Errorf("export: %v, findings %v", err, findings)
+	}
+}
