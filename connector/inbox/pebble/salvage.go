@@ -20,7 +20,7 @@ type salvage struct {
 	tables []*table
 	// logged is what the write-ahead logs hold, by key, the newest first.
 	logged  []entry
-	deleted []span
+	deleted []deletion
 }
 
 // entry is one version of a key.
@@ -47,14 +47,14 @@ func (e entry) compare(other entry) int {
 	}
 }
 
-// span is a deleted range of keys.
-type span struct {
+// deletion is a deleted range of keys.
+type deletion struct {
 	start, end []byte
 	sequence   uint64
 }
 
-func (s span) covers(e entry) bool {
-	return e.sequence < s.sequence && bytes.Compare(s.start, e.key) <= 0 && bytes.Compare(e.key, s.end) < 0
+func (d deletion) covers(e entry) bool {
+	return e.sequence < d.sequence && bytes.Compare(d.start, e.key) <= 0 && bytes.Compare(e.key, d.end) < 0
 }
 
 // openSalvage opens every file of the store that can be read and reports the
@@ -126,7 +126,7 @@ func (s *salvage) each(from, to []byte, visit func(key, value []byte) error) err
 	for e, found := m.first(); found; e, found = m.first() {
 		if !bytes.Equal(e.key, last) {
 			last = append(last[:0], e.key...)
-			if e.set && !slices.ContainsFunc(s.deleted, func(d span) bool { return d.covers(e) }) {
+			if e.set && !slices.ContainsFunc(s.deleted, func(d deletion) bool { return d.covers(e) }) {
 				if err := visit(e.key, e.value); err != nil {
 					return err
 				}

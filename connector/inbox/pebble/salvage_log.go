@@ -24,7 +24,7 @@ const batchHeader = 12
 // needs.
 type logReader struct {
 	entries []entry
-	deleted []span
+	deleted []deletion
 	// damage is the first that was met, and readBefore the number of batches
 	// up to it.
 	damage           error
@@ -33,7 +33,7 @@ type logReader struct {
 
 // readLog reads a log. Only the newest may end in the middle of a record: that
 // write was never acknowledged.
-func readLog(log wal.LogicalLog, newest bool, report func(Finding)) (entries []entry, deleted []span) {
+func readLog(log wal.LogicalLog, newest bool, report func(Finding)) (entries []entry, deleted []deletion) {
 	var l logReader
 	for i := range log.NumSegments() {
 		files, name := log.SegmentLocation(i)
@@ -126,7 +126,7 @@ func (l *logReader) decode(batch []byte) error {
 		case pebble.InternalKeyKindDelete, pebble.InternalKeyKindSingleDelete:
 			l.entries = append(l.entries, entry{key: key, sequence: sequence})
 		case pebble.InternalKeyKindRangeDelete:
-			l.deleted = append(l.deleted, span{start: key, end: value, sequence: sequence})
+			l.deleted = append(l.deleted, deletion{start: key, end: value, sequence: sequence})
 		default:
 			return fmt.Errorf("%w: an entry of kind %s, which the inbox never writes", errRecord, kind)
 		}

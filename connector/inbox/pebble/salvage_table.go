@@ -64,7 +64,7 @@ func (f *tableFile) NewReadHandle(objstorage.ReadBeforeSize) objstorage.ReadHand
 }
 
 // deletions reads the table's range deletions.
-func (t *table) deletions(ctx context.Context) (deleted []span, err error) {
+func (t *table) deletions(ctx context.Context) (deleted []deletion, err error) {
 	it, err := t.reader.NewRawRangeDelIter(ctx, sstable.NoFragmentTransforms, sstable.NoReadEnv)
 	if err != nil || it == nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (t *table) deletions(ctx context.Context) (deleted []span, err error) {
 		if !salvageable(s.Start) {
 			continue
 		}
-		deleted = append(deleted, span{
+		deleted = append(deleted, deletion{
 			start: bytes.Clone(s.Start), end: bytes.Clone(s.End), sequence: uint64(s.LargestSeqNum()),
 		})
 	}
