@@ -62,12 +62,8 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 	if err != nil {
 		return nil, err
 	}
-	if files, err := filepath.Glob(filepath.Join(path, "*MANIFEST*")); err != nil || len(files) == 0 {
-		tables, _ := filepath.Glob(filepath.Join(path, "*.sst")) // the pattern is right
-		logs, _ := filepath.Glob(filepath.Join(path, "*.log"))
-		if len(tables)+len(logs) == 0 {
-			return nil, fmt.Errorf("%s holds no inbox: give the folder that inbox.path of the configuration names", path)
-		}
+	if !holdsStore(path) {
+		return nil, fmt.Errorf("%s holds no inbox: give the folder that inbox.path of the configuration names", path)
 	}
 	files := readOnly{vfs.Default}
 	lock, err := pebble.LockDirectory(path, files)
@@ -93,6 +89,16 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// holdsStore says whether any of a store's files is in a folder.
+func holdsStore(path string) bool {
+	for _, pattern := range []string{"*MANIFEST*", "*.sst", "*.log"} {
+		if names, err := filepath.Glob(filepath.Join(path, pattern)); err == nil && len(names) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // verifyLog looks for records behind damage in the newest write-ahead log, which
