@@ -33,7 +33,7 @@ func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
 	good, elsewhere := newReceiver(t), newReceiver(t)
 	held := newGate(t)
 	bad := map[string]func(http.ResponseWriter, attempt){
-		"slow":     func(http.ResponseWriter, attempt) { <-held.open },
+		"slow":     held.answer,
 		"garbage":  garbled,
 		"cut":      cutInHeader,
 		"limited":  status(429, "Retry-After", "1"),
@@ -46,12 +46,13 @@ func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
 	sinks["chat/down"].Server = httptest.NewUnstartedServer(sinks["chat/down"])
 	address := sinks["chat/down"].Listener.Addr().String()
 	_ = sinks["chat/down"].Listener.Close()
-	channels = append(channels, channelSettings{name: "chat/down", sink: "http://" + address})
+	const retries = "retry: {initialBackoff: 50ms, maxBackoff: 200ms}"
+	channels = append(channels, channelSettings{name: "chat/down", sink: "http://" + address, delivery: retries})
 	for name, answer := range bad {
 		name = "chat/" + name
 		sinks[name] = newReceiver(t)
 		sinks[name].answers(answer)
-		channels = append(channels, channelSettings{name: name, sink: sinks[name].URL, http: "timeout: 300ms"})
+		channels = append(channels, channelSettings{name: name, sink: sinks[name].URL, http: "timeout: 300ms", delivery: retries})
 	}
 	r := start(t, newSettings(t, channels...).write(t))
 

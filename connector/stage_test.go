@@ -37,7 +37,7 @@ const (
 
 // hidden must appear in no log, metric and error answer.
 var hidden = []string{
-	secret, user, "Xin ch", "msg_id\"", sampled,
+	secret, user, "Xin ch", "msg_id", sampled,
 	keyOf(shopA), keyOf(shopB), keyOf(shopA)[:16], "next-key", "hidden-",
 }
 
@@ -176,6 +176,8 @@ type attempt struct {
 	body   []byte
 	// from is the connector's end of the connection.
 	from string
+	// gone is closed when the connector gives up.
+	gone <-chan struct{}
 }
 
 // id is the message's own id.
@@ -214,7 +216,7 @@ func (r *receiver) answers(f func(http.ResponseWriter, attempt)) {
 // ServeHTTP answers one delivery.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
-	a := attempt{header: req.Header, body: body, from: req.RemoteAddr}
+	a := attempt{header: req.Header, body: body, from: req.RemoteAddr, gone: req.Context().Done()}
 	r.mu.Lock()
 	r.attempts = append(r.attempts, a)
 	answer := r.answer

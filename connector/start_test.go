@@ -18,6 +18,13 @@ import (
 func refusesToStart(t *testing.T, path string, wants ...string) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
+	saysWhyNot(t, path, wants...)
+	goleak.VerifyNone(t, before)
+}
+
+// saysWhyNot checks the error of a start that cannot work.
+func saysWhyNot(t *testing.T, path string, wants ...string) {
+	t.Helper()
 	err := connector.Run(context.Background(), newLogger(&transcript{}), path)
 	if err == nil {
 		t.Fatal("the connector ran")
@@ -35,7 +42,6 @@ func refusesToStart(t *testing.T, path string, wants ...string) {
 	if strings.Count(err.Error(), "\n") > 2 {
 		t.Errorf("the error is long: %v", err)
 	}
-	goleak.VerifyNone(t, before)
 }
 
 func TestStartRefusesAWrongConfiguration(t *testing.T) {
@@ -83,8 +89,8 @@ func TestStartNamesAnInboxThatCannotBeUsed(t *testing.T) {
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
 	inbox := filepath.Join(s.folder, "inbox")
 	r := start(t, s.write(t))
-	refusesToStart(t, s.path(), inbox, "lock") // of another process: see cmd/connector
-	r.call(message{shopA, "1", "m-1"})         // the one that uses it goes on
+	saysWhyNot(t, s.path(), inbox, "lock") // of another process: see cmd/connector
+	r.call(message{shopA, "1", "m-1"})     // the one that uses it goes on
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -153,9 +153,13 @@ func (g *gate) release() {
 	}
 }
 
-func (g *gate) answer(http.ResponseWriter, attempt) {
+func (g *gate) answer(w http.ResponseWriter, a attempt) {
 	g.held <- struct{}{}
-	<-g.open
+	select {
+	case <-g.open:
+	case <-a.gone:
+		w.WriteHeader(http.StatusGatewayTimeout) // nobody reads it
+	}
 }
 
 // refusesCalls waits until the webhook's listener is closed.
