@@ -23,6 +23,8 @@ type sink struct {
 	life atomic.Int64
 	// kind says that it no longer fails.
 	kind atomic.Bool
+	// gate, while it is locked, holds back every answer.
+	gate sync.RWMutex
 
 	mu            sync.Mutex
 	random        *rand.Rand
@@ -85,6 +87,8 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the connector was killed while it sent
 	}
+	s.gate.RLock()
+	defer s.gate.RUnlock()
 	m, err := readMessage(body)
 	if err != nil {
 		s.t.Errorf("the sink got %q: %v", body, err)

@@ -1,10 +1,15 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
@@ -20,6 +25,8 @@ const (
 	bulkDelete = 4096
 	// reclaimInterval is how often a full store is compacted to free space.
 	reclaimInterval = 5 * time.Second
+	// reclaimSlice bytes are compacted at a time, half of the least reserve.
+	reclaimSlice = minReserve / 2
 )
 
 // maintain runs the periodic work until Close.
@@ -163,9 +170,41 @@ func (s *Inbox) reclaim(ctx context.Context) error {
 	if err := s.db.Flush(); err != nil {
 		return err
 	}
-	err := s.db.Compact(ctx, []byte{0}, []byte{0xff}, false)
-	s.space.measure()
-	return err
+	ranges, err := s.slices()
+	if err != nil {
+		return err
+	}
+	for _, slice := range ranges {
+		if err := s.db.Compact(ctx, slice.start, slice.end, false); err != nil {
+			return err
+		}
+		s.space.measure()
+	}
+	return nil
+}
+
+// keyRange is the keys from start to end.
+type keyRange struct{ start, end []byte }
+
+// slices cuts the keys into ranges of about reclaimSlice bytes each. A
+// compaction writes what it keeps before it deletes what it read, so that one
+// over all keys would take the store's size again.
+func (s *Inbox) slices() (ranges []keyRange, err error) {
+	levels, err := s.db.SSTables()
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	tables := slices.Concat(levels...)
+	slices.SortFunc(tables, func(a, b pebble.SSTableInfo) int { return bytes.Compare(a.Largest.UserKey, b.Largest.UserKey) })
+	start, size := []byte{0}, uint64(0)
+	for _, table := range tables {
+		end := table.Largest.UserKey
+		if size += table.Size; size >= reclaimSlice && bytes.Compare(start, end) < 0 {
+			ranges = append(ranges, keyRange{start, end})
+			start, size = end, 0
+		}
+	}
+	return append(ranges, keyRange{start, []byte{0xff}}), nil
 }
 
 // raise sets a mark that only ever rises.
