@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/go-logr/logr"
 
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
@@ -25,6 +28,7 @@ func TestPowerLoss(t *testing.T) {
 	t.Logf("seed %d", seed)
 	work := newWorkload(seed, inboxtest.NewClock())
 	cuts := &powerCuts{work: work, random: rand.New(rand.NewPCG(seed, 1))}
+	work.checkpointed = cuts.awaitSync
 	o := options(t, work.clock, cuts.watch(vfs.NewCrashableMem()))
 	o.Log = logr.Discard()
 	if err := work.run(t, o); err != nil {
@@ -123,6 +127,19 @@ func (c *powerCuts) check(t *testing.T) {
 	checks.Wait()
 }
 
+// awaitSync waits for a sync. When no call is under way it is a checkpoint's.
+func (c *powerCuts) awaitSync() {
+	count := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.cuts)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for before := count(); count() == before && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // checkTwice cuts the power again while the store recovers from the first cut.
 func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
 	again := &powerCuts{work: c.work, random: rand.New(rand.NewPCG(uint64(len(first.at)), 2))}
@@ -138,5 +155,47 @@ func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
 		cut.at = first.at + "; then at " + cut.at
 		cut.now, cut.before, cut.after = first.now, first.before, first.after
 		cut.check(t)
+	}
+}
+
+// TestUnsynced holds up the sync of an accepted event. Until it ends the event
+// must not be claimable, and a second call with it must wait too.
+func TestUnsynced(t *testing.T) {
+	var held atomic.Bool
+	reached, release := make(chan struct{}), make(chan struct{})
+	o := options(t, inboxtest.NewClock(), errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if strings.HasSuffix(op.Path, ".log") && slices.Contains(syncs, op.Kind) && held.CompareAndSwap(true, false) {
+			close(reached)
+			<-release
+		}
+		return nil
+	})))
+	s := open(t, o)
+	defer func() { _ = s.Close() }()
+	e := inboxtest.Event(workChannel, "an", 1)
+	outcomes := make(chan inbox.Outcome, 2)
+	accept := func() {
+		outcome, err := s.Accept(t.Context(), e, "an")
+		if err != nil {
+			t.Errorf("accept: %v", err)
+		}
+		outcomes <- outcome
+	}
+	held.Store(true)
+	go accept()
+	<-reached
+	go accept()
+	if claims, _, err := s.Claim(workChannel, 1); len(claims) != 0 || err != nil {
+		t.Errorf("%d claimed before the sync, error %v", len(claims), err)
+	}
+	if len(outcomes) != 0 {
+		t.Error("a call was answered before the sync")
+	}
+	close(release)
+	if first, second := <-outcomes, <-outcomes; first != inbox.Stored || second != inbox.Duplicate {
+		t.Errorf("outcomes %v and %v", first, second)
+	}
+	if claims, _, err := s.Claim(workChannel, 1); len(claims) != 1 || err != nil {
+		t.Errorf("%d claimed after the sync, error %v", len(claims), err)
 	}
 }

@@ -42,6 +42,8 @@ type ledger map[event.ID]fate
 // together, one goroutine claims, results come in together.
 type workload struct {
 	clock *inboxtest.Clock
+	// checkpointed, if set, waits until the store has made a checkpoint.
+	checkpointed func()
 	// faulty: the storage fails, so calls may.
 	faulty bool
 
@@ -113,7 +115,7 @@ func (w *workload) run(t *testing.T, o pebble.Options) error {
 	}
 	settle := func(s *pebble.Inbox) {
 		var calls sync.WaitGroup
-		w.deliver(t, s, &calls)
+		w.deliver(t, s, &calls, w.checkpointed != nil)
 		calls.Wait()
 	}
 	for _, use := range []func(*pebble.Inbox){
@@ -143,10 +145,10 @@ func (w *workload) round(t *testing.T, s *pebble.Inbox) {
 			}
 		})
 	}
-	w.deliver(t, s, &calls)
+	w.deliver(t, s, &calls, false)
 	calls.Wait()
 	w.clock.Advance(time.Second)
-	w.deliver(t, s, &calls)
+	w.deliver(t, s, &calls, false)
 	calls.Wait()
 }
 
@@ -171,8 +173,8 @@ func (w *workload) accept(t *testing.T, s *pebble.Inbox, e event.Event) {
 	w.note(e.ID, func(f *fate) { f.stored = true })
 }
 
-// deliver claims and lets calls settle.
-func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup) {
+// deliver claims and lets calls settle, if hold is set after a checkpoint.
+func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup, hold bool) {
 	claims, _, err := s.Claim(workChannel, 16)
 	if err != nil {
 		w.errorf(t, "claim: %v", err)
@@ -180,6 +182,11 @@ func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup)
 	for _, c := range claims {
 		w.checkOrder(t, c)
 		w.note(c.Event.ID, func(f *fate) { f.claimed = true })
+	}
+	if hold {
+		w.checkpointed()
+	}
+	for _, c := range claims {
 		calls.Go(func() { w.settle(t, s, c) })
 	}
 }
