@@ -31,7 +31,7 @@ func TestCrash(t *testing.T) {
 	sink.kind.Store(true)
 	c.drained()
 	checkOutcome(t, c, l, sink)
-	checkRecognised(t, c, l, sink)
+	checkRecognised(t, c, l)
 	c.stop()
 }
 
@@ -44,7 +44,7 @@ func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 			c.ready()
 		}
 		// No condition is waited for here: the moment is what is random.
-		time.Sleep(moment)
+		<-time.After(moment)
 		c.process.Kill()
 		// What the dead connector had sent arrives before its next life.
 		s.idle()
@@ -86,7 +86,7 @@ func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
 
 // checkRecognised sends every event once more: each is answered 200 and none is
 // stored, so none can be delivered.
-func checkRecognised(t *testing.T, c *connector, l *load, s *sink) {
+func checkRecognised(t *testing.T, c *connector, l *load) {
 	before := c.status()
 	var posts sync.WaitGroup
 	events := int64(0)

@@ -69,6 +69,7 @@ func (s *sink) count(_ net.Conn, state http.ConnState) {
 	case http.StateClosed, http.StateHijacked:
 		s.connections--
 		s.closed.Signal()
+	case http.StateActive, http.StateIdle:
 	}
 }
 

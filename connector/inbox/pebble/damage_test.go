@@ -26,20 +26,18 @@ type damage struct {
 	refused bool
 }
 
-// flipped flips a bit somewhere between two places, given as parts of the whole.
-func flipped(from, to float64) func([]byte, *rand.Rand) []byte {
+// flipped flips a bit somewhere in a part of the file, from its beginning.
+func flipped(part float64) func([]byte, *rand.Rand) []byte {
 	return func(content []byte, random *rand.Rand) []byte {
-		first, last := int(from*float64(len(content))), int(to*float64(len(content)))
-		content[first+random.IntN(last-first)] ^= 1 << random.IntN(8)
+		content[random.IntN(int(part*float64(len(content))))] ^= 1 << random.IntN(8)
 		return content
 	}
 }
 
-// cutAt cuts the file somewhere between two places.
-func cutAt(from, to float64) func([]byte, *rand.Rand) []byte {
+// cutIn cuts the file somewhere in such a part.
+func cutIn(part float64) func([]byte, *rand.Rand) []byte {
 	return func(content []byte, random *rand.Rand) []byte {
-		first, last := int(from*float64(len(content))), int(to*float64(len(content)))
-		return content[:first+random.IntN(last-first)]
+		return content[:random.IntN(int(part*float64(len(content))))]
 	}
 }
 
@@ -50,20 +48,21 @@ func deleted([]byte, *rand.Rand) []byte { return nil }
 // a power loss cut short is not among them: damage within the last 32 KiB of
 // the newest log, or to the end of the manifest.
 var damages = []damage{
-	{"table flipped", ".sst", flipped(0, 1), false},
-	{"table cut", ".sst", cutAt(0, 1), true},
+	{"table flipped", ".sst", flipped(1), false},
+	{"table cut", ".sst", cutIn(1), true},
 	{"table deleted", ".sst", deleted, true},
-	{"log flipped in its middle", ".log", flipped(0, 0.4), true},
+	{"log flipped in its middle", ".log", flipped(0.4), true},
 	{"log overwritten in its middle", ".log", func(b []byte, _ *rand.Rand) []byte {
-		return slices.Concat(b[:len(b)/4], make([]byte, len(b)/4), b[len(b)/2:])
+		clear(b[len(b)/4 : len(b)/2])
+		return b
 	}, true},
-	{"manifest flipped", "MANIFEST-", flipped(0, 0.5), true},
-	{"manifest cut", "MANIFEST-", cutAt(0, 0.4), true},
+	{"manifest flipped", "MANIFEST-", flipped(0.5), true},
+	{"manifest cut", "MANIFEST-", cutIn(0.4), true},
 	{"manifest emptied", "MANIFEST-", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
 	{"manifest deleted", "MANIFEST-", deleted, true},
 	{"marker of the manifest deleted", "marker.manifest.", deleted, true},
 	{"marker of the format deleted", "marker.format-version.", deleted, true},
-	{"options flipped", "OPTIONS-", flipped(0, 1), false},
+	{"options flipped", "OPTIONS-", flipped(1), false},
 }
 
 // TestDamage harms the files of a stopped store. It must not open, or end when

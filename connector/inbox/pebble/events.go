@@ -60,6 +60,6 @@ func (s *Inbox) backgroundFailed(err error) {
 	default:
 		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",
 			"remedy", "free space or enlarge the volume")
-		time.Sleep(spacePause)
+		<-time.After(spacePause)
 	}
 }

@@ -215,6 +215,6 @@ func acceptUntilTheEnd(t *testing.T, path string) {
 		if err != nil || outcome != inbox.Stored {
 			t.Fatalf("outcome %v, error %v", outcome, err)
 		}
-		fmt.Print(storedLine)
+		_, _ = os.Stdout.WriteString(storedLine) // what is lost counts as not stored
 	}
 }

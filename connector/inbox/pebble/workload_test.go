@@ -115,11 +115,11 @@ func (w *workload) run(t *testing.T, o pebble.Options) error {
 	}
 	settle := func(s *pebble.Inbox) {
 		var calls sync.WaitGroup
-		w.deliver(t, s, &calls, w.checkpointed != nil)
+		w.deliver(t, s, &calls, false)
 		calls.Wait()
 	}
 	for _, use := range []func(*pebble.Inbox){
-		rounds,
+		func(s *pebble.Inbox) { w.hold(t, s); rounds(s) },
 		func(s *pebble.Inbox) { rounds(s); w.crowd(t, s); settle(s) },
 		settle,
 	} {
@@ -133,6 +133,19 @@ func (w *workload) run(t *testing.T, o pebble.Options) error {
 		}
 	}
 	return nil
+}
+
+// hold claims the first event of some lanes and settles it after a checkpoint.
+func (w *workload) hold(t *testing.T, s *pebble.Inbox) {
+	if w.checkpointed == nil {
+		return
+	}
+	for lane := range 3 {
+		w.accept(t, s, w.next(fmt.Sprintf("lane-%d", lane)))
+	}
+	var calls sync.WaitGroup
+	w.deliver(t, s, &calls, true)
+	calls.Wait()
 }
 
 // round accepts, claims and settles side by side.
