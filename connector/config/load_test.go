@@ -200,6 +200,24 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
+// TestReadmesExampleLoads keeps the first configuration that people write valid.
+func TestReadmesExampleLoads(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("README.md has no block of YAML")
+	}
+	if _, err := Load(write(t, map[string]string{
+		"connector.yaml": example, "secrets/oa-secret-key": "HiddenValue-oa\n", "secrets/api-key": strings.Repeat("5f", 32) + "\n",
+	})); err != nil {
+		t.Error(err)
+	}
+}
+
 // names collects the names in YAML of every field below t.
 func names(t reflect.Type, into map[string]bool) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {

@@ -16,7 +16,7 @@ const (
 // Config is the connector's configuration file. Paths in it are absolute or
 // relative to the file's own folder. The file and every file that it names are
 // watched; a change is applied without a restart, except for server, metrics,
-// admin, inbox and stop, which are read at start only.
+// admin, inbox, dispatch and stop, which are read at start only.
 type Config struct {
 	// APIVersion is "connector.xbot.a4b.vn/v1alpha1". Required.
 	APIVersion string `yaml:"apiVersion"`
@@ -366,7 +366,7 @@ type Delivery struct {
 }
 
 // Retry is exponential backoff with full jitter. A sink's Retry-After is
-// honoured when it is longer.
+// honoured when it is longer, up to 1 h.
 type Retry struct {
 	// InitialBackoff bounds the wait after the first failed attempt; the bound
 	// doubles with each further one. Default: 1s.
