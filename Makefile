@@ -57,13 +57,15 @@ lint: ## Run the linters
 	$(TOOL) golangci-lint run
 
 .PHONY: verify-generate
-verify-generate: ## Fail when generated files are not up to date
-	@before=$$(git status --porcelain; git diff); \
-	$(MAKE) --no-print-directory generate || exit 1; \
-	after=$$(git status --porcelain; git diff); \
-	if [ "$$before" != "$$after" ]; then \
+verify-generate: ## Fail when a generated file is not up to date, or not in git
+	@git rev-parse --git-dir >/dev/null
+	@start=$$(mktemp); trap 'rm -f "$$start"' EXIT; \
+	before=$$(git diff) && $(MAKE) --no-print-directory generate && after=$$(git diff) || exit 1; \
+	untracked=$$(git ls-files --others --exclude-standard -z | xargs -0 -r -I{} find {} -newer "$$start"); \
+	if [ "$$before" != "$$after" ] || [ -n "$$untracked" ]; then \
 		git --no-pager diff --stat; \
-		echo 'Generated files were not up to date: run "make generate" and commit the result.' >&2; \
+		echo "$$untracked"; \
+		echo 'Generated files were not up to date, or are not in git: run "make generate" and commit the result.' >&2; \
 		exit 1; \
 	fi
 
