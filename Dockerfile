@@ -3,7 +3,7 @@
 # One static binary per image, nothing else: no shell, no package manager, no
 # writable path. Build with `make image`.
 
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
