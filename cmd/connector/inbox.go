@@ -43,7 +43,7 @@ func newInboxCheck() *cobra.Command {
 }
 
 func inboxFlag(command *cobra.Command, path *string) {
-	command.Flags().StringVar(path, "path", "", "the inbox's folder: inbox.path of the configuration")
+	command.Flags().StringVar(path, "path", "", "the inbox's folder: inbox.embedded.path of the configuration")
 }
 
 // inboxReport is what a check found.
