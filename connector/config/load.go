@@ -121,6 +121,7 @@ func (r *report) unchangeable(current, next *Config) {
 		{"metrics", current.Metrics, next.Metrics},
 		{"admin", current.Admin, next.Admin},
 		{"inbox", current.Inbox, next.Inbox},
+		{"dispatch", current.Dispatch, next.Dispatch},
 		{"stop", current.Stop, next.Stop},
 	}
 	for _, s := range sections {

@@ -222,11 +222,12 @@ func TestWatcherRefusesWhatNeedsARestart(t *testing.T) {
 	const inbox = "inbox:\n  embedded:\n    path: inbox\n"
 	const sameInbox = "\ninbox: {embedded: {path: inbox}}\n"
 	for section, changed := range map[string]string{
-		"server":  "server: {maxInFlight: 1}" + sameInbox,
-		"metrics": "metrics: {address: ':1'}" + sameInbox,
-		"admin":   "admin: {address: '[::1]:1'}" + sameInbox,
-		"stop":    "stop: {pending: Deliver}" + sameInbox,
-		"inbox":   "inbox: {deduplicationWindow: 3h, embedded: {path: inbox}}\n",
+		"server":   "server: {maxInFlight: 1}" + sameInbox,
+		"metrics":  "metrics: {address: ':1'}" + sameInbox,
+		"admin":    "admin: {address: '[::1]:1'}" + sameInbox,
+		"stop":     "stop: {pending: Deliver}" + sameInbox,
+		"dispatch": "dispatch: {maxConcurrency: 1}" + sameInbox,
+		"inbox":    "inbox: {deduplicationWindow: 3h, embedded: {path: inbox}}\n",
 	} {
 		t.Run(section, func(t *testing.T) {
 			put(t, path, minimal)
