@@ -19,6 +19,10 @@ const (
 	// attemptLogInterval bounds the log of a sink that is down: at most one
 	// line for each channel and interval. Metrics count every attempt.
 	attemptLogInterval = time.Minute
+	// mostSettling results of one channel are on their way into the inbox
+	// without holding the slots of their attempts: a sink need not wait for the
+	// disk. When the inbox falls behind further, slots stay taken.
+	mostSettling = 256
 )
 
 // pump moves one channel's events from the inbox to its sink.
@@ -30,6 +34,8 @@ type pump struct {
 	wake    chan struct{}
 	claims  storeCalls
 	settles storeCalls
+	// settlingNow holds a token for each claim that is being settled.
+	settlingNow chan struct{}
 
 	halt   context.CancelFunc
 	halted chan struct{} // closed when the claiming has ended
@@ -48,17 +54,19 @@ type pump struct {
 func newPump(d *Dispatcher, c Channel, o *outlet, halt context.CancelFunc) *pump {
 	log := d.log.WithValues("channel", c.Name)
 	p := &pump{
-		d:          d,
-		channel:    c.Name,
-		log:        log,
-		wake:       make(chan struct{}, 1),
-		claims:     storeCalls{what: "claim", log: log},
-		settles:    storeCalls{what: "settle", log: log},
-		halt:       halt,
-		halted:     make(chan struct{}),
-		sinkDigest: c.SinkDigest,
-		sink:       o,
-		delivery:   c.Delivery,
+		d:       d,
+		channel: c.Name,
+		log:     log,
+		wake:    make(chan struct{}, 1),
+		claims:  storeCalls{what: "claim", log: log},
+		settles: storeCalls{what: "settle", log: log},
+
+		settlingNow: make(chan struct{}, mostSettling),
+		halt:        halt,
+		halted:      make(chan struct{}),
+		sinkDigest:  c.SinkDigest,
+		sink:        o,
+		delivery:    c.Delivery,
 	}
 	p.seat = seat{wake: p.poke, bound: c.Delivery.Concurrency}
 	return p
@@ -178,19 +186,21 @@ func (p *pump) start(claims []inbox.Claim) {
 	}
 }
 
-// deliver makes one attempt, settles the claim and frees the slot. Settling is
+// deliver makes one attempt, frees the slot and settles the claim. Settling is
 // repeated until the inbox takes it, since an unsettled claim holds its
-// conversation; the slot stays taken meanwhile, which holds claiming back too.
+// conversation.
 func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	a := p.attempt(c, claimed, o)
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
 	p.record(a, v)
+	p.settlingNow <- struct{}{}
+	p.d.slots.giveBack(&p.seat, 1)
 	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, v) })
 	if err == nil {
 		p.countDead(a, v)
 	}
-	p.d.slots.giveBack(&p.seat, 1)
+	<-p.settlingNow
 	p.finish()
 }
 
