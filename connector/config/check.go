@@ -156,7 +156,7 @@ func (c *checker) oneOf(path string, value any, allowed ...any) {
 	for i, a := range allowed {
 		quoted[i] = strconv.Quote(fmt.Sprint(a))
 	}
-	c.addf(path, "want %s, not %q", strings.Join(quoted, " or "), value)
+	c.addf(path, "want %s", strings.Join(quoted, " or "))
 }
 
 // between checks a number from 1 to highest.

@@ -89,7 +89,7 @@ func (c *checker) webhook(at string, w *Webhook) {
 	switch {
 	case w.Path == "": // the type, which has the default, is not known
 	case w.Path == "/" || strings.HasPrefix(w.Path, "/zalo_verifier"):
-		c.addf(at+".path", "%q is taken by the domain verification", w.Path)
+		c.addf(at+".path", `the domain verification takes "/" and "/zalo_verifier…"`)
 	case !urlPath.MatchString(w.Path) || path.Clean(w.Path) != strings.TrimSuffix(w.Path, "/"):
 		c.addf(at+".path", "want a plain URL path such as %q, without a query, a fragment or escapes", DefaultPathZaloOA)
 	}
@@ -141,7 +141,7 @@ func (c *checker) apiKey(at string, k *APIKey) {
 func (c *checker) patterns(at string, patterns []string) {
 	for i, p := range patterns {
 		if !eventPattern.MatchString(p) {
-			c.addf(fmt.Sprintf("%s[%d]", at, i), "%q is no pattern of event names: write for example \"user_send_*\"", p)
+			c.addf(fmt.Sprintf("%s[%d]", at, i), "want a pattern of event names: write for example \"user_send_*\"")
 		}
 	}
 }
@@ -192,9 +192,9 @@ func (c *checker) header(at string, h *Header) {
 	switch {
 	case !c.required(at+".name", h.Name):
 	case !headerName.MatchString(h.Name):
-		c.addf(at+".name", "%q is no header name", h.Name)
+		c.addf(at+".name", `want the name of a header, such as "Authorization", without its value`)
 	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
-		c.addf(at+".name", "%q is set by the connector", h.Name)
+		c.addf(at+".name", "the connector sets this header itself")
 	}
 	if c.secret(at, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		c.addf(at, "the value must hold no line breaks and no control characters")

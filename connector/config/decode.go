@@ -4,8 +4,8 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -121,6 +121,10 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
+// fieldName is what a mistaken name of a field looks like; anything else may be
+// a value that lost its name.
+var fieldName = regexp.MustCompile(`^[A-Za-z_-]{1,32}$`)
+
 // unknown reports a field that v does not have. Beside a secret the name itself
 // is not quoted, since a missing "value:" makes a name of the secret.
 func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
@@ -131,12 +135,8 @@ func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 	if near {
 		remedy = fmt.Sprintf("did you mean %q?", nearest)
 	}
-	if _, secret := reflect.TypeAssert[interface{ Reveal() string }](v); !secret || near {
-		name := key.Value
-		if !printable(name) {
-			name = strconv.Quote(name)
-		}
-		path = join(path, name)
+	if _, secret := reflect.TypeAssert[interface{ Reveal() string }](v); fieldName.MatchString(key.Value) && (near || !secret) {
+		path = join(path, key.Value)
 	}
 	d.misreadf(key.Line, path, "unknown field: %s", remedy)
 }

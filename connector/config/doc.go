@@ -5,7 +5,7 @@
 // Loading is strict: an unknown or duplicate field, a wrong type or an
 // impossible combination refuses the whole file, and the error lists every
 // problem with file, line and field path, not the first one only. A message
-// never quotes a secret.
+// never quotes a secret, nor a value in whose place one may have been pasted.
 package config
 
 //go:generate go run ./reference

@@ -115,12 +115,13 @@ func (s Sink) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// open makes a path of the file absolute and returns the file's content.
+// open makes a path of the file absolute and returns the file's content. A name
+// that leads nowhere is not quoted: it may be the secret itself.
 func (c *checker) open(at string, path *string) ([]byte, bool) {
 	*path = c.absolute(*path)
 	content, err := c.files.open(*path)
 	if err != nil {
-		c.addf(at, "%s cannot be read: %v", *path, err)
+		c.addf(at, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
 	}
 	return content, err == nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -16,7 +17,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no duration: write for example \"10s\", \"5m\" or \"24h\"", text)
+		return errors.New(`want a duration: write for example "10s", "5m" or "24h"`)
 	}
 	*d = Duration(v)
 	return nil
@@ -33,7 +34,7 @@ type Size int64
 func (s *Size) UnmarshalText(text []byte) error {
 	v, err := humanize.ParseBytes(string(text))
 	if err != nil || v > math.MaxInt64 {
-		return fmt.Errorf("%q is no size: write for example \"1Mi\", \"64Mi\" or \"1Gi\"", text)
+		return errors.New(`want a size: write for example "1Mi", "64Mi" or "1Gi"`)
 	}
 	*s = Size(v)
 	return nil
