@@ -3,6 +3,8 @@ package connector_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +126,58 @@ func labelNames(series *dto.Metric) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestMetricsAreDocumented holds docs/metrics.md to the metrics and to the
+// reasons of refusal in the source, and its alerts to metrics that exist.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	doc := readText(t, "../docs/metrics.md")
+	for name, labels := range exported {
+		row := fmt.Sprintf("\n| `%s` | ", name)
+		if labels != nil {
+			row += "`" + strings.Join(labels, "`, `") + "`"
+		}
+		if !strings.Contains(doc, row) {
+			t.Errorf("no row %q", row)
+		}
+	}
+	reasons := regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(readText(t, "channel/channel.go")+readText(t, "webhook/answer.go"), -1)
+	if len(reasons) < 13 {
+		t.Errorf("%d reasons of refusal found in the source", len(reasons))
+	}
+	_, listed, _ := strings.Cut(doc, "Reasons of `webhook_refused_total`:")
+	listed, alerts, _ := strings.Cut(listed, "\n\n")
+	for _, reason := range reasons {
+		if !strings.Contains(listed, "`"+reason[1]+"`") {
+			t.Errorf("the reason %s is not listed", reason[1])
+		}
+	}
+	for alert := range strings.Lines(alerts) {
+		expression, ok := strings.CutPrefix(alert, "| `")
+		if !ok {
+			continue
+		}
+		expression, _, _ = strings.Cut(expression, "` | ")
+		used := regexp.MustCompile(`xbot_connector_(\w+)`).FindAllStringSubmatch(expression, -1)
+		if len(used) == 0 {
+			t.Errorf("no metric in the alert %s", expression)
+		}
+		for _, metric := range used {
+			if _, known := exported[strings.TrimSuffix(metric[1], "_bucket")]; !known {
+				t.Errorf("%s is no metric", metric[0])
+			}
+		}
+	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // TestMetricsPassPromtool runs what "promtool check metrics" runs.
