@@ -1,11 +1,15 @@
 package connector_test
 
 import (
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
 // garbled answers what is no HTTP.
@@ -28,33 +33,93 @@ func cutInBody(w http.ResponseWriter, _ attempt) {
 	w.(*statusWriter).hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 }
 
-func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
-	t.Parallel()
-	good, elsewhere := newReceiver(t), newReceiver(t)
-	held := newGate(t)
-	bad := map[string]func(http.ResponseWriter, attempt){
+// badSink is a channel whose sink is bad until mend is called.
+type badSink struct {
+	*receiver
+
+	channel channelSettings
+	mend    func(*running)
+	// refuses tells that the events become dead letters.
+	refuses bool
+}
+
+// badSinks makes one sink of every kind, by their channels' names. Files that
+// the configuration names go into folder.
+func badSinks(t *testing.T, folder string, held *gate, elsewhere string) map[string]*badSink {
+	t.Helper()
+	sinks := map[string]*badSink{}
+	for name, answer := range map[string]func(http.ResponseWriter, attempt){
 		"slow":     held.answer,
 		"garbage":  garbled,
 		"cut":      cutInHeader,
 		"limited":  status(429, "Retry-After", "1"),
-		"redirect": status(302, "Location", elsewhere.URL),
+		"redirect": status(302, "Location", elsewhere),
 		"failing":  status(500),
 		"locked":   status(401),
+		"missing":  status(404),
+		"late":     status(408),
+		"picky":    status(400),
+		"narrow":   status(413),
+	} {
+		sink := newReceiver(t)
+		sink.answers(answer)
+		sinks["chat/"+name] = &badSink{
+			receiver: sink, channel: channelSettings{sink: sink.URL}, refuses: name == "picky" || name == "narrow",
+			mend: func(*running) { sink.answers(nil) },
+		}
 	}
-	channels := []channelSettings{{name: shopB, sink: good.URL}}
-	sinks := map[string]*receiver{"chat/down": {}}
-	sinks["chat/down"].Server = httptest.NewUnstartedServer(sinks["chat/down"])
-	address := sinks["chat/down"].Listener.Addr().String()
-	_ = sinks["chat/down"].Listener.Close()
-	const retries = "retry: {initialBackoff: 50ms, maxBackoff: 200ms}"
-	channels = append(channels, channelSettings{name: "chat/down", sink: "http://" + address, delivery: retries})
-	for name, answer := range bad {
-		name = "chat/" + name
-		sinks[name] = newReceiver(t)
-		sinks[name].answers(answer)
-		channels = append(channels, channelSettings{name: name, sink: sinks[name].URL, http: "timeout: 300ms", delivery: retries})
+	sinks["chat/down"] = downSink(t)
+	sinks["chat/stranger"] = untrustedSink(t, folder)
+	return sinks
+}
+
+// downSink has an address that nothing listens on.
+func downSink(t *testing.T) *badSink {
+	t.Helper()
+	sink := &receiver{}
+	sink.Server = httptest.NewUnstartedServer(sink)
+	address := sink.Listener.Addr().String()
+	_ = sink.Listener.Close()
+	return &badSink{
+		receiver: sink, channel: channelSettings{sink: "http://" + address},
+		mend: func(*running) { listen(t, sink.Server, address) },
 	}
-	r := start(t, newSettings(t, channels...).write(t))
+}
+
+// untrustedSink shows a certificate that the channel's authority did not sign.
+func untrustedSink(t *testing.T, folder string) *badSink {
+	t.Helper()
+	sink := &receiver{}
+	sink.Server = httptest.NewUnstartedServer(sink)
+	sink.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes
+	sink.StartTLS()
+	t.Cleanup(sink.Close)
+	authority := filepath.Join(folder, "authority.pem")
+	other, _ := certificate.New(t, 1)
+	put(t, authority, other)
+	return &badSink{
+		receiver: sink, channel: channelSettings{sink: sink.URL, http: fmt.Sprintf("tls: {caFile: %q}", authority)},
+		mend: func(r *running) {
+			r.awaitReload("applied", func() {
+				put(t, authority, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: sink.Certificate().Raw})))
+			})
+		},
+	}
+}
+
+func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
+	t.Parallel()
+	good, elsewhere := newReceiver(t), newReceiver(t)
+	held := newGate(t)
+	s := newSettings(t, channelSettings{name: shopB, sink: good.URL})
+	sinks := badSinks(t, s.folder, held, elsewhere.URL)
+	for name, sink := range sinks {
+		c := sink.channel
+		c.name, c.delivery = name, "retry: {initialBackoff: 50ms, maxBackoff: 200ms}"
+		c.http = strings.TrimPrefix(c.http+", timeout: 300ms", ", ")
+		s.channels = append(s.channels, c)
+	}
+	r := start(t, s.write(t))
 
 	talks := []string{"0", "1", "2"}
 	for n := range 10 {
@@ -69,10 +134,14 @@ func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
 	}
 	good.awaits(t, 30)
 	for name, sink := range sinks {
-		eventually(t, "an attempt of "+name, func() bool {
-			status, err := r.api().Status(t.Context())
-			return err == nil && failedAttempts(status, name) > 0
-		})
+		if sink.refuses {
+			r.awaits(fmt.Sprintf("inbox_dead_letters{channel=%q}", name), 30)
+		} else {
+			eventually(t, "an attempt of "+name, func() bool {
+				status, err := r.api().Status(t.Context())
+				return err == nil && failedAttempts(status, name) > 0
+			})
+		}
 		if n := len(sink.takenSoFar()); n > 0 {
 			t.Errorf("%s took %d events while it was bad", name, n)
 		}
@@ -80,19 +149,19 @@ func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
 
 	held.release()
 	for name, sink := range sinks {
-		if name != "chat/down" {
-			sink.answers(nil)
+		sink.mend(r)
+		if sink.refuses {
+			if n, err := r.api().Redrive(t.Context(), admin.Selection{Channel: name, All: true}); err != nil || n != 30 {
+				t.Errorf("%s: %d redriven, %v", name, n, err)
+			}
 		}
 	}
-	listen(t, sinks["chat/down"].Server, address)
 	for name, sink := range sinks {
 		sink.awaits(t, 30)
 		r.awaits(fmt.Sprintf("inbox_backlog_events{channel=%q}", name), 0)
+		inOrder(t, name, sink.receiver, talks, 10)
 	}
-	sinks[shopB] = good
-	for name, sink := range sinks {
-		inOrder(t, name, sink, talks, 10)
-	}
+	inOrder(t, shopB, good, talks, 10)
 	if n := elsewhere.attempted(); n > 0 {
 		t.Errorf("a redirect was followed %d times", n)
 	}
