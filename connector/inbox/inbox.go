@@ -40,6 +40,9 @@ var (
 	// ErrFull: the bound on size, or the end of the disk, is near. The same
 	// call succeeds once deliveries or retention have freed space.
 	ErrFull = errors.New("inbox is full")
+	// ErrOverloaded: the disk does not keep up, and as much as may wait for it
+	// does already. The same call succeeds once it has caught up.
+	ErrOverloaded = errors.New("inbox is overloaded: its disk does not keep up")
 	// ErrClosed: the inbox is closing or closed.
 	ErrClosed = errors.New("inbox is closed")
 	// ErrNotFound: no dead letter has that id.

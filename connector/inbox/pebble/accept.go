@@ -25,6 +25,9 @@ type acceptance struct {
 
 // Accept implements inbox.Accepter.
 func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+	if s.committer.overloaded() {
+		return 0, inbox.ErrOverloaded
+	}
 	ch, now := s.channel(e.Channel), s.now()
 	record := eventRecord{acceptedAt: now, pausedBefore: ch.pausedTime(now), lane: lane, event: e}.encode()
 	op := &acceptance{pending: newPending(len(record) + 128), channel: ch, id: e.ID, record: record}

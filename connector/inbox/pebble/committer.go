@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -60,8 +61,15 @@ const (
 	maxBatchOperations = 4096
 )
 
+// maxQueuedBytes bounds what waits for a disk that hangs: callers give up after
+// their time, but what they queued stays until it is committed.
+const maxQueuedBytes = 64 << 20
+
 // committer is the one goroutine that writes.
 type committer struct {
+	// queued is the size of what is queued or being committed, in bytes.
+	queued atomic.Int64
+
 	mu     sync.Mutex
 	queue  []operation
 	closed bool
@@ -81,6 +89,7 @@ func (c *committer) submit(op operation) error {
 		return inbox.ErrClosed
 	}
 	c.queue = append(c.queue, op)
+	c.queued.Add(int64(op.base().size))
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
@@ -99,8 +108,9 @@ func (c *committer) run(commit func([]operation)) {
 		runtime.Gosched()
 		ops, closed := c.take()
 		for len(ops) > 0 {
-			n := batchLength(ops)
+			n, bytes := nextBatch(ops)
 			commit(ops[:n])
+			c.queued.Add(-int64(bytes))
 			ops = ops[n:]
 		}
 		if closed {
@@ -128,16 +138,20 @@ func (c *committer) close() {
 	<-c.done
 }
 
-// batchLength says how many operations fit into one batch: at least one.
-func batchLength(ops []operation) int {
-	bytes := 0
-	for i, op := range ops {
-		bytes += op.base().size
-		if i > 0 && (bytes > maxBatchBytes || i == maxBatchOperations) {
-			return i
+// overloaded says that the disk does not keep up.
+func (c *committer) overloaded() bool { return c.queued.Load() > maxQueuedBytes }
+
+// nextBatch says how many operations, at least one, fit into one batch, and
+// their size.
+func nextBatch(ops []operation) (n, bytes int) {
+	for ; n < len(ops) && n < maxBatchOperations; n++ {
+		size := ops[n].base().size
+		if n > 0 && bytes+size > maxBatchBytes {
+			break
 		}
+		bytes += size
 	}
-	return len(ops)
+	return n, bytes
 }
 
 // commit makes one batch of the operations durable and tells their callers.
