@@ -1,0 +1,56 @@
+package connector_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+)
+
+// largeMessage is a message of about 900 KB that does not compress well.
+func largeMessage(n int) []byte {
+	random := make([]byte, 450<<10)
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(random) // it never fails
+	body := message{shopA, "1", fmt.Sprint("large-", n)}.body()
+	return fmt.Appendf(body[:len(body)-1], `,"padding":"%s"}`, hex.EncodeToString(random))
+}
+
+// TestAFullInboxKnowsWhatItHolds: a call whose event is on disk is answered 200
+// also when a new one is answered 503.
+func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
+	t.Parallel()
+	sink := newReceiver(t)
+	held := newGate(t)
+	sink.answers(held.answer)
+	r := start(t, newSettings(t, channelSettings{name: shopA, sink: sink.URL}).write(t))
+	post := func(body []byte) int {
+		status, _, err := r.postRaw(body, signatureOf(body), "?param.header.xp-api-key="+keyOf(shopA))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	stored := 0
+	for post(largeMessage(stored)) == http.StatusOK {
+		if stored++; stored == 1000 {
+			t.Fatal("the inbox took far more than its bound")
+		}
+	}
+	r.counts(`webhook_refused_total{channel="chat/a",reason="inbox_full"}`, 1)
+	for _, known := range []int{0, stored - 1} {
+		if status := post(largeMessage(known)); status != http.StatusOK {
+			t.Errorf("event %d of %d, again: %d", known, stored, status)
+		}
+	}
+	r.counts(`webhook_duplicates_total{channel="chat/a"}`, 2)
+	if status := post(largeMessage(stored)); status != http.StatusServiceUnavailable {
+		t.Errorf("a new event: %d", status)
+	}
+	held.release()
+	eventually(t, "room again", func() bool { return post(largeMessage(stored)) == http.StatusOK })
+	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
+	if got := len(sink.count()); got != stored+1 {
+		t.Errorf("%d events were delivered, want %d", got, stored+1)
+	}
+}
