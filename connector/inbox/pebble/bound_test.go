@@ -155,21 +155,26 @@ func folderSize(path string) (size int64) {
 type filler struct {
 	t      *testing.T
 	store  *pebble.Inbox
+	// noise is what bodies are cut from.
+	noise  []byte
 	next   atomic.Int64
 	stored atomic.Int64
 }
 
-func newFiller(t *testing.T, s *pebble.Inbox) *filler { return &filler{t: t, store: s} }
+func newFiller(t *testing.T, s *pebble.Inbox) *filler {
+	noise := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // it never fails
+	return &filler{t: t, store: s, noise: noise}
+}
 
 // accept stores one event of 64 KiB that does not compress.
 func (f *filler) accept() error {
 	n := f.next.Add(1)
 	e := inboxtest.Event(workChannel, "", int(n))
 	e.Conversation = e.ID.String()
-	random := rand.NewChaCha8(e.ID)
-	body := make([]byte, 64<<10)
-	_, _ = random.Read(body) // it never fails
-	e.Body = body
+	const size = 64 << 10
+	at := int(n) % (len(f.noise) - size)
+	e.Body = f.noise[at : at+size]
 	outcome, err := f.store.Accept(f.t.Context(), e, e.Conversation)
 	if outcome == inbox.Stored {
 		f.stored.Add(1)
