@@ -153,8 +153,8 @@ func folderSize(path string) (size int64) {
 
 // filler fills and drains a store.
 type filler struct {
-	t      *testing.T
-	store  *pebble.Inbox
+	t     *testing.T
+	store *pebble.Inbox
 	// noise is what bodies are cut from.
 	noise  []byte
 	next   atomic.Int64
