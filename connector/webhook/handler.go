@@ -85,6 +85,11 @@ type exchange struct {
 	deadline time.Time
 }
 
+// closeAfter asks the caller to close its connection with this answer. Whoever
+// has shown no key is asked each time: an idle connection is kept for long, and a
+// stranger could gather them.
+func (x *exchange) closeAfter() { x.Header().Set("Connection", "close") }
+
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	x := &exchange{ResponseWriter: w, call: call, arrived: h.now(), deadline: time.Now().Add(answerWithin)}
@@ -94,7 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(x.deadline)
 	}
 	if h.draining.Load() {
-		w.Header().Set("Connection", "close")
+		x.closeAfter()
 	}
 	routes := h.routes.Load()
 	switch isChannel := routes.paths[call.URL.Path]; {
@@ -115,6 +120,7 @@ func (h *Handler) servePage(x *exchange, page []byte) {
 		h.refuse(x, answerUseGet, "", reasonMethod)
 		return
 	}
+	x.closeAfter()
 	x.Header().Set("Content-Type", "text/html; charset=utf-8")
 	x.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	// A caller that does not take the page will ask again.
@@ -232,6 +238,9 @@ func lane(ordering config.Ordering, e event.Event) string {
 func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
 	h.metrics.Refused.WithLabelValues(channelName, string(reason)).Inc()
 	h.log.V(1).Info("call refused", "channel", channelName, "reason", reason)
+	if channelName == "" {
+		x.closeAfter()
+	}
 	a.write(x)
 }
 

@@ -30,6 +30,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -276,20 +277,7 @@ func value(metric prometheus.Metric) int {
 	return int(read.GetCounter().GetValue() + read.GetGauge().GetValue())
 }
 
-// eventually polls until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	poll := time.NewTicker(time.Millisecond)
-	defer poll.Stop()
-	timeout := time.After(20 * time.Second)
-	for !holds() {
-		select {
-		case <-poll.C:
-		case <-timeout:
-			t.Fatalf("not seen: %s", what)
-		}
-	}
-}
+var eventually = poll.Until
 
 // sampleFolder holds the samples of the type zalo.
 const sampleFolder = "../channel/zalo/testdata"

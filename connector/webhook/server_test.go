@@ -19,6 +19,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/certificate"
 )
 
@@ -136,16 +137,55 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 		sendf(t, &calls, "%x;extension=1\r\n%s\r\n", n, second[:n])
 		second = second[n:]
 	}
-	sendf(t, &calls, "0\r\nX-A: b\r\n\r\nGET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
-	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
+	sendf(t, &calls, "0\r\nX-A: b\r\n\r\nPOST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
+	sendf(t, &calls, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
 	sendf(t, connection, "%s", calls.String())
-	for i, want := range []int{200, 200, 405, 200} {
+	for i, want := range []int{200, 200, 200, 405} {
 		if response, _ := receive(t, reader); response.StatusCode != want {
 			t.Errorf("answer %d: %d, want %d", i, response.StatusCode, want)
 		}
 	}
 	if n := len(f.inbox.stored()); n != 2 {
 		t.Errorf("%d stored", n)
+	}
+}
+
+// Only a caller with a key keeps its connection: idle ones are a bounded good.
+func TestStrangersKeepNoConnection(t *testing.T) {
+	z := zaloOA()
+	z.DomainVerification.Codes = []string{"code"}
+	f := newFixture(t, nil, newChannel(func(c *Channel) { c.Type = zalo.New(z) }))
+	target := f.serve(t)
+	body, signature := message("m")
+	for _, tc := range []struct {
+		call   string
+		status int
+		stays  bool
+	}{
+		{fmt.Sprintf(signedCall, path+"?"+keyParameter+"="+otherKey, signature, len(body), body), 401, false},
+		{"POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 401, false},
+		{"POST /elsewhere HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 404, false},
+		{"GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n", 405, false},
+		{"GET /zalo_verifiercode.html HTTP/1.1\r\nHost: h\r\n\r\n", 200, false},
+		{fmt.Sprintf(signedCall, path+"?"+keyParameter+"="+key, "mac=", len(body), body), 401, true},
+	} {
+		connection, reader, _ := dial(t, target)
+		sendf(t, connection, "%s", tc.call)
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode != tc.status || response.Close == tc.stays {
+			t.Errorf("%.40q: %d, close %v", tc.call, response.StatusCode, response.Close)
+		}
+		// The next call on the connection finds it closed, or is answered.
+		_, _ = io.WriteString(connection, tc.call)
+		_, err = reader.ReadByte()
+		if (err == nil) != tc.stays {
+			t.Errorf("%.40q: a second call: %v", tc.call, err)
+		}
 	}
 }
 
@@ -220,7 +260,7 @@ func TestAnswersInTime(t *testing.T) {
 	}{
 		{"slow body", key, 20, "timeout", "chat/shop", 503, answerWithin},
 		{"body that never comes", key, 0, "timeout", "chat/shop", 503, answerWithin},
-		{"a stranger's slow body", otherKey, 20, "key", "", 401, answerWithin},
+		{"a stranger's slow body", otherKey, 20, "key", "", 401, 0},
 		{"slow inbox", key, len(body), "timeout", "chat/shop", 503, answerWithin},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
