@@ -145,25 +145,22 @@ func (h *Handler) admit(x *exchange, r *route) {
 		return
 	}
 	defer h.calls.Release(1)
-	size := r.MaxBodySize
-	if x.call.ContentLength >= 0 {
-		size = min(size, x.call.ContentLength)
-	}
-	if !h.bytes.TryAcquire(size) {
+	buffer := &room{free: h.bytes}
+	if !buffer.widen(firstSize(x.call, r.MaxBodySize)) {
 		h.refuse(x, answerBusy, r.Name, reasonBusy)
 		return
 	}
-	defer h.bytes.Release(size)
+	defer buffer.leave()
 
 	h.metrics.InFlight.Inc()
 	defer h.metrics.InFlight.Dec()
-	h.serve(x, r)
+	h.serve(x, r, buffer)
 	h.metrics.AcceptDuration.Observe(h.now().Sub(x.arrived).Seconds())
 }
 
 // serve reads the body and has the channel type look at it.
-func (h *Handler) serve(x *exchange, r *route) {
-	body, err := readBody(x.call, r.MaxBodySize)
+func (h *Handler) serve(x *exchange, r *route, buffer *room) {
+	body, err := readBody(x.call, r.MaxBodySize, buffer)
 	if err != nil {
 		a, reason := bodyRefusal(err)
 		h.refuse(x, a, r.Name, reason)

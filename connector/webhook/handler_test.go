@@ -255,7 +255,7 @@ func TestInboxFailures(t *testing.T) {
 func TestBoundsInFlight(t *testing.T) {
 	for name, bound := range map[string]func(*Options){
 		"calls": func(o *Options) { o.MaxInFlight = 2 },
-		"bytes": func(o *Options) { o.MaxBufferedBytes = 1 << 20 },
+		"bytes": func(o *Options) { o.MaxBufferedBytes = firstRead + 200 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, bound, newChannel())
@@ -272,7 +272,7 @@ func TestBoundsInFlight(t *testing.T) {
 				<-f.inbox.entered
 			}
 			body, signature := message("second")
-			// Of unknown length: takes room for the largest body.
+			// Of unknown length: takes more room than it needs.
 			response, _ := post(t, client, target, struct{ *bytes.Reader }{bytes.NewReader(body)}, signature)
 			if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || f.refused("chat/shop", "busy") != 1 {
 				t.Errorf("beyond the bound: %d", response.StatusCode)
@@ -294,6 +294,23 @@ func TestBoundsInFlight(t *testing.T) {
 				t.Errorf("%v in flight", n)
 			}
 		})
+	}
+}
+
+// The room for bodies is looked at before their size.
+func TestNoRoomComesBeforeTooLarge(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.MaxBufferedBytes = 2048 }, newChannel(func(c *Channel) { c.MaxBodySize = 1024 }))
+	for _, want := range []int{413, 503} {
+		for _, length := range []int64{2000, -1} {
+			call := request(http.MethodPost, path+"?"+keyParameter+"="+key, make([]byte, 2000), "")
+			call.ContentLength = length
+			if w := f.do(call); w.Code != want {
+				t.Errorf("length %d: %d, want %d", length, w.Code, want)
+			}
+		}
+		if want == 413 && !f.bytes.TryAcquire(2048) {
+			t.Fatal("a refused call kept its room")
+		}
 	}
 }
 
