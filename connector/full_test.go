@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // largeMessage is a message of about 900 KB that does not compress well.
@@ -48,7 +50,7 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 		t.Errorf("a new event: %d", status)
 	}
 	held.release()
-	eventually(t, "room again", func() bool { return post(largeMessage(stored)) == http.StatusOK })
+	poll.Until(t, "room again", func() bool { return post(largeMessage(stored)) == http.StatusOK })
 	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
 	if got := len(sink.count()); got != stored+1 {
 		t.Errorf("%d events were delivered, want %d", got, stored+1)

@@ -20,6 +20,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,7 +55,7 @@ func start(t testing.TB, path string) *running {
 		r.err = connector.Run(ctx, newLogger(r.logs), path)
 	}()
 	t.Cleanup(func() { r.finish(t) })
-	eventually(t, "readiness", func() bool {
+	poll.Until(t, "readiness", func() bool {
 		select {
 		case <-r.ended:
 			t.Fatalf("the connector did not start: %v", r.err)
@@ -173,7 +174,7 @@ func (r *running) counts(series string, want int) {
 // awaits waits until a series has a value.
 func (r *running) awaits(series string, want int) {
 	r.t.Helper()
-	eventually(r.t, fmt.Sprintf("%s %d", series, want), func() bool {
+	poll.Until(r.t, fmt.Sprintf("%s %d", series, want), func() bool {
 		got, exists := r.metric(series)
 		return exists && got == float64(want)
 	})
@@ -185,7 +186,7 @@ func (r *running) awaitReload(result string, change func()) {
 	series := fmt.Sprintf(`config_reloads_total{result=%q}`, result)
 	before, _ := r.metric(series)
 	change()
-	eventually(r.t, "a reload that is "+result, func() bool {
+	poll.Until(r.t, "a reload that is "+result, func() bool {
 		now, _ := r.metric(series)
 		return now > before
 	})
@@ -248,18 +249,3 @@ func (t *transcript) String() string {
 }
 
 func (t *transcript) lines() []string { return strings.Split(t.String(), "\n") }
-
-// eventually polls until a condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	late := time.After(patience)
-	for !holds() {
-		select {
-		case <-poll.C:
-		case <-late:
-			t.Fatalf("not seen: %s", what)
-		}
-	}
-}

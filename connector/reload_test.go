@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // keyFiles lists API keys by the files that hold them.
@@ -77,7 +79,7 @@ func TestKeysRotateUnderLoadWithoutRefusingAValidKey(t *testing.T) {
 		fresh := key(9)
 		load8.key.Store(&fresh)
 		defer load8.turn.Unlock()
-		eventually(t, "the key of the changed file is known", func() bool {
+		poll.Until(t, "the key of the changed file is known", func() bool {
 			code, _, err := r.post(message{shopA, "y", "y"}, key(9))
 			return err == nil && code == http.StatusOK
 		})
@@ -168,7 +170,7 @@ func TestASinkIsReplacedUnderLoad(t *testing.T) {
 		connections[a.from] = true
 	}
 	r.awaitReload("applied", func() { s.write(t) })
-	eventually(t, "deliveries on new connections", func() bool {
+	poll.Until(t, "deliveries on new connections", func() bool {
 		taken := after.takenSoFar()
 		return !connections[taken[len(taken)-1].from]
 	})
@@ -194,7 +196,7 @@ func TestAChannelLeavesAndComesBackWithItsBacklog(t *testing.T) {
 	for n := range 6 {
 		r.call(message{shopB, fmt.Sprint(n % 2), fmt.Sprint("b-", n)})
 	}
-	eventually(t, "attempts for the channel", func() bool { return sinkB.attempted() > 5 })
+	poll.Until(t, "attempts for the channel", func() bool { return sinkB.attempted() > 5 })
 
 	// Attempts under way end after the channel is gone.
 	g := newGate(t)

@@ -18,6 +18,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // garbled answers what is no HTTP.
@@ -137,7 +138,7 @@ func TestBadSinksLeaveOtherChannelsAlone(t *testing.T) {
 		if sink.refuses {
 			r.awaits(fmt.Sprintf("inbox_dead_letters{channel=%q}", name), 30)
 		} else {
-			eventually(t, "an attempt of "+name, func() bool {
+			poll.Until(t, "an attempt of "+name, func() bool {
 				status, err := r.api().Status(t.Context())
 				return err == nil && failedAttempts(status, name) > 0
 			})
@@ -179,7 +180,7 @@ func failedAttempts(status admin.Status, channel string) int64 {
 // listen starts a server on an address that was free a moment ago.
 func listen(t *testing.T, server *httptest.Server, address string) {
 	t.Helper()
-	eventually(t, "a listener on "+address, func() bool {
+	poll.Until(t, "a listener on "+address, func() bool {
 		listener, err := net.Listen("tcp", address)
 		if err == nil {
 			server.Listener = listener

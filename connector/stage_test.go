@@ -17,6 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 const (
@@ -298,5 +299,5 @@ func (r *receiver) count() map[string]int {
 
 func (r *receiver) awaits(t testing.TB, taken int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d events at the sink", taken), func() bool { return len(r.takenSoFar()) >= taken })
+	poll.Until(t, fmt.Sprintf("%d events at the sink", taken), func() bool { return len(r.takenSoFar()) >= taken })
 }

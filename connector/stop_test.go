@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // caller is a platform's endpoint that posts one message after the other.
@@ -106,7 +108,7 @@ func TestStopUnderLoadFailsNoCallAndLosesNothing(t *testing.T) {
 	})
 	warm.Wait()
 	r.cancel()
-	eventually(t, "readiness fails", func() bool {
+	poll.Until(t, "readiness fails", func() bool {
 		code, body, err := r.get("/readyz")
 		return err == nil && code == http.StatusServiceUnavailable && strings.Contains(body, "not ready")
 	})
@@ -165,7 +167,7 @@ func (g *gate) answer(w http.ResponseWriter, a attempt) {
 // refusesCalls waits until the webhook's listener is closed.
 func (r *running) refusesCalls() {
 	r.t.Helper()
-	eventually(r.t, "the webhook's listener is closed", func() bool {
+	poll.Until(r.t, "the webhook's listener is closed", func() bool {
 		conn, err := net.Dial("tcp", r.address.Webhook)
 		if err == nil {
 			_ = conn.Close()

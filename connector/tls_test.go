@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 func TestTheCertificateIsReplacedUnderWay(t *testing.T) {
@@ -29,7 +30,7 @@ func TestTheCertificateIsReplacedUnderWay(t *testing.T) {
 	refuses(t, r, newCert)
 
 	use(newCert, newKey)
-	eventually(t, "the new certificate", func() bool { return trusts(r, newCert) == nil })
+	poll.Until(t, "the new certificate", func() bool { return trusts(r, newCert) == nil })
 	serves(t, r, newCert)
 	refuses(t, r, oldCert)
 	if code, err := secureCall(old, r); err != nil || code != http.StatusOK {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/poll"
 	"xbot.a4b.vn/channel-connector/test/process"
 )
 
@@ -77,19 +78,15 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 	// The process hears the first signal a moment before it leaves the next one
 	// to the system, so this one is repeated, as an impatient person would.
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	late := time.After(patience)
-	for ended := false; !ended; {
+	poll.Until(t, "the process ends", func() bool {
 		_ = syscall.Kill(p.PID(), syscall.SIGINT) // it fails once the process has ended
 		select {
 		case <-p.Done():
-			ended = true
-		case <-again.C:
-		case <-late:
-			t.Fatal("the process goes on draining")
+			return true
+		default:
+			return false
 		}
-	}
+	})
 	if err := p.Stop(patience); err == nil || !strings.Contains(err.Error(), "signal: interrupt") {
 		t.Errorf("ended with %v, want the signal", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 const shop = "chat/shop"
@@ -160,25 +161,13 @@ func (p *process) stop(ctx context.Context) {
 	}
 }
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	for !condition() {
-		select {
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		case <-time.After(time.Millisecond):
-		}
-	}
-}
-
 func TestSinkDownThenBack(t *testing.T) {
 	b := newBot(t)
 	b.setAnswer(http.StatusServiceUnavailable, 0, http.StatusFound, http.StatusUnauthorized)
 	p := start(t, t.TempDir(), b)
 	defer p.stop(t.Context())
 	want := p.accept(20, 10)
-	eventually(t, "every conversation was tried a few times", func() bool { calls, _ := b.count(); return calls > 100 })
+	poll.Until(t, "every conversation was tried a few times", func() bool { calls, _ := b.count(); return calls > 100 })
 	b.setAnswer(http.StatusAccepted)
 	p.drain()
 	if diff := cmp.Diff(want, b.taken); diff != "" {
@@ -196,7 +185,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 	p := start(t, folder, b)
 	want := p.accept(20, 20)
 	for _, mark := range []int{50, 150, 250} {
-		eventually(t, fmt.Sprintf("%d events were taken", mark), func() bool { _, taken := b.count(); return taken >= mark })
+		poll.Until(t, fmt.Sprintf("%d events were taken", mark), func() bool { _, taken := b.count(); return taken >= mark })
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
 		p.stop(over)

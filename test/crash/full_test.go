@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"context"
 	"encoding/hex"
 	"io"
 	"math/rand/v2"
@@ -38,7 +39,7 @@ func TestDiskFull(t *testing.T) {
 		fill(l, &next)
 		s.gate.Unlock()
 		c.drained()
-		c.eventually("calls are accepted again", func() bool { return l.postLarge(&next) == http.StatusOK })
+		c.await("calls are accepted again", func(context.Context) bool { return l.postLarge(&next) == http.StatusOK })
 	}
 	c.drained()
 	if got := c.status(); got.Accepted != l.acknowledged[0].Load() || got.Taken != got.Accepted {
