@@ -27,8 +27,8 @@ build: ## Build bin/connector
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: run
-run: ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
-	$(GO) run ./test/demo $(if $(filter-out 0,$(ONCE)),-once)
+run: build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
+	$(GO) run ./test/demo -connector bin/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: image
 image: ## Build the container image (needs Docker)

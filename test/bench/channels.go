@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 const manyChannels = 1000
@@ -69,7 +71,7 @@ func (c *connector) reload(ctx context.Context, key string) (time.Duration, erro
 
 // probe makes the call that Zalo makes when a URL is saved: nothing is stored.
 func (c *connector) probe(ctx context.Context, key string) (bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Server+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Server+config.DefaultPathZaloOA, http.NoBody)
 	if err != nil {
 		return false, err
 	}

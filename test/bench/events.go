@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 const (
 	appID  = "2553928453557884079"
 	secret = "benchmark-oa-secret-key"
-	path   = "/webhook/xpbot/api/zalo/push"
 
 	// bodyFormat is xBot's published example with a sender and a msg_id to fill
 	// in. Every event has the example's 269 bytes.
@@ -72,12 +74,9 @@ func (r requests) count() int { return len(r.bytes) / r.stride }
 
 func newRequest(sequence, conversations, channels int) []byte {
 	body := fmt.Appendf(nil, bodyFormat, sequence%conversations, sequence)
-	mac := sha256.New()
-	mac.Write([]byte(appID))
-	mac.Write(body)
-	mac.Write([]byte(timestamp + secret))
 	return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\n"+
 		"Host: localhost\r\nUser-Agent: ZaloWebhook\r\nX-ZEvent-Server: OA OpenAPI\r\n"+
-		"X-ZEvent-Signature: mac=%x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		path, apiKey(sequence%channels), mac.Sum(nil), len(body), body)
+		"%s: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		config.DefaultPathZaloOA, apiKey(sequence%channels),
+		zalo.SignatureHeader, zalo.Sign(appID, body, timestamp, secret), len(body), body)
 }

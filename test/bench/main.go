@@ -109,7 +109,7 @@ func parseFigures(list string) ([]int, error) {
 }
 
 func run(o options) (err error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, timeLimit)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Demo shows the connector at work on one machine; `make run` runs it. It
-// builds the binary, makes an example configuration in a temporary folder,
+// Demo shows the connector at work on one machine; `make run` builds the
+// connector and runs it. It makes an example configuration in a temporary folder,
 // starts a sink and the connector on loopback, sends xBot's published example
 // and a signed event, and shows both arriving. Then it serves until Ctrl-C, or
 // with -once ends: with exit code 0 only if both events came out at the sink.
@@ -34,10 +34,11 @@ const ownEvent = `{"event_name":"user_send_text","app_id":"` + appID + `","sende
 const arrival = 20 * time.Second
 
 func main() {
+	binary := flag.String("connector", "bin/connector", "the connector's binary, which `make build` makes")
 	once := flag.Bool("once", false, "end after the demo")
 	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *once)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, *binary, *once)
 	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
@@ -45,8 +46,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, once bool) (err error) {
-	s, err := prepare(ctx)
+func run(ctx context.Context, binary string, once bool) (err error) {
+	s, err := prepare(binary)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -47,39 +46,24 @@ type addresses struct{ Server, Sink, Metrics, Admin string }
 
 // chooseAddresses takes the connector's usual ports, and others for those that
 // something else uses.
-func chooseAddresses(ctx context.Context) (a addresses, err error) {
-	for _, choice := range []struct {
-		address *string
-		usual   string
-	}{
-		{&a.Server, "127.0.0.1:8080"},
-		{&a.Sink, "127.0.0.1:8090"},
-		{&a.Metrics, "127.0.0.1:9090"},
-		{&a.Admin, "127.0.0.1:9091"},
-	} {
-		var lc net.ListenConfig
-		listener, busy := lc.Listen(ctx, "tcp", choice.usual)
-		if busy != nil {
-			if listener, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-				return a, fmt.Errorf("no free port on 127.0.0.1: %w", err)
-			}
-			fmt.Printf("%s is in use; taking %s instead.\n", choice.usual, listener.Addr())
-		}
-		// Held until all are chosen, so that no two are the same.
-		defer func() { _ = listener.Close() }()
-		*choice.address = listener.Addr().String()
+func chooseAddresses() (addresses, error) {
+	usual := []string{"127.0.0.1:8080", "127.0.0.1:8090", "127.0.0.1:9090", "127.0.0.1:9091"}
+	chosen, err := process.FreeAddresses(len(usual), usual...)
+	if err != nil {
+		return addresses{}, err
 	}
-	return a, nil
+	for i, address := range chosen {
+		if address != usual[i] {
+			fmt.Printf("%s is in use; taking %s instead.\n", usual[i], address)
+		}
+	}
+	return addresses{Server: chosen[0], Sink: chosen[1], Metrics: chosen[2], Admin: chosen[3]}, nil
 }
 
-// prepare builds the binary and writes the configuration.
-func prepare(ctx context.Context) (_ *stage, err error) {
-	s := &stage{apiKey: randomHex(32), secret: randomHex(16)}
-	if s.addresses, err = chooseAddresses(ctx); err != nil {
-		return nil, err
-	}
-	fmt.Println("Building bin/connector …")
-	if s.binary, err = process.Build(ctx, "bin"); err != nil {
+// prepare chooses where everything listens and writes the configuration.
+func prepare(binary string) (_ *stage, err error) {
+	s := &stage{binary: binary, apiKey: randomHex(32), secret: randomHex(16)}
+	if s.addresses, err = chooseAddresses(); err != nil {
 		return nil, err
 	}
 	if s.folder, err = os.MkdirTemp("", "connector-demo-"); err != nil {

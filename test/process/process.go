@@ -1,6 +1,6 @@
 // Package process runs the connector as people do: it builds the binary, starts
-// it as a process of its own, and ends it. Package main of test/bench and
-// test/demo use it.
+// it as a process of its own, and ends it. Tests, the benchmark and the demo use
+// it.
 package process
 
 import (
@@ -133,13 +133,21 @@ func Listens(address string) func(context.Context) bool {
 	}
 }
 
-// FreeAddresses returns n loopback addresses whose ports were free a moment ago.
-func FreeAddresses(n int) ([]string, error) {
+// FreeAddresses returns n loopback addresses whose ports were free a moment ago:
+// the preferred ones, where they are free.
+func FreeAddresses(n int, preferred ...string) ([]string, error) {
 	addresses := make([]string, 0, n)
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for i := range n {
+		wanted := "127.0.0.1:0"
+		if i < len(preferred) {
+			wanted = preferred[i]
+		}
+		listener, err := net.Listen("tcp", wanted)
 		if err != nil {
-			return nil, err
+			listener, err = net.Listen("tcp", "127.0.0.1:0")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("no free port on 127.0.0.1: %w", err)
 		}
 		// Held until all are chosen, so that no two are the same.
 		defer func() { _ = listener.Close() }()
