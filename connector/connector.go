@@ -64,7 +64,7 @@ func Run(ctx context.Context, log logr.Logger, path string) error {
 	}
 	l, err := listen(ctx, cfg)
 	if err != nil {
-		return errors.Join(err, p.close(ctx))
+		return errors.Join(err, p.abort(ctx))
 	}
 	return p.serve(ctx, path, l)
 }
@@ -94,7 +94,7 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	p.probes = p.newProbes()
 	telemetry.RegisterInbox(p.registry, p.inboxState, time.Now)
 	if err := p.use(ctx, cfg); err != nil {
-		return errors.Join(err, p.close(ctx))
+		return errors.Join(err, p.abort(ctx))
 	}
 	return nil
 }

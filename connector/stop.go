@@ -35,7 +35,7 @@ func (p *process) stop(ctx context.Context) error {
 	if c.Pending == config.PendingDeliver {
 		p.countAbandoned()
 	}
-	return errors.Join(err, p.close(ctx))
+	return errors.Join(err, p.close())
 }
 
 // countAbandoned tells of events in an inbox that is deleted with its pod.
@@ -50,6 +50,12 @@ func (p *process) countAbandoned() {
 	}
 }
 
+// abort ends what open made, when nothing is served yet.
+func (p *process) abort(ctx context.Context) error {
+	p.stopDeliveries(ctx)
+	return p.close()
+}
+
 func (p *process) stopDeliveries(ctx context.Context) {
 	if err := p.dispatcher.Stop(ctx); err != nil {
 		p.log.Info("attempts under way were cut short; they are made again after the next start")
@@ -57,8 +63,7 @@ func (p *process) stopDeliveries(ctx context.Context) {
 }
 
 // close ends the inbox and, last of all, probes and metrics.
-func (p *process) close(ctx context.Context) error {
-	p.stopDeliveries(ctx) // at once when they have stopped already
+func (p *process) close() error {
 	return errors.Join(p.admin.Close(), p.inbox.Close(), p.probes.Close())
 }
 

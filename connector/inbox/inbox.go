@@ -122,8 +122,10 @@ type Queue interface {
 	// and again when they change.
 	Configure(ctx context.Context, channel string, s Settings) error
 	// Claim returns up to limit events of a channel that may be attempted now,
-	// at most one of each lane. When it returns fewer than limit, next is the
-	// time of the earliest retry, zero if none waits.
+	// at most one of each lane. When it returns fewer than limit, next is when
+	// more may be claimable without a signal of Ready: the time of the earliest
+	// retry, or now while the store is still at work on what it read. It is
+	// zero when every pending event is claimed or behind a claimed one.
 	Claim(channel string, limit int) (claims []Claim, next time.Time, err error)
 	// Settle ends a claim and returns once the result is durable.
 	Settle(ctx context.Context, c Claim, v Verdict) error

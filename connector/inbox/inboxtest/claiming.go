@@ -1,6 +1,8 @@
 package inboxtest
 
 import (
+	"fmt"
+	"sync"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -35,9 +37,8 @@ func retryHolds(b *bench) {
 	b.settle(b.claimOne(), inbox.Retry{At: due})
 	b.takeInOrder("binh", 1, 1)
 	b.acceptAll("an", 4, 4)
-	claims, next, err := b.inbox.Claim(channelName, 10)
-	if err != nil || len(claims) != 0 || !next.Equal(due) {
-		b.Fatalf("claims %v, next %v, error %v; want none, next %v", claims, next, err, due)
+	if next := b.idle(); !next.Equal(due) {
+		b.Fatalf("next %v, want %v", next, due)
 	}
 	b.clock.Advance(time.Minute)
 	again := b.claimOne()
@@ -66,6 +67,54 @@ func retryRestart(b *bench) {
 	b.settle(claim, inbox.Taken{})
 	b.reopen()
 	b.takeInOrder("an", 2, 3)
+}
+
+// restartBetween leaves an event unsettled before one that waits for a retry,
+// so that after the restart both ways lead to the second.
+func restartBetween(b *bench) {
+	b.acceptAll("an", 1, 1)
+	b.acceptAll("binh", 1, 2)
+	unsettled := b.claimOne()
+	b.settle(b.claimOne(), inbox.Retry{At: b.clock.Now().Add(time.Minute)})
+	b.reopen()
+	if again := b.claimOne(); again.Event.ID != unsettled.Event.ID {
+		b.Fatalf("claimed %s, want the unsettled event", again.Event.Body)
+	}
+	b.clock.Advance(time.Minute)
+	b.takeInOrder("binh", 1, 2)
+	b.nothingClaimable()
+	if got := b.stats().Pending; got != 1 {
+		b.Errorf("pending %d, want 1", got)
+	}
+}
+
+// announced settles a crowded lane's head while its further events are being
+// read, and asks, whenever nothing is claimed, that the inbox says that more is
+// to come.
+func announced(b *bench) {
+	const rounds, crowd = 30, 70
+	for round := range rounds {
+		b.acceptAll(fmt.Sprint("an", round), 1, crowd)
+		for left := crowd; left > 0; {
+			claims, next, err := b.inbox.Claim(channelName, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if len(claims) == 0 && next.IsZero() {
+				b.Fatalf("nothing to claim and nothing to come, with %d events pending", left)
+			}
+			for len(claims) > 0 {
+				var settling sync.WaitGroup
+				settling.Go(func() { b.settle(claims[0], inbox.Taken{}) })
+				further := b.claim(2)
+				settling.Wait()
+				claims, left = append(claims[1:], further...), left-1
+			}
+		}
+	}
+	if next := b.idle(); !next.IsZero() {
+		b.Errorf("next %v, want none: everything was taken", next)
+	}
 }
 
 func crowdedLane(b *bench) {

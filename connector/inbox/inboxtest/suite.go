@@ -56,6 +56,8 @@ func Run(t *testing.T, newStore func(t *testing.T, clock *Clock) (open func() in
 		{"lanes do not wait for each other", lanesApart},
 		{"a retry holds its lane until its time", retryHolds},
 		{"a retry survives a restart", retryRestart},
+		{"a restart with claims and retries repeats nothing settled", restartBetween},
+		{"an empty claim says whether more is to come", announced},
 		{"a crowded lane does not hold up others", crowdedLane},
 		{"a released claim comes back in order", released},
 		{"a dead letter lets its lane go on", deadLetterGoesOn},
@@ -188,5 +190,20 @@ func (b *bench) nothingClaimable() {
 	b.Helper()
 	if claims := b.claim(10); len(claims) != 0 {
 		b.Fatalf("claimed %d events, want none: first %s", len(claims), claims[0].Event.Body)
+	}
+}
+
+// idle waits until the store has done what it does in the background, during
+// which nothing may be claimable, and returns when something will be.
+func (b *bench) idle() (next time.Time) {
+	b.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		claims, next, err := b.inbox.Claim(channelName, 10)
+		if err != nil || len(claims) != 0 {
+			b.Fatalf("claims %v, error %v; want none", claims, err)
+		}
+		if !next.Equal(b.clock.Now()) || time.Now().After(deadline) {
+			return next
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -131,7 +132,8 @@ func (a *aftermath) take(claims []inbox.Claim) {
 		a.checkClaim(c)
 		a.pending[c.Event.ID], a.lanes[c.Lane] = c, c
 		calls.Go(func() {
-			if err := a.store.Settle(a.Context(), c, inbox.Taken{}); err != nil {
+			// A store that was ended never answers, nor is it waited for.
+			if err := a.store.Settle(context.WithoutCancel(a.Context()), c, inbox.Taken{}); err != nil {
 				a.errorf("settle: %v", err)
 			}
 		})

@@ -32,6 +32,13 @@ type channel struct {
 	resume atomic.Uint64
 	// retention of dead letters, as a time.Duration; zero keeps them.
 	retention atomic.Int64
+	// recovered is the highest sequence that the store held when it was opened.
+	// Only up to it can the cursor meet an event that was reached through its
+	// lane's record before, and settled.
+	recovered uint64
+	// rangeDeleted is up to where range deletions were written; the
+	// committer's alone.
+	rangeDeleted uint64
 
 	mu sync.Mutex
 	// cursor is the lowest sequence that the claiming has not placed yet.
@@ -56,6 +63,8 @@ type lane struct {
 	// head is the event that is claimed, or was last.
 	head    uint64
 	claimed bool
+	// settling: the claim's end is on its way to disk.
+	settling bool
 	// waiting are further events, in order. Those of a tracked lane are on
 	// their way to disk.
 	waiting []uint64
@@ -78,6 +87,8 @@ func newChannel(r channelRecord) *channel {
 	c.settled.Store(r.settled)
 	c.deadLetters.Store(r.deadLetters)
 	c.low.Store(r.low)
+	c.recovered, c.rangeDeleted = r.last, r.low
+	c.retention.Store(int64(r.retention))
 	c.resume.Store(r.cursor)
 	c.cursor = max(r.cursor, r.low, 1)
 	c.ahead.end = c.cursor
@@ -90,6 +101,7 @@ func (c *channel) record() channelRecord {
 	return channelRecord{
 		name: c.name, last: c.last.Load(), settled: c.settled.Load(), deadLetters: c.deadLetters.Load(),
 		low: c.low.Load(), cursor: c.resume.Load(), pauses: *c.pauses.Load(),
+		retention: time.Duration(c.retention.Load()),
 	}
 }
 

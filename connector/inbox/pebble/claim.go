@@ -48,12 +48,16 @@ func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.T
 			if len(c.claims) == 0 {
 				return nil, time.Time{}, fmt.Errorf("claim from %s: %w", name, err)
 			}
-			break // what is claimed goes out; the next call meets the error again
+			ch.signal() // what is claimed goes out; the next call meets the error again
+			break
 		}
 	}
 	ch.turn++
 	s.park(ch)
-	if !ch.nextTimer.Equal(never) {
+	switch {
+	case ch.parking > 0 || len(ch.unparked) > 0:
+		next = c.now // more can be claimed as soon as that is done
+	case !ch.nextTimer.Equal(never):
 		next = ch.nextTimer
 	}
 	return c.claims, next, nil
@@ -203,8 +207,7 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 		}
 		l = &lane{key: key, tracked: tracked, head: record.head}
 		if !tracked {
-			c.add(l, sequence, event, 0)
-			return nil
+			return c.claimFresh(l, sequence, event)
 		}
 	}
 	if sequence <= l.head {
@@ -212,6 +215,18 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 	}
 	ch.lanes[key] = l
 	ch.wait(l, sequence)
+	return nil
+}
+
+// claimFresh claims an event of an idle lane.
+func (c *claiming) claimFresh(l *lane, sequence uint64, event eventRecord) error {
+	if sequence <= c.channel.recovered {
+		_, pending, err := get(c.store.db, eventKey(c.channel.key, sequence))
+		if err != nil || !pending {
+			return err // its lane's record led to it first
+		}
+	}
+	c.add(l, sequence, event, 0)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -18,7 +17,7 @@ import (
 func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 	ch := s.channel(name)
 	return func(yield func(inbox.DeadLetter, error) bool) {
-		for entry, err := range s.deadEntries(ch, never) {
+		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, time.Time{}), never) {
 			if err != nil {
 				yield(inbox.DeadLetter{}, err)
 				return
@@ -37,15 +36,16 @@ type deadEntry struct {
 	record eventRecord
 }
 
-// deadEntries yields a channel's dead letters that died before a time.
-func (s *Inbox) deadEntries(ch *channel, before time.Time) iter.Seq2[deadEntry, error] {
+// deadEntries yields a channel's dead letters from a key on that died before a
+// time.
+func (s *Inbox) deadEntries(ch *channel, from []byte, before time.Time) iter.Seq2[deadEntry, error] {
 	return func(yield func(deadEntry, error) bool) {
 		if err := s.enter(); err != nil {
 			yield(deadEntry{}, err)
 			return
 		}
 		defer s.leave()
-		it, err := s.iterate(deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, before))
+		it, err := s.iterate(from, deadLetterBound(ch.key, before))
 		if err != nil {
 			yield(deadEntry{}, err)
 			return
@@ -111,40 +111,44 @@ func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act d
 	return n, err
 }
 
-// deadBatch dead letters go into one operation: enough to make the fsync cheap,
-// few enough to bound memory.
+// deadBatch dead letters at most go into one operation, and no more bytes than
+// into any batch: enough to make the fsync cheap, few enough to bound memory.
 const deadBatch = 256
 
 // eachDead does one thing to every wanted dead letter that died before a time.
 func (s *Inbox) eachDead(ctx context.Context, ch *channel, before time.Time, wanted func(event.ID) bool, act deadAction) (n int, err error) {
-	var batch []deadEntry
-	flush := func() error {
-		op := &deadOperation{pending: newPending(0), channel: ch, entries: batch, act: act}
-		for _, entry := range batch {
-			op.size += 256 + len(entry.record.event.Body)
-		}
-		batch = nil
-		err := s.do(ctx, op)
-		n += op.acted
-		return err
-	}
-	for entry, err := range s.deadEntries(ch, before) {
-		if err != nil {
+	from := deadLetterBound(ch.key, time.Time{})
+	for {
+		op := &deadOperation{pending: newPending(0), channel: ch, act: act}
+		if from, err = s.collectDead(op, from, before, wanted); err != nil || len(op.entries) == 0 {
 			return n, err
 		}
+		if err := s.do(ctx, op); err != nil {
+			return n, err
+		}
+		n += op.acted
+	}
+}
+
+// collectDead fills an operation with wanted dead letters from a key on, and
+// returns the key after the last. It reads anew for each operation, so that
+// what the operations before it deleted can be freed.
+func (s *Inbox) collectDead(op *deadOperation, from []byte, before time.Time, wanted func(event.ID) bool) (next []byte, err error) {
+	for entry, err := range s.deadEntries(op.channel, from, before) {
+		if err != nil {
+			return nil, err
+		}
+		from = append(entry.key, 0)
 		if !wanted(entry.letter.Event.ID) {
 			continue
 		}
-		if batch = append(batch, entry); len(batch) == deadBatch {
-			if err := flush(); err != nil {
-				return n, err
-			}
+		op.entries = append(op.entries, entry)
+		op.size += 256 + len(entry.record.event.Body)
+		if len(op.entries) == deadBatch || op.size > maxBatchBytes {
+			break
 		}
 	}
-	if len(batch) > 0 {
-		err = flush()
-	}
-	return n, err
+	return from, nil
 }
 
 // deadOperation is the operation that ends dead letters.
@@ -159,15 +163,25 @@ type deadOperation struct {
 func (*deadOperation) reads() bool { return true }
 
 func (o *deadOperation) apply(tx *transaction) error {
+	left := o.entries[:0]
 	for _, entry := range o.entries {
 		_, found, err := get(tx.reader, entry.key)
 		if err != nil {
 			return err
 		}
-		if !found {
-			continue // another call was faster
+		if found { // no other call was faster
+			left = append(left, entry)
 		}
-		if err := errors.Join(tx.Delete(entry.key, nil), o.act(tx, o.channel, entry)); err != nil {
+	}
+	return o.end(tx, left)
+}
+
+func (o *deadOperation) end(tx *transaction, entries []deadEntry) error {
+	for _, entry := range entries {
+		if err := o.act(tx, o.channel, entry); err != nil {
+			return err
+		}
+		if err := tx.Delete(entry.key, nil); err != nil {
 			return err
 		}
 		o.channel.deadLetters.Add(-1)
@@ -184,6 +198,9 @@ func dropDead(*transaction, *channel, deadEntry) error { return nil }
 
 // redriveDead puts the event at the end of its channel with a fresh clock.
 func redriveDead(tx *transaction, ch *channel, entry deadEntry) error {
+	if tx.full {
+		return inbox.ErrFull
+	}
 	record := entry.record
 	record.acceptedAt, record.pausedBefore = tx.now, ch.pausedTime(tx.now)
 	return tx.append(ch, record.encode())

@@ -23,6 +23,8 @@ import (
 type duplicates struct {
 	window  time.Duration
 	buckets []bucket
+	// ids counts those of all buckets.
+	ids int
 	// filter holds every id accepted since the last turn, previous those of
 	// the window before it: an id that neither holds is new.
 	filter, previous *bloom.BloomFilter
@@ -38,8 +40,9 @@ type bucket struct {
 }
 
 const (
-	// A bucket ends with bucketIDs ids, about 4 MiB, or when it spans a part of
-	// the window, so that little is kept beyond the window.
+	// A bucket ends with bucketIDs ids, about 4 MiB, or a part of all ids if
+	// that is more, so that a look-up in all of them stays cheap; or when it
+	// spans a part of the window, so that little is kept beyond it.
 	bucketIDs        = 1 << 16
 	bucketsPerWindow = 8
 
@@ -78,6 +81,7 @@ func (d *duplicates) load(db *pebble.DB) (err error) {
 			d.buckets = append(d.buckets, bucket{number: number, oldest: acceptedAt})
 		}
 		d.buckets[len(d.buckets)-1].add(acceptedAt)
+		d.ids++
 		d.filter.Add(member)
 	}
 	return it.Error()
@@ -134,6 +138,7 @@ func (d *duplicates) remember(b *pebble.Batch, c channelKey, id event.ID, now ti
 	d.filter.Add(filterMember(c, id))
 	current := d.current(now)
 	current.add(now)
+	d.ids++
 	return b.Set(duplicateKey(current.number, c, id), appendTime(nil, now), nil)
 }
 
@@ -142,7 +147,7 @@ func (d *duplicates) current(now time.Time) *bucket {
 	n := len(d.buckets)
 	if n > 0 {
 		last := &d.buckets[n-1]
-		if last.ids < bucketIDs && now.Sub(last.oldest) < d.window/bucketsPerWindow {
+		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.Sub(last.oldest) < d.window/bucketsPerWindow {
 			return last
 		}
 		d.buckets = append(d.buckets, bucket{number: last.number + 1, oldest: now})
@@ -160,6 +165,7 @@ func (d *duplicates) over(b bucket, now time.Time) bool { return now.Sub(b.newes
 func (d *duplicates) expire(b *pebble.Batch, now time.Time) error {
 	n := 0
 	for n < len(d.buckets) && d.over(d.buckets[n], now) {
+		d.ids -= d.buckets[n].ids
 		n++
 	}
 	if n == 0 {

@@ -85,31 +85,30 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 }
 
 func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {
-	low := ch.low.Load()
 	if _, err := s.oldest(ch); err != nil {
 		return err
 	}
-	op := &checkpoint{pending: newPending(256), channel: ch, resume: resume, from: low, to: ch.low.Load()}
+	op := &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}
 	return s.do(ctx, op)
 }
 
 // checkpoint is the operation that persists a channel's progress.
 type checkpoint struct {
 	pending
-	channel  *channel
-	resume   uint64
-	from, to uint64
+	channel     *channel
+	resume, low uint64
 }
 
 func (*checkpoint) reads() bool { return false }
 
 func (c *checkpoint) apply(tx *transaction) error {
 	c.channel.resume.Store(c.resume)
-	if c.to-c.from >= bulkDelete {
+	if from := c.channel.rangeDeleted; c.low >= from+bulkDelete {
 		key := c.channel.key
-		if err := tx.DeleteRange(eventKey(key, c.from), eventKey(key, c.to), nil); err != nil {
+		if err := tx.DeleteRange(eventKey(key, from), eventKey(key, c.low), nil); err != nil {
 			return err
 		}
+		c.channel.rangeDeleted = c.low
 	}
 	tx.changed[c.channel] = struct{}{}
 	return nil

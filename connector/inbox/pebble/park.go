@@ -45,7 +45,7 @@ func (s *Inbox) park(ch *channel) {
 		return // closing: the next start reads these events again
 	}
 	ch.parking = max(lowest, 1)
-	s.parks.Go(func() { op.finish(<-op.done) })
+	s.late.Go(func() { op.finish(<-op.done) })
 }
 
 func (p *parking) finish(err error) {
@@ -68,21 +68,48 @@ func (*parking) reads() bool { return true }
 
 func (p *parking) apply(tx *transaction) error {
 	p.due = tx.now
-	for _, g := range p.groups {
-		if err := tx.parkGroup(p.channel, g); err != nil {
+	// All reads come first: an operation that fails must have added nothing.
+	records := make([]laneRecord, len(p.groups))
+	for i, g := range p.groups {
+		var err error
+		if records[i], err = tx.parkedUnder(p.channel, g); err != nil {
+			return err
+		}
+	}
+	for i, g := range p.groups {
+		if err := tx.parkGroup(p.channel, g, records[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (tx *transaction) parkGroup(ch *channel, g parkedGroup) error {
+// parkedUnder is the record under which a group's events get their pointers:
+// the lane's own, or a new one, which is not due yet. The head of a new one is
+// the event that was claimed when the operation was made, unless that was
+// settled meanwhile.
+func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (laneRecord, error) {
 	record, tracked, err := ch.lane(tx.reader, g.lane.key)
-	if err != nil {
-		return err
+	if tracked || err != nil {
+		return record, err
 	}
-	if !tracked {
-		if record, err = tx.newlyTracked(ch, g); err != nil {
+	for _, head := range append([]uint64{g.head}, g.sequences...) {
+		_, pending, err := get(tx.reader, eventKey(ch.key, head))
+		if pending || err != nil {
+			return laneRecord{head: head}, err
+		}
+	}
+	return laneRecord{}, nil
+}
+
+func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record laneRecord) error {
+	if record.head == 0 {
+		return nil // nothing of it is pending any more
+	}
+	if record.due.IsZero() {
+		record.due = tx.now
+		ch.tracked.Add(1)
+		if err := tx.track(ch, g.lane.key, record); err != nil {
 			return err
 		}
 	}
@@ -95,21 +122,6 @@ func (tx *transaction) parkGroup(ch *channel, g parkedGroup) error {
 		}
 	}
 	return nil
-}
-
-// newlyTracked writes a lane's record. Its head is the event that was claimed
-// when the operation was made, unless that was settled meanwhile.
-func (tx *transaction) newlyTracked(ch *channel, g parkedGroup) (laneRecord, error) {
-	record := laneRecord{head: g.head, due: tx.now}
-	_, pending, err := get(tx.reader, eventKey(ch.key, g.head))
-	if err != nil {
-		return record, err
-	}
-	if !pending {
-		record.head = g.sequences[0]
-	}
-	ch.tracked.Add(1)
-	return record, tx.track(ch, g.lane.key, record)
 }
 
 // track writes a lane's record and its timer.

@@ -102,6 +102,9 @@ type channelRecord struct {
 	// restart.
 	low, cursor uint64
 	pauses      pauses
+	// retention of dead letters; it holds for a channel that is no longer
+	// configured too.
+	retention time.Duration
 }
 
 func (r channelRecord) encode() []byte {
@@ -112,7 +115,8 @@ func (r channelRecord) encode() []byte {
 	b = binary.AppendUvarint(b, r.low)
 	b = binary.AppendUvarint(b, r.cursor)
 	b = binary.AppendVarint(b, int64(r.pauses.total))
-	return binary.AppendVarint(b, unixNano(r.pauses.since))
+	b = binary.AppendVarint(b, unixNano(r.pauses.since))
+	return binary.AppendVarint(b, int64(r.retention))
 }
 
 func decodeChannel(value []byte) (channelRecord, error) {
@@ -121,7 +125,8 @@ func decodeChannel(value []byte) (channelRecord, error) {
 	r := channelRecord{
 		name: d.string(), last: d.uvarint(), settled: d.uvarint(), deadLetters: d.varint(),
 		low: d.uvarint(), cursor: d.uvarint(),
-		pauses: pauses{total: time.Duration(d.varint()), since: fromUnixNano(d.varint())},
+		pauses:    pauses{total: time.Duration(d.varint()), since: fromUnixNano(d.varint())},
+		retention: time.Duration(d.varint()),
 	}
 	return r, d.err
 }

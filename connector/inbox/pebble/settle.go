@@ -28,9 +28,13 @@ type settlement struct {
 	due     time.Time
 }
 
-// Settle implements inbox.Queue. It waits for the commit whatever becomes of
-// the context: the lane in memory must follow what is on disk.
-func (s *Inbox) Settle(_ context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
+// Settle implements inbox.Queue. When ctx ends first, the result is stored all
+// the same, unless the process ends.
+func (s *Inbox) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
 	ch := s.channel(claim.Event.Channel)
 	op := &settlement{
 		pending: newPending(256 + len(claim.Event.Body)),
@@ -45,14 +49,18 @@ func (s *Inbox) Settle(_ context.Context, claim inbox.Claim, verdict inbox.Verdi
 		return nil
 	}
 	if err := s.committer.submit(op); err != nil {
+		op.end(l, err)
 		return err
 	}
-	if err := <-op.done; err != nil {
+	select {
+	case err := <-op.done:
+		op.end(l, err)
 		s.endIfDamaged(err)
 		return err
+	case <-ctx.Done():
+		s.late.Go(func() { op.end(l, <-op.done) })
+		return context.Cause(ctx)
 	}
-	op.finish(l)
-	return nil
 }
 
 func (o *settlement) begin() (*lane, error) {
@@ -60,20 +68,30 @@ func (o *settlement) begin() (*lane, error) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	l := ch.lanes[o.lane]
-	if l == nil || !l.claimed || l.head != o.claim.Sequence {
+	if l == nil || !l.claimed || l.settling || l.head != o.claim.Sequence {
 		return nil, fmt.Errorf("settle event %s: it is not claimed", o.claim.Event.ID)
 	}
+	l.settling = true
 	if _, retry := o.verdict.(inbox.Retry); retry && !l.tracked {
 		o.waiting = slices.Clone(l.waiting)
 	}
 	return l, nil
 }
 
-// finish brings the lane in memory to what is on disk now.
+// end brings the lane in memory to what is on disk now; after an error that is
+// what it was.
+func (o *settlement) end(l *lane, err error) {
+	o.channel.mu.Lock()
+	defer o.channel.mu.Unlock()
+	l.settling = false
+	if err == nil {
+		o.finish(l)
+	}
+}
+
+// finish lets the lane go on. The caller holds the channel's mu.
 func (o *settlement) finish(l *lane) {
 	ch := o.channel
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
 	l.claimed = false
 	if n := len(o.waiting); n > 0 {
 		parked := o.waiting[n-1]
@@ -102,7 +120,7 @@ func (c *channel) follow(l *lane) {
 func (c *channel) release(l *lane, sequence uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.claimed = false
+	l.claimed, l.settling = false, false
 	if l.tracked {
 		c.timerSet(c.timersFrom)
 		c.forget(l)

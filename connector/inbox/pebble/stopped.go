@@ -67,7 +67,7 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 	}
 	files := readOnly{vfs.Default}
 	lock, err := pebble.LockDirectory(path, files)
-	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+	if errors.Is(err, syscall.EAGAIN) {
 		return nil, fmt.Errorf("inbox %s: %w", path, ErrInUse)
 	}
 	if err != nil {

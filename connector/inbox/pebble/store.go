@@ -61,8 +61,8 @@ type Inbox struct {
 
 	cancel      context.CancelFunc
 	maintenance sync.WaitGroup
-	// parks are the park operations under way.
-	parks    sync.WaitGroup
+	// late are the results that nobody else waits for.
+	late     sync.WaitGroup
 	closing  sync.Once
 	closeErr error
 	// life is held for reading while the store is read, and for writing while
@@ -260,14 +260,14 @@ func (s *Inbox) Ready(channel string) <-chan struct{} { return s.channel(channel
 // Configure implements inbox.Queue.
 func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Settings) error {
 	ch := s.channel(name)
-	ch.retention.Store(int64(settings.DeadLetterRetention))
-	if settings.Paused == !ch.pauses.Load().since.IsZero() {
+	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
+	if settings.Paused == !ch.pauses.Load().since.IsZero() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil
 	}
 	return s.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
 }
 
-// configuration is the operation that pauses or resumes a channel.
+// configuration is the operation that keeps a channel's settings over a restart.
 type configuration struct {
 	pending
 	channel *channel
@@ -315,10 +315,10 @@ func (s *Inbox) Close() error {
 		s.cancel()
 		s.maintenance.Wait()
 		s.committer.close()
-		s.parks.Wait()
 		s.life.Lock()
 		defer s.life.Unlock()
 		s.closed = true
+		s.late.Wait()
 		s.closeErr = s.db.Close()
 	})
 	return s.closeErr
@@ -349,7 +349,7 @@ func (s *Inbox) endIfDamaged(err error) {
 // openError says what a person can do about a store that does not open.
 func openError(path string, err error) error {
 	switch {
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES) && !errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("open inbox %s: another process uses it: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("open inbox %s: make the folder writable for this user: %w", path, err)
