@@ -101,7 +101,8 @@ func New(queue inbox.Queue, maxConcurrency int, metrics *telemetry.Metrics, log 
 // undisturbed.
 //
 // On an error (a sink that cannot be opened, an inbox that fails, ErrStopped)
-// the channels are what they were. Once Use returns, no removed channel claims
+// the channels are what they were; settings that the inbox took before it
+// failed stay until the next Use. Once Use returns, no removed channel claims
 // any more.
 func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	d.reload.Lock()

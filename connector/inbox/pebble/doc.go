@@ -34,4 +34,9 @@
 // only below a lane record l, and l and t come and go together. So memory is
 // bounded by the claims under way, not by the backlog, and a restart finds every
 // event either at or after the persisted cursor or through its lane record.
+//
+// # Time
+//
+// Retries are due by the wall clock, so that they keep to it over a restart. A
+// clock that is set back delays what waits by as much.
 package pebble
