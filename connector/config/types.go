@@ -180,8 +180,10 @@ type ZaloOA struct {
 	AppID string `yaml:"appID"`
 	// Signature says how calls are verified.
 	Signature Signature `yaml:"signature"`
-	// OfficialAccounts is an allow-list of the OAs whose events are delivered.
-	// Empty: every OA that authorised the app.
+	// OfficialAccounts is an allow-list of the OAs whose events are delivered,
+	// along with events that name no OA. An OA's id that cannot be read, since
+	// it is no text or too long, is on no list. Empty: every OA that authorised
+	// the app.
 	OfficialAccounts []OfficialAccount `yaml:"officialAccounts"`
 	// DomainVerification serves what Zalo's console asks for to prove that the
 	// webhook's domain is yours.

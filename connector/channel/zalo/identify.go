@@ -14,12 +14,13 @@ import (
 
 // maxIDLength bounds what becomes part of an event's attributes, in bytes:
 // sinks see them as HTTP headers, which they limit. No id of Zalo comes near
-// it; a longer one counts as absent, and the event is kept.
+// it. A longer one, like one that is no text, is unusable: it becomes part of no
+// attribute, and the event is kept.
 const maxIDLength = 256
 
-// id returns a member's text, nil when it is too long to be an id.
+// id returns a member's text, nil when it is unusable.
 func (m *members) id(which member) []byte {
-	if len(m.text[which]) > maxIDLength {
+	if m.unusable[which] {
 		return nil
 	}
 	return m.text[which]
@@ -37,7 +38,7 @@ func (z *Channel) identify(m *members, body []byte) channel.Call {
 		return call
 	}
 	p := z.parties(name, m)
-	if len(z.accounts) > 0 && len(p.oa) > 0 && !z.accounts[string(p.oa)] {
+	if z.isForeign(p.oa, m) {
 		call.Kind = channel.KindForeignAccount
 		return call
 	}
@@ -54,8 +55,26 @@ func (z *Channel) identify(m *members, body []byte) channel.Call {
 	return call
 }
 
-// parties tells the OA from the user. An event that names no OA anywhere, such
-// as one about the app, belongs to no OA, and no allow-list applies to it.
+// isForeign reports whether an allow-list keeps the event out. An event that
+// names no OA anywhere, such as one about the app, belongs to no OA, and no
+// allow-list applies to it. One with an unusable id where the OA's may be is of
+// an OA, which nothing shows to be on the list.
+func (z *Channel) isForeign(oa []byte, m *members) bool {
+	switch {
+	case len(z.accounts) == 0:
+		return false
+	case len(oa) > 0:
+		return !z.accounts[string(oa)]
+	}
+	for _, which := range []member{oaID, oaIDCamel, sender, senderID, recipient, recipientID} {
+		if m.unusable[which] {
+			return true
+		}
+	}
+	return false
+}
+
+// parties tells the OA from the user.
 func (z *Channel) parties(name string, m *members) parties {
 	named := firstOf(m.id(oaID), m.id(oaIDCamel))
 	if group := m.id(groupID); len(group) > 0 || isGroup(name) {
@@ -128,7 +147,7 @@ func (z *Channel) source(oa []byte) string {
 
 // eventID is the same for every retry of one event. A message has an id; other
 // events may share one (several reactions to one message), so only the whole
-// body tells them apart. A msg_id that cannot be held exactly must not make two
+// body tells them apart. A member that cannot be held exactly must not make two
 // messages one.
 func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body []byte) event.ID {
 	msgID := m.id(messageID)

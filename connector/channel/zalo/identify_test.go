@@ -138,6 +138,37 @@ func TestForeignAccounts(t *testing.T) {
 	}
 }
 
+// An id that cannot be told is on no list; where none is given, no list applies.
+func TestUnusableIDsAndTheAllowList(t *testing.T) {
+	long := `"` + strings.Repeat("o", maxIDLength+1) + `"`
+	for _, tc := range []struct {
+		body string
+		want channel.Kind
+	}{
+		{`{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"}}`, channel.KindEvent},
+		{`{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":` + long + `}}`, channel.KindForeignAccount},
+		{`{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":["oa"]}}`, channel.KindForeignAccount},
+		{`{"event_name":"user_send_text","sender":{"id":"u"},"recipient":"oa"}`, channel.KindForeignAccount},
+		{`{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"\ud800"}}`, channel.KindForeignAccount},
+		{`{"event_name":"user_send_text","sender":{"id":` + long + `},"recipient":{"id":"oa"}}`, channel.KindEvent},
+		{`{"event_name":"oa_send_text","sender":{"id":true},"recipient":{"id":"u"}}`, channel.KindForeignAccount},
+		{`{"event_name":"follow","oa_id":{"id":"oa"},"follower":{"id":"u"}}`, channel.KindForeignAccount},
+		{`{"event_name":"change_oa_daily_quota","oaId":` + long + `}`, channel.KindForeignAccount},
+		{`{"event_name":"user_send_group_text","oa_id":` + long + `,"sender":{"id":"u"},"recipient":{"id":"g"}}`, channel.KindForeignAccount},
+		{`{"event_name":"follow","oa_id":"oa","follower":{"id":[]}}`, channel.KindEvent},
+		{`{"event_name":"new","user_id":{}}`, channel.KindEvent},
+		{`{"event_name":"new","oa_id":null,"sender":{"id":null},"recipient":null}`, channel.KindEvent},
+		{`{"event_name":"new","oa_id":""}`, channel.KindEvent},
+	} {
+		if got := identified(t, []byte(tc.body), "oa").Kind; got != tc.want {
+			t.Errorf("%.120s: kind %v, want %v", tc.body, got, tc.want)
+		}
+		if got := identified(t, []byte(tc.body)).Kind; got != channel.KindEvent {
+			t.Errorf("%.120s without a list: kind %v", tc.body, got)
+		}
+	}
+}
+
 func idOf(tb testing.TB, body string) event.ID {
 	tb.Helper()
 	return identified(tb, []byte(body)).Event.ID
@@ -171,8 +202,25 @@ func TestEventID(t *testing.T) {
 		{`"m"`, `"\ud801"`},
 		{`"m"`, `"` + strings.Repeat("m", 300) + `"`},
 		{`"m"`, `"` + strings.Repeat("m", 301) + `"`},
+		{`{"msg_id":"m"}`, `"m"`},
+		{`{"msg_id":"m"}`, `"n"`},
 	} {
 		different = append(different, strings.Replace(base, change[0], change[1], 1))
+	}
+	// Nor does an id that cannot be told, of whichever side, make two events one.
+	long := strings.Repeat("u", maxIDLength)
+	for _, side := range []string{`{"id":"u"}`, `{"id":"oa"}`} {
+		for _, unusable := range []string{
+			`{"id":"` + long + `a"}`, `{"id":"` + long + `b"}`, `{"id":true}`, `{"id":false}`, `{"id":{"id":"a"}}`,
+			`{"id":{"id":"b"}}`, `{"id":["a"]}`, `{"id":["b"]}`, `"a"`, `"b"`, `7`, `["a"]`, `["b"]`, `true`,
+		} {
+			different = append(different, strings.Replace(base, side, unusable, 1))
+		}
+	}
+	for _, member := range []string{"oa_id", "oaId", "group_id", "user_id"} {
+		for _, unusable := range []string{`{"a":1}`, `{"a":2}`, `"` + long + `a"`, `"` + long + `b"`} {
+			different = append(different, `{"`+member+`":`+unusable+","+base[1:])
+		}
 	}
 	seen := make(map[event.ID]string)
 	for _, body := range different {

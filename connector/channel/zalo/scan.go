@@ -93,8 +93,13 @@ func lookupRoot(name []byte) member {
 // member that is absent, null, empty, or neither string nor number has no text.
 type members struct {
 	text [memberCount][]byte
-	// lossy: a text had an escape of half a surrogate pair, which no Go string
-	// can hold, so different texts may look the same.
+	// given: the member is there, and not null.
+	given [memberCount]bool
+	// unusable: what is given is no text, no object where an id should be in
+	// one, or too long for an id.
+	unusable [memberCount]bool
+	// lossy: a member is unusable, or a text had an escape of half a surrogate
+	// pair, which no Go string can hold. So different members may look the same.
 	lossy bool
 }
 
@@ -187,15 +192,28 @@ func (s *scanner) value(m member) error {
 		return s.skip(kind)
 	}
 	s.seen[m] = true
+	s.members.given[m] = kind != jsontext.KindNull
 	switch {
+	case kind == jsontext.KindNull:
 	case m >= sender && kind == jsontext.KindBeginObject:
 		return s.object(m)
 	case m < sender && (kind == jsontext.KindString || kind == jsontext.KindNumber):
 		text, err := s.text()
 		s.members.text[m] = text
+		if len(text) > maxIDLength {
+			s.members.spoil(m)
+		}
 		return err
+	default:
+		s.members.spoil(m)
 	}
 	return s.skip(kind)
+}
+
+// spoil marks a member whose value is not used.
+func (m *members) spoil(which member) {
+	m.unusable[which] = true
+	m.lossy = true
 }
 
 // text reads the string or number that comes next: a string decoded, a number

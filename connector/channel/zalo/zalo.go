@@ -59,7 +59,7 @@ func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.
 	if err != nil {
 		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
 	}
-	if len(m.text[appID]) > 0 && string(m.text[appID]) != z.appID {
+	if m.given[appID] && string(m.text[appID]) != z.appID {
 		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
 	}
 	refusal := z.authenticate(header, body, &m)

@@ -213,7 +213,7 @@ func TestKeysOverlapDuringRotation(t *testing.T) {
 // Every mode but Enforce lets an unsigned call in, yet none another app's.
 func TestAppAndTimestamp(t *testing.T) {
 	const enforce, audit, off = config.SignatureEnforce, config.SignatureAudit, config.SignatureOff
-	const missing = channel.ReasonSignatureMissing
+	const missing, wrongApp = channel.ReasonSignatureMissing, channel.ReasonWrongApp
 	for _, tc := range []struct {
 		name, body string
 		mode       config.SignatureMode
@@ -230,8 +230,19 @@ func TestAppAndTimestamp(t *testing.T) {
 		{"no app", `{"timestamp":"2"}`, off, "", ""},
 		{"null app", `{"app_id":null,"timestamp":"2"}`, enforce, missing, ""},
 		{"null app", `{"app_id":null,"timestamp":"2"}`, off, "", ""},
-		{"empty app", `{"app_id":"","timestamp":"2"}`, enforce, missing, ""},
-		{"app of another type", `{"app_id":{"a":1},"timestamp":"2"}`, enforce, missing, ""},
+		{"null app", `{"app_id":null,"timestamp":"2"}`, audit, "", missing},
+		{"empty app", `{"app_id":"","timestamp":"2"}`, enforce, wrongApp, ""},
+		{"empty app", `{"app_id":"","timestamp":"2"}`, audit, wrongApp, ""},
+		{"empty app", `{"app_id":""}`, off, wrongApp, ""},
+		{"boolean app", `{"app_id":true,"timestamp":"2"}`, enforce, wrongApp, ""},
+		{"boolean app", `{"app_id":false,"timestamp":"2"}`, audit, wrongApp, ""},
+		{"boolean app", `{"app_id":true}`, off, wrongApp, ""},
+		{"app of fields", `{"app_id":{},"timestamp":"2"}`, enforce, wrongApp, ""},
+		{"app of fields", `{"app_id":{"app_id":"6254742270069193212"},"timestamp":"2"}`, audit, wrongApp, ""},
+		{"app of fields", `{"app_id":{}}`, off, wrongApp, ""},
+		{"list of apps", `{"app_id":[],"timestamp":"2"}`, enforce, wrongApp, ""},
+		{"list of apps", `{"app_id":["6254742270069193212"],"timestamp":"2"}`, audit, wrongApp, ""},
+		{"list of apps", `{"app_id":[]}`, off, wrongApp, ""},
 		{"no timestamp", `{"app_id":"6254742270069193212"}`, enforce, missing, ""},
 		{"no timestamp", `{"app_id":"6254742270069193212"}`, audit, "", missing},
 		{"null timestamp", `{"app_id":"6254742270069193212","timestamp":null}`, enforce, missing, ""},
