@@ -28,8 +28,9 @@ type Options struct {
 	Inbox inbox.Accepter
 	// Metrics are the process's instruments.
 	Metrics *telemetry.Metrics
-	// Log receives, at level 1 and without any data of a call, why calls are
-	// refused.
+	// Log receives, without any data of a call: why the inbox takes no events,
+	// and that calls would be refused under Enforce, each at most once a minute;
+	// at level 1, why each call is refused.
 	Log logr.Logger
 	// Now is the clock.
 	Now func() time.Time
@@ -50,6 +51,8 @@ type Handler struct {
 	draining atomic.Bool
 	calls    *semaphore.Weighted
 	bytes    *semaphore.Weighted
+
+	inboxFull, inboxLate, inboxFailed throttle
 }
 
 // NewHandler makes a handler that knows no path until Use.
@@ -173,7 +176,9 @@ func (h *Handler) serve(x *exchange, r *route, buffer *room) {
 	}
 	if found.AuditFailure != "" {
 		h.metrics.AuditFailures.WithLabelValues(r.Name, string(found.AuditFailure)).Inc()
-		h.log.V(1).Info("call accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
+		if r.auditFailed.allows(x.arrived) {
+			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
+		}
 	}
 	h.sort(x, r, found)
 }
@@ -214,13 +219,24 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	case err == nil && outcome == inbox.Duplicate:
 		r.duplicates.inc(h.metrics.Duplicates, r.Name)
 		answerDuplicate.write(x)
-	case errors.Is(err, inbox.ErrFull):
-		h.refuse(x, answerFull, r.Name, reasonInboxFull)
-	case errors.Is(err, context.DeadlineExceeded):
-		h.refuse(x, answerNotInTime, r.Name, reasonTimeout)
 	default:
-		h.refuse(x, answerFailed, r.Name, reasonInboxFailed)
+		h.fail(x, r, err)
 	}
+}
+
+// fail refuses a call whose event the inbox did not take.
+func (h *Handler) fail(x *exchange, r *route, err error) {
+	a, reason, lines := answerFailed, reasonInboxFailed, &h.inboxFailed
+	switch {
+	case errors.Is(err, inbox.ErrFull):
+		a, reason, lines = answerFull, reasonInboxFull, &h.inboxFull
+	case errors.Is(err, context.DeadlineExceeded):
+		a, reason, lines = answerNotInTime, reasonTimeout, &h.inboxLate
+	}
+	if lines.allows(x.arrived) {
+		h.log.Error(err, "the inbox does not take events; callers are answered 503", "channel", r.Name, "reason", reason)
+	}
+	h.refuse(x, a, r.Name, reason)
 }
 
 // lane is what the event waits in.

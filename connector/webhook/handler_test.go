@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
@@ -237,7 +240,8 @@ func TestInboxFailures(t *testing.T) {
 	}{
 		{fmt.Errorf("at its bound: %w", inbox.ErrFull), "inbox_full"},
 		{inbox.ErrClosed, "inbox_failed"},
-		{fmt.Errorf("disk: %s", key), "inbox_failed"},
+		{errors.New("disk on fire"), "inbox_failed"},
+		{fmt.Errorf("waiting for the commit: %w", context.DeadlineExceeded), "timeout"},
 	} {
 		f := newFixture(t, nil, newChannel())
 		f.inbox.err = tc.err
@@ -246,8 +250,97 @@ func TestInboxFailures(t *testing.T) {
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || f.refused("chat/shop", tc.reason) != 1 {
 			t.Errorf("%v: %d %s", tc.err, w.Code, w.Body)
 		}
-		if strings.Contains(w.Body.String(), key) {
+		if strings.Contains(w.Body.String(), tc.err.Error()) {
 			t.Error("the inbox's error reached the caller")
+		}
+	}
+}
+
+// lines are what a fixture logs for everyone to see.
+func (f *fixture) lines() *[]string {
+	var lines []string
+	f.Handler.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	return &lines
+}
+
+// counting counts the lines with a text.
+func counting(lines []string, text string) (n int) {
+	for _, line := range lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// Why the inbox fails is told once a minute for each kind of failure.
+func TestInboxFailuresAreLogged(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, newChannel())
+	lines := f.lines()
+	fail := func(err error) {
+		f.inbox.err = err
+		body, signature := message("m")
+		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+	}
+	full, failed, late := fmt.Errorf("at its bound: %w", inbox.ErrFull), errors.New("disk on fire"), fmt.Errorf("commit: %w", context.DeadlineExceeded)
+	for minute, want := range []int{1, 1, 2, 3} { // 0 s, 59 s, 60 s and 120 s after the first
+		now = time.Unix(1_800_000_000, 0).Add([]time.Duration{0, 59 * time.Second, 60 * time.Second, 120 * time.Second}[minute])
+		for range 3 {
+			fail(full)
+			fail(failed)
+			fail(late)
+		}
+		for _, err := range []error{full, failed, late} {
+			if got := counting(*lines, `"error"="`+err.Error()+`"`); got != want {
+				t.Errorf("step %d: %v logged %d times, want %d", minute, err, got, want)
+			}
+		}
+	}
+	if n := counting(*lines, `"channel"="chat/shop"`); n != len(*lines) {
+		t.Errorf("%d of %d lines name the channel", n, len(*lines))
+	}
+	for _, secret := range secrets {
+		if counting(*lines, secret) > 0 {
+			t.Errorf("the log shows %q", secret)
+		}
+	}
+}
+
+// A channel under Audit tells once a minute that calls would be refused.
+func TestAuditFailuresAreLogged(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	audit := func(name, key string) Channel {
+		z := zaloOA()
+		z.Signature.Mode = config.SignatureAudit
+		return newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = name, digests(key), zalo.New(z) })
+	}
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, audit("chat/shop", key), audit("chat/other", otherKey))
+	lines := f.lines()
+	call := func(key, signature string) {
+		body, _ := message("m")
+		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+	}
+	for _, want := range []int{1, 2} {
+		for range 3 {
+			call(key, "mac=")
+			call(otherKey, "mac=")
+		}
+		for _, name := range []string{"chat/shop", "chat/other"} {
+			if got := counting(*lines, `"channel"="`+name+`" "reason"="signature_wrong"`); got != want {
+				t.Errorf("%s: logged %d times, want %d:\n%v", name, got, want, *lines)
+			}
+		}
+		now = now.Add(time.Minute)
+	}
+	body, signature := message("n")
+	f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+	if len(*lines) != 4 {
+		t.Errorf("logged %v", *lines)
+	}
+	for _, secret := range secrets {
+		if counting(*lines, secret) > 0 {
+			t.Errorf("the log shows %q", secret)
 		}
 	}
 }

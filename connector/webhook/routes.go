@@ -54,9 +54,10 @@ type Routes struct {
 // route is one channel, made ready for calls.
 type route struct {
 	Channel
-	events     filter
-	accepted   counter
-	duplicates counter
+	events      filter
+	accepted    counter
+	duplicates  counter
+	auditFailed throttle
 }
 
 // NewRoutes makes channels ready for calls. How long a call takes to find its
