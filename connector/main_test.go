@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,9 +32,9 @@ const patience = 30 * time.Second
 type running struct {
 	t testing.TB
 	// logs are everything that it logged, at the level debug.
-	logs *transcript
+	logs *transcript.Transcript
 	// answers are the bodies of everything but 200 that callers saw.
-	answers transcript
+	answers transcript.Transcript
 	address struct{ Webhook, Metrics, Admin string }
 	client  *http.Client
 	cancel  context.CancelFunc
@@ -47,7 +47,7 @@ type running struct {
 // searched for what must not be there.
 func start(t testing.TB, path string) *running {
 	t.Helper()
-	r := &running{t: t, logs: &transcript{}, client: newClient(t), ended: make(chan struct{})}
+	r := &running{t: t, logs: &transcript.Transcript{}, client: newClient(t), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
@@ -61,7 +61,7 @@ func start(t testing.TB, path string) *running {
 			t.Fatalf("the connector did not start: %v", r.err)
 		default:
 		}
-		for _, line := range r.logs.lines() {
+		for line := range strings.Lines(r.logs.String()) {
 			if strings.Contains(line, `"msg":"ready"`) {
 				return json.Unmarshal([]byte(line), &r.address) == nil
 			}
@@ -229,23 +229,3 @@ func (r *running) postRaw(body []byte, signature, query string) (status int, clo
 }
 
 func (r *running) api() *admin.Client { return admin.NewClient(r.address.Admin) }
-
-// transcript is text that several goroutines write.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
-
-func (t *transcript) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.String()
-}
-
-func (t *transcript) lines() []string { return strings.Split(t.String(), "\n") }

@@ -3,8 +3,7 @@ package connector_test
 import (
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -92,7 +91,7 @@ func untrustedSink(t *testing.T, folder string) *badSink {
 	t.Helper()
 	sink := &receiver{}
 	sink.Server = httptest.NewUnstartedServer(sink)
-	sink.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes
+	sink.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of the handshakes
 	sink.StartTLS()
 	t.Cleanup(sink.Close)
 	authority := filepath.Join(folder, "authority.pem")

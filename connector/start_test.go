@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector"
+	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
 // refusesToStart checks the error of a start that cannot work, and that nothing
@@ -25,7 +26,7 @@ func refusesToStart(t *testing.T, path string, wants ...string) {
 // saysWhyNot checks the error of a start that cannot work.
 func saysWhyNot(t *testing.T, path string, wants ...string) {
 	t.Helper()
-	err := connector.Run(context.Background(), newLogger(&transcript{}), path)
+	err := connector.Run(context.Background(), newLogger(&transcript.Transcript{}), path)
 	if err == nil {
 		t.Fatal("the connector ran")
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -85,7 +86,7 @@ func (s *stage) show(ctx context.Context) error {
 func (s *stage) waitSink(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
-	arrived := func(context.Context) bool { return s.shown.contains(text) }
+	arrived := func(context.Context) bool { return strings.Contains(s.shown.String(), text) }
 	return s.sink.Wait(ctx, fmt.Sprintf("%q at the sink", text), arrived)
 }
 

@@ -13,12 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"text/template"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
 // appID is the app of xBot's example.
@@ -37,7 +37,7 @@ type stage struct {
 	folder, binary  string
 	addresses       addresses
 	apiKey, secret  string
-	shown           transcript
+	shown           transcript.Transcript
 	sink, connector *process.Process
 }
 
@@ -180,25 +180,6 @@ func (s *stage) sendSigned(ctx context.Context) error {
 		return fmt.Errorf("connector send: %w", err)
 	}
 	return nil
-}
-
-// transcript is what the sink printed so far.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write adds to the transcript.
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
-
-func (t *transcript) contains(text string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return bytes.Contains(t.text.Bytes(), []byte(text))
 }
 
 func randomHex(n int) string {
