@@ -132,7 +132,11 @@ func (c *connector) start() {
 // ready waits until the process serves.
 func (c *connector) ready() {
 	c.t.Helper()
-	c.await("readiness", process.Answers("http://"+c.metrics+"/readyz"))
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	if err := c.process.Wait(ctx, "readiness", process.Answers("http://"+c.metrics+"/readyz")); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // stop ends the process in order.
@@ -164,15 +168,14 @@ func (c *connector) status() admin.ChannelStatus {
 // drained waits until nothing is pending.
 func (c *connector) drained() {
 	c.t.Helper()
-	c.await("nothing is pending", func(context.Context) bool { return c.status().Pending == 0 })
+	c.eventually("nothing is pending", func() bool { return c.status().Pending == 0 })
 }
 
-// await polls until is is true, and fails the test when the process ends first.
-func (c *connector) await(what string, is func(context.Context) bool) {
+func (c *connector) eventually(what string, is func() bool) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
-	if err := c.process.Wait(ctx, what, is); err != nil {
+	if err := c.process.Wait(ctx, what, func(context.Context) bool { return is() }); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"context"
 	"encoding/hex"
 	"io"
 	"math/rand/v2"
@@ -39,7 +38,7 @@ func TestDiskFull(t *testing.T) {
 		fill(l, &next)
 		s.gate.Unlock()
 		c.drained()
-		c.await("calls are accepted again", func(context.Context) bool { return l.postLarge(&next) == http.StatusOK })
+		c.eventually("calls are accepted again", func() bool { return l.postLarge(&next) == http.StatusOK })
 	}
 	c.drained()
 	if got := c.status(); got.Accepted != l.acknowledged[0].Load() || got.Taken != got.Accepted {

@@ -90,6 +90,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.gate.RLock()
 	defer s.gate.RUnlock()
+	if r.Context().Err() != nil {
+		return // the connector gave up meanwhile: it gets no answer
+	}
 	m, err := readMessage(body)
 	if err != nil {
 		s.t.Errorf("the sink got %q: %v", body, err)
