@@ -45,7 +45,7 @@ func TestStatus(t *testing.T) {
 		Channels: []admin.ChannelStatus{
 			{Name: "chat/gone", DeadLetters: 1},
 			{Name: "chat/held", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
-			{Name: "chat/shop", Configured: true, Accepted: 7, LastError: "HTTP 503", LastErrorAt: testTime},
+			{Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime},
 		},
 	}
 	address, _ := serveAdmin(t, map[string]any{"/v1/status": status})
@@ -54,10 +54,10 @@ func TestStatus(t *testing.T) {
 	want := strings.Join([]string{
 		"Configuration cafe, inbox 3.0 MiB of 1.0 GiB, 4 calls refused without a channel (wrong path or key)",
 		"",
-		"CHANNEL    STATE    PENDING  OLDEST  DEAD  ACCEPTED  DUPLICATES  REFUSED  TAKEN  FAILED  IN FLIGHT  LAST ERROR",
-		"chat/gone  removed  0        -       1     0         0           0        0      0       0          -",
-		"chat/held  paused   2        1h2m5s  0     0         0           0        0      0       0          -",
-		"chat/shop  active   0        -       0     7         0           0        0      0       0          2026-11-22 10:00:00 HTTP 503",
+		"CHANNEL    STATE    PENDING  OLDEST  DEAD  ACCEPTED  DUPLICATES  IGNORED  REFUSED  AUDIT  TAKEN  FAILED  IN FLIGHT  LAST ERROR",
+		"chat/gone  removed  0        -       1     0         0           0        0        0      0      0       0          -",
+		"chat/held  paused   2        1h2m5s  0     0         0           0        0        0      0      0       0          -",
+		"chat/shop  active   0        -       0     7         0           5        0        3      0      0       0          2026-11-22 10:00:00 HTTP 503",
 		"",
 	}, "\n")
 	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {

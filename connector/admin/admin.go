@@ -53,8 +53,14 @@ type ChannelStatus struct {
 	DeadLetters          int64   `json:"deadLetters"`
 	Accepted             int64   `json:"accepted"`
 	Duplicates           int64   `json:"duplicates"`
-	Refused              int64   `json:"refused"`
-	Taken                int64   `json:"taken"`
+	// Ignored counts calls answered 200 without being stored, such as those of
+	// an account that is not on the allow-list.
+	Ignored int64 `json:"ignored"`
+	Refused int64 `json:"refused"`
+	// AuditFailures counts calls let in under signature mode Audit that Enforce
+	// would have refused.
+	AuditFailures int64 `json:"auditFailures"`
+	Taken         int64 `json:"taken"`
 	// FailedAttempts counts delivery attempts that did not end in the sink's
 	// taking the event.
 	FailedAttempts int64 `json:"failedAttempts"`

@@ -142,6 +142,10 @@ func TestStatus(t *testing.T) {
 	m.Refused.WithLabelValues("chat/shop", "malformed").Add(3)
 	m.Refused.WithLabelValues("chat/shop", "wrong_app").Add(4)
 	m.Refused.WithLabelValues("", "key").Add(50)
+	m.Ignored.WithLabelValues("chat/shop", "probe").Add(1)
+	m.Ignored.WithLabelValues("chat/shop", "foreign_account").Add(10)
+	m.AuditFailures.WithLabelValues("chat/shop", "signature_wrong").Add(12)
+	m.AuditFailures.WithLabelValues("chat/shop", "signature_missing").Add(1)
 	m.Attempts.WithLabelValues("chat/shop", "taken").Add(8)
 	m.Attempts.WithLabelValues("chat/shop", "status").Add(5)
 	m.Attempts.WithLabelValues("chat/shop", "refused").Add(1)
@@ -162,7 +166,7 @@ func TestStatus(t *testing.T) {
 		{
 			Name: "chat/shop", Configured: true, Paused: true,
 			Pending: 12, OldestPendingSeconds: 90, DeadLetters: 3,
-			Accepted: 20, Duplicates: 2, Refused: 7, Taken: 8, FailedAttempts: 6,
+			Accepted: 20, Duplicates: 2, Ignored: 11, Refused: 7, AuditFailures: 13, Taken: 8, FailedAttempts: 6,
 			InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour),
 		},
 	}}

@@ -66,7 +66,9 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 		DeadLetters:    stats.DeadLetters,
 		Accepted:       n.accepted,
 		Duplicates:     n.duplicates,
+		Ignored:        n.ignored,
 		Refused:        n.refused,
+		AuditFailures:  n.auditFailures,
 		Taken:          n.taken,
 		FailedAttempts: n.failed,
 		InFlight:       delivering.InFlight,
@@ -81,7 +83,7 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 }
 
 // counts are one channel's counters.
-type counts struct{ accepted, duplicates, refused, taken, failed int64 }
+type counts struct{ accepted, duplicates, ignored, refused, auditFailures, taken, failed int64 }
 
 // counts reads the counters of all channels.
 func (c Connector) counts() map[string]counts {
@@ -95,6 +97,8 @@ func (c Connector) counts() map[string]counts {
 	}
 	add(c.Metrics.Accepted, func(n *counts, _ string, value int64) { n.accepted += value })
 	add(c.Metrics.Duplicates, func(n *counts, _ string, value int64) { n.duplicates += value })
+	add(c.Metrics.Ignored, func(n *counts, _ string, value int64) { n.ignored += value })
+	add(c.Metrics.AuditFailures, func(n *counts, _ string, value int64) { n.auditFailures += value })
 	add(c.Metrics.Refused, func(n *counts, _ string, value int64) { n.refused += value })
 	add(c.Metrics.Attempts, func(n *counts, result string, value int64) {
 		if result == resultTaken {
