@@ -19,8 +19,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// The kinds of parts. A new channel type, inbox or sink is one package and one
-// line here.
+// The kinds of parts. A new channel type, inbox or sink is one package, one line
+// here, and its schema in package config: the name of the type, the union's
+// member with its defaults, and the checks.
 var (
 	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
 		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(*c.ZaloOA) },

@@ -4,8 +4,9 @@
 //
 // # The life of a channel
 //
-// A type registers one constructor (in package connector, one line). For each
-// configured channel of that type, at start and at every reload of the
+// A type is a package of its own. It registers one constructor (in package
+// connector, one line), and its schema is in package config: the type's name,
+// the union's member with its defaults, and the checks. For each configured channel of that type, at start and at every reload of the
 // configuration, the constructor builds a Channel from the validated
 // configuration. A Channel is immutable and used by many goroutines at once; a
 // reload builds a new one and drops the old when its last call ends.
