@@ -62,7 +62,7 @@ func TestBodyGrowsWithinItsRoom(t *testing.T) {
 				call := httptest.NewRequest(http.MethodPost, "/", nil)
 				call.ContentLength = -1
 				call.Body = &watched{Reader: slowly(bytes.NewReader(sent)), t: t, room: r}
-				body, err := []byte(nil), error(errNoRoom)
+				body, err := []byte(nil), errNoRoom
 				if r.widen(firstSize(call, tc.limit)) {
 					body, err = readBody(call, tc.limit, r)
 				}

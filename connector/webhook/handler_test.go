@@ -219,7 +219,7 @@ func TestLanesAndTime(t *testing.T) {
 			c.Ordering = ordering
 			c.Type = zalo.New(config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
 		}))
-		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, ""))
+		f.do(request(path+"?"+keyParameter+"="+key, body, ""))
 		if len(f.inbox.events) != 1 {
 			t.Fatalf("%d stored", len(f.inbox.events))
 		}
@@ -246,7 +246,7 @@ func TestInboxFailures(t *testing.T) {
 		f := newFixture(t, nil, newChannel())
 		f.inbox.err = tc.err
 		body, signature := message("m")
-		w := f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+		w := f.do(request(path+"?"+keyParameter+"="+key, body, signature))
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || f.refused("chat/shop", tc.reason) != 1 {
 			t.Errorf("%v: %d %s", tc.err, w.Code, w.Body)
 		}
@@ -281,7 +281,7 @@ func TestInboxFailuresAreLogged(t *testing.T) {
 	fail := func(err error) {
 		f.inbox.err = err
 		body, signature := message("m")
-		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+		f.do(request(path+"?"+keyParameter+"="+key, body, signature))
 	}
 	full, failed, late := fmt.Errorf("at its bound: %w", inbox.ErrFull), errors.New("disk on fire"), fmt.Errorf("commit: %w", context.DeadlineExceeded)
 	for minute, want := range []int{1, 1, 2, 3} { // 0 s, 59 s, 60 s and 120 s after the first
@@ -319,7 +319,7 @@ func TestAuditFailuresAreLogged(t *testing.T) {
 	lines := f.lines()
 	call := func(key, signature string) {
 		body, _ := message("m")
-		f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+		f.do(request(path+"?"+keyParameter+"="+key, body, signature))
 	}
 	for _, want := range []int{1, 2} {
 		for range 3 {
@@ -334,7 +334,7 @@ func TestAuditFailuresAreLogged(t *testing.T) {
 		now = now.Add(time.Minute)
 	}
 	body, signature := message("n")
-	f.do(request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature))
+	f.do(request(path+"?"+keyParameter+"="+key, body, signature))
 	if len(*lines) != 4 {
 		t.Errorf("logged %v", *lines)
 	}
@@ -395,7 +395,7 @@ func TestNoRoomComesBeforeTooLarge(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.MaxBufferedBytes = 2048 }, newChannel(func(c *Channel) { c.MaxBodySize = 1024 }))
 	for _, want := range []int{413, 503} {
 		for _, length := range []int64{2000, -1} {
-			call := request(http.MethodPost, path+"?"+keyParameter+"="+key, make([]byte, 2000), "")
+			call := request(path+"?"+keyParameter+"="+key, make([]byte, 2000), "")
 			call.ContentLength = length
 			if w := f.do(call); w.Code != want {
 				t.Errorf("length %d: %d, want %d", length, w.Code, want)
@@ -461,7 +461,7 @@ func BenchmarkServeHTTP(b *testing.B) {
 	f.inbox.known = true
 	body, signature := message("m")
 	reader := bytes.NewReader(body)
-	call := request(http.MethodPost, path+"?"+keyParameter+"="+key, body, signature)
+	call := request(path+"?"+keyParameter+"="+key, body, signature)
 	call.Body = io.NopCloser(reader)
 	w := &nowhere{header: make(http.Header)}
 	b.ReportAllocs()

@@ -218,8 +218,8 @@ func message(id string) (body []byte, signature string) {
 	return body, zalo.Sign(app, body, "1782863507304", secret)
 }
 
-func request(method, target string, body []byte, signature string) *http.Request {
-	call := httptest.NewRequest(method, target, bytes.NewReader(body))
+func request(target string, body []byte, signature string) *http.Request {
+	call := httptest.NewRequest(http.MethodPost, target, bytes.NewReader(body))
 	call.Header.Set(zalo.SignatureHeader, signature)
 	return call
 }
