@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"text/template"
 	"time"
@@ -58,7 +59,7 @@ channels:
   type: ZaloOA
   zaloOA: {appID: "{{.AppID}}", signature: {secretKeys: [{value: "{{.Secret}}"}]}}
   webhook: {apiKeys: [{name: a, value: "{{.APIKey}}"}]}
-  sink: {http: {url: "{{.Sink}}"}}
+  sink: {http: {url: "{{.Sink}}", headers: [{name: {{.LifeHeader}}, value: "{{.Life}}"}]}}
   delivery: {retry: {initialBackoff: 10ms, maxBackoff: 100ms}}
 `))
 
@@ -68,6 +69,11 @@ type connector struct {
 	folder                 string
 	server, metrics, admin string
 	process                *process.Process
+	// settings are those of the configuration file.
+	settings map[string]string
+	// life counts the starts; every event says to the sink in which it was
+	// sent.
+	life int64
 }
 
 // newConnector prepares a connector that delivers to sink and keeps its inbox
@@ -79,16 +85,10 @@ func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 		t.Fatal(err)
 	}
 	c := &connector{t: t, folder: t.TempDir(), server: addresses[0], metrics: addresses[1], admin: addresses[2]}
-	var text bytes.Buffer
-	err = configTemplate.Execute(&text, map[string]string{
+	c.settings = map[string]string{
 		"Server": c.server, "Metrics": c.metrics, "Admin": c.admin, "Inbox": inbox, "MaxSize": maxSize,
 		"Channel": channel, "AppID": appID, "Secret": secret, "APIKey": apiKey, "Sink": sink,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(c.configPath(), text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
+		"LifeHeader": lifeHeader,
 	}
 	t.Cleanup(func() {
 		if c.process != nil {
@@ -114,9 +114,23 @@ func (c *connector) log() string {
 	return string(text[max(0, len(text)-8000):])
 }
 
+func (c *connector) writeConfig() {
+	c.t.Helper()
+	c.settings["Life"] = strconv.FormatInt(c.life, 10)
+	var text bytes.Buffer
+	if err := configTemplate.Execute(&text, c.settings); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.WriteFile(c.configPath(), text.Bytes(), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // start starts the process, which need not be ready yet.
 func (c *connector) start() {
 	c.t.Helper()
+	c.life++
+	c.writeConfig()
 	log, err := os.OpenFile(c.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		c.t.Fatal(err)

@@ -46,8 +46,6 @@ func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 		// No condition is waited for here: the moment is what is random.
 		<-time.After(moment)
 		c.process.Kill()
-		// What the dead connector had sent arrives before its next life.
-		s.idle()
 		s.life.Add(1)
 	}
 }

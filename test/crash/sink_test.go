@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +19,8 @@ import (
 type sink struct {
 	*httptest.Server
 	t *testing.T
-	// life counts the connector's lives.
+	// life is the connector's present one. What an earlier one had sent may
+	// arrive late: nobody waits for an answer to that, and it gets none.
 	life atomic.Int64
 	// kind says that it no longer fails.
 	kind atomic.Bool
@@ -28,8 +29,6 @@ type sink struct {
 
 	mu            sync.Mutex
 	random        *rand.Rand
-	connections   int
-	closed        *sync.Cond
 	conversations map[int]*arrivals
 	// messages finds messages by their CloudEvents id.
 	messages map[string]message
@@ -37,6 +36,9 @@ type sink struct {
 	refused  map[message]bool
 	repeats  int
 }
+
+// lifeHeader tells the sink which life of the connector sent an event.
+const lifeHeader = "X-Life"
 
 // arrivals is what is known of a conversation: its latest message, and in which
 // life of the connector that was answered, zero if it was not.
@@ -50,36 +52,10 @@ func newSink(t *testing.T, seed uint64) *sink {
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), conversations: make(map[int]*arrivals),
 		messages: make(map[string]message), taken: make(map[message]bool), refused: make(map[message]bool),
 	}
-	s.closed = sync.NewCond(&s.mu)
 	s.life.Store(1)
-	s.Server = httptest.NewUnstartedServer(s)
-	s.Config.ConnState = s.count
-	s.Start()
+	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
-}
-
-// count keeps the number of open connections.
-func (s *sink) count(_ net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		s.connections++
-	case http.StateClosed, http.StateHijacked:
-		s.connections--
-		s.closed.Signal()
-	case http.StateActive, http.StateIdle:
-	}
-}
-
-// idle waits until nothing of a killed connector is under way any more.
-func (s *sink) idle() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.connections > 0 {
-		s.closed.Wait()
-	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -98,7 +74,12 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("the sink got %q: %v", body, err)
 		return
 	}
-	switch answer := s.arrive(m, r.Header.Get("Ce-Id")); answer {
+	life, err := strconv.ParseInt(r.Header.Get(lifeHeader), 10, 64)
+	if err != nil {
+		s.t.Errorf("the sink got %v without its life: %v", m, err)
+		return
+	}
+	switch answer := s.arrive(m, r.Header.Get("Ce-Id"), life); answer {
 	case 0:
 		panic(http.ErrAbortHandler) // break the connection off
 	default:
@@ -107,16 +88,19 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // arrive checks an arrival and chooses the answer, zero for none.
-func (s *sink) arrive(m message, id string) int {
+func (s *sink) arrive(m message, id string, life int64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if life != s.life.Load() {
+		return 0
+	}
 	s.messages[id] = m
 	c := s.conversations[m.conversation]
 	if c == nil {
 		c = &arrivals{latest: message{m.conversation, -1}, answered: -1}
 		s.conversations[m.conversation] = c
 	}
-	switch life := s.life.Load(); {
+	switch {
 	case m.n == c.latest.n+1 && c.answered != 0:
 	case m.n != c.latest.n:
 		s.t.Errorf("%v arrived after %v, which was answered in life %d", m, c.latest, c.answered)
@@ -129,9 +113,9 @@ func (s *sink) arrive(m message, id string) int {
 	answer := s.answer()
 	switch answer {
 	case http.StatusOK:
-		s.taken[m], c.answered = true, s.life.Load()
+		s.taken[m], c.answered = true, life
 	case http.StatusUnprocessableEntity:
-		s.refused[m], c.answered = true, s.life.Load()
+		s.refused[m], c.answered = true, life
 	}
 	return answer
 }
