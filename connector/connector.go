@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,9 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	p.forgetRemoved(cfg)
 	p.current.Store(cfg)
 	p.metrics.UseConfig(cfg.Digest())
+	// Reading a large file leaves many times its size behind, and what follows
+	// may be hours of idling.
+	debug.FreeOSMemory()
 	return nil
 }
 

@@ -17,9 +17,9 @@ import (
 // settle is how long a change may go on before the files are read, so that the
 // events of one change cost one reload. It may be short, because reading too
 // early does no harm: half a file is refused while the old version serves, and
-// the rest of the writing is a further change. It is most of the time from the
+// the rest of the writing is a further change. It adds to the time from the
 // replacement of a file to the first call that its new key lets in.
-const settle = 20 * time.Millisecond
+const settle = 5 * time.Millisecond
 
 // Watcher puts new versions of the configuration into use while the connector
 // runs. Every exported field is set before Run, and Apply and Observe are called

@@ -130,7 +130,8 @@ type Queue interface {
 	// Settle ends a claim and returns once the result is durable.
 	Settle(ctx context.Context, c Claim, v Verdict) error
 	// Ready is signalled after something became claimable on the channel: an
-	// event was stored or redriven, or a settled lane has a further event. One
+	// event was stored or redriven, a settled lane has a further event, or the
+	// channel is no longer paused. A paused channel may stay silent. One
 	// signal may stand for many; the channel is the same for every call.
 	Ready(channel string) <-chan struct{}
 }

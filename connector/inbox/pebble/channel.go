@@ -112,13 +112,17 @@ func (c *channel) signal() {
 	}
 }
 
-// published makes new durable events claimable.
+// published makes new durable events claimable. Nobody claims from a paused
+// channel, so waking its claiming for each event would be for nothing.
 func (c *channel) published(events []encodedEvent) {
-	if c.pauses.Load().since.IsZero() {
+	running := c.pauses.Load().since.IsZero()
+	if running {
 		c.ahead.add(events)
 	}
 	c.durable.Store(events[len(events)-1].sequence)
-	c.signal()
+	if running {
+		c.signal()
+	}
 }
 
 // timerSet notes that a timer was made durable. The caller holds mu.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -138,7 +139,7 @@ func (s *Inbox) collectDead(op *deadOperation, from []byte, before time.Time, wa
 		if err != nil {
 			return nil, err
 		}
-		from = append(entry.key, 0)
+		from = append(slices.Clone(entry.key), 0)
 		if !wanted(entry.letter.Event.ID) {
 			continue
 		}

@@ -264,6 +264,7 @@ func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Setti
 	if settings.Paused == !ch.pauses.Load().since.IsZero() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil
 	}
+	defer ch.signal() // for what was accepted while the channel was paused
 	return s.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
 }
 
