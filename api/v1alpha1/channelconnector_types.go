@@ -1,0 +1,171 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ChannelConnector connects one chat channel, such as a Zalo Official Account
+// app, to a bot: the operator turns it into a running connector that takes the
+// platform's webhook calls, stores each event durably, and delivers the events
+// of each conversation in order to the sink.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=chc,categories=xbot
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.workload.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`,description="Kind of channel"
+// +kubebuilder:printcolumn:name="App ID",type=string,JSONPath=`.spec.zaloOA.appID`,description="The platform's id of the app"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="The connector takes calls with the configuration that is declared"
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.address.url`,description="Where the connector is reached inside the cluster"
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why Ready has its value"
+// +kubebuilder:printcolumn:name="Inbox",type=string,priority=1,JSONPath=`.spec.inbox.type`,description="Kind of durable store"
+// +kubebuilder:printcolumn:name="Sink",type=string,priority=1,JSONPath=`.spec.sink.http.url`,description="Where events go"
+// +kubebuilder:printcolumn:name="Replicas",type=integer,priority=1,JSONPath=`.status.replicas`,description="Pods that run"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ChannelConnector struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec declares the channel, where its events go, and how the connector
+	// runs. The smallest useful one names type, zaloOA.appID, one Secret key with
+	// the OA secret key, and sink.http.url.
+	// +required
+	Spec ChannelConnectorSpec `json:"spec"`
+	// status is what the operator reports.
+	// +optional
+	Status ChannelConnectorStatus `json:"status,omitempty"`
+}
+
+// ChannelConnectorList is a list of ChannelConnectors.
+//
+// +kubebuilder:object:root=true
+type ChannelConnectorList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ChannelConnector `json:"items"`
+}
+
+// ChannelType names a kind of chat platform.
+// +kubebuilder:validation:Enum=ZaloOA
+type ChannelType string
+
+// ChannelZaloOA is a Zalo Official Account app.
+const ChannelZaloOA ChannelType = "ZaloOA"
+
+// ChannelConnectorSpec declares a channel. Exactly the member that type names is
+// set.
+//
+// +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || has(self.zaloOA)",fieldPath=".zaloOA",reason=FieldValueRequired,message="zaloOA: required for type ZaloOA: write zaloOA.appID and zaloOA.signature.secretKeyRefs"
+// +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
+type ChannelConnectorSpec struct {
+	// type is the kind of chat platform: ZaloOA. It cannot be changed: create
+	// another resource instead.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="type: cannot be changed: create another ChannelConnector"
+	Type ChannelType `json:"type"`
+	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
+	// +optional
+	ZaloOA *ZaloOA `json:"zaloOA,omitempty"`
+	// webhook is the way in: what the platform calls.
+	// +optional
+	// +kubebuilder:default={}
+	Webhook Webhook `json:"webhook,omitempty"`
+	// inbox is the durable store between the way in and the way out.
+	// +optional
+	// +kubebuilder:default={}
+	Inbox Inbox `json:"inbox,omitempty"`
+	// sink is the way out: where events are delivered.
+	// +required
+	Sink Sink `json:"sink"`
+	// delivery says how events reach the sink.
+	// +optional
+	// +kubebuilder:default={}
+	Delivery Delivery `json:"delivery,omitempty"`
+	// workload says how the connector's pods run.
+	// +optional
+	// +kubebuilder:default={}
+	Workload Workload `json:"workload,omitempty"`
+}
+
+// SecretKeyRef names one key of a Secret in the resource's own namespace.
+type SecretKeyRef struct {
+	// name of the Secret. Example: shop-zalo
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// key in the Secret's data. Example: oa-secret-key
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key"`
+}
+
+// ChannelConnectorStatus is what the operator reports.
+type ChannelConnectorStatus struct {
+	// observedGeneration is the metadata.generation that this status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions say how the connector is. Ready sums them up; Reconciling,
+	// Stalled and UpdatePending are present only while they are True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// address is where the connector is reached inside the cluster.
+	// +optional
+	Address *Address `json:"address,omitempty"`
+	// apiKeySecretName is the Secret with the API key that the operator
+	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
+	// +optional
+	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
+	// replicas is the number of pods.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// selector selects the pods, as text, for the scale subresource.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+}
+
+// Address is where something is reached; it makes the resource Addressable as
+// Knative defines it.
+type Address struct {
+	// url is the Service's. Append webhook.path and the query
+	// param.header.xp-api-key=<key> to push an event. Example:
+	// http://shop-connector.chat.svc
+	// +required
+	URL string `json:"url"`
+}
+
+// The condition types.
+const (
+	// ConditionReady is True when the declared configuration is written and the
+	// workload is available at its current template.
+	ConditionReady = "Ready"
+	// ConditionReconciling is present and True while the operator works towards
+	// what is declared.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present and True when what is declared cannot be
+	// reached without somebody's help.
+	ConditionStalled = "Stalled"
+	// ConditionCredentialsResolved is True when every Secret key that the
+	// resource names was found and can be used.
+	ConditionCredentialsResolved = "CredentialsResolved"
+	// ConditionWorkloadAvailable is True when a connector pod takes calls.
+	ConditionWorkloadAvailable = "WorkloadAvailable"
+	// ConditionUpdatePending is present and True while the workload waits for
+	// its turn to get the pod template of this version of the operator.
+	ConditionUpdatePending = "UpdatePending"
+)
+
+// RegenerateAPIKeyAnnotation on a ChannelConnector lets the operator make a
+// generated API key anew that was deleted. Each value works once, so any text
+// that was not used before will do. Example: "2026-11-25"
+const RegenerateAPIKeyAnnotation = "xbot.a4b.vn/regenerate-api-key"
+
+// DeleteInboxAnnotation with the value "true" on a ChannelConnector lets the
+// volume of a Persistent inbox be deleted together with the resource. Without
+// it the PersistentVolumeClaim stays, with the events that it holds.
+const DeleteInboxAnnotation = "xbot.a4b.vn/delete-inbox"

@@ -1,0 +1,14 @@
+// Package v1alpha1 holds the ChannelConnector resource: what a team declares of
+// a chat channel, and what the operator reports of it.
+//
+// Everything that can be refused without looking at other objects is refused by
+// the schema that is generated from these types; there is no admission webhook.
+//
+// +kubebuilder:object:generate=true
+// +kubebuilder:ac:generate=true
+// +kubebuilder:ac:output:package="applyconfiguration"
+// +groupName=xbot.a4b.vn
+package v1alpha1
+
+//go:generate go tool -modfile=../../tools/operator/go.mod controller-gen object crd applyconfiguration paths=. output:crd:dir=../../config/crd/bases
+//go:generate go run ../trimcrd ../../config/crd/bases/xbot.a4b.vn_channelconnectors.yaml

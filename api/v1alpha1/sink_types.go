@@ -1,0 +1,101 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// SinkType names a kind of sink.
+// +kubebuilder:validation:Enum=HTTP
+type SinkType string
+
+// SinkHTTP posts CloudEvents to a URL.
+const SinkHTTP SinkType = "HTTP"
+
+// Sink is where events go. Exactly the member that type names is set.
+//
+// +kubebuilder:validation:XValidation:rule="self.type != 'HTTP' || has(self.http)",fieldPath=".http",reason=FieldValueRequired,message="sink.http: required for type HTTP: write sink.http.url"
+type Sink struct {
+	// type is the kind of sink: HTTP.
+	// +optional
+	// +kubebuilder:default=HTTP
+	Type SinkType `json:"type,omitempty"`
+	// http is the sink of type HTTP. Required for it.
+	// +optional
+	HTTP *HTTPSink `json:"http,omitempty"`
+}
+
+// HTTPSink posts each event as a CloudEvent in binary mode: the body is the
+// platform's, byte for byte, the attributes are "ce-" headers.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.url.matches('^[hH][tT][tT][pP][sS]:')",fieldPath=".tls",message="sink.http.tls: needs an https URL in sink.http.url"
+type HTTPSink struct {
+	// url is where events are posted: absolute, http or https, without
+	// credentials or fragment. Example: http://bot.chat.svc/events
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self) && size(url(self).getHostname()) > 0",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^:]+://[^/?#]*@')",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('#')",message="sink.http.url: must hold no fragment: remove # and what follows"
+	URL string `json:"url"`
+	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
+	// 5m.
+	// +optional
+	// +kubebuilder:default="10s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="sink.http.timeout: write a duration from 100ms to 5m, for example 10s"
+	Timeout metav1.Duration `json:"timeout,omitempty"`
+	// headers are added to every request, for example Authorization. Default:
+	// none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(h, self.exists_one(o, o.name.lowerAscii() == h.name.lowerAscii()))",message="sink.http.headers: names of headers do not depend on case: write each once"
+	Headers []Header `json:"headers,omitempty"`
+	// tls adjusts how an https URL is trusted. Default: the system's authorities,
+	// no client certificate.
+	// +optional
+	TLS *SinkTLS `json:"tls,omitempty"`
+	// signingSecretKeyRef names the secret that signs every request by the
+	// Standard Webhooks specification: "whsec_" and the base64 of 24 to 64 bytes.
+	// Default: not signed.
+	// +optional
+	SigningSecretKeyRef *SecretKeyRef `json:"signingSecretKeyRef,omitempty"`
+}
+
+// Header is one request header whose value is a Secret's.
+type Header struct {
+	// name of the header. Example: Authorization
+	// +required
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[!#$%&*+.^_|~0-9A-Za-z-]+$')",message="sink.http.headers: write the name of a header, for example Authorization, without its value"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^(host|content-length|content-type|connection|transfer-encoding|trailer|te|upgrade|ce-.*|webhook-.*)$')",message="sink.http.headers: the connector sets this header itself: choose another name"
+	Name string `json:"name"`
+	// secretKeyRef names the Secret key that holds the header's value.
+	// +required
+	SecretKeyRef SecretKeyRef `json:"secretKeyRef"`
+}
+
+// SinkTLS adjusts how an https URL is trusted.
+//
+// +kubebuilder:validation:MinProperties=1
+type SinkTLS struct {
+	// caSecretKeyRef names a PEM bundle of certificate authorities to trust
+	// instead of the system's. Example: {name: bot-ca, key: ca.crt}
+	// +optional
+	CASecretKeyRef *SecretKeyRef `json:"caSecretKeyRef,omitempty"`
+	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls whose
+	// tls.crt and tls.key identify the connector to the sink.
+	// +optional
+	ClientCertificateSecretRef *SecretRef `json:"clientCertificateSecretRef,omitempty"`
+}
+
+// SecretRef names a Secret in the resource's own namespace.
+type SecretRef struct {
+	// name of the Secret. Example: bot-client-tls
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}

@@ -1,0 +1,88 @@
+package v1alpha1
+
+// ZaloOA is a Zalo app with one or more Official Accounts (OAs). Every OA that
+// authorised the app calls the same webhook.
+type ZaloOA struct {
+	// appID is the Zalo app's id, decimal digits in quotes. Example:
+	// "2553928453557884079"
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+$')",message="zaloOA.appID: write the app's id from Zalo's console: decimal digits only, in quotes"
+	AppID string `json:"appID"`
+	// signature says how calls are verified.
+	// +required
+	Signature Signature `json:"signature"`
+	// officialAccounts is an allow-list of the OAs whose events are delivered,
+	// along with events that name no OA; the others are answered 200 and counted,
+	// since a refusal would cost the whole app its webhook. Default: every OA
+	// that authorised the app.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=2000
+	OfficialAccounts []OfficialAccount `json:"officialAccounts,omitempty"`
+	// domainVerification serves what Zalo's console asks for to prove that the
+	// webhook's domain is yours.
+	// +optional
+	DomainVerification *DomainVerification `json:"domainVerification,omitempty"`
+}
+
+// SignatureMode says what happens to a call whose signature does not verify.
+// +kubebuilder:validation:Enum=Enforce;Audit;Off
+type SignatureMode string
+
+// The signature modes.
+const (
+	SignatureEnforce SignatureMode = "Enforce"
+	SignatureAudit   SignatureMode = "Audit"
+	SignatureOff     SignatureMode = "Off"
+)
+
+// Signature is the verification of the header X-ZEvent-Signature.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Off' || (has(self.secretKeyRefs) && size(self.secretKeyRefs) > 0)",fieldPath=".secretKeyRefs",reason=FieldValueRequired,message="zaloOA.signature.secretKeyRefs: name at least one Secret key that holds the OA secret key, or write mode: \"Off\" to verify nothing"
+type Signature struct {
+	// mode is what happens to a call whose signature does not verify: Enforce
+	// refuses it with 401, Audit accepts, counts and reports it, Off looks at no
+	// signature. Default: Enforce. Put "Off" in quotes: YAML reads a bare Off as
+	// false.
+	// +optional
+	// +kubebuilder:default=Enforce
+	Mode SignatureMode `json:"mode,omitempty"`
+	// secretKeyRefs name the OA secret keys from Zalo's console (neither the
+	// app's secret nor an access token). A call signed with any of them is
+	// accepted: list the old and the new one during a rotation, or one for each
+	// OA. Required unless mode is "Off".
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +listMapKey=key
+	// +kubebuilder:validation:MaxItems=32
+	SecretKeyRefs []SecretKeyRef `json:"secretKeyRefs,omitempty"`
+}
+
+// OfficialAccount is an OA on the allow-list.
+type OfficialAccount struct {
+	// id is the OA's id, in quotes. Example: "3662729599332560487"
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id"`
+	// displayName is for people, in any script. Example: Shop Hà Nội
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+}
+
+// DomainVerification lists the codes that Zalo's console shows.
+type DomainVerification struct {
+	// codes are served as /zalo_verifier<code>.html and as meta tags on /.
+	// Letters, digits, "-" and "_". Example: AbCdEf
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=128
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[A-Za-z0-9_-]+$')",message="zaloOA.domainVerification.codes: write the code alone, as in zalo_verifier<code>.html: letters, digits, - and _"
+	Codes []string `json:"codes"`
+}
