@@ -149,7 +149,7 @@ func (d *decoder) fields(t reflect.Type) map[string]member {
 	}
 	fields := map[string]member{}
 	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" && name != ",inline" {
+		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
 			fields[name] = member{f.Index, len(fields)}
 		}
 	}

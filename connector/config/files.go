@@ -19,9 +19,11 @@ const maxFileSize = 16 << 20
 // files reads the files of one version, each only once: what is checked is what
 // is used and what the digest covers, even while they change.
 type files struct {
-	names []string
-	read  map[string]file
-	hash  hash.Hash
+	// source returns the content of the file with that name.
+	source func(name string) ([]byte, error)
+	names  []string
+	read   map[string]file
+	hash   hash.Hash
 }
 
 type file struct {
@@ -29,7 +31,9 @@ type file struct {
 	err     error
 }
 
-func newFiles() *files { return &files{read: map[string]file{}, hash: sha256.New()} }
+func newFiles(source func(name string) ([]byte, error)) *files {
+	return &files{source: source, read: map[string]file{}, hash: sha256.New()}
+}
 
 // open returns the content of the file with that name. A file that cannot be
 // read is part of the version too: its return is a change.
@@ -37,7 +41,7 @@ func (f *files) open(name string) ([]byte, error) {
 	if known, ok := f.read[name]; ok {
 		return known.content, known.err
 	}
-	content, err := readFile(name)
+	content, err := f.source(name)
 	f.names = append(f.names, name)
 	f.read[name] = file{content, err}
 	length := uint64(len(content))
@@ -54,7 +58,7 @@ func (f *files) digest() string { return hex.EncodeToString(f.hash.Sum(nil)[:8])
 
 // digestOf returns the digest that files with these names have now.
 func digestOf(names []string) string {
-	f := newFiles()
+	f := newFiles(readFile)
 	for _, name := range names {
 		_, _ = f.open(name) // a failure is part of the digest
 	}

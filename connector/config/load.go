@@ -17,8 +17,19 @@ import (
 // Load reads and checks the configuration file at path and every file that it
 // names. The error is an *Error with every problem that was found.
 func Load(path string) (*Config, error) {
-	return load(path, newFiles(), nil)
+	return load(path, newFiles(readFile), nil)
 }
+
+// LoadFrom is Load of files that need not exist: read returns the content of the
+// file with an absolute path, or why it cannot be read. It is for programs that
+// write a configuration and check it before anybody uses it.
+func LoadFrom(path string, read func(path string) ([]byte, error)) (*Config, error) {
+	return load(path, newFiles(read), nil)
+}
+
+// Encode returns the configuration as YAML that Load accepts. What is empty is
+// left out, so that its default applies; secrets are written out.
+func (c *Config) Encode() ([]byte, error) { return yaml.Marshal(c) }
 
 // Digest identifies the version in use: 16 lower-case hex digits of the SHA-256
 // over the configuration file and every file that it names.

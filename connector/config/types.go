@@ -19,27 +19,27 @@ const (
 // admin, inbox, dispatch and stop, which are read at start only.
 type Config struct {
 	// APIVersion is "connector.xbot.a4b.vn/v1alpha1". Required.
-	APIVersion string `yaml:"apiVersion"`
+	APIVersion string `yaml:"apiVersion,omitempty"`
 	// Kind is "ConnectorConfig". Required.
-	Kind string `yaml:"kind"`
+	Kind string `yaml:"kind,omitempty"`
 	// Server is the listener that platforms call.
-	Server Server `yaml:"server"`
+	Server Server `yaml:"server,omitempty"`
 	// Metrics is the listener for /metrics, /healthz and /readyz.
-	Metrics Metrics `yaml:"metrics"`
+	Metrics Metrics `yaml:"metrics,omitempty"`
 	// Admin is the loopback listener behind "connector status" and
 	// "connector deadletters".
-	Admin Admin `yaml:"admin"`
+	Admin Admin `yaml:"admin,omitempty"`
 	// Inbox is the durable store between the way in and the way out.
 	// Required.
-	Inbox Inbox `yaml:"inbox"`
+	Inbox Inbox `yaml:"inbox,omitempty"`
 	// Dispatch bounds deliveries over all channels.
-	Dispatch Dispatch `yaml:"dispatch"`
+	Dispatch Dispatch `yaml:"dispatch,omitempty"`
 	// Stop says how the process ends.
-	Stop Stop `yaml:"stop"`
+	Stop Stop `yaml:"stop,omitempty"`
 	// Channels are the chat channels that this process serves. Each call finds
 	// its channel by its API key, so no two channels may share a key; they may
 	// share a path.
-	Channels []Channel `yaml:"channels"`
+	Channels []Channel `yaml:"channels,omitempty"`
 
 	digest string
 	files  []string
@@ -48,24 +48,24 @@ type Config struct {
 // Server is the webhook's listener.
 type Server struct {
 	// Address is the host and port to listen on. Default: ":8080".
-	Address string `yaml:"address"`
+	Address string `yaml:"address,omitempty"`
 	// TLS serves HTTPS when set. Both files are read anew when they change.
-	TLS *ServerTLS `yaml:"tls"`
+	TLS *ServerTLS `yaml:"tls,omitempty"`
 	// MaxInFlight is the number of calls served at once; a further call is
 	// answered 503 with Retry-After. Default: 1024.
-	MaxInFlight int `yaml:"maxInFlight"`
+	MaxInFlight int `yaml:"maxInFlight,omitempty"`
 	// MaxBufferedBytes is the memory that the bodies of calls in flight may
 	// take together; a call that finds no room is answered 503 with
 	// Retry-After. At least the largest maxBodySize. Default: 64Mi.
-	MaxBufferedBytes Size `yaml:"maxBufferedBytes"`
+	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 
 // ServerTLS names the server's certificate.
 type ServerTLS struct {
 	// CertFile is the PEM certificate chain. Required.
-	CertFile string `yaml:"certFile"`
+	CertFile string `yaml:"certFile,omitempty"`
 	// KeyFile is the PEM private key. Required.
-	KeyFile string `yaml:"keyFile"`
+	KeyFile string `yaml:"keyFile,omitempty"`
 
 	certificate *tls.Certificate
 }
@@ -77,14 +77,14 @@ func (s *ServerTLS) Certificate() *tls.Certificate { return s.certificate }
 // Metrics is the listener for probes and Prometheus.
 type Metrics struct {
 	// Address is the host and port to listen on. Default: ":9090".
-	Address string `yaml:"address"`
+	Address string `yaml:"address,omitempty"`
 }
 
 // Admin is the listener for the command line.
 type Admin struct {
 	// Address is the host and port to listen on; the host must be a loopback
 	// address. Default: "127.0.0.1:9091".
-	Address string `yaml:"address"`
+	Address string `yaml:"address,omitempty"`
 }
 
 // InboxType names a kind of store.
@@ -96,23 +96,23 @@ const InboxEmbedded InboxType = "Embedded"
 // Inbox is the store. Exactly the member named by type is set.
 type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
-	Type InboxType `yaml:"type"`
+	Type InboxType `yaml:"type,omitempty"`
 	// DeduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised. At least 2h: Zalo retries for 1 h 50 min.
 	// Default: 24h.
-	DeduplicationWindow Duration `yaml:"deduplicationWindow"`
+	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
 	// Embedded is the store of type Embedded. Required.
-	Embedded *EmbeddedInbox `yaml:"embedded"`
+	Embedded *EmbeddedInbox `yaml:"embedded,omitempty"`
 }
 
 // EmbeddedInbox is a store in a folder.
 type EmbeddedInbox struct {
 	// Path is the folder, created when absent. One process at a time uses it.
 	// Required.
-	Path string `yaml:"path"`
+	Path string `yaml:"path,omitempty"`
 	// MaxSize bounds everything that the store has on disk; at the bound calls
 	// are answered 503 and deliveries go on. At least 64Mi. Default: 1Gi.
-	MaxSize Size `yaml:"maxSize"`
+	MaxSize Size `yaml:"maxSize,omitempty"`
 }
 
 // Dispatch bounds deliveries over all channels.
@@ -120,7 +120,7 @@ type Dispatch struct {
 	// MaxConcurrency is the number of delivery attempts under way over all
 	// channels. No channel takes more than what the others leave free, and each
 	// always gets at least one. Default: 1024.
-	MaxConcurrency int `yaml:"maxConcurrency"`
+	MaxConcurrency int `yaml:"maxConcurrency,omitempty"`
 }
 
 // PendingPolicy says what happens to undelivered events when the process stops.
@@ -138,13 +138,13 @@ const (
 type Stop struct {
 	// DrainDelay is how long calls are still served after readiness has begun
 	// to fail, while load balancers take the endpoint out. Default: 5s.
-	DrainDelay Duration `yaml:"drainDelay"`
+	DrainDelay Duration `yaml:"drainDelay,omitempty"`
 	// GracePeriod is the time from SIGTERM by which the process has ended.
 	// Under Kubernetes: terminationGracePeriodSeconds. Must be longer than
 	// drainDelay. Default: 30s.
-	GracePeriod Duration `yaml:"gracePeriod"`
+	GracePeriod Duration `yaml:"gracePeriod,omitempty"`
 	// Pending is "Keep" or "Deliver". Default: "Keep".
-	Pending PendingPolicy `yaml:"pending"`
+	Pending PendingPolicy `yaml:"pending,omitempty"`
 }
 
 // ChannelType names a kind of chat platform.
@@ -161,33 +161,33 @@ type Channel struct {
 	// "<namespace>/<name>". Renaming a channel leaves its pending events
 	// behind under the old name. Unique, at most 320 bytes, without white
 	// space. Required.
-	Name string `yaml:"name"`
+	Name string `yaml:"name,omitempty"`
 	// Type is the kind of platform: "ZaloOA". Required.
-	Type ChannelType `yaml:"type"`
+	Type ChannelType `yaml:"type,omitempty"`
 	// ZaloOA is the app of type ZaloOA. Required.
-	ZaloOA *ZaloOA `yaml:"zaloOA"`
+	ZaloOA *ZaloOA `yaml:"zaloOA,omitempty"`
 	// Webhook is the way in. Required.
-	Webhook Webhook `yaml:"webhook"`
+	Webhook Webhook `yaml:"webhook,omitempty"`
 	// Sink is the way out. Required.
-	Sink Sink `yaml:"sink"`
+	Sink Sink `yaml:"sink,omitempty"`
 	// Delivery says how events reach the sink.
-	Delivery Delivery `yaml:"delivery"`
+	Delivery Delivery `yaml:"delivery,omitempty"`
 }
 
 // ZaloOA is a Zalo app with one or more Official Accounts (OAs).
 type ZaloOA struct {
 	// AppID is the Zalo app's id: decimal digits, quoted in YAML. Required.
-	AppID string `yaml:"appID"`
+	AppID string `yaml:"appID,omitempty"`
 	// Signature says how calls are verified.
-	Signature Signature `yaml:"signature"`
+	Signature Signature `yaml:"signature,omitempty"`
 	// OfficialAccounts is an allow-list of the OAs whose events are delivered,
 	// along with events that name no OA. An OA's id that cannot be read, since
 	// it is no text or too long, is on no list. Empty: every OA that authorised
 	// the app.
-	OfficialAccounts []OfficialAccount `yaml:"officialAccounts"`
+	OfficialAccounts []OfficialAccount `yaml:"officialAccounts,omitempty"`
 	// DomainVerification serves what Zalo's console asks for to prove that the
 	// webhook's domain is yours.
-	DomainVerification DomainVerification `yaml:"domainVerification"`
+	DomainVerification DomainVerification `yaml:"domainVerification,omitempty"`
 }
 
 // SignatureMode says what happens to a call whose signature does not verify.
@@ -205,27 +205,27 @@ const (
 // Signature is the verification of the header X-ZEvent-Signature.
 type Signature struct {
 	// Mode is "Enforce", "Audit" or "Off". Default: "Enforce".
-	Mode SignatureMode `yaml:"mode"`
+	Mode SignatureMode `yaml:"mode,omitempty"`
 	// SecretKeys are the OA secret keys from Zalo's console. A call signed with
 	// any of them is accepted: list the old and the new one during a rotation,
 	// or one for each OA. Required unless mode is "Off", which leaves them
 	// unused.
-	SecretKeys []Secret `yaml:"secretKeys"`
+	SecretKeys []Secret `yaml:"secretKeys,omitempty"`
 }
 
 // OfficialAccount is an OA on the allow-list.
 type OfficialAccount struct {
 	// ID is the OA's id, quoted in YAML. Required.
-	ID string `yaml:"id"`
+	ID string `yaml:"id,omitempty"`
 	// DisplayName is for people.
-	DisplayName string `yaml:"displayName"`
+	DisplayName string `yaml:"displayName,omitempty"`
 }
 
 // DomainVerification lists the codes that Zalo's console shows.
 type DomainVerification struct {
 	// Codes are served as /zalo_verifier<code>.html and as meta tags on /.
 	// Letters, digits, "-" and "_" only.
-	Codes []string `yaml:"codes"`
+	Codes []string `yaml:"codes,omitempty"`
 }
 
 // Webhook is how the platform reaches the channel.
@@ -233,24 +233,24 @@ type Webhook struct {
 	// Path is the URL path, without a query or escapes; not "/" and not
 	// "/zalo_verifier…". Default for ZaloOA:
 	// "/webhook/xpbot/api/zalo/push".
-	Path string `yaml:"path"`
+	Path string `yaml:"path,omitempty"`
 	// APIKeys are the accepted keys; any one lets a call in. At least one; two
 	// during a rotation. Required.
-	APIKeys []APIKey `yaml:"apiKeys"`
+	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is
 	// answered 413. At most 64Mi. Default: 1Mi.
-	MaxBodySize Size `yaml:"maxBodySize"`
+	MaxBodySize Size `yaml:"maxBodySize,omitempty"`
 	// Events selects what is delivered by the platform's event name.
-	Events EventFilter `yaml:"events"`
+	Events EventFilter `yaml:"events,omitempty"`
 }
 
 // APIKey is one key. Exactly one of sha256, value and file is set.
 type APIKey struct {
 	// Name tells keys apart in messages. Unique within the channel.
 	// Required.
-	Name string `yaml:"name"`
+	Name string `yaml:"name,omitempty"`
 	// SHA256 is the SHA-256 of the key, as 64 hex digits.
-	SHA256 string `yaml:"sha256"`
+	SHA256 string `yaml:"sha256,omitempty"`
 	Secret `yaml:",inline"`
 }
 
@@ -267,11 +267,11 @@ func (k APIKey) Digest() [sha256.Size]byte {
 // EventFilter selects events by name. A pattern may hold "*" for any text.
 type EventFilter struct {
 	// Include lists the patterns of events to deliver. Default: ["*"].
-	Include []string `yaml:"include"`
+	Include []string `yaml:"include,omitempty"`
 	// Exclude lists the patterns to leave out, and wins over include. Leave out
 	// "oa_send_*", "user_seen_message" and "user_received_message" unless the
 	// bot must see its own messages come back. Default: none.
-	Exclude []string `yaml:"exclude"`
+	Exclude []string `yaml:"exclude,omitempty"`
 }
 
 // SinkType names a kind of sink.
@@ -283,9 +283,9 @@ const SinkHTTP SinkType = "HTTP"
 // Sink is where events go. Exactly the member named by type is set.
 type Sink struct {
 	// Type is the kind of sink: "HTTP". Default: "HTTP".
-	Type SinkType `yaml:"type"`
+	Type SinkType `yaml:"type,omitempty"`
 	// HTTP is the sink of type HTTP. Required.
-	HTTP *HTTPSink `yaml:"http"`
+	HTTP *HTTPSink `yaml:"http,omitempty"`
 }
 
 // HTTPSink posts each event as a CloudEvent in binary mode: the body is the
@@ -293,24 +293,24 @@ type Sink struct {
 type HTTPSink struct {
 	// URL is where events are posted: absolute, http or https, without
 	// credentials. Required.
-	URL string `yaml:"url"`
+	URL string `yaml:"url,omitempty"`
 	// Timeout bounds one attempt, from dialling to the answer's headers.
 	// Default: 10s.
-	Timeout Duration `yaml:"timeout"`
+	Timeout Duration `yaml:"timeout,omitempty"`
 	// Headers are added to every request, for example Authorization.
-	Headers []Header `yaml:"headers"`
+	Headers []Header `yaml:"headers,omitempty"`
 	// TLS adjusts how an https URL is trusted.
-	TLS *SinkTLS `yaml:"tls"`
+	TLS *SinkTLS `yaml:"tls,omitempty"`
 	// SigningSecret signs every request by the Standard Webhooks specification:
 	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
-	SigningSecret *Secret `yaml:"signingSecret"`
+	SigningSecret *Secret `yaml:"signingSecret,omitempty"`
 }
 
 // Header is one request header. Exactly one of value and file is set.
 type Header struct {
 	// Name is the header's name; those that the connector sets itself are
 	// refused. Required.
-	Name   string `yaml:"name"`
+	Name   string `yaml:"name,omitempty"`
 	Secret `yaml:",inline"`
 }
 
@@ -318,11 +318,11 @@ type Header struct {
 type SinkTLS struct {
 	// CAFile is a bundle of certificate authorities to trust instead of the
 	// system's.
-	CAFile string `yaml:"caFile"`
+	CAFile string `yaml:"caFile,omitempty"`
 	// CertFile is a client certificate chain; set together with keyFile.
-	CertFile string `yaml:"certFile"`
+	CertFile string `yaml:"certFile,omitempty"`
 	// KeyFile is the client certificate's private key.
-	KeyFile string `yaml:"keyFile"`
+	KeyFile string `yaml:"keyFile,omitempty"`
 
 	client *tls.Config
 	// contents are those of the files above.
@@ -353,18 +353,18 @@ const (
 // Delivery says how events reach the sink.
 type Delivery struct {
 	// Paused accepts and holds events without delivering them. Default: false.
-	Paused bool `yaml:"paused"`
+	Paused bool `yaml:"paused,omitempty"`
 	// Ordering is "PerConversation" or "Unordered". A change applies to events
 	// accepted after it. Default: "PerConversation".
-	Ordering Ordering `yaml:"ordering"`
+	Ordering Ordering `yaml:"ordering,omitempty"`
 	// Concurrency is the number of attempts under way at once. At
 	// most 10000. Default: 64.
-	Concurrency int `yaml:"concurrency"`
+	Concurrency int `yaml:"concurrency,omitempty"`
 	// Retry is the schedule after a failed attempt.
-	Retry Retry `yaml:"retry"`
+	Retry Retry `yaml:"retry,omitempty"`
 	// DeadLetterRetention is how long an event that was given up is kept for
 	// redrive. Default: 168h.
-	DeadLetterRetention Duration `yaml:"deadLetterRetention"`
+	DeadLetterRetention Duration `yaml:"deadLetterRetention,omitempty"`
 }
 
 // Retry is exponential backoff with full jitter. A sink's Retry-After is
@@ -372,13 +372,13 @@ type Delivery struct {
 type Retry struct {
 	// InitialBackoff bounds the wait after the first failed attempt; the bound
 	// doubles with each further one. Default: 1s.
-	InitialBackoff Duration `yaml:"initialBackoff"`
+	InitialBackoff Duration `yaml:"initialBackoff,omitempty"`
 	// MaxBackoff is where the bound stops growing. Default: 5m.
-	MaxBackoff Duration `yaml:"maxBackoff"`
+	MaxBackoff Duration `yaml:"maxBackoff,omitempty"`
 	// MaxAge is how old an event may be, not counting paused time, before a
 	// failed attempt makes it a dead letter. Every event gets at least one
 	// attempt. Default: 24h.
-	MaxAge Duration `yaml:"maxAge"`
+	MaxAge Duration `yaml:"maxAge,omitempty"`
 }
 
 // DefaultPathZaloOA is xBot's public push path.

@@ -47,9 +47,9 @@ func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int6
 // set. It prints as "[redacted]".
 type Secret struct {
 	// Value is the secret itself.
-	Value string `yaml:"value"`
+	Value string `yaml:"value,omitempty"`
 	// File is a file that holds the secret; white space around it is ignored.
-	File string `yaml:"file"`
+	File string `yaml:"file,omitempty"`
 
 	revealed string
 }

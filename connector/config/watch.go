@@ -96,7 +96,7 @@ func (w *Watcher) reload() {
 	if digestOf(w.files) == w.digest {
 		return
 	}
-	f := newFiles()
+	f := newFiles(readFile)
 	next, err := load(w.Path, f, w.current)
 	w.digest, w.files = f.digest(), f.names
 	if err == nil && next.digest != w.current.digest {

@@ -89,8 +89,8 @@ func rows(out *bytes.Buffer, s *ast.StructType, types []*ast.TypeSpec) {
 		if field.Tag == nil {
 			continue
 		}
-		name := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml")
-		if name == ",inline" {
+		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"), ",")
+		if name == "" { // inlined
 			if inlined, ok := structure(field.Type, types); ok {
 				rows(out, inlined, types)
 			}

@@ -1,0 +1,59 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// TestEncode: what is written is read back as it was, and what is empty is not
+// written.
+func TestEncode(t *testing.T) {
+	for name, content := range map[string]string{
+		"minimal": minimal,
+		"with further fields": strings.Replace(minimal, "  sink:\n", `    maxBodySize: 64Ki
+    events: {include: [user_*], exclude: [user_seen_message]}
+  delivery: {paused: true, ordering: Unordered, concurrency: 3, retry: {maxAge: 1h30m}}
+  sink:
+`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, map[string]string{"connector.yaml": content})
+			want, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			encoded, err := want.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := LoadFrom(path, func(name string) ([]byte, error) {
+				if name == path {
+					return encoded, nil
+				}
+				return os.ReadFile(name)
+			})
+			if err != nil {
+				t.Fatalf("%v in\n%s", err, encoded)
+			}
+			if diff := cmp.Diff(want, got, sameConfig, cmpopts.IgnoreFields(Config{}, "digest")); diff != "" {
+				t.Errorf("read back (-want +got):\n%s\nfrom\n%s", diff, encoded)
+			}
+			if strings.Contains(string(encoded), "tls") {
+				t.Errorf("holds an empty field:\n%s", encoded)
+			}
+		})
+	}
+}
+
+// TestLoadFromNamesWhatCannotBeRead: the reader's error is the problem.
+func TestLoadFromNamesWhatCannotBeRead(t *testing.T) {
+	_, err := LoadFrom("/etc/connector/config.yaml", func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	want := "/etc/connector/config.yaml: cannot be read: file does not exist"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
