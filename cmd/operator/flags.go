@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// envPrefix begins the environment variables that stand for flags:
+// XBOT_CONNECTOR_IMAGE for --connector-image.
+const envPrefix = "XBOT_"
+
+// fromEnvironment sets each flag that was not given from its environment
+// variable.
+func fromEnvironment(command *cobra.Command, _ []string) error {
+	var failed error
+	command.Flags().VisitAll(func(flag *pflag.Flag) {
+		name := envName(flag.Name)
+		value, ok := os.LookupEnv(name)
+		if !ok || flag.Changed || failed != nil {
+			return
+		}
+		if err := flag.Value.Set(value); err != nil {
+			failed = fmt.Errorf("environment variable %s: %w", name, err)
+		}
+	})
+	return failed
+}
+
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// describe appends to the flags' descriptions which variable stands for each.
+func describe(flags *pflag.FlagSet) {
+	flags.VisitAll(func(flag *pflag.Flag) { flag.Usage += " ($" + envName(flag.Name) + ")" })
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"xbot.a4b.vn/channel-connector/controllers"
+)
+
+// options are the flags of the operator itself.
+type options struct {
+	controllers.Options
+	leaderElect             bool
+	leaderElectionNamespace string
+	metricsAddress          string
+	metricsAuth             bool
+	probesAddress           string
+	qps                     float32
+	burst                   int
+	logLevel, logFormat     string
+}
+
+// leaderElectionID names the Lease.
+const leaderElectionID = "channel-connector-operator.xbot.a4b.vn"
+
+// The defaults of the client are fit for 10,000 resources: caught up within
+// seconds after a start, without crowding out others at the API server, whose own
+// priority and fairness has the last word.
+const (
+	defaultQPS         = 200
+	defaultBurst       = 400
+	defaultConcurrency = 8
+	defaultUpgrades    = 5
+)
+
+// gracefulShutdown is how long passes under way may take to end.
+const gracefulShutdown = 15 * time.Second
+
+func newRun() *cobra.Command {
+	o := &options{}
+	command := &cobra.Command{
+		Use:     "operator",
+		Short:   "Turn ChannelConnectors into running connectors",
+		Args:    cobra.NoArgs,
+		PreRunE: fromEnvironment,
+		RunE: func(command *cobra.Command, _ []string) error {
+			log, err := newLogger(command.ErrOrStderr(), o.logFormat, o.logLevel)
+			if err != nil {
+				return err
+			}
+			ctrl.SetLogger(log)
+			return run(command.Context(), o)
+		},
+	}
+	o.addFlags(command.Flags())
+	describe(command.Flags())
+	return command
+}
+
+func (o *options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Image, "connector-image", "", "the connector's container image; required")
+	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty is all of them")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding a Lease, so that several replicas may run")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; the pod's own when empty")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served; 0 is nowhere")
+	flags.BoolVar(&o.metricsAuth, "metrics-auth", true, "serve metrics by HTTPS to whom the API server lets \"get /metrics\"; otherwise by HTTP to everybody")
+	flags.StringVar(&o.probesAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultConcurrency, "how many resources are reconciled at a time")
+	flags.IntVar(&o.MaxConcurrentUpgrades, "max-concurrent-upgrades", defaultUpgrades, "how many connectors are rolled at a time after the operator has changed")
+	flags.Float32Var(&o.qps, "kube-api-qps", defaultQPS, "requests a second to the API server, on average")
+	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
+	flags.StringVar(&o.logLevel, "log-level", "info", "the least important log to write: debug, info, warn or error")
+	flags.StringVar(&o.logFormat, "log-format", "json", "how to write logs: json or text")
+}
+
+func (o *options) validate() error {
+	if o.Image == "" {
+		return fmt.Errorf("--connector-image: required: name the connector's image, or set %s", envName("connector-image"))
+	}
+	for flag, value := range map[string]int{
+		"max-concurrent-reconciles": o.MaxConcurrentReconciles, "max-concurrent-upgrades": o.MaxConcurrentUpgrades,
+		"kube-api-burst": o.burst, "kube-api-qps": int(o.qps),
+	} {
+		if value < 1 {
+			return fmt.Errorf("--%s: want at least 1", flag)
+		}
+	}
+	return nil
+}
+
+// run runs the operator until ctx ends.
+func run(ctx context.Context, o *options) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	mgr, err := newManager(o)
+	if err != nil {
+		return err
+	}
+	controllers.RegisterMetrics()
+	if err := o.Add(ctx, mgr); err != nil {
+		return err
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func newManager(o *options) (ctrl.Manager, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+	}
+	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+buildVersion()
+	opts, err := o.ManagerOptions()
+	if err != nil {
+		return nil, err
+	}
+	opts.LeaderElection, opts.LeaderElectionID = o.leaderElect, leaderElectionID
+	opts.LeaderElectionNamespace = o.leaderElectionNamespace
+	opts.LeaderElectionReleaseOnCancel = true // the process ends right after
+	opts.HealthProbeBindAddress = o.probesAddress
+	opts.Metrics = metricsserver.Options{BindAddress: o.metricsAddress}
+	if o.metricsAuth {
+		opts.Metrics.SecureServing, opts.Metrics.FilterProvider = true, filters.WithAuthenticationAndAuthorization
+	}
+	shutdown := gracefulShutdown
+	opts.GracefulShutdownTimeout = &shutdown
+	return ctrl.NewManager(config, opts)
+}
+
+// newLogger logs to w.
+func newLogger(w io.Writer, format, level string) (logr.Logger, error) {
+	options := &slog.HandlerOptions{}
+	var threshold slog.Level
+	if err := threshold.UnmarshalText([]byte(level)); err != nil {
+		return logr.Logger{}, fmt.Errorf("--log-level: want debug, info, warn or error, not %q", level)
+	}
+	options.Level = threshold
+	switch format {
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(w, options)), nil
+	}
+	return logr.Logger{}, fmt.Errorf("--log-format: want json or text, not %q", format)
+}

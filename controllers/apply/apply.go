@@ -1,0 +1,151 @@
+// Package apply brings children to the API server: the one way in which the
+// operator writes them.
+//
+// A child is applied with server-side apply by one field manager, and only when
+// it would change something: when the digest of what was applied last, which
+// stands in an annotation of the child, is another, or when something that is
+// wanted is no longer there. Labels, annotations and fields of others are left
+// alone. What somebody else made is never taken over.
+package apply
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+// FieldManager is the operator's name in managed fields.
+const FieldManager = "channel-connector-operator"
+
+// AnnotationApplied holds the digest of the apply configuration that a child was
+// applied with.
+const AnnotationApplied = "xbot.a4b.vn/applied"
+
+// Applier applies children.
+type Applier struct {
+	// Client reads its own writes from a cache that holds the operator's own
+	// objects, and writes.
+	Client client.Client
+	// Live reads from the API server. It is asked only for what the cache does
+	// not hold: it may be there and belong to somebody else.
+	Live client.Reader
+}
+
+// ForeignError says that a child's name is taken by an object that is not the
+// resource's.
+type ForeignError struct {
+	// Child is the object in a message: Service "shop-connector".
+	Child string
+	// Owner is whose it is: ReplicaSet "shop"; empty when nobody's.
+	Owner string
+}
+
+// Error says what to do.
+func (e *ForeignError) Error() string {
+	whose := "was not made by the operator"
+	if e.Owner != "" {
+		whose = "belongs to " + e.Owner
+	}
+	return fmt.Sprintf("%s exists and %s: delete it, or give the ChannelConnector another name", e.Child, whose)
+}
+
+// Apply makes the object as the child wants it and reports whether that took a
+// write. The error is a *ForeignError when the name is taken.
+func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (changed bool, err error) {
+	live, err := a.find(ctx, owner, child)
+	if err != nil {
+		return false, err
+	}
+	desired, err := child.JSON()
+	if err != nil {
+		return false, fmt.Errorf("encode %s: %w", child, err)
+	}
+	sum := sha256.Sum256(desired)
+	digest := hex.EncodeToString(sum[:8])
+	if live != nil && live.GetAnnotations()[AnnotationApplied] == digest {
+		settled, err := holds(live, desired)
+		if err != nil || settled {
+			return false, err
+		}
+	}
+	child.Annotate(AnnotationApplied, digest)
+	if err := a.Client.Apply(ctx, child.Desired, client.ForceOwnership, client.FieldOwner(FieldManager)); err != nil {
+		return false, fmt.Errorf("apply %s: %w", child, err)
+	}
+	return true, nil
+}
+
+// find returns the child's object as the cache has it, nil when there is none.
+func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
+	key := child.Key(owner.Namespace)
+	live := child.New()
+	err := a.Client.Get(ctx, key, live)
+	if err == nil {
+		return live, refuseForeign(owner, child, live)
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("read %s: %w", child, err)
+	}
+	gvk, err := apiutil.GVKForObject(live, a.Client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	unlabelled := &metav1.PartialObjectMetadata{}
+	unlabelled.SetGroupVersionKind(gvk)
+	if err := a.Live.Get(ctx, key, unlabelled); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil //nolint:nilnil // there is no object and nothing is wrong
+		}
+		return nil, fmt.Errorf("read %s: %w", child, err)
+	}
+	return nil, refuseForeign(owner, child, unlabelled)
+}
+
+// refuseForeign returns an error unless an object belongs to the resource, or to
+// nobody and says by its labels that it was the resource's: such an orphan is
+// adopted. An object of a deleted resource of the same name is the resource's.
+func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, object client.Object) error {
+	controller := metav1.GetControllerOf(object)
+	switch {
+	case controller != nil && controller.Kind == "ChannelConnector" && controller.Name == owner.Name:
+		return nil
+	case controller != nil:
+		return &ForeignError{Child: child.String(), Owner: fmt.Sprintf("%s %q", controller.Kind, controller.Name)}
+	case Claims(object, owner.Name):
+		return nil
+	}
+	return &ForeignError{Child: child.String()}
+}
+
+// Claims reports whether an object's labels say that it was made for the
+// ChannelConnector of that name.
+func Claims(object client.Object, name string) bool {
+	labels := object.GetLabels()
+	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name)
+}
+
+// holds reports whether an object has everything that is wanted of it.
+func holds(live client.Object, desired []byte) (bool, error) {
+	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return false, err
+	}
+	var want map[string]any
+	if err := utiljson.Unmarshal(desired, &want); err != nil {
+		return false, err
+	}
+	delete(want, "apiVersion") // the cache's objects have none
+	delete(want, "kind")
+	return contains(have, want), nil
+}

@@ -1,0 +1,32 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// Prune deletes an object of the resource that it no longer wants, and reports
+// whether it did. Somebody else's object of that name is left alone.
+func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
+	live := child.New()
+	if err := a.Client.Get(ctx, child.Key(owner.Namespace), live); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(live, owner) || live.GetDeletionTimestamp() != nil {
+		return false, nil
+	}
+	uid := live.GetUID()
+	err = a.Client.Delete(ctx, live, client.Preconditions{UID: &uid})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("delete %s: %w", child, err)
+	}
+	return err == nil, nil
+}

@@ -1,0 +1,96 @@
+package children
+
+import (
+	"encoding/json"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+const (
+	// progressDeadlineSeconds is after how long a roll-out that does not come up
+	// is given up: long enough to pull an image and to recover a large inbox.
+	progressDeadlineSeconds = 300
+	// revisionHistoryLimit keeps little: what ran before is in the resource's own
+	// history.
+	revisionHistoryLimit = 2
+)
+
+// The annotations of the Deployment, by which a later version of the operator
+// tells what it finds.
+const (
+	// AnnotationTemplate is the pod template as it was applied, in JSON.
+	AnnotationTemplate = "xbot.a4b.vn/pod-template"
+	// AnnotationGeneration is the resource's generation that it was made from.
+	AnnotationGeneration = "xbot.a4b.vn/generation"
+	// AnnotationUpgrading is "true" where Input.Upgrading is.
+	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
+)
+
+// Deployment runs the connector. A Persistent inbox belongs to one pod at a
+// time, so the old pod is gone before the new one starts; with an Ephemeral one
+// the new pod takes calls before the old one stops.
+func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
+	template := in.Keep
+	if template == nil {
+		template = PodTemplate(in)
+	}
+	deployment := appsv1ac.Deployment(ConnectorName(in.Connector.Name), in.Connector.Namespace).
+		WithLabels(Labels(in.Connector.Name)).
+		WithAnnotations(annotations(in.Connector)).
+		WithAnnotations(map[string]string{
+			AnnotationTemplate:   EncodeTemplate(template),
+			AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
+		}).
+		WithOwnerReferences(owner(in.Connector)...).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(Replicas(in.Connector)).
+			WithStrategy(strategy(in.Connector)).
+			WithProgressDeadlineSeconds(progressDeadlineSeconds).
+			WithRevisionHistoryLimit(revisionHistoryLimit).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(in.Connector.Name))).
+			WithTemplate(template))
+	if in.Upgrading {
+		deployment.WithAnnotations(map[string]string{AnnotationUpgrading: "true"})
+	}
+	return deployment
+}
+
+// EncodeTemplate is a pod template as AnnotationTemplate holds it.
+func EncodeTemplate(template *corev1ac.PodTemplateSpecApplyConfiguration) string {
+	encoded, err := json.Marshal(template)
+	if err != nil {
+		panic("a pod template cannot be encoded: " + err.Error())
+	}
+	return string(encoded)
+}
+
+// DecodeTemplate reads AnnotationTemplate.
+func DecodeTemplate(encoded string) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+	template := &corev1ac.PodTemplateSpecApplyConfiguration{}
+	return template, json.Unmarshal([]byte(encoded), template)
+}
+
+// Replicas is the declared number of pods.
+func Replicas(c *v1alpha1.ChannelConnector) int32 {
+	if c.Spec.Workload.Replicas == nil {
+		return 1
+	}
+	return *c.Spec.Workload.Replicas
+}
+
+func strategy(c *v1alpha1.ChannelConnector) *appsv1ac.DeploymentStrategyApplyConfiguration {
+	if storage(c) == v1alpha1.StoragePersistent {
+		return appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)
+	}
+	return appsv1ac.DeploymentStrategy().
+		WithType(appsv1.RollingUpdateDeploymentStrategyType).
+		WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+			WithMaxSurge(intstr.FromInt32(1)).WithMaxUnavailable(intstr.FromInt32(0)))
+}

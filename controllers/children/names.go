@@ -1,0 +1,82 @@
+package children
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// The labels of every child. Values are in Labels.
+const (
+	LabelName      = "app.kubernetes.io/name"
+	LabelInstance  = "app.kubernetes.io/instance"
+	LabelComponent = "app.kubernetes.io/component"
+	LabelPartOf    = "app.kubernetes.io/part-of"
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+)
+
+// ManagedBy is the value of LabelManagedBy by which children are told from the
+// objects of others.
+const ManagedBy = "channel-connector-operator"
+
+// AnnotationConnector on a child names the ChannelConnector that it belongs to
+// in full, since a label's value may be too short for the name.
+const AnnotationConnector = "xbot.a4b.vn/channel-connector"
+
+const (
+	connectorSuffix = "-connector"
+	apiKeySuffix    = "-api-key"
+	// maxInstance leaves room for the longest suffix in the 63 characters that a
+	// Service's name may have.
+	maxInstance = 63 - len(connectorSuffix)
+	hashLength  = 8
+)
+
+// serviceName is what a Service may be called (a label of RFC 1035); every other
+// child's name may be that as well.
+var serviceName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+
+// Instance is the value of LabelInstance for a ChannelConnector's name, and what
+// the names of its children begin with: the name itself where that can be the
+// name of a Service, otherwise as much of it as fits and a hash of it.
+func Instance(name string) string {
+	if len(name) <= maxInstance && serviceName.MatchString(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	readable := strings.ReplaceAll(name, ".", "-")
+	if readable[0] < 'a' || readable[0] > 'z' {
+		readable = "c-" + readable
+	}
+	readable = readable[:min(len(readable), maxInstance-hashLength-1)]
+	return strings.TrimRight(readable, "-") + "-" + hex.EncodeToString(sum[:])[:hashLength]
+}
+
+// ConnectorName is the name of every child but the generated API key.
+func ConnectorName(name string) string { return Instance(name) + connectorSuffix }
+
+// APIKeyName is the name of the Secret with the generated API key.
+func APIKeyName(name string) string { return Instance(name) + apiKeySuffix }
+
+// Labels are those of every child of a ChannelConnector.
+func Labels(name string) map[string]string {
+	labels := Selector(name)
+	labels[LabelComponent] = "connector"
+	labels[LabelPartOf] = "channel-connector"
+	labels[LabelManagedBy] = ManagedBy
+	return labels
+}
+
+// Selector are the labels that select a ChannelConnector's pods. They cannot
+// change for a Deployment that exists.
+func Selector(name string) map[string]string {
+	return map[string]string{LabelName: "channel-connector", LabelInstance: Instance(name)}
+}
+
+// annotations are those of every child.
+func annotations(c *v1alpha1.ChannelConnector) map[string]string {
+	return map[string]string{AnnotationConnector: c.Name}
+}

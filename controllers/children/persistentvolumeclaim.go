@@ -1,0 +1,55 @@
+package children
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// compactionRoom is what a store may take of the disk beyond half of its bound
+// on top of the bound: logs, and what compactions write before they delete what
+// they have read.
+const compactionRoom = 256 << 20
+
+// defaultInboxSize is the schema's default of inbox.embedded.size, which does not
+// apply when inbox.embedded is left out.
+var defaultInboxSize = resource.MustParse("1Gi")
+
+// PersistentVolumeClaim keeps a Persistent inbox. It has no owner, so that a
+// resource deleted by mistake does not take undelivered events along, unless the
+// resource's annotation asks for that.
+func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithAccessModes(corev1.ReadWriteOnce).
+		WithResources(corev1ac.VolumeResourceRequirements().
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: volumeSize(in.Connector)}))
+	if e := in.Connector.Spec.Inbox.Embedded; e != nil && e.StorageClassName != "" {
+		spec.WithStorageClassName(e.StorageClassName)
+	}
+	claim := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
+		WithLabels(Labels(in.Connector.Name)).
+		WithAnnotations(annotations(in.Connector)).
+		WithSpec(spec)
+	if in.Connector.Annotations[v1alpha1.DeleteInboxAnnotation] == "true" {
+		claim.WithOwnerReferences(owner(in.Connector)...)
+	}
+	return claim
+}
+
+func storage(c *v1alpha1.ChannelConnector) v1alpha1.Storage {
+	if e := c.Spec.Inbox.Embedded; e != nil {
+		return e.Storage
+	}
+	return v1alpha1.StoragePersistent
+}
+
+// volumeSize is the disk that an inbox of the declared size needs.
+func volumeSize(c *v1alpha1.ChannelConnector) resource.Quantity {
+	size := defaultInboxSize
+	if e := c.Spec.Inbox.Embedded; e != nil {
+		size = e.Size
+	}
+	return *resource.NewQuantity(size.Value()+size.Value()/2+compactionRoom, resource.BinarySI)
+}

@@ -1,0 +1,129 @@
+package children
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+)
+
+// ContainerName is the name of the connector's container.
+const ContainerName = "connector"
+
+const (
+	portWebhook = "http"
+	portProbes  = "metrics"
+
+	volumeConfig = "config"
+	volumeInbox  = "inbox"
+
+	// user and group of the image; any number but 0 would do.
+	nonRoot = 65532
+	// secretMode lets the group read the configuration, which fsGroup makes the
+	// process's own.
+	secretMode = 0o440
+	// recoverySeconds is how long an inbox may take to be recovered at the start.
+	recoverySeconds = 300
+)
+
+// PodTemplate is made so that a namespace that enforces Pod Security
+// "restricted" takes the pods.
+func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
+	w := in.Connector.Spec.Workload
+	labels := map[string]string{}
+	maps.Copy(labels, w.PodLabels)
+	maps.Copy(labels, Labels(in.Connector.Name))
+	return corev1ac.PodTemplateSpec().
+		WithLabels(labels).
+		WithAnnotations(w.PodAnnotations).
+		WithAnnotations(map[string]string{AnnotationStartDigest: in.StartDigest}).
+		WithSpec(podSpec(in))
+}
+
+func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
+	w := in.Connector.Spec.Workload
+	spec := corev1ac.PodSpec().
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(w.TerminationGracePeriodSeconds).
+		WithServiceAccountName(w.ServiceAccountName).
+		WithSecurityContext(corev1ac.PodSecurityContext().
+			WithRunAsNonRoot(true).WithRunAsUser(nonRoot).WithRunAsGroup(nonRoot).
+			WithFSGroup(nonRoot).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithContainers(container(in)).
+		WithVolumes(
+			corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
+				WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode)),
+			inboxVolume(in.Connector))
+	if w.ServiceAccountName == "" {
+		spec.WithServiceAccountName(ConnectorName(in.Connector.Name))
+	}
+	return place(spec, w)
+}
+
+// place adds where the user wants the pods to run.
+func place(spec *corev1ac.PodSpecApplyConfiguration, w v1alpha1.Workload) *corev1ac.PodSpecApplyConfiguration {
+	spec.WithNodeSelector(w.NodeSelector)
+	for i := range w.Tolerations {
+		spec.Tolerations = append(spec.Tolerations, as[corev1ac.TolerationApplyConfiguration](w.Tolerations[i]))
+	}
+	for i := range w.TopologySpreadConstraints {
+		spec.TopologySpreadConstraints = append(spec.TopologySpreadConstraints,
+			as[corev1ac.TopologySpreadConstraintApplyConfiguration](w.TopologySpreadConstraints[i]))
+	}
+	if w.Affinity != nil {
+		affinity := as[corev1ac.AffinityApplyConfiguration](w.Affinity)
+		spec.Affinity = &affinity
+	}
+	for _, secret := range w.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
+	}
+	if w.PriorityClassName != "" {
+		spec.WithPriorityClassName(w.PriorityClassName)
+	}
+	return spec
+}
+
+func container(in Input) *corev1ac.ContainerApplyConfiguration {
+	resources := containerResources(in.Connector)
+	return corev1ac.Container().
+		WithName(ContainerName).
+		WithImage(in.Image).
+		WithArgs("serve", "--config", render.Directory+"/"+render.FileName).
+		WithEnv(memoryLimit(*resources.Limits)).
+		WithPorts(
+			corev1ac.ContainerPort().WithName(portWebhook).WithContainerPort(render.PortWebhook).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(portProbes).WithContainerPort(render.PortProbes).WithProtocol(corev1.ProtocolTCP)).
+		WithResources(resources).
+		WithStartupProbe(probe("/healthz").WithPeriodSeconds(1).WithFailureThreshold(recoverySeconds)).
+		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(2).WithFailureThreshold(1)).
+		WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6)).
+		// The last lines of the log tell why a container ended, where nothing else does.
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).WithReadOnlyRootFilesystem(true).
+			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))).
+		WithVolumeMounts(
+			corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(render.Directory).WithReadOnly(true),
+			corev1ac.VolumeMount().WithName(volumeInbox).WithMountPath(render.InboxVolume))
+}
+
+func probe(path string) *corev1ac.ProbeApplyConfiguration {
+	return corev1ac.Probe().
+		WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portProbes))).
+		WithTimeoutSeconds(5)
+}
+
+func inboxVolume(c *v1alpha1.ChannelConnector) *corev1ac.VolumeApplyConfiguration {
+	volume := corev1ac.Volume().WithName(volumeInbox)
+	if storage(c) == v1alpha1.StoragePersistent {
+		return volume.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().
+			WithClaimName(ConnectorName(c.Name)))
+	}
+	return volume.WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(volumeSize(c)))
+}

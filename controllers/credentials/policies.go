@@ -1,0 +1,265 @@
+package credentials
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// The reasons of findings; those above the line block.
+const (
+	ReasonSecretNotFound    = "SecretNotFound"
+	ReasonKeyNotFound       = "SecretKeyNotFound"
+	ReasonEmpty             = "SecretKeyEmpty"
+	ReasonTooLarge          = "SecretKeyTooLarge"
+	ReasonMalformed         = "SecretKeyMalformed"
+	ReasonOASecretIsAPIKey  = "OASecretKeyEqualsAPIKey"
+	ReasonAPIKeyTwice       = "APIKeyGivenTwice"
+	ReasonAPIKeyDeleted     = "GeneratedAPIKeyDeleted"
+	ReasonAPIKeyNameClashes = "GeneratedAPIKeyNameClashes"
+
+	ReasonShort         = "SecretKeyShort"
+	ReasonShared        = "SecretKeyShared"
+	ReasonLooksLikeUser = "SecretKeyLooksLikeAccessToken"
+	ReasonTrimmed       = "SecretKeyTrimmed"
+)
+
+// Finding is something wrong with a credential.
+type Finding struct {
+	// Reason is one of the constants above.
+	Reason string
+	// Message names the Secret, the key, the field and the remedy, never a value.
+	Message string
+	// Blocking findings keep the configuration from being written; others only
+	// warn.
+	Blocking bool
+}
+
+// subject is what a policy judges.
+type subject struct {
+	all       []material
+	connector *v1alpha1.ChannelConnector
+	// others are the other ChannelConnectors of the namespace that name any of
+	// the same Secrets.
+	others []v1alpha1.ChannelConnector
+}
+
+// policy judges one Secret key among all that a resource names. It returns an
+// empty message where there is nothing to say.
+type policy struct {
+	reason   string
+	blocking bool
+	judge    func(m *material, s subject) (message string)
+}
+
+// policies are all there are, in the order in which they are asked. Of a Secret
+// key, the first that blocks is the last that is asked.
+var policies = []policy{
+	{ReasonSecretNotFound, true, secretMissing},
+	{ReasonKeyNotFound, true, keyMissing},
+	{ReasonEmpty, true, empty},
+	{ReasonTooLarge, true, tooLarge},
+	{ReasonMalformed, true, malformed},
+	{ReasonOASecretIsAPIKey, true, oaSecretIsAPIKey},
+	{ReasonAPIKeyTwice, true, apiKeyTwice},
+
+	{ReasonLooksLikeUser, false, looksLikeAccessToken},
+	{ReasonShort, false, short},
+	{ReasonShared, false, shared},
+	{ReasonTrimmed, false, trimmed},
+}
+
+func judge(materials []material, c *v1alpha1.ChannelConnector, others []v1alpha1.ChannelConnector) []Finding {
+	var findings []Finding
+	s := subject{all: materials, connector: c, others: others}
+	for i := range materials {
+		for _, p := range policies {
+			message := p.judge(&materials[i], s)
+			if message == "" {
+				continue
+			}
+			findings = append(findings, Finding{Reason: p.reason, Message: message, Blocking: p.blocking})
+			if p.blocking {
+				break
+			}
+		}
+	}
+	return findings
+}
+
+func secretMissing(m *material, _ subject) string {
+	if m.secretFound {
+		return ""
+	}
+	return fmt.Sprintf("Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
+}
+
+func keyMissing(m *material, _ subject) string {
+	if m.keyFound {
+		return ""
+	}
+	return fmt.Sprintf("Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
+}
+
+func empty(m *material, _ subject) string {
+	if m.Value != "" {
+		return ""
+	}
+	return fmt.Sprintf("%s is empty: fill it in", m)
+}
+
+// The bounds on what is copied into a connector's configuration, in KiB: no
+// secret is larger than the first and no sensible bundle of authorities than the
+// second, and a Secret holds 1 MiB in all.
+const (
+	maxSecret = 64
+	maxBundle = 512
+)
+
+func tooLarge(m *material, _ subject) string {
+	bound := maxSecret
+	if m.Purpose == sinkCA {
+		bound = maxBundle
+	}
+	if len(m.Value) <= bound<<10 {
+		return ""
+	}
+	return fmt.Sprintf("%s is larger than %d KiB: put the credential alone into it", m, bound)
+}
+
+// malformed says what cannot be what it is meant to be.
+func malformed(m *material, s subject) string {
+	switch m.Purpose {
+	case oaSecretKey, apiKey:
+		if strings.ContainsFunc(m.Value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return fmt.Sprintf("%s holds white space or control characters: put the key alone into it, on one line", m)
+		}
+	case header:
+		if strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+			return fmt.Sprintf("%s holds line breaks or control characters, which no header may: put the value on one line", m)
+		}
+	case signingSecret:
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Value, "whsec_"))
+		if err != nil || len(raw) < 24 || len(raw) > 64 {
+			return fmt.Sprintf("%s is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes", m)
+		}
+	case sinkCA:
+		if !x509.NewCertPool().AppendCertsFromPEM([]byte(m.Value)) {
+			return fmt.Sprintf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", m)
+		}
+	case sinkClientCert:
+		if !hasCertificate(m.Value) {
+			return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
+		}
+	case sinkClientKey:
+		return malformedPair(m, s)
+	}
+	return ""
+}
+
+func hasCertificate(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return false
+	}
+	_, err := x509.ParseCertificate(block.Bytes)
+	return err == nil
+}
+
+// malformedPair judges a private key with its certificate.
+func malformedPair(m *material, s subject) string {
+	for i := range s.all {
+		cert := &s.all[i]
+		if cert.Purpose != sinkClientCert || !hasCertificate(cert.Value) {
+			continue
+		}
+		if _, err := tls.X509KeyPair([]byte(cert.Value), []byte(m.Value)); err != nil {
+			return fmt.Sprintf("%s is not the private key, in PEM, of the certificate in key %q: put a matching pair into the Secret", m, cert.Key)
+		}
+	}
+	return ""
+}
+
+func oaSecretIsAPIKey(m *material, s subject) string {
+	if m.Purpose != oaSecretKey {
+		return ""
+	}
+	for i := range s.all {
+		if key := &s.all[i]; key.Purpose == apiKey && key.usable() && key.Value == m.Value {
+			return fmt.Sprintf("%s is the same as the API key in Secret %q, key %q: the two are different things, copy the OA secret key from Zalo's console", m, key.Secret, key.Key)
+		}
+	}
+	return ""
+}
+
+func apiKeyTwice(m *material, s subject) string {
+	if m.Purpose != apiKey {
+		return ""
+	}
+	for i := range s.all {
+		earlier := &s.all[i]
+		if earlier == m {
+			return ""
+		}
+		if earlier.Purpose == apiKey && earlier.usable() && earlier.Value == m.Value {
+			return fmt.Sprintf("%s is the same API key as %s: write each key once", m, earlier)
+		}
+	}
+	return ""
+}
+
+// accessTokenLength is more than any OA secret key or API key has; access tokens
+// have several hundred characters.
+const accessTokenLength = 100
+
+func looksLikeAccessToken(m *material, _ subject) string {
+	if m.Purpose != oaSecretKey && m.Purpose != apiKey {
+		return ""
+	}
+	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
+	if !jwt && len(m.Value) < accessTokenLength {
+		return ""
+	}
+	return fmt.Sprintf("%s looks like an access token: make sure that it is the OA secret key or the API key", m)
+}
+
+// minLength is below what Zalo and xBot give out, in characters.
+const minLength = 16
+
+func short(m *material, _ subject) string {
+	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || len(m.Value) >= minLength {
+		return ""
+	}
+	return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, minLength)
+}
+
+func shared(m *material, s subject) string {
+	if m.Purpose != oaSecretKey && m.Purpose != apiKey {
+		return ""
+	}
+	for i := range s.others {
+		other := &s.others[i]
+		if other.UID == s.connector.UID {
+			continue
+		}
+		for _, theirs := range references(other, "") {
+			if theirs.Secret == m.Secret && theirs.Key == m.Key && (theirs.Purpose == oaSecretKey || theirs.Purpose == apiKey) {
+				return fmt.Sprintf("%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
+			}
+		}
+	}
+	return ""
+}
+
+func trimmed(m *material, _ subject) string {
+	if m.raw == m.Value || m.Purpose == sinkCA || m.Purpose == sinkClientCert || m.Purpose == sinkClientKey {
+		return ""
+	}
+	return fmt.Sprintf("%s begins or ends with white space, which is left out: write the Secret without it", m)
+}

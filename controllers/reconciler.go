@@ -1,0 +1,169 @@
+// Package controllers turns ChannelConnectors into running connectors.
+//
+// Reconcile is level-based: it looks at what is declared and at what is there,
+// and does what is missing. A settled resource causes no write.
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+// Reconciler reconciles ChannelConnectors.
+type Reconciler struct {
+	// Client reads from the cache, in which all objects but ChannelConnectors are
+	// those with the operator's labels, and reads its own writes.
+	Client client.Client
+	// OwnSecrets is the same for Secrets with their data, of which the operator
+	// caches its own only.
+	OwnSecrets client.Client
+	// Live reads from the API server: users' Secrets, and names that may be taken.
+	Live client.Reader
+	// Recorder records events.
+	Recorder events.EventRecorder
+	// Clock tells when pods are to be told of a configuration again.
+	Clock clock.PassiveClock
+	// Image is the connector's container image.
+	Image string
+	// MaxConcurrentUpgrades is how many workloads are upgraded at a time after the
+	// operator has changed. Default of the program: 5.
+	MaxConcurrentUpgrades int
+
+	upgrades *upgrades
+}
+
+// pass is one reconciliation of one resource.
+type pass struct {
+	*Reconciler
+	connector *v1alpha1.ChannelConnector
+	// input is what the children are built from, filled in by the phases.
+	input children.Input
+	// current is the configuration that is in the cluster, wanted the one that is
+	// declared; nil where there is none.
+	current *currentConfig
+	wanted  *render.Config
+	// credentials are nil while one that is needed is missing.
+	credentials *credentials.Credentials
+	seen        status.Observation
+	// again is when to look again without an event; 0 is never.
+	again time.Duration
+}
+
+// Reconcile brings one ChannelConnector's children and status to what it
+// declares.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	connector := &v1alpha1.ChannelConnector{}
+	if err := r.Client.Get(ctx, req.NamespacedName, connector); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.upgrades.forget(ctx, req)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !connector.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil // its children go with it
+	}
+	p := &pass{Reconciler: r, connector: connector, seen: status.Observation{Connector: connector}}
+	p.input = children.Input{Connector: connector, Image: r.Image}
+	err := p.run(ctx)
+	if reportErr := p.report(ctx, err); reportErr != nil {
+		err = errors.Join(err, reportErr)
+	}
+	return ctrl.Result{RequeueAfter: p.again}, quiet(err)
+}
+
+// run goes through the phases. A phase that finds something in the way notes it
+// and lets the next ones do what they still can.
+func (p *pass) run(ctx context.Context) error {
+	for _, phase := range []func(context.Context) error{
+		p.findConfig,
+		p.resolveCredentials,
+		p.renderConfig,
+		p.applyChildren,
+		p.pruneChildren,
+		p.observeWorkload,
+		p.touchPods,
+	} {
+		if err := phase(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retryObstacle is how soon a pass is repeated when something is in the way whose
+// end causes no event, such as an object of somebody else with a child's name.
+const retryObstacle = time.Minute
+
+// obstruct notes what keeps the children from being written.
+func (p *pass) obstruct(o status.Obstacle) {
+	p.seen.Obstacle = &o
+	p.again = retryObstacle
+}
+
+// quiet drops an error that only says that something changed or ended meanwhile:
+// an event for that is on its way, and nobody can do anything about it.
+func quiet(err error) error {
+	if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return nil
+	}
+	return err
+}
+
+// applyChildren writes what is not as wanted, and stops at the first child whose
+// name is taken: the ones after it would use somebody else's object.
+func (p *pass) applyChildren(ctx context.Context) error {
+	if p.current == nil && p.wanted == nil {
+		return nil // a pod could not start without a configuration
+	}
+	release, err := p.upgrades.choose(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for _, child := range children.Build(p.input) {
+		changed, err := p.applier(child).Apply(ctx, p.connector, child)
+		if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
+			p.obstruct(status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true})
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if changed {
+			p.applied(ctx, child)
+		}
+	}
+	return nil
+}
+
+func (p *pass) pruneChildren(ctx context.Context) error {
+	for _, child := range children.Unwanted(p.input) {
+		if _, err := p.applier(child).Prune(ctx, p.connector, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applier returns the way to write a child: Secrets have a cache of their own.
+func (p *pass) applier(child children.Child) *apply.Applier {
+	if child.Kind == "Secret" {
+		return &apply.Applier{Client: p.OwnSecrets, Live: p.Live}
+	}
+	return &apply.Applier{Client: p.Client, Live: p.Live}
+}

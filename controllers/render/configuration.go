@@ -1,0 +1,142 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+)
+
+// maxConcurrency is twice what the schema allows a channel, of which a channel
+// alone takes at most half, so that delivery.concurrency is the only bound and
+// can change without a restart.
+const maxConcurrency = 20_000
+
+// configuration is the resource in the connector's terms.
+func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) *config.Config {
+	return &config.Config{
+		APIVersion: config.APIVersion,
+		Kind:       config.Kind,
+		Server:     config.Server{Address: fmt.Sprintf(":%d", PortWebhook)},
+		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
+		Inbox:      inbox(c.Spec.Inbox),
+		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
+		Stop:       stop(c.Spec),
+		Channels: []config.Channel{{
+			Name:     c.Namespace + "/" + c.Name,
+			Type:     config.ChannelType(c.Spec.Type),
+			ZaloOA:   zaloOA(c.Spec.ZaloOA, creds),
+			Webhook:  webhook(c.Spec.Webhook, creds),
+			Sink:     sink(c.Spec.Sink, creds),
+			Delivery: delivery(c.Spec.Delivery),
+		}},
+	}
+}
+
+func inbox(i v1alpha1.Inbox) config.Inbox {
+	embedded := &config.EmbeddedInbox{Path: inboxDirectory}
+	if i.Embedded != nil {
+		embedded.MaxSize = size(i.Embedded.Size)
+	}
+	return config.Inbox{
+		Type:                config.InboxType(i.Type),
+		DeduplicationWindow: config.Duration(i.DeduplicationWindow.Duration),
+		Embedded:            embedded,
+	}
+}
+
+// stop gives an Ephemeral inbox, which is deleted with its pod, the time to
+// deliver what it holds.
+func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
+	s := config.Stop{
+		DrainDelay:  config.Duration(drainDelay),
+		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
+		Pending:     config.PendingKeep,
+	}
+	if e := spec.Inbox.Embedded; e != nil && e.Storage == v1alpha1.StorageEphemeral {
+		s.Pending = config.PendingDeliver
+	}
+	return s
+}
+
+func zaloOA(z *v1alpha1.ZaloOA, creds *credentials.Credentials) *config.ZaloOA {
+	if z == nil {
+		return nil
+	}
+	out := &config.ZaloOA{AppID: z.AppID, Signature: config.Signature{Mode: config.SignatureMode(z.Signature.Mode)}}
+	for _, key := range creds.OASecretKeys {
+		out.Signature.SecretKeys = append(out.Signature.SecretKeys, config.NewSecret(key))
+	}
+	for _, account := range z.OfficialAccounts {
+		out.OfficialAccounts = append(out.OfficialAccounts, config.OfficialAccount(account))
+	}
+	if z.DomainVerification != nil {
+		out.DomainVerification.Codes = z.DomainVerification.Codes
+	}
+	return out
+}
+
+func webhook(w v1alpha1.Webhook, creds *credentials.Credentials) config.Webhook {
+	out := config.Webhook{
+		Path:        w.Path,
+		MaxBodySize: size(w.MaxBodySize),
+		Events:      config.EventFilter(w.Events),
+	}
+	for _, key := range creds.APIKeys {
+		out.APIKeys = append(out.APIKeys, config.APIKey{Name: key.Name, SHA256: key.SHA256})
+	}
+	return out
+}
+
+func sink(s v1alpha1.Sink, creds *credentials.Credentials) config.Sink {
+	out := config.Sink{Type: config.SinkType(s.Type)}
+	if s.HTTP == nil {
+		return out
+	}
+	out.HTTP = &config.HTTPSink{URL: s.HTTP.URL, Timeout: config.Duration(s.HTTP.Timeout.Duration)}
+	for _, header := range creds.Headers {
+		out.HTTP.Headers = append(out.HTTP.Headers, config.Header{Name: header.Name, Secret: config.NewSecret(header.Value)})
+	}
+	if creds.SigningSecret != "" {
+		secret := config.NewSecret(creds.SigningSecret)
+		out.HTTP.SigningSecret = &secret
+	}
+	out.HTTP.TLS = sinkTLS(creds)
+	return out
+}
+
+func sinkTLS(creds *credentials.Credentials) *config.SinkTLS {
+	tls := &config.SinkTLS{}
+	if len(creds.SinkCA) > 0 {
+		tls.CAFile = fileCA
+	}
+	if len(creds.SinkClientCert) > 0 {
+		tls.CertFile, tls.KeyFile = fileClientCert, fileClientKey
+	}
+	if tls.CAFile == "" && tls.CertFile == "" {
+		return nil
+	}
+	return tls
+}
+
+func delivery(d v1alpha1.Delivery) config.Delivery {
+	return config.Delivery{
+		Paused:      d.Paused,
+		Ordering:    config.Ordering(d.Ordering),
+		Concurrency: int(d.Concurrency),
+		Retry: config.Retry{
+			InitialBackoff: config.Duration(d.Retry.InitialBackoff.Duration),
+			MaxBackoff:     config.Duration(d.Retry.MaxBackoff.Duration),
+			MaxAge:         config.Duration(d.Retry.MaxAge.Duration),
+		},
+		DeadLetterRetention: config.Duration(d.DeadLetterRetention.Duration),
+	}
+}
+
+// size is a quantity in bytes, which the schema keeps within what an int64
+// holds.
+func size(q resource.Quantity) config.Size { return config.Size(q.Value()) }

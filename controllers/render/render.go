@@ -1,0 +1,110 @@
+// Package render turns a ChannelConnector and its credentials into the
+// connector's configuration file, the only contract between the operator and
+// the connector, and checks it with the connector's own loader.
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+)
+
+// Where things are in a connector's container.
+const (
+	// Directory is where the Secret with the files is mounted.
+	Directory = "/etc/connector"
+	// FileName is the configuration file's. It names the format's version: a
+	// format never gains a field, a new one gets a file of its own beside the old
+	// ones, and the pod template names the file that its image reads.
+	FileName = "v1alpha1.yaml"
+	// InboxVolume is where the inbox's volume is mounted.
+	InboxVolume = "/var/lib/connector"
+	// PortWebhook is what the Service forwards to.
+	PortWebhook = 8080
+	// PortProbes serves probes and metrics.
+	PortProbes = 9090
+)
+
+const (
+	// inboxDirectory is a folder of its own on the volume, where some file
+	// systems keep a lost+found.
+	inboxDirectory = InboxVolume + "/inbox"
+	// drainDelay is how long endpoints take to lose a pod that stops.
+	drainDelay = 5 * time.Second
+
+	fileCA, fileClientCert, fileClientKey = "sink-ca.crt", "sink-client.crt", "sink-client.key"
+)
+
+// Config is a rendered configuration.
+type Config struct {
+	// Files are the contents of the mounted folder by name.
+	Files map[string][]byte
+	// Digest identifies Files: 16 hex digits.
+	Digest string
+	// StartDigest identifies what a connector reads only when it starts: a pod
+	// that runs with another one must be replaced.
+	StartDigest string
+}
+
+// Render returns the configuration. An error means that the connector would
+// refuse it: the resource holds something that the schema should have refused.
+func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Config, error) {
+	whole := configuration(c, creds)
+	file, err := whole.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
+	}
+	atStart := config.Config{
+		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin,
+		Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop,
+	}
+	start, err := atStart.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
+	}
+	files := map[string][]byte{FileName: file}
+	for name, content := range map[string][]byte{
+		fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
+	} {
+		if len(content) > 0 {
+			files[name] = content
+		}
+	}
+	if err := check(files); err != nil {
+		return nil, err
+	}
+	return &Config{Files: files, Digest: digest(files), StartDigest: digest(map[string][]byte{FileName: start})}, nil
+}
+
+// check loads the files as the connector will.
+func check(files map[string][]byte) error {
+	_, err := config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {
+		content, ok := files[path.Base(name)]
+		if !ok || path.Dir(name) != Directory {
+			return nil, fs.ErrNotExist
+		}
+		return content, nil
+	})
+	return err
+}
+
+func digest(files map[string][]byte) string {
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		for _, part := range [][]byte{[]byte(name), files[name]} {
+			hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+			hash.Write(part)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
+}

@@ -1,0 +1,96 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+// report writes the status, once and only when it changed, and records an event
+// for what happened. A pass that failed for a moment says nothing: the status of
+// the last one stays true, and the next one is near.
+func (p *pass) report(ctx context.Context, failed error) error {
+	if failed != nil && !refused(failed) {
+		return nil
+	}
+	if failed != nil {
+		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "The API server refuses a child: " + failed.Error()}
+		if err := p.observeWorkload(ctx); err != nil {
+			return err
+		}
+	}
+	old, next := p.connector.Status, status.Compute(p.seen)
+	if !p.input.Upgrading && !p.seen.UpdatePending {
+		p.upgrades.proceed(ctx)
+	}
+	if equality.Semantic.DeepEqual(old, next) {
+		return nil
+	}
+	changed := p.connector.DeepCopy()
+	changed.Status = next
+	// No resourceVersion is sent: the status is the operator's alone, so there is
+	// nothing to conflict with.
+	if err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(p.connector), client.FieldOwner(apply.FieldManager)); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil // deleted meanwhile
+		}
+		return fmt.Errorf("write the status: %w", err)
+	}
+	p.transition(old, next)
+	return nil
+}
+
+// refused reports whether the API server, or a webhook of somebody's, will go on
+// to refuse what was asked.
+func refused(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsMethodNotSupported(err) ||
+		apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && apierrors.IsInternalError(err)
+}
+
+// transition records what changed for somebody who looks at events.
+func (p *pass) transition(old, next v1alpha1.ChannelConnectorStatus) {
+	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case is.Status == metav1.ConditionTrue && (was == nil || was.Status != metav1.ConditionTrue):
+		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
+	case meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && (was == nil || was.Reason != is.Reason || was.Message != is.Message):
+		p.event(corev1.EventTypeWarning, is.Reason, is.Message)
+	}
+	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
+	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
+	if resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
+		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
+	}
+	if p.input.Upgrading && meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {
+		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
+	}
+}
+
+// applied notes that a child was written.
+func (p *pass) applied(ctx context.Context, child children.Child) {
+	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
+	if child.Kind == "Secret" && p.current != nil && p.current.digest != p.wanted.Digest {
+		p.event(corev1.EventTypeNormal, "ConfigurationChanged", "Wrote a new configuration: the running pod takes it without a restart")
+	}
+}
+
+func (p *pass) event(kind, reason, message string) {
+	const action = "Reconcile"
+	p.Recorder.Eventf(p.connector, nil, kind, reason, action, "%s", message)
+}

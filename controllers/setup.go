@@ -1,0 +1,145 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+)
+
+// The indexes of the cache.
+const (
+	// indexInstance finds ChannelConnectors, and pods, by children.Instance.
+	indexInstance = "instance"
+	// indexSecrets finds ChannelConnectors by the names of their users' Secrets.
+	indexSecrets = "secrets"
+	// indexUpgrading finds Deployments that are being upgraded.
+	indexUpgrading = "upgrading"
+)
+
+// Backoff of a resource whose pass failed.
+const (
+	minBackoff = 10 * time.Millisecond
+	maxBackoff = time.Minute
+)
+
+// +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
+// +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services;persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager adds the controller to a manager made with CacheOptions.
+// ownSecrets is a cache made with OwnSecretsCacheOptions, which the manager runs;
+// concurrency is the number of resources reconciled at a time.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, ownSecrets cache.Cache, concurrency int) error {
+	if err := index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	r.upgrades = newUpgrades(r.Client, r.MaxConcurrentUpgrades)
+	ofChild := handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild)
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("channelconnector").
+		For(&v1alpha1.ChannelConnector{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&appsv1.Deployment{}, ofChild).
+		Watches(&corev1.Service{}, ofChild).
+		Watches(&corev1.ServiceAccount{}, ofChild).
+		Watches(&corev1.PersistentVolumeClaim{}, ofChild).
+		Watches(&corev1.Pod{}, ofChild).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret)).
+		WatchesRawSource(source.Kind(ownSecrets, client.Object(&corev1.Secret{}), ofChild)).
+		WatchesRawSource(source.Channel(r.upgrades.wake, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
+		}).
+		Complete(r)
+}
+
+func index(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range []struct {
+		object client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.ChannelConnector{}, indexInstance, func(o client.Object) []string { return []string{children.Instance(o.GetName())} }},
+		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
+		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
+		{&appsv1.Deployment{}, indexUpgrading, func(o client.Object) []string { return []string{o.GetAnnotations()[children.AnnotationUpgrading]} }},
+	} {
+		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
+		}
+	}
+	return nil
+}
+
+func secretsOf(o client.Object) []string {
+	if c, ok := o.(*v1alpha1.ChannelConnector); ok {
+		return credentials.SecretNames(c)
+	}
+	return nil
+}
+
+// connectorsOfChild finds the resource of a child by the child's label.
+func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
+	return r.connectors(ctx, child.GetNamespace(), indexInstance, child.GetLabels()[children.LabelInstance])
+}
+
+// connectorsOfSecret finds the resources that name a Secret.
+func (r *Reconciler) connectorsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	return r.connectors(ctx, secret.GetNamespace(), indexSecrets, secret.GetName())
+}
+
+func (r *Reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
+	list := &v1alpha1.ChannelConnectorList{}
+	// Whoever wrote the object does not matter, so nothing needs to be waited for.
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors of an object", "namespace", namespace, field, value)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}
+
+// strip leaves of a pod what is looked at: who it is and how it does.
+func strip(object any) (any, error) {
+	if pod, ok := object.(*corev1.Pod); ok {
+		pod.Spec = corev1.PodSpec{}
+		pod.ManagedFields = nil
+	}
+	return object, nil
+}
+
+// stripSecret leaves of a user's Secret only that it is there and which version.
+func stripSecret(object any) (any, error) {
+	if secret, ok := object.(*metav1.PartialObjectMetadata); ok {
+		secret.Labels, secret.Annotations, secret.ManagedFields, secret.OwnerReferences = nil, nil, nil, nil
+	}
+	return object, nil
+}

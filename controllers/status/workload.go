@@ -1,0 +1,222 @@
+package status
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+// The reasons of WorkloadAvailable.
+const (
+	ReasonAvailable           = "Available"
+	ReasonScaledToZero        = "ScaledToZero"
+	ReasonNotCreated          = "NotCreated"
+	ReasonStarting            = "Starting"
+	ReasonRollingOut          = "RollingOut"
+	ReasonScalingDown         = "ScalingDown"
+	ReasonUnschedulable       = "Unschedulable"
+	ReasonVolumeNotBound      = "VolumeNotBound"
+	ReasonImagePullFailed     = "ImagePullFailed"
+	ReasonContainerNotCreated = "ContainerNotCreated"
+	ReasonCrashLooping        = "CrashLooping"
+	ReasonPodsRefused         = "PodsRefused"
+)
+
+// workload judges the Deployment and its pods. While pods of an earlier template
+// still take calls, they are available: that the new one does not come up is
+// Ready's matter.
+func workload(o Observation) verdict {
+	d := o.Deployment
+	switch {
+	case d == nil:
+		return verdict{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
+	case wanted(d) == 0 && d.Status.Replicas == 0:
+		return verdict{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
+	case wanted(d) == 0:
+		return verdict{status: metav1.ConditionFalse, reason: ReasonScalingDown, message: "The last pod is stopping"}
+	}
+	if d.Status.AvailableReplicas > 0 {
+		return verdict{status: metav1.ConditionTrue, reason: ReasonAvailable, message: "A pod takes calls"}
+	}
+	return notYet(o, verdict{reason: ReasonStarting, message: "The pod is starting"})
+}
+
+// notYet says why the newest pod is not available: its problem, where it has one.
+func notYet(o Observation, otherwise verdict) verdict {
+	v := otherwise
+	if p := problem(o); p != nil {
+		v = *p
+		v.stalled = p.stalled || DeadlineExceeded(o.Deployment)
+	}
+	v.status = metav1.ConditionFalse
+	return v
+}
+
+func wanted(d *appsv1.Deployment) int32 {
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return *d.Spec.Replicas
+}
+
+// RolledOut reports whether every wanted pod, and no other, is available with the
+// Deployment's newest template.
+func RolledOut(d *appsv1.Deployment) bool {
+	return d.Status.ObservedGeneration >= d.Generation &&
+		d.Status.UpdatedReplicas == wanted(d) &&
+		d.Status.AvailableReplicas == wanted(d) &&
+		d.Status.Replicas == wanted(d)
+}
+
+// DeadlineExceeded reports whether a roll-out did not come up in time.
+func DeadlineExceeded(d *appsv1.Deployment) bool {
+	progressing := condition(d, appsv1.DeploymentProgressing)
+	return progressing != nil && progressing.Status == corev1.ConditionFalse
+}
+
+func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	for i := range d.Status.Conditions {
+		if d.Status.Conditions[i].Type == kind {
+			return &d.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// problem says what keeps the newest pod from coming up; nil when nothing but
+// time.
+func problem(o Observation) *verdict {
+	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
+		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
+	}
+	for _, pod := range newestFirst(o.Pods) {
+		for _, judge := range []func(*corev1.Pod) *verdict{unschedulable, waiting, crashing} {
+			if v := judge(pod); v != nil {
+				return v
+			}
+		}
+	}
+	if DeadlineExceeded(o.Deployment) {
+		return &verdict{reason: ReasonRollingOut, message: "The pod did not become available in time: see its events and logs"}
+	}
+	return nil
+}
+
+// newestFirst leaves out pods that are going or gone.
+func newestFirst(pods []corev1.Pod) []*corev1.Pod {
+	var living []*corev1.Pod
+	for i := range pods {
+		p := &pods[i]
+		if p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			living = append(living, p)
+		}
+	}
+	slices.SortFunc(living, func(a, b *corev1.Pod) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	})
+	return living
+}
+
+func unschedulable(pod *corev1.Pod) *verdict {
+	for _, c := range pod.Status.Conditions {
+		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+			continue
+		}
+		if strings.Contains(c.Message, "PersistentVolume") || strings.Contains(c.Message, "persistentvolume") || strings.Contains(c.Message, "persistent volume") {
+			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + c.Message + ": check inbox.embedded.storageClassName and that the class can make volumes"}
+		}
+		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
+	}
+	return nil
+}
+
+// waitingReasons are what containers wait with when waiting alone does not help.
+var waitingReasons = map[string]string{
+	"ErrImagePull":               ReasonImagePullFailed,
+	"ImagePullBackOff":           ReasonImagePullFailed,
+	"InvalidImageName":           ReasonImagePullFailed,
+	"ErrImageNeverPull":          ReasonImagePullFailed,
+	"RegistryUnavailable":        ReasonImagePullFailed,
+	"SignatureValidationFailed":  ReasonImagePullFailed,
+	"CreateContainerConfigError": ReasonContainerNotCreated,
+	"CreateContainerError":       ReasonContainerNotCreated,
+	"RunContainerError":          ReasonContainerNotCreated,
+}
+
+func waiting(pod *corev1.Pod) *verdict {
+	c := connectorStatus(pod)
+	if c == nil || c.State.Waiting == nil {
+		return nil
+	}
+	switch reason := waitingReasons[c.State.Waiting.Reason]; reason {
+	case ReasonImagePullFailed:
+		// The message alternates between what failed and how long it waits, and
+		// must not make the status flap.
+		return &verdict{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
+	case ReasonContainerNotCreated:
+		return &verdict{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
+	}
+	return nil
+}
+
+// stalledAfter is the number of crashes after which a further start will not
+// help: kubelet then waits minutes between two.
+const stalledAfter = 5
+
+// crashing quotes why the container ended last, while it waits for its next start
+// as well as between two crashes.
+func crashing(pod *corev1.Pod) *verdict {
+	c := connectorStatus(pod)
+	if c == nil || c.Ready || c.RestartCount == 0 {
+		return nil
+	}
+	ended := c.State.Terminated
+	if ended == nil {
+		ended = c.LastTerminationState.Terminated
+	}
+	if ended == nil {
+		return nil
+	}
+	// A first crash may be an accident.
+	stalled := c.RestartCount >= stalledAfter
+	message := fmt.Sprintf("The container ends again and again: %s, exit code %d", ended.Reason, ended.ExitCode)
+	if ended.Reason == "OOMKilled" {
+		message += ": raise workload.resources.limits.memory"
+	}
+	if said := lastLine(ended.Message); said != "" {
+		message += ": " + said
+	}
+	return &verdict{reason: ReasonCrashLooping, message: message, stalled: stalled}
+}
+
+func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Status.ContainerStatuses {
+		if pod.Status.ContainerStatuses[i].Name == children.ContainerName {
+			return &pod.Status.ContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+// lastLine is the end of a log, without the time of a structured line: what a
+// program says last is why it ended.
+func lastLine(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	var record struct {
+		Message string `json:"msg"`
+		Error   string `json:"err"`
+	}
+	if json.Unmarshal([]byte(last), &record) != nil || record.Message == "" {
+		return last
+	}
+	return strings.TrimSuffix(record.Message+": "+record.Error, ": ")
+}

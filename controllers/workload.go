@@ -1,0 +1,95 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+// AnnotationTouched on a pod says of which configuration the pod was told, and
+// how often: "<digest>-<times>".
+const AnnotationTouched = "xbot.a4b.vn/config-touched"
+
+// touches are how long after a change of the configuration the pods' metadata is
+// touched. kubelet refreshes a mounted Secret when the pod changes, otherwise
+// about once a minute; the later ones are for a kubelet that heard of the pod
+// before it heard of the Secret.
+var touches = []time.Duration{0, time.Second, 5 * time.Second}
+
+// observeWorkload looks at the Deployment as it is after the writes, and at its
+// pods.
+func (p *pass) observeWorkload(ctx context.Context) error {
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
+	if err := p.Client.Get(ctx, key, deployment); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	pods := &corev1.PodList{}
+	if err := p.Client.List(ctx, pods, client.InNamespace(p.connector.Namespace),
+		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
+		return fmt.Errorf("list the pods: %w", err)
+	}
+	p.seen.Deployment, p.seen.Pods = deployment, pods.Items
+	return nil
+}
+
+// touchPods tells the pods that are older than the configuration of it. What was
+// done stands in the pods' annotations, so that nothing is repeated or left out
+// when the operator restarts.
+func (p *pass) touchPods(ctx context.Context) error {
+	if p.wanted == nil || p.seen.Obstacle != nil {
+		return nil
+	}
+	times, next := due(p.Clock.Since(p.input.ConfigWrittenAt))
+	touched := fmt.Sprintf("%s-%d", p.wanted.Digest, times)
+	for i := range p.seen.Pods {
+		pod := &p.seen.Pods[i]
+		// A pod's time of creation has no fractions of a second.
+		if !pod.CreationTimestamp.Time.Before(p.input.ConfigWrittenAt.Truncate(time.Second)) || pod.DeletionTimestamp != nil {
+			continue
+		}
+		if next > 0 && (p.again == 0 || next < p.again) {
+			p.again = next
+		}
+		if pod.Annotations[AnnotationTouched] == touched {
+			continue
+		}
+		if err := p.touch(ctx, pod, touched); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due returns how many touches are due after a time, and when the next one will
+// be; 0 when there is none.
+func due(elapsed time.Duration) (times int, next time.Duration) {
+	for _, after := range touches {
+		if elapsed < after {
+			return times, after - elapsed
+		}
+		times++
+	}
+	return times, 0
+}
+
+func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{AnnotationTouched: value}}})
+	if err != nil {
+		return err
+	}
+	target := &corev1.Pod{}
+	target.Namespace, target.Name = pod.Namespace, pod.Name
+	if err := p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("tell pod %q of its configuration: %w", pod.Name, err)
+	}
+	return nil
+}
