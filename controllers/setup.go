@@ -34,10 +34,13 @@ const (
 	indexUpgrading = "upgrading"
 )
 
-// Backoff of a resource whose pass failed.
 const (
+	// minBackoff and maxBackoff bound the wait after a failed pass.
 	minBackoff = 10 * time.Millisecond
 	maxBackoff = time.Minute
+	// passTimeout ends a pass that waits for an API server, or for a cache, that
+	// hangs.
+	passTimeout = 2 * time.Minute
 )
 
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
@@ -72,6 +75,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, own
 		WatchesRawSource(source.Channel(r.upgrades.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
+			ReconciliationTimeout:   passTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
 		}).
 		Complete(r)

@@ -92,14 +92,13 @@ type ChannelConnectorSpec struct {
 type SecretKeyRef struct {
 	// name of the Secret. Example: shop-zalo
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name: write the name of a Secret: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 	// key in the Secret's data. Example: oa-secret-key
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key: write a key of the Secret's data: letters, digits, -, _ and ."
 	Key string `json:"key"`
 }
 

@@ -8,7 +8,8 @@ import (
 // Webhook is the way in.
 type Webhook struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/" and not "/zalo_verifier…", which domain verification takes.
+	// not "/" and not "/zalo_verifier…", which domain verification takes. Default:
+	// /webhook/xpbot/api/zalo/push, xBot's.
 	// +optional
 	// +kubebuilder:default="/webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:MaxLength=256
@@ -24,13 +25,14 @@ type Webhook struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	APIKeys []APIKey `json:"apiKeys,omitempty"`
-	// maxBodySize is the largest body accepted; a larger one is answered 413. At
-	// most 64Mi.
+	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
+	// 413. At most 64Mi. Default: 1Mi.
 	// +optional
 	// +kubebuilder:default="1Mi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('1')) >= 0 && quantity(string(self)).compareTo(quantity('64Mi')) <= 0",message="webhook.maxBodySize: write a size from 1 to 64Mi, for example 1Mi"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE]') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('1')) >= 0 && quantity(string(self)).compareTo(quantity('64Mi')) <= 0",message="webhook.maxBodySize: write a size from 1 to 64Mi, for example 1Mi"
 	MaxBodySize resource.Quantity `json:"maxBodySize,omitempty"`
-	// events selects what is delivered by the platform's event name.
+	// events selects what is delivered by the platform's event name. Default:
+	// every event.
 	// +optional
 	// +kubebuilder:default={}
 	Events EventFilter `json:"events,omitempty"`
@@ -51,6 +53,7 @@ type APIKey struct {
 // EventFilter selects events by name.
 type EventFilter struct {
 	// include lists patterns of events to deliver; "*" stands for any text.
+	// Default: ["*"]. Example: ["user_send_*", follow]
 	// +optional
 	// +kubebuilder:default={"*"}
 	// +listType=set
@@ -62,7 +65,7 @@ type EventFilter struct {
 	// exclude lists patterns to leave out, and wins over include. Leave out
 	// oa_send_*, user_seen_message and user_received_message unless the bot must
 	// see its own messages come back: a bot that answers those loops. Default:
-	// none.
+	// none. Example: ["oa_send_*", user_seen_message, user_received_message]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -81,23 +84,24 @@ const InboxEmbedded InboxType = "Embedded"
 // Inbox is the durable store. Only the member that type names is set.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.embedded) ? self.embedded.storage : 'Persistent') == (has(oldSelf.embedded) ? oldSelf.embedded.storage : 'Persistent')",fieldPath=".embedded",message="inbox.embedded.storage: cannot be changed: create another ChannelConnector"
-// +kubebuilder:validation:XValidation:rule="(has(self.embedded) && has(self.embedded.storageClassName) ? self.embedded.storageClassName : ”) == (has(oldSelf.embedded) && has(oldSelf.embedded.storageClassName) ? oldSelf.embedded.storageClassName : ”)",fieldPath=".embedded",message="inbox.embedded.storageClassName: cannot be changed: create another ChannelConnector"
-// +kubebuilder:validation:XValidation:rule="quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) == 0",fieldPath=".embedded",message="inbox.embedded.size: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="(has(self.embedded) ? self.embedded.storageClassName : \"\") == (has(oldSelf.embedded) ? oldSelf.embedded.storageClassName : \"\")",fieldPath=".embedded",message="inbox.embedded.storageClassName: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="(has(self.embedded) && (string(self.embedded.size).matches('[eE]') || !isQuantity(string(self.embedded.size)))) || quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) == 0",fieldPath=".embedded",message="inbox.embedded.size: cannot be changed: create another ChannelConnector"
 type Inbox struct {
 	// type is the kind of store: Embedded, the store in the connector's own
-	// process.
+	// process. Default: Embedded.
 	// +optional
 	// +kubebuilder:default=Embedded
 	Type InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised: 2h (Zalo retries for 1 h 50 min) to 720h.
+	// Default: 24h.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('2h') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration from 2h to 720h, for example 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('2h') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration from 2h to 720h, for example 24h"
 	DeduplicationWindow metav1.Duration `json:"deduplicationWindow,omitempty"`
-	// embedded is the store of type Embedded.
+	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	// +optional
 	Embedded *EmbeddedInbox `json:"embedded,omitempty"`
 }
@@ -119,21 +123,23 @@ const (
 type EmbeddedInbox struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
-	// the pod is deleted and its grace period ends are lost).
+	// the pod is deleted and its grace period ends are lost). Default: Persistent.
 	// +optional
 	// +kubebuilder:default=Persistent
 	Storage Storage `json:"storage,omitempty"`
-	// size bounds everything that the inbox has on disk, from 64Mi to 16Ti; at
-	// the bound calls are answered 503 and deliveries go on. The volume is half as
-	// large again and 256Mi more, for compaction.
+	// size bounds everything that the inbox has on disk, in bytes from 64Mi to
+	// 16Ti; at the bound calls are answered 503 and deliveries go on. The volume
+	// is half as large again and 256Mi more, for compaction. Default: 1Gi.
 	// +optional
 	// +kubebuilder:default="1Gi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('64Mi')) >= 0 && quantity(string(self)).compareTo(quantity('16Ti')) <= 0",message="inbox.embedded.size: write a size from 64Mi to 16Ti, for example 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE]') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('64Mi')) >= 0 && quantity(string(self)).compareTo(quantity('16Ti')) <= 0",message="inbox.embedded.size: write a size from 64Mi to 16Ti, for example 1Gi"
 	Size resource.Quantity `json:"size,omitempty"`
-	// storageClassName is the class of the PersistentVolumeClaim. Default: the
-	// cluster's default class.
+	// storageClassName is the class of the PersistentVolumeClaim. Default: "", the
+	// cluster's default class. Example: fast-ssd
 	// +optional
+	// +kubebuilder:default=""
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == \"\" || !format.dns1123Subdomain().validate(self).hasValue()",message="inbox.embedded.storageClassName: write the name of a StorageClass, for example fast-ssd"
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 
@@ -149,62 +155,64 @@ const (
 
 // Delivery says how events reach the sink.
 type Delivery struct {
-	// paused accepts and holds events without delivering them.
+	// paused accepts and holds events without delivering them. Default: false.
 	// +optional
 	// +kubebuilder:default=false
 	Paused bool `json:"paused,omitempty"`
 	// ordering is PerConversation, where an event waits until the one before it
 	// in its conversation was taken or given up, or Unordered. A change applies
-	// to events accepted after it.
+	// to events accepted after it. Default: PerConversation.
 	// +optional
 	// +kubebuilder:default=PerConversation
 	Ordering Ordering `json:"ordering,omitempty"`
 	// concurrency is the number of deliveries under way at once, 1 to 10000.
+	// Default: 64.
 	// +optional
 	// +kubebuilder:default=64
 	// +kubebuilder:validation:XValidation:rule="self >= 1 && self <= 10000",message="delivery.concurrency: write a number from 1 to 10000, for example 64"
 	Concurrency int32 `json:"concurrency,omitempty"`
-	// retry is the schedule after a failed attempt.
+	// retry is the schedule after a failed attempt. Default: waits of up to 1s
+	// that grow to 5m, for 24h.
 	// +optional
 	// +kubebuilder:default={}
 	Retry Retry `json:"retry,omitempty"`
 	// deadLetterRetention is how long an event that was given up is kept for
-	// redrive: 1m to 8760h.
+	// redrive: 1m to 8760h. Default: 168h.
 	// +optional
 	// +kubebuilder:default="168h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="delivery.deadLetterRetention: write a duration from 1m to 8760h, for example 168h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="delivery.deadLetterRetention: write a duration from 1m to 8760h, for example 168h"
 	DeadLetterRetention metav1.Duration `json:"deadLetterRetention,omitempty"`
 }
 
 // Retry is exponential backoff with full jitter. A sink's Retry-After is honoured
 // when it is longer, up to 1 h.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.maxBackoff) >= duration(self.initialBackoff)",fieldPath=".maxBackoff",message="delivery.retry.maxBackoff: must not be shorter than initialBackoff: write for example 5m"
+// +kubebuilder:validation:XValidation:rule="!has(self.initialBackoff) || !has(self.maxBackoff) || ![self.initialBackoff, self.maxBackoff].all(d, d.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$')) || duration(self.maxBackoff) >= duration(self.initialBackoff)",fieldPath=".maxBackoff",message="delivery.retry.maxBackoff: must not be shorter than initialBackoff: write for example 5m"
 type Retry struct {
 	// initialBackoff bounds the wait after the first failed attempt; the bound
-	// doubles with each further one: 10ms to 1h.
+	// doubles with each further one: 10ms to 1h. Default: 1s.
 	// +optional
 	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10ms') && duration(self) <= duration('1h')",message="delivery.retry.initialBackoff: write a duration from 10ms to 1h, for example 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('10ms') && duration(self) <= duration('1h')",message="delivery.retry.initialBackoff: write a duration from 10ms to 1h, for example 1s"
 	InitialBackoff metav1.Duration `json:"initialBackoff,omitempty"`
-	// maxBackoff is where the bound stops growing: up to 24h.
+	// maxBackoff is where the bound stops growing: up to 24h. Default: 5m.
 	// +optional
 	// +kubebuilder:default="5m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10ms') && duration(self) <= duration('24h')",message="delivery.retry.maxBackoff: write a duration from 10ms to 24h, for example 5m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('10ms') && duration(self) <= duration('24h')",message="delivery.retry.maxBackoff: write a duration from 10ms to 24h, for example 5m"
 	MaxBackoff metav1.Duration `json:"maxBackoff,omitempty"`
 	// maxAge is how old an event may be, not counting paused time, before a
 	// failed attempt makes it a dead letter: 1s to 720h. Every event gets at least
-	// one attempt.
+	// one attempt. Default: 24h.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="delivery.retry.maxAge: write a duration from 1s to 720h, for example 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="delivery.retry.maxAge: write a duration from 1s to 720h, for example 24h"
 	MaxAge metav1.Duration `json:"maxAge,omitempty"`
 }

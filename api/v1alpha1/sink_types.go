@@ -15,7 +15,7 @@ const SinkHTTP SinkType = "HTTP"
 //
 // +kubebuilder:validation:XValidation:rule="self.type != 'HTTP' || has(self.http)",fieldPath=".http",reason=FieldValueRequired,message="sink.http: required for type HTTP: write sink.http.url"
 type Sink struct {
-	// type is the kind of sink: HTTP.
+	// type is the kind of sink: HTTP. Default: HTTP.
 	// +optional
 	// +kubebuilder:default=HTTP
 	Type SinkType `json:"type,omitempty"`
@@ -38,12 +38,12 @@ type HTTPSink struct {
 	// +kubebuilder:validation:XValidation:rule="!self.contains('#')",message="sink.http.url: must hold no fragment: remove # and what follows"
 	URL string `json:"url"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
-	// 5m.
+	// 5m. Default: 10s.
 	// +optional
 	// +kubebuilder:default="10s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="sink.http.timeout: write a duration from 100ms to 5m, for example 10s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="sink.http.timeout: write a duration from 100ms to 5m, for example 10s"
 	Timeout metav1.Duration `json:"timeout,omitempty"`
 	// headers are added to every request, for example Authorization. Default:
 	// none.
@@ -66,7 +66,7 @@ type HTTPSink struct {
 
 // Header is one request header whose value is a Secret's.
 type Header struct {
-	// name of the header. Example: Authorization
+	// name of the header, in any case. Example: Authorization
 	// +required
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[!#$%&*+.^_|~0-9A-Za-z-]+$')",message="sink.http.headers: write the name of a header, for example Authorization, without its value"
@@ -79,14 +79,16 @@ type Header struct {
 
 // SinkTLS adjusts how an https URL is trusted.
 //
-// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="has(self.caSecretKeyRef) || has(self.clientCertificateSecretRef)",message="sink.http.tls: is empty: write caSecretKeyRef, clientCertificateSecretRef or both, or leave tls out"
 type SinkTLS struct {
 	// caSecretKeyRef names a PEM bundle of certificate authorities to trust
-	// instead of the system's. Example: {name: bot-ca, key: ca.crt}
+	// instead of the system's. Default: the system's. Example: {name: bot-ca, key:
+	// ca.crt}
 	// +optional
 	CASecretKeyRef *SecretKeyRef `json:"caSecretKeyRef,omitempty"`
 	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls whose
-	// tls.crt and tls.key identify the connector to the sink.
+	// tls.crt and tls.key identify the connector to the sink. Default: none.
+	// Example: {name: bot-client-tls}
 	// +optional
 	ClientCertificateSecretRef *SecretRef `json:"clientCertificateSecretRef,omitempty"`
 }
@@ -95,7 +97,7 @@ type SinkTLS struct {
 type SecretRef struct {
 	// name of the Secret. Example: bot-client-tls
 	// +required
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name: write the name of a Secret: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 }

@@ -8,6 +8,7 @@ import (
 type Workload struct {
 	// replicas is the number of pods: with an Embedded inbox 0 (nothing takes
 	// calls, the inbox is kept) or 1. "kubectl scale chc" and autoscalers set it.
+	// Default: 1.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self >= 0",message="workload.replicas: must not be negative: write 0 or 1"
@@ -18,56 +19,85 @@ type Workload struct {
 	// besides.
 	// +optional
 	Resources *Resources `json:"resources,omitempty"`
-	// nodeSelector are labels that the node must have.
+	// nodeSelector are labels that the node must have. Default: none. Example:
+	// {kubernetes.io/arch: amd64}
 	// +optional
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations of the pods.
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="workload.nodeSelector: write labels, for example kubernetes.io/arch: amd64"
+	NodeSelector map[string]LabelValue `json:"nodeSelector,omitempty"`
+	// tolerations of the pods. Default: none. Example: [{key: chat, operator:
+	// Exists}]
 	// +optional
 	// +listType=atomic
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
-	// affinity of the pods.
+	// affinity of the pods. Default: none.
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
-	// topologySpreadConstraints of the pods.
+	// topologySpreadConstraints of the pods. Default: none.
 	// +optional
 	// +listType=atomic
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 	// podLabels are added to the pods. Labels that the operator sets itself win.
+	// Default: none. Example: {team: chat}
 	// +optional
-	PodLabels map[string]string `json:"podLabels,omitempty"`
-	// podAnnotations are added to the pods.
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="workload.podLabels: write labels, for example team: chat"
+	PodLabels map[string]LabelValue `json:"podLabels,omitempty"`
+	// podAnnotations are added to the pods. Annotations that the operator sets
+	// itself win. Default: none. Example: {prometheus.io/scrape: "true"}
 	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k.lowerAscii()).hasValue())",message="workload.podAnnotations: write annotations, for example prometheus.io/scrape: \"true\""
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 	// serviceAccountName of the pods. No token is mounted either way. Default: one
-	// of the operator's making.
+	// of the operator's making. Example: shop
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.serviceAccountName: write the name of a ServiceAccount, for example shop, or leave it out"
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// imagePullSecrets are the Secrets with which the image is pulled.
+	// imagePullSecrets are the Secrets with which the image is pulled. Default:
+	// none. Example: [{name: registry}]
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	ImagePullSecrets []SecretRef `json:"imagePullSecrets,omitempty"`
-	// priorityClassName of the pods.
+	// priorityClassName of the pods. Default: the cluster's default class. Example:
+	// business-critical
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.priorityClassName: write the name of a PriorityClass, for example business-critical, or leave it out"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 	// terminationGracePeriodSeconds is the time that a stopping pod has, 10 to
 	// 3600 seconds: 5 s for endpoints to drain, then for calls and deliveries
-	// under way, and with an Ephemeral inbox for what is pending.
+	// under way, and with an Ephemeral inbox for what is pending. Default: 30.
 	// +optional
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:XValidation:rule="self >= 10 && self <= 3600",message="workload.terminationGracePeriodSeconds: write a number of seconds from 10 to 3600, for example 30"
 	TerminationGracePeriodSeconds int64 `json:"terminationGracePeriodSeconds,omitempty"`
 }
 
+// LabelValue is the value of a label.
+// +kubebuilder:validation:MaxLength=63
+type LabelValue string
+
 // Resources are a container's.
+//
 type Resources struct {
-	// requests are what the pod is guaranteed. Example: {cpu: 100m, memory: 128Mi}
+	// requests are what the pod is guaranteed. Default: cpu 50m, memory 64Mi,
+	// ephemeral-storage 16Mi. Example: {cpu: 100m, memory: 128Mi}
 	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(r, r in ['cpu', 'memory', 'ephemeral-storage'])",message="workload.resources.requests: unknown resource: write cpu, memory or ephemeral-storage"
+	// +kubebuilder:validation:XValidation:rule="!('cpu' in self) || (!string(self['cpu']).matches('[eE]') && isQuantity(string(self['cpu'])) && quantity(string(self['cpu'])).compareTo(quantity('0')) >= 0 && quantity(string(self['cpu'])).compareTo(quantity('1024')) <= 0)",message="workload.resources.requests: cpu: write a number of cores from 0 to 1024, for example 100m"
+	// +kubebuilder:validation:XValidation:rule="['memory', 'ephemeral-storage'].all(r, !(r in self) || (!string(self[r]).matches('[eE]') && isQuantity(string(self[r])) && quantity(string(self[r])).compareTo(quantity('1Mi')) >= 0 && quantity(string(self[r])).compareTo(quantity('16Ti')) <= 0))",message="workload.resources.requests: memory and ephemeral-storage: write a size from 1Mi to 16Ti, for example 256Mi"
 	Requests corev1.ResourceList `json:"requests,omitempty"`
-	// limits are what the pod may use at most. Example: {memory: 512Mi}
+	// limits are what the pod may use at most. Default: memory 256Mi,
+	// ephemeral-storage 256Mi. Example: {memory: 512Mi}
 	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(r, r in ['cpu', 'memory', 'ephemeral-storage'])",message="workload.resources.limits: unknown resource: write cpu, memory or ephemeral-storage"
+	// +kubebuilder:validation:XValidation:rule="!('cpu' in self) || (!string(self['cpu']).matches('[eE]') && isQuantity(string(self['cpu'])) && quantity(string(self['cpu'])).compareTo(quantity('0')) >= 0 && quantity(string(self['cpu'])).compareTo(quantity('1024')) <= 0)",message="workload.resources.limits: cpu: write a number of cores from 0 to 1024, for example 100m"
+	// +kubebuilder:validation:XValidation:rule="['memory', 'ephemeral-storage'].all(r, !(r in self) || (!string(self[r]).matches('[eE]') && isQuantity(string(self[r])) && quantity(string(self[r])).compareTo(quantity('1Mi')) >= 0 && quantity(string(self[r])).compareTo(quantity('16Ti')) <= 0))",message="workload.resources.limits: memory and ephemeral-storage: write a size from 1Mi to 16Ti, for example 256Mi"
 	Limits corev1.ResourceList `json:"limits,omitempty"`
 }

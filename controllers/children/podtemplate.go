@@ -34,8 +34,7 @@ const (
 // "restricted" takes the pods.
 func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
 	w := in.Connector.Spec.Workload
-	labels := map[string]string{}
-	maps.Copy(labels, w.PodLabels)
+	labels := plain(w.PodLabels)
 	maps.Copy(labels, Labels(in.Connector.Name))
 	return corev1ac.PodTemplateSpec().
 		WithLabels(labels).
@@ -68,7 +67,7 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 
 // place adds where the user wants the pods to run.
 func place(spec *corev1ac.PodSpecApplyConfiguration, w v1alpha1.Workload) *corev1ac.PodSpecApplyConfiguration {
-	spec.WithNodeSelector(w.NodeSelector)
+	spec.WithNodeSelector(plain(w.NodeSelector))
 	for i := range w.Tolerations {
 		spec.Tolerations = append(spec.Tolerations, as[corev1ac.TolerationApplyConfiguration](w.Tolerations[i]))
 	}
@@ -87,6 +86,15 @@ func place(spec *corev1ac.PodSpecApplyConfiguration, w v1alpha1.Workload) *corev
 		spec.WithPriorityClassName(w.PriorityClassName)
 	}
 	return spec
+}
+
+// plain is a map of labels as Kubernetes' own types have it.
+func plain(labels map[string]v1alpha1.LabelValue) map[string]string {
+	out := make(map[string]string, len(labels))
+	for name, value := range labels {
+		out[name] = string(value)
+	}
+	return out
 }
 
 func container(in Input) *corev1ac.ContainerApplyConfiguration {

@@ -557,6 +557,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storageClassName
       type:
         scalar: string
+      default: ""
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.EventFilter
   map:
     fields:
@@ -622,6 +623,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.InboxType
       default: Embedded
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.InboxType
+  scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.LabelValue
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.OfficialAccount
   map:
@@ -755,7 +758,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.LabelValue
     - name: podAnnotations
       type:
         map:
@@ -765,7 +768,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.LabelValue
     - name: priorityClassName
       type:
         scalar: string

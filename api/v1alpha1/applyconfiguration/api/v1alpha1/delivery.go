@@ -12,18 +12,20 @@ import (
 //
 // Delivery says how events reach the sink.
 type DeliveryApplyConfiguration struct {
-	// paused accepts and holds events without delivering them.
+	// paused accepts and holds events without delivering them. Default: false.
 	Paused *bool `json:"paused,omitempty"`
 	// ordering is PerConversation, where an event waits until the one before it
 	// in its conversation was taken or given up, or Unordered. A change applies
-	// to events accepted after it.
+	// to events accepted after it. Default: PerConversation.
 	Ordering *apiv1alpha1.Ordering `json:"ordering,omitempty"`
 	// concurrency is the number of deliveries under way at once, 1 to 10000.
+	// Default: 64.
 	Concurrency *int32 `json:"concurrency,omitempty"`
-	// retry is the schedule after a failed attempt.
+	// retry is the schedule after a failed attempt. Default: waits of up to 1s
+	// that grow to 5m, for 24h.
 	Retry *RetryApplyConfiguration `json:"retry,omitempty"`
 	// deadLetterRetention is how long an event that was given up is kept for
-	// redrive: 1m to 8760h.
+	// redrive: 1m to 8760h. Default: 168h.
 	DeadLetterRetention *v1.Duration `json:"deadLetterRetention,omitempty"`
 }
 

@@ -14,14 +14,14 @@ import (
 type EmbeddedInboxApplyConfiguration struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
-	// the pod is deleted and its grace period ends are lost).
+	// the pod is deleted and its grace period ends are lost). Default: Persistent.
 	Storage *apiv1alpha1.Storage `json:"storage,omitempty"`
-	// size bounds everything that the inbox has on disk, from 64Mi to 16Ti; at
-	// the bound calls are answered 503 and deliveries go on. The volume is half as
-	// large again and 256Mi more, for compaction.
+	// size bounds everything that the inbox has on disk, in bytes from 64Mi to
+	// 16Ti; at the bound calls are answered 503 and deliveries go on. The volume
+	// is half as large again and 256Mi more, for compaction. Default: 1Gi.
 	Size *resource.Quantity `json:"size,omitempty"`
-	// storageClassName is the class of the PersistentVolumeClaim. Default: the
-	// cluster's default class.
+	// storageClassName is the class of the PersistentVolumeClaim. Default: "", the
+	// cluster's default class. Example: fast-ssd
 	StorageClassName *string `json:"storageClassName,omitempty"`
 }
 

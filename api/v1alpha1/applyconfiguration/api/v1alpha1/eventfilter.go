@@ -8,11 +8,12 @@ package v1alpha1
 // EventFilter selects events by name.
 type EventFilterApplyConfiguration struct {
 	// include lists patterns of events to deliver; "*" stands for any text.
+	// Default: ["*"]. Example: ["user_send_*", follow]
 	Include []string `json:"include,omitempty"`
 	// exclude lists patterns to leave out, and wins over include. Leave out
 	// oa_send_*, user_seen_message and user_received_message unless the bot must
 	// see its own messages come back: a bot that answers those loops. Default:
-	// none.
+	// none. Example: ["oa_send_*", user_seen_message, user_received_message]
 	Exclude []string `json:"exclude,omitempty"`
 }
 

@@ -7,7 +7,7 @@ package v1alpha1
 //
 // Header is one request header whose value is a Secret's.
 type HeaderApplyConfiguration struct {
-	// name of the header. Example: Authorization
+	// name of the header, in any case. Example: Authorization
 	Name *string `json:"name,omitempty"`
 	// secretKeyRef names the Secret key that holds the header's value.
 	SecretKeyRef *SecretKeyRefApplyConfiguration `json:"secretKeyRef,omitempty"`

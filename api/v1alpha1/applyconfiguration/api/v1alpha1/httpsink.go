@@ -16,7 +16,7 @@ type HTTPSinkApplyConfiguration struct {
 	// credentials or fragment. Example: http://bot.chat.svc/events
 	URL *string `json:"url,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
-	// 5m.
+	// 5m. Default: 10s.
 	Timeout *v1.Duration `json:"timeout,omitempty"`
 	// headers are added to every request, for example Authorization. Default:
 	// none.

@@ -13,12 +13,13 @@ import (
 // Inbox is the durable store. Only the member that type names is set.
 type InboxApplyConfiguration struct {
 	// type is the kind of store: Embedded, the store in the connector's own
-	// process.
+	// process. Default: Embedded.
 	Type *apiv1alpha1.InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised: 2h (Zalo retries for 1 h 50 min) to 720h.
+	// Default: 24h.
 	DeduplicationWindow *v1.Duration `json:"deduplicationWindow,omitempty"`
-	// embedded is the store of type Embedded.
+	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	Embedded *EmbeddedInboxApplyConfiguration `json:"embedded,omitempty"`
 }
 

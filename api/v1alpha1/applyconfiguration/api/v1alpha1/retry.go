@@ -13,13 +13,13 @@ import (
 // when it is longer, up to 1 h.
 type RetryApplyConfiguration struct {
 	// initialBackoff bounds the wait after the first failed attempt; the bound
-	// doubles with each further one: 10ms to 1h.
+	// doubles with each further one: 10ms to 1h. Default: 1s.
 	InitialBackoff *v1.Duration `json:"initialBackoff,omitempty"`
-	// maxBackoff is where the bound stops growing: up to 24h.
+	// maxBackoff is where the bound stops growing: up to 24h. Default: 5m.
 	MaxBackoff *v1.Duration `json:"maxBackoff,omitempty"`
 	// maxAge is how old an event may be, not counting paused time, before a
 	// failed attempt makes it a dead letter: 1s to 720h. Every event gets at least
-	// one attempt.
+	// one attempt. Default: 24h.
 	MaxAge *v1.Duration `json:"maxAge,omitempty"`
 }
 

@@ -11,7 +11,7 @@ import (
 //
 // Sink is where events go. Exactly the member that type names is set.
 type SinkApplyConfiguration struct {
-	// type is the kind of sink: HTTP.
+	// type is the kind of sink: HTTP. Default: HTTP.
 	Type *apiv1alpha1.SinkType `json:"type,omitempty"`
 	// http is the sink of type HTTP. Required for it.
 	HTTP *HTTPSinkApplyConfiguration `json:"http,omitempty"`

@@ -8,10 +8,12 @@ package v1alpha1
 // SinkTLS adjusts how an https URL is trusted.
 type SinkTLSApplyConfiguration struct {
 	// caSecretKeyRef names a PEM bundle of certificate authorities to trust
-	// instead of the system's. Example: {name: bot-ca, key: ca.crt}
+	// instead of the system's. Default: the system's. Example: {name: bot-ca, key:
+	// ca.crt}
 	CASecretKeyRef *SecretKeyRefApplyConfiguration `json:"caSecretKeyRef,omitempty"`
 	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls whose
-	// tls.crt and tls.key identify the connector to the sink.
+	// tls.crt and tls.key identify the connector to the sink. Default: none.
+	// Example: {name: bot-client-tls}
 	ClientCertificateSecretRef *SecretRefApplyConfiguration `json:"clientCertificateSecretRef,omitempty"`
 }
 

@@ -12,16 +12,18 @@ import (
 // Webhook is the way in.
 type WebhookApplyConfiguration struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/" and not "/zalo_verifier…", which domain verification takes.
+	// not "/" and not "/zalo_verifier…", which domain verification takes. Default:
+	// /webhook/xpbot/api/zalo/push, xBot's.
 	Path *string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
 	// the new one during a rotation. Default: the operator generates one and
 	// names its Secret in status.apiKeySecretName.
 	APIKeys []APIKeyApplyConfiguration `json:"apiKeys,omitempty"`
-	// maxBodySize is the largest body accepted; a larger one is answered 413. At
-	// most 64Mi.
+	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
+	// 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
-	// events selects what is delivered by the platform's event name.
+	// events selects what is delivered by the platform's event name. Default:
+	// every event.
 	Events *EventFilterApplyConfiguration `json:"events,omitempty"`
 }
 

@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	v1 "k8s.io/api/core/v1"
+	apiv1alpha1 "xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
 // WorkloadApplyConfiguration represents a declarative configuration of the Workload type for use
@@ -13,34 +14,41 @@ import (
 type WorkloadApplyConfiguration struct {
 	// replicas is the number of pods: with an Embedded inbox 0 (nothing takes
 	// calls, the inbox is kept) or 1. "kubectl scale chc" and autoscalers set it.
+	// Default: 1.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// resources of the connector's container; what is left out has a default:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
 	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
 	// besides.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`
-	// nodeSelector are labels that the node must have.
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations of the pods.
+	// nodeSelector are labels that the node must have. Default: none. Example:
+	// {kubernetes.io/arch: amd64}
+	NodeSelector map[string]apiv1alpha1.LabelValue `json:"nodeSelector,omitempty"`
+	// tolerations of the pods. Default: none. Example: [{key: chat, operator:
+	// Exists}]
 	Tolerations []v1.Toleration `json:"tolerations,omitempty"`
-	// affinity of the pods.
+	// affinity of the pods. Default: none.
 	Affinity *v1.Affinity `json:"affinity,omitempty"`
-	// topologySpreadConstraints of the pods.
+	// topologySpreadConstraints of the pods. Default: none.
 	TopologySpreadConstraints []v1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 	// podLabels are added to the pods. Labels that the operator sets itself win.
-	PodLabels map[string]string `json:"podLabels,omitempty"`
-	// podAnnotations are added to the pods.
+	// Default: none. Example: {team: chat}
+	PodLabels map[string]apiv1alpha1.LabelValue `json:"podLabels,omitempty"`
+	// podAnnotations are added to the pods. Annotations that the operator sets
+	// itself win. Default: none. Example: {prometheus.io/scrape: "true"}
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 	// serviceAccountName of the pods. No token is mounted either way. Default: one
-	// of the operator's making.
+	// of the operator's making. Example: shop
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
-	// imagePullSecrets are the Secrets with which the image is pulled.
+	// imagePullSecrets are the Secrets with which the image is pulled. Default:
+	// none. Example: [{name: registry}]
 	ImagePullSecrets []SecretRefApplyConfiguration `json:"imagePullSecrets,omitempty"`
-	// priorityClassName of the pods.
+	// priorityClassName of the pods. Default: the cluster's default class. Example:
+	// business-critical
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
 	// terminationGracePeriodSeconds is the time that a stopping pod has, 10 to
 	// 3600 seconds: 5 s for endpoints to drain, then for calls and deliveries
-	// under way, and with an Ephemeral inbox for what is pending.
+	// under way, and with an Ephemeral inbox for what is pending. Default: 30.
 	TerminationGracePeriodSeconds *int64 `json:"terminationGracePeriodSeconds,omitempty"`
 }
 
@@ -70,9 +78,9 @@ func (b *WorkloadApplyConfiguration) WithResources(value *ResourcesApplyConfigur
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the NodeSelector field,
 // overwriting an existing map entries in NodeSelector field with the same key.
-func (b *WorkloadApplyConfiguration) WithNodeSelector(entries map[string]string) *WorkloadApplyConfiguration {
+func (b *WorkloadApplyConfiguration) WithNodeSelector(entries map[string]apiv1alpha1.LabelValue) *WorkloadApplyConfiguration {
 	if b.NodeSelector == nil && len(entries) > 0 {
-		b.NodeSelector = make(map[string]string, len(entries))
+		b.NodeSelector = make(map[string]apiv1alpha1.LabelValue, len(entries))
 	}
 	for k, v := range entries {
 		b.NodeSelector[k] = v
@@ -112,9 +120,9 @@ func (b *WorkloadApplyConfiguration) WithTopologySpreadConstraints(values ...v1.
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the PodLabels field,
 // overwriting an existing map entries in PodLabels field with the same key.
-func (b *WorkloadApplyConfiguration) WithPodLabels(entries map[string]string) *WorkloadApplyConfiguration {
+func (b *WorkloadApplyConfiguration) WithPodLabels(entries map[string]apiv1alpha1.LabelValue) *WorkloadApplyConfiguration {
 	if b.PodLabels == nil && len(entries) > 0 {
-		b.PodLabels = make(map[string]string, len(entries))
+		b.PodLabels = make(map[string]apiv1alpha1.LabelValue, len(entries))
 	}
 	for k, v := range entries {
 		b.PodLabels[k] = v

@@ -1,0 +1,141 @@
+package controllers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// errCut is what requests over a cut wire end with.
+var errCut = errors.New("the wire was cut")
+
+// The defaults of Eventually and Consistently: the API server is real and the
+// machine shared.
+const (
+	soon  = 20 * time.Second
+	pause = 50 * time.Millisecond
+)
+
+var namespaces atomic.Int64
+
+// newNamespace makes a namespace of the spec's own.
+func newNamespace(ctx context.Context) string {
+	GinkgoHelper()
+	SetDefaultEventuallyTimeout(soon)
+	SetDefaultEventuallyPollingInterval(pause)
+	name := fmt.Sprintf("spec-%d", namespaces.Add(1))
+	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
+	return name
+}
+
+// newSecret makes the Secret shop-zalo with an OA secret key, and shop-xbot with
+// an API key.
+func newSecrets(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	for name, data := range map[string]map[string]string{
+		"shop-zalo": {"oa-secret-key": "Hidden0SecretKey0OA"},
+		"shop-xbot": {"xp-api-key": "Hidden0API0Key0000"},
+	} {
+		Expect(k8s.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data})).To(Succeed())
+	}
+}
+
+// newConnector is the smallest resource with an API key of its own, before it is
+// created.
+func newConnector(namespace, name string) *v1alpha1.ChannelConnector {
+	return &v1alpha1.ChannelConnector{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.ChannelConnectorSpec{
+			Type: v1alpha1.ChannelZaloOA,
+			ZaloOA: &v1alpha1.ZaloOA{AppID: "2553928453557884079", Signature: v1alpha1.Signature{
+				SecretKeyRefs: []v1alpha1.SecretKeyRef{{Name: "shop-zalo", Key: "oa-secret-key"}},
+			}},
+			Webhook: v1alpha1.Webhook{APIKeys: []v1alpha1.APIKey{{Name: "first", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "xp-api-key"}}}},
+			Sink:    v1alpha1.Sink{HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events"}},
+		},
+	}
+}
+
+// created creates a resource as a user who leaves out what has defaults.
+func created(ctx context.Context, c *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
+	GinkgoHelper()
+	Expect(k8s.Create(ctx, minimal(c))).To(Succeed())
+	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c), c)).To(Succeed())
+	return c
+}
+
+// readyCondition returns the Ready condition as the API server has it.
+func readyCondition(ctx context.Context, c *v1alpha1.ChannelConnector) *metav1.Condition {
+	return condition(ctx, c, v1alpha1.ConditionReady)
+}
+
+// condition returns a condition as the API server has it; an empty one when there
+// is none.
+func condition(ctx context.Context, c *v1alpha1.ChannelConnector, kind string) *metav1.Condition {
+	live := &v1alpha1.ChannelConnector{}
+	if err := k8s.Get(ctx, client.ObjectKeyFromObject(c), live); err != nil {
+		return &metav1.Condition{Message: err.Error()}
+	}
+	if found := meta.FindStatusCondition(live.Status.Conditions, kind); found != nil {
+		return found
+	}
+	return &metav1.Condition{}
+}
+
+// rolledOut plays the Deployment controller and kubelet: every wanted pod is
+// available with the newest template.
+func rolledOut(ctx context.Context, namespace, name string) {
+	GinkgoHelper()
+	Eventually(func() error {
+		d := &appsv1.Deployment{}
+		if err := k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d); err != nil {
+			return err
+		}
+		n := *d.Spec.Replicas
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
+		}
+		return k8s.Status().Update(ctx, d)
+	}).Should(Succeed())
+}
+
+// minimal leaves out every empty field, which a typed object would send and so
+// keep from getting its default.
+func minimal(c *v1alpha1.ChannelConnector) *unstructured.Unstructured {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c)
+	Expect(err).NotTo(HaveOccurred())
+	withoutEmpty(content)
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ChannelConnector"))
+	return u
+}
+
+func withoutEmpty(fields map[string]any) {
+	for name, value := range fields {
+		if inner, ok := value.(map[string]any); ok {
+			withoutEmpty(inner)
+			if len(inner) == 0 {
+				delete(fields, name)
+			}
+			continue
+		}
+		if value == nil || value == "" || value == "0" || value == "0s" || value == int64(0) || value == false {
+			delete(fields, name)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package controllers_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"xbot.a4b.vn/channel-connector/controllers"
+)
+
+var (
+	apiServer *envtest.Environment
+	cluster   *rest.Config
+	// k8s reads and writes without a cache, as a user would.
+	k8s client.Client
+)
+
+func TestControllers(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Controllers")
+}
+
+var _ = BeforeSuite(func() {
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	apiServer = &envtest.Environment{
+		CRDDirectoryPaths:     []string{"../config/crd/bases"},
+		ErrorIfCRDPathMissing: true,
+	}
+	var err error
+	cluster, err = apiServer.Start()
+	Expect(err).NotTo(HaveOccurred(), "start a real API server: make test names its binaries in KUBEBUILDER_ASSETS")
+	cluster.QPS = -1 // the tests are not throttled
+	scheme, err := controllers.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	k8s, err = client.New(cluster, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+})
+
+var _ = AfterSuite(func(_ context.Context) {
+	if apiServer != nil {
+		Expect(apiServer.Stop()).To(Succeed())
+	}
+})
