@@ -134,7 +134,8 @@ func withoutEmpty(fields map[string]any) {
 			}
 			continue
 		}
-		if value == nil || value == "" || value == "0" || value == "0s" || value == int64(0) || value == false {
+		switch value {
+		case nil, "", "0", "0s", int64(0), false:
 			delete(fields, name)
 		}
 	}

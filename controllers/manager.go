@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +45,7 @@ func (o Options) ManagerOptions() (ctrl.Options, error) {
 	return ctrl.Options{
 		Scheme: s,
 		Cache:  CacheOptions(o.Namespaces),
-		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 	}, nil
 }
 
@@ -63,7 +62,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	}
 	secretsClient, err := client.New(mgr.GetConfig(), client.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
-		Cache: &client.CacheOptions{Reader: secrets, EnableReadYourWritesConsistency: ptr.To(true)},
+		Cache: &client.CacheOptions{Reader: secrets, EnableReadYourWritesConsistency: new(true)},
 	})
 	if err != nil {
 		return fmt.Errorf("make the client of the operator's own Secrets: %w", err)

@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -41,7 +40,7 @@ func startOperator(namespace string, change ...func(*controllers.Options)) *oper
 	opts, err := o.ManagerOptions()
 	Expect(err).NotTo(HaveOccurred())
 	opts.Metrics = metricsserver.Options{BindAddress: "0"}
-	opts.Controller.SkipNameValidation = ptr.To(true) // several run in this process
+	opts.Controller.SkipNameValidation = new(true) // several run in this process
 	config := rest.CopyConfig(cluster)
 	config.Wrap(w.wrap)
 	mgr, err := ctrl.NewManager(config, opts)

@@ -68,8 +68,9 @@ func (u *upgrades) choose(ctx context.Context, p *pass) (release func(), err err
 		return func() {}, nil
 	}
 	kept, err := children.DecodeTemplate(applied)
-	if err != nil || applied == "" || changed(p.connector, live) || servesNothing(p.connector, live) {
-		return func() {}, nil //nolint:nilerr // a template that cannot be read is replaced
+	if err != nil || // it is replaced
+		applied == "" || changed(p.connector, live) || servesNothing(p.connector, live) {
+		return func() {}, nil
 	}
 	u.mu.Lock()
 	admitted, stopped, err := u.admit(ctx)

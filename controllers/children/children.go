@@ -28,7 +28,7 @@ type Input struct {
 	// Secret that holds it is left as it is.
 	Config *render.Config
 	// ConfigWrittenAt is when Config was first written, which tells pods that
-	// started with it from those that must hear of it.
+	// started with it from those that must hear of it; zero outside a cluster.
 	ConfigWrittenAt time.Time
 	// StartDigest is that of the configuration in use, of which Config is the
 	// newest version. It is part of the pod template.

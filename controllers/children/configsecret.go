@@ -15,7 +15,7 @@ const (
 	// AnnotationConfigWrittenAt is Input.ConfigWrittenAt in RFC 3339.
 	AnnotationConfigWrittenAt = "xbot.a4b.vn/config-written-at"
 	// AnnotationAPIKeyRegenerated is Input.APIKeyRegenerated.
-	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated"
+	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated" //nolint:gosec // the name of an annotation
 )
 
 // ConfigSecret holds the connector's configuration and the certificates that it
@@ -25,12 +25,14 @@ func ConfigSecret(in Input) *corev1ac.SecretApplyConfiguration {
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).
 		WithAnnotations(map[string]string{
-			AnnotationConfigDigest:    in.Config.Digest,
-			AnnotationStartDigest:     in.StartDigest,
-			AnnotationConfigWrittenAt: in.ConfigWrittenAt.UTC().Format(time.RFC3339Nano),
+			AnnotationConfigDigest: in.Config.Digest,
+			AnnotationStartDigest:  in.StartDigest,
 		}).
 		WithOwnerReferences(owner(in.Connector)...).
 		WithData(in.Config.Files)
+	if !in.ConfigWrittenAt.IsZero() {
+		secret.WithAnnotations(map[string]string{AnnotationConfigWrittenAt: in.ConfigWrittenAt.UTC().Format(time.RFC3339Nano)})
+	}
 	if in.APIKeyRegenerated != "" {
 		secret.WithAnnotations(map[string]string{AnnotationAPIKeyRegenerated: in.APIKeyRegenerated})
 	}

@@ -2,6 +2,7 @@ package children
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,12 +38,8 @@ func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirem
 	if declared == nil {
 		declared = &v1alpha1.Resources{}
 	}
-	for name, quantity := range declared.Limits {
-		limits[name] = quantity
-	}
-	for name, quantity := range declared.Requests {
-		requests[name] = quantity
-	}
+	maps.Copy(limits, declared.Limits)
+	maps.Copy(requests, declared.Requests)
 	for name, request := range requests {
 		if limit, ok := limits[name]; !ok || request.Cmp(limit) <= 0 {
 			continue

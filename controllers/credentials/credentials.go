@@ -144,8 +144,8 @@ func references(c *v1alpha1.ChannelConnector, generated string) []material {
 }
 
 func sinkReferences(h *v1alpha1.HTTPSink, add func(p purpose, path, name string, ref v1alpha1.SecretKeyRef)) {
-	for i, header_ := range h.Headers {
-		add(header, fmt.Sprintf("spec.sink.http.headers[%d].secretKeyRef", i), header_.Name, header_.SecretKeyRef)
+	for i, h := range h.Headers {
+		add(header, fmt.Sprintf("spec.sink.http.headers[%d].secretKeyRef", i), h.Name, h.SecretKeyRef)
 	}
 	if h.SigningSecretKeyRef != nil {
 		add(signingSecret, "spec.sink.http.signingSecretKeyRef", "", *h.SigningSecretKeyRef)

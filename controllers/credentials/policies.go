@@ -134,33 +134,53 @@ func tooLarge(m *material, _ subject) string {
 }
 
 // malformed says what cannot be what it is meant to be.
-func malformed(m *material, s subject) string {
-	switch m.Purpose {
-	case oaSecretKey, apiKey:
-		if strings.ContainsFunc(m.Value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-			return fmt.Sprintf("%s holds white space or control characters: put the key alone into it, on one line", m)
-		}
-	case header:
-		if strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-			return fmt.Sprintf("%s holds line breaks or control characters, which no header may: put the value on one line", m)
-		}
-	case signingSecret:
-		raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Value, "whsec_"))
-		if err != nil || len(raw) < 24 || len(raw) > 64 {
-			return fmt.Sprintf("%s is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes", m)
-		}
-	case sinkCA:
-		if !x509.NewCertPool().AppendCertsFromPEM([]byte(m.Value)) {
-			return fmt.Sprintf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", m)
-		}
-	case sinkClientCert:
-		if !hasCertificate(m.Value) {
-			return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
-		}
-	case sinkClientKey:
-		return malformedPair(m, s)
+func malformed(m *material, s subject) string { return shapes[m.Purpose](m, s) }
+
+// shapes judge a value by its purpose.
+var shapes = map[purpose]func(m *material, s subject) string{
+	oaSecretKey:    notOneWord,
+	apiKey:         notOneWord,
+	header:         notOneLine,
+	signingSecret:  notSigningSecret,
+	sinkCA:         noAuthorities,
+	sinkClientCert: noCertificate,
+	sinkClientKey:  noPair,
+}
+
+func notOneWord(m *material, _ subject) string {
+	if !strings.ContainsFunc(m.Value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("%s holds white space or control characters: put the key alone into it, on one line", m)
+}
+
+func notOneLine(m *material, _ subject) string {
+	if !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+		return ""
+	}
+	return fmt.Sprintf("%s holds line breaks or control characters, which no header may: put the value on one line", m)
+}
+
+func notSigningSecret(m *material, _ subject) string {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Value, "whsec_"))
+	if err == nil && len(raw) >= 24 && len(raw) <= 64 {
+		return ""
+	}
+	return fmt.Sprintf("%s is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes", m)
+}
+
+func noAuthorities(m *material, _ subject) string {
+	if x509.NewCertPool().AppendCertsFromPEM([]byte(m.Value)) {
+		return ""
+	}
+	return fmt.Sprintf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", m)
+}
+
+func noCertificate(m *material, _ subject) string {
+	if hasCertificate(m.Value) {
+		return ""
+	}
+	return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
 }
 
 func hasCertificate(text string) bool {
@@ -172,8 +192,8 @@ func hasCertificate(text string) bool {
 	return err == nil
 }
 
-// malformedPair judges a private key with its certificate.
-func malformedPair(m *material, s subject) string {
+// noPair judges a private key with its certificate.
+func noPair(m *material, s subject) string {
 	for i := range s.all {
 		cert := &s.all[i]
 		if cert.Purpose != sinkClientCert || !hasCertificate(cert.Value) {
@@ -245,7 +265,7 @@ func shared(m *material, s subject) string {
 	}
 	for i := range s.others {
 		other := &s.others[i]
-		if other.UID == s.connector.UID {
+		if other.Name == s.connector.Name {
 			continue
 		}
 		for _, theirs := range references(other, "") {
