@@ -40,7 +40,12 @@ image: ## Build the container image (needs Docker)
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler)
-	$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
+		$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: assets
+assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
+	@$(GO) run ./test/controlplane
 
 .PHONY: fuzz
 fuzz: ## Run every fuzzer FUZZTIME (5000x)
