@@ -40,7 +40,12 @@ image: ## Build the container image (needs Docker)
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler)
-	$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
+		$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: assets
+assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
+	@$(GO) run ./test/controlplane
 
 .PHONY: fuzz
 fuzz: ## Run every fuzzer FUZZTIME (5000x)
@@ -75,6 +80,9 @@ verify-generate: ## Fail when a generated file is not up to date, or not in git
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
+	$(GO) -C tools/controlplane mod tidy -diff
+	$(GO) -C tools/envtest mod tidy -diff
+	$(GO) -C tools/etcd mod tidy -diff
 
 ##@ Change
 

@@ -1,0 +1,4 @@
+// A stand-in for etcd.
+package main
+
+func main() {}

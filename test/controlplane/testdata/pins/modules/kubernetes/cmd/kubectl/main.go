@@ -1,0 +1,10 @@
+// A stand-in for kubectl that prints its version.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/version"
+)
+
+func main() { os.Stdout.WriteString(version.Stamps()) }
