@@ -13,7 +13,7 @@ type Workload struct {
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self >= 0",message="workload.replicas: must not be negative: write 0 or 1"
 	Replicas *int32 `json:"replicas,omitempty"`
-	// resources of the connector's container; what is left out has a default:
+	// resources of the connector's container. Default of what is left out:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
 	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
 	// besides.
