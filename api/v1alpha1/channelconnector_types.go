@@ -67,22 +67,23 @@ type ChannelConnectorSpec struct {
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	// +optional
 	ZaloOA *ZaloOA `json:"zaloOA,omitempty"`
-	// webhook is the way in: what the platform calls.
+	// webhook is the way in: what the platform calls. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
 	Webhook Webhook `json:"webhook,omitempty"`
-	// inbox is the durable store between the way in and the way out.
+	// inbox is the durable store between the way in and the way out. Default:
+	// Embedded, with each field's own default.
 	// +optional
 	// +kubebuilder:default={}
 	Inbox Inbox `json:"inbox,omitempty"`
 	// sink is the way out: where events are delivered.
 	// +required
 	Sink Sink `json:"sink"`
-	// delivery says how events reach the sink.
+	// delivery says how events reach the sink. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
 	Delivery Delivery `json:"delivery,omitempty"`
-	// workload says how the connector's pods run.
+	// workload says how the connector's pods run. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
 	Workload Workload `json:"workload,omitempty"`
@@ -162,7 +163,7 @@ const (
 // RegenerateAPIKeyAnnotation on a ChannelConnector lets the operator make a
 // generated API key anew that was deleted. Each value works once, so any text
 // that was not used before will do. Example: "2026-11-25"
-const RegenerateAPIKeyAnnotation = "xbot.a4b.vn/regenerate-api-key"
+const RegenerateAPIKeyAnnotation = "xbot.a4b.vn/regenerate-api-key" //nolint:gosec // the name of an annotation
 
 // DeleteInboxAnnotation with the value "true" on a ChannelConnector lets the
 // volume of a Persistent inbox be deleted together with the resource. Without

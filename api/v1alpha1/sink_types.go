@@ -27,15 +27,18 @@ type Sink struct {
 // HTTPSink posts each event as a CloudEvent in binary mode: the body is the
 // platform's, byte for byte, the attributes are "ce-" headers.
 //
+// The rules on the URL are here and not at the field, because a refusal quotes a
+// field's value, and somebody may have written credentials into it.
+//
+// +kubebuilder:validation:XValidation:rule="self.url.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self.url) && size(url(self.url).getHostname()) > 0",fieldPath=".url",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
+// +kubebuilder:validation:XValidation:rule="!self.url.matches('^[^:]+://[^/?#]*@')",fieldPath=".url",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
+// +kubebuilder:validation:XValidation:rule="!self.url.contains('#')",fieldPath=".url",message="sink.http.url: must hold no fragment: remove # and what follows"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.url.matches('^[hH][tT][tT][pP][sS]:')",fieldPath=".tls",message="sink.http.tls: needs an https URL in sink.http.url"
 type HTTPSink struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Example: http://bot.chat.svc/events
 	// +required
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self) && size(url(self).getHostname()) > 0",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^:]+://[^/?#]*@')",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
-	// +kubebuilder:validation:XValidation:rule="!self.contains('#')",message="sink.http.url: must hold no fragment: remove # and what follows"
 	URL string `json:"url"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
 	// 5m. Default: 10s.

@@ -13,7 +13,7 @@ type Workload struct {
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self >= 0",message="workload.replicas: must not be negative: write 0 or 1"
 	Replicas *int32 `json:"replicas,omitempty"`
-	// resources of the connector's container; what is left out has a default:
+	// resources of the connector's container. Default of what is left out:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
 	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
 	// besides.
@@ -79,10 +79,12 @@ type Workload struct {
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="!format.labelValue().validate(self).hasValue()",message="workload: write the value of a label: letters, digits, -, _ and ., in quotes"
 type LabelValue string
 
 // Resources are a container's.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || ['cpu', 'memory', 'ephemeral-storage'].all(r, !(r in self.requests) || !(r in self.limits) || [self.requests[r], self.limits[r]].exists(q, string(q).matches('[eE]') || !isQuantity(string(q))) || quantity(string(self.requests[r])).compareTo(quantity(string(self.limits[r]))) <= 0)",fieldPath=".requests",message="workload.resources.requests: more than the limit: write at most what workload.resources.limits has"
 type Resources struct {
 	// requests are what the pod is guaranteed. Default: cpu 50m, memory 64Mi,
 	// ephemeral-storage 16Mi. Example: {cpu: 100m, memory: 128Mi}

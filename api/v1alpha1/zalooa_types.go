@@ -22,7 +22,8 @@ type ZaloOA struct {
 	// +kubebuilder:validation:MaxItems=2000
 	OfficialAccounts []OfficialAccount `json:"officialAccounts,omitempty"`
 	// domainVerification serves what Zalo's console asks for to prove that the
-	// webhook's domain is yours.
+	// webhook's domain is yours. Default: nothing is served. Example: {codes:
+	// [AbCdEf]}
 	// +optional
 	DomainVerification *DomainVerification `json:"domainVerification,omitempty"`
 }
@@ -68,7 +69,7 @@ type OfficialAccount struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	ID string `json:"id"`
-	// displayName is for people, in any script. Example: Shop Hà Nội
+	// displayName is for people, in any script. Default: none. Example: Shop Hà Nội
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`

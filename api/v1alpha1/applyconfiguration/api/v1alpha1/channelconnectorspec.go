@@ -17,15 +17,16 @@ type ChannelConnectorSpecApplyConfiguration struct {
 	Type *apiv1alpha1.ChannelType `json:"type,omitempty"`
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	ZaloOA *ZaloOAApplyConfiguration `json:"zaloOA,omitempty"`
-	// webhook is the way in: what the platform calls.
+	// webhook is the way in: what the platform calls. Default: each field's own.
 	Webhook *WebhookApplyConfiguration `json:"webhook,omitempty"`
-	// inbox is the durable store between the way in and the way out.
+	// inbox is the durable store between the way in and the way out. Default:
+	// Embedded, with each field's own default.
 	Inbox *InboxApplyConfiguration `json:"inbox,omitempty"`
 	// sink is the way out: where events are delivered.
 	Sink *SinkApplyConfiguration `json:"sink,omitempty"`
-	// delivery says how events reach the sink.
+	// delivery says how events reach the sink. Default: each field's own.
 	Delivery *DeliveryApplyConfiguration `json:"delivery,omitempty"`
-	// workload says how the connector's pods run.
+	// workload says how the connector's pods run. Default: each field's own.
 	Workload *WorkloadApplyConfiguration `json:"workload,omitempty"`
 }
 

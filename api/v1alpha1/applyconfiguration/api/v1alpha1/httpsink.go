@@ -11,6 +11,9 @@ import (
 //
 // HTTPSink posts each event as a CloudEvent in binary mode: the body is the
 // platform's, byte for byte, the attributes are "ce-" headers.
+//
+// The rules on the URL are here and not at the field, because a refusal quotes a
+// field's value, and somebody may have written credentials into it.
 type HTTPSinkApplyConfiguration struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Example: http://bot.chat.svc/events

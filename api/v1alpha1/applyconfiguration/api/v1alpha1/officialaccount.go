@@ -9,7 +9,7 @@ package v1alpha1
 type OfficialAccountApplyConfiguration struct {
 	// id is the OA's id, in quotes. Example: "3662729599332560487"
 	ID *string `json:"id,omitempty"`
-	// displayName is for people, in any script. Example: Shop Hà Nội
+	// displayName is for people, in any script. Default: none. Example: Shop Hà Nội
 	DisplayName *string `json:"displayName,omitempty"`
 }
 

@@ -16,7 +16,7 @@ type WorkloadApplyConfiguration struct {
 	// calls, the inbox is kept) or 1. "kubectl scale chc" and autoscalers set it.
 	// Default: 1.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// resources of the connector's container; what is left out has a default:
+	// resources of the connector's container. Default of what is left out:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
 	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
 	// besides.

@@ -19,7 +19,8 @@ type ZaloOAApplyConfiguration struct {
 	// that authorised the app.
 	OfficialAccounts []OfficialAccountApplyConfiguration `json:"officialAccounts,omitempty"`
 	// domainVerification serves what Zalo's console asks for to prove that the
-	// webhook's domain is yours.
+	// webhook's domain is yours. Default: nothing is served. Example: {codes:
+	// [AbCdEf]}
 	DomainVerification *DomainVerificationApplyConfiguration `json:"domainVerification,omitempty"`
 }
 

@@ -1,0 +1,107 @@
+package crd_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/config/crd"
+)
+
+func definition(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	d := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict(crd.ChannelConnectors, d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestServersTakeTheDefinition runs what an API server checks at the
+// installation: the rules compile, hold for the defaults, and are not too
+// expensive.
+func TestServersTakeTheDefinition(t *testing.T) {
+	d := definition(t)
+	apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(d)
+	internal := &apiextensions.CustomResourceDefinition{}
+	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(d, internal, nil); err != nil {
+		t.Fatal(err)
+	}
+	internal.Status.StoredVersions = []string{"v1alpha1"}
+	for _, err := range validation.ValidateCustomResourceDefinition(t.Context(), internal) {
+		t.Error(err)
+	}
+}
+
+// TestDefinitionIsSmall keeps the definition below what a client-side apply can
+// copy into an annotation, 256 KiB, with room for growth.
+func TestDefinitionIsSmall(t *testing.T) {
+	if size := len(crd.ChannelConnectors); size >= 100<<10 {
+		t.Errorf("%d bytes, want less than 100 KiB", size)
+	}
+}
+
+func TestFieldsAreDescribed(t *testing.T) {
+	for _, version := range definition(t).Spec.Versions {
+		root := version.Schema.OpenAPIV3Schema
+		described(t, "spec", root.Properties["spec"])
+		described(t, "status", root.Properties["status"])
+		defaultsAreSaid(t, "spec", root.Properties["spec"])
+	}
+}
+
+// kubernetesTypes are described by "kubectl explain pod.spec".
+var kubernetesTypes = []string{
+	"spec.workload.affinity", "spec.workload.tolerations", "spec.workload.topologySpreadConstraints",
+}
+
+// described checks that a field and those below it have a description.
+func described(t *testing.T, path string, field apiextensionsv1.JSONSchemaProps) {
+	t.Helper()
+	if field.Description == "" {
+		t.Errorf("%s has no description", path)
+	}
+	if slices.Contains(kubernetesTypes, path) {
+		return
+	}
+	for name, property := range fields(field) {
+		described(t, path+"."+name, property)
+	}
+}
+
+// defaultsAreSaid checks that the description of each field that can be left out
+// says what happens then, since "kubectl explain" shows no defaults.
+func defaultsAreSaid(t *testing.T, path string, field apiextensionsv1.JSONSchemaProps) {
+	t.Helper()
+	if slices.Contains(kubernetesTypes, path) {
+		return
+	}
+	properties := fields(field)
+	for name, property := range properties {
+		at, text := path+"."+name, property.Description
+		if !slices.Contains(required(field), name) && !strings.Contains(text, "Default") && !strings.Contains(text, "Required") {
+			t.Errorf("%s can be left out, and its description does not say what that means: %q", at, text)
+		}
+		defaultsAreSaid(t, at, property)
+	}
+}
+
+// fields are those of an object or of a list's elements.
+func fields(field apiextensionsv1.JSONSchemaProps) map[string]apiextensionsv1.JSONSchemaProps {
+	if field.Items != nil {
+		return field.Items.Schema.Properties
+	}
+	return field.Properties
+}
+
+func required(field apiextensionsv1.JSONSchemaProps) []string {
+	if field.Items != nil {
+		return field.Items.Schema.Required
+	}
+	return field.Required
+}
