@@ -80,6 +80,7 @@ verify-generate: ## Fail when a generated file is not up to date, or not in git
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
+	$(GO) -C tools/operator mod tidy -diff
 	$(GO) -C tools/controlplane mod tidy -diff
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff

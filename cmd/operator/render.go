@@ -1,5 +1,162 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 
-func newRender() *cobra.Command { return &cobra.Command{Use: "render"} }
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+)
+
+const renderExample = `  # what would change in the cluster
+  operator render -f shop.yaml --connector-image channel-connector:1.0 | kubectl diff -f -
+
+  # a running connector without an operator
+  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 | kubectl apply -f -`
+
+// rendering is one call of the command render.
+type rendering struct {
+	files            []string
+	image, namespace string
+	out, warnings    io.Writer
+}
+
+func newRender() *cobra.Command {
+	r := &rendering{}
+	command := &cobra.Command{
+		Use:   "render -f FILE",
+		Short: "Print every child of ChannelConnectors without a cluster",
+		Long: "Print, in YAML, every object that the operator would make of the ChannelConnectors in the files. " +
+			"The Secrets that they name must be in the files as well. An API key that nobody names is made anew " +
+			"unless its Secret is in the files. The output holds secrets.",
+		Example: renderExample,
+		Args:    cobra.NoArgs,
+		PreRunE: fromEnvironment,
+		RunE: func(command *cobra.Command, _ []string) error {
+			r.out, r.warnings = command.OutOrStdout(), command.ErrOrStderr()
+			return r.run(command.Context(), command.InOrStdin())
+		},
+	}
+	flags := command.Flags()
+	flags.StringArrayVarP(&r.files, "filename", "f", nil, "a file with ChannelConnectors and Secrets; - is standard input; may be given several times")
+	flags.StringVar(&r.image, "connector-image", "", "the connector's container image ($"+envName("connector-image")+")")
+	flags.StringVarP(&r.namespace, "namespace", "n", "default", "the namespace of objects that name none")
+	_ = command.MarkFlagRequired("filename") // it exists
+	return command
+}
+
+func (r *rendering) run(ctx context.Context, stdin io.Reader) error {
+	if r.image == "" {
+		return fmt.Errorf("--connector-image: required: name the connector's image, or set %s", envName("connector-image"))
+	}
+	declared := &declared{namespace: r.namespace, secrets: map[client.ObjectKey]*corev1.Secret{}}
+	for _, name := range r.files {
+		if err := declared.readFile(ctx, name, stdin); err != nil {
+			return err
+		}
+	}
+	if len(declared.connectors) == 0 {
+		return errors.New("the files hold no ChannelConnector")
+	}
+	for _, connector := range declared.connectors {
+		if err := r.connector(ctx, connector, declared); err != nil {
+			return fmt.Errorf("ChannelConnector %q: %w", connector.Name, err)
+		}
+	}
+	return nil
+}
+
+// connector prints the children of one resource.
+func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector, from *declared) error {
+	if err := r.generateAPIKey(c, from); err != nil {
+		return err
+	}
+	resolved, findings, err := credentials.Resolve(ctx, c, children.APIKeyName(c.Name), from.source(c.Namespace), from.inNamespace(c.Namespace))
+	if err != nil {
+		return err
+	}
+	var blocking []error
+	for _, f := range findings {
+		if f.Blocking {
+			blocking = append(blocking, errors.New(f.Message))
+		} else {
+			fmt.Fprintln(r.warnings, "Warning:", f.Message)
+		}
+	}
+	if len(blocking) > 0 {
+		return errors.Join(blocking...)
+	}
+	config, err := render.Render(c, resolved)
+	if err != nil {
+		return err
+	}
+	in := children.Input{Connector: c, Image: r.image, Config: config, StartDigest: config.StartDigest}
+	for _, child := range children.Build(in) {
+		if err := r.print(child.Desired); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generateAPIKey makes and prints the Secret with the API key of a resource that
+// names none, unless it is there.
+func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared) error {
+	key := client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}
+	if len(c.Spec.Webhook.APIKeys) > 0 || from.secrets[key] != nil {
+		return nil
+	}
+	secret, err := children.APIKeySecret(c)
+	if err != nil {
+		return err
+	}
+	from.secrets[key] = secret
+	return r.print(secret)
+}
+
+func (r *rendering) print(object any) error {
+	document, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.out, "---\n%s", document)
+	return err
+}
+
+// source finds Secrets in what was read.
+func (d *declared) source(namespace string) credentials.Source {
+	return func(_ context.Context, name string) (*corev1.Secret, error) {
+		if secret := d.secrets[client.ObjectKey{Namespace: namespace, Name: name}]; secret != nil {
+			return secret, nil
+		}
+		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+	}
+}
+
+func (d *declared) inNamespace(namespace string) []v1alpha1.ChannelConnector {
+	var all []v1alpha1.ChannelConnector
+	for _, c := range d.connectors {
+		if c.Namespace == namespace {
+			all = append(all, *c)
+		}
+	}
+	return all
+}
+
+func open(name string, stdin io.Reader) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), nil
+	}
+	return os.Open(name) //nolint:gosec // the caller names the file
+}
