@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type rendering struct {
 	files            []string
 	image, namespace string
 	out, warnings    io.Writer
+
+	documents bytes.Buffer
 }
 
 func newRender() *cobra.Command {
@@ -74,10 +77,11 @@ func (r *rendering) run(ctx context.Context, stdin io.Reader) error {
 			return fmt.Errorf("ChannelConnector %q: %w", connector.Name, err)
 		}
 	}
-	return nil
+	_, err := r.documents.WriteTo(r.out) // all or nothing
+	return err
 }
 
-// connector prints the children of one resource.
+// connector adds the children of one resource.
 func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector, from *declared) error {
 	if err := r.generateAPIKey(c, from); err != nil {
 		return err
@@ -103,14 +107,14 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 	}
 	in := children.Input{Connector: c, Image: r.image, Config: config, StartDigest: config.StartDigest}
 	for _, child := range children.Build(in) {
-		if err := r.print(child.Desired); err != nil {
+		if err := r.add(child.Desired); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// generateAPIKey makes and prints the Secret with the API key of a resource that
+// generateAPIKey makes and adds the Secret with the API key of a resource that
 // names none, unless it is there.
 func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared) error {
 	key := client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}
@@ -122,16 +126,16 @@ func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared)
 		return err
 	}
 	from.secrets[key] = secret
-	return r.print(secret)
+	return r.add(secret)
 }
 
-func (r *rendering) print(object any) error {
+func (r *rendering) add(object any) error {
 	document, err := yaml.Marshal(object)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(r.out, "---\n%s", document)
-	return err
+	fmt.Fprintf(&r.documents, "---\n%s", document)
+	return nil
 }
 
 // source finds Secrets in what was read.

@@ -44,10 +44,6 @@ func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
 	deployment := appsv1ac.Deployment(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).
-		WithAnnotations(map[string]string{
-			AnnotationTemplate:   EncodeTemplate(template),
-			AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
-		}).
 		WithOwnerReferences(owner(in.Connector)...).
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(Replicas(in.Connector)).
@@ -56,6 +52,12 @@ func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
 			WithRevisionHistoryLimit(revisionHistoryLimit).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(in.Connector.Name))).
 			WithTemplate(template))
+	if in.Connector.Generation > 0 { // else there is no operator that would look at them
+		deployment.WithAnnotations(map[string]string{
+			AnnotationTemplate:   EncodeTemplate(template),
+			AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
+		})
+	}
 	if in.Upgrading {
 		deployment.WithAnnotations(map[string]string{AnnotationUpgrading: "true"})
 	}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// TestEnvironment: a variable stands for a flag that is not given.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("XBOT_CONNECTOR_IMAGE", "from-environment:1")
+	t.Setenv("XBOT_WATCH_NAMESPACES", "a,b")
+	t.Setenv("XBOT_KUBE_API_QPS", "7")
+	o := &options{}
+	command := newRun()
+	command.ResetFlags()
+	o.addFlags(command.Flags())
+	if err := command.Flags().Parse([]string{"--kube-api-qps=9"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := fromEnvironment(command, nil); err != nil {
+		t.Fatal(err)
+	}
+	if o.Image != "from-environment:1" || strings.Join(o.Namespaces, " ") != "a b" || o.qps != 9 {
+		t.Errorf("got image %q, namespaces %q, qps %v", o.Image, o.Namespaces, o.qps)
+	}
+}
+
+func TestEnvironmentRefusesWhatTheFlagRefuses(t *testing.T) {
+	t.Setenv("XBOT_KUBE_API_BURST", "many")
+	_, _, err := call(t, "", "--connector-image=c:1")
+	if err == nil || !strings.HasPrefix(err.Error(), "environment variable XBOT_KUBE_API_BURST: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no image":         {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"no concurrency":   {[]string{"--connector-image=c:1", "--max-concurrent-reconciles=0"}, "--max-concurrent-reconciles: want at least 1"},
+		"no such level":    {[]string{"--connector-image=c:1", "--log-level=loud"}, `--log-level: want debug, info, warn or error, not "loud"`},
+		"no such format":   {[]string{"--connector-image=c:1", "--log-format=xml"}, `--log-format: want json or text, not "xml"`},
+		"an argument more": {[]string{"--connector-image=c:1", "now"}, `unknown command "now" for "operator"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := call(t, "", c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEveryFlagIsDescribed: people find the variable in the help.
+func TestEveryFlagIsDescribed(t *testing.T) {
+	newRun().Flags().VisitAll(func(flag *pflag.Flag) {
+		if !strings.Contains(flag.Usage, "($"+envName(flag.Name)+")") {
+			t.Errorf("--%s does not name its variable: %s", flag.Name, flag.Usage)
+		}
+	})
+}
