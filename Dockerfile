@@ -23,3 +23,8 @@ FROM base AS connector
 COPY --from=build /out/connector /connector
 EXPOSE 8080 9090
 ENTRYPOINT ["/connector"]
+
+FROM base AS operator
+COPY --from=build /out/operator /operator
+EXPOSE 8081 8443
+ENTRYPOINT ["/operator"]

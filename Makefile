@@ -25,7 +25,7 @@ help: ## List the targets
 ##@ Use
 
 .PHONY: build
-build: ## Build bin/connector
+build: ## Build bin/connector and bin/operator
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: run
@@ -33,8 +33,9 @@ run: build ## Try it: a sink, the connector and two events on this machine (ONCE
 	$(GO) run ./test/demo -connector bin/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: image
-image: ## Build the container image (needs Docker)
+image: ## Build the container images of connector and operator (needs Docker)
 	docker build --build-arg VERSION=$(VERSION) --target connector -t $(IMAGE):$(VERSION) .
+	docker build --build-arg VERSION=$(VERSION) --target operator -t $(IMAGE)-operator:$(VERSION) .
 
 ##@ Check
 

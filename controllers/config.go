@@ -55,7 +55,7 @@ func (p *pass) resolveCredentials(ctx context.Context) error {
 		return err
 	}
 	if finding != nil {
-		p.seen.Findings = []credentials.Finding{*finding}
+		p.seen.Judged, p.seen.Findings = true, []credentials.Finding{*finding}
 		return nil
 	}
 	others, err := p.sharingSecrets(ctx)
@@ -74,7 +74,7 @@ func (p *pass) resolveCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.seen.Findings = findings
+	p.seen.Judged, p.seen.Findings = true, findings
 	for _, f := range findings {
 		if f.Blocking {
 			return nil

@@ -26,7 +26,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 		return nil
 	}
 	if failed != nil {
-		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "The API server refuses a child: " + failed.Error()}
+		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "The API server refuses what the operator asks for: " + failed.Error()}
 		if err := p.observeWorkload(ctx); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (p *pass) transition(old, next v1alpha1.ChannelConnectorStatus) {
 	}
 	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
 	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
-	if resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
+	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
 		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
 	}
 	if p.input.Upgrading && meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {

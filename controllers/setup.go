@@ -43,6 +43,8 @@ const (
 	passTimeout = 2 * time.Minute
 )
 
+//go:generate go tool -modfile=../tools/operator/go.mod controller-gen rbac:roleName=channel-connector-operator paths=. output:rbac:dir=../config/rbac
+
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch

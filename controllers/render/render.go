@@ -25,7 +25,9 @@ const (
 	Directory = "/etc/connector"
 	// FileName is the configuration file's. It names the format's version: a
 	// format never gains a field, a new one gets a file of its own beside the old
-	// ones, and the pod template names the file that its image reads.
+	// ones, and the pod template names the file that its image reads. What a
+	// connector reads only at its start may change with the resource only: pods
+	// that wait for an upgrade would refuse every later version of the file.
 	FileName = "v1alpha1.yaml"
 	// InboxVolume is where the inbox's volume is mounted.
 	InboxVolume = "/var/lib/connector"

@@ -38,7 +38,8 @@ const (
 type Observation struct {
 	// Connector is the resource, with the status that it had.
 	Connector *v1alpha1.ChannelConnector
-	// Findings are those of its credentials.
+	// Judged says that its credentials were looked at, Findings what was found.
+	Judged   bool
 	Findings []credentials.Finding
 	// Obstacle is what kept the children from being written; nil when they were.
 	Obstacle *Obstacle
@@ -92,7 +93,9 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	available := workload(o)
 	ready := readiness(o, available)
 	set(v1alpha1.ConditionReady, ready)
-	set(v1alpha1.ConditionCredentialsResolved, resolved(o.Findings))
+	if o.Judged {
+		set(v1alpha1.ConditionCredentialsResolved, resolved(o.Findings))
+	}
 	set(v1alpha1.ConditionWorkloadAvailable, available)
 	for kind, present := range map[string]bool{
 		v1alpha1.ConditionReconciling: ready.status == metav1.ConditionFalse && !ready.stalled,
