@@ -48,7 +48,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 		}
 		return fmt.Errorf("write the status: %w", err)
 	}
-	p.transition(old, next)
+	p.transition(ctx, old, next)
 	return nil
 }
 
@@ -62,10 +62,13 @@ func refused(err error) bool {
 		apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && apierrors.IsInternalError(err)
 }
 
-// transition records what changed for somebody who looks at events.
-func (p *pass) transition(old, next v1alpha1.ChannelConnectorStatus) {
+// transition records what changed for somebody who looks at events or logs.
+func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
 	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
 	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
+	if was == nil || was.Reason != is.Reason {
+		ctrl.LoggerFrom(ctx).Info("Ready changed", "ready", is.Status, "reason", is.Reason, "message", is.Message)
+	}
 	switch {
 	case is.Status == metav1.ConditionTrue && (was == nil || was.Status != metav1.ConditionTrue):
 		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
