@@ -125,14 +125,19 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	case Claims(object, owner.Name):
 		return nil
 	}
+	if name := object.GetAnnotations()[children.AnnotationConnector]; name != "" && name != owner.Name {
+		return &ForeignError{Child: child.String(), Owner: fmt.Sprintf("ChannelConnector %q", name)}
+	}
 	return &ForeignError{Child: child.String()}
 }
 
 // Claims reports whether an object's labels say that it was made for the
-// ChannelConnector of that name.
+// ChannelConnector of that name. Two names may share a label, where one is what
+// the other is shortened to; the annotation then tells them apart.
 func Claims(object client.Object, name string) bool {
-	labels := object.GetLabels()
-	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name)
+	labels, inFull := object.GetLabels(), object.GetAnnotations()[children.AnnotationConnector]
+	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name) &&
+		(inFull == "" || inFull == name)
 }
 
 // holds reports whether an object has everything that is wanted of it.
