@@ -58,7 +58,7 @@ func (p *pass) resolveCredentials(ctx context.Context) error {
 		p.seen.Judged, p.seen.Findings = true, []credentials.Finding{*finding}
 		return nil
 	}
-	others, err := p.sharingSecrets(ctx)
+	others, err := p.sharing(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,21 +82,6 @@ func (p *pass) resolveCredentials(ctx context.Context) error {
 	}
 	p.credentials = resolved
 	return nil
-}
-
-// sharingSecrets returns the ChannelConnectors of the namespace that name any of
-// the same Secrets, this one among them.
-func (p *pass) sharingSecrets(ctx context.Context) ([]v1alpha1.ChannelConnector, error) {
-	var others []v1alpha1.ChannelConnector
-	for _, name := range credentials.SecretNames(p.connector) {
-		list := &v1alpha1.ChannelConnectorList{}
-		if err := p.Client.List(ctx, list, client.InNamespace(p.connector.Namespace),
-			client.MatchingFields{indexSecrets: name}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list the ChannelConnectors that name Secret %q: %w", name, err)
-		}
-		others = append(others, list.Items...)
-	}
-	return others, nil
 }
 
 // renderConfig makes the configuration that is declared. While a credential is

@@ -2,15 +2,14 @@ package controllers_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,9 +18,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
-
-// errCut is what requests over a cut wire end with.
-var errCut = errors.New("the wire was cut")
 
 // The defaults of Eventually and Consistently: the API server is real and the
 // machine shared.
@@ -32,23 +28,23 @@ const (
 
 var namespaces atomic.Int64
 
-// newNamespace makes a namespace of the spec's own.
+// newNamespace makes a namespace of the spec's own, in which every status that is
+// ever written is judged.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
-	SetDefaultEventuallyTimeout(soon)
-	SetDefaultEventuallyPollingInterval(pause)
 	name := fmt.Sprintf("spec-%d", namespaces.Add(1))
 	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
+	record(ctx, name)
 	return name
 }
 
-// newSecret makes the Secret shop-zalo with an OA secret key, and shop-xbot with
-// an API key.
+// newSecrets makes the Secret shop-zalo with two OA secret keys, and shop-xbot
+// with two API keys.
 func newSecrets(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	for name, data := range map[string]map[string]string{
-		"shop-zalo": {"oa-secret-key": "Hidden0SecretKey0OA"},
-		"shop-xbot": {"xp-api-key": "Hidden0API0Key0000"},
+		"shop-zalo": {"oa-secret-key": "Hidden0SecretKey0OA", "next": "Hidden0SecretKey1OA"},
+		"shop-xbot": {"xp-api-key": "Hidden0API0Key0000", "next": "Hidden0API0Key0001"},
 	} {
 		Expect(k8s.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data})).To(Succeed())
 	}
@@ -96,21 +92,11 @@ func condition(ctx context.Context, c *v1alpha1.ChannelConnector, kind string) *
 	return &metav1.Condition{}
 }
 
-// rolledOut plays the Deployment controller and kubelet: every wanted pod is
-// available with the newest template.
-func rolledOut(ctx context.Context, namespace, name string) {
-	GinkgoHelper()
-	Eventually(func() error {
-		d := &appsv1.Deployment{}
-		if err := k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d); err != nil {
-			return err
-		}
-		n := *d.Spec.Replicas
-		d.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
-		}
-		return k8s.Status().Update(ctx, d)
-	}).Should(Succeed())
+// events returns what was recorded in a namespace.
+func events(ctx context.Context, namespace string) ([]eventsv1.Event, error) {
+	list := &eventsv1.EventList{}
+	err := k8s.List(ctx, list, client.InNamespace(namespace))
+	return list.Items, err
 }
 
 // minimal leaves out every empty field, which a typed object would send and so

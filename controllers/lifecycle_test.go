@@ -5,10 +5,49 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gstruct"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
 )
+
+// childKinds returns an empty object of each kind that a resource has as a child
+// of the name <name>-connector.
+func childKinds() []client.Object {
+	return []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{}, &appsv1.Deployment{}}
+}
+
+// haveChildren waits until every child is there.
+func haveChildren(ctx context.Context, c *v1alpha1.ChannelConnector) {
+	GinkgoHelper()
+	for _, child := range childKinds() {
+		Eventually(k8s.Get).WithArguments(ctx, childKey(c), child).Should(Succeed())
+	}
+}
+
+// ownedBy matches an object that is deleted together with a resource.
+func ownedBy(c *v1alpha1.ChannelConnector) OmegaMatcher {
+	return WithTransform(client.Object.GetOwnerReferences, ConsistOf(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
+		"Kind": Equal("ChannelConnector"), "Name": Equal(c.Name), "UID": Equal(c.UID),
+		"Controller": gstruct.PointTo(BeTrue()), "BlockOwnerDeletion": gstruct.PointTo(BeTrue()),
+	})))
+}
+
+// withoutOwner matches an object that outlives its resource.
+var withoutOwner = WithTransform(client.Object.GetOwnerReferences, BeEmpty())
+
+// child returns an object with the name of a child; the caller says which kind.
+func child[T client.Object](ctx context.Context, c *v1alpha1.ChannelConnector, object T) T {
+	GinkgoHelper()
+	Expect(k8s.Get(ctx, childKey(c), object)).To(Succeed())
+	return object
+}
 
 var _ = Describe("A new resource", func() {
 	It("gets its children, becomes Ready when its pod does, and then causes no write", func(ctx context.Context) {
@@ -17,15 +56,194 @@ var _ = Describe("A new resource", func() {
 		op := startOperator(namespace)
 		shop := created(ctx, newConnector(namespace, "shop"))
 
-		for _, child := range []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{}, &appsv1.Deployment{}} {
-			Eventually(k8s.Get).WithArguments(ctx, client.ObjectKey{Namespace: namespace, Name: "shop-connector"}, child).Should(Succeed())
-		}
+		haveChildren(ctx, shop)
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "Starting"))
 		Expect(op.writes.Load()).To(BeNumerically("<=", 5+1+1), "%v", op.written())
 
-		rolledOut(ctx, namespace, "shop-connector")
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Status", BeEquivalentTo("True")))
-		settled := op.writes.Load()
-		Consistently(op.writes.Load, "2s").Should(Equal(settled), "%v", op.written())
+		becomesReady(ctx, shop)
+		writes := settle(op)
+		Consistently(op.writes.Load, "1s").Should(Equal(writes), "%v", op.written())
+		Expect(readiness(namespace, "shop")).To(Equal([]string{"False Starting", "True Ready"}))
+	})
+
+	It("gets an API key when it names none", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := newConnector(namespace, "shop")
+		shop.Spec.Webhook.APIKeys = nil
+		created(ctx, shop)
+
+		haveChildren(ctx, shop)
+		Expect(generatedKey(ctx, shop)).To(MatchRegexp("^[0-9a-f]{64}$"))
+		becomesReady(ctx, shop)
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
+		Expect(shop.Status.APIKeySecretName).To(Equal("shop-api-key"))
+		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(HaveField("Reason", "APIKeyGenerated"), HaveField("Note", ContainSubstring(`Secret "shop-api-key"`)))))
+	})
+
+	It("with an Ephemeral inbox gets a volume of its pod's own, and no claim", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := newConnector(namespace, "shop")
+		shop.Spec.Inbox.Embedded = &v1alpha1.EmbeddedInbox{Storage: v1alpha1.StorageEphemeral, Size: resource.MustParse("256Mi")}
+		created(ctx, shop)
+		deployment := deploymentOf(ctx, shop)
+		Expect(templateOf(deployment)).To(ContainSubstring(`"emptyDir":{"sizeLimit":"640Mi"}`))
+		Expect(deployment.Spec.Strategy.Type).To(Equal(appsv1.RollingUpdateDeploymentStrategyType))
+		becomesReady(ctx, shop)
+		Expect(k8s.Get(ctx, childKey(shop), &corev1.PersistentVolumeClaim{})).To(MatchError(ContainSubstring("not found")))
 	})
 })
+
+var _ = Describe("A deleted resource", func() {
+	It("takes its children along by owner references alone, and leaves the inbox and the API key", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		shop := newConnector(namespace, "shop")
+		shop.Spec.Webhook.APIKeys = nil
+		created(ctx, shop)
+		haveChildren(ctx, shop)
+		becomesReady(ctx, shop)
+
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
+		Expect(shop.Finalizers).To(BeEmpty())
+		for _, object := range childKinds() {
+			if _, inbox := object.(*corev1.PersistentVolumeClaim); inbox {
+				Expect(child(ctx, shop, object)).To(withoutOwner)
+			} else {
+				Expect(child(ctx, shop, object)).To(ownedBy(shop))
+			}
+		}
+		Expect(apiKeySecret(ctx, shop)).To(withoutOwner)
+
+		writes := settle(op)
+		Expect(k8s.Delete(ctx, shop)).To(Succeed())
+		Eventually(k8s.Get).WithArguments(ctx, client.ObjectKeyFromObject(shop), shop).Should(MatchError(ContainSubstring("not found")))
+		Consistently(op.writes.Load, "500ms").Should(Equal(writes), "%v", op.written())
+	})
+
+	It("takes the inbox along when its annotation says so, and no longer when it does not", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		haveChildren(ctx, shop)
+		inbox := func() (client.Object, error) {
+			claim := &corev1.PersistentVolumeClaim{}
+			return claim, k8s.Get(ctx, childKey(shop), claim)
+		}
+
+		annotated(ctx, shop.DeepCopy(), map[string]string{v1alpha1.DeleteInboxAnnotation: "true"})
+		Eventually(inbox).Should(ownedBy(shop))
+		annotated(ctx, shop.DeepCopy(), map[string]string{v1alpha1.DeleteInboxAnnotation: "false"})
+		Eventually(inbox).Should(withoutOwner)
+	})
+
+	It("is left alone while it waits for its children to go", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		haveChildren(ctx, shop)
+		becomesReady(ctx, shop)
+		writes := settle(op)
+
+		Expect(k8s.Delete(ctx, shop, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+		Expect(k8s.Delete(ctx, child(ctx, shop, &corev1.Service{}))).To(Succeed())
+		Consistently(op.writes.Load, "500ms").Should(Equal(writes), "%v", op.written())
+		patched(ctx, shop, `{"metadata":{"finalizers":[]}}`)
+	})
+
+	It("is created again at once: it takes over what the one before left, the API key as well", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		before := newConnector(namespace, "shop")
+		before.Spec.Webhook.APIKeys = nil
+		before.Annotations = map[string]string{v1alpha1.DeleteInboxAnnotation: "true"}
+		created(ctx, before)
+		haveChildren(ctx, before)
+		becomesReady(ctx, before)
+		key := generatedKey(ctx, before)
+		uid := child(ctx, before, &appsv1.Deployment{}).UID
+
+		Expect(k8s.Delete(ctx, before)).To(Succeed())
+		after := newConnector(namespace, "shop")
+		after.Spec.Webhook.APIKeys = nil
+		after.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		created(ctx, after)
+		Eventually(func(g Gomega) {
+			for _, object := range childKinds() {
+				g.Expect(k8s.Get(ctx, childKey(after), object)).To(Succeed())
+				if _, inbox := object.(*corev1.PersistentVolumeClaim); inbox {
+					g.Expect(object).To(withoutOwner)
+				} else {
+					g.Expect(object).To(ownedBy(after))
+				}
+			}
+		}).Should(Succeed())
+
+		deployment := child(ctx, after, &appsv1.Deployment{})
+		Expect(deployment.UID).To(Equal(uid))
+		Expect(deployment.Spec.Template.Labels).To(HaveKeyWithValue("team", "chat"))
+		Expect(condition(ctx, after, v1alpha1.ConditionUpdatePending).Status).To(BeEmpty())
+		Expect(generatedKey(ctx, after)).To(Equal(key))
+		becomesReady(ctx, after)
+	})
+
+	It("with its namespace is not created anew, and nobody is told of errors", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		haveChildren(ctx, shop)
+		becomesReady(ctx, shop)
+		settle(op)
+
+		// Nobody empties a namespace here, so it stays as it is in between.
+		Expect(k8s.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		requests := op.requests.Load()
+		Expect(k8s.Delete(ctx, child(ctx, shop, &corev1.Service{}))).To(Succeed())
+		Consistently(readyCondition, "1s").WithArguments(ctx, shop).Should(HaveField("Reason", "Ready"))
+		Expect(op.requests.Load()).To(BeNumerically("<", requests+30), "no hot loop")
+		Expect(op.log.lines("ERROR")).To(BeEmpty())
+	})
+})
+
+var _ = Describe("A resource of 0 replicas", func() {
+	It("keeps its inbox, is Ready, and starts again", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		haveChildren(ctx, shop)
+		becomesReady(ctx, shop)
+
+		patched(ctx, shop.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "ScalingDown"))
+		says(ctx, shop, rolledOut)
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Status", BeEquivalentTo("True")), HaveField("Reason", "ScaledToZero")))
+		Expect(child(ctx, shop, &corev1.PersistentVolumeClaim{}).DeletionTimestamp).To(BeNil())
+
+		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 1}}
+		Expect(k8s.SubResource("scale").Update(ctx, shop.DeepCopy(), client.WithSubResourceBody(scale))).To(Succeed())
+		Eventually(deploymentOf).WithArguments(ctx, shop).Should(HaveField("Spec.Replicas", gstruct.PointTo(BeEquivalentTo(1))))
+		becomesReady(ctx, shop)
+	})
+})
+
+// apiKeySecret returns the Secret with the generated API key.
+func apiKeySecret(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Secret {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Eventually(k8s.Get).WithArguments(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}, secret).Should(Succeed())
+	return secret
+}
+
+func generatedKey(ctx context.Context, c *v1alpha1.ChannelConnector) string {
+	GinkgoHelper()
+	return string(apiKeySecret(ctx, c).Data["xp-api-key"])
+}

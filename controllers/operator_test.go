@@ -1,12 +1,14 @@
 package controllers_test
 
 import (
+	"bytes"
 	"context"
-	"net/http"
+	"io"
+	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
@@ -18,84 +20,97 @@ import (
 
 const connectorImage = "registry.test/connector:1"
 
-// operator is a running operator whose requests pass through a wire that counts
-// them and can be cut.
+// setup is what specs can change of an operator.
+type setup struct {
+	controllers.Options
+	// cluster is how the operator reaches the API server.
+	cluster *rest.Config
+	// manage changes the options of its manager.
+	manage func(*ctrl.Options)
+}
+
+// operator is a running operator whose requests pass through a wire.
 type operator struct {
 	*wire
-	stop func()
+	log *logbook
+	// ended is closed when the operator has ended, after err was set.
+	ended  chan struct{}
+	err    error
+	cancel context.CancelFunc
 }
 
 // startOperator runs an operator that watches one namespace, until the spec ends
 // or stop is called.
-func startOperator(namespace string, change ...func(*controllers.Options)) *operator {
+func startOperator(namespace string, change ...func(*setup)) *operator {
 	GinkgoHelper()
-	o := controllers.Options{
-		Image: connectorImage, Namespaces: []string{namespace},
-		MaxConcurrentReconciles: 4, MaxConcurrentUpgrades: 1,
+	s := &setup{
+		Options: controllers.Options{
+			Image: connectorImage, Namespaces: []string{namespace},
+			MaxConcurrentReconciles: 4, MaxConcurrentUpgrades: 1,
+		},
+		cluster: cluster,
+		manage:  func(*ctrl.Options) {},
 	}
 	for _, f := range change {
-		f(&o)
+		f(s)
 	}
-	w := &wire{}
-	opts, err := o.ManagerOptions()
+	op := &operator{wire: &wire{}, log: &logbook{}, ended: make(chan struct{})}
+	config := rest.CopyConfig(s.cluster)
+	config.Wrap(op.wrap)
+	mgr, err := ctrl.NewManager(config, s.managerOptions(op.log))
+	Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithCancel(context.Background())
+	op.cancel = cancel
+	Expect(s.Add(ctx, mgr)).To(Succeed())
+	go func() {
+		defer close(op.ended)
+		op.err = mgr.Start(ctx)
+	}()
+	DeferCleanup(op.stop)
+	Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
+	return op
+}
+
+func (s *setup) managerOptions(log io.Writer) ctrl.Options {
+	GinkgoHelper()
+	opts, err := s.ManagerOptions()
 	Expect(err).NotTo(HaveOccurred())
 	opts.Metrics = metricsserver.Options{BindAddress: "0"}
 	opts.Controller.SkipNameValidation = new(true) // several run in this process
-	config := rest.CopyConfig(cluster)
-	config.Wrap(w.wrap)
-	mgr, err := ctrl.NewManager(config, opts)
-	Expect(err).NotTo(HaveOccurred())
-	ctx, cancel := context.WithCancel(context.Background())
-	Expect(o.Add(ctx, mgr)).To(Succeed())
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		Eventually(ended, "30s").Should(Receive(Succeed()))
-	})
-	DeferCleanup(stop)
-	Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
-	return &operator{wire: w, stop: stop}
+	opts.Logger = logr.FromSlogHandler(slog.NewTextHandler(io.MultiWriter(GinkgoWriter, log), &slog.HandlerOptions{Level: slog.Level(-1)}))
+	s.manage(&opts)
+	return opts
 }
 
-// wire is between an operator and the API server.
-type wire struct {
-	next   http.RoundTripper
-	writes atomic.Int64
-	// allowed is the number of writes that still pass; negative: all.
-	allowed atomic.Int64
-	limited atomic.Bool
-
-	mu  sync.Mutex
-	log []string
+// stop ends the operator as a signal does.
+func (o *operator) stop() {
+	GinkgoHelper()
+	o.cancel()
+	Eventually(o.ended, "30s").Should(BeClosed())
 }
 
-func (w *wire) wrap(next http.RoundTripper) http.RoundTripper {
-	w.next = next
-	return w
+// logbook keeps what an operator logs.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-// RoundTrip counts writes, those of events and Leases left out: they say what
-// happened and who leads, and are no part of any resource's state.
-func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	path := req.URL.Path
-	counted := req.Method != http.MethodGet && !strings.Contains(path, "/events") && !strings.Contains(path, "/leases")
-	if !counted {
-		return w.next.RoundTrip(req)
+// Write takes one record.
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// lines returns the records that hold a text.
+func (l *logbook) lines(text string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
 	}
-	if w.limited.Load() && w.allowed.Add(-1) < 0 {
-		return nil, errCut
-	}
-	w.writes.Add(1)
-	w.mu.Lock()
-	w.log = append(w.log, req.Method+" "+path)
-	w.mu.Unlock()
-	return w.next.RoundTrip(req)
-}
-
-// written returns the writes so far, for messages.
-func (w *wire) written() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]string(nil), w.log...)
+	return found
 }

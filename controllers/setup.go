@@ -30,6 +30,8 @@ const (
 	indexInstance = "instance"
 	// indexSecrets finds ChannelConnectors by the names of their users' Secrets.
 	indexSecrets = "secrets"
+	// indexKeys finds ChannelConnectors by credentials.OwnKeys.
+	indexKeys = "keys"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -67,6 +69,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, own
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
 		For(&v1alpha1.ChannelConnector{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), builder.WithPredicates(keysChanged)).
 		Watches(&appsv1.Deployment{}, ofChild).
 		Watches(&corev1.Service{}, ofChild).
 		Watches(&corev1.ServiceAccount{}, ofChild).
@@ -91,6 +94,7 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.ChannelConnector{}, indexInstance, func(o client.Object) []string { return []string{children.Instance(o.GetName())} }},
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
+		{&v1alpha1.ChannelConnector{}, indexKeys, ownKeysOf},
 		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
 		{&appsv1.Deployment{}, indexUpgrading, func(o client.Object) []string { return []string{o.GetAnnotations()[children.AnnotationUpgrading]} }},
 	} {

@@ -20,27 +20,34 @@ var (
 	apiServer *envtest.Environment
 	cluster   *rest.Config
 	// k8s reads and writes without a cache, as a user would.
-	k8s client.Client
+	k8s client.WithWatch
 )
 
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
+	// The API server is real and the machine shared.
+	SetDefaultEventuallyTimeout(soon)
+	SetDefaultEventuallyPollingInterval(pause)
+	SetDefaultConsistentlyPollingInterval(pause)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "Controllers")
 }
 
 var _ = BeforeSuite(func() {
-	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, nil)))
 	apiServer = &envtest.Environment{
 		CRDDirectoryPaths:     []string{"../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
+	// Some distributions demand the right to block the deletion of an owner.
+	apiServer.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	var err error
 	cluster, err = apiServer.Start()
 	Expect(err).NotTo(HaveOccurred(), "start a real API server: make test names its binaries in KUBEBUILDER_ASSETS")
 	cluster.QPS = -1 // the tests are not throttled
 	scheme, err := controllers.NewScheme()
 	Expect(err).NotTo(HaveOccurred())
-	k8s, err = client.New(cluster, client.Options{Scheme: scheme})
+	k8s, err = client.NewWithWatch(cluster, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 })
 

@@ -49,7 +49,8 @@ type Source func(ctx context.Context, name string) (*corev1.Secret, error)
 
 // Resolve reads every Secret key that the resource names and judges them. Where
 // the resource names no API keys, generated is the Secret that holds the one
-// that the operator made. The credentials are of use only when no finding is
+// that the operator made; others are ChannelConnectors that share any of its OwnKeys. The
+// credentials are of use only when no finding is
 // Blocking. An error is the source's: nothing is known then.
 func Resolve(ctx context.Context, c *v1alpha1.ChannelConnector, generated string, from Source, others []v1alpha1.ChannelConnector) (*Credentials, []Finding, error) {
 	materials := references(c, generated)
@@ -110,6 +111,9 @@ func (m *material) read(secret *corev1.Secret) {
 	m.raw = string(raw)
 	m.Value = strings.TrimSpace(m.raw)
 }
+
+// own says that no other ChannelConnector should have the same.
+func (m *material) own() bool { return m.Purpose == oaSecretKey || m.Purpose == apiKey }
 
 // usable says that there is a value to judge.
 func (m *material) usable() bool { return m.keyFound && m.Value != "" }
@@ -174,6 +178,19 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// OwnKeys returns the Secret keys that a resource should share with no other one,
+// its OA secret keys and API keys: "<Secret>/<key>", sorted, each once.
+func OwnKeys(c *v1alpha1.ChannelConnector) []string {
+	var keys []string
+	for _, m := range references(c, "") {
+		if m.own() && m.Secret != "" {
+			keys = append(keys, m.Secret+"/"+m.Key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 func collect(materials []material) *Credentials {

@@ -45,8 +45,7 @@ type Finding struct {
 type subject struct {
 	all       []material
 	connector *v1alpha1.ChannelConnector
-	// others are the other ChannelConnectors of the namespace that name any of
-	// the same Secrets.
+	// others are ChannelConnectors of the namespace that share any of its OwnKeys.
 	others []v1alpha1.ChannelConnector
 }
 

@@ -1,0 +1,117 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+)
+
+// Resources that share a key are warned, each with the name of the oldest other
+// one. So the warning is the same at every pass, and a resource that comes or goes
+// concerns the others only when it is one of the two oldest: a key shared by a
+// thousand costs no thousand passes for each of them.
+
+// sharing returns the oldest other ChannelConnectors of the namespace that name
+// any of the same keys.
+func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error) {
+	var others []v1alpha1.ChannelConnector
+	for _, key := range credentials.OwnKeys(p.connector) {
+		sharers, err := p.sharers(ctx, p.connector, key)
+		if err != nil {
+			return nil, err
+		}
+		if len(sharers) > 0 {
+			others = append(others, *slices.MinFunc(sharers, byAge))
+		}
+	}
+	slices.SortFunc(others, func(a, b v1alpha1.ChannelConnector) int { return byAge(&a, &b) })
+	return others, nil
+}
+
+// sharers returns the other ChannelConnectors that name a key.
+func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key string) ([]*v1alpha1.ChannelConnector, error) {
+	list := &v1alpha1.ChannelConnectorList{}
+	// No write of the operator's changes what a resource names.
+	if err := r.Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexKeys: key},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
+	}
+	var sharers []*v1alpha1.ChannelConnector
+	for i := range list.Items {
+		if list.Items[i].Name != c.Name {
+			sharers = append(sharers, &list.Items[i])
+		}
+	}
+	return sharers, nil
+}
+
+// byAge orders resources from the oldest on.
+func byAge(a, b *v1alpha1.ChannelConnector) int {
+	if order := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); order != 0 {
+		return order
+	}
+	if a.Name < b.Name {
+		return -1
+	}
+	return 1
+}
+
+// connectorsSharing finds the resources whose warning may have to change since
+// another one came, went, or named other keys.
+func (r *Reconciler) connectorsSharing(ctx context.Context, object client.Object) []reconcile.Request {
+	c, ok := object.(*v1alpha1.ChannelConnector)
+	if !ok {
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, key := range credentials.OwnKeys(c) {
+		sharers, err := r.sharers(ctx, c, key)
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors that share a key", "namespace", c.Namespace, "name", c.Name)
+			continue
+		}
+		for _, sharer := range concerned(c, sharers) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(sharer)})
+		}
+	}
+	return requests
+}
+
+// concerned returns the sharers that name a resource in their warning.
+func concerned(c *v1alpha1.ChannelConnector, sharers []*v1alpha1.ChannelConnector) []*v1alpha1.ChannelConnector {
+	var older []*v1alpha1.ChannelConnector
+	for _, sharer := range sharers {
+		if byAge(sharer, c) < 0 {
+			older = append(older, sharer)
+		}
+	}
+	switch len(older) {
+	case 0:
+		return sharers
+	case 1:
+		return older
+	}
+	return nil
+}
+
+// keysChanged lets through what connectorsSharing must hear of.
+var keysChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !slices.Equal(ownKeysOf(e.ObjectOld), ownKeysOf(e.ObjectNew))
+}}
+
+// ownKeysOf is the index of ChannelConnectors by credentials.OwnKeys.
+func ownKeysOf(o client.Object) []string {
+	if c, ok := o.(*v1alpha1.ChannelConnector); ok {
+		return credentials.OwnKeys(c)
+	}
+	return nil
+}
