@@ -40,7 +40,7 @@ image: ## Build the container image (needs Docker)
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler)
-	$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+	$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzzer FUZZTIME (5000x)
