@@ -42,7 +42,7 @@ image: ## Build the container images of connector and operator (needs Docker)
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
-		$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: assets
 assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
