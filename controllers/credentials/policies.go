@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
@@ -147,18 +148,20 @@ var shapes = map[purpose]func(m *material, s subject) string{
 	sinkClientKey:  noPair,
 }
 
+// notOneWord also finds what nobody sees, such as the mark that some editors put
+// before a text and the spaces without width that come along from web pages.
 func notOneWord(m *material, _ subject) string {
-	if !strings.ContainsFunc(m.Value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("%s holds white space or control characters: put the key alone into it, on one line", m)
+	return fmt.Sprintf("%s holds white space or invisible characters, or is no text: put the key alone into it, on one line", m)
 }
 
 func notOneLine(m *material, _ subject) string {
-	if !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("%s holds line breaks or control characters, which no header may: put the value on one line", m)
+	return fmt.Sprintf("%s holds line breaks or control characters, or is no text: put the value on one line", m)
 }
 
 func notSigningSecret(m *material, _ subject) string {
