@@ -186,13 +186,16 @@ func noCertificate(m *material, _ subject) string {
 	return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
 }
 
+// hasCertificate looks at the first certificate, as the connector does; what
+// stands before it, a private key even, does not matter.
 func hasCertificate(text string) bool {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil || block.Type != "CERTIFICATE" {
-		return false
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			_, err := x509.ParseCertificate(block.Bytes)
+			return err == nil
+		}
 	}
-	_, err := x509.ParseCertificate(block.Bytes)
-	return err == nil
+	return false
 }
 
 // noPair judges a private key with its certificate.

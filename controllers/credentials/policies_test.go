@@ -155,6 +155,7 @@ func TestMalformed(t *testing.T) {
 		"a certificate cut short":      {there.with("bot-tls", "tls.crt", cert[:len(cert)/2]), nil, finding(ReasonMalformed, theCert+noCert)},
 		"a certificate of nothing":     {there.with("bot-tls", "tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), nil, finding(ReasonMalformed, theCert+noCert)},
 		"the key for a certificate":    {there.with("bot-tls", "tls.crt", key), nil, finding(ReasonMalformed, theCert+noCert)},
+		"a certificate after its key":  {there: there.with("bot-tls", "tls.crt", key+cert)},
 		"a certificate after text":     {there: there.with("bot-tls", "tls.crt", "Subject: HiddenValue\n"+cert)},
 		"a private key of text":        {there.with("bot-tls", "tls.key", hidden), nil, finding(ReasonMalformed, theKey+noPair)},
 		"a private key of another one": {there.with("bot-tls", "tls.key", otherKey), nil, finding(ReasonMalformed, theKey+noPair)},
