@@ -259,7 +259,7 @@ func looksLikeAccessToken(m *material, _ subject) string {
 const minLength = 16
 
 func short(m *material, _ subject) string {
-	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || len(m.Value) >= minLength {
+	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || utf8.RuneCountInString(m.Value) >= minLength {
 		return ""
 	}
 	return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, minLength)
