@@ -51,16 +51,20 @@ func secrets(tb testing.TB) map[string]*corev1.Secret {
 	return all
 }
 
-// resolved are the credentials of a resource.
-func resolved(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *credentials.Credentials {
-	tb.Helper()
-	source := func(_ context.Context, name string) (*corev1.Secret, error) {
+// sourceOf hands Secrets out.
+func sourceOf(from map[string]*corev1.Secret) credentials.Source {
+	return func(_ context.Context, name string) (*corev1.Secret, error) {
 		if from[name] == nil {
 			return nil, errors.New("no such Secret in the test")
 		}
 		return from[name], nil
 	}
-	creds, findings, err := credentials.Resolve(tb.Context(), c, "shop-api-key", source, nil)
+}
+
+// resolved are the credentials of a resource.
+func resolved(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *credentials.Credentials {
+	tb.Helper()
+	creds, findings, err := credentials.Resolve(tb.Context(), c, "shop-api-key", sourceOf(from), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -195,9 +199,9 @@ func TestStartDigestIsStable(t *testing.T) {
 		connector *v1alpha1.ChannelConnector
 		want      string
 	}{
-		"minimal":   {connectortest.New(t), "ef80ad85d1fb0336"},
-		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "034cf89bfbceae01"},
-		"full":      {connectortest.Full(t), "8c482ffcee5ae4d8"},
+		"minimal":   {connectortest.New(t), "b8f1f475c7bdb8fd"},
+		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "c823cb31fc2e5d30"},
+		"full":      {connectortest.Full(t), "813a3c710627cb35"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
