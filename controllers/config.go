@@ -132,6 +132,10 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 		}, nil
 	}
 	p.seen.APIKeySecretName = name
+	// An operator that ended between two writes has noted it nowhere else.
+	if used := secret.Annotations[children.AnnotationAPIKeyRegenerated]; used != "" && used == p.connector.Annotations[v1alpha1.RegenerateAPIKeyAnnotation] {
+		p.input.APIKeyRegenerated = used
+	}
 	return secret, nil, nil
 }
 

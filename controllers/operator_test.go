@@ -25,6 +25,8 @@ type setup struct {
 	controllers.Options
 	// cluster is how the operator reaches the API server.
 	cluster *rest.Config
+	// wire is between the two.
+	wire *wire
 	// manage changes the options of its manager.
 	manage func(*ctrl.Options)
 }
@@ -49,12 +51,13 @@ func startOperator(namespace string, change ...func(*setup)) *operator {
 			MaxConcurrentReconciles: 4, MaxConcurrentUpgrades: 1,
 		},
 		cluster: cluster,
+		wire:    &wire{},
 		manage:  func(*ctrl.Options) {},
 	}
 	for _, f := range change {
 		f(s)
 	}
-	op := &operator{wire: &wire{}, log: &logbook{}, ended: make(chan struct{})}
+	op := &operator{wire: s.wire, log: &logbook{}, ended: make(chan struct{})}
 	config := rest.CopyConfig(s.cluster)
 	config.Wrap(op.wrap)
 	mgr, err := ctrl.NewManager(config, s.managerOptions(op.log))

@@ -16,18 +16,24 @@ import (
 // ended.
 func passes() int {
 	GinkgoHelper()
+	return int(metric("controller_runtime_reconcile_total"))
+}
+
+// metric is the sum of a metric over its labels.
+func metric(name string) float64 {
+	GinkgoHelper()
 	families, err := metrics.Registry.Gather()
 	Expect(err).NotTo(HaveOccurred())
 	total := 0.0
 	for _, family := range families {
-		if family.GetName() != "controller_runtime_reconcile_total" {
+		if family.GetName() != name {
 			continue
 		}
-		for _, metric := range family.GetMetric() {
-			total += metric.GetCounter().GetValue()
+		for _, m := range family.GetMetric() {
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
-	return int(total)
+	return total
 }
 
 var touched atomic.Int64

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -60,6 +61,10 @@ type pass struct {
 	// credentials are nil while one that is needed is missing.
 	credentials *credentials.Credentials
 	seen        status.Observation
+	// before is the Deployment as it was before the pass, nil when there was none.
+	before *appsv1.Deployment
+	// upgradeFailed says that the workload was upgraded and does not come up.
+	upgradeFailed bool
 	// again is when to look again without an event; 0 is never.
 	again time.Duration
 }
@@ -68,22 +73,27 @@ type pass struct {
 // declares.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	connector := &v1alpha1.ChannelConnector{}
-	if err := r.Client.Get(ctx, req.NamespacedName, connector); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.upgrades.forget(ctx, req)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	err := r.Client.Get(ctx, req.NamespacedName, connector)
+	defer r.upgrades.proceed(ctx)
+	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
+		r.upgrades.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
 	}
-	if !connector.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil // its children go with it
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	p := &pass{Reconciler: r, connector: connector, seen: status.Observation{Connector: connector}}
 	p.input = children.Input{Connector: connector, Image: r.Image}
-	err := p.run(ctx)
-	if reportErr := p.report(ctx, err); reportErr != nil {
-		err = errors.Join(err, reportErr)
+	err = p.report(ctx, p.run(ctx))
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // everything goes
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(err): // somebody was faster, and nobody need hear of it
+		return ctrl.Result{RequeueAfter: retryConflict}, nil
+	case err != nil:
+		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: p.again}, quiet(err)
+	return ctrl.Result{RequeueAfter: p.again}, nil
 }
 
 // run goes through the phases. A phase that finds something in the way notes it
@@ -93,6 +103,7 @@ func (p *pass) run(ctx context.Context) error {
 		p.findConfig,
 		p.resolveCredentials,
 		p.renderConfig,
+		p.findDeployment,
 		p.applyChildren,
 		p.pruneChildren,
 		p.observeWorkload,
@@ -105,6 +116,9 @@ func (p *pass) run(ctx context.Context) error {
 	return nil
 }
 
+// retryConflict is how soon a pass is repeated that met another writer.
+const retryConflict = time.Second
+
 // retryObstacle is how soon a pass is repeated when something is in the way whose
 // end causes no event, such as an object of somebody else with a child's name.
 const retryObstacle = time.Minute
@@ -115,28 +129,20 @@ func (p *pass) obstruct(o status.Obstacle) {
 	p.again = retryObstacle
 }
 
-// quiet drops an error that only says that something changed or ended meanwhile:
-// an event for that is on its way, and nobody can do anything about it.
-func quiet(err error) error {
-	if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return nil
-	}
-	return err
-}
-
 // applyChildren writes what is not as wanted, and stops at the first child whose
 // name is taken: the ones after it would use somebody else's object.
 func (p *pass) applyChildren(ctx context.Context) error {
 	if p.current == nil && p.wanted == nil {
 		return nil // a pod could not start without a configuration
 	}
-	release, err := p.upgrades.choose(ctx, p)
-	if err != nil {
+	if err := p.upgrades.choose(ctx, p); err != nil {
 		return err
 	}
-	defer release()
 	for _, child := range children.Build(p.input) {
 		changed, err := p.applier(child).Apply(ctx, p.connector, child)
+		if err != nil {
+			p.upgrades.leave(client.ObjectKeyFromObject(p.connector)) // somebody else may use the place
+		}
 		if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
 			p.obstruct(status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true})
 			return nil

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,38 +19,46 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
-// report writes the status, once and only when it changed, and records an event
-// for what happened. A pass that failed for a moment says nothing: the status of
-// the last one stays true, and the next one is near.
+// report ends a pass: it writes the status, once and only when it changed, and
+// records an event for what happened. A pass that failed for a moment says
+// nothing: the status of the last one stays true, and the next one is near.
 func (p *pass) report(ctx context.Context, failed error) error {
 	if failed != nil && !refused(failed) {
-		return nil
+		return failed
 	}
 	if failed != nil {
 		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "The API server refuses what the operator asks for: " + failed.Error()}
 		if err := p.observeWorkload(ctx); err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
 	}
 	old, next := p.connector.Status, status.Compute(p.seen)
-	if !p.input.Upgrading && !p.seen.UpdatePending {
-		p.upgrades.proceed(ctx)
-	}
+	p.noteUpgrade(next)
 	if equality.Semantic.DeepEqual(old, next) {
-		return nil
+		return failed
 	}
 	changed := p.connector.DeepCopy()
 	changed.Status = next
 	// No resourceVersion is sent: the status is the operator's alone, so there is
 	// nothing to conflict with.
-	if err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(p.connector), client.FieldOwner(apply.FieldManager)); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil // deleted meanwhile
-		}
-		return fmt.Errorf("write the status: %w", err)
+	err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(p.connector), client.FieldOwner(apply.FieldManager))
+	switch {
+	case apierrors.IsNotFound(err): // deleted meanwhile
+		return failed
+	case err != nil:
+		return errors.Join(failed, fmt.Errorf("write the status: %w", err))
 	}
 	p.transition(ctx, old, next)
-	return nil
+	return failed
+}
+
+// noteUpgrade keeps whether the upgraded workload comes up. A pass with something
+// in the way cannot tell.
+func (p *pass) noteUpgrade(next v1alpha1.ChannelConnectorStatus) {
+	if p.input.Upgrading && p.wanted != nil && p.seen.Obstacle == nil {
+		p.upgradeFailed = meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled)
+		p.upgrades.note(client.ObjectKeyFromObject(p.connector), p.upgradeFailed)
+	}
 }
 
 // refused reports whether the API server, or a webhook of somebody's, will go on
@@ -80,7 +89,7 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
 		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
 	}
-	if p.input.Upgrading && meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {
+	if p.upgradeFailed && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
 	}
 }

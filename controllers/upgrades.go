@@ -3,11 +3,13 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
@@ -19,74 +21,71 @@ import (
 // upgrades lets workloads get the pod template of a new version of the operator a
 // few at a time. Which workloads are being upgraded stands in the annotations of
 // their Deployments, so that a restart of the operator changes nothing; in memory
-// there is only who waits.
+// there is only who waits, and what the cache may not show yet.
 //
 // A workload whose turn has not come keeps its template. One whose resource
 // changed, or that serves nothing, gets the new template at once and takes no
 // place. When an upgraded workload does not come up, nobody's turn comes until it
-// does, or until its resource changes.
+// does, or until its resource changes or goes.
 type upgrades struct {
 	client client.Reader
 	limit  int
 	// wake reconciles a resource whose turn may have come.
 	wake chan event.GenericEvent
 
-	// mu is held from the count of the places taken until the write that takes
-	// one.
 	mu      sync.Mutex
 	waiting waitingList
+	// places are those given out since the cache last showed who has one.
+	places keys
+	// failed are the upgraded ones that did not come up; told says whether those
+	// that wait know that there are any.
+	failed keys
+	told   bool
 }
 
-// waitingList is a queue without repetitions.
-type waitingList struct {
-	order []client.ObjectKey
-	in    map[client.ObjectKey]bool
-}
+// keys is a set of ChannelConnectors.
+type keys map[client.ObjectKey]bool
 
-// maxWakes is how many resources may be told at a time that their turn has come;
-// more than there are places is of no use.
+// maxWakes is how many resources may be told without waiting that their turn may
+// have come.
 const maxWakes = 1024
 
 func newUpgrades(reader client.Reader, limit int) *upgrades {
 	return &upgrades{
 		client: reader, limit: limit, wake: make(chan event.GenericEvent, maxWakes),
-		waiting: waitingList{in: map[client.ObjectKey]bool{}},
+		waiting: waitingList{in: keys{}}, places: keys{}, failed: keys{},
 	}
 }
 
 // choose decides which pod template the pass applies, and notes it in its input
-// and observation. The caller calls release after it has applied.
-func (u *upgrades) choose(ctx context.Context, p *pass) (release func(), err error) {
-	live := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
-	if err := u.client.Get(ctx, key, live); err != nil {
-		return func() {}, client.IgnoreNotFound(err)
+// and observation.
+func (u *upgrades) choose(ctx context.Context, p *pass) error {
+	live := p.before
+	if live == nil {
+		return nil
 	}
 	applied := live.Annotations[children.AnnotationTemplate]
-	if applied == children.EncodeTemplate(children.PodTemplate(p.input)) {
-		p.input.Upgrading = live.Annotations[children.AnnotationUpgrading] == "true" && !status.RolledOut(live)
-		return func() {}, nil
-	}
 	kept, err := children.DecodeTemplate(applied)
-	if err != nil || // it is replaced
-		applied == "" || changed(p.connector, live) || servesNothing(p.connector, live) {
-		return func() {}, nil
+	hasPlace := live.Annotations[children.AnnotationUpgrading] == "true" && !status.RolledOut(live)
+	switch {
+	case err != nil || changed(p.connector, live): // a template that cannot be read is replaced
+	case applied == children.EncodeTemplate(children.PodTemplate(p.input)), hasPlace:
+		p.input.Upgrading = hasPlace
+	case servesNothing(p.connector, live):
+	default:
+		return u.queue(ctx, p, func() { p.input.Keep = kept })
 	}
-	u.mu.Lock()
-	admitted, stopped, err := u.admit(ctx)
-	if err != nil || !admitted {
-		defer u.mu.Unlock()
-		p.input.Keep, p.seen.UpdatePending, p.seen.UpgradesStopped = kept, true, stopped
-		u.waiting.add(client.ObjectKeyFromObject(p.connector))
-		return func() {}, err
+	key := client.ObjectKeyFromObject(p.connector)
+	if u.leave(key); !p.input.Upgrading {
+		u.note(key, false)
 	}
-	p.input.Upgrading = true
-	return u.mu.Unlock, nil
+	return nil
 }
 
-// changed reports whether the resource was changed since its workload was made.
+// changed reports whether the resource was changed, or created again, since its
+// workload was made.
 func changed(c *v1alpha1.ChannelConnector, live *appsv1.Deployment) bool {
-	return live.Annotations[children.AnnotationGeneration] != strconv.FormatInt(c.Generation, 10)
+	return !metav1.IsControlledBy(live, c) || live.Annotations[children.AnnotationGeneration] != strconv.FormatInt(c.Generation, 10)
 }
 
 // servesNothing reports whether an upgrade can interrupt nothing.
@@ -94,47 +93,127 @@ func servesNothing(c *v1alpha1.ChannelConnector, live *appsv1.Deployment) bool {
 	return children.Replicas(c) == 0 || live.Status.AvailableReplicas == 0
 }
 
-// admit reports whether a place is free, and whether the queue has stopped.
-func (u *upgrades) admit(ctx context.Context) (admitted, stopped bool, err error) {
-	list := &appsv1.DeploymentList{}
-	if err := u.client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}); err != nil {
-		return false, false, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+// queue gives the pass's workload a place, or lets it wait.
+func (u *upgrades) queue(ctx context.Context, p *pass, keep func()) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	key := client.ObjectKeyFromObject(p.connector)
+	taken, err := u.taken(ctx)
+	if err != nil {
+		return err
 	}
-	for i := range list.Items {
-		stopped = stopped || status.DeadlineExceeded(&list.Items[i])
+	if taken[key] || u.free(taken) {
+		u.places[key] = true
+		u.waiting.remove(key)
+		p.input.Upgrading = true
+		return nil
 	}
-	if stopped {
-		upgradesStopped.Set(1)
-	} else {
-		upgradesStopped.Set(0)
-	}
-	return !stopped && len(list.Items) < u.limit, stopped, nil
+	keep()
+	p.seen.UpdatePending, p.seen.UpgradesStopped = true, len(u.failed) > 0
+	u.waiting.add(key)
+	return nil
 }
 
-// proceed tells those that wait that a place may be free. It is called whenever a
-// workload is seen that takes none.
+func (u *upgrades) free(taken keys) bool { return len(u.failed) == 0 && len(taken) < u.limit }
+
+// taken returns who has a place: who was given one, and who is seen to be upgraded
+// and not done.
+func (u *upgrades) taken(ctx context.Context) (keys, error) {
+	list := &appsv1.DeploymentList{}
+	// What was written since is among the places.
+	if err := u.client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
+		return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+	}
+	taken := maps.Clone(u.places)
+	for i := range list.Items {
+		d := &list.Items[i]
+		key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[children.AnnotationConnector]}
+		if status.RolledOut(d) || u.gone(ctx, key) {
+			continue
+		}
+		taken[key] = true
+		if status.DeadlineExceeded(d) {
+			u.failed[key] = true
+		}
+	}
+	return taken, nil
+}
+
+// gone reports whether a workload's resource is no longer there: its Deployment
+// may outlive it for a while, and nobody is told when that ends.
+func (u *upgrades) gone(ctx context.Context, key client.ObjectKey) bool {
+	c := &v1alpha1.ChannelConnector{}
+	err := u.client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
+	return apierrors.IsNotFound(err) || !c.DeletionTimestamp.IsZero()
+}
+
+// leave takes a resource's workload out of the queue and its place back, if that
+// stands in no Deployment.
+func (u *upgrades) leave(key client.ObjectKey) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.waiting.remove(key)
+	delete(u.places, key)
+}
+
+// note keeps whether a workload was upgraded and does not come up.
+func (u *upgrades) note(key client.ObjectKey, failed bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if delete(u.failed, key); failed {
+		u.failed[key] = true
+	}
+}
+
+// forget is called for a resource that is gone, or going.
+func (u *upgrades) forget(key client.ObjectKey) {
+	u.leave(key)
+	u.note(key, false)
+}
+
+// proceed is called at the end of every pass. It tells the next one that a place
+// is free, and everyone who waits when that begins or ends to be in vain.
 func (u *upgrades) proceed(ctx context.Context) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	defer func() { upgradesPending.Set(float64(len(u.waiting.order))) }()
-	if len(u.waiting.order) == 0 {
-		return
+	for range u.due(ctx) {
+		u.tell(ctx, u.waiting.take())
 	}
-	if admitted, _, err := u.admit(ctx); err != nil || !admitted {
-		return // whoever takes a place calls again
-	}
-	next := &v1alpha1.ChannelConnector{}
-	key := u.waiting.take()
-	next.Namespace, next.Name = key.Namespace, key.Name
-	u.wake <- event.GenericEvent{Object: next}
+	upgradesPending.Set(float64(len(u.waiting.order)))
+	upgradesStopped.Set(float64(min(1, len(u.failed))))
 }
 
-// forget is called for a resource that is gone.
-func (u *upgrades) forget(ctx context.Context, req ctrl.Request) {
-	u.mu.Lock()
-	u.waiting.remove(req.NamespacedName)
-	u.mu.Unlock()
-	u.proceed(ctx)
+// due is how many of those that wait must look again.
+func (u *upgrades) due(ctx context.Context) int {
+	waiting := len(u.waiting.order)
+	if waiting == 0 {
+		return 0
+	}
+	taken, err := u.taken(ctx)
+	if stopped := len(u.failed) > 0; stopped != u.told {
+		u.told = stopped
+		return waiting
+	}
+	if err != nil || !u.free(taken) {
+		return 0
+	}
+	return 1
+}
+
+// tell reconciles a resource, which queues up again if its turn has not come.
+func (u *upgrades) tell(ctx context.Context, key client.ObjectKey) {
+	c := &v1alpha1.ChannelConnector{}
+	c.Namespace, c.Name = key.Namespace, key.Name
+	select {
+	case u.wake <- event.GenericEvent{Object: c}:
+	case <-ctx.Done():
+	}
+}
+
+// waitingList is a queue without repetitions.
+type waitingList struct {
+	order []client.ObjectKey
+	in    keys
 }
 
 func (w *waitingList) add(key client.ObjectKey) {

@@ -77,14 +77,15 @@ func (w *wire) written() []string {
 }
 
 // cutAfter lets some writes pass and no more, as when the operator is killed
-// between two.
-func cutAfter(writes int) fault {
+// between two. cut tells whether it came to that.
+func cutAfter(writes int) (f fault, cut func() bool) {
 	var left atomic.Int64
 	left.Store(int64(writes))
-	return func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	f = func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if isWrite(req) && left.Add(-1) < 0 {
 			return nil, errCut
 		}
 		return next.RoundTrip(req)
 	}
+	return f, func() bool { return left.Load() < 0 }
 }

@@ -24,13 +24,29 @@ const AnnotationTouched = "xbot.a4b.vn/config-touched"
 // before it heard of the Secret.
 var touches = []time.Duration{0, time.Second, 5 * time.Second}
 
+// findDeployment looks for the Deployment as it is before the writes.
+func (p *pass) findDeployment(ctx context.Context) (err error) {
+	p.before, err = p.deployment(ctx)
+	return err
+}
+
+// deployment returns the resource's Deployment as the cache has it, nil when there
+// is none.
+func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
+	d := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
+	if err := p.Client.Get(ctx, key, d); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return d, nil
+}
+
 // observeWorkload looks at the Deployment as it is after the writes, and at its
 // pods.
 func (p *pass) observeWorkload(ctx context.Context) error {
-	deployment := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
-	if err := p.Client.Get(ctx, key, deployment); err != nil {
-		return client.IgnoreNotFound(err)
+	deployment, err := p.deployment(ctx)
+	if err != nil || deployment == nil {
+		return err
 	}
 	pods := &corev1.PodList{}
 	if err := p.Client.List(ctx, pods, client.InNamespace(p.connector.Namespace),

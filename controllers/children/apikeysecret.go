@@ -17,18 +17,24 @@ const apiKeyBytes = 32
 
 // APIKeySecret is a Secret with a new API key. A team pastes the key into the
 // platform's console, so the Secret must outlive mistakes: it has no owner, and
-// nothing ever changes or deletes it. It is the one object that is not applied.
+// nothing ever changes or deletes it. It is the one object that is not applied. It
+// notes for which value of the annotation it was made, in case nobody comes to
+// note that elsewhere.
 func APIKeySecret(c *v1alpha1.ChannelConnector) (*corev1.Secret, error) {
 	key := make([]byte, apiKeyBytes)
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make an API key: %w", err)
 	}
-	return &corev1.Secret{
+	secret := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: APIKeyName(c.Name), Namespace: c.Namespace,
 			Labels: Labels(c.Name), Annotations: annotations(c),
 		},
 		Data: map[string][]byte{credentials.GeneratedKey: []byte(hex.EncodeToString(key))},
-	}, nil
+	}
+	if asked := c.Annotations[v1alpha1.RegenerateAPIKeyAnnotation]; asked != "" {
+		secret.Annotations[AnnotationAPIKeyRegenerated] = asked
+	}
+	return secret, nil
 }

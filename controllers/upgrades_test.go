@@ -1,0 +1,284 @@
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+const upgradedImage = "registry.test/connector:2"
+
+// upgraded is an operator of another version.
+func upgraded(s *setup) { s.Image = upgradedImage }
+
+var _ = Describe("An upgrade of the operator", func() {
+	var (
+		namespace string
+		all       []*v1alpha1.ChannelConnector
+	)
+	// before makes resources that are Ready with the operator's version before.
+	before := func(ctx context.Context, n int, change ...func(*v1alpha1.ChannelConnector)) {
+		GinkgoHelper()
+		namespace, all = newNamespace(ctx), nil
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		for i := range n {
+			c := newConnector(namespace, fmt.Sprintf("shop-%d", i))
+			for _, f := range change {
+				f(c)
+			}
+			all = append(all, created(ctx, c))
+		}
+		for _, c := range all {
+			becomesReady(ctx, c)
+		}
+		settle(op)
+		op.stop()
+	}
+	// turn returns the one whose turn it is, once the others wait.
+	turn := func(ctx context.Context, waiting int) (next *v1alpha1.ChannelConnector) {
+		GinkgoHelper()
+		Eventually(func(g Gomega) {
+			next = nil
+			pending := 0
+			for _, c := range all {
+				if condition(ctx, c, v1alpha1.ConditionUpdatePending).Status == "True" {
+					pending++
+				}
+				if deploymentOf(ctx, c).Annotations[children.AnnotationUpgrading] == "true" {
+					g.Expect(next).To(BeNil(), "only one at a time")
+					next = c
+				}
+			}
+			g.Expect(pending).To(Equal(waiting))
+			g.Expect(next).NotTo(BeNil())
+		}).Should(Succeed())
+		return next
+	}
+
+	It("rolls connectors one after the other, and the ones that wait stay Ready", func(ctx context.Context) {
+		before(ctx, 4)
+		op := startOperator(namespace, upgraded)
+		for waiting := len(all) - 1; waiting >= 0; waiting-- {
+			next := turn(ctx, waiting)
+			Expect(imageOf(ctx, next)).To(Equal(upgradedImage))
+			Eventually(readyCondition).WithArguments(ctx, next).Should(HaveField("Reason", "RollingOut"))
+			for _, c := range all {
+				if pending := condition(ctx, c, v1alpha1.ConditionUpdatePending); pending.Status == "True" {
+					Expect(pending.Reason).To(Equal("WaitsForTurn"))
+					Expect(imageOf(ctx, c)).To(Equal(connectorImage))
+					Expect(readyCondition(ctx, c)).To(beTrue)
+				}
+			}
+			becomesReady(ctx, next)
+		}
+		Eventually(upgrading).WithArguments(ctx, namespace).Should(BeZero())
+		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeZero())
+		writes := settle(op)
+		for _, c := range all {
+			forcePass(ctx, c)
+		}
+		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+	})
+
+	It("is not changed by a restart of the operator in between", func(ctx context.Context) {
+		before(ctx, 3)
+		op := startOperator(namespace, upgraded)
+		first := turn(ctx, 2)
+		op.stop()
+		op = startOperator(namespace, upgraded)
+		for _, c := range all {
+			forcePass(ctx, c)
+		}
+		Expect(turn(ctx, 2).Name).To(Equal(first.Name))
+		Expect(op.writes.Load()).To(BeZero(), "%v", op.written())
+
+		becomesReady(ctx, first)
+		Expect(turn(ctx, 1).Name).NotTo(Equal(first.Name))
+	})
+
+	It("comes at once with a change of the spec", func(ctx context.Context) {
+		before(ctx, 3)
+		startOperator(namespace, upgraded)
+		next := turn(ctx, 2)
+		for _, c := range all {
+			if c.Name == next.Name {
+				continue
+			}
+			updated(ctx, c, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
+			Eventually(imageOf).WithArguments(ctx, c).Should(Equal(upgradedImage))
+			Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionUpdatePending).Should(HaveField("Status", BeEmpty()))
+		}
+		Expect(upgrading(ctx, namespace)).To(Equal(1))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeZero())
+	})
+
+	It("takes no place for a workload of 0 replicas or one that is not available", func(ctx context.Context) {
+		before(ctx, 4)
+		idle, down := all[0], all[1]
+		says(ctx, down, func(d *appsv1.Deployment) { d.Status.AvailableReplicas, d.Status.ReadyReplicas = 0, 0 })
+		op := startOperator(namespace)
+		patched(ctx, idle.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
+		Eventually(readyCondition).WithArguments(ctx, idle).Should(HaveField("Reason", "ScalingDown"))
+		becomesReady(ctx, idle)
+		settle(op)
+		op.stop()
+
+		startOperator(namespace, upgraded)
+		for _, c := range []*v1alpha1.ChannelConnector{idle, down} {
+			Eventually(imageOf).WithArguments(ctx, c).Should(Equal(upgradedImage))
+			Expect(deploymentOf(ctx, c).Annotations).NotTo(HaveKey(children.AnnotationUpgrading))
+		}
+		turn(ctx, 1)
+	})
+
+	It("comes at once to a resource that was created again, and with its spec", func(ctx context.Context) {
+		before(ctx, 2)
+		startOperator(namespace, upgraded)
+		next := turn(ctx, 1)
+		says(ctx, next, doesNotComeUp)
+		again := other(all, next)
+		Expect(k8s.Delete(ctx, again.DeepCopy())).To(Succeed())
+		again = newConnector(namespace, again.Name)
+		again.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		created(ctx, again)
+		Eventually(imageOf).WithArguments(ctx, again).Should(Equal(upgradedImage))
+		Expect(deploymentOf(ctx, again).Spec.Template.Labels).To(HaveKeyWithValue("team", "chat"))
+		becomesReady(ctx, again)
+	})
+
+	It("stops when a connector does not come up, and goes on when it does", func(ctx context.Context) {
+		before(ctx, 3)
+		op := startOperator(namespace, upgraded)
+		next := turn(ctx, 2)
+		says(ctx, next, doesNotComeUp)
+
+		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
+			HaveField("Reason", "UpgradesStopped"), HaveField("Regarding.Name", next.Name), HaveField("Type", corev1.EventTypeWarning))))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		Expect(metric("xbot_operator_upgrades_pending")).To(BeEquivalentTo(2))
+		Expect(readyCondition(ctx, next).Reason).To(Equal("RollingOut"))
+		Expect(condition(ctx, next, v1alpha1.ConditionStalled).Status).To(BeEquivalentTo("True"))
+		for _, c := range all {
+			if c.Name != next.Name {
+				Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionUpdatePending).Should(HaveField("Reason", "UpgradesStopped"))
+				Expect(readyCondition(ctx, c)).To(beTrue)
+			}
+		}
+		writes := settle(op)
+		for _, c := range all {
+			forcePass(ctx, c)
+		}
+		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+
+		becomesReady(ctx, next)
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())
+		becomesReady(ctx, turn(ctx, 1))
+		becomesReady(ctx, turn(ctx, 0))
+	})
+
+	It("goes on when the connector that did not come up is deleted", func(ctx context.Context) {
+		before(ctx, 2)
+		startOperator(namespace, upgraded)
+		next := turn(ctx, 1)
+		says(ctx, next, doesNotComeUp)
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+
+		// Nobody collects garbage here: the Deployment outlives its owner.
+		Expect(k8s.Delete(ctx, next.DeepCopy())).To(Succeed())
+		Eventually(imageOf).WithArguments(ctx, other(all, next)).Should(Equal(upgradedImage))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())
+	})
+
+	It("goes on when the spec of the connector that did not come up is changed", func(ctx context.Context) {
+		before(ctx, 2)
+		startOperator(namespace, upgraded)
+		next := turn(ctx, 1)
+		says(ctx, next, doesNotComeUp)
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+
+		updated(ctx, next, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
+		Eventually(imageOf).WithArguments(ctx, other(all, next)).Should(Equal(upgradedImage))
+	})
+
+	It("to a version that comes up mends what the one before broke, in the place that it has", func(ctx context.Context) {
+		before(ctx, 2, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Inbox.Embedded = &v1alpha1.EmbeddedInbox{Storage: v1alpha1.StorageEphemeral}
+		})
+		op := startOperator(namespace, upgraded)
+		broken := turn(ctx, 1)
+		// The pod of the template before still takes calls.
+		says(ctx, broken, func(d *appsv1.Deployment) {
+			doesNotComeUp(d)
+			d.Status.Replicas, d.Status.AvailableReplicas, d.Status.ReadyReplicas = 2, 1, 1
+		})
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		op.stop()
+
+		startOperator(namespace, func(s *setup) { s.Image = "registry.test/connector:3" })
+		Eventually(imageOf).WithArguments(ctx, broken).Should(Equal("registry.test/connector:3"))
+		Expect(turn(ctx, 1).Name).To(Equal(broken.Name))
+		becomesReady(ctx, broken)
+		Eventually(imageOf).WithArguments(ctx, other(all, broken)).Should(Equal("registry.test/connector:3"))
+	})
+
+	It("goes past a connector whose Deployment somebody refuses", func(ctx context.Context) {
+		before(ctx, 2)
+		refused := all[0]
+		policy := refuse(ctx, deploymentOf(ctx, refused), "deployments", fmt.Sprintf("object.metadata.name != %q", childKey(refused).Name))
+		startOperator(namespace, upgraded)
+		Eventually(imageOf).WithArguments(ctx, all[1]).Should(Equal(upgradedImage))
+		becomesReady(ctx, all[1])
+		Eventually(readyCondition).WithArguments(ctx, refused).Should(HaveField("Reason", "ApplyRefused"))
+
+		Expect(k8s.Delete(ctx, policy)).To(Succeed())
+		Eventually(imageOf).WithArguments(ctx, refused).Should(Equal(upgradedImage))
+		becomesReady(ctx, refused)
+	})
+})
+
+// doesNotComeUp is how a Deployment is whose new pod does not become available in
+// time.
+func doesNotComeUp(d *appsv1.Deployment) {
+	d.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, UnavailableReplicas: 1,
+		Conditions: []appsv1.DeploymentCondition{{
+			Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded",
+		}},
+	}
+}
+
+// other returns the one of two that is not the given one.
+func other(two []*v1alpha1.ChannelConnector, c *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
+	if two[0].Name == c.Name {
+		return two[1]
+	}
+	return two[0]
+}
+
+func imageOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
+	GinkgoHelper()
+	return deploymentOf(ctx, c).Spec.Template.Spec.Containers[0].Image
+}
+
+// upgrading is the number of workloads that are being upgraded.
+func upgrading(ctx context.Context, namespace string) int {
+	GinkgoHelper()
+	list := &appsv1.DeploymentList{}
+	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	n := 0
+	for i := range list.Items {
+		if list.Items[i].Annotations[children.AnnotationUpgrading] == "true" {
+			n++
+		}
+	}
+	return n
+}
