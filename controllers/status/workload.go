@@ -76,13 +76,18 @@ func RolledOut(d *appsv1.Deployment) bool {
 		d.Status.Replicas == wanted(d)
 }
 
-// DeadlineExceeded reports whether a roll-out did not come up in time.
+// DeadlineExceeded reports whether the newest roll-out did not come up in time.
 func DeadlineExceeded(d *appsv1.Deployment) bool {
 	progressing := condition(d, appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
+// condition returns a condition of the Deployment as it is declared now: what was
+// said of an earlier one does not count, nil stands for that as well.
 func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	if d.Status.ObservedGeneration < d.Generation {
+		return nil
+	}
 	for i := range d.Status.Conditions {
 		if d.Status.Conditions[i].Type == kind {
 			return &d.Status.Conditions[i]
@@ -94,6 +99,9 @@ func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv
 // problem says what keeps the newest pod from coming up; nil when nothing but
 // time.
 func problem(o Observation) *verdict {
+	if o.Deployment.Status.ObservedGeneration < o.Deployment.Generation {
+		return nil // the pods are of an earlier template
+	}
 	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
