@@ -105,7 +105,7 @@ func problem(o Observation) *verdict {
 	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
-	for _, pod := range newestFirst(o.Pods) {
+	for _, pod := range newest(o.Pods) {
 		for _, judge := range []func(*corev1.Pod) *verdict{unschedulable, waiting, crashing} {
 			if v := judge(pod); v != nil {
 				return v
@@ -118,8 +118,9 @@ func problem(o Observation) *verdict {
 	return nil
 }
 
-// newestFirst leaves out pods that are going or gone.
-func newestFirst(pods []corev1.Pod) []*corev1.Pod {
+// newest returns the pods of the newest template, the newest first. Pods that are
+// going or gone say nothing of it.
+func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
 		p := &pods[i]
@@ -130,7 +131,8 @@ func newestFirst(pods []corev1.Pod) []*corev1.Pod {
 	slices.SortFunc(living, func(a, b *corev1.Pod) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
-	return living
+	template := func(p *corev1.Pod) string { return p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] }
+	return slices.DeleteFunc(living, func(p *corev1.Pod) bool { return template(p) != template(living[0]) })
 }
 
 func unschedulable(pod *corev1.Pod) *verdict {
