@@ -166,12 +166,16 @@ func waiting(pod *corev1.Pod) *verdict {
 	if c == nil || c.State.Waiting == nil {
 		return nil
 	}
-	switch reason := waitingReasons[c.State.Waiting.Reason]; reason {
-	case ReasonImagePullFailed:
+	reason := waitingReasons[c.State.Waiting.Reason]
+	switch {
+	case reason == ReasonImagePullFailed:
 		// The message alternates between what failed and how long it waits, and
 		// must not make the status flap.
 		return &verdict{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
-	case ReasonContainerNotCreated:
+	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
+		// It waits in turns with this and with CrashLoopBackOff: see crashing.
+		return nil
+	case reason == ReasonContainerNotCreated:
 		return &verdict{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
 	}
 	return nil
