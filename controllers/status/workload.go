@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -135,13 +136,17 @@ func newest(pods []corev1.Pod) []*corev1.Pod {
 	return slices.DeleteFunc(living, func(p *corev1.Pod) bool { return template(p) != template(living[0]) })
 }
 
+// volumeWords are in the scheduler's messages about volumes that no pod can get.
+var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
+
 func unschedulable(pod *corev1.Pod) *verdict {
 	for _, c := range pod.Status.Conditions {
-		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+		failed := c.Reason == corev1.PodReasonUnschedulable || c.Reason == corev1.PodReasonSchedulerError
+		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || !failed {
 			continue
 		}
-		if strings.Contains(c.Message, "PersistentVolume") || strings.Contains(c.Message, "persistentvolume") || strings.Contains(c.Message, "persistent volume") {
-			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + c.Message + ": check inbox.embedded.storageClassName and that the class can make volumes"}
+		if volumeWords.MatchString(c.Message) {
+			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + strings.TrimSuffix(c.Message, ".") + ": check inbox.embedded.storageClassName and that the class can make volumes"}
 		}
 		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 	}
