@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,13 +77,18 @@ func RolledOut(d *appsv1.Deployment) bool {
 		d.Status.Replicas == wanted(d)
 }
 
-// DeadlineExceeded reports whether a roll-out did not come up in time.
+// DeadlineExceeded reports whether the newest roll-out did not come up in time.
 func DeadlineExceeded(d *appsv1.Deployment) bool {
 	progressing := condition(d, appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
+// condition returns a condition of the Deployment as it is declared now: what was
+// said of an earlier one does not count, nil stands for that as well.
 func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	if d.Status.ObservedGeneration < d.Generation {
+		return nil
+	}
 	for i := range d.Status.Conditions {
 		if d.Status.Conditions[i].Type == kind {
 			return &d.Status.Conditions[i]
@@ -94,10 +100,13 @@ func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv
 // problem says what keeps the newest pod from coming up; nil when nothing but
 // time.
 func problem(o Observation) *verdict {
+	if o.Deployment.Status.ObservedGeneration < o.Deployment.Generation {
+		return nil // the pods are of an earlier template
+	}
 	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
-	for _, pod := range newestFirst(o.Pods) {
+	for _, pod := range newest(o.Pods) {
 		for _, judge := range []func(*corev1.Pod) *verdict{unschedulable, waiting, crashing} {
 			if v := judge(pod); v != nil {
 				return v
@@ -110,8 +119,9 @@ func problem(o Observation) *verdict {
 	return nil
 }
 
-// newestFirst leaves out pods that are going or gone.
-func newestFirst(pods []corev1.Pod) []*corev1.Pod {
+// newest returns the pods of the newest template, the newest first. Pods that are
+// going or gone say nothing of it.
+func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
 		p := &pods[i]
@@ -122,16 +132,21 @@ func newestFirst(pods []corev1.Pod) []*corev1.Pod {
 	slices.SortFunc(living, func(a, b *corev1.Pod) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
-	return living
+	template := func(p *corev1.Pod) string { return p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] }
+	return slices.DeleteFunc(living, func(p *corev1.Pod) bool { return template(p) != template(living[0]) })
 }
+
+// volumeWords are in the scheduler's messages about volumes that no pod can get.
+var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
 func unschedulable(pod *corev1.Pod) *verdict {
 	for _, c := range pod.Status.Conditions {
-		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+		failed := c.Reason == corev1.PodReasonUnschedulable || c.Reason == corev1.PodReasonSchedulerError
+		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || !failed {
 			continue
 		}
-		if strings.Contains(c.Message, "PersistentVolume") || strings.Contains(c.Message, "persistentvolume") || strings.Contains(c.Message, "persistent volume") {
-			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + c.Message + ": check inbox.embedded.storageClassName and that the class can make volumes"}
+		if volumeWords.MatchString(c.Message) {
+			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + strings.TrimSuffix(c.Message, ".") + ": check inbox.embedded.storageClassName and that the class can make volumes"}
 		}
 		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 	}
@@ -156,12 +171,16 @@ func waiting(pod *corev1.Pod) *verdict {
 	if c == nil || c.State.Waiting == nil {
 		return nil
 	}
-	switch reason := waitingReasons[c.State.Waiting.Reason]; reason {
-	case ReasonImagePullFailed:
+	reason := waitingReasons[c.State.Waiting.Reason]
+	switch {
+	case reason == ReasonImagePullFailed:
 		// The message alternates between what failed and how long it waits, and
 		// must not make the status flap.
 		return &verdict{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
-	case ReasonContainerNotCreated:
+	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
+		// It waits in turns with this and with CrashLoopBackOff: see crashing.
+		return nil
+	case reason == ReasonContainerNotCreated:
 		return &verdict{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
 	}
 	return nil
