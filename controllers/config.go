@@ -100,7 +100,10 @@ func (p *pass) renderConfig(context.Context) error {
 	}
 	p.wanted = config
 	p.input.Config, p.input.StartDigest = config, config.StartDigest
-	if p.current == nil || p.current.digest != config.Digest || p.current.writtenAt.IsZero() {
+	switch {
+	case p.current == nil: // no pod is older, also none of the same second
+		p.input.ConfigWrittenAt = p.Clock.Now().Truncate(time.Second)
+	case p.current.digest != config.Digest || p.current.writtenAt.IsZero():
 		p.input.ConfigWrittenAt = p.Clock.Now().Truncate(time.Millisecond)
 	}
 	return nil
