@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -21,6 +22,17 @@ import (
 type currentConfig struct {
 	digest, startDigest, apiKeyRegenerated string
 	writtenAt                              time.Time
+	files                                  map[string][]byte
+}
+
+// is reports whether the pods read what is wanted.
+func (c *currentConfig) is(wanted *render.Config) bool {
+	for name, content := range wanted.Files {
+		if !bytes.Equal(c.files[name], content) {
+			return false
+		}
+	}
+	return c.digest == wanted.Digest
 }
 
 // findConfig looks for the configuration that is in the cluster.
@@ -40,6 +52,7 @@ func (p *pass) findConfig(ctx context.Context) error {
 		startDigest:       secret.Annotations[children.AnnotationStartDigest],
 		apiKeyRegenerated: secret.Annotations[children.AnnotationAPIKeyRegenerated],
 		writtenAt:         writtenAt,
+		files:             secret.Data,
 	}
 	p.seen.ConfigWritten = true
 	p.input.StartDigest = p.current.startDigest
@@ -100,7 +113,10 @@ func (p *pass) renderConfig(context.Context) error {
 	}
 	p.wanted = config
 	p.input.Config, p.input.StartDigest = config, config.StartDigest
-	if p.current == nil || p.current.digest != config.Digest || p.current.writtenAt.IsZero() {
+	switch {
+	case p.current == nil: // no pod is older, also none of the same second
+		p.input.ConfigWrittenAt = p.Clock.Now().Truncate(time.Second)
+	case !p.current.is(config) || p.current.writtenAt.IsZero():
 		p.input.ConfigWrittenAt = p.Clock.Now().Truncate(time.Millisecond)
 	}
 	return nil

@@ -30,6 +30,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 	var (
 		namespace string
 		op        *operator
+		entries   int
 		changed   []*v1alpha1.ChannelConnector
 	)
 	BeforeAll(func(ctx context.Context) {
@@ -40,7 +41,8 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 	})
 
 	DescribeTable("of", func(ctx context.Context, roll bool, reaches string, change func(*v1alpha1.ChannelConnectorSpec)) {
-		shop := newConnector(namespace, fmt.Sprintf("shop-%d", len(changed)+1))
+		entries++
+		shop := newConnector(namespace, fmt.Sprintf("shop-%d", entries))
 		shop.Spec.Sink.HTTP.URL = "https://bot.chat.svc/events"
 		created(ctx, shop)
 		haveChildren(ctx, shop)
@@ -58,6 +60,9 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 			Expect(deploymentOf(ctx, shop).Spec).To(Equal(before.Spec))
 		}
 		becomesReady(ctx, shop)
+		if !roll {
+			Eventually(readiness).WithArguments(namespace, shop.Name).Should(Equal([]string{"False Starting", "True Ready"}), "it never stopped to be Ready")
+		}
 		changed = append(changed, shop)
 	},
 		Entry("zaloOA.appID", staysUp, `appID: "42"`, func(s *v1alpha1.ChannelConnectorSpec) { s.ZaloOA.AppID = "42" }),

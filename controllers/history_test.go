@@ -32,13 +32,14 @@ func record(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	list := &v1alpha1.ChannelConnectorList{}
 	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-	watcher, err := k8s.Watch(ctx, &v1alpha1.ChannelConnectorList{}, client.InNamespace(namespace),
+	watcher, err := k8s.Watch(context.WithoutCancel(ctx), &v1alpha1.ChannelConnectorList{}, client.InNamespace(namespace),
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
 	Expect(err).NotTo(HaveOccurred())
 	h := &history{ended: make(chan struct{})}
 	histories.Store(namespace, h)
 	go h.follow(watcher)
 	DeferCleanup(func() {
+		Expect(h.ended).NotTo(BeClosed(), "the watch was broken off")
 		watcher.Stop()
 		<-h.ended
 		Expect(h.faults()).To(BeEmpty(), "what breaks the rules of kstatus")

@@ -63,7 +63,7 @@ var _ = Describe("A new resource", func() {
 		becomesReady(ctx, shop)
 		writes := settle(op)
 		Consistently(op.writes.Load, "1s").Should(Equal(writes), "%v", op.written())
-		Expect(readiness(namespace, "shop")).To(Equal([]string{"False Starting", "True Ready"}))
+		Eventually(readiness).WithArguments(namespace, "shop").Should(Equal([]string{"False Starting", "True Ready"}))
 	})
 
 	It("gets an API key when it names none", func(ctx context.Context) {

@@ -157,7 +157,12 @@ func (p *pass) applyChildren(ctx context.Context) error {
 	return nil
 }
 
+// pruneChildren deletes what is no longer wanted, once nothing can use it any
+// more.
 func (p *pass) pruneChildren(ctx context.Context) error {
+	if p.seen.Obstacle != nil {
+		return nil
+	}
 	for _, child := range children.Unwanted(p.input) {
 		if _, err := p.applier(child).Prune(ctx, p.connector, child); err != nil {
 			return err

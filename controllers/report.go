@@ -104,7 +104,7 @@ func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConne
 // applied notes that a child was written.
 func (p *pass) applied(ctx context.Context, child children.Child) {
 	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
-	if child.Kind == "Secret" && p.current != nil && p.current.digest != p.wanted.Digest {
+	if child.Kind == "Secret" && p.current != nil && !p.current.is(p.wanted) {
 		p.event(corev1.EventTypeNormal, "ConfigurationChanged", "Wrote a new configuration: the running pod takes it without a restart")
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -68,7 +67,8 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, own
 	ofChild := handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
-		For(&v1alpha1.ChannelConnector{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		// A change of the status as well: it may be somebody else's.
+		For(&v1alpha1.ChannelConnector{}).
 		Watches(&v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), builder.WithPredicates(keysChanged)).
 		Watches(&appsv1.Deployment{}, ofChild).
 		Watches(&corev1.Service{}, ofChild).

@@ -8,9 +8,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
@@ -53,8 +56,19 @@ func (p *pass) observeWorkload(ctx context.Context) error {
 		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
 		return fmt.Errorf("list the pods: %w", err)
 	}
-	p.seen.Deployment, p.seen.Pods = deployment, pods.Items
+	p.seen.Deployment, p.seen.Pods = p.observed(deployment), pods.Items
 	return nil
+}
+
+// observed counts a change of the Deployment's metadata as observed by its
+// controller, as soon as it is made: annotations raise the generation, also those
+// of others, but roll no pod. A resource that was Ready stays so.
+func (p *pass) observed(after *appsv1.Deployment) *appsv1.Deployment {
+	wasReady := meta.IsStatusConditionTrue(p.connector.Status.Conditions, v1alpha1.ConditionReady)
+	if wasReady && p.before != nil && p.before.UID == after.UID && equality.Semantic.DeepEqual(p.before.Spec, after.Spec) {
+		after.Status.ObservedGeneration = after.Generation
+	}
+	return after
 }
 
 // touchPods tells the pods that are older than the configuration of it. What was
@@ -68,8 +82,9 @@ func (p *pass) touchPods(ctx context.Context) error {
 	touched := fmt.Sprintf("%s-%d", p.wanted.Digest, times)
 	for i := range p.seen.Pods {
 		pod := &p.seen.Pods[i]
-		// A pod's time of creation has no fractions of a second.
-		if !pod.CreationTimestamp.Time.Before(p.input.ConfigWrittenAt.Truncate(time.Second)) || pod.DeletionTimestamp != nil {
+		// A pod's time of creation has no fractions of a second: one of the same
+		// second as a change may be older, and is told.
+		if !pod.CreationTimestamp.Time.Before(p.input.ConfigWrittenAt) || pod.DeletionTimestamp != nil {
 			continue
 		}
 		if next > 0 && (p.again == 0 || next < p.again) {

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
@@ -67,6 +66,9 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	if err != nil {
 		return false, err
 	}
+	if live != nil && child.Fit != nil {
+		child.Fit(live)
+	}
 	desired, err := child.JSON()
 	if err != nil {
 		return false, fmt.Errorf("encode %s: %w", child, err)
@@ -86,7 +88,8 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	return true, nil
 }
 
-// find returns the child's object as the cache has it, nil when there is none.
+// find returns the child's object as the cache has it, or as it is when it lost the
+// labels by which the cache finds it; nil when there is none.
 func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
 	key := child.Key(owner.Namespace)
 	live := child.New()
@@ -97,19 +100,13 @@ func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, ch
 	if !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("read %s: %w", child, err)
 	}
-	gvk, err := apiutil.GVKForObject(live, a.Client.Scheme())
-	if err != nil {
-		return nil, err
-	}
-	unlabelled := &metav1.PartialObjectMetadata{}
-	unlabelled.SetGroupVersionKind(gvk)
-	if err := a.Live.Get(ctx, key, unlabelled); err != nil {
+	if err := a.Live.Get(ctx, key, live); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil, nil //nolint:nilnil // there is no object and nothing is wrong
 		}
 		return nil, fmt.Errorf("read %s: %w", child, err)
 	}
-	return nil, refuseForeign(owner, child, unlabelled)
+	return live, refuseForeign(owner, child, live)
 }
 
 // refuseForeign returns an error unless an object belongs to the resource, or to

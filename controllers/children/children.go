@@ -57,6 +57,9 @@ type Child struct {
 	New func() client.Object
 	// Annotate adds an annotation to Desired.
 	Annotate func(key, value string)
+	// Fit changes Desired where the object that is there cannot become what is
+	// wanted, and need not; nil for most kinds.
+	Fit func(live client.Object)
 }
 
 // annotated is an apply configuration of an object.
@@ -96,7 +99,10 @@ func Build(in Input) []Child {
 		all = append(all, newChild(ServiceAccount(in), func() client.Object { return &corev1.ServiceAccount{} }))
 	}
 	if storage(in.Connector) == v1alpha1.StoragePersistent {
-		all = append(all, newChild(PersistentVolumeClaim(in), func() client.Object { return &corev1.PersistentVolumeClaim{} }))
+		claim := PersistentVolumeClaim(in)
+		child := newChild(claim, func() client.Object { return &corev1.PersistentVolumeClaim{} })
+		child.Fit = func(live client.Object) { keepLarger(claim, live) }
+		all = append(all, child)
 	}
 	return append(all,
 		newChild(Service(in), func() client.Object { return &corev1.Service{} }),
@@ -105,9 +111,9 @@ func Build(in Input) []Child {
 }
 
 // Unwanted returns every child that the resource does not want but may have
-// wanted before.
+// wanted before. A ServiceAccount whose name the user wants stays, whoever made it.
 func Unwanted(in Input) []Child {
-	if in.Connector.Spec.Workload.ServiceAccountName == "" {
+	if name := in.Connector.Spec.Workload.ServiceAccountName; name == "" || name == ConnectorName(in.Connector.Name) {
 		return nil
 	}
 	return []Child{newChild(ServiceAccount(in), func() client.Object { return &corev1.ServiceAccount{} })}

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -33,6 +34,19 @@ func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfigu
 		claim.WithOwnerReferences(owner(in.Connector)...)
 	}
 	return claim
+}
+
+// keepLarger keeps the size of a claim that somebody, or a controller that looks
+// after volumes, has made larger: volumes do not shrink.
+func keepLarger(claim *corev1ac.PersistentVolumeClaimApplyConfiguration, live client.Object) {
+	there, ok := live.(*corev1.PersistentVolumeClaim)
+	if !ok {
+		return
+	}
+	wanted := *claim.Spec.Resources.Requests
+	if size := there.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(wanted[corev1.ResourceStorage]) > 0 {
+		wanted[corev1.ResourceStorage] = size
+	}
 }
 
 func storage(c *v1alpha1.ChannelConnector) v1alpha1.Storage {
