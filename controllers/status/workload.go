@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -186,15 +187,20 @@ func waiting(pod *corev1.Pod) *verdict {
 	return nil
 }
 
-// stalledAfter is the number of crashes after which a further start will not
-// help: kubelet then waits minutes between two.
-const stalledAfter = 5
+const (
+	// stalledAfter is the number of crashes after which a further start will not
+	// help: kubelet then waits minutes between two.
+	stalledAfter = 5
+	// lastingRun is after how long kubelet takes a container to have started well,
+	// and waits no longer before its next start.
+	lastingRun = 10 * time.Minute
+)
 
 // crashing quotes why the container ended last, while it waits for its next start
 // as well as between two crashes.
 func crashing(pod *corev1.Pod) *verdict {
 	c := connectorStatus(pod)
-	if c == nil || c.Ready || c.RestartCount == 0 {
+	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
 		return nil
 	}
 	ended := c.State.Terminated
@@ -204,16 +210,25 @@ func crashing(pod *corev1.Pod) *verdict {
 	if ended == nil {
 		return nil
 	}
-	// A first crash may be an accident.
-	stalled := c.RestartCount >= stalledAfter
-	message := fmt.Sprintf("The container ends again and again: %s, exit code %d", ended.Reason, ended.ExitCode)
+	v := &verdict{reason: ReasonCrashLooping, message: "The container ended and is started again: "}
+	// One crash may be an accident, and a pod counts the crashes of its whole life.
+	if c.RestartCount > 1 && !lasted(ended) {
+		v.message, v.stalled = "The container ends again and again: ", c.RestartCount >= stalledAfter
+	}
+	v.message += fmt.Sprintf("%s, exit code %d", ended.Reason, ended.ExitCode)
 	if ended.Reason == "OOMKilled" {
-		message += ": raise workload.resources.limits.memory"
+		v.message += ": raise workload.resources.limits.memory"
 	}
 	if said := lastLine(ended.Message); said != "" {
-		message += ": " + said
+		v.message += ": " + said
 	}
-	return &verdict{reason: ReasonCrashLooping, message: message, stalled: stalled}
+	return v
+}
+
+// lasted reports whether a container ran well for a while. Of one that ended with
+// its node there are no times, and nothing is known.
+func lasted(ended *corev1.ContainerStateTerminated) bool {
+	return ended.StartedAt.IsZero() || ended.FinishedAt.Sub(ended.StartedAt.Time) >= lastingRun
 }
 
 func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {
