@@ -107,25 +107,34 @@ func checkSummary(conditions []metav1.Condition) (wrong []string) {
 	if ready == nil || available == nil {
 		return []string{"Ready or WorkloadAvailable is missing"}
 	}
+	isTrue := ready.Status == metav1.ConditionTrue
+	wrong = checkProgress(*ready, reconciling, stalled)
+	if isTrue && (available.Status != metav1.ConditionTrue || resolved == nil || resolved.Status != metav1.ConditionTrue) {
+		wrong = append(wrong, "Ready, but not WorkloadAvailable and CredentialsResolved")
+	}
+	// What is in the way of writing may be in the way of looking at credentials.
+	if resolved == nil || resolved.Status == metav1.ConditionTrue || slices.Contains(inTheWay, ready.Reason) {
+		return wrong
+	}
+	if stalled == nil || stalled.Reason != resolved.Reason {
+		wrong = append(wrong, "CredentialsResolved is False, and Stalled does not say why")
+	}
+	return wrong
+}
+
+// checkProgress sees that a resource that is not Ready either moves or is stuck,
+// for the reason that Ready has.
+func checkProgress(ready metav1.Condition, reconciling, stalled *metav1.Condition) (wrong []string) {
 	if reconciling != nil && stalled != nil {
 		wrong = append(wrong, "Reconciling and Stalled at once")
 	}
-	isTrue := ready.Status == metav1.ConditionTrue
-	if isTrue == (reconciling != nil || stalled != nil) {
+	if (ready.Status == metav1.ConditionTrue) == (reconciling != nil || stalled != nil) {
 		wrong = append(wrong, fmt.Sprintf("Ready is %s, and Reconciling is %v, Stalled %v", ready.Status, reconciling != nil, stalled != nil))
 	}
 	for _, why := range []*metav1.Condition{reconciling, stalled} {
 		if why != nil && (why.Reason != ready.Reason || why.Message != ready.Message) {
 			wrong = append(wrong, fmt.Sprintf("%s says other than Ready: %s: %s", why.Type, why.Reason, why.Message))
 		}
-	}
-	if isTrue && (available.Status != metav1.ConditionTrue || resolved == nil || resolved.Status != metav1.ConditionTrue) {
-		wrong = append(wrong, "Ready, but not WorkloadAvailable and CredentialsResolved")
-	}
-	// What is in the way of writing may be in the way of looking at credentials.
-	inTheWay := slices.Contains(inTheWay, ready.Reason)
-	if resolved != nil && resolved.Status == metav1.ConditionFalse && !inTheWay && (stalled == nil || stalled.Reason != resolved.Reason) {
-		wrong = append(wrong, "CredentialsResolved is False, and Stalled does not say why")
 	}
 	return wrong
 }
