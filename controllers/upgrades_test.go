@@ -2,8 +2,8 @@ package controllers_test
 
 import (
 	"context"
-	"slices"
 	"fmt"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
