@@ -60,6 +60,11 @@ fuzz: ## Run every fuzzer FUZZTIME (5000x)
 bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
 	$(GO) run ./test/bench $(BENCHFLAGS)
 
+.PHONY: bench-operator
+bench-operator: ## Measure the operator against a real API server (BENCHFLAGS, see test/benchoperator)
+	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
+		$(GO) run ./test/benchoperator $(BENCHFLAGS)
+
 .PHONY: lint
 lint: ## Run the linters
 	$(TOOL) golangci-lint run
