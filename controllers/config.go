@@ -42,7 +42,7 @@ func (p *pass) findConfig(ctx context.Context) error {
 	if err := p.OwnSecrets.Get(ctx, key, secret); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if !apply.Claims(secret, p.connector.Name) {
+	if !apply.Belongs(secret, p.connector) {
 		return nil
 	}
 	// What cannot be read is written anew.

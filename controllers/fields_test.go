@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -179,7 +181,7 @@ func configOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
 		return ""
 	}
 	whole := string(secret.Data[render.FileName])
-	for name := range secret.Data {
+	for _, name := range slices.Sorted(maps.Keys(secret.Data)) {
 		whole += "\n" + name
 	}
 	return whole

@@ -12,6 +12,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -119,14 +121,24 @@ func (p *pass) run(ctx context.Context) error {
 // retryConflict is how soon a pass is repeated that met another writer.
 const retryConflict = time.Second
 
-// retryObstacle is how soon a pass is repeated when something is in the way whose
-// end causes no event, such as an object of somebody else with a child's name.
-const retryObstacle = time.Minute
+// minObstacle and maxObstacle bound the time until a pass is repeated when
+// something is in the way whose end causes no event, such as an object of somebody
+// else with a child's name.
+const (
+	minObstacle = time.Second
+	maxObstacle = time.Minute
+)
 
-// obstruct notes what keeps the children from being written.
+// obstruct notes what keeps the children from being written, to look again after
+// as long as the resource has not been Ready: soon when somebody is about to mend
+// it, rarely when nobody is.
 func (p *pass) obstruct(o status.Obstacle) {
 	p.seen.Obstacle = &o
-	p.again = retryObstacle
+	p.again = minObstacle
+	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
+	if ready != nil && ready.Status != metav1.ConditionTrue {
+		p.again = min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
+	}
 }
 
 // applyChildren writes what is not as wanted, and stops at the first child whose

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
@@ -40,6 +41,9 @@ func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
 	if err := p.Client.Get(ctx, key, d); err != nil {
 		return nil, client.IgnoreNotFound(err)
+	}
+	if !apply.Belongs(d, p.connector) {
+		return nil, nil //nolint:nilnil // somebody else's is as good as none
 	}
 	return d, nil
 }

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -109,23 +110,30 @@ func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, ch
 	return live, refuseForeign(owner, child, live)
 }
 
-// refuseForeign returns an error unless an object belongs to the resource, or to
-// nobody and says by its labels that it was the resource's: such an orphan is
-// adopted. An object of a deleted resource of the same name is the resource's.
+// refuseForeign returns an error unless an object is the resource's.
 func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, object client.Object) error {
+	if Belongs(object, owner) {
+		return nil
+	}
+	foreign := &ForeignError{Child: child.String()}
+	if controller := metav1.GetControllerOf(object); controller != nil {
+		foreign.Owner = fmt.Sprintf("%s %q", controller.Kind, controller.Name)
+	} else if name := object.GetAnnotations()[children.AnnotationConnector]; name != "" && name != owner.Name {
+		foreign.Owner = fmt.Sprintf("ChannelConnector %q", name)
+	}
+	return foreign
+}
+
+// Belongs reports whether an object is the resource's, or nobody's and says by its
+// labels that it was the resource's: such an orphan is adopted. An object of a
+// deleted resource of the same name is the resource's.
+func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	controller := metav1.GetControllerOf(object)
-	switch {
-	case controller != nil && controller.Kind == "ChannelConnector" && controller.Name == owner.Name:
-		return nil
-	case controller != nil:
-		return &ForeignError{Child: child.String(), Owner: fmt.Sprintf("%s %q", controller.Kind, controller.Name)}
-	case Claims(object, owner.Name):
-		return nil
+	if controller == nil {
+		return Claims(object, owner.Name)
 	}
-	if name := object.GetAnnotations()[children.AnnotationConnector]; name != "" && name != owner.Name {
-		return &ForeignError{Child: child.String(), Owner: fmt.Sprintf("ChannelConnector %q", name)}
-	}
-	return &ForeignError{Child: child.String()}
+	group, err := schema.ParseGroupVersion(controller.APIVersion)
+	return err == nil && group.Group == v1alpha1.GroupVersion.Group && controller.Kind == "ChannelConnector" && controller.Name == owner.Name
 }
 
 // Claims reports whether an object's labels say that it was made for the

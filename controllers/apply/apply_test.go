@@ -189,7 +189,11 @@ func TestApplyRefusesForeign(t *testing.T) {
 	ours := children.Labels("shop")
 	full := map[string]string{children.AnnotationConnector: "shop"}
 	controller := func(kind, name string) []metav1.OwnerReference {
-		return []metav1.OwnerReference{{APIVersion: "v1", Kind: kind, Name: name, UID: "theirs", Controller: new(true)}}
+		group := "apps/v1"
+		if kind == "ChannelConnector" {
+			group = v1alpha1.GroupVersion.String()
+		}
+		return []metav1.OwnerReference{{APIVersion: group, Kind: kind, Name: name, UID: "theirs", Controller: new(true)}}
 	}
 	const deleteIt = ": delete it, or give the ChannelConnector another name"
 	for name, c := range map[string]struct {
@@ -204,7 +208,10 @@ func TestApplyRefusesForeign(t *testing.T) {
 		"of a name with the hash": {there: metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{children.AnnotationConnector: "s.hop"}}, refused: `belongs to ChannelConnector "s.hop"`},
 		"an orphan":               {there: metav1.ObjectMeta{Labels: ours, Annotations: full}},
 		"one without annotation":  {there: metav1.ObjectMeta{Labels: ours}},
-		"a deleted namesake's":    {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "shop"), Labels: ours, Annotations: full}},
+		"of another group": {there: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "example.com/v1", Kind: "ChannelConnector", Name: "shop", UID: "theirs", Controller: new(true),
+		}}, Labels: ours}, refused: `belongs to ChannelConnector "shop"`},
+		"a deleted namesake's": {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "shop"), Labels: ours, Annotations: full}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.there.Namespace, c.there.Name = "chat", "shop-connector"
