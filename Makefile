@@ -42,7 +42,7 @@ image: ## Build the container images of connector and operator (needs Docker)
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
-		$(GOTEST) -race -timeout 10m $(TESTFLAGS) ./...
+		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: assets
 assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
@@ -59,6 +59,11 @@ fuzz: ## Run every fuzzer FUZZTIME (5000x)
 .PHONY: bench
 bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
 	$(GO) run ./test/bench $(BENCHFLAGS)
+
+.PHONY: bench-operator
+bench-operator: ## Measure the operator against a real API server (BENCHFLAGS, see test/benchoperator)
+	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
+		$(GO) run ./test/benchoperator $(BENCHFLAGS)
 
 .PHONY: lint
 lint: ## Run the linters

@@ -22,7 +22,7 @@ import (
 // The defaults of Eventually and Consistently: the API server is real and the
 // machine shared.
 const (
-	soon  = 20 * time.Second
+	soon  = time.Minute
 	pause = 50 * time.Millisecond
 )
 

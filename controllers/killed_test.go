@@ -14,7 +14,7 @@ import (
 // killedAtEveryWrite lets an operator begin to work and kills it after 0, 1, 2, …
 // writes, each time on a resource of its own, until there is nothing left to cut.
 // begin makes or changes the resource, done says that an operator has ended.
-func killedAtEveryWrite(ctx context.Context, namespace string, prepare, begin func(name string) *v1alpha1.ChannelConnector, done func(*v1alpha1.ChannelConnector) bool) (survivors []*v1alpha1.ChannelConnector) {
+func killedAtEveryWrite(namespace string, prepare, begin func(name string) *v1alpha1.ChannelConnector, done func(*v1alpha1.ChannelConnector) bool) (survivors []*v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	for writes := 0; ; writes++ {
 		Expect(writes).To(BeNumerically("<", 20), "there is no end of writes")
@@ -54,7 +54,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 	}
 
 	It("converges after the creation of a resource", func(ctx context.Context) {
-		all := killedAtEveryWrite(ctx, namespace, nil, func(name string) *v1alpha1.ChannelConnector {
+		all := killedAtEveryWrite(namespace, nil, func(name string) *v1alpha1.ChannelConnector {
 			c := newConnector(namespace, name)
 			c.Spec.Webhook.APIKeys = nil
 			c.Annotations = map[string]string{v1alpha1.RegenerateAPIKeyAnnotation: "once"}
@@ -77,7 +77,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 	})
 
 	It("converges after a change of the spec", func(ctx context.Context) {
-		all := killedAtEveryWrite(ctx, namespace, func(name string) *v1alpha1.ChannelConnector {
+		all := killedAtEveryWrite(namespace, func(name string) *v1alpha1.ChannelConnector {
 			c := created(ctx, newConnector(namespace, name))
 			becomesReady(ctx, c)
 			return c

@@ -48,7 +48,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	case err != nil:
 		return errors.Join(failed, fmt.Errorf("write the status: %w", err))
 	}
-	p.transition(old, next)
+	p.transition(ctx, old, next)
 	return failed
 }
 
@@ -71,16 +71,9 @@ func refused(err error) bool {
 		apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && apierrors.IsInternalError(err)
 }
 
-// transition records what changed for somebody who looks at events.
-func (p *pass) transition(old, next v1alpha1.ChannelConnectorStatus) {
-	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
-	switch {
-	case is.Status == metav1.ConditionTrue && (was == nil || was.Status != metav1.ConditionTrue):
-		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
-	case meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && (was == nil || was.Reason != is.Reason || was.Message != is.Message):
-		p.event(corev1.EventTypeWarning, is.Reason, is.Message)
-	}
+// transition records what changed for somebody who looks at events or logs.
+func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
+	p.readyChanged(ctx, old, next)
 	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
 	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
 	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
@@ -88,6 +81,23 @@ func (p *pass) transition(old, next v1alpha1.ChannelConnectorStatus) {
 	}
 	if p.upgradeFailed && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
+	}
+}
+
+// readyChanged records that Ready began, or that something new is in its way.
+func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
+	was, is := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
+	if was == nil {
+		was = &metav1.Condition{}
+	}
+	if was.Reason != is.Reason {
+		ctrl.LoggerFrom(ctx).Info("Ready changed", "ready", is.Status, "reason", is.Reason, "message", is.Message)
+	}
+	switch {
+	case is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue:
+		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
+	case meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && (was.Reason != is.Reason || was.Message != is.Message):
+		p.event(corev1.EventTypeWarning, is.Reason, is.Message)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
@@ -37,8 +38,9 @@ var _ = BeforeSuite(func() {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, nil)))
 	controllers.RegisterMetrics()
 	apiServer = &envtest.Environment{
-		CRDDirectoryPaths:     []string{"../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
+		ControlPlaneStartTimeout: 2 * time.Minute, // the machine may be busy
+		CRDDirectoryPaths:        []string{"../config/crd/bases"},
+		ErrorIfCRDPathMissing:    true,
 	}
 	// Some distributions demand the right to block the deletion of an owner.
 	apiServer.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")

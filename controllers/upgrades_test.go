@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -67,7 +68,7 @@ var _ = Describe("An upgrade of the operator", func() {
 	It("rolls connectors one after the other, and the ones that wait stay Ready", func(ctx context.Context) {
 		before(ctx, 4)
 		op := startOperator(namespace, upgraded)
-		for waiting := len(all) - 1; waiting >= 0; waiting-- {
+		for waiting := range slices.Backward(all) {
 			next := turn(ctx, waiting)
 			Expect(imageOf(ctx, next)).To(Equal(upgradedImage))
 			Eventually(readyCondition).WithArguments(ctx, next).Should(HaveField("Reason", "RollingOut"))

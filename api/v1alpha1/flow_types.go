@@ -44,6 +44,7 @@ type APIKey struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="webhook.apiKeys.name: holds a line break or another control character: write for example 2026-11"
 	Name string `json:"name"`
 	// secretKeyRef names the Secret key that holds the API key.
 	// +required

@@ -68,10 +68,12 @@ type OfficialAccount struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="zaloOA.officialAccounts.id: holds a line break or another control character: write the id alone"
 	ID string `json:"id"`
 	// displayName is for people, in any script. Default: none. Example: Shop Hà Nội
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="zaloOA.officialAccounts.displayName: holds a line break or another control character: write one line"
 	DisplayName string `json:"displayName,omitempty"`
 }
 

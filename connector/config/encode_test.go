@@ -49,6 +49,34 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+// TestEncodeTexts: any text is read back as it was. The YAML library writes many
+// of them in ways of their own.
+func TestEncodeTexts(t *testing.T) {
+	var want []OfficialAccount
+	for _, text := range []string{
+		"null", "yes", "0123", "1e3", "2026-11-25", "<<", "*a", "# a", "a: b", "'", "\"", " a ", "\t", "a\nb", "a\n", "\na", "\n a", "\n\n  a\n",
+		"  a\nb", "a\r\nb", "\r", "\u0085", "\u2028", "\ufeff", "\x00", "\x7f", "\uffff", "Shop Hà Nội \U0001F6D2",
+	} {
+		want = append(want, OfficialAccount{ID: text, DisplayName: text})
+	}
+	c, err := Load(write(t, map[string]string{"connector.yaml": minimal}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Channels[0].ZaloOA.OfficialAccounts = want
+	encoded, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(write(t, map[string]string{"connector.yaml": string(encoded)}))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, encoded)
+	}
+	if diff := cmp.Diff(want, got.Channels[0].ZaloOA.OfficialAccounts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestLoadFromNamesWhatCannotBeRead: the reader's error is the problem.
 func TestLoadFromNamesWhatCannotBeRead(t *testing.T) {
 	_, err := LoadFrom("/etc/connector/config.yaml", func(string) ([]byte, error) { return nil, os.ErrNotExist })

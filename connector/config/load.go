@@ -29,7 +29,15 @@ func LoadFrom(path string, read func(path string) ([]byte, error)) (*Config, err
 
 // Encode returns the configuration as YAML that Load accepts. What is empty is
 // left out, so that its default applies; secrets are written out.
-func (c *Config) Encode() ([]byte, error) { return yaml.Marshal(c) }
+func (c *Config) Encode() ([]byte, error) {
+	var document bytes.Buffer
+	encoder := yaml.NewEncoder(&document)
+	// With another indentation the library writes a text that begins with a line
+	// break so that it cannot be read back.
+	encoder.SetIndent(2)
+	err := encoder.Encode(c)
+	return document.Bytes(), err
+}
 
 // Digest identifies the version in use: 16 lower-case hex digits of the SHA-256
 // over the configuration file and every file that it names.

@@ -118,13 +118,15 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	foreign := &ForeignError{Child: child.String()}
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		foreign.Owner = fmt.Sprintf("%s %q", controller.Kind, controller.Name)
+	} else if name := object.GetAnnotations()[children.AnnotationConnector]; name != "" && name != owner.Name {
+		foreign.Owner = fmt.Sprintf("ChannelConnector %q", name)
 	}
 	return foreign
 }
 
-// Belongs reports whether an object is the resource's, or nobody's and says by its
-// labels that it was the resource's: such an orphan is adopted. An object of a
-// deleted resource of the same name is the resource's.
+// Belongs reports whether an object is the resource's, or nobody's and says that it
+// was the resource's: such an orphan is adopted. An object of a deleted resource of
+// the same name is the resource's.
 func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	controller := metav1.GetControllerOf(object)
 	if controller == nil {
@@ -135,10 +137,12 @@ func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 }
 
 // Claims reports whether an object's labels say that it was made for the
-// ChannelConnector of that name.
+// ChannelConnector of that name. Two names may share a label, where one is what
+// the other is shortened to; the annotation then tells them apart.
 func Claims(object client.Object, name string) bool {
-	labels := object.GetLabels()
-	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name)
+	labels, inFull := object.GetLabels(), object.GetAnnotations()[children.AnnotationConnector]
+	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name) &&
+		(inFull == "" || inFull == name)
 }
 
 // holds reports whether an object has everything that is wanted of it.

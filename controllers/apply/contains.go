@@ -2,13 +2,13 @@ package apply
 
 import (
 	"reflect"
+	"slices"
 )
 
 // contains reports whether a value from the API server holds what is wanted: a
-// map every wanted entry, a list every wanted element. Elements with a name (or a
-// uid) are found by it, as server-side apply merges them; other lists are
-// compared as a whole. What is there besides, defaults and others' fields, does
-// not matter.
+// map every wanted entry, a list every wanted element. Elements that have a key
+// are found by it, as server-side apply merges them; other lists are compared as
+// a whole. What is there besides, defaults and others' fields, does not matter.
 func contains(have, want any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -31,39 +31,34 @@ func containsMap(have, want map[string]any) bool {
 }
 
 func containsList(have, want []any) bool {
-	for i, element := range want {
-		there, keyed := find(have, element)
-		if !keyed {
-			if len(have) != len(want) {
-				return false
-			}
-			there = have[i]
-		}
-		if !contains(there, element) {
+	if len(want) > 0 && !slices.ContainsFunc(want, func(element any) bool { return !keyed(element) }) {
+		return containsKeyed(slices.Clone(have), want)
+	}
+	return slices.EqualFunc(have, want, contains)
+}
+
+// containsKeyed looks for each wanted element among those that are left. Several
+// may have the same key, as the mounts of one volume have.
+func containsKeyed(left, want []any) bool {
+	for _, element := range want {
+		i := slices.IndexFunc(left, func(candidate any) bool { return contains(candidate, element) })
+		if i < 0 {
 			return false
 		}
+		left = slices.Delete(left, i, i+1)
 	}
 	return true
 }
 
-// find returns the element of a list with the same key as wanted, and whether
-// wanted has a key at all.
-func find(list []any, wanted any) (element any, keyed bool) {
-	entry, ok := wanted.(map[string]any)
-	if !ok {
-		return nil, false
-	}
-	for _, key := range []string{"name", "uid"} {
-		id, ok := entry[key]
-		if !ok {
-			continue
-		}
-		for _, candidate := range list {
-			if c, ok := candidate.(map[string]any); ok && c[key] == id {
-				return c, true
-			}
-		}
-		return nil, true
-	}
-	return nil, false
+// keys are the fields by which the lists in children are merged.
+var keys = [][]string{{"name"}, {"uid"}, {"topologyKey", "whenUnsatisfiable"}}
+
+// keyed reports whether an element of a list has a key, so that its place and
+// its neighbours do not matter.
+func keyed(element any) bool {
+	fields, _ := element.(map[string]any)
+	has := func(name string) bool { _, text := fields[name].(string); return text }
+	return slices.ContainsFunc(keys, func(names []string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return !has(name) })
+	})
 }

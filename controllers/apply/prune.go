@@ -16,8 +16,11 @@ import (
 // whether it did. Somebody else's object of that name is left alone.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
 	live := child.New()
-	if err := a.Client.Get(ctx, child.Key(owner.Namespace), live); err != nil {
-		return false, client.IgnoreNotFound(err)
+	switch err := a.Client.Get(ctx, child.Key(owner.Namespace), live); {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s: %w", child, err)
 	}
 	if !metav1.IsControlledBy(live, owner) || live.GetDeletionTimestamp() != nil {
 		return false, nil

@@ -7,16 +7,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // compactionRoom is what a store may take of the disk beyond half of its bound
 // on top of the bound: logs, and what compactions write before they delete what
 // they have read.
 const compactionRoom = 256 << 20
-
-// defaultInboxSize is the schema's default of inbox.embedded.size, which does not
-// apply when inbox.embedded is left out.
-var defaultInboxSize = resource.MustParse("1Gi")
 
 // PersistentVolumeClaim keeps a Persistent inbox. It has no owner, so that a
 // resource deleted by mistake does not take undelivered events along, unless the
@@ -61,9 +58,6 @@ func storage(c *v1alpha1.ChannelConnector) v1alpha1.Storage {
 
 // volumeSize is the disk that an inbox of the declared size needs.
 func volumeSize(c *v1alpha1.ChannelConnector) resource.Quantity {
-	size := defaultInboxSize
-	if e := c.Spec.Inbox.Embedded; e != nil {
-		size = e.Size
-	}
+	size := render.InboxSize(c)
 	return *resource.NewQuantity(size.Value()+size.Value()/2+compactionRoom, resource.BinarySI)
 }

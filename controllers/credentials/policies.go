@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
@@ -146,18 +147,20 @@ var shapes = map[purpose]func(m *material, s subject) string{
 	sinkClientKey:  noPair,
 }
 
+// notOneWord also finds what nobody sees, such as the mark that some editors put
+// before a text and the spaces without width that come along from web pages.
 func notOneWord(m *material, _ subject) string {
-	if !strings.ContainsFunc(m.Value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("%s holds white space or control characters: put the key alone into it, on one line", m)
+	return fmt.Sprintf("%s holds white space or invisible characters, or is no text: put the key alone into it, on one line", m)
 }
 
 func notOneLine(m *material, _ subject) string {
-	if !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("%s holds line breaks or control characters, which no header may: put the value on one line", m)
+	return fmt.Sprintf("%s holds line breaks or control characters, or is no text: put the value on one line", m)
 }
 
 func notSigningSecret(m *material, _ subject) string {
@@ -182,13 +185,16 @@ func noCertificate(m *material, _ subject) string {
 	return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
 }
 
+// hasCertificate looks at the first certificate, as the connector does; what
+// stands before it, a private key even, does not matter.
 func hasCertificate(text string) bool {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil || block.Type != "CERTIFICATE" {
-		return false
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			_, err := x509.ParseCertificate(block.Bytes)
+			return err == nil
+		}
 	}
-	_, err := x509.ParseCertificate(block.Bytes)
-	return err == nil
+	return false
 }
 
 // noPair judges a private key with its certificate.
@@ -252,7 +258,7 @@ func looksLikeAccessToken(m *material, _ subject) string {
 const minLength = 16
 
 func short(m *material, _ subject) string {
-	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || len(m.Value) >= minLength {
+	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || utf8.RuneCountInString(m.Value) >= minLength {
 		return ""
 	}
 	return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, minLength)

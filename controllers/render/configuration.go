@@ -23,7 +23,7 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 		Kind:       config.Kind,
 		Server:     config.Server{Address: fmt.Sprintf(":%d", PortWebhook)},
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
-		Inbox:      inbox(c.Spec.Inbox),
+		Inbox:      inbox(c),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),
 		Channels: []config.Channel{{
@@ -37,15 +37,24 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 	}
 }
 
-func inbox(i v1alpha1.Inbox) config.Inbox {
-	embedded := &config.EmbeddedInbox{Path: inboxDirectory}
-	if i.Embedded != nil {
-		embedded.MaxSize = size(i.Embedded.Size)
+// defaultInboxSize is the schema's default of inbox.embedded.size, which does not
+// apply when inbox.embedded is left out.
+var defaultInboxSize = resource.MustParse("1Gi")
+
+// InboxSize bounds what the inbox has on disk. It is the same whether the default
+// is said or not, so that to say it restarts no connector.
+func InboxSize(c *v1alpha1.ChannelConnector) resource.Quantity {
+	if e := c.Spec.Inbox.Embedded; e != nil {
+		return e.Size
 	}
+	return defaultInboxSize
+}
+
+func inbox(c *v1alpha1.ChannelConnector) config.Inbox {
 	return config.Inbox{
-		Type:                config.InboxType(i.Type),
-		DeduplicationWindow: config.Duration(i.DeduplicationWindow.Duration),
-		Embedded:            embedded,
+		Type:                config.InboxType(c.Spec.Inbox.Type),
+		DeduplicationWindow: config.Duration(c.Spec.Inbox.DeduplicationWindow.Duration),
+		Embedded:            &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(InboxSize(c))},
 	}
 }
 

@@ -82,22 +82,21 @@ func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Conf
 			files[name] = content
 		}
 	}
-	if err := check(files); err != nil {
+	if _, err := load(files); err != nil {
 		return nil, err
 	}
 	return &Config{Files: files, Digest: digest(files), StartDigest: digest(map[string][]byte{FileName: start})}, nil
 }
 
-// check loads the files as the connector will.
-func check(files map[string][]byte) error {
-	_, err := config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {
+// load reads the files as the connector will.
+func load(files map[string][]byte) (*config.Config, error) {
+	return config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {
 		content, ok := files[path.Base(name)]
 		if !ok || path.Dir(name) != Directory {
 			return nil, fs.ErrNotExist
 		}
 		return content, nil
 	})
-	return err
 }
 
 func digest(files map[string][]byte) string {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -76,13 +78,18 @@ func RolledOut(d *appsv1.Deployment) bool {
 		d.Status.Replicas == wanted(d)
 }
 
-// DeadlineExceeded reports whether a roll-out did not come up in time.
+// DeadlineExceeded reports whether the newest roll-out did not come up in time.
 func DeadlineExceeded(d *appsv1.Deployment) bool {
 	progressing := condition(d, appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
+// condition returns a condition of the Deployment as it is declared now: what was
+// said of an earlier one does not count, nil stands for that as well.
 func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	if d.Status.ObservedGeneration < d.Generation {
+		return nil
+	}
 	for i := range d.Status.Conditions {
 		if d.Status.Conditions[i].Type == kind {
 			return &d.Status.Conditions[i]
@@ -94,10 +101,13 @@ func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv
 // problem says what keeps the newest pod from coming up; nil when nothing but
 // time.
 func problem(o Observation) *verdict {
+	if o.Deployment.Status.ObservedGeneration < o.Deployment.Generation {
+		return nil // the pods are of an earlier template
+	}
 	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
-	for _, pod := range newestFirst(o.Pods) {
+	for _, pod := range newest(o.Pods) {
 		for _, judge := range []func(*corev1.Pod) *verdict{unschedulable, waiting, crashing} {
 			if v := judge(pod); v != nil {
 				return v
@@ -110,8 +120,9 @@ func problem(o Observation) *verdict {
 	return nil
 }
 
-// newestFirst leaves out pods that are going or gone.
-func newestFirst(pods []corev1.Pod) []*corev1.Pod {
+// newest returns the pods of the newest template, the newest first. Pods that are
+// going or gone say nothing of it.
+func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
 		p := &pods[i]
@@ -122,16 +133,21 @@ func newestFirst(pods []corev1.Pod) []*corev1.Pod {
 	slices.SortFunc(living, func(a, b *corev1.Pod) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
-	return living
+	template := func(p *corev1.Pod) string { return p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] }
+	return slices.DeleteFunc(living, func(p *corev1.Pod) bool { return template(p) != template(living[0]) })
 }
+
+// volumeWords are in the scheduler's messages about volumes that no pod can get.
+var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
 func unschedulable(pod *corev1.Pod) *verdict {
 	for _, c := range pod.Status.Conditions {
-		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable {
+		failed := c.Reason == corev1.PodReasonUnschedulable || c.Reason == corev1.PodReasonSchedulerError
+		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || !failed {
 			continue
 		}
-		if strings.Contains(c.Message, "PersistentVolume") || strings.Contains(c.Message, "persistentvolume") || strings.Contains(c.Message, "persistent volume") {
-			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + c.Message + ": check inbox.embedded.storageClassName and that the class can make volumes"}
+		if volumeWords.MatchString(c.Message) {
+			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + strings.TrimSuffix(c.Message, ".") + ": check inbox.embedded.storageClassName and that the class can make volumes"}
 		}
 		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 	}
@@ -156,26 +172,35 @@ func waiting(pod *corev1.Pod) *verdict {
 	if c == nil || c.State.Waiting == nil {
 		return nil
 	}
-	switch reason := waitingReasons[c.State.Waiting.Reason]; reason {
-	case ReasonImagePullFailed:
+	reason := waitingReasons[c.State.Waiting.Reason]
+	switch {
+	case reason == ReasonImagePullFailed:
 		// The message alternates between what failed and how long it waits, and
 		// must not make the status flap.
 		return &verdict{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
-	case ReasonContainerNotCreated:
+	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
+		// It waits in turns with this and with CrashLoopBackOff: see crashing.
+		return nil
+	case reason == ReasonContainerNotCreated:
 		return &verdict{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
 	}
 	return nil
 }
 
-// stalledAfter is the number of crashes after which a further start will not
-// help: kubelet then waits minutes between two.
-const stalledAfter = 5
+const (
+	// stalledAfter is the number of crashes after which a further start will not
+	// help: kubelet then waits minutes between two.
+	stalledAfter = 5
+	// lastingRun is after how long kubelet takes a container to have started well,
+	// and waits no longer before its next start.
+	lastingRun = 10 * time.Minute
+)
 
 // crashing quotes why the container ended last, while it waits for its next start
 // as well as between two crashes.
 func crashing(pod *corev1.Pod) *verdict {
 	c := connectorStatus(pod)
-	if c == nil || c.Ready || c.RestartCount == 0 {
+	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
 		return nil
 	}
 	ended := c.State.Terminated
@@ -185,16 +210,25 @@ func crashing(pod *corev1.Pod) *verdict {
 	if ended == nil {
 		return nil
 	}
-	// A first crash may be an accident.
-	stalled := c.RestartCount >= stalledAfter
-	message := fmt.Sprintf("The container ends again and again: %s, exit code %d", ended.Reason, ended.ExitCode)
+	v := &verdict{reason: ReasonCrashLooping, message: "The container ended and is started again: "}
+	// One crash may be an accident, and a pod counts the crashes of its whole life.
+	if c.RestartCount > 1 && !lasted(ended) {
+		v.message, v.stalled = "The container ends again and again: ", c.RestartCount >= stalledAfter
+	}
+	v.message += fmt.Sprintf("%s, exit code %d", ended.Reason, ended.ExitCode)
 	if ended.Reason == "OOMKilled" {
-		message += ": raise workload.resources.limits.memory"
+		v.message += ": raise workload.resources.limits.memory"
 	}
 	if said := lastLine(ended.Message); said != "" {
-		message += ": " + said
+		v.message += ": " + said
 	}
-	return &verdict{reason: ReasonCrashLooping, message: message, stalled: stalled}
+	return v
+}
+
+// lasted reports whether a container ran well for a while. Of one that ended with
+// its node there are no times, and nothing is known.
+func lasted(ended *corev1.ContainerStateTerminated) bool {
+	return ended.StartedAt.IsZero() || ended.FinishedAt.Sub(ended.StartedAt.Time) >= lastingRun
 }
 
 func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/series"
 )
 
-func perSecond(r series) string { return fmt.Sprintf("%.0f/s", r.median()) }
+func perSecond(r series.Series) string { return fmt.Sprintf("%.0f/s", r.Median()) }
 
 // figure1 is accept alone: delivery paused, signature Enforce, every event
 // fsynced before its 200.
@@ -27,11 +29,11 @@ func figure1(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	ratio := ours.over(bare)
+	ratio := ours.Over(bare)
 	b.table.add(row{
 		figure: 1, measure: "accept, delivery paused",
 		baseline: perSecond(bare), connector: perSecond(ours),
-		result: ratio.spread() + " of baseline", asked: "at least 0.6", met: ratio.median() >= 0.6,
+		result: ratio.Spread() + " of baseline", asked: "at least 0.6", met: ratio.Median() >= 0.6,
 	})
 	return nil
 }
@@ -56,7 +58,7 @@ func figure2(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 
-	delivered, behind := 0, series{}
+	delivered, behind := 0, series.Series{}
 	bare, ours, err := b.compare(ctx, b.accepts(baseline.address, 1), func(ctx context.Context) (float64, error) {
 		load, err := b.load(ctx, b.fullLoad(c.Server))
 		if err != nil {
@@ -72,11 +74,11 @@ func figure2(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	ratio := ours.over(bare)
+	ratio := ours.Over(bare)
 	b.table.add(row{
-		figure: 2, measure: fmt.Sprintf("accept and deliver (sink %.1f s behind at the end)", behind.median()),
+		figure: 2, measure: fmt.Sprintf("accept and deliver (sink %.1f s behind at the end)", behind.Median()),
 		baseline: perSecond(bare), connector: perSecond(ours),
-		result: ratio.spread() + " of baseline", asked: "at least 0.35", met: ratio.median() >= 0.35,
+		result: ratio.Spread() + " of baseline", asked: "at least 0.35", met: ratio.Median() >= 0.35,
 	})
 	return nil
 }

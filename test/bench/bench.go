@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/series"
 )
 
 // noSink is where nothing listens: the discard port.
@@ -143,11 +144,11 @@ func (b *bench) accepts(address string, channels int) trial {
 
 // compare runs two trials in turn, A B A B …, after one round of each that does
 // not count.
-func (b *bench) compare(ctx context.Context, a, other trial) (as, others series, err error) {
+func (b *bench) compare(ctx context.Context, a, other trial) (as, others series.Series, err error) {
 	for range b.rounds + 1 {
 		for _, side := range []struct {
 			run    trial
-			series *series
+			series *series.Series
 		}{{a, &as}, {other, &others}} {
 			rate, err := side.run(ctx)
 			if err != nil {

@@ -90,14 +90,6 @@ func runJob(t *testing.T, j job) (report, error) {
 	return r, json.NewDecoder(io.Reader(&output)).Decode(&r)
 }
 
-func TestQuantile(t *testing.T) {
-	values := series{5, 1, 4, 2, 3}
-	got := series{quantile(values, 0), values.median(), quantile(values, 0.99), quantile(values, 1)}
-	if diff := cmp.Diff(series{1, 3, 5, 5}, got); diff != "" {
-		t.Errorf("quantiles (-want +got):\n%s", diff)
-	}
-}
-
 func TestParseFigures(t *testing.T) {
 	if got, err := parseFigures("1, 5"); err != nil || !cmp.Equal(got, []int{1, 5}) {
 		t.Errorf("parseFigures = %v, %v", got, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/series"
 )
 
 const manyChannels = 1000
@@ -30,7 +31,7 @@ func (b *bench) manyIdle(ctx context.Context) (err error) {
 	if err := b.idle(ctx, 4, "1,000 channels: memory idle", c, 48); err != nil {
 		return err
 	}
-	times := series{}
+	times := series.Series{}
 	for round := range b.rounds {
 		took, err := c.reload(ctx, fmt.Sprintf("key of reload %d", round))
 		if err != nil {
@@ -40,7 +41,7 @@ func (b *bench) manyIdle(ctx context.Context) (err error) {
 	}
 	b.table.add(row{
 		figure: 4, measure: "1,000 channels: file replaced until its new key is let in",
-		result: times.spread() + " ms", asked: "under 100 ms", met: times.median() < 100,
+		result: times.Spread() + " ms", asked: "under 100 ms", met: times.Median() < 100,
 	})
 	return nil
 }
@@ -101,11 +102,11 @@ func (b *bench) manyLoaded(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ratio := manys.over(ones)
+	ratio := manys.Over(ones)
 	b.table.add(row{
 		figure: 4, measure: "1,000 channels: accept (baseline: the connector with one)",
 		baseline: perSecond(ones), connector: perSecond(manys),
-		result: ratio.spread() + " of one channel", asked: "at least 0.95", met: ratio.median() >= 0.95,
+		result: ratio.Spread() + " of one channel", asked: "at least 0.95", met: ratio.Median() >= 0.95,
 	})
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/series"
 )
 
 const (
@@ -46,7 +48,7 @@ func figure5(ctx context.Context, b *bench) (err error) {
 }
 
 // delays are quantiles of each round, in microseconds.
-type delays struct{ p50, p99 series }
+type delays struct{ p50, p99 series.Series }
 
 // travel sends events at the fixed rate and adds how long they took to be in
 // the sink. total is how many the sink will have had then.
@@ -71,22 +73,22 @@ func (b *bench) travel(ctx context.Context, address string, sink *bareServer, to
 		}
 		times[i] = float64(time.Duration(arrived-sent).Nanoseconds()) / 1000
 	}
-	d.p50 = append(d.p50, quantile(times, 0.5))
-	d.p99 = append(d.p99, quantile(times, 0.99))
+	d.p50 = append(d.p50, series.Series(times).Quantile(0.5))
+	d.p99 = append(d.p99, series.Series(times).Quantile(0.99))
 	return nil
 }
 
 // hopRow compares one quantile; most is the highest multiple asked for, 0 for
 // none.
-func hopRow(name string, hops, ways series, most float64) row {
-	ratio := ways.over(hops)
+func hopRow(name string, hops, ways series.Series, most float64) row {
+	ratio := ways.Over(hops)
 	r := row{
 		figure: 5, measure: "webhook to sink at 1,000 events/s, " + name + " (baseline: one bare hop)",
-		baseline: fmt.Sprintf("%.0f µs", hops.median()), connector: fmt.Sprintf("%.0f µs", ways.median()),
-		result: ratio.spread() + " hops",
+		baseline: fmt.Sprintf("%.0f µs", hops.Median()), connector: fmt.Sprintf("%.0f µs", ways.Median()),
+		result: ratio.Spread() + " hops",
 	}
 	if most > 0 {
-		r.asked, r.met = fmt.Sprintf("at most %.0f", most), ratio.median() <= most
+		r.asked, r.met = fmt.Sprintf("at most %.0f", most), ratio.Median() <= most
 	}
 	return r
 }

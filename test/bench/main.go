@@ -49,6 +49,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/series"
 )
 
 // timeLimit bounds the whole benchmark.
@@ -124,7 +125,7 @@ func run(o options) (err error) {
 		return err
 	}
 	b := &bench{options: o, folder: folder, self: self, table: &table{progress: os.Stderr}}
-	if b.binary, err = process.Build(ctx, folder); err != nil {
+	if b.binary, err = process.Build(ctx, folder, "connector"); err != nil {
 		return err
 	}
 	sync, err := syncTime(folder)
@@ -161,5 +162,5 @@ func syncTime(folder string) (time.Duration, error) {
 		}
 		times = append(times, float64(time.Since(begin)))
 	}
-	return time.Duration(quantile(times, 0.5)).Round(time.Microsecond), nil
+	return time.Duration(series.Series(times).Quantile(0.5)).Round(time.Microsecond), nil
 }

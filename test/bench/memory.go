@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -99,7 +97,7 @@ func (b *bench) idle(ctx context.Context, figure int, measure string, c *connect
 	if err := pause(ctx, settle); err != nil {
 		return err
 	}
-	used, err := memory(c.process.PID(), "VmRSS")
+	used, err := c.process.Memory("VmRSS")
 	if err != nil {
 		return err
 	}
@@ -117,7 +115,7 @@ func (b *bench) peak(c *connector, measure string, work func() error) error {
 	if err := work(); err != nil {
 		return err
 	}
-	used, err := memory(c.process.PID(), "VmHWM")
+	used, err := c.process.Memory("VmHWM")
 	if err != nil {
 		return err
 	}
@@ -130,23 +128,6 @@ func memoryRow(figure int, measure string, usedMiB, limitMiB float64) row {
 		figure: figure, measure: measure, result: fmt.Sprintf("%.1f MiB", usedMiB),
 		asked: fmt.Sprintf("under %.0f MiB", limitMiB), met: usedMiB < limitMiB,
 	}
-}
-
-// memory reads one line of /proc/<pid>/status, in MiB: VmRSS is what is
-// resident now, VmHWM the most that was.
-func memory(pid int, name string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range bytes.Lines(text) {
-		fields := bytes.Fields(line)
-		if len(fields) == 3 && string(fields[0]) == name+":" {
-			kib, err := strconv.ParseFloat(string(fields[1]), 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("process %d: no %s in its status", pid, name)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

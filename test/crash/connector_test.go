@@ -35,7 +35,7 @@ var binary string
 func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "crash-")
 	if err == nil {
-		binary, err = process.Build(context.Background(), folder)
+		binary, err = process.Build(context.Background(), folder, "connector")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

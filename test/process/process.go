@@ -1,9 +1,10 @@
-// Package process runs the connector as people do: it builds the binary, starts
-// it as a process of its own, and ends it. Tests, the benchmark and the demo use
-// it.
+// Package process runs the connector and the operator as people do: it builds the
+// binary, starts it as a process of its own, and ends it. Tests, the benchmarks and
+// the demo use it.
 package process
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,19 +14,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
 
-// Build compiles cmd/connector into dir and returns the binary's path. The
+// Build compiles a program of cmd into dir and returns the binary's path. The
 // working folder must be inside the module.
-func Build(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "connector")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "xbot.a4b.vn/channel-connector/cmd/connector")
+func Build(ctx context.Context, dir, program string) (string, error) {
+	binary := filepath.Join(dir, program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "xbot.a4b.vn/channel-connector/cmd/"+program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build the connector: %w", err)
+		return "", fmt.Errorf("build the %s: %w", program, err)
 	}
 	return binary, nil
 }
@@ -58,6 +60,23 @@ func (p *Process) name() string { return filepath.Base(p.cmd.Path) }
 
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Memory reads one line of /proc/<pid>/status, in MiB: VmRSS is what is resident
+// now, VmHWM the most that was.
+func (p *Process) Memory(name string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) == 3 && string(fields[0]) == name+":" {
+			kib, err := strconv.ParseFloat(string(fields[1]), 64)
+			return kib / 1024, err
+		}
+	}
+	return 0, fmt.Errorf("process %d: no %s in its status", p.PID(), name)
+}
 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }

@@ -89,6 +89,12 @@ var webhookRules = []Rule{
 		Messages: []string{`spec.webhook.apiKeys[0].name: Invalid value: "": spec.webhook.apiKeys[0].name in body should be at least 1 chars long`},
 	},
 	{
+		Name:     "a name of an API key with a line break",
+		Accepted: `webhook: {apiKeys: [{name: a b, secretKeyRef: {name: a, key: b}}]}`,
+		Refused:  `webhook: {apiKeys: [{name: "a\n", secretKeyRef: {name: a, key: b}}]}`,
+		Messages: []string{`spec.webhook.apiKeys[0].name: Invalid value: "a\n": webhook.apiKeys.name: holds a line break or another control character: write for example 2026-11`},
+	},
+	{
 		Name:     "a long name of an API key",
 		Accepted: `webhook: {apiKeys: [{name: ` + strings.Repeat("n", 63) + `, secretKeyRef: {name: a, key: b}}]}`,
 		Refused:  `webhook: {apiKeys: [{name: ` + strings.Repeat("n", 64) + `, secretKeyRef: {name: a, key: b}}]}`,

@@ -55,26 +55,29 @@ type Change struct {
 var Rules = slices.Concat(unionRules, zaloOARules, webhookRules, inboxRules, deliveryRules, sinkRules, headerRules,
 	workloadRules, resourceRules)
 
-// Resource returns the Smallest resource with a patch of its spec. It panics on a
-// patch that is no YAML.
-func Resource(patch string) *unstructured.Unstructured {
-	smallest, err := yaml.YAMLToJSON([]byte(Smallest))
-	if err != nil {
-		panic(err)
-	}
-	change, err := yaml.YAMLToJSON([]byte("spec: {" + patch + "}"))
-	if err != nil {
-		panic(err)
-	}
-	patched, err := jsonpatch.MergePatch(smallest, change)
-	if err != nil {
-		panic(err)
+// Resource returns the Smallest resource with patches of its spec, one after the
+// other. It panics on a patch that is no YAML.
+func Resource(patches ...string) *unstructured.Unstructured {
+	patched := toJSON(Smallest)
+	for _, patch := range patches {
+		var err error
+		if patched, err = jsonpatch.MergePatch(patched, toJSON("spec: {"+patch+"}")); err != nil {
+			panic(err)
+		}
 	}
 	resource := &unstructured.Unstructured{}
 	if err := resource.UnmarshalJSON(patched); err != nil {
 		panic(err)
 	}
 	return resource
+}
+
+func toJSON(document string) []byte {
+	content, err := yaml.YAMLToJSON([]byte(document))
+	if err != nil {
+		panic(err)
+	}
+	return content
 }
 
 // list returns a list of n elements in YAML; %d in an element stands for its

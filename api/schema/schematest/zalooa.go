@@ -198,6 +198,18 @@ var zaloOARules = []Rule{
 		Messages: []string{`spec.zaloOA.officialAccounts[0].id: Invalid value: "": spec.zaloOA.officialAccounts[0].id in body should be at least 1 chars long`},
 	},
 	{
+		Name:     "an id of an OA with a line break",
+		Accepted: `zaloOA: {officialAccounts: [{id: "a b"}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: "a\nb"}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].id: Invalid value: "a\nb": zaloOA.officialAccounts.id: holds a line break or another control character: write the id alone`},
+	},
+	{
+		Name:     "a display name of two lines",
+		Accepted: `zaloOA: {officialAccounts: [{id: a, displayName: "Cửa hàng 🛍️"}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: a, displayName: "a\tb"}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].displayName: Invalid value: "a\tb": zaloOA.officialAccounts.displayName: holds a line break or another control character: write one line`},
+	},
+	{
 		Name:     "a long id of an OA",
 		Accepted: `zaloOA: {officialAccounts: [{id: "` + strings.Repeat("1", 64) + `"}]}`,
 		Refused:  `zaloOA: {officialAccounts: [{id: "` + strings.Repeat("1", 65) + `"}]}`,

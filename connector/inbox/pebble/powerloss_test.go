@@ -1,9 +1,11 @@
 package pebble_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -63,8 +65,8 @@ type powerCut struct {
 // race detector, so a few places are looked at less closely: every nth cut is
 // followed by a second one, and of the second cuts every nth is checked.
 const (
-	nthCutTwice   = 25
-	nthSecondCut  = 6
+	nthCutTwice   = 16
+	nthSecondCut  = 4
 	checksAtATime = 4
 )
 
@@ -110,10 +112,11 @@ func (c *powerCuts) cut(fs *vfs.MemFS, path string) {
 }
 
 func (c *powerCuts) check(t *testing.T) {
-	t.Logf("%d power cuts", len(c.cuts))
+	cuts := c.distinct(t)
+	t.Logf("%d power cuts left %d different stores", len(c.cuts), len(cuts))
 	slots := make(chan struct{}, checksAtATime)
 	var checks sync.WaitGroup
-	for i, cut := range c.cuts {
+	for i, cut := range cuts {
 		slots <- struct{}{}
 		checks.Go(func() {
 			defer func() { <-slots }()
@@ -124,6 +127,46 @@ func (c *powerCuts) check(t *testing.T) {
 		})
 	}
 	checks.Wait()
+}
+
+// distinct merges cuts at the same time that left the same files: these have to
+// hold all that was promised by the last such cut, and nothing that was begun
+// after the first.
+func (c *powerCuts) distinct(t *testing.T) (cuts []*powerCut) {
+	type left struct {
+		files [sha256.Size]byte
+		now   time.Time
+	}
+	known := make(map[left]*powerCut)
+	for _, cut := range c.cuts {
+		l := left{digest(t, cut.fs), cut.now}
+		if first := known[l]; first != nil {
+			first.at += "; " + cut.at
+			first.before = cut.before
+			continue
+		}
+		known[l] = cut
+		cuts = append(cuts, cut)
+	}
+	return cuts
+}
+
+// digest tells apart what file systems hold of a store.
+func digest(t *testing.T, fs *vfs.MemFS) (sum [sha256.Size]byte) {
+	names, err := fs.List("inbox")
+	if errors.Is(err, os.ErrNotExist) {
+		return sum
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	all := sha256.New()
+	for _, name := range names {
+		content := readFile(t, fs, fs.PathJoin("inbox", name))
+		fmt.Fprintf(all, "%s %d\n%s", name, len(content), content)
+	}
+	return [sha256.Size]byte(all.Sum(nil))
 }
 
 // awaitSync waits for a sync. When no call is under way it is a checkpoint's.
@@ -153,7 +196,7 @@ func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
 	if err := open(t, o).Close(); err != nil {
 		t.Errorf("%s: %v", first.at, err)
 	}
-	for i, cut := range again.cuts {
+	for i, cut := range again.distinct(t) {
 		if i%nthSecondCut != 0 {
 			continue
 		}

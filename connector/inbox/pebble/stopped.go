@@ -144,9 +144,13 @@ func (s *stopped) close() error {
 }
 
 // each visits every record whose key starts with prefix, in the order of keys.
-// Damage is reported and read around.
 func (s *stopped) each(prefix byte, visit func(key, value []byte) error) error {
-	from, to := []byte{prefix}, []byte{prefix + 1}
+	return s.between([]byte{prefix}, []byte{prefix + 1}, visit)
+}
+
+// between visits every record in [from, to), in the order of keys. Damage is
+// reported and read around.
+func (s *stopped) between(from, to []byte, visit func(key, value []byte) error) error {
 	counted := func(key, value []byte) error {
 		if s.records++; s.records%1024 == 0 {
 			s.observe.Progress(s.records)

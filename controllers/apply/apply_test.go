@@ -1,0 +1,295 @@
+package apply
+
+import (
+	stdcmp "cmp"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+)
+
+var errBroken = errors.New("broken")
+
+// rig is an Applier of an API server in memory, which counts writes and fails on
+// demand.
+type rig struct {
+	*Applier
+	server client.Client
+	writes int
+	// fail is an error for the verb of the next request: get, live, apply, delete.
+	fail map[string]error
+}
+
+func newRig(objects ...client.Object) *rig {
+	server := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).Build()
+	r := &rig{server: server, fail: map[string]error{}}
+	r.Applier = &Applier{
+		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Apply: r.apply, Delete: r.delete}),
+		Live:   interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
+	}
+	return r
+}
+
+// cached plays a cache that holds what has the operator's label.
+func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+	if r.fail["get"] != nil {
+		return r.fail["get"]
+	}
+	if err := c.Get(ctx, key, object, opts...); err != nil {
+		return err
+	}
+	if object.GetLabels()[children.LabelManagedBy] != children.ManagedBy {
+		return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
+	}
+	return nil
+}
+
+func (r *rig) live(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+	if r.fail["live"] != nil {
+		return r.fail["live"]
+	}
+	return c.Get(ctx, key, object, opts...)
+}
+
+func (r *rig) apply(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	r.writes++
+	if r.fail["apply"] != nil {
+		return r.fail["apply"]
+	}
+	return c.Apply(ctx, object, opts...)
+}
+
+func (r *rig) delete(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.DeleteOption) error {
+	r.writes++
+	if r.fail["delete"] != nil {
+		return r.fail["delete"]
+	}
+	return c.Delete(ctx, object, opts...)
+}
+
+// child returns a child of a resource by its kind.
+func child(tb testing.TB, c *v1alpha1.ChannelConnector, kind string) children.Child {
+	tb.Helper()
+	config := &render.Config{Files: map[string][]byte{render.FileName: []byte("kind: ConnectorConfig")}}
+	for _, child := range children.Build(children.Input{Connector: c, Config: config, Image: "channel-connector:1.0.0"}) {
+		if child.Kind == kind {
+			return child
+		}
+	}
+	tb.Fatalf("no %s", kind)
+	return children.Child{}
+}
+
+// kinds are those of all children.
+var kinds = []string{"Secret", "ServiceAccount", "PersistentVolumeClaim", "Service", "Deployment"}
+
+// TestApply: a child is made once, and again only when something is to change.
+func TestApply(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			ctx, r, c := t.Context(), newRig(), connectortest.New(t)
+			for i, want := range []bool{true, false, false} {
+				changed, err := r.Apply(ctx, c, child(t, c, kind))
+				if err != nil || changed != want {
+					t.Fatalf("pass %d: %v, %v", i, changed, err)
+				}
+			}
+			if r.writes != 1 {
+				t.Errorf("%d writes", r.writes)
+			}
+			live := child(t, c, kind).New()
+			if err := r.server.Get(ctx, client.ObjectKey{Namespace: "chat", Name: "shop-connector"}, live); err != nil {
+				t.Fatal(err)
+			}
+			if live.GetAnnotations()[AnnotationApplied] == "" || !Claims(live, "shop") {
+				t.Errorf("got %v, %v", live.GetAnnotations(), live.GetLabels())
+			}
+		})
+	}
+}
+
+// TestApplyPutsBack: what was changed by others is put back where it is wanted,
+// and left alone where it is not the operator's.
+func TestApplyPutsBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   string
+		change func(client.Object)
+		writes int
+	}{
+		"a label of the operator's":      {"Service", func(o client.Object) { o.GetLabels()[children.LabelPartOf] = "x" }, 1},
+		"the label that the cache needs": {"Service", func(o client.Object) { delete(o.GetLabels(), children.LabelManagedBy) }, 1},
+		"an annotation":                  {"Service", func(o client.Object) { delete(o.GetAnnotations(), children.AnnotationConnector) }, 1},
+		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), AnnotationApplied) }, 1},
+		"the owner":                      {"Service", func(o client.Object) { o.SetOwnerReferences(nil) }, 1},
+		"a field":                        {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1},
+		"data":                           {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
+		"a label of others":              {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
+		"an annotation of others":        {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
+		"a field of others":              {"Service", func(o client.Object) { o.(*corev1.Service).Spec.SessionAffinity = corev1.ServiceAffinityClientIP }, 0},
+		"data of others":                 {"Secret", func(o client.Object) { o.(*corev1.Secret).Data["theirs"] = []byte("x") }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, r, owner := t.Context(), newRig(), connectortest.New(t)
+			wanted := func() children.Child { return child(t, owner, c.kind) }
+			if _, err := r.Apply(ctx, owner, wanted()); err != nil {
+				t.Fatal(err)
+			}
+			before := wanted().New()
+			if err := r.server.Get(ctx, wanted().Key("chat"), before); err != nil {
+				t.Fatal(err)
+			}
+			changed := before.DeepCopyObject().(client.Object)
+			c.change(changed)
+			if err := r.server.Update(ctx, changed); err != nil {
+				t.Fatal(err)
+			}
+			r.writes = 0
+			for range 3 {
+				if _, err := r.Apply(ctx, owner, wanted()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if r.writes != c.writes {
+				t.Errorf("%d writes, want %d", r.writes, c.writes)
+			}
+			want, got := before, wanted().New()
+			if c.writes == 0 {
+				want = changed
+			}
+			if err := r.server.Get(ctx, wanted().Key("chat"), got); err != nil {
+				t.Fatal(err)
+			}
+			want.SetResourceVersion(got.GetResourceVersion())
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestApplyRefusesForeign: what somebody else made is never taken over, and an
+// orphan of the resource is.
+func TestApplyRefusesForeign(t *testing.T) {
+	ours := children.Labels("shop")
+	full := map[string]string{children.AnnotationConnector: "shop"}
+	controller := func(kind, name string) []metav1.OwnerReference {
+		return []metav1.OwnerReference{{APIVersion: "v1", Kind: kind, Name: name, UID: "theirs", Controller: new(true)}}
+	}
+	const deleteIt = ": delete it, or give the ChannelConnector another name"
+	for name, c := range map[string]struct {
+		there   metav1.ObjectMeta
+		refused string
+	}{
+		"nobody's":                {there: metav1.ObjectMeta{}, refused: "was not made by the operator"},
+		"another tool's":          {there: metav1.ObjectMeta{Labels: map[string]string{children.LabelInstance: "shop"}}, refused: "was not made by the operator"},
+		"a ReplicaSet's":          {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop")}, refused: `belongs to ReplicaSet "shop"`},
+		"with our labels":         {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop"), Labels: ours}, refused: `belongs to ReplicaSet "shop"`},
+		"another resource's":      {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "other"), Labels: ours}, refused: `belongs to ChannelConnector "other"`},
+		"of a name with the hash": {there: metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{children.AnnotationConnector: "s.hop"}}, refused: `belongs to ChannelConnector "s.hop"`},
+		"an orphan":               {there: metav1.ObjectMeta{Labels: ours, Annotations: full}},
+		"one without annotation":  {there: metav1.ObjectMeta{Labels: ours}},
+		"a deleted namesake's":    {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "shop"), Labels: ours, Annotations: full}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.there.Namespace, c.there.Name = "chat", "shop-connector"
+			r, owner := newRig(&corev1.Service{ObjectMeta: c.there}), connectortest.New(t)
+			changed, err := r.Apply(t.Context(), owner, child(t, owner, "Service"))
+			if c.refused == "" {
+				if err != nil || !changed {
+					t.Errorf("not adopted: %v, %v", changed, err)
+				}
+				return
+			}
+			foreign, ok := errors.AsType[*ForeignError](err)
+			if !ok || changed || r.writes > 0 {
+				t.Fatalf("%v, %v, %d writes", changed, err, r.writes)
+			}
+			if want := `Service "shop-connector" exists and ` + c.refused + deleteIt; foreign.Error() != want {
+				t.Errorf("got  %s\nwant %s", foreign, want)
+			}
+		})
+	}
+}
+
+// TestApplyFails: an error names the child, and keeps its kind.
+func TestApplyFails(t *testing.T) {
+	for verb, want := range map[string]string{
+		"get":   `read Service "shop-connector": broken`,
+		"live":  `read Service "shop-connector": broken`,
+		"apply": `apply Service "shop-connector": broken`,
+	} {
+		t.Run(verb, func(t *testing.T) {
+			r, owner := newRig(), connectortest.New(t)
+			r.fail[verb] = errBroken
+			changed, err := r.Apply(t.Context(), owner, child(t, owner, "Service"))
+			if changed || !errors.Is(err, errBroken) || err.Error() != want {
+				t.Errorf("%v, %v, want %s", changed, err, want)
+			}
+		})
+	}
+	unknown := &Applier{Client: fake.NewClientBuilder().WithScheme(runtime.NewScheme()).Build()}
+	owner := connectortest.New(t)
+	if _, err := unknown.Apply(t.Context(), owner, child(t, owner, "Service")); err == nil {
+		t.Error("a client that does not know the child's kind applies it")
+	}
+}
+
+func TestPrune(t *testing.T) {
+	owned := metav1.ObjectMeta{
+		Labels: children.Labels("shop"), UID: "1",
+		OwnerReferences: []metav1.OwnerReference{{Kind: "ChannelConnector", Name: "shop", UID: connectortest.New(t).UID, Controller: new(true)}},
+	}
+	going := *owned.DeepCopy()
+	going.DeletionTimestamp, going.Finalizers = &metav1.Time{Time: metav1.Now().Time}, []string{"example.com/wait"}
+	namesakes := *owned.DeepCopy()
+	namesakes.OwnerReferences[0].UID = "of a deleted one"
+	for name, c := range map[string]struct {
+		there   *metav1.ObjectMeta
+		fail    map[string]error
+		deleted bool
+		failed  string
+	}{
+		"there":               {there: &owned, deleted: true},
+		"not there":           {},
+		"somebody else's":     {there: &metav1.ObjectMeta{Labels: children.Labels("shop")}},
+		"a deleted namesakes": {there: &namesakes},
+		"going already":       {there: &going},
+		"gone meanwhile":      {there: &owned, fail: map[string]error{"delete": apierrors.NewNotFound(corev1.Resource("serviceaccounts"), "shop-connector")}},
+		"unreadable":          {there: &owned, fail: map[string]error{"get": errBroken}, failed: `read ServiceAccount "shop-connector": broken`},
+		"undeletable":         {there: &owned, fail: map[string]error{"delete": errBroken}, failed: `delete ServiceAccount "shop-connector": broken`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, owner := newRig(), connectortest.New(t)
+			if c.there != nil {
+				there := *c.there.DeepCopy()
+				there.Namespace, there.Name = "chat", "shop-connector"
+				r = newRig(&corev1.ServiceAccount{ObjectMeta: there})
+			}
+			r.fail = c.fail
+			deleted, err := r.Prune(t.Context(), owner, child(t, owner, "ServiceAccount"))
+			if deleted != c.deleted || fmt.Sprint(err) != stdcmp.Or(c.failed, "<nil>") {
+				t.Errorf("got %v, %v, want %v, %s", deleted, err, c.deleted, c.failed)
+			}
+			err = r.server.Get(t.Context(), client.ObjectKey{Namespace: "chat", Name: "shop-connector"}, &corev1.ServiceAccount{})
+			if gone := apierrors.IsNotFound(err); gone != (c.deleted || c.there == nil) {
+				t.Errorf("gone: %v", gone)
+			}
+		})
+	}
+}

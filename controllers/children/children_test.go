@@ -1,0 +1,209 @@
+package children
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/test/golden"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// input is what the operator builds the children of a resource from.
+func input(c *v1alpha1.ChannelConnector) Input {
+	return Input{
+		Connector: c,
+		Config: &render.Config{
+			Files:  map[string][]byte{render.FileName: []byte("kind: ConnectorConfig\n")},
+			Digest: "0123456789abcdef", StartDigest: "fedcba9876543210",
+		},
+		ConfigWrittenAt: time.Date(2026, 11, 25, 8, 30, 0, 123e6, time.FixedZone("ICT", 7*3600)),
+		StartDigest:     "fedcba9876543210",
+		Image:           "channel-connector:1.0.0",
+	}
+}
+
+// manifest is a child as it is sent, in YAML.
+func manifest(tb testing.TB, child Child) []byte {
+	tb.Helper()
+	content, err := child.JSON()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	document, err := yaml.JSONToYAML(content)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return document
+}
+
+// names are those of children in messages.
+func names(all []Child) []string {
+	var names []string
+	for _, child := range all {
+		names = append(names, child.String())
+	}
+	return names
+}
+
+// TestGolden shows every child of three resources in full.
+func TestGolden(t *testing.T) {
+	full := input(connectortest.Full(t))
+	full.APIKeyRegenerated, full.Upgrading = "2026-11-25", true
+	for name, in := range map[string]Input{
+		"minimal":   input(connectortest.New(t)),
+		"ephemeral": input(connectortest.New(t, connectortest.EphemeralStorage)),
+		"full":      full,
+	} {
+		var files []string
+		for _, child := range Build(in) {
+			file := filepath.Join("testdata", name, strings.ToLower(child.Kind)+".yaml")
+			golden.Check(t, file, manifest(t, child))
+			files = append(files, file)
+		}
+		there, err := filepath.Glob(filepath.Join("testdata", name, "*.yaml"))
+		if err != nil || len(there) != len(files) {
+			t.Errorf("testdata/%s holds %v, want %v, %v", name, there, files, err)
+		}
+	}
+}
+
+// TestBuild: what a pod needs is made before the pod, and what nobody needs is
+// not made at all.
+func TestBuild(t *testing.T) {
+	withoutConfig := input(connectortest.New(t))
+	withoutConfig.Config = nil
+	for name, c := range map[string]struct {
+		in             Input
+		want, unwanted []string
+	}{
+		"minimal": {
+			in: input(connectortest.New(t)),
+			want: []string{
+				`Secret "shop-connector"`, `ServiceAccount "shop-connector"`, `PersistentVolumeClaim "shop-connector"`,
+				`Service "shop-connector"`, `Deployment "shop-connector"`,
+			},
+		},
+		"without a configuration": {
+			in: withoutConfig,
+			want: []string{
+				`ServiceAccount "shop-connector"`, `PersistentVolumeClaim "shop-connector"`,
+				`Service "shop-connector"`, `Deployment "shop-connector"`,
+			},
+		},
+		"Ephemeral": {
+			in: input(connectortest.New(t, connectortest.EphemeralStorage)),
+			want: []string{
+				`Secret "shop-connector"`, `ServiceAccount "shop-connector"`,
+				`Service "shop-connector"`, `Deployment "shop-connector"`,
+			},
+		},
+		"with a ServiceAccount of the user's": {
+			in: input(connectortest.New(t, `workload: {serviceAccountName: mine}`)),
+			want: []string{
+				`Secret "shop-connector"`, `PersistentVolumeClaim "shop-connector"`,
+				`Service "shop-connector"`, `Deployment "shop-connector"`,
+			},
+			unwanted: []string{`ServiceAccount "shop-connector"`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, names(Build(c.in))); diff != "" {
+				t.Errorf("wanted (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.unwanted, names(Unwanted(c.in))); diff != "" {
+				t.Errorf("unwanted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestBuildIsPure: the same input gives the same children, and is left alone.
+func TestBuildIsPure(t *testing.T) {
+	in := input(connectortest.Full(t))
+	before := in.Connector.DeepCopy()
+	first, second := Build(in), Build(in)
+	for i := range first {
+		if diff := cmp.Diff(string(manifest(t, first[i])), string(manifest(t, second[i]))); diff != "" {
+			t.Errorf("%s differs the second time (-first +second):\n%s", first[i], diff)
+		}
+	}
+	if diff := cmp.Diff(before, in.Connector); diff != "" {
+		t.Errorf("the resource was changed (-before +after):\n%s", diff)
+	}
+}
+
+func TestChild(t *testing.T) {
+	c := connectortest.New(t)
+	for _, child := range append(Build(input(c)), Unwanted(input(connectortest.New(t, `workload: {serviceAccountName: mine}`)))...) {
+		if got, want := child.Key("chat"), (client.ObjectKey{Namespace: "chat", Name: "shop-connector"}); got != want {
+			t.Errorf("%s: the key is %v, want %v", child, got, want)
+		}
+		child.Annotate("xbot.a4b.vn/applied", "digest")
+		object := child.New()
+		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
+			t.Errorf("%s is no %T: %v", child, object, err)
+		}
+		if object.GetAnnotations()["xbot.a4b.vn/applied"] != "digest" || object.GetAnnotations()[AnnotationConnector] != "shop" {
+			t.Errorf("%s has the annotations %v", child, object.GetAnnotations())
+		}
+	}
+}
+
+// TestWithoutACluster: a resource that no API server has seen has no owner's uid
+// to give, and its children say nothing to an operator.
+func TestWithoutACluster(t *testing.T) {
+	c := connectortest.New(t)
+	c.UID, c.Generation = "", 0
+	in := input(c)
+	in.ConfigWrittenAt = time.Time{}
+	for _, child := range Build(in) {
+		document := string(manifest(t, child))
+		for _, unwanted := range []string{"ownerReferences", AnnotationTemplate, AnnotationGeneration, AnnotationConfigWrittenAt} {
+			if strings.Contains(document, unwanted) {
+				t.Errorf("%s holds %s:\n%s", child, unwanted, document)
+			}
+		}
+	}
+}
+
+func TestAPIKeySecret(t *testing.T) {
+	c := connectortest.New(t)
+	first, err := APIKeySecret(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := APIKeySecret(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := string(first.Data["xp-api-key"])
+	if len(key) != 64 || strings.Trim(key, "0123456789abcdef") != "" {
+		t.Errorf("the key is %q, want 64 hex digits", key)
+	}
+	if key == string(second.Data["xp-api-key"]) {
+		t.Error("two keys are the same")
+	}
+	if len(first.OwnerReferences) > 0 || first.Name != "shop-api-key" || first.Namespace != "chat" {
+		t.Errorf("got %v", first.ObjectMeta)
+	}
+	if diff := cmp.Diff(Labels("shop"), first.Labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
+func TestURL(t *testing.T) {
+	if got := URL(connectortest.New(t)); got != "http://shop-connector.chat.svc" {
+		t.Error(got)
+	}
+}

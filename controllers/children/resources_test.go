@@ -1,0 +1,109 @@
+package children
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+)
+
+// quantities are a list of resources as text, in the order in which people write
+// them.
+type quantities struct{ CPU, Memory, Storage string }
+
+func quantitiesOf(list corev1.ResourceList) quantities {
+	text := func(name corev1.ResourceName) string {
+		if quantity, ok := list[name]; ok {
+			return quantity.String()
+		}
+		return ""
+	}
+	return quantities{text(corev1.ResourceCPU), text(corev1.ResourceMemory), text(corev1.ResourceEphemeralStorage)}
+}
+
+func TestResources(t *testing.T) {
+	for name, c := range map[string]struct {
+		patches          []string
+		requests, limits quantities
+		goMemLimit       string
+	}{
+		"defaults": {
+			requests: quantities{"50m", "64Mi", "16Mi"}, limits: quantities{"", "256Mi", "256Mi"}, goMemLimit: "214748364",
+		},
+		"nothing in it": {
+			patches:  []string{`workload: {resources: {}}`},
+			requests: quantities{"50m", "64Mi", "16Mi"}, limits: quantities{"", "256Mi", "256Mi"}, goMemLimit: "214748364",
+		},
+		"Ephemeral": {
+			patches:  []string{connectortest.EphemeralStorage},
+			requests: quantities{"50m", "64Mi", "16Mi"}, limits: quantities{"", "256Mi", "1792Mi"}, goMemLimit: "214748364",
+		},
+		"the smallest Ephemeral": {
+			patches:  []string{connectortest.EphemeralStorage, `inbox: {embedded: {size: 64Mi}}`},
+			requests: quantities{"50m", "64Mi", "16Mi"}, limits: quantities{"", "256Mi", "352Mi"}, goMemLimit: "214748364",
+		},
+		"a declared request above the default limit": {
+			patches:  []string{`workload: {resources: {requests: {memory: 1Gi, ephemeral-storage: 2Gi}}}`},
+			requests: quantities{"50m", "1Gi", "2Gi"}, limits: quantities{"", "1Gi", "2Gi"}, goMemLimit: "858993459",
+		},
+		"a declared limit below the default request": {
+			patches:  []string{`workload: {resources: {limits: {cpu: 20m, memory: 32Mi, ephemeral-storage: 1Mi}}}`},
+			requests: quantities{"20m", "32Mi", "1Mi"}, limits: quantities{"20m", "32Mi", "1Mi"}, goMemLimit: "26843545",
+		},
+		"both declared": {
+			patches:  []string{`workload: {resources: {requests: {cpu: "0.5", memory: 100M}, limits: {cpu: "1", memory: 0.5Gi}}}`},
+			requests: quantities{"500m", "100M", "16Mi"}, limits: quantities{"1", "512Mi", "256Mi"}, goMemLimit: "429496729",
+		},
+		"a request of no CPU": {
+			patches:  []string{`workload: {resources: {requests: {cpu: 0}}}`},
+			requests: quantities{"0", "64Mi", "16Mi"}, limits: quantities{"", "256Mi", "256Mi"}, goMemLimit: "214748364",
+		},
+		"the largest": {
+			patches:  []string{`workload: {resources: {limits: {memory: 16Ti}}}`},
+			requests: quantities{"50m", "64Mi", "16Mi"}, limits: quantities{"", "16Ti", "256Mi"}, goMemLimit: "14073748835532",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			container := deployment(t, input(connectortest.New(t, c.patches...))).Spec.Template.Spec.Containers[0]
+			if diff := cmp.Diff(c.requests, quantitiesOf(container.Resources.Requests)); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.limits, quantitiesOf(container.Resources.Limits)); diff != "" {
+				t.Errorf("limits (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]corev1.EnvVar{{Name: "GOMEMLIMIT", Value: c.goMemLimit}}, container.Env); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestVolumes: the volume is half as large again as the inbox and 256 MiB more,
+// since kubelet evicts at the limit of an emptyDir with no grace.
+func TestVolumes(t *testing.T) {
+	for size, want := range map[string]string{"64Mi": "352Mi", "1Gi": "1792Mi", "10Gi": "15616Mi", "16Ti": "25166080Mi", "67108865": "369098753"} {
+		t.Run(size, func(t *testing.T) {
+			const ephemeral = connectortest.EphemeralStorage
+			patch := `inbox: {embedded: {size: ` + size + `}}`
+			d := deployment(t, input(connectortest.New(t, ephemeral, patch)))
+			dir := d.Spec.Template.Spec.Volumes[1].EmptyDir
+			if dir == nil || dir.SizeLimit.String() != want {
+				t.Errorf("the emptyDir is %v, want %s", dir, want)
+			}
+			limit := d.Spec.Template.Spec.Containers[0].Resources.Limits[corev1.ResourceEphemeralStorage]
+			if limit.Cmp(*dir.SizeLimit) != 0 {
+				t.Errorf("the limit is %s, want %s", &limit, want)
+			}
+			claim := (*PersistentVolumeClaim(input(connectortest.New(t, patch))).Spec.Resources.Requests)[corev1.ResourceStorage]
+			if claim.String() != want {
+				t.Errorf("the claim is for %s, want %s", &claim, want)
+			}
+		})
+	}
+	claim := (*PersistentVolumeClaim(input(connectortest.New(t))).Spec.Resources.Requests)[corev1.ResourceStorage]
+	if claim.String() != "1792Mi" {
+		t.Errorf("the default claim is for %s", &claim)
+	}
+}

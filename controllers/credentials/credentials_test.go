@@ -1,0 +1,203 @@
+package credentials
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/test/certificate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// hidden is in every secret value of the tests, and must be in no message.
+const hidden = "HiddenValue"
+
+// The values of good, without a finding.
+const (
+	oaKey, oldOAKey   = hidden + "-oa-key", hidden + "-old-oa-key"
+	apiKey1, apiKey2  = hidden + "-api-key", hidden + "-old-api-key"
+	authorization     = "Bearer " + hidden
+	signing           = "whsec_" + "SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"
+	keyed, everything = `webhook: {apiKeys: [{name: first, secretKeyRef: {name: shop-xbot, key: xp-api-key}}]}`, `
+zaloOA: {signature: {secretKeyRefs: [{name: shop-zalo, key: oa-secret-key}, {name: shop-zalo, key: old}]}},
+webhook: {apiKeys: [{name: new, secretKeyRef: {name: shop-xbot, key: xp-api-key}}, {name: old, secretKeyRef: {name: shop-xbot, key: old}}]},
+sink: {http: {
+  url: "https://bot.example/",
+  headers: [{name: Authorization, secretKeyRef: {name: bot, key: authorization}}],
+  signingSecretKeyRef: {name: bot, key: signing},
+  tls: {caSecretKeyRef: {name: bot-ca, key: ca.crt}, clientCertificateSecretRef: {name: bot-tls}}}}`
+)
+
+// secrets are the data of Secrets by name.
+type secrets map[string]map[string]string
+
+// good has every Secret that everything names.
+func good(tb testing.TB) secrets {
+	cert, key := certificate.New(tb, 1)
+	return secrets{
+		"shop-zalo":    {"oa-secret-key": oaKey, "old": oldOAKey},
+		"shop-xbot":    {"xp-api-key": apiKey1, "old": apiKey2},
+		"shop-api-key": {"xp-api-key": apiKey1},
+		"bot":          {"authorization": authorization, "signing": signing},
+		"bot-ca":       {"ca.crt": cert},
+		"bot-tls":      {"tls.crt": cert, "tls.key": key},
+	}
+}
+
+// with returns the Secrets with another value in one of them.
+func (s secrets) with(name, key, value string) secrets {
+	changed := maps.Clone(s)
+	changed[name] = maps.Clone(s[name])
+	changed[name][key] = value
+	return changed
+}
+
+// without returns the Secrets without a key, or without a whole Secret where no
+// key is named.
+func (s secrets) without(name, key string) secrets {
+	changed := maps.Clone(s)
+	if key == "" {
+		delete(changed, name)
+		return changed
+	}
+	changed[name] = maps.Clone(s[name])
+	delete(changed[name], key)
+	return changed
+}
+
+// source hands them out, and notes in reads which were asked for.
+func (s secrets) source(reads *[]string) Source {
+	return func(_ context.Context, name string) (*corev1.Secret, error) {
+		*reads = append(*reads, name)
+		data, ok := s[name]
+		if !ok {
+			return &corev1.Secret{}, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+		}
+		secret := &corev1.Secret{Data: map[string][]byte{}}
+		for key, value := range data {
+			secret.Data[key] = []byte(value)
+		}
+		return secret, nil
+	}
+}
+
+func digest(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:])
+}
+
+func TestResolve(t *testing.T) {
+	there := good(t)
+	ca, cert, key := there["bot-ca"]["ca.crt"], there["bot-tls"]["tls.crt"], there["bot-tls"]["tls.key"]
+	trim := strings.TrimSpace
+	for name, c := range map[string]struct {
+		patch string
+		there secrets
+		want  *Credentials
+		reads []string
+	}{
+		"a generated API key": {
+			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"generated", digest(apiKey1)}}},
+			reads: []string{"shop-zalo", "shop-api-key"},
+		},
+		"an API key of the user's": {
+			patch: keyed,
+			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			reads: []string{"shop-zalo", "shop-xbot"},
+		},
+		"everything, each Secret read once": {
+			patch: everything,
+			want: &Credentials{
+				OASecretKeys:  []string{oaKey, oldOAKey},
+				APIKeys:       []APIKey{{"new", digest(apiKey1)}, {"old", digest(apiKey2)}},
+				Headers:       []Header{{"Authorization", authorization}},
+				SigningSecret: signing,
+				SinkCA:        []byte(trim(ca)), SinkClientCert: []byte(trim(cert)), SinkClientKey: []byte(trim(key)),
+			},
+			reads: []string{"shop-zalo", "shop-xbot", "bot", "bot-ca", "bot-tls"},
+		},
+		"signatures that nobody looks at": {
+			patch: `zaloOA: {signature: {mode: "Off"}},` + keyed,
+			there: there.without("shop-zalo", ""),
+			want:  &Credentials{APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			reads: []string{"shop-xbot"},
+		},
+		"signatures that are only counted": {
+			patch: `zaloOA: {signature: {mode: Audit}},` + keyed,
+			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			reads: []string{"shop-zalo", "shop-xbot"},
+		},
+		"an unrelated key of 1 MiB": {
+			patch: keyed,
+			there: there.with("shop-zalo", "other", strings.Repeat("x", 1<<20)),
+			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			reads: []string{"shop-zalo", "shop-xbot"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.there == nil {
+				c.there = there
+			}
+			var reads []string
+			got, findings, err := Resolve(t.Context(), connectortest.New(t, c.patch), "shop-api-key", c.there.source(&reads), nil)
+			if err != nil || len(findings) > 0 {
+				t.Errorf("%v, %v", findings, err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("credentials (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.reads, reads); diff != "" {
+				t.Errorf("Secrets read (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestResolveFails: while the API server cannot say, nothing is known, and no
+// Secret counts as missing.
+func TestResolveFails(t *testing.T) {
+	away := errors.New("the API server is away")
+	from := func(_ context.Context, name string) (*corev1.Secret, error) {
+		if name == "shop-xbot" {
+			return nil, away
+		}
+		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+	}
+	got, findings, err := Resolve(t.Context(), connectortest.New(t, keyed), "", from, nil)
+	if got != nil || findings != nil || !errors.Is(err, away) {
+		t.Errorf("%v, %v, %v", got, findings, err)
+	}
+	if want := `read Secret "shop-xbot": the API server is away`; err.Error() != want {
+		t.Errorf("got %s, want %s", err, want)
+	}
+}
+
+func TestSecretNames(t *testing.T) {
+	for name, c := range map[string]struct {
+		patch string
+		want  []string
+	}{
+		"without the generated one": {patch: ``, want: []string{"shop-zalo"}},
+		"each once, sorted":         {patch: everything, want: []string{"bot", "bot-ca", "bot-tls", "shop-xbot", "shop-zalo"}},
+		"none that is not looked at": {
+			patch: `zaloOA: {signature: {mode: "Off"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, SecretNames(connectortest.New(t, c.patch))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,255 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/golden"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// hidden is in every secret value of the tests.
+const hidden = "HiddenValue"
+
+// secrets are Secrets by name. Those of certificates are made for each test.
+func secrets(tb testing.TB) map[string]*corev1.Secret {
+	tb.Helper()
+	all := map[string]*corev1.Secret{
+		"shop-api-key": {Data: map[string][]byte{"xp-api-key": []byte(hidden + "-generated-api-key")}},
+		"shop-zalo": {Data: map[string][]byte{
+			"oa-secret-key": []byte(hidden + "-oa-key"), "oa-secret-key-old": []byte(hidden + "-old-oa-key"),
+		}},
+		"shop-xbot": {Data: map[string][]byte{
+			"xp-api-key": []byte(hidden + "-api-key\n"), "xp-api-key-old": []byte(hidden + "-old-api-key"),
+		}},
+		"bot": {Data: map[string][]byte{
+			"authorization": []byte("Bearer " + hidden), "tenant": []byte("true"),
+			"signing": []byte("whsec_SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"), "signing-new": []byte("SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtbmV3"),
+		}},
+	}
+	for i, suffix := range []string{"", "-new"} {
+		cert, key := certificate.New(tb, int64(i+1))
+		all["bot-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"ca.crt": []byte(cert)}}
+		all["bot-client-tls"+suffix] = &corev1.Secret{Data: map[string][]byte{"tls.crt": []byte(cert), "tls.key": []byte(key)}}
+	}
+	return all
+}
+
+// sourceOf hands Secrets out.
+func sourceOf(from map[string]*corev1.Secret) credentials.Source {
+	return func(_ context.Context, name string) (*corev1.Secret, error) {
+		if from[name] == nil {
+			return nil, errors.New("no such Secret in the test")
+		}
+		return from[name], nil
+	}
+}
+
+// resolved are the credentials of a resource.
+func resolved(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *credentials.Credentials {
+	tb.Helper()
+	creds, findings, err := credentials.Resolve(tb.Context(), c, "shop-api-key", sourceOf(from), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Blocking {
+			tb.Fatal(f.Message)
+		}
+	}
+	return creds
+}
+
+// rendered is the configuration of a resource.
+func rendered(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *Config {
+	tb.Helper()
+	got, err := Render(c, resolved(tb, c, from))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return got
+}
+
+// loaded reads a configuration as the connector does.
+func loaded(tb testing.TB, got *Config) *config.Config {
+	tb.Helper()
+	c, err := load(got.Files)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// TestGolden shows the configuration of three resources in full.
+func TestGolden(t *testing.T) {
+	for name, c := range map[string]*v1alpha1.ChannelConnector{
+		"minimal":   connectortest.New(t),
+		"ephemeral": connectortest.New(t, connectortest.EphemeralStorage),
+		"full":      connectortest.Full(t),
+	} {
+		got := rendered(t, c, secrets(t))
+		golden.Check(t, filepath.Join("testdata", name+".yaml"), got.Files[FileName])
+		loaded(t, got)
+	}
+}
+
+// TestFiles: the files that the configuration names are beside it, and no others.
+func TestFiles(t *testing.T) {
+	from := secrets(t)
+	if got := rendered(t, connectortest.New(t), from); len(got.Files) != 1 {
+		t.Errorf("a small configuration has %d files", len(got.Files))
+	}
+	got := rendered(t, connectortest.Full(t), from)
+	for name, want := range map[string][]byte{
+		"sink-ca.crt":     from["bot-ca"].Data["ca.crt"],
+		"sink-client.crt": from["bot-client-tls"].Data["tls.crt"],
+		"sink-client.key": from["bot-client-tls"].Data["tls.key"],
+	} {
+		if !bytes.Equal(got.Files[name], bytes.TrimSpace(want)) {
+			t.Errorf("%s is\n%s\nwant\n%s", name, got.Files[name], want)
+		}
+	}
+	if len(got.Files) != 4 {
+		t.Errorf("a full configuration has %d files", len(got.Files))
+	}
+	for _, name := range loaded(t, got).Files() {
+		if filepath.Dir(name) != Directory {
+			t.Errorf("the configuration names %s", name)
+		}
+	}
+}
+
+// TestAPIKeysAreDigests: whoever reads the configuration cannot call the webhook.
+func TestAPIKeysAreDigests(t *testing.T) {
+	from := secrets(t)
+	for _, c := range []*v1alpha1.ChannelConnector{connectortest.New(t), connectortest.Full(t)} {
+		got := rendered(t, c, from)
+		keys := resolved(t, c, from).APIKeys
+		for i, key := range loaded(t, got).Channels[0].Webhook.APIKeys {
+			if digest := key.Digest(); hex.EncodeToString(digest[:]) != keys[i].SHA256 || key.Reveal() != "" {
+				t.Errorf("key %q is not its digest", key.Name)
+			}
+		}
+		for name, content := range got.Files {
+			for _, secret := range []string{"shop-xbot", "shop-api-key"} {
+				for key, value := range from[secret].Data {
+					if bytes.Contains(content, bytes.TrimSpace(value)) {
+						t.Errorf("%s holds key %q of Secret %q", name, key, secret)
+					}
+				}
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(hidden + "-api-key"))
+	if got := rendered(t, connectortest.Full(t), from).Files[FileName]; !bytes.Contains(got, []byte(hex.EncodeToString(sum[:]))) {
+		t.Errorf("the digest of the trimmed key is not in\n%s", got)
+	}
+}
+
+// TestDigests: a digest depends on the content alone, and on all of it.
+func TestDigests(t *testing.T) {
+	from := secrets(t)
+	first, second := rendered(t, connectortest.Full(t), from), rendered(t, connectortest.Full(t), from)
+	if first.Digest != second.Digest || first.StartDigest != second.StartDigest {
+		t.Errorf("%s, %s are %s, %s the second time", first.Digest, first.StartDigest, second.Digest, second.StartDigest)
+	}
+	for _, digest := range []string{first.Digest, first.StartDigest} {
+		if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(digest) {
+			t.Errorf("%q is no digest", digest)
+		}
+	}
+	all := map[string]string{}
+	for what, files := range map[string]map[string][]byte{
+		"nothing":          {},
+		"an empty file":    {"a": nil},
+		"a file":           {"a": []byte("b")},
+		"another name":     {"b": []byte("b")},
+		"another content":  {"a": []byte("c")},
+		"a longer name":    {"ab": nil},
+		"two files":        {"a": []byte("b"), "c": []byte("d")},
+		"changed contents": {"a": []byte("d"), "c": []byte("b")},
+	} {
+		if other, again := all[digest(files)]; again {
+			t.Errorf("%s has the digest of %s", what, other)
+		}
+		all[digest(files)] = what
+	}
+}
+
+// TestStartDigestIsStable: a new version of the operator that changes these for a
+// resource that did not change restarts its connector.
+func TestStartDigestIsStable(t *testing.T) {
+	for name, c := range map[string]struct {
+		connector *v1alpha1.ChannelConnector
+		want      string
+	}{
+		"minimal":   {connectortest.New(t), "b8f1f475c7bdb8fd"},
+		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "c823cb31fc2e5d30"},
+		"full":      {connectortest.Full(t), "813a3c710627cb35"},
+	} {
+		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestRenderRefuses: what the connector would refuse is not written, and the error
+// holds no secret.
+func TestRenderRefuses(t *testing.T) {
+	good := resolved(t, connectortest.Full(t), secrets(t))
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.ChannelConnector, *credentials.Credentials)
+		want   string
+	}{
+		"no API key": {
+			func(_ *v1alpha1.ChannelConnector, creds *credentials.Credentials) { creds.APIKeys = nil },
+			"channels[0].webhook.apiKeys: want at least one key",
+		},
+		"no app": {
+			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.ZaloOA = nil },
+			"channels[0].zaloOA: required for type ZaloOA",
+		},
+		"no sink": {
+			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.Sink.HTTP = nil },
+			"channels[0].sink.http: required for type HTTP",
+		},
+		"a bad path": {
+			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.Webhook.Path = "/" },
+			`channels[0].webhook.path: the domain verification takes "/" and "/zalo_verifier…"`,
+		},
+		"a bad key": {
+			func(_ *v1alpha1.ChannelConnector, creds *credentials.Credentials) {
+				creds.SinkClientKey = []byte(hidden)
+			},
+			"channels[0].sink.http.tls.certFile: /etc/connector/sink-client.crt and /etc/connector/sink-client.key are no pair of certificate and key",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			connector, creds := connectortest.Full(t), *good
+			c.change(connector, &creds)
+			got, err := Render(connector, &creds)
+			if got != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v, %v, want %s", got, err, c.want)
+			}
+			if strings.Contains(err.Error(), hidden) {
+				t.Errorf("the error holds a secret: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,327 @@
+package status_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// observed is what a pass finds of a connector that is well, with changes.
+func observed(tb testing.TB, changes ...func(*status.Observation)) status.Observation {
+	tb.Helper()
+	c := connectortest.New(tb)
+	c.Generation = 3
+	o := status.Observation{
+		Connector: c, Judged: true, ConfigWritten: true,
+		Deployment: &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Generation: 5},
+			Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1))},
+			Status: appsv1.DeploymentStatus{
+				ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+			},
+		},
+		Pods: []corev1.Pod{pod("new", "2", func(p *corev1.Pod) {
+			container(p).Ready, container(p).Started = true, new(true)
+			container(p).State.Running = &corev1.ContainerStateRunning{}
+		})},
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	return o
+}
+
+// start is when the pods of the tests were created.
+var start = time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
+
+// pod is a pod of a ReplicaSet, as it is before its container exists. Later
+// ReplicaSets have higher numbers.
+func pod(name, replicaSet string, changes ...func(*corev1.Pod)) corev1.Pod {
+	created := start.Add(time.Duration(replicaSet[0]-'0') * time.Minute)
+	p := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, CreationTimestamp: metav1.NewTime(created),
+			Labels: map[string]string{appsv1.DefaultDeploymentUniqueLabelKey: replicaSet},
+		},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodPending,
+			// A sidecar of somebody's says nothing of the connector.
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "sidecar", RestartCount: 9, LastTerminationState: ended("Error", 1, "theirs")},
+				{Name: children.ContainerName, Image: "channel-connector:1.0.0", State: waits("ContainerCreating", "")},
+			},
+		},
+	}
+	for _, change := range changes {
+		change(&p)
+	}
+	return p
+}
+
+// container is the status of the connector's container.
+func container(p *corev1.Pod) *corev1.ContainerStatus { return &p.Status.ContainerStatuses[1] }
+
+func waits(reason, message string) corev1.ContainerState {
+	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+}
+
+// ended is how a container ended that ran for a second.
+func ended(reason string, exitCode int32, message string) corev1.ContainerState {
+	return endedAfter(time.Second, reason, exitCode, message)
+}
+
+func endedAfter(ran time.Duration, reason string, exitCode int32, message string) corev1.ContainerState {
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		Reason: reason, ExitCode: exitCode, Message: message,
+		StartedAt: metav1.NewTime(start), FinishedAt: metav1.NewTime(start.Add(ran)),
+	}}
+}
+
+// down is a Deployment whose only pod is the newest, and not available.
+func down(changes ...func(*corev1.Pod)) func(*status.Observation) {
+	return func(o *status.Observation) {
+		o.Deployment.Status.ReadyReplicas, o.Deployment.Status.AvailableReplicas = 0, 0
+		o.Pods = []corev1.Pod{pod("new", "2", changes...)}
+	}
+}
+
+// late is a Deployment that did not come up in time.
+func late(o *status.Observation) {
+	o.Deployment.Status.Conditions = append(o.Deployment.Status.Conditions, appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded",
+	})
+}
+
+// conditions are those of a status as text.
+func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
+	all := map[string]string{}
+	for _, c := range s.Conditions {
+		all[c.Type] = string(c.Status) + " " + c.Reason + ": " + c.Message
+	}
+	return all
+}
+
+// expected are conditions in short: where Ready, WorkloadAvailable and
+// CredentialsResolved are not said, they are as of a connector that is well.
+// Reconciling and Stalled repeat what Ready says.
+type expected struct {
+	reconciling, stalled, ready       string
+	available, credentials, updateBut string
+}
+
+const (
+	wellReady       = "True Ready: The connector takes calls with the declared configuration"
+	wellAvailable   = "True Available: A pod takes calls"
+	wellCredentials = "True Resolved: Every Secret key that the resource names was found"
+)
+
+func (e expected) conditions() map[string]string {
+	all := map[string]string{
+		v1alpha1.ConditionReady:               wellReady,
+		v1alpha1.ConditionWorkloadAvailable:   wellAvailable,
+		v1alpha1.ConditionCredentialsResolved: wellCredentials,
+	}
+	for kind, text := range map[string]string{
+		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
+		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
+	} {
+		if text != "" {
+			all[kind] = text
+		}
+	}
+	for kind, text := range map[string]string{v1alpha1.ConditionReconciling: e.reconciling, v1alpha1.ConditionStalled: e.stalled} {
+		if text != "" {
+			all[v1alpha1.ConditionReady], all[kind] = "False "+text, "True "+text
+		}
+	}
+	return all
+}
+
+// verify computes the status twice, the second time with that of the first as the
+// resource has it, and compares it.
+func verify(t *testing.T, o status.Observation, want expected) {
+	t.Helper()
+	first := status.Compute(o)
+	if diff := cmp.Diff(want.conditions(), conditions(first)); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+	o.Connector = o.Connector.DeepCopy()
+	o.Connector.Status = first
+	for _, wrong := range statustest.Check(o.Connector) {
+		t.Error(wrong)
+	}
+	if diff := cmp.Diff(first, status.Compute(o)); diff != "" {
+		t.Errorf("the status is another the second time (-first +second):\n%s", diff)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	const lastGood = ". The last good configuration keeps serving"
+	block := []credentials.Finding{
+		{Reason: credentials.ReasonShort, Message: "S is short"},
+		{Reason: credentials.ReasonEmpty, Message: "A is empty", Blocking: true},
+		{Reason: credentials.ReasonMalformed, Message: "B is malformed", Blocking: true},
+	}
+	notCreated := func(o *status.Observation) { o.Deployment, o.Pods, o.ConfigWritten = nil, nil, false }
+	taken := &status.Obstacle{Reason: status.ReasonNameTaken, Message: `Service "shop-connector" exists`, Stalled: true}
+	for name, c := range map[string]struct {
+		change []func(*status.Observation)
+		want   expected
+	}{
+		"well": {},
+		"warnings": {
+			[]func(*status.Observation){func(o *status.Observation) {
+				o.Findings = []credentials.Finding{block[0], {Reason: credentials.ReasonTrimmed, Message: "T is trimmed"}}
+			}},
+			expected{credentials: "True ResolvedWithWarnings: S is short; T is trimmed"},
+		},
+		"credentials, from the start": {
+			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Findings = block }},
+			expected{
+				stalled:     "SecretKeyEmpty: A is empty; B is malformed",
+				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
+				available:   "False NotCreated: There is no Deployment yet",
+			},
+		},
+		"credentials, while serving": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings = block }},
+			expected{
+				stalled:     "SecretKeyEmpty: A is empty; B is malformed" + lastGood,
+				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
+			},
+		},
+		"credentials, while the workload is down": {
+			[]func(*status.Observation){down(), func(o *status.Observation) { o.Findings = block }},
+			expected{
+				stalled:     "SecretKeyEmpty: A is empty; B is malformed",
+				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
+				available:   "False Starting: The pod is starting",
+			},
+		},
+		"credentials before anything else in the way": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings, o.Obstacle = block, taken }},
+			expected{
+				stalled:     "SecretKeyEmpty: A is empty; B is malformed" + lastGood,
+				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
+			},
+		},
+		"a name is taken": {
+			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Obstacle = taken }},
+			expected{stalled: `NameTaken: Service "shop-connector" exists`, available: "False NotCreated: There is no Deployment yet"},
+		},
+		"a name is taken, while serving": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Obstacle = taken }},
+			expected{stalled: `NameTaken: Service "shop-connector" exists` + lastGood},
+		},
+		"a child is refused": {
+			[]func(*status.Observation){func(o *status.Observation) {
+				o.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "No"}
+			}},
+			expected{reconciling: "ApplyRefused: No" + lastGood},
+		},
+		"waits for its turn": {
+			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending = true }},
+			expected{updateBut: "True WaitsForTurn: The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"},
+		},
+		"no turn comes": {
+			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
+			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) { verify(t, observed(t, c.change...), c.want) })
+	}
+}
+
+// TestNotJudged: while nobody could look at the credentials, their last verdict
+// stays; a resource that has none gets none.
+func TestNotJudged(t *testing.T) {
+	notJudged := func(o *status.Observation) {
+		o.Judged, o.Obstacle = false, &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "No"}
+	}
+	o := observed(t, notJudged)
+	if got := status.Compute(o); meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionCredentialsResolved) != nil {
+		t.Errorf("got %v", got.Conditions)
+	}
+	o.Connector.Status = status.Compute(observed(t))
+	o.Connector.Generation++
+	kept := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionCredentialsResolved)
+	if kept == nil || kept.Reason != status.ReasonResolved || kept.ObservedGeneration != o.Connector.Generation-1 {
+		t.Errorf("got %v", kept)
+	}
+}
+
+// TestComputeRest has what is no condition.
+func TestComputeRest(t *testing.T) {
+	o := observed(t, func(o *status.Observation) { o.APIKeySecretName = "shop-api-key" })
+	got := status.Compute(o)
+	got.Conditions = nil
+	want := v1alpha1.ChannelConnectorStatus{
+		ObservedGeneration: 3,
+		Address:            &v1alpha1.Address{URL: "http://shop-connector.chat.svc"},
+		APIKeySecretName:   "shop-api-key",
+		Replicas:           1,
+		Selector:           "app.kubernetes.io/instance=shop,app.kubernetes.io/name=channel-connector",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTransitions: a condition that goes on keeps the time since when, and what
+// ends is removed, whatever was before.
+func TestTransitions(t *testing.T) {
+	old := metav1.NewTime(start)
+	o := observed(t)
+	for _, kind := range []string{"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending, v1alpha1.ConditionReady} {
+		o.Connector.Status.Conditions = append(o.Connector.Status.Conditions, metav1.Condition{
+			Type: kind, Status: metav1.ConditionTrue, Reason: "X", Message: "x", LastTransitionTime: old,
+		})
+	}
+	before := o.Connector.DeepCopy()
+	got := status.Compute(o)
+	if diff := cmp.Diff(before, o.Connector); diff != "" {
+		t.Errorf("the resource was changed (-before +after):\n%s", diff)
+	}
+	var kinds []string
+	for _, c := range got.Conditions {
+		kinds = append(kinds, c.Type)
+		if since := c.LastTransitionTime; (c.Type == v1alpha1.ConditionReady || c.Type == "Foreign") != since.Equal(&old) {
+			t.Errorf("%s is so since %v", c.Type, since)
+		}
+	}
+	if diff := cmp.Diff([]string{"CredentialsResolved", "Foreign", "Ready", "WorkloadAvailable"}, kinds); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+}
+
+// TestShorten: what others say may be long, and in any script.
+func TestShorten(t *testing.T) {
+	for text, want := range map[string]string{
+		"short":                   "short",
+		strings.Repeat("a", 1024): strings.Repeat("a", 1024),
+		strings.Repeat("a", 1025): strings.Repeat("a", 1024) + "…",
+		strings.Repeat("ế", 500):  strings.Repeat("ế", 341) + "…",
+	} {
+		got := status.Compute(observed(t, func(o *status.Observation) { o.Findings = []credentials.Finding{{Message: text}} }))
+		message := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionCredentialsResolved).Message
+		if message != want {
+			t.Errorf("%d bytes become %q", len(text), message)
+		}
+	}
+}

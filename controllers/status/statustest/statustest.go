@@ -1,0 +1,140 @@
+// Package statustest checks what a ChannelConnector says of itself against the
+// rules by which kubectl, Argo CD and Flux judge its health (kstatus), and
+// against what the documents promise. Unit tests and those against a real API
+// server use it alike.
+package statustest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+var (
+	blocking = []string{
+		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
+		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice,
+		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyNameClashes,
+	}
+	noWorkload = []string{
+		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
+		status.ReasonImagePullFailed, status.ReasonContainerNotCreated, status.ReasonCrashLooping, status.ReasonPodsRefused,
+		status.ReasonRollingOut,
+	}
+	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonConfigRefused}
+	notReady = slices.Concat(blocking, noWorkload, inTheWay)
+)
+
+// Reasons are those that a condition may have with a status, which is written
+// "Ready=True".
+var Reasons = map[string][]string{
+	"Ready=True":                {status.ReasonReady, status.ReasonScaledToZero},
+	"Ready=False":               notReady,
+	"Reconciling=True":          notReady,
+	"Stalled=True":              notReady,
+	"CredentialsResolved=True":  {status.ReasonResolved, status.ReasonResolvedWithWarnings},
+	"CredentialsResolved=False": blocking,
+	"WorkloadAvailable=True":    {status.ReasonAvailable, status.ReasonScaledToZero},
+	"WorkloadAvailable=False":   noWorkload,
+	"UpdatePending=True":        {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
+}
+
+// Check returns what is wrong with the status of a resource that the operator has
+// looked at; nothing when all is well. It holds at every moment, settled or not.
+func Check(c *v1alpha1.ChannelConnector) []string {
+	wrong := checkGenerations(c)
+	for i, condition := range c.Status.Conditions {
+		if i > 0 && c.Status.Conditions[i-1].Type >= condition.Type {
+			wrong = append(wrong, fmt.Sprintf("%s: not sorted, or there twice", condition.Type))
+		}
+		for _, problem := range checkCondition(condition) {
+			wrong = append(wrong, fmt.Sprintf("%s: %s", condition.Type, problem))
+		}
+	}
+	return append(wrong, checkSummary(c.Status.Conditions)...)
+}
+
+func checkGenerations(c *v1alpha1.ChannelConnector) (wrong []string) {
+	observed := c.Status.ObservedGeneration
+	if observed < 1 || observed > c.Generation {
+		wrong = append(wrong, fmt.Sprintf("observedGeneration is %d, and the generation %d", observed, c.Generation))
+	}
+	for _, condition := range c.Status.Conditions {
+		// Credentials keep their verdict while nobody can look at them.
+		kept := condition.Type == v1alpha1.ConditionCredentialsResolved && condition.ObservedGeneration > 0 && condition.ObservedGeneration < observed
+		if condition.ObservedGeneration != observed && !kept {
+			wrong = append(wrong, fmt.Sprintf("%s: observedGeneration is %d, not %d", condition.Type, condition.ObservedGeneration, observed))
+		}
+	}
+	return wrong
+}
+
+// reason is what the API conventions ask for.
+var reason = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,63}$`)
+
+// maxMessage is far below what the API server takes, in bytes.
+const maxMessage = 2048
+
+func checkCondition(c metav1.Condition) (wrong []string) {
+	if !reason.MatchString(c.Reason) {
+		wrong = append(wrong, fmt.Sprintf("the reason %q is not CamelCase", c.Reason))
+	}
+	if known := Reasons[c.Type+"="+string(c.Status)]; !slices.Contains(known, c.Reason) {
+		wrong = append(wrong, fmt.Sprintf("%s with the reason %q is not documented", c.Status, c.Reason))
+	}
+	if strings.TrimSpace(c.Message) == "" || len(c.Message) > maxMessage {
+		wrong = append(wrong, fmt.Sprintf("a message of %d bytes", len(c.Message)))
+	}
+	if c.LastTransitionTime.IsZero() {
+		wrong = append(wrong, "no lastTransitionTime")
+	}
+	return wrong
+}
+
+// checkSummary sees that Ready sums up the others.
+func checkSummary(conditions []metav1.Condition) (wrong []string) {
+	find := func(kind string) *metav1.Condition { return meta.FindStatusCondition(conditions, kind) }
+	ready, reconciling, stalled := find(v1alpha1.ConditionReady), find(v1alpha1.ConditionReconciling), find(v1alpha1.ConditionStalled)
+	available, resolved := find(v1alpha1.ConditionWorkloadAvailable), find(v1alpha1.ConditionCredentialsResolved)
+	if ready == nil || available == nil {
+		return []string{"Ready or WorkloadAvailable is missing"}
+	}
+	isTrue := ready.Status == metav1.ConditionTrue
+	wrong = checkProgress(*ready, reconciling, stalled)
+	if isTrue && (available.Status != metav1.ConditionTrue || resolved == nil || resolved.Status != metav1.ConditionTrue) {
+		wrong = append(wrong, "Ready, but not WorkloadAvailable and CredentialsResolved")
+	}
+	// What is in the way of writing may be in the way of looking at credentials.
+	if resolved == nil || resolved.Status == metav1.ConditionTrue || slices.Contains(inTheWay, ready.Reason) {
+		return wrong
+	}
+	if stalled == nil || stalled.Reason != resolved.Reason {
+		wrong = append(wrong, "CredentialsResolved is False, and Stalled does not say why")
+	}
+	return wrong
+}
+
+// checkProgress sees that a resource that is not Ready either moves or is stuck,
+// for the reason that Ready has.
+func checkProgress(ready metav1.Condition, reconciling, stalled *metav1.Condition) (wrong []string) {
+	if reconciling != nil && stalled != nil {
+		wrong = append(wrong, "Reconciling and Stalled at once")
+	}
+	if (ready.Status == metav1.ConditionTrue) == (reconciling != nil || stalled != nil) {
+		wrong = append(wrong, fmt.Sprintf("Ready is %s, and Reconciling is %v, Stalled %v", ready.Status, reconciling != nil, stalled != nil))
+	}
+	for _, why := range []*metav1.Condition{reconciling, stalled} {
+		if why != nil && (why.Reason != ready.Reason || why.Message != ready.Message) {
+			wrong = append(wrong, fmt.Sprintf("%s says other than Ready: %s: %s", why.Type, why.Reason, why.Message))
+		}
+	}
+	return wrong
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// rest is how long the operator is left alone before its memory is read: a
+// garbage collection that is under way ends, and what it freed goes back.
+const rest = 10 * time.Second
+
+// The memory that figure 2 allows, in MiB.
+const (
+	memoryLimitSmall   = 80
+	memoryLimitLarge   = 200
+	memoryLimitSecrets = 20
+)
+
+func memorySmall(ctx context.Context, b *bench) error {
+	return b.memory(ctx, "", memoryLimitSmall)
+}
+
+func memoryLarge(ctx context.Context, b *bench) error {
+	return b.memory(ctx, "", memoryLimitLarge)
+}
+
+func memoryRestarted(ctx context.Context, b *bench) error {
+	if err := b.restartOperator(ctx); err != nil {
+		return err
+	}
+	return b.memory(ctx, ", after a restart", memoryLimitLarge)
+}
+
+// memory reads the memory of the operator at rest.
+func (b *bench) memory(ctx context.Context, when string, limit float64) error {
+	used, err := b.resident(ctx)
+	if err != nil {
+		return err
+	}
+	peak, err := b.operator.process.Memory("VmHWM")
+	if err != nil {
+		return err
+	}
+	b.table.add(row{
+		figure: 2, measure: fmt.Sprintf("memory with %d resources%s", b.resources, when),
+		asked: fmt.Sprintf("under %.0f MiB", limit), measured: fmt.Sprintf("%.1f MiB (most so far %.1f)", used, peak),
+		met: used < limit,
+	})
+	return nil
+}
+
+func (b *bench) resident(ctx context.Context) (float64, error) {
+	if err := pause(ctx, rest); err != nil {
+		return 0, err
+	}
+	return b.operator.process.Memory("VmRSS")
+}
+
+// unrelatedSecrets is what Secrets add that no resource names.
+func unrelatedSecrets(ctx context.Context, b *bench) error {
+	before, err := b.resident(ctx)
+	if err != nil {
+		return err
+	}
+	if err := forEach(ctx, 0, b.secrets, b.makeUnrelated); err != nil {
+		return err
+	}
+	after, err := b.resident(ctx)
+	if err != nil {
+		return err
+	}
+	b.table.add(row{
+		figure: 2, measure: fmt.Sprintf("memory that %d unrelated Secrets of 10 KiB add", b.secrets),
+		asked: fmt.Sprintf("under %d MiB", memoryLimitSecrets), measured: fmt.Sprintf("%.1f MiB (%.1f to %.1f)", after-before, before, after),
+		met: after-before < memoryLimitSecrets,
+	})
+	return nil
+}
+
+// secretSize is that of an unrelated Secret, in bytes.
+const secretSize = 10 << 10
+
+func (b *bench) makeUnrelated(ctx context.Context, i int) error {
+	data := make([]byte, secretSize)
+	rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)}).Read(data) //nolint:errcheck // it never fails
+	return b.cluster.client.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(i), Name: fmt.Sprintf("unrelated-%05d", i)},
+		Data:       map[string][]byte{"data": data},
+	})
+}

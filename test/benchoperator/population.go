@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+const (
+	namespaces = 20
+	// parallel is how many requests the benchmark makes at a time.
+	parallel = 8
+	// listPage is how many resources are listed at a time.
+	listPage = 500
+	// calm is how long the operator writes nothing when resources are settled.
+	calm = 3 * time.Second
+
+	keyOA, keyAPI = "oa-secret-key", "xp-api-key"
+)
+
+func namespaceOf(i int) string { return fmt.Sprintf("team-%02d", i%namespaces) }
+
+// keyOf is where the i-th resource is.
+func keyOf(i int) client.ObjectKey {
+	return client.ObjectKey{Namespace: namespaceOf(i), Name: fmt.Sprintf("shop-%05d", i)}
+}
+
+// childOf is where the children of the i-th resource are.
+func childOf(i int) client.ObjectKey {
+	key := keyOf(i)
+	key.Name = children.ConnectorName(key.Name)
+	return key
+}
+
+// The users' Secrets of the i-th resource.
+func oaSecretOf(i int) client.ObjectKey  { return suffixed(keyOf(i), "-zalo") }
+func apiSecretOf(i int) client.ObjectKey { return suffixed(keyOf(i), "-xbot") }
+
+func suffixed(key client.ObjectKey, suffix string) client.ObjectKey {
+	key.Name += suffix
+	return key
+}
+
+// forEach calls f for each number, several at a time.
+func forEach(ctx context.Context, from, to int, f func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i := from; i < to && ctx.Err() == nil; i++ {
+		group.Go(func() error { return f(ctx, i) })
+	}
+	return group.Wait()
+}
+
+func (b *bench) makeNamespaces(ctx context.Context) error {
+	return forEach(ctx, 0, namespaces, func(ctx context.Context, i int) error {
+		return b.cluster.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceOf(i)}})
+	})
+}
+
+// populate brings the number of settled resources to at least n.
+func (b *bench) populate(ctx context.Context, n int) error {
+	if n <= b.resources {
+		return nil
+	}
+	b.sayf("%d resources …", n)
+	from := b.resources
+	if err := b.makeSecrets(ctx, from, n); err != nil {
+		return err
+	}
+	if err := forEach(ctx, from, n, b.create); err != nil {
+		return err
+	}
+	b.resources = n
+	return b.settle(ctx)
+}
+
+// makeSecrets makes the users' Secrets of resources.
+func (b *bench) makeSecrets(ctx context.Context, from, to int) error {
+	return forEach(ctx, from, to, func(ctx context.Context, i int) error {
+		if err := b.cluster.client.Create(ctx, newSecret(oaSecretOf(i), keyOA)); err != nil {
+			return err
+		}
+		return b.cluster.client.Create(ctx, newSecret(apiSecretOf(i), keyAPI))
+	})
+}
+
+func newSecret(at client.ObjectKey, key string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Name},
+		StringData: map[string]string{key: digest(at.String())},
+	}
+}
+
+// digest is a key that looks like the platform's.
+func digest(of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return hex.EncodeToString(sum[:])
+}
+
+// create creates the i-th resource.
+func (b *bench) create(ctx context.Context, i int) error {
+	key := keyOf(i)
+	resource := v1alpha1ac.ChannelConnector(key.Name, key.Namespace).WithSpec(v1alpha1ac.ChannelConnectorSpec().
+		WithType(v1alpha1.ChannelZaloOA).
+		WithZaloOA(v1alpha1ac.ZaloOA().WithAppID("2553928453557884079").
+			WithSignature(v1alpha1ac.Signature().WithSecretKeyRefs(v1alpha1ac.SecretKeyRef().WithName(oaSecretOf(i).Name).WithKey(keyOA)))).
+		WithWebhook(v1alpha1ac.Webhook().
+			WithAPIKeys(v1alpha1ac.APIKey().WithName("first").
+				WithSecretKeyRef(v1alpha1ac.SecretKeyRef().WithName(apiSecretOf(i).Name).WithKey(keyAPI))).
+			WithEvents(v1alpha1ac.EventFilter().WithExclude("oa_send_*", "user_seen_message", "user_received_message"))).
+		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL("http://bot.chat.svc/events"))))
+	return b.cluster.client.Apply(ctx, resource, client.FieldOwner("benchmark"))
+}
+
+// rollOut plays the Deployment controller and kubelet, until ctx ends: every
+// Deployment's pod is available as soon as the Deployment is there.
+func (b *bench) rollOut(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for done := 0; ; {
+		fresh := b.journal.deploymentsFrom(done)
+		if err := forEach(ctx, 0, len(fresh), func(ctx context.Context, i int) error { return b.roll(ctx, fresh[i]) }); err != nil && ctx.Err() == nil {
+			return err
+		}
+		done += len(fresh)
+		b.rolled.Store(int64(done))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// rolledOut is the status of a Deployment that is new and as it should be.
+const rolledOut = `{"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}`
+
+func (b *bench) roll(ctx context.Context, key client.ObjectKey) error {
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	return b.cluster.client.Status().Patch(ctx, deployment, client.RawPatch(types.MergePatchType, []byte(rolledOut)))
+}
+
+// settle waits until the operator has nothing left to do, and makes sure that
+// every resource is Ready.
+func (b *bench) settle(ctx context.Context) error {
+	if err := b.await(ctx, "resources with all children", b.resources, b.journal.completed); err != nil {
+		return err
+	}
+	if err := b.await(ctx, "Deployments rolled out", b.resources, func() int { return int(b.rolled.Load()) }); err != nil {
+		return err
+	}
+	if err := b.await(ctx, "seconds without a write", int(calm.Seconds()), func() int { return int(b.journal.quiet().Seconds()) }); err != nil {
+		return err
+	}
+	return b.allReady(ctx)
+}
+
+func (b *bench) allReady(ctx context.Context) error {
+	list := &v1alpha1.ChannelConnectorList{}
+	for seen := 0; ; {
+		if err := b.cluster.client.List(ctx, list, client.Limit(listPage), client.Continue(list.Continue)); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			if c := &list.Items[i]; !isReady(c) {
+				return fmt.Errorf("ChannelConnector %s/%s is not Ready: %+v", c.Namespace, c.Name, c.Status.Conditions)
+			}
+		}
+		if seen += len(list.Items); list.Continue == "" {
+			if seen != b.resources {
+				return fmt.Errorf("there are %d ChannelConnectors, want %d", seen, b.resources)
+			}
+			return nil
+		}
+	}
+}
+
+func isReady(c *v1alpha1.ChannelConnector) bool {
+	return meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady)
+}

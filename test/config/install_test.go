@@ -1,0 +1,173 @@
+package config_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+)
+
+// convert reads an object into its own type.
+func convert(object *unstructured.Unstructured, into any) {
+	GinkgoHelper()
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true)).To(Succeed())
+}
+
+// makeNamespace makes a namespace that takes hardened pods only.
+func makeNamespace(ctx context.Context, name string) {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+	}}
+	Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, namespace))).To(Succeed())
+}
+
+// podIsTaken checks the Deployment's pod against the namespace's Pod Security.
+func podIsTaken(ctx context.Context, all []*unstructured.Unstructured) {
+	GinkgoHelper()
+	var deployment appsv1.Deployment
+	convert(only(all, "Deployment"), &deployment)
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: deployment.Namespace, Name: "operator"},
+		Spec:       deployment.Spec.Template.Spec,
+	}
+	Expect(k8s.Create(ctx, pod, client.DryRunAll)).To(Succeed())
+}
+
+var _ = Describe("config/default", func() {
+	It("installs, hardened", func(ctx context.Context) {
+		all := build(ctx, "default")
+		install(ctx, all)
+		podIsTaken(ctx, all)
+	})
+})
+
+var _ = Describe("config/namespaced", func() {
+	It("installs without anything of the cluster's", func(ctx context.Context) {
+		all := build(ctx, "namespaced")
+		for _, object := range all {
+			mapping, err := k8s.RESTMapper().RESTMapping(object.GroupVersionKind().GroupKind(), object.GroupVersionKind().Version)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(mapping.Scope.Name()).To(BeEquivalentTo("namespace"), "%s %s", object.GetKind(), object.GetName())
+			Expect(object.GetNamespace()).To(Equal(all[0].GetNamespace()))
+		}
+		makeNamespace(ctx, all[0].GetNamespace())
+		install(ctx, all)
+		podIsTaken(ctx, all)
+	})
+})
+
+var _ = Describe("config/prometheus", func() {
+	It("asks for metrics that exist", func(ctx context.Context) {
+		var documented strings.Builder
+		for _, name := range []string{"metrics.md", "operator.md"} {
+			content, err := os.ReadFile(filepath.Join(root, "docs", name))
+			Expect(err).NotTo(HaveOccurred())
+			documented.Write(content)
+		}
+		rules, err := yaml.Marshal(only(build(ctx, "prometheus"), "PrometheusRule").Object)
+		Expect(err).NotTo(HaveOccurred())
+		names := regexp.MustCompile(`xbot_(connector|operator)_\w+`).FindAllString(string(rules), -1)
+		Expect(len(names)).To(BeNumerically(">", 5))
+		for _, name := range names {
+			written := strings.TrimSuffix(strings.TrimPrefix(name, "xbot_connector_"), "_bucket")
+			Expect(documented.String()).To(ContainSubstring("| `"+written+"` |"), name)
+		}
+	})
+})
+
+// sample is a file of config/samples.
+type sample struct {
+	connector *unstructured.Unstructured
+	secrets   map[string]*corev1.Secret
+}
+
+func readSample(name string) sample {
+	GinkgoHelper()
+	all := read("samples/" + name)
+	s := sample{only(all, "ChannelConnector"), map[string]*corev1.Secret{}}
+	for _, object := range all {
+		if object.GetKind() != "Secret" {
+			continue
+		}
+		secret := &corev1.Secret{}
+		convert(object, secret)
+		secret.Data = map[string][]byte{}
+		for key, value := range secret.StringData {
+			Expect(name+": "+value).To(Or(ContainSubstring("placeholder"), ContainSubstring("whsec_")), "no sample holds what looks like a secret")
+			secret.Data[key] = []byte(value)
+		}
+		s.secrets[secret.Name] = secret
+	}
+	return s
+}
+
+func (s sample) secret(_ context.Context, name string) (*corev1.Secret, error) {
+	if secret, ok := s.secrets[name]; ok {
+		return secret, nil
+	}
+	return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+}
+
+var _ = Describe("config/samples", func() {
+	files, err := filepath.Glob(filepath.Join(root, "config/samples/*.yaml"))
+	if err != nil {
+		panic(err) // the pattern is malformed
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name == "kustomization.yaml" {
+			continue
+		}
+		It("has a "+name+" that can be applied and rendered, without echoes", func(ctx context.Context) {
+			makeNamespace(ctx, "samples")
+			all := read("samples/" + name)
+			for _, object := range all {
+				object.SetNamespace("samples")
+			}
+			install(ctx, all)
+			c := &v1alpha1.ChannelConnector{}
+			s := readSample(name)
+			Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "samples", Name: s.connector.GetName()}, c)).To(Succeed())
+			Expect(c.Spec.Webhook.Events.Exclude).To(ContainElements("oa_send_*", "user_seen_message", "user_received_message"))
+
+			generated := children.APIKeyName(c.Name)
+			if len(c.Spec.Webhook.APIKeys) == 0 {
+				s.secrets[generated], err = children.APIKeySecret(c)
+				Expect(err).NotTo(HaveOccurred())
+			}
+			resolved, findings, err := credentials.Resolve(ctx, c, generated, s.secret, nil)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(findings).To(BeEmpty())
+			_, err = render.Render(c, resolved)
+			Expect(err).NotTo(HaveOccurred())
+		})
+	}
+
+	It("are all listed", func(ctx context.Context) {
+		connectors := 0
+		for _, object := range build(ctx, "samples") {
+			if object.GetKind() == "ChannelConnector" {
+				connectors++
+			}
+		}
+		Expect(connectors).To(Equal(len(files) - 1))
+	})
+})
