@@ -27,7 +27,7 @@ import (
 const (
 	// indexInstance finds ChannelConnectors, and pods, by children.Instance.
 	indexInstance = "instance"
-	// indexSecrets finds ChannelConnectors by the names of their users' Secrets.
+	// indexSecrets finds ChannelConnectors by the names of the Secrets they need.
 	indexSecrets = "secrets"
 	// indexKeys finds ChannelConnectors by credentials.OwnKeys.
 	indexKeys = "keys"
@@ -105,11 +105,19 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
+// secretsOf are the names of the Secrets that a resource needs. The generated API
+// key is among them: a Secret of its name may have other labels than the
+// operator's.
 func secretsOf(o client.Object) []string {
-	if c, ok := o.(*v1alpha1.ChannelConnector); ok {
-		return credentials.SecretNames(c)
+	c, ok := o.(*v1alpha1.ChannelConnector)
+	if !ok {
+		return nil
 	}
-	return nil
+	names := credentials.SecretNames(c)
+	if len(c.Spec.Webhook.APIKeys) == 0 {
+		names = append(names, children.APIKeyName(c.Name))
+	}
+	return names
 }
 
 // connectorsOfChild finds the resource of a child by the child's label.

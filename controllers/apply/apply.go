@@ -124,9 +124,9 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	return foreign
 }
 
-// Belongs reports whether an object is the resource's, or nobody's and says by its
-// labels that it was the resource's: such an orphan is adopted. An object of a
-// deleted resource of the same name is the resource's.
+// Belongs reports whether an object is the resource's, or nobody's and says that it
+// was the resource's: such an orphan is adopted. An object of a deleted resource of
+// the same name is the resource's.
 func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	controller := metav1.GetControllerOf(object)
 	if controller == nil {
