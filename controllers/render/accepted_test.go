@@ -92,7 +92,7 @@ func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 }
 
 func TestWhatTheSchemaAcceptsLoads(t *testing.T) {
-	const attempts = 100
+	const attempts = 30 // the fuzzer below tries more
 	for i, field := range texts {
 		t.Run(field.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, uint64(i)))
@@ -104,7 +104,7 @@ func TestWhatTheSchemaAcceptsLoads(t *testing.T) {
 					loaded++
 				}
 			}
-			if loaded < attempts/20 {
+			if loaded < attempts/10 {
 				t.Errorf("only %d of %d values were accepted: that shows nothing", loaded, attempts)
 			}
 		})
