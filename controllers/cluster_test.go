@@ -85,11 +85,11 @@ func newPod(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Pod {
 	return pod
 }
 
-// secondsPass waits until a time is so long ago. The API server's times have no
+// aSecondPasses waits until a time is a second ago. The API server's times have no
 // fractions of a second.
-func secondsPass(since metav1.Time, seconds int) {
+func aSecondPasses(since metav1.Time) {
 	GinkgoHelper()
-	Eventually(time.Now).Should(BeTemporally(">=", since.Add(time.Duration(seconds)*time.Second)))
+	Eventually(time.Now).Should(BeTemporally(">=", since.Add(time.Second)))
 }
 
 // annotated sets annotations of an object as another client would.

@@ -91,7 +91,7 @@ var _ = Describe("Drift", func() {
 
 	It("of the configuration is told to the pods, which may have read it", func(ctx context.Context) {
 		pod := newPod(ctx, shop)
-		secondsPass(pod.CreationTimestamp, 1)
+		aSecondPasses(pod.CreationTimestamp)
 		patched(ctx, child(ctx, shop, &corev1.Secret{}), `{"data":{"v1alpha1.yaml":"e30="}}`)
 		Eventually(touchesOf).WithArguments(ctx, shop).Should(ConsistOf(HaveSuffix("-1")))
 	})

@@ -30,9 +30,9 @@ var _ = Describe("Resources that share their keys", func() {
 		}
 		first := created(ctx, newConnector(namespace, "first"))
 		resolved(first).Should(HaveField("Reason", "Resolved"))
-		secondsPass(first.CreationTimestamp, 1)
+		aSecondPasses(first.CreationTimestamp)
 		second := created(ctx, newConnector(namespace, "a-second"))
-		secondsPass(second.CreationTimestamp, 1)
+		aSecondPasses(second.CreationTimestamp)
 		third := created(ctx, newConnector(namespace, "a-third"))
 
 		// Each names the oldest of the others.

@@ -70,9 +70,9 @@ var _ = Describe("A changed configuration", func() {
 		leaving := newPod(ctx, shop)
 		patched(ctx, leaving, `{"metadata":{"finalizers":["example.com/stays"]}}`)
 		Expect(k8s.Delete(ctx, leaving, client.GracePeriodSeconds(30))).To(Succeed())
-		secondsPass(pod.CreationTimestamp, 1)
+		aSecondPasses(pod.CreationTimestamp)
 		digest := rotate(ctx)
-		secondsPass(metav1.NewTime(writtenAt(ctx).Truncate(time.Second)), 1)
+		aSecondPasses(metav1.NewTime(writtenAt(ctx).Truncate(time.Second)))
 		younger := newPod(ctx, shop)
 		Eventually(touch).WithArguments(ctx).Should(Equal(digest + "-2"))
 		for _, other := range []*corev1.Pod{leaving, younger} {
