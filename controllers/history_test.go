@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
 )
 
 // history is every version of a namespace's resources, as a watch from the
@@ -104,35 +104,10 @@ func (h *history) faults() []string {
 // statusFaults says what of a status kubectl wait, Argo CD or Flux would get
 // wrong.
 func statusFaults(c *v1alpha1.ChannelConnector) []string {
-	if c.Status.ObservedGeneration == 0 && len(c.Status.Conditions) == 0 {
+	if len(c.Status.Conditions) == 0 {
 		return nil // not seen by an operator yet
 	}
-	var faults []string
-	fault := func(wrong bool, format string, args ...any) {
-		if wrong {
-			faults = append(faults, fmt.Sprintf(format, args...))
-		}
-	}
-	is := func(kind string) metav1.ConditionStatus {
-		if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil {
-			return found.Status
-		}
-		return ""
-	}
-	ready, reconciling, stalled := is(v1alpha1.ConditionReady), is(v1alpha1.ConditionReconciling), is(v1alpha1.ConditionStalled)
-	fault(ready == "", "there is no Ready")
-	fault(reconciling != "" && reconciling != metav1.ConditionTrue, "Reconciling is %s", reconciling)
-	fault(stalled != "" && stalled != metav1.ConditionTrue, "Stalled is %s", stalled)
-	fault(reconciling != "" && stalled != "", "Reconciling and Stalled are there together")
-	fault(ready == metav1.ConditionTrue && reconciling+stalled != "", "Ready is True beside Reconciling or Stalled")
-	fault(ready != metav1.ConditionTrue && reconciling+stalled == "", "Ready is %s without Reconciling or Stalled", ready)
-	fault(c.Status.ObservedGeneration > c.Generation, "observedGeneration %d is ahead of %d", c.Status.ObservedGeneration, c.Generation)
-	fault(!slices.IsSortedFunc(c.Status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) }), "conditions are not sorted")
-	for _, found := range c.Status.Conditions {
-		fault(found.Message == "", "%s has no message", found.Type)
-		fault(found.ObservedGeneration != c.Status.ObservedGeneration, "%s is about generation %d, the status about %d", found.Type, found.ObservedGeneration, c.Status.ObservedGeneration)
-	}
-	return faults
+	return statustest.Check(c)
 }
 
 // transitionFaults says what of a change of a status is wrong. before is nil for

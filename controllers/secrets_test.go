@@ -103,7 +103,7 @@ var _ = Describe("A Secret of a user", func() {
 		Entry("a key renamed", "shop-zalo", `{"data":{"oa-secret-key":null},"stringData":{"oa-key":"Hidden0SecretKey0OA"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
 			"SecretKeyNotFound", `Secret "shop-zalo" has no key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]): add the key, or correct the reference`),
 		Entry("two lines", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0Secret\nKey0OA"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
-			"SecretKeyMalformed", oaSecret+" holds white space or control characters: put the key alone into it, on one line"),
+			"SecretKeyMalformed", oaSecret+" holds white space or invisible characters, or is no text: put the key alone into it, on one line"),
 		Entry("the API key", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0API0Key0000"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
 			"OASecretKeyEqualsAPIKey", oaSecret+` is the same as the API key in Secret "shop-xbot", key "xp-api-key": the two are different things, copy the OA secret key from Zalo's console`),
 		Entry("no PEM", "bot-tls", `{"stringData":{"tls.crt":"not a certificate"}}`, "", "SecretKeyMalformed", `Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.caSecretKeyRef) holds no certificate in PEM: write a bundle of "BEGIN CERTIFICATE" blocks; `+
@@ -111,7 +111,7 @@ var _ = Describe("A Secret of a user", func() {
 		Entry("not the certificate's key", "bot-tls", `{"stringData":{"tls.key":"not a key"}}`, "", "SecretKeyMalformed",
 			`Secret "bot-tls", key "tls.key" (spec.sink.http.tls.clientCertificateSecretRef) is not the private key, in PEM, of the certificate in key "tls.crt": put a matching pair into the Secret`),
 		Entry("a header of two lines", "bot", `{"stringData":{"authorization":"Bearer\r\nX: y"}}`, `{"stringData":{"authorization":"Bearer hidden"}}`,
-			"SecretKeyMalformed", `Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) holds line breaks or control characters, which no header may: put the value on one line`),
+			"SecretKeyMalformed", `Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) holds line breaks or control characters, or is no text: put the value on one line`),
 		Entry("no signing secret", "bot", `{"stringData":{"signing":"whsec_short"}}`, `{"stringData":{"signing":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}`,
 			"SecretKeyMalformed", `Secret "bot", key "signing" (spec.sink.http.signingSecretKeyRef) is no signing secret: write "whsec_" and the base64 of 24 to 64 bytes`),
 		Entry("of 1 MiB", "bot", `{"stringData":{"authorization":"`+strings.Repeat("x", 1_000_000)+`"}}`, `{"stringData":{"authorization":"Bearer hidden"}}`,
