@@ -134,7 +134,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 				g.Expect(readyCondition(ctx, c)).To(beTrue)
 			}
 		}).Should(Succeed())
-		Expect(upgrading(ctx, namespace)).To(BeZero())
+		Eventually(func() int { return upgrading(ctx, namespace) }).Should(BeZero())
 		settled(ctx, op, all)
 	})
 })

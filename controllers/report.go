@@ -41,7 +41,11 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	changed.Status = next
 	// No resourceVersion is sent: the status is the operator's alone, so there is
 	// nothing to conflict with.
-	err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(p.connector), client.FieldOwner(apply.FieldManager))
+	// What belongs together is sent as a whole, also where it did not change: the
+	// resource may have been created again, and have none of it.
+	base := p.connector.DeepCopy()
+	base.Status = v1alpha1.ChannelConnectorStatus{APIKeySecretName: old.APIKeySecretName, Replicas: old.Replicas}
+	err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(base), client.FieldOwner(apply.FieldManager))
 	switch {
 	case apierrors.IsNotFound(err): // deleted meanwhile
 		return failed
