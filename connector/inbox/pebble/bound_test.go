@@ -28,9 +28,7 @@ import (
 // depend on the bound. A volume that is made for a store has half the bound and
 // 256 MiB for that.
 func TestBound(t *testing.T) {
-	// Up to 32 MiB are logs that Pebble keeps for reuse: a much smaller bound would
-	// leave no room when a quarter is taken.
-	const bound, margin = 128 << 20, 80 << 20
+	const bound, margin = 256 << 20, 128 << 20
 	o := options(t, inboxtest.NewClock(), vfs.Default)
 	o.Path, o.MaxSize, o.Log = filepath.Join(t.TempDir(), "inbox"), bound, logr.Discard()
 	s := open(t, o)
