@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -108,11 +109,16 @@ func patched(ctx context.Context, object client.Object, patch string) {
 	Expect(k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner("somebody"))).To(Succeed())
 }
 
-// updated changes a resource as a user who edits it.
+// updated changes a resource as a user who edits it, and who does so anew when the
+// operator wrote the status meanwhile.
 func updated(ctx context.Context, c *v1alpha1.ChannelConnector, change func(*v1alpha1.ChannelConnector)) {
 	GinkgoHelper()
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c), c)).To(Succeed())
-	change(c)
-	Expect(k8s.Update(ctx, minimal(c))).To(Succeed())
+	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := k8s.Get(ctx, client.ObjectKeyFromObject(c), c); err != nil {
+			return err
+		}
+		change(c)
+		return k8s.Update(ctx, minimal(c))
+	})).To(Succeed())
 	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c), c)).To(Succeed())
 }

@@ -59,6 +59,7 @@ var _ = Describe("A name that somebody else has", func() {
 			haveChildren(ctx, shop)
 			becomesReady(ctx, shop)
 			Expect(k8s.Delete(ctx, shop)).To(Succeed())
+			op.knowsDeleted(ctx, shop)
 			for _, leftover := range childKinds() {
 				release(ctx, child(ctx, shop, leftover))
 			}

@@ -11,10 +11,13 @@ import (
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers"
 )
 
@@ -35,6 +38,8 @@ type setup struct {
 type operator struct {
 	*wire
 	log *logbook
+	// cache is what it knows of the cluster.
+	cache client.Reader
 	// ended is closed when the operator has ended, after err was set.
 	ended  chan struct{}
 	err    error
@@ -63,7 +68,7 @@ func startOperator(namespace string, change ...func(*setup)) *operator {
 	mgr, err := ctrl.NewManager(config, s.managerOptions(op.log))
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
-	op.cancel = cancel
+	op.cancel, op.cache = cancel, mgr.GetCache()
 	Expect(s.Add(ctx, mgr)).To(Succeed())
 	go func() {
 		defer close(op.ended)
@@ -90,6 +95,14 @@ func (o *operator) stop() {
 	GinkgoHelper()
 	o.cancel()
 	Eventually(o.ended, "30s").Should(BeClosed())
+}
+
+// knowsDeleted waits until the operator knows that a resource is deleted, and has
+// ended what it did before: it puts back no child any more.
+func (o *operator) knowsDeleted(ctx context.Context, c *v1alpha1.ChannelConnector) {
+	GinkgoHelper()
+	Eventually(o.cache.Get).WithArguments(ctx, client.ObjectKeyFromObject(c), c.DeepCopy()).Should(MatchError(apierrors.IsNotFound, "not found"))
+	settle(o)
 }
 
 // logbook keeps what an operator logs.
