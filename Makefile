@@ -3,8 +3,17 @@
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS   := -s -w -X main.version=$(VERSION)
+REVISION  ?= $(shell git rev-parse HEAD 2>/dev/null)
+# Images bear the time of their commit, so that they come out the same at any time.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+# What people run and what goes into images is built in one way. The time zones are
+# in the binary, because an image has no other place for them.
+BUILD     := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags timetzdata \
+	-ldflags '-s -w -X main.version=$(VERSION)'
+BIN       ?= bin
 IMAGE     ?= channel-connector
+PLATFORMS ?= linux/amd64 linux/arm64
+DOCKER    := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # A count, because a fuzzer that a time limit ends may fail with "context deadline
 # exceeded" although it found nothing.
 FUZZTIME  ?= 5000x
@@ -26,16 +35,25 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/connector and bin/operator
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	$(BUILD) -o $(BIN)/ ./cmd/...
 
 .PHONY: run
 run: build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
 	$(GO) run ./test/demo -connector bin/connector $(if $(filter-out 0,$(ONCE)),-once)
 
+.PHONY: images
+images: ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
+	@for platform in $(PLATFORMS); do \
+		echo "building for $$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o dist/bin/$$platform/ ./cmd/... || exit 1; \
+	done
+	@$(GO) run ./images -image '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' \
+		-created '$(SOURCE_DATE_EPOCH)' $(PLATFORMS)
+
 .PHONY: image
-image: ## Build the container images of connector and operator (needs Docker)
-	docker build --build-arg VERSION=$(VERSION) --target connector -t $(IMAGE):$(VERSION) .
-	docker build --build-arg VERSION=$(VERSION) --target operator -t $(IMAGE)-operator:$(VERSION) .
+image: ## Build the same images with Docker, for this platform
+	$(DOCKER) --target connector -t $(IMAGE):$(VERSION) .
+	$(DOCKER) --target operator -t $(IMAGE)-operator:$(VERSION) .
 
 ##@ Check
 
@@ -81,6 +99,14 @@ verify-generate: ## Fail when a generated file is not up to date, or not in git
 		echo 'Generated files were not up to date, or are not in git: run "make generate" and commit the result.' >&2; \
 		exit 1; \
 	fi
+
+.PHONY: verify-images
+verify-images: images ## Fail when images made in another folder are not the same, byte for byte
+	@again=$$(mktemp -d); trap 'rm -rf "$$again"' EXIT; \
+	git ls-files -z | tar --null -T - -cf - | tar -C "$$again" -xf - && \
+	$(MAKE) --no-print-directory -C "$$again" images PLATFORMS='$(PLATFORMS)' IMAGE='$(IMAGE)' \
+		VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' && \
+	for archive in "$$again"/dist/images/*; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
 
 .PHONY: verify-modules
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
