@@ -2,7 +2,10 @@
 
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
-VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# What is not committed has a version of its own, since a cluster does not look twice
+# at an image whose name it knows.
+VERSION   ?= $(shell git describe --tags --always \
+	--dirty=-dirty-$$(git diff HEAD | git hash-object --stdin | cut -c 1-8) 2>/dev/null || echo dev)
 REVISION  ?= $(shell git rev-parse HEAD 2>/dev/null)
 # Images bear the time of their commit, so that they come out the same at any time.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
