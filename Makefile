@@ -36,6 +36,16 @@ help: ## List the targets
 
 ##@ Use
 
+QUICKSTART := $(GO) run ./test/quickstart -image '$(IMAGE)' -version '$(VERSION)'
+
+.PHONY: quickstart
+quickstart: ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER, see test/cluster)
+	@$(QUICKSTART) up
+
+.PHONY: quickstart-down
+quickstart-down: ## Remove everything that quickstart made
+	@$(QUICKSTART) down
+
 .PHONY: build
 build: ## Build bin/connector and bin/operator
 	$(BUILD) -o $(BIN)/ ./cmd/...
