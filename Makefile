@@ -2,6 +2,10 @@
 
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
+HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
+CHART     := charts/channel-connector
+# The version that the chart is rendered for, where no cluster says one.
+KUBERNETES := 1.36.3
 # What is not committed has a version of its own, since a cluster does not look twice
 # at an image whose name it knows.
 VERSION   ?= $(shell git describe --tags --always \
@@ -68,6 +72,10 @@ image: ## Build the same images with Docker, for this platform
 	$(DOCKER) --target connector -t $(IMAGE):$(VERSION) .
 	$(DOCKER) --target operator -t $(IMAGE)-operator:$(VERSION) .
 
+.PHONY: chart
+chart: ## Package the Helm chart into dist/, with the images of this version
+	$(HELM_TOOL) helm package $(CHART) --app-version $(VERSION) --destination dist
+
 ##@ Check
 
 .PHONY: test
@@ -100,6 +108,19 @@ bench-operator: ## Measure the operator against a real API server (BENCHFLAGS, s
 lint: ## Run the linters
 	$(TOOL) golangci-lint run
 
+.PHONY: chart-verify
+chart-verify: ## Check the Helm chart without a cluster, with every file of values in its ci/
+	$(HELM_TOOL) helm-unittest --strict $(CHART)
+	@schemas=$$(mktemp -d); trap 'rm -rf "$$schemas"' EXIT; \
+	$(GO) run ./test/kubeschemas "$$schemas" && \
+	for values in $(CHART)/values.yaml $(CHART)/ci/*.yaml; do \
+		echo "$$values"; \
+		$(HELM_TOOL) helm lint --strict --quiet --namespace chat --kube-version $(KUBERNETES) $(CHART) --values "$$values" && \
+		$(HELM_TOOL) helm template channel-connector $(CHART) --namespace chat --kube-version $(KUBERNETES) --values "$$values" >"$$schemas/objects.yaml" && \
+		$(HELM_TOOL) kubeconform -strict -summary -skip ServiceMonitor \
+			-schema-location "$$schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$$schemas/objects.yaml" || exit 1; \
+	done
+
 .PHONY: verify-generate
 verify-generate: ## Fail when a generated file is not up to date, or not in git
 	@git rev-parse --git-dir >/dev/null
@@ -129,6 +150,7 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/controlplane mod tidy -diff
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
+	$(GO) -C tools/helm mod tidy -diff
 
 ##@ Change
 
