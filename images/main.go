@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	"github.com/dustin/go-humanize"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -56,7 +55,7 @@ func (b batch) run(platforms []string, stdout io.Writer) error {
 	if len(platforms) == 0 {
 		return errors.New("name a platform, such as linux/amd64")
 	}
-	if err := os.MkdirAll(b.out, 0o755); err != nil {
+	if err := os.MkdirAll(b.out, 0o755); err != nil { //nolint:gosec // what is built is for everybody
 		return fmt.Errorf("make the folder for the archives: %w", err)
 	}
 	for _, name := range platforms {
@@ -92,14 +91,13 @@ func (b batch) pack(p program, platform v1.Platform, stdout io.Writer) error {
 		return err
 	}
 	if size > b.maxSize {
-		return fmt.Errorf("the image has %s compressed, more than the %s that it may have",
-			humanize.IBytes(uint64(size)), humanize.IBytes(uint64(b.maxSize)))
+		return fmt.Errorf("the image has %s compressed, more than the %s that it may have", mebibytes(size), mebibytes(b.maxSize))
 	}
 	name := filepath.Join(b.out, strings.Join([]string{p.name, platform.OS, platform.Architecture}, "-")+".tar")
 	if err := writeArchive(name, ref, image); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "%s  %s  %s\n", name, reference.FamiliarString(ref), humanize.IBytes(uint64(size)))
+	_, err = fmt.Fprintf(stdout, "%s  %s  %s\n", name, reference.FamiliarString(ref), mebibytes(size))
 	return err
 }
 
@@ -118,6 +116,8 @@ func (b batch) reference(p program) (reference.NamedTagged, error) {
 	}
 	return ref, nil
 }
+
+func mebibytes(size int64) string { return fmt.Sprintf("%.1f MiB", float64(size)/(1<<20)) }
 
 // compressedSize returns what a node has to pull.
 func compressedSize(image v1.Image) (int64, error) {

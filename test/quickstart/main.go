@@ -22,6 +22,7 @@ func main() {
 	flag.StringVar(&q.image, "image", "channel-connector", "the connector's image; the operator's has -operator added")
 	flag.StringVar(&q.version, "version", "dev", "the version, which is the images' tag")
 	flag.Parse()
+	//nolint:forbidigo // the program's own context, which Ctrl-C ends
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := q.play(ctx, flag.Arg(0))
 	cancel()

@@ -72,14 +72,15 @@ func (q *quickstart) steps() []step {
 
 // look returns the commands that show how a namespace is, and more.
 func look(namespace string, more ...command) []command {
-	commands := []command{
-		kubectl(namespace, "get", "pods", "--output=wide"),
-		kubectl(namespace, "get", "events", "--sort-by=.lastTimestamp"),
+	args := append([]command{
+		{"get", "pods", "--output=wide"},
+		{"get", "events", "--sort-by=.lastTimestamp"},
+	}, more...)
+	commands := make([]command, len(args))
+	for i := range args {
+		commands[i] = kubectl(namespace, args[i]...)
 	}
-	for _, c := range more {
-		commands = append(commands, kubectl(namespace, c...))
-	}
-	return slices.Clip(commands)
+	return commands
 }
 
 func kubectl(namespace string, args ...string) command {
