@@ -1,9 +1,10 @@
-package main
+package build
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,17 +16,18 @@ import (
 )
 
 func TestUsersOwnAssetsAreUsedAsTheyAre(t *testing.T) {
-	t.Setenv(assetsVariable, "/somewhere else")
+	t.Setenv(AssetsVariable, "/somewhere else")
 	t.Chdir(t.TempDir()) // without tools/ nothing can be built
-	var stdout, stderr bytes.Buffer
-	if err := run(t.Context(), os.UserCacheDir, &stdout, &stderr); err != nil {
+	var said bytes.Buffer
+	dir, err := ControlPlane(t.Context(), os.UserCacheDir, &said)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := stdout.String(), "/somewhere else\n"; got != want {
-		t.Errorf("stdout %q, want %q", got, want)
+	if want := "/somewhere else"; dir != want {
+		t.Errorf("the folder is %q, want %q", dir, want)
 	}
-	if stderr.Len() > 0 {
-		t.Errorf("stderr %q, want none", &stderr)
+	if said.Len() > 0 {
+		t.Errorf("said %q, want nothing", &said)
 	}
 }
 
@@ -36,18 +38,18 @@ func fresh(t *testing.T) func() (string, error) {
 	return func() (string, error) { return dir, nil }
 }
 
-func TestStdoutGetsTheFolderOnly(t *testing.T) {
+func TestControlPlaneIsInTheUsersCache(t *testing.T) {
 	s := newStage(t)
-	t.Setenv(assetsVariable, "")
+	t.Setenv(AssetsVariable, "")
 	userCache := fresh(t)
-	var stdout, stderr bytes.Buffer
-	if err := run(t.Context(), userCache, &stdout, &stderr); err != nil {
+	made, err := ControlPlane(t.Context(), userCache, io.Discard)
+	if err != nil {
 		t.Fatal(err)
 	}
 	cache, _ := userCache()
-	s.cache = filepath.Join(cache, "xbot-channel-connector", "kube")
-	if got, want := stdout.String(), s.make(t)+"\n"; got != want {
-		t.Errorf("stdout %q, want %q", got, want)
+	s.Dir = filepath.Join(cache, "xbot-channel-connector", "kube")
+	if want := s.make(t); made != want {
+		t.Errorf("the folder is %q, want %q", made, want)
 	}
 	if diff := cmp.Diff(builtPackages, s.built(t)); diff != "" {
 		t.Errorf("built (-want +got):\n%s", diff)
@@ -56,13 +58,12 @@ func TestStdoutGetsTheFolderOnly(t *testing.T) {
 
 func TestInterruptedRunSaysSo(t *testing.T) {
 	newStage(t)
-	t.Setenv(assetsVariable, "")
+	t.Setenv(AssetsVariable, "")
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	var stdout, stderr bytes.Buffer
-	err := run(ctx, fresh(t), &stdout, &stderr)
-	if err == nil || !strings.HasPrefix(err.Error(), "interrupted") {
-		t.Errorf("error %v, want that it was interrupted", err)
+	_, err := ControlPlane(ctx, fresh(t), io.Discard)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "is kept") {
+		t.Errorf("error %v, want that it was interrupted and that what was built is kept", err)
 	}
 }
 
@@ -75,7 +76,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{
 			"not in the top folder",
 			func(t *testing.T) { t.Chdir(t.TempDir()) },
-			[]string{"tools/controlplane/go.mod", "top folder", assetsVariable},
+			[]string{"tools/controlplane/go.mod", "top folder", AssetsVariable},
 		},
 		{
 			"no version pinned",
@@ -85,16 +86,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{
 			"cannot be built",
 			func(t *testing.T) { write(t, "modules/kubernetes/cmd/kubectl/main.go", "package main\n") },
-			[]string{"build kubectl", "function main is undeclared", "GOPROXY", "make assets", assetsVariable},
+			[]string{"build kubectl", "function main is undeclared", "GOPROXY", "make assets", AssetsVariable},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			newStage(t)
-			t.Setenv(assetsVariable, "")
+			t.Setenv(AssetsVariable, "")
 			tt.spoil(t)
-			var stdout, stderr bytes.Buffer
-			err := run(t.Context(), fresh(t), &stdout, &stderr)
+			_, err := ControlPlane(t.Context(), fresh(t), io.Discard)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -103,19 +103,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 					t.Errorf("the error does not say %q:\n%v", want, err)
 				}
 			}
-			if stdout.Len() > 0 {
-				t.Errorf("stdout %q, want none", &stdout)
-			}
 		})
 	}
 }
 
 func TestUserWithoutCache(t *testing.T) {
-	t.Setenv(assetsVariable, "")
+	t.Setenv(AssetsVariable, "")
 	homeless := errors.New("$HOME is not defined")
-	var stdout, stderr bytes.Buffer
-	err := run(t.Context(), func() (string, error) { return "", homeless }, &stdout, &stderr)
-	if !errors.Is(err, homeless) || !strings.Contains(err.Error(), assetsVariable) {
+	_, err := ControlPlane(t.Context(), func() (string, error) { return "", homeless }, io.Discard)
+	if !errors.Is(err, homeless) || !strings.Contains(err.Error(), AssetsVariable) {
 		t.Errorf("error %v, want %v and what to set", err, homeless)
 	}
 }
@@ -123,7 +119,7 @@ func TestUserWithoutCache(t *testing.T) {
 func TestProgressGoesOnWhileWorkDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := progress{out: &out, every: 15 * time.Second}
+		p := Progress{Program: "controlplane", Total: "7 minutes", Out: &out, Every: 15 * time.Second}
 		broken := errors.New("broken")
 		err := p.during("building", func() error {
 			<-time.After(40 * time.Second)
@@ -152,16 +148,16 @@ func TestPinnedModules(t *testing.T) {
 	}
 	for _, b := range append(controlPlane(pinned), setupEnvtest) {
 		// Without it, `go mod tidy` drops what the binary needs.
-		if !strings.Contains(read(t, filepath.Join(b.module, "go.mod")), b.pkg+"\n") {
-			t.Errorf("%s/go.mod has no tool %s", b.module, b.pkg)
+		if !strings.Contains(read(t, filepath.Join(b.Module, "go.mod")), b.Package+"\n") {
+			t.Errorf("%s/go.mod has no tool %s", b.Module, b.Package)
 		}
 	}
 	// Kubernetes is released together with its staging modules: v1.36.3 needs
 	// v0.36.3 of each.
 	_, rest, _ := strings.Cut(pinned.kubernetes, ".")
-	for line := range strings.Lines(read(t, filepath.Join(kubernetesModule, "go.mod"))) {
+	for line := range strings.Lines(read(t, filepath.Join(KubernetesModule, "go.mod"))) {
 		if _, staging, replaced := strings.Cut(line, " => "); replaced && !strings.HasSuffix(staging, " v0."+rest+"\n") {
-			t.Errorf("%s replaces with %s, want v0.%s", kubernetesModule, staging, rest)
+			t.Errorf("%s replaces with %s, want v0.%s", KubernetesModule, staging, rest)
 		}
 	}
 }

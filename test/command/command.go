@@ -1,10 +1,10 @@
-package main
+// Package command runs programs to their end, for their output.
+package command
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,14 +19,12 @@ const grace = 10 * time.Second
 // among the last, and before it go prints a line for each of 200 downloads.
 const tail = 20
 
-// execute runs a program in dir and returns what it printed to stdout. When ctx
-// ends, the program and all that it started are interrupted.
-func execute(ctx context.Context, dir, name string, args ...string) (string, error) {
+// Output runs cmd, made with ctx, and returns what it printed to stdout, without
+// white space around it. When ctx ends, the program and all that it started are
+// interrupted, and the error is the context's. Any other error has the last lines
+// of stderr.
+func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	// A workspace that a developer has around the checkout does not hold tools/.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A group of its own, because go runs compilers, and leaves them running when it
 	// alone is told to end.
@@ -38,14 +36,14 @@ func execute(ctx context.Context, dir, name string, args ...string) (string, err
 		err = cause
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w%s", filepath.Base(name), err, lastLines(stderr.String()))
+		return "", fmt.Errorf("%s: %w%s", filepath.Base(cmd.Path), err, LastLines(stderr.String(), tail))
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// lastLines returns the end of text, set off for an error.
-func lastLines(text string) string {
+// LastLines returns the last n lines of text, set off for an error.
+func LastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	lines = lines[max(0, len(lines)-tail):]
+	lines = lines[max(0, len(lines)-n):]
 	return strings.TrimRight("\n  "+strings.Join(lines, "\n  "), "\n ")
 }

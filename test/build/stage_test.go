@@ -1,4 +1,4 @@
-package main
+package build
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/test/transcript"
@@ -24,7 +25,7 @@ const topFolder = "../.."
 // layout of the real tools/, and tiny modules in the place of the real ones, which
 // the real go builds without a network.
 type stage struct {
-	setup
+	Cache
 	said *transcript.Transcript
 	// builds has the package of each build that was begun, a line each.
 	builds string
@@ -32,8 +33,8 @@ type stage struct {
 	hold string
 }
 
-// goCommand stands before the real go.
-const goCommand = `#!/bin/sh
+// goScript stands before the real go.
+const goScript = `#!/bin/sh
 if [ "$1" = build ]; then
 	previous=
 	for argument; do
@@ -56,10 +57,10 @@ func newStage(t *testing.T) *stage {
 	}
 	said := &transcript.Transcript{}
 	s := &stage{
-		setup: setup{
-			cache:    filepath.Join(t.TempDir(), "kube"),
+		Cache: Cache{
+			Dir:      filepath.Join(t.TempDir(), "kube"),
 			lookup:   time.Minute,
-			progress: progress{out: said, every: time.Minute},
+			Progress: Progress{Program: "controlplane", Total: "7 minutes", Out: said, Every: time.Minute},
 		},
 		said:   said,
 		builds: filepath.Join(dir, "builds"),
@@ -70,7 +71,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	write(t, filepath.Join(bin, "go"), goCommand)
+	write(t, filepath.Join(bin, "go"), goScript)
 	write(t, s.hold, "none")
 	// As of a developer who works on several modules at once.
 	write(t, filepath.Join(dir, "go.work"), "go 1.26.0\n")
@@ -87,8 +88,13 @@ func newStage(t *testing.T) *stage {
 func (s *stage) beside() *stage {
 	other := *s
 	other.said = &transcript.Transcript{}
-	other.progress.out = other.said
+	other.Progress.Out = other.said
 	return &other
+}
+
+// lockFolder takes the lock of a folder in the cache.
+func (s *stage) lockFolder(ctx context.Context, dir string) (*flock.Flock, error) {
+	return s.Progress.Lock(ctx, dir+lockSuffix, "makes the same")
 }
 
 // waits says whether the run has said that it waits for another.
@@ -97,7 +103,7 @@ func (s *stage) waits() bool { return strings.Contains(s.said.String(), "waiting
 // make returns the folder, and fails the test when there is none.
 func (s *stage) make(t *testing.T) string {
 	t.Helper()
-	dir, err := s.assets(t.Context())
+	dir, err := s.controlPlane(t.Context())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, s.said)
 	}
@@ -118,7 +124,7 @@ func (s *stage) built(t *testing.T) []string {
 // all the rest.
 func (s *stage) files(t *testing.T) (whole, rest []string) {
 	t.Helper()
-	err := filepath.WalkDir(s.cache, func(path string, entry os.DirEntry, err error) error {
+	err := filepath.WalkDir(s.Dir, func(path string, entry os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -173,7 +179,7 @@ func (s *stage) begins(t *testing.T, pkg string) func() bool {
 func (s *stage) start(ctx context.Context) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.assets(ctx)
+		_, err := s.controlPlane(ctx)
 		done <- err
 	}()
 	return func() error { return <-done }

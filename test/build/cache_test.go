@@ -1,4 +1,4 @@
-package main
+package build
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func TestBuildsWhatCannotBeDownloaded(t *testing.T) {
 	s := newStage(t)
 	dir := s.make(t)
 
-	if got, want := filepath.Dir(dir), s.cache; got != want {
+	if got, want := filepath.Dir(dir), s.Dir; got != want {
 		t.Errorf("made %s, want it in %s", dir, want)
 	}
 	whole, rest := s.files(t)
@@ -54,7 +54,7 @@ func TestFindsWhatWasMade(t *testing.T) {
 	s := newStage(t)
 	made := s.make(t)
 	// Whoever finds all needs no lock, and so no cache that can be written to.
-	lock, err := s.lock(t.Context(), made)
+	lock, err := s.lockFolder(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestFindsWhatWasMade(t *testing.T) {
 func TestOtherVersionIsMadeBeside(t *testing.T) {
 	s := newStage(t)
 	old := s.make(t)
-	goMod := filepath.Join(kubernetesModule, "go.mod")
+	goMod := filepath.Join(KubernetesModule, "go.mod")
 	write(t, goMod, strings.ReplaceAll(read(t, goMod), "v1.36.3", "v1.37.4"))
 
 	dir := s.make(t)
@@ -125,7 +125,7 @@ func TestFailedBuildKeepsWhatIsWhole(t *testing.T) {
 	good := read(t, source)
 	write(t, source, "package main\n\nfunc main() { misspelt() }\n")
 
-	_, err := s.assets(t.Context())
+	_, err := s.controlPlane(t.Context())
 	if err == nil {
 		t.Fatal("built what cannot be compiled")
 	}
@@ -155,7 +155,7 @@ func TestRemovesWhatAKilledRunLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := filepath.Join(s.cache, pinned.folder()+partialMark+"1", "k8s")
+	left := filepath.Join(s.Dir, pinned.folder()+partialMark+"1", "k8s")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -193,10 +193,10 @@ func TestWaitingCanBeInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(s.cache, 0o755); err != nil {
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	other, err := s.lock(t.Context(), filepath.Join(s.cache, pinned.folder()))
+	other, err := s.lockFolder(t.Context(), filepath.Join(s.Dir, pinned.folder()))
 	if err != nil {
 		t.Fatal(err)
 	}
