@@ -40,7 +40,7 @@ help: ## List the targets
 
 ##@ Use
 
-QUICKSTART := $(GO) run ./test/quickstart -image '$(IMAGE)' -version '$(VERSION)'
+QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
 quickstart: ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER, see test/cluster)

@@ -15,13 +15,13 @@ func (q *quickstart) deploySink(ctx context.Context) error {
 	if err := q.apply(ctx, "sink.yaml", map[string]string{"Image": q.connectorImage()}); err != nil {
 		return err
 	}
-	return q.run(ctx, kubectl(demoNamespace, "rollout", "status", sink, timeout))
+	return q.run(ctx, kubectl("rollout", "status", sink, timeout))
 }
 
 // makeChannel leaves Secrets alone that are there: the keys in them may have been
 // rotated by hand.
 func (q *quickstart) makeChannel(ctx context.Context) error {
-	present, err := output(ctx, kubectl(demoNamespace, "get", "secrets", "--output=name"))
+	present, err := output(ctx, kubectl("get", "secrets", "--output=name"))
 	if err != nil {
 		return err
 	}
@@ -34,41 +34,41 @@ func (q *quickstart) makeChannel(ctx context.Context) error {
 	if err := q.apply(ctx, "channel.yaml", map[string]string{"AppID": example.AppID}); err != nil {
 		return err
 	}
-	return q.run(ctx, kubectl(demoNamespace, "wait", "--for=condition=Ready", "channelconnector/"+channel, timeout))
+	return q.run(ctx, kubectl("wait", "--for=condition=Ready", channel, timeout))
 }
 
 // send lets a Job send the event, because it sees the Service as Zalo's calls do
 // after an Ingress.
 func (q *quickstart) send(ctx context.Context) error {
-	address, err := output(ctx, kubectl(demoNamespace, "get", "channelconnector", channel, "--output=jsonpath={.status.address.url}"))
+	address, err := output(ctx, kubectl("get", channel, "--output=jsonpath={.status.address.url}"))
 	if err != nil {
 		return err
 	}
 	err = q.apply(ctx, "send.yaml", map[string]string{
-		"Job":   q.job(),
-		"Image": q.connectorImage(),
-		"URL":   address + config.DefaultPathZaloOA,
-		"Event": string(example.EventWithID(q.message)),
+		"Message": q.message,
+		"Image":   q.connectorImage(),
+		"URL":     address + config.DefaultPathZaloOA,
+		"Event":   string(example.EventWithID(q.message)),
 	})
 	if err != nil {
 		return err
 	}
-	if err := until(ctx, "the end of job/"+q.job(), q.sent); err != nil {
+	if err := until(ctx, "the end of "+q.job(), q.sent); err != nil {
 		return err
 	}
-	return q.run(ctx, kubectl(demoNamespace, "logs", "job/"+q.job()))
+	return q.run(ctx, kubectl("logs", q.job()))
 }
 
 // job has another name in every run, because a Job cannot be run again.
-func (q *quickstart) job() string { return "send-" + q.message }
+func (q *quickstart) job() string { return "job/send-" + q.message }
 
 func (q *quickstart) sent(ctx context.Context) (bool, error) {
-	conditions, err := output(ctx, kubectl(demoNamespace, "get", "job", q.job(), `--output=jsonpath={.status.conditions[*].type}`))
+	conditions, err := output(ctx, kubectl("get", q.job(), "--output=jsonpath={.status.conditions[*].type}"))
 	if err != nil {
 		return false, err
 	}
 	if strings.Contains(conditions, "Failed") {
-		return false, fmt.Errorf("the event was not accepted: see the log of job/%s", q.job())
+		return false, fmt.Errorf("the event was not accepted: see the log of %s", q.job())
 	}
 	return strings.Contains(conditions, "Complete"), nil
 }
@@ -77,7 +77,7 @@ func (q *quickstart) sent(ctx context.Context) (bool, error) {
 func (q *quickstart) showDelivered(ctx context.Context) error {
 	var delivered string
 	err := until(ctx, "the event at the sink", func(ctx context.Context) (bool, error) {
-		log, err := output(ctx, kubectl(demoNamespace, "logs", sink))
+		log, err := output(ctx, kubectl("logs", sink))
 		delivered = lineWith(log, q.message)
 		return delivered != "", err
 	})
@@ -85,10 +85,10 @@ func (q *quickstart) showDelivered(ctx context.Context) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := json.Indent(&text, []byte(delivered), "    ", "  "); err != nil {
+	if err := json.Indent(&text, []byte(delivered), "", "  "); err != nil {
 		return fmt.Errorf("the sink printed no CloudEvent but %q", delivered)
 	}
-	fmt.Fprintf(q.out, "    %s\n", &text)
+	fmt.Fprintf(q.out, "%s\n", &text)
 	return nil
 }
 

@@ -4,18 +4,34 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/command"
 )
 
-// grace is how long a child may take to clean up after it was interrupted.
-const grace = 30 * time.Second
+// line is a command as a person would type it.
+type line []string
 
-// run runs a command and shows it with what it prints.
-func (q *quickstart) run(ctx context.Context, c command) error {
-	return q.runWith(ctx, nil, c)
+func (l line) String() string { return strings.Join(l, " ") }
+
+func (l line) command(ctx context.Context) *exec.Cmd {
+	return exec.CommandContext(ctx, l[0], l[1:]...)
+}
+
+// kubectl is a command in the namespace of the quickstart.
+func kubectl(args ...string) line {
+	return append(line{"kubectl", "--namespace", namespace}, args...)
+}
+
+func helm(args ...string) line {
+	return append(line{"go", "tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", namespace}, args...)
+}
+
+// run shows a command and what it prints.
+func (q *quickstart) run(ctx context.Context, l line) error {
+	return q.runWith(ctx, nil, l)
 }
 
 // apply applies a manifest.
@@ -24,45 +40,20 @@ func (q *quickstart) apply(ctx context.Context, manifest string, values any) err
 	if err := manifests.ExecuteTemplate(&text, manifest, values); err != nil {
 		return err
 	}
-	fmt.Fprintf(q.out, "    the file is test/quickstart/manifests/%s\n", manifest)
-	return q.runWith(ctx, text.Bytes(), command{"kubectl", "apply", "-f", "-"})
+	fmt.Fprintf(q.out, "test/quickstart/manifests/%s:\n", manifest)
+	return q.runWith(ctx, text.Bytes(), kubectl("apply", "--filename=-"))
 }
 
-func (q *quickstart) runWith(ctx context.Context, stdin []byte, c command) error {
-	fmt.Fprintf(q.out, "    $ %s\n", c)
-	cmd := newCommand(ctx, c)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), q.out, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", c[0], err)
-	}
-	return nil
+func (q *quickstart) runWith(ctx context.Context, input []byte, l line) error {
+	fmt.Fprintf(q.out, "$ %s\n", l)
+	cmd := l.command(ctx)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), q.out, q.out
+	return command.Run(ctx, cmd)
 }
 
-// lastLines returns the end of text, set off.
-func lastLines(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	lines = lines[max(0, len(lines)-tail):]
-	return "\n  " + strings.Join(lines, "\n  ")
-}
-
-// output runs a command for what it prints, without white space around it.
-func output(ctx context.Context, c command) (string, error) {
-	cmd := newCommand(ctx, c)
-	var problem strings.Builder
-	cmd.Stderr = &problem
-	text, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w%s", c, err, lastLines(problem.String()))
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-// newCommand lets a child clean up when ctx ends.
-func newCommand(ctx context.Context, c command) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c[0], c[1:]...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = grace
-	return cmd
+// output returns what a command prints.
+func output(ctx context.Context, l line) (string, error) {
+	return command.Output(ctx, l.command(ctx))
 }
 
 // until polls for as long as a pod may take, and gives up at an error.

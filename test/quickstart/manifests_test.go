@@ -24,7 +24,7 @@ import (
 
 // values has what any of the manifests needs.
 var values = map[string]string{
-	"Image": "channel-connector:v1", "AppID": example.AppID, "Job": "send-1",
+	"Image": "channel-connector:v1", "AppID": example.AppID, "Message": example.MessageID,
 	"URL": "http://shop-connector.quickstart.svc/push", "Event": string(example.Event),
 	"APIKey": "1e10", "OASecretKey": "10",
 }
@@ -39,8 +39,8 @@ func TestChannel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Namespace != demoNamespace || c.Name != channel {
-		t.Errorf("it is %s/%s, want %s/%s", c.Namespace, c.Name, demoNamespace, channel)
+	if c.Namespace != namespace || "channelconnector/"+c.Name != channel {
+		t.Errorf("it is %s in %s, want %s in %s", c.Name, c.Namespace, channel, namespace)
 	}
 }
 
@@ -113,7 +113,7 @@ func objects(t *testing.T) []runtime.Object {
 	t.Helper()
 	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	var all []runtime.Object
-	for _, name := range []string{"sink.yaml", "secrets.yaml", "send.yaml"} {
+	for _, name := range []string{"namespace.yaml", "sink.yaml", "secrets.yaml", "send.yaml"} {
 		for _, document := range render(t, name) {
 			object, _, err := strict.Decode(document, nil, nil)
 			if err != nil {

@@ -5,23 +5,26 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"slices"
+	"os"
 	"text/template"
 	"time"
 )
 
 // Where things are in the cluster. The manifests say so, too.
 const (
-	operatorNamespace = "xbot-system"
-	demoNamespace     = "quickstart"
-	release           = "channel-connector"
-	sink              = "deployment/bot"
-	channel           = "shop"
-	connector         = "deployment/shop-connector"
+	namespace = "quickstart"
+	release   = "quickstart"
+	operator  = "deployment/quickstart-channel-connector-operator"
+	sink      = "deployment/bot"
+	channel   = "channelconnector/shop"
+	connector = "deployment/shop-connector"
 )
 
-// patience is how long a pod may take to come up on a machine that does much else.
+// patience is how long a pod may take to come up on a machine that does much else;
+// timeout says it to kubectl and helm.
 const patience = 2 * time.Minute
+
+var timeout = "--timeout=" + patience.String()
 
 //go:embed manifests
 var manifestFiles embed.FS
@@ -29,10 +32,18 @@ var manifestFiles embed.FS
 var manifests = template.Must(
 	template.New("").Option("missingkey=error").ParseFS(manifestFiles, "manifests/*.yaml"))
 
+//go:embed advice.txt
+var adviceText string
+
+var advice = template.Must(template.New("advice").Option("missingkey=error").Parse(adviceText))
+
 // quickstart is one run.
 type quickstart struct {
+	cluster        string
 	image, version string
 	out            io.Writer
+	// binaries is the folder with kubectl, where it is not the user's.
+	binaries string
 	// message is the id of the event that this run sends. It is new every time,
 	// because the connector recognises repetitions.
 	message string
@@ -44,45 +55,41 @@ func (q *quickstart) up(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(q.out, "\nAll that took %.0f s.\n", time.Since(begun).Seconds())
-	return q.advise()
+	return q.advise(os.Getenv("KUBECONFIG"))
+}
+
+// advise says what to try next.
+func (q *quickstart) advise(kubeconfig string) error {
+	cluster := ""
+	if q.cluster != local {
+		cluster = " CLUSTER=" + q.cluster
+	}
+	return advice.Execute(q.out, map[string]string{
+		"Kubeconfig": kubeconfig, "Binaries": q.binaries, "Namespace": namespace, "Cluster": cluster,
+	})
 }
 
 func (q *quickstart) steps() []step {
-	operator := look(operatorNamespace, command{"logs", "deployment/" + release + "-operator"})
-	demo := look(demoNamespace,
-		command{"describe", "channelconnector", channel},
-		command{"logs", connector},
-	)
+	pods := kubectl("get", "pods", "--output=wide")
+	events := kubectl("get", "events", "--sort-by=.lastTimestamp")
+	condition := kubectl("describe", channel)
+	log := kubectl("logs", connector)
 	return []step{
-		{"Start the cluster", q.startCluster, []command{inCluster("status")}},
+		{"Start the cluster", q.startCluster, []line{q.inCluster("status")}},
 		{"Make the images and load them into the cluster", q.loadImages, nil},
-		{"Install the operator with Helm", q.installOperator, operator},
-		{"Deploy a sink in the place of a bot", q.deploySink, look(demoNamespace)},
-		{"Make a channel: its Secrets and a ChannelConnector", q.makeChannel, slices.Concat(demo, operator)},
+		{"Install the operator with Helm", q.installOperator, []line{pods, events, kubectl("logs", operator)}},
+		{"Deploy a sink in the place of a bot", q.deploySink, []line{pods, events}},
+		{
+			"Make a channel: its Secrets and a ChannelConnector", q.makeChannel,
+			[]line{pods, events, kubectl("logs", operator), log, condition},
+		},
 		{
 			"Send xBot's example event to the channel's Service, signed as Zalo signs", q.send,
-			append(demo, kubectl(demoNamespace, "logs", "job/"+q.job())),
+			[]line{pods, condition, log, kubectl("logs", q.job())},
 		},
 		{
 			"See it arrive at the sink as a CloudEvent", q.showDelivered,
-			append(demo, kubectl(demoNamespace, "logs", sink)),
+			[]line{pods, kubectl("logs", sink), log, kubectl("exec", connector, "--", "/connector", "status")},
 		},
 	}
-}
-
-// look returns the commands that show how a namespace is, and more.
-func look(namespace string, more ...command) []command {
-	args := append([]command{
-		{"get", "pods", "--output=wide"},
-		{"get", "events", "--sort-by=.lastTimestamp"},
-	}, more...)
-	commands := make([]command, len(args))
-	for i := range args {
-		commands[i] = kubectl(namespace, args[i]...)
-	}
-	return commands
-}
-
-func kubectl(namespace string, args ...string) command {
-	return append(command{"kubectl", "--namespace", namespace}, args...)
 }

@@ -5,31 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
-	"strings"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/command"
 )
 
-// tail is how many lines are shown of each place that tells why a step failed.
-const tail = 20
+// When a step has failed, tail lines of each place that tells why are shown, and
+// none may take longer than lookup.
+const (
+	tail   = 20
+	lookup = 20 * time.Second
+)
 
 // step is a part of the whole that can fail on its own.
 type step struct {
 	title string
 	do    func(ctx context.Context) error
 	// look are the commands that show why it failed.
-	look []command
+	look []line
 }
-
-// command is one that a person can type, too.
-type command []string
-
-func (c command) String() string { return strings.Join(c, " ") }
 
 // play does one step after the other, until one fails, and tells of them.
 func play(ctx context.Context, out io.Writer, steps []step) error {
 	for i, s := range steps {
-		fmt.Fprintf(out, "\n=== %d/%d %s\n", i+1, len(steps), s.title)
+		fmt.Fprintf(out, "\n=== %d/%d %s\n\n", i+1, len(steps), s.title)
 		begun := time.Now()
 		err := s.do(ctx)
 		if ctx.Err() != nil {
@@ -39,19 +38,18 @@ func play(ctx context.Context, out io.Writer, steps []step) error {
 			show(ctx, out, s.look)
 			return fmt.Errorf("step %d, %s: %w", i+1, s.title, err)
 		}
-		fmt.Fprintf(out, "    done after %.1f s\n", time.Since(begun).Seconds())
+		fmt.Fprintf(out, "\n    done after %.1f s\n", time.Since(begun).Seconds())
 	}
 	return nil
 }
 
-// show prints what each command says, in its last lines.
-func show(ctx context.Context, out io.Writer, look []command) {
-	for _, c := range look {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		cmd := exec.CommandContext(ctx, c[0], c[1:]...)
-		text, err := cmd.CombinedOutput()
+// show prints the last lines of what each command says.
+func show(ctx context.Context, out io.Writer, look []line) {
+	for _, l := range look {
+		ctx, cancel := context.WithTimeout(ctx, lookup)
+		text, err := l.command(ctx).CombinedOutput()
 		cancel()
-		fmt.Fprintf(out, "\n--- look at: %s%s\n", c, lastLines(string(text)))
+		fmt.Fprintf(out, "\n--- look at: %s%s\n", l, command.LastLines(string(text), tail))
 		if err != nil {
 			fmt.Fprintf(out, "  (%v)\n", err)
 		}

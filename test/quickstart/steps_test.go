@@ -21,9 +21,13 @@ func TestPlay(t *testing.T) {
 	}
 	want := `
 === 1/2 First
+
+
     done after N s
 
 === 2/2 Second
+
+
     done after N s
 `
 	if diff := cmp.Diff(want, regexp.MustCompile(`[\d.]+ s`).ReplaceAllString(out.String(), "N s")); diff != "" {
@@ -38,7 +42,7 @@ func TestPlayFails(t *testing.T) {
 		{
 			title: "First",
 			do:    func(context.Context) error { return errors.New("no luck") },
-			look:  []command{{"seq", "100"}, {"sh", "-c", "echo reason >&2; exit 3"}, {"no-such-program"}},
+			look:  []line{{"seq", "100"}, {"sh", "-c", "echo reason >&2; exit 3"}, {"no-such-program"}},
 		},
 		{title: "Second", do: func(context.Context) error { t.Error("the second step was done"); return nil }},
 	})
@@ -66,7 +70,7 @@ func TestPlayInterrupted(t *testing.T) {
 	err := play(ctx, &out, []step{{
 		title: "First",
 		do:    func(context.Context) error { cancel(); return context.Canceled },
-		look:  []command{{"seq", "1"}},
+		look:  []line{{"seq", "1"}},
 	}})
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("got %v", err)
