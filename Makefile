@@ -20,6 +20,8 @@ BUILD     := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags timetzdat
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64
+# Which cluster the quickstart takes: local, kind or current, see test/cluster.
+CLUSTER   ?= local
 DOCKER    := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # A count, because a fuzzer that a time limit ends may fail with "context deadline
 # exceeded" although it found nothing.
