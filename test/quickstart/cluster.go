@@ -73,7 +73,7 @@ func (q *quickstart) installOperator(ctx context.Context) error {
 		return err
 	}
 	return q.run(ctx, helm(
-		"upgrade", "--install", release, "charts/channel-connector",
+		"upgrade", "--install", "--hide-notes", release, "charts/channel-connector",
 		"--set-string", "connector.image.repository="+q.image,
 		"--set-string", "connector.image.tag="+q.version,
 		"--set-string", "operator.image.repository="+q.image+"-operator",
