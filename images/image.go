@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
 	"time"
 
@@ -77,7 +76,7 @@ func (b batch) build(p program, platform v1.Platform, binary []byte) (v1.Image, 
 	return mutate.ConfigFile(image, config)
 }
 
-// newLayer is compressed as well as gzip can, for a few seconds more once.
+// newLayer returns the files as a compressed layer.
 func newLayer(files []file) (v1.Layer, error) {
 	var content bytes.Buffer
 	if err := writeTar(&content, files); err != nil {
@@ -86,7 +85,6 @@ func newLayer(files []file) (v1.Layer, error) {
 	return tarball.LayerFromOpener(
 		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil },
 		tarball.WithMediaType(types.OCILayer),
-		tarball.WithCompressionLevel(gzip.BestCompression),
 		tarball.WithCompressedCaching,
 	)
 }
