@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"io"
 	"time"
 
@@ -76,7 +77,8 @@ func (b batch) build(p program, platform v1.Platform, binary []byte) (v1.Image, 
 	return mutate.ConfigFile(image, config)
 }
 
-// newLayer returns the files as a compressed layer.
+// newLayer compresses at gzip's usual level: its best makes nothing smaller, and its
+// fastest, which would be used without being asked for, leaves an eighth more.
 func newLayer(files []file) (v1.Layer, error) {
 	var content bytes.Buffer
 	if err := writeTar(&content, files); err != nil {
@@ -85,6 +87,7 @@ func newLayer(files []file) (v1.Layer, error) {
 	return tarball.LayerFromOpener(
 		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil },
 		tarball.WithMediaType(types.OCILayer),
+		tarball.WithCompressionLevel(gzip.DefaultCompression),
 		tarball.WithCompressedCaching,
 	)
 }
