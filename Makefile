@@ -9,6 +9,9 @@ IMAGE     ?= channel-connector
 # exceeded" although it found nothing.
 FUZZTIME  ?= 5000x
 TESTFLAGS ?=
+# The Kubernetes to use: local (made on this Linux machine, as root), kind (untested)
+# or current (the one of the current kubectl context).
+CLUSTER   ?= local
 # What runs the tests. CI puts gotestsum here, which also counts them.
 GOTEST    ?= $(GO) test
 
@@ -36,6 +39,20 @@ run: build ## Try it: a sink, the connector and two events on this machine (ONCE
 image: ## Build the container images of connector and operator (needs Docker)
 	docker build --build-arg VERSION=$(VERSION) --target connector -t $(IMAGE):$(VERSION) .
 	docker build --build-arg VERSION=$(VERSION) --target operator -t $(IMAGE)-operator:$(VERSION) .
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## Start a Kubernetes cluster (CLUSTER=local, kind or current)
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) up
+
+.PHONY: cluster-status
+cluster-status: ## Tell what runs of the cluster
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) status
+
+.PHONY: cluster-down
+cluster-down: ## Remove the cluster and everything that it made
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) down
 
 ##@ Check
 
@@ -90,6 +107,10 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/controlplane mod tidy -diff
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
+	$(GO) -C tools/containerd mod tidy -diff
+	$(GO) -C tools/runc mod tidy -diff
+	$(GO) -C tools/cni mod tidy -diff
+	$(GO) -C tools/coredns mod tidy -diff
 
 ##@ Change
 
