@@ -20,13 +20,14 @@ BUILD     := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags timetzdat
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64
-# Which cluster the quickstart takes: local, kind or current, see test/cluster.
-CLUSTER   ?= local
 DOCKER    := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # A count, because a fuzzer that a time limit ends may fail with "context deadline
 # exceeded" although it found nothing.
 FUZZTIME  ?= 5000x
 TESTFLAGS ?=
+# The Kubernetes to use: local (made on this Linux machine, as root), kind (untested)
+# or current (the one of the current kubectl context).
+CLUSTER   ?= local
 # What runs the tests. CI puts gotestsum here, which also counts them.
 GOTEST    ?= $(GO) test
 
@@ -45,7 +46,7 @@ help: ## List the targets
 QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
-quickstart: ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER, see test/cluster)
+quickstart: ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
 	@$(QUICKSTART) up
 
 .PHONY: quickstart-down
@@ -77,6 +78,20 @@ image: ## Build the same images with Docker, for this platform
 .PHONY: chart
 chart: ## Package the Helm chart into dist/, with the images of this version
 	$(HELM_TOOL) helm package $(CHART) --app-version $(VERSION) --destination dist
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## Start a Kubernetes cluster (CLUSTER=local, kind or current)
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) up
+
+.PHONY: cluster-status
+cluster-status: ## Tell what runs of the cluster
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) status
+
+.PHONY: cluster-down
+cluster-down: ## Remove the cluster and everything that it made
+	$(GO) run ./test/cluster -cluster=$(CLUSTER) down
 
 ##@ Check
 
@@ -153,6 +168,10 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
 	$(GO) -C tools/helm mod tidy -diff
+	$(GO) -C tools/containerd mod tidy -diff
+	$(GO) -C tools/runc mod tidy -diff
+	$(GO) -C tools/cni mod tidy -diff
+	$(GO) -C tools/coredns mod tidy -diff
 
 ##@ Change
 

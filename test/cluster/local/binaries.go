@@ -60,7 +60,20 @@ func (v versions) folder() string {
 
 // binaries are all that a cluster needs beside the control plane of the tests.
 func (v versions) binaries() []build.Binary {
-	binaries := []build.Binary{
+	stamp := " -X " + containerdPath + "/version.Version=" + v.containerd +
+		" -X " + containerdPath + "/version.Package=" + containerdPath
+	containerdBinary := func(name string) build.Binary {
+		return build.Binary{
+			Name: name, Module: containerdModule, Package: containerdPath + "/cmd/" + name,
+			Tags: "no_btrfs,no_devmapper,no_zfs,no_aufs", Linker: stamp,
+		}
+	}
+	plugin := func(name string) build.Binary {
+		return build.Binary{
+			Name: filepath.Base(name), Module: pluginsModule, Package: pluginsPath + "/plugins/" + name,
+		}
+	}
+	return []build.Binary{
 		{
 			Name: hyperkube, Module: build.KubernetesModule, Package: "./hyperkube",
 			Linker: build.KubernetesStamps(v.kubernetes),
@@ -71,21 +84,14 @@ func (v versions) binaries() []build.Binary {
 			Tags: "seccomp,netgo,osusergo", Linker: " -extldflags -static",
 		},
 		{Name: coredns, Module: corednsModule, Package: "."},
+		containerdBinary(containerd),
+		containerdBinary("containerd-shim-runc-v2"),
+		containerdBinary(ctr),
+		plugin("ipam/host-local"),
+		plugin("main/bridge"),
+		plugin("main/loopback"),
+		plugin("meta/portmap"),
 	}
-	stamp := " -X " + containerdPath + "/version.Version=" + v.containerd +
-		" -X " + containerdPath + "/version.Package=" + containerdPath
-	for _, name := range []string{containerd, "containerd-shim-runc-v2", ctr} {
-		binaries = append(binaries, build.Binary{
-			Name: name, Module: containerdModule, Package: containerdPath + "/cmd/" + name,
-			Tags: "no_btrfs,no_devmapper,no_zfs,no_aufs", Linker: stamp,
-		})
-	}
-	for _, plugin := range []string{"ipam/host-local", "main/bridge", "main/loopback", "meta/portmap"} {
-		binaries = append(binaries, build.Binary{
-			Name: filepath.Base(plugin), Module: pluginsModule, Package: pluginsPath + "/plugins/" + plugin,
-		})
-	}
-	return binaries
 }
 
 // install puts every program below bin, by the name it is called by: links to what

@@ -79,7 +79,7 @@ func passOn(parent, child string) error {
 		return err
 	}
 	var on strings.Builder
-	for _, controller := range strings.Fields(string(controllers)) {
+	for controller := range strings.FieldsSeq(string(controllers)) {
 		on.WriteString(" +" + controller)
 	}
 	return os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte(on.String()), 0o600)

@@ -52,7 +52,7 @@ func (m machine) boot(ctx context.Context, log string) error {
 		return err
 	}
 	defer func() { _ = out.Close() }()                                         // the child has its own
-	cmd := exec.Command("sh", filepath.Join(m.dir, "init.sh"), m.dir, m.pause) //nolint:noctx // it outlives this program
+	cmd := exec.Command("sh", filepath.Join(m.dir, "init.sh"), m.dir, m.pause)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := startApart(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", m.name, err)
@@ -109,7 +109,7 @@ func arguments(pid int) []string {
 		return nil // it has ended
 	}
 	var args []string
-	for _, arg := range bytes.Split(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
+	for arg := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
 		args = append(args, string(arg))
 	}
 	return args
@@ -173,7 +173,7 @@ func (m machine) start(d daemon, log string) error {
 	}
 	defer func() { _ = out.Close() }() // the child has its own
 	bin := filepath.Dir(m.pause)
-	cmd := exec.Command(filepath.Join(bin, d.name), d.args...) //nolint:noctx // it outlives this program
+	cmd := exec.Command(filepath.Join(bin, d.name), d.args...)
 	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
@@ -243,13 +243,11 @@ func (m machine) stop(ctx context.Context, daemon string) error {
 		return err
 	}
 	err = poll(ctx, daemon+" of "+m.name+" to end", func() (bool, error) {
-		if _, err := m.daemonPID(daemon); err != nil {
-			return true, nil
-		}
-		if time.Since(asked) > grace {
+		_, err := m.daemonPID(daemon)
+		if err == nil && time.Since(asked) > grace {
 			return false, kill(pid, syscall.SIGKILL)
 		}
-		return false, nil
+		return errors.Is(err, errOff), nil
 	})
 	if err != nil {
 		return err

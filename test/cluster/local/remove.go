@@ -90,7 +90,7 @@ func (c *Cluster) leftovers(keep string) []string {
 		left = append(left, err.Error())
 	}
 	for _, dir := range processes {
-		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) //nolint:errcheck // it may have ended
+		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended
 		if bytes.Contains(cmdline, []byte(c.Dir+"/")) {
 			left = append(left, "process "+filepath.Base(dir))
 		}

@@ -33,7 +33,7 @@ func thisHost() host {
 			return err
 		},
 		succeeds: func(name string, args ...string) bool {
-			return exec.Command(name, args...).Run() == nil //nolint:noctx // it takes an instant
+			return exec.Command(name, args...).Run() == nil
 		},
 	}
 }

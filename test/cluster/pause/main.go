@@ -24,7 +24,7 @@ func main() {
 func bury() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-		if pid <= 0 && err != syscall.EINTR { //nolint:errorlint // a system call returns it as it is
+		if pid <= 0 && err != syscall.EINTR {
 			return
 		}
 	}
