@@ -15,7 +15,7 @@ var _ = DescribeTable("The operator's rights are enough", func(ctx context.Conte
 	k8s.Install(ctx, all)
 	deployment := &appsv1.Deployment{}
 	installation.Convert(installation.Only(all, "Deployment"), deployment)
-	k8s.ExpectRightsEnough(ctx, k8s.RunOperator(operator, deployment), namespace)
+	k8s.ExpectRightsEnough(ctx, k8s.RunOperator(operator, deployment.Namespace, deployment), namespace)
 },
 	Entry("for the cluster", "default", "elsewhere"),
 	Entry("for its own namespace", "namespaced", "chat"),

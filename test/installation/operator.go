@@ -64,9 +64,9 @@ func (c *Cluster) Run(binary, namespace string, pod corev1.PodSpec, more ...stri
 }
 
 // RunOperator runs the operator of a Deployment on free ports.
-func (c *Cluster) RunOperator(binary string, deployment *appsv1.Deployment) *gexec.Session {
+func (c *Cluster) RunOperator(binary, namespace string, deployment *appsv1.Deployment) *gexec.Session {
 	GinkgoHelper()
-	return c.Run(binary, deployment.Namespace, deployment.Spec.Template.Spec, "--leader-election-namespace="+deployment.Namespace,
+	return c.Run(binary, namespace, deployment.Spec.Template.Spec, "--leader-election-namespace="+namespace,
 		"--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0")
 }
 
