@@ -89,7 +89,7 @@ func (a *application) run(ctx context.Context) error {
 	err := wait.PollUntilContextTimeout(ctx, applyInterval, a.timeout, true, func(ctx context.Context) (bool, error) {
 		err := a.pass(ctx)
 		if ctx.Err() != nil {
-			return false, nil // what was wrong before says more
+			return false, ctx.Err() // what was wrong before says more than err
 		}
 		var permanent permanentError
 		if err == nil || errors.As(err, &permanent) {
@@ -101,7 +101,7 @@ func (a *application) run(ctx context.Context) error {
 		last = err
 		return false, nil
 	})
-	if wait.Interrupted(err) && last != nil {
+	if errors.Is(err, context.DeadlineExceeded) && last != nil {
 		return fmt.Errorf("not Ready after %s:\n%w", a.timeout, last)
 	}
 	return err
