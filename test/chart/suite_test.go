@@ -47,7 +47,7 @@ func helm(ctx context.Context, arguments ...string) []byte {
 	home := GinkgoT().TempDir()
 	command := exec.CommandContext(ctx, helmProgram, arguments...)
 	command.Env = []string{
-		"KUBECONFIG=" + administrator, "HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home,
+		"KUBECONFIG=" + administrator, "HOME=" + home,
 	}
 	return installation.Output(command)
 }
