@@ -96,7 +96,7 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
 		{&v1alpha1.ChannelConnector{}, indexKeys, ownKeysOf},
 		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
-		{&appsv1.Deployment{}, indexUpgrading, func(o client.Object) []string { return []string{o.GetAnnotations()[children.AnnotationUpgrading]} }},
+		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
@@ -118,6 +118,14 @@ func secretsOf(o client.Object) []string {
 		names = append(names, children.APIKeyName(c.Name))
 	}
 	return names
+}
+
+// upgradingOf is empty for the many Deployments that are not being upgraded.
+func upgradingOf(o client.Object) []string {
+	if upgrading := o.GetAnnotations()[children.AnnotationUpgrading]; upgrading != "" {
+		return []string{upgrading}
+	}
+	return nil
 }
 
 // connectorsOfChild finds the resource of a child by the child's label.
