@@ -30,8 +30,8 @@ import (
 // place. When an upgraded workload does not come up, nobody's turn comes until it
 // does, or until its resource changes or goes.
 type upgrades struct {
-	client client.Reader
-	limit  int
+	reconciler *Reconciler
+	limit      int
 	// wake reconciles a resource whose turn may have come.
 	wake chan event.GenericEvent
 
@@ -52,9 +52,9 @@ type keys map[client.ObjectKey]bool
 // have come.
 const maxWakes = 1024
 
-func newUpgrades(reader client.Reader, limit int) *upgrades {
+func newUpgrades(r *Reconciler, limit int) *upgrades {
 	return &upgrades{
-		client: reader, limit: limit, wake: make(chan event.GenericEvent, maxWakes),
+		reconciler: r, limit: limit, wake: make(chan event.GenericEvent, maxWakes),
 		waiting: waitingList{in: keys{}}, places: keys{}, failed: keys{},
 	}
 }
@@ -142,14 +142,13 @@ func (u *upgrades) free(taken keys) bool { return len(u.failed) == 0 && len(take
 // taken returns who has a place: who was given one, and who is seen to be upgraded
 // and not done.
 func (u *upgrades) taken(ctx context.Context) (keys, error) {
-	list := &appsv1.DeploymentList{}
-	// What was written since is among the places.
-	if err := u.client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
-		return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+	upgrading, err := u.upgrading(ctx)
+	if err != nil {
+		return nil, err
 	}
 	taken := maps.Clone(u.places)
-	for i := range list.Items {
-		d := &list.Items[i]
+	for i := range upgrading {
+		d := &upgrading[i]
 		key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[children.AnnotationConnector]}
 		if status.RolledOut(d) || u.gone(ctx, key) {
 			continue
@@ -162,11 +161,25 @@ func (u *upgrades) taken(ctx context.Context) (keys, error) {
 	return taken, nil
 }
 
+// upgrading returns the workloads that the caches show as being upgraded. What was
+// written since is among the places.
+func (u *upgrades) upgrading(ctx context.Context) ([]appsv1.Deployment, error) {
+	var all []appsv1.Deployment
+	for _, scope := range u.reconciler.Scopes {
+		list := &appsv1.DeploymentList{}
+		if err := scope.Client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
+			return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+		}
+		all = append(all, list.Items...)
+	}
+	return all, nil
+}
+
 // gone reports whether a workload's resource is no longer there: its Deployment
 // may outlive it for a while, and nobody is told when that ends.
 func (u *upgrades) gone(ctx context.Context, key client.ObjectKey) bool {
 	c := &v1alpha1.ChannelConnector{}
-	err := u.client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
+	err := u.reconciler.in(key.Namespace).Client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
 	return apierrors.IsNotFound(err) || !c.DeletionTimestamp.IsZero()
 }
 
