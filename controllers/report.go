@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,23 +39,37 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	if equality.Semantic.DeepEqual(old, next) {
 		return failed
 	}
-	changed := p.connector.DeepCopy()
-	changed.Status = next
-	// No resourceVersion is sent: the status is the operator's alone, so there is
-	// nothing to conflict with.
-	// What belongs together is sent as a whole, also where it did not change: the
-	// resource may have been created again, and have none of it.
-	base := p.connector.DeepCopy()
-	base.Status = v1alpha1.ChannelConnectorStatus{APIKeySecretName: old.APIKeySecretName, Replicas: old.Replicas}
-	err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(base), client.FieldOwner(apply.FieldManager))
+	err := p.writeStatus(ctx, next)
 	switch {
-	case apierrors.IsNotFound(err): // deleted meanwhile
+	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && p.replaced(ctx): // deleted meanwhile
 		return failed
 	case err != nil:
 		return errors.Join(failed, fmt.Errorf("write the status: %w", err))
 	}
 	p.transition(ctx, old, next)
 	return failed
+}
+
+// writeStatus sends the status as a whole, to the resource that it is about and not
+// to one that was created again under its name. No resourceVersion is sent: the
+// status is the operator's alone, so there is nothing to conflict with.
+func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorStatus) error {
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": p.connector.UID},
+		{"op": "add", "path": "/status", "value": next},
+	})
+	if err != nil {
+		return err
+	}
+	return p.Client.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
+}
+
+// replaced reports whether the resource was deleted and created again. The API
+// server refuses a patch for the one before without saying why.
+func (p *pass) replaced(ctx context.Context) bool {
+	live := &v1alpha1.ChannelConnector{}
+	err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.connector), live)
+	return apierrors.IsNotFound(err) || err == nil && live.UID != p.connector.UID
 }
 
 // noteUpgrade keeps whether the upgraded workload comes up. A pass with something

@@ -41,7 +41,7 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key string) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
 	// No write of the operator's changes what a resource names.
-	if err := r.Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexKeys: key},
+	if err := r.in(c.Namespace).Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexKeys: key},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -53,6 +54,7 @@ func newApply() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		PreRunE: fromEnvironment,
 		RunE: func(command *cobra.Command, args []string) error {
+			ctrl.SetLogger(logr.Discard()) // what matters is in errors
 			a.configMap.Name, a.log = args[0], command.OutOrStdout()
 			var err error
 			if a.client, err = newClient(); err != nil {
@@ -87,19 +89,19 @@ func (a *application) run(ctx context.Context) error {
 	err := wait.PollUntilContextTimeout(ctx, applyInterval, a.timeout, true, func(ctx context.Context) (bool, error) {
 		err := a.pass(ctx)
 		if ctx.Err() != nil {
-			return false, nil // what was wrong before says more
+			return false, ctx.Err() // what was wrong before says more than err
 		}
-		if err != nil && (last == nil || err.Error() != last.Error()) {
+		var permanent permanentError
+		if err == nil || errors.As(err, &permanent) {
+			return true, err
+		}
+		if last == nil || err.Error() != last.Error() {
 			fmt.Fprintln(a.log, err)
 		}
 		last = err
-		var permanent permanentError
-		if errors.As(err, &permanent) {
-			return false, err
-		}
-		return err == nil, nil
+		return false, nil
 	})
-	if wait.Interrupted(err) && last != nil {
+	if errors.Is(err, context.DeadlineExceeded) && last != nil {
 		return fmt.Errorf("not Ready after %s:\n%w", a.timeout, last)
 	}
 	return err
@@ -120,10 +122,12 @@ func (a *application) pass(ctx context.Context) error {
 	if err := a.client.List(ctx, existing, client.InNamespace(source.Namespace)); err != nil {
 		return err
 	}
-	var left []error
 	for i := range existing.Items {
-		left = append(left, a.prune(ctx, &existing.Items[i], wanted))
+		if err := a.prune(ctx, &existing.Items[i], wanted); err != nil {
+			return err
+		}
 	}
+	var left []error
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		left = append(left, a.apply(ctx, wanted[name]))
 	}
