@@ -3,6 +3,7 @@
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
 HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
+SBOM_TOOL := $(GO) tool -modfile=tools/sbom/go.mod
 CHART     := charts/channel-connector
 # The version that the chart is rendered for, where no cluster says one.
 KUBERNETES := 1.36.3
@@ -69,6 +70,14 @@ images: ## Make the images of connector and operator for PLATFORMS, as OCI archi
 	done
 	@$(GO) run ./images -image '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' \
 		-created '$(SOURCE_DATE_EPOCH)' $(PLATFORMS)
+
+.PHONY: sbom
+sbom: images ## List the modules in each image, in CycloneDX beside its archive
+	@for platform in $(PLATFORMS); do for program in connector operator; do \
+		$(SBOM_TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version '$(VERSION)' \
+			-output dist/images/$$program-$${platform%/*}-$${platform#*/}.cdx.json \
+			dist/bin/$$platform/$$program || exit 1; \
+	done; done
 
 .PHONY: image
 image: ## Build the same images with Docker, for this platform
@@ -157,7 +166,7 @@ verify-images: images ## Fail when images made in another folder are not the sam
 	git ls-files -z | tar --null -T - -cf - | tar -C "$$again" -xf - && \
 	$(MAKE) --no-print-directory -C "$$again" images PLATFORMS='$(PLATFORMS)' IMAGE='$(IMAGE)' \
 		VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' && \
-	for archive in "$$again"/dist/images/*; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
+	for archive in "$$again"/dist/images/*.tar; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
 
 .PHONY: verify-modules
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
@@ -168,6 +177,7 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
 	$(GO) -C tools/helm mod tidy -diff
+	$(GO) -C tools/sbom mod tidy -diff
 	$(GO) -C tools/containerd mod tidy -diff
 	$(GO) -C tools/runc mod tidy -diff
 	$(GO) -C tools/cni mod tidy -diff
