@@ -61,12 +61,19 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if c.isUp(ctx) {
+	err = c.check(ctx)
+	if err == nil {
 		c.progress.Sayf("is up already; KUBECONFIG=%s", c.kubeconfig("admin"))
 		return c.RenewVolumes(ctx)
 	}
-	if err := c.remove(ctx); err != nil {
+	if !errors.Is(err, errDown) {
+		c.progress.Sayf("%v; making a new one", err)
+	}
+	if err := c.teardown(ctx, ""); err != nil {
 		return err
+	}
+	if hasLink() {
+		return errOther
 	}
 	begun := time.Now()
 	if err := c.bringUp(ctx); err != nil {
@@ -76,10 +83,14 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
-// giveUp removes what a failed start made. The logs stay, because err names them.
+// giveUp removes what a failed start made. The logs stay when err may name them.
 func (c *Cluster) giveUp(ctx context.Context, err error) error {
+	keep := c.logs()
+	if ctx.Err() != nil {
+		err, keep = errors.New("interrupted"), ""
+	}
 	c.progress.Sayf("did not come up; removing what was made")
-	return errors.Join(err, c.teardown(context.WithoutCancel(ctx), c.logs()))
+	return errors.Join(err, c.teardown(context.WithoutCancel(ctx), keep))
 }
 
 func (c *Cluster) bringUp(ctx context.Context) error {
@@ -110,7 +121,10 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 	if err := together.Wait(); err != nil {
 		return err
 	}
-	if err := c.startAddons(ctx, first); err != nil {
+	together, both = errgroup.WithContext(ctx)
+	together.Go(func() error { return c.join(both, first) })
+	together.Go(func() error { return c.startDNS(both, first) })
+	if err := together.Wait(); err != nil {
 		return err
 	}
 	return os.WriteFile(c.upMark(), nil, 0o600)
@@ -199,16 +213,14 @@ func (c *Cluster) join(ctx context.Context, n node) error {
 	})
 }
 
-// startAddons lets the first node join, with DNS on it.
-func (c *Cluster) startAddons(ctx context.Context, first node) error {
+// startDNS makes what a cluster has from the start, and waits until CoreDNS runs on
+// the first node.
+func (c *Cluster) startDNS(ctx context.Context, first node) error {
 	addons, err := render("addons.yaml", struct{ DNS, CoreDNSImage string }{dnsService, corednsImage})
 	if err != nil {
 		return err
 	}
 	if _, err := c.kubectl(ctx, string(addons), "apply", "-f", "-"); err != nil {
-		return err
-	}
-	if err := c.join(ctx, first); err != nil {
 		return err
 	}
 	return c.waitFor(ctx, first.String(), kubelet, "CoreDNS to be ready", func() (bool, error) {
@@ -265,10 +277,33 @@ func (c *Cluster) fallen() error {
 	return nil
 }
 
-// isUp says whether the cluster came up and still serves.
-func (c *Cluster) isUp(ctx context.Context) bool {
-	_, err := os.Stat(c.upMark())
-	return err == nil && c.serves(ctx)
+// check returns an error unless the cluster came up and is whole.
+func (c *Cluster) check(ctx context.Context) error {
+	nodes, err := c.nodes()
+	if err != nil {
+		return err
+	}
+	for _, machine := range machines(nodes) {
+		for _, d := range c.daemons(machine) {
+			if _, err := c.machine(machine).daemonPID(d.name); err != nil {
+				return fmt.Errorf("the cluster is not whole: %w, see %s", err, c.log(machine, d.name))
+			}
+		}
+	}
+	if !c.serves(ctx) {
+		return fmt.Errorf("the API server does not answer; %s", tailOf(c.log(ControlPlane, kubeAPIServer)))
+	}
+	return nil
+}
+
+// machines returns the names of all machines.
+func machines(nodes []node) []string {
+	names := make([]string, 0, 1+len(nodes))
+	names = append(names, ControlPlane)
+	for _, n := range nodes {
+		names = append(names, n.String())
+	}
+	return names
 }
 
 // errDown is what asks for a cluster that is not up.
