@@ -2,6 +2,8 @@ package chart_test
 
 import (
 	"context"
+	"os/exec"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -15,6 +17,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/process"
 )
 
 // expectPodsTaken checks every pod of a release, hooks included, against the Pod
@@ -77,6 +80,22 @@ var _ = Describe("The chart", Ordered, func() {
 		}
 		expectPodsTaken(ctx, all, "chat")
 		k8s.ExpectRightsEnough(ctx, k8s.RunOperator(operator, "chat", deploymentOf(all)), "chat")
+	})
+
+	It("has a test that finds the operator ready", func(ctx context.Context) {
+		all := objects(ctx, "cluster", "xbot-system")
+		addresses, err := process.FreeAddresses(1)
+		Expect(err).NotTo(HaveOccurred())
+		k8s.Run(operator, "xbot-system", deploymentOf(all).Spec.Template.Spec, "--leader-election-namespace=xbot-system",
+			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[0])
+		probe := &corev1.Pod{}
+		installation.Convert(installation.Only(all, "Pod"), probe)
+		var arguments []string
+		for _, argument := range probe.Spec.Containers[0].Args {
+			arguments = append(arguments, strings.Replace(argument, "cluster-channel-connector-operator.xbot-system.svc:8081", addresses[0], 1))
+		}
+		Eventually(ctx, func() error { return exec.CommandContext(ctx, connector, arguments...).Run() }).
+			WithTimeout(installation.Soon).Should(Succeed())
 	})
 
 	It("leaves the definition, and what was applied by hand, when it goes", func(ctx context.Context) {
