@@ -48,6 +48,14 @@ image: ## Build the container images of connector and operator (needs Docker)
 chart: ## Package the Helm chart into dist/, with the images of this version
 	$(HELM_TOOL) helm package $(CHART) --app-version $(VERSION) --destination dist
 
+.PHONY: sbom
+sbom: build ## Write what connector and operator are made of into dist/ (CycloneDX)
+	mkdir -p dist
+	for program in connector operator; do \
+		$(GO) tool -modfile=tools/sbom/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp \
+			-version $(VERSION) -output dist/$$program.cdx.json bin/$$program || exit 1; \
+	done
+
 ##@ Check
 
 .PHONY: test
@@ -117,6 +125,7 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/etcd mod tidy -diff
 	$(GO) -C tools/helm mod tidy -diff
 	$(GO) -C tools/kubescore mod tidy -diff
+	$(GO) -C tools/sbom mod tidy -diff
 
 ##@ Change
 
