@@ -152,6 +152,11 @@ var _ = Describe("The value connectors", Ordered, func() {
 			ContainSubstring("not Ready after 3s"), ContainSubstring(`ChannelConnector "shop"`), ContainSubstring(`Secret "absent" does not exist`)))
 	})
 
+	It("are refused at once when they break a rule that no values can be judged by", func(ctx context.Context) {
+		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {deduplicationWindow: 1m}"}))
+		Expect(refused(ctx)).To(And(ContainSubstring("shop.yaml: "), ContainSubstring("write a duration from 2h to 720h")))
+	})
+
 	It("take over nothing that somebody else applied", func(ctx context.Context) {
 		mine := schematest.Resource()
 		mine.SetNamespace(namespace)
