@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -61,18 +62,25 @@ func newChannel(ctx context.Context, change ...func(*declaration)) *channel {
 // declareChannel makes a channel, its Secrets and its bot.
 func declareChannel(ctx context.Context, change ...func(*declaration)) *channel {
 	GinkgoHelper()
+	c, declared := prepareChannel(ctx)
+	for _, f := range change {
+		f(declared)
+	}
+	c.writeKeys(ctx)
+	Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
+	return c
+}
+
+// prepareChannel makes a channel's namespace and bot, and what is to be declared.
+func prepareChannel(ctx context.Context) (*channel, *declaration) {
+	GinkgoHelper()
 	bot, err := traffic.NewBot(ctx, local.HostAddress)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(bot.Close)
 	declared := newConnector(newNamespace(ctx), bot.URL())
-	for _, f := range change {
-		f(declared)
-	}
 	c := &channel{ChannelConnector: &v1alpha1.ChannelConnector{}, current: newKeys(), next: newKeys(), bot: bot}
 	c.Namespace, c.Name = *declared.Namespace, *declared.Name
-	c.writeKeys(ctx)
-	Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
-	return c
+	return c, declared
 }
 
 func newKeys() traffic.Keys {
@@ -94,19 +102,20 @@ func newConnector(namespace, sink string) *declaration {
 		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL(sink))))
 }
 
+// secrets are those that the channel names.
+func (c *channel) secrets() (zalo, xbot *corev1ac.SecretApplyConfiguration) {
+	secret := func(name, current, next string) *corev1ac.SecretApplyConfiguration {
+		return corev1ac.Secret(name, c.Namespace).WithStringData(map[string]string{"current": current, "next": next})
+	}
+	return secret("shop-zalo", c.current.OASecretKey, c.next.OASecretKey), secret("shop-xbot", c.current.APIKey, c.next.APIKey)
+}
+
 // writeKeys applies the channel's Secrets.
 func (c *channel) writeKeys(ctx context.Context) {
 	GinkgoHelper()
-	for name, values := range map[string]map[string]string{
-		"shop-zalo": {"current": c.current.OASecretKey, "next": c.next.OASecretKey},
-		"shop-xbot": {"current": c.current.APIKey, "next": c.next.APIKey},
-	} {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: name}, StringData: values}
-		if err := k8s.Update(ctx, secret); client.IgnoreNotFound(err) != nil {
-			Expect(err).NotTo(HaveOccurred())
-		} else if err != nil {
-			Expect(k8s.Create(ctx, secret)).To(Succeed())
-		}
+	zalo, xbot := c.secrets()
+	for _, secret := range []*corev1ac.SecretApplyConfiguration{zalo, xbot} {
+		Expect(k8s.Apply(ctx, secret, client.FieldOwner("kubectl"))).To(Succeed())
 	}
 }
 

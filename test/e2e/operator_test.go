@@ -30,3 +30,10 @@ func installOperator(ctx context.Context, connectorVersion string, more ...strin
 		"--set", "crds.keep=false",
 	}, more...)...)
 }
+
+// removeOperator removes what installOperator made, and the definition of the
+// resource with it.
+func removeOperator(ctx context.Context) {
+	GinkgoHelper()
+	helm(ctx, "uninstall", "operator", "--ignore-not-found", "--wait", "--timeout=3m")
+}
