@@ -174,10 +174,21 @@ func (c *channel) url(ctx context.Context) string {
 // conversations talk at the same time in every load.
 const conversations = 20
 
+// smallText is the length of most messages, in bytes.
+const smallText = 100
+
 // load lets the platform call the channel until the spec ends, or Stop.
 func (c *channel) load(ctx context.Context) *traffic.Platform {
 	GinkgoHelper()
-	platform := &traffic.Platform{URL: c.url(ctx), Conversations: conversations, Pause: 50 * time.Millisecond}
+	return c.loadOf(ctx, smallText)
+}
+
+// loadOf is a load of messages with a text of some bytes.
+func (c *channel) loadOf(ctx context.Context, textSize int) *traffic.Platform {
+	GinkgoHelper()
+	platform := &traffic.Platform{
+		URL: c.url(ctx), Conversations: conversations, Pause: 50 * time.Millisecond, TextSize: textSize,
+	}
 	platform.Start(context.WithoutCancel(ctx), c.current)
 	DeferCleanup(platform.Stop)
 	flows(platform)
@@ -207,7 +218,7 @@ func (c *channel) post(ctx context.Context, keys traffic.Keys, n int) int {
 	GinkgoHelper()
 	const apart = 1 << 20 // from the load's conversations
 	call := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	status, err := traffic.Post(ctx, call, c.url(ctx), keys, traffic.Message{Conversation: apart, N: n})
+	status, err := traffic.Post(ctx, call, c.url(ctx), keys, traffic.Message{Conversation: apart, N: n}, smallText)
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
 	}

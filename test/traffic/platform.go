@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Platform struct {
 	Conversations int
 	// Pause is between a conversation's calls.
 	Pause time.Duration
+	// TextSize is that of a message's text, in bytes.
+	TextSize int
 
 	client  http.Client
 	cancel  context.CancelFunc
@@ -120,7 +123,7 @@ func (p *Platform) call(ctx context.Context, m Message) (taken bool) {
 	p.mu.Lock()
 	call := Call{Message: m, At: time.Now(), Keys: p.keys}
 	p.mu.Unlock()
-	call.Status, call.Err = Post(ctx, &p.client, p.URL, call.Keys, m)
+	call.Status, call.Err = Post(ctx, &p.client, p.URL, call.Keys, m, p.TextSize)
 	call.Until = time.Now()
 
 	p.mu.Lock()
@@ -132,17 +135,18 @@ func (p *Platform) call(ctx context.Context, m Message) (taken bool) {
 	return !call.Failed()
 }
 
-// event is the body of a message of the example's app, and the time in it.
-func event(m Message) (body []byte, timestamp string) {
+// event is the body of a message of the example's app with a text of textSize bytes,
+// and the time in it.
+func event(m Message, textSize int) (body []byte, timestamp string) {
 	timestamp = fmt.Sprint(1699003881354 + m.N)
 	return fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":"%s","sender":{"id":"%d"},`+
-		`"recipient":{"id":"3662729599332560487"},"message":{"text":"Chào A4B","msg_id":"%v"},"timestamp":"%s"}`,
-		example.AppID, 6142494823000000000+m.Conversation, m, timestamp), timestamp
+		`"recipient":{"id":"3662729599332560487"},"message":{"text":"%s","msg_id":"%v"},"timestamp":"%s"}`,
+		example.AppID, 6142494823000000000+m.Conversation, strings.Repeat("a", textSize), m, timestamp), timestamp
 }
 
-// Post signs and posts a message, and returns the answer's status.
-func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message) (int, error) {
-	body, timestamp := event(m)
+// Post signs and posts a message with a text of textSize bytes, and returns the answer's status.
+func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, textSize int) (int, error) {
+	body, timestamp := event(m, textSize)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, err

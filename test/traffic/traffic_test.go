@@ -12,7 +12,7 @@ import (
 
 func TestMessageThereAndBack(t *testing.T) {
 	want := Message{Conversation: 12, N: 345}
-	body, _ := event(want)
+	body, _ := event(want, 10)
 	got, err := parseMessage(body)
 	if err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
