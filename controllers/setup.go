@@ -26,12 +26,11 @@ import (
 
 // The indexes of the cache.
 const (
-	// indexInstance finds ChannelConnectors, and pods, by children.Instance.
+	// indexInstance finds pods, and ChannelConnectors of another name, by
+	// children.Instance.
 	indexInstance = "instance"
 	// indexSecrets finds ChannelConnectors by the names of the Secrets they need.
 	indexSecrets = "secrets"
-	// indexKeys finds ChannelConnectors by credentials.OwnKeys.
-	indexKeys = "keys"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -104,15 +103,23 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 		field  string
 		values client.IndexerFunc
 	}{
-		{&v1alpha1.ChannelConnector{}, indexInstance, func(o client.Object) []string { return []string{children.Instance(o.GetName())} }},
+		{&v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
-		{&v1alpha1.ChannelConnector{}, indexKeys, ownKeysOf},
 		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
-		{&appsv1.Deployment{}, indexUpgrading, func(o client.Object) []string { return []string{o.GetAnnotations()[children.AnnotationUpgrading]} }},
+		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
 		}
+	}
+	return nil
+}
+
+// otherInstance is empty for the many resources whose name is that of the instance:
+// what stands in an index weighs as much as a child.
+func otherInstance(o client.Object) []string {
+	if instance := children.Instance(o.GetName()); instance != o.GetName() {
+		return []string{instance}
 	}
 	return nil
 }
@@ -132,9 +139,21 @@ func secretsOf(o client.Object) []string {
 	return names
 }
 
-// connectorsOfChild finds the resource of a child by the child's label.
+// upgradingOf is empty for the many Deployments that are not being upgraded.
+func upgradingOf(o client.Object) []string {
+	if upgrading := o.GetAnnotations()[children.AnnotationUpgrading]; upgrading != "" {
+		return []string{upgrading}
+	}
+	return nil
+}
+
+// connectorsOfChild finds the resource of a child by the child's label, which is
+// the resource's name unless the index says otherwise. A resource that is not
+// there needs no work.
 func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
-	return r.connectors(ctx, child.GetNamespace(), indexInstance, child.GetLabels()[children.LabelInstance])
+	namespace, instance := child.GetNamespace(), child.GetLabels()[children.LabelInstance]
+	return append(r.connectors(ctx, namespace, indexInstance, instance),
+		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
 
 // connectorsOfSecret finds the resources that name a Secret.
@@ -155,21 +174,4 @@ func (r *Reconciler) connectors(ctx context.Context, namespace, field, value str
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
-}
-
-// strip leaves of a pod what is looked at: who it is and how it does.
-func strip(object any) (any, error) {
-	if pod, ok := object.(*corev1.Pod); ok {
-		pod.Spec = corev1.PodSpec{}
-		pod.ManagedFields = nil
-	}
-	return object, nil
-}
-
-// stripSecret leaves of a user's Secret only that it is there and which version.
-func stripSecret(object any) (any, error) {
-	if secret, ok := object.(*metav1.PartialObjectMetadata); ok {
-		secret.Labels, secret.Annotations, secret.ManagedFields, secret.OwnerReferences = nil, nil, nil, nil
-	}
-	return object, nil
 }

@@ -37,7 +37,7 @@ const AnnotationApplied = "xbot.a4b.vn/applied"
 // Applier applies children.
 type Applier struct {
 	// Client reads its own writes from a cache that holds the operator's own
-	// objects, and writes.
+	// objects as Compact leaves them, and writes.
 	Client client.Client
 	// Live reads from the API server. It is asked only for what the cache does
 	// not hold: it may be there and belong to somebody else.
@@ -174,5 +174,6 @@ func holds(live client.Object, desired []byte) (bool, error) {
 	}
 	delete(want, "apiVersion") // the cache's objects have none
 	delete(want, "kind")
+	compactWanted(want)
 	return contains(have, want), nil
 }

@@ -48,7 +48,7 @@ func newRig(objects ...client.Object) *rig {
 	return r
 }
 
-// cached plays a cache that holds what has the operator's label.
+// cached plays a cache that holds what has the operator's label, and compacts it.
 func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
 	if r.fail["get"] != nil {
 		return r.fail["get"]
@@ -59,7 +59,8 @@ func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectK
 	if object.GetLabels()[children.LabelManagedBy] != children.ManagedBy {
 		return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
 	}
-	return nil
+	_, err := Compact(object)
+	return err
 }
 
 func (r *rig) live(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
@@ -148,11 +149,15 @@ func TestApplyPutsBack(t *testing.T) {
 		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), AnnotationApplied) }, 1},
 		"the owner":                      {"Service", func(o client.Object) { o.SetOwnerReferences(nil) }, 1},
 		"a field":                        {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1},
+		"what its template was":          {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }, 1},
 		"data":                           {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
 		"a label of others":              {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
 		"an annotation of others":        {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
 		"a field of others":              {"Service", func(o client.Object) { o.(*corev1.Service).Spec.SessionAffinity = corev1.ServiceAffinityClientIP }, 0},
-		"data of others":                 {"Secret", func(o client.Object) { o.(*corev1.Secret).Data["theirs"] = []byte("x") }, 0},
+		"a template's field of others": {"Deployment", func(o client.Object) {
+			o.(*appsv1.Deployment).Spec.Template.Spec.HostAliases = []corev1.HostAlias{{IP: "10.0.0.1"}}
+		}, 0},
+		"data of others": {"Secret", func(o client.Object) { o.(*corev1.Secret).Data["theirs"] = []byte("x") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, r, owner := t.Context(), newRig(), connectortest.New(t)
