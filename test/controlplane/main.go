@@ -13,57 +13,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
-	"time"
+
+	"xbot.a4b.vn/channel-connector/test/build"
 )
-
-const assetsVariable = "KUBEBUILDER_ASSETS"
-
-const advice = `
-What to do: see that the Go module proxy can be reached (go env GOPROXY) and that
-some 4 GiB of disk are free, then run "make assets" again: what was built is kept.
-Or set KUBEBUILDER_ASSETS to a folder that has kube-apiserver, etcd and kubectl.`
 
 func main() {
 	//nolint:forbidigo // the program's own context, which Ctrl-C ends
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.UserCacheDir, os.Stdout, os.Stderr)
+	dir, err := build.ControlPlane(ctx, os.UserCacheDir, os.Stderr)
 	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
 	}
-}
-
-func run(ctx context.Context, userCache func() (string, error), stdout, stderr io.Writer) error {
-	if dir := os.Getenv(assetsVariable); dir != "" {
-		fmt.Fprintln(stdout, dir)
-		return nil
-	}
-	cache, err := userCache()
-	if err != nil {
-		return fmt.Errorf("no folder to keep the control plane in: %w; set HOME, XDG_CACHE_HOME or %s",
-			err, assetsVariable)
-	}
-	s := setup{
-		// Outside the checkout, because making a control plane takes minutes.
-		cache:    filepath.Join(cache, "xbot-channel-connector", "kube"),
-		lookup:   20 * time.Second,
-		progress: progress{out: stderr, every: 15 * time.Second},
-	}
-	dir, err := s.assets(ctx)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted; what was built is kept, the next run goes on from there")
-	case err != nil:
-		return fmt.Errorf("%w\n%s", err, advice)
-	}
-	fmt.Fprintln(stdout, dir)
-	return nil
+	fmt.Fprintln(os.Stdout, dir)
 }

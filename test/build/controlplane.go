@@ -1,0 +1,106 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// AssetsVariable names a folder with a control plane that is used as it is.
+const AssetsVariable = "KUBEBUILDER_ASSETS"
+
+// Where the versions are pinned, and of what.
+const (
+	KubernetesModule = "tools/controlplane"
+	KubernetesPath   = "k8s.io/kubernetes"
+	etcdModule       = "tools/etcd"
+	etcdPath         = "go.etcd.io/etcd/server/v3"
+)
+
+const advice = `
+What to do: see that the Go module proxy can be reached (go env GOPROXY) and that
+some 4 GiB of disk are free, then run "make assets" again: what was built is kept.
+Or set KUBEBUILDER_ASSETS to a folder that has kube-apiserver, etcd and kubectl.`
+
+// ControlPlane returns the folder with kube-apiserver, etcd and kubectl: the one
+// that KUBEBUILDER_ASSETS names, or the one of the pinned versions in the user's
+// cache, where it is made when it is not whole. It works in the repository's top
+// folder. Progress goes to out.
+func ControlPlane(ctx context.Context, userCache func() (string, error), out io.Writer) (string, error) {
+	if dir := os.Getenv(AssetsVariable); dir != "" {
+		return dir, nil
+	}
+	c, err := NewCache(userCache, Progress{
+		Program: "controlplane", Total: "7 minutes", Out: out, Every: 15 * time.Second,
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w or %s", err, AssetsVariable)
+	}
+	dir, err := c.controlPlane(ctx)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "", fmt.Errorf("interrupted (%w); what was built is kept, the next run goes on from there", err)
+	case err != nil:
+		return "", fmt.Errorf("%w\n%s", err, advice)
+	}
+	return dir, nil
+}
+
+func (c Cache) controlPlane(ctx context.Context) (string, error) {
+	pinned, err := readVersions(ctx)
+	if err != nil {
+		return "", err
+	}
+	return c.get(ctx, set{
+		folder:   pinned.folder(),
+		title:    fmt.Sprintf("Kubernetes %s and etcd %s", pinned.kubernetes, pinned.etcd),
+		binaries: controlPlane(pinned),
+		download: func(ctx context.Context, work, dir string) error { return c.download(ctx, work, dir, pinned) },
+	})
+}
+
+// controlPlane is what envtest starts. kube-apiserver comes first because it
+// compiles what kubectl shares with it.
+func controlPlane(v versions) []Binary {
+	return []Binary{
+		kubernetesBinary("kube-apiserver", v),
+		kubernetesBinary("kubectl", v),
+		{Name: "etcd", Module: etcdModule, Package: etcdPath},
+	}
+}
+
+func kubernetesBinary(name string, v versions) Binary {
+	return Binary{
+		Name:    name,
+		Module:  KubernetesModule,
+		Package: KubernetesPath + "/cmd/" + name,
+		Linker:  KubernetesStamps(v.kubernetes),
+	}
+}
+
+// versions are the pinned ones, with their v.
+type versions struct{ kubernetes, etcd string }
+
+func readVersions(ctx context.Context) (versions, error) {
+	kubernetes, err := Version(ctx, KubernetesModule, KubernetesPath)
+	if err != nil {
+		return versions{}, err
+	}
+	etcd, err := Version(ctx, etcdModule, etcdPath)
+	if err != nil {
+		return versions{}, err
+	}
+	return versions{kubernetes: kubernetes, etcd: etcd}, nil
+}
+
+func (v versions) folder() string { return FolderName(v.kubernetes, v.etcd) }
+
+// patches selects every patch of the minor version, in setup-envtest's words.
+func (v versions) patches() string {
+	whole := strings.TrimPrefix(v.kubernetes, "v")
+	return whole[:strings.LastIndex(whole, ".")+1] + "x"
+}

@@ -1,0 +1,52 @@
+package build
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Progress tells whoever waits what goes on.
+type Progress struct {
+	// Program is the one that speaks.
+	Program string
+	// Total is how long all the steps take, on first use.
+	Total string
+	Out   io.Writer
+	// Every is how often a step that is still under way is told of again.
+	Every time.Duration
+}
+
+// Sayf prints a line.
+func (p Progress) Sayf(format string, args ...any) {
+	fmt.Fprintf(p.Out, p.Program+": "+format+"\n", args...)
+}
+
+// during does the work, and says when it begins and ends, and in between that it
+// goes on.
+func (p Progress) during(step string, work func() error) error {
+	begun := time.Now()
+	p.Sayf("%s", step)
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	tick := time.NewTicker(p.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			p.Sayf("%s: %s after %s", step, outcome(err), elapsed(begun))
+			return err
+		case <-tick.C:
+			p.Sayf("%s: %s so far; the whole takes about %s, once", step, elapsed(begun), p.Total)
+		}
+	}
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "done"
+}
+
+func elapsed(begun time.Time) time.Duration { return time.Since(begun).Round(time.Second) }

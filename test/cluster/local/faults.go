@@ -1,0 +1,68 @@
+package local
+
+import (
+	"context"
+	"fmt"
+)
+
+// StopDaemon ends one daemon of a machine, and nothing else: the pods of a node go
+// on without its kubelet or containerd.
+func (c *Cluster) StopDaemon(ctx context.Context, machine, name string) error {
+	d, err := c.daemon(machine, name)
+	if err != nil {
+		return err
+	}
+	return c.machine(machine).stop(ctx, d.name)
+}
+
+// StartDaemon starts a daemon that was stopped, and does not wait until it serves.
+func (c *Cluster) StartDaemon(machine, name string) error {
+	d, err := c.daemon(machine, name)
+	if err != nil {
+		return err
+	}
+	return c.machine(machine).start(d, c.log(machine, d.name))
+}
+
+// HaltNode cuts a node's power: its daemons and all processes of its pods end at
+// once. Its disk stays.
+func (c *Cluster) HaltNode(ctx context.Context, name string) error {
+	n, err := c.node(name)
+	if err != nil {
+		return err
+	}
+	return c.haltNode(ctx, n)
+}
+
+func (c *Cluster) haltNode(ctx context.Context, n node) error {
+	if err := c.machine(n.String()).halt(ctx); err != nil {
+		return err
+	}
+	return removeCgroups(ctx, n.cgroup())
+}
+
+// BootNode starts a halted node, and does not wait until it is ready.
+func (c *Cluster) BootNode(ctx context.Context, name string) error {
+	n, err := c.node(name)
+	if err != nil {
+		return err
+	}
+	if err := c.bootNode(ctx, n); err != nil {
+		return err
+	}
+	return c.startDaemons(name)
+}
+
+// node returns a node that was made.
+func (c *Cluster) node(name string) (node, error) {
+	nodes, err := c.nodes()
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range nodes {
+		if n.String() == name {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("the cluster has no node %q; it has %v", name, nodes)
+}

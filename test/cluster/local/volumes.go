@@ -1,0 +1,88 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// volumesPerNode is more than any test claims at once.
+const volumesPerNode = 16
+
+// volumes is where a machine has its volumes, in its own eyes.
+const volumes = "/var/local"
+
+// volume is one of the persistent volumes that are made with a node.
+type volume struct{ Name, Node, Path string }
+
+func (n node) volumes() []volume {
+	all := make([]volume, 0, volumesPerNode)
+	for i := range volumesPerNode {
+		name := fmt.Sprintf("%s-%02d", n, i+1)
+		all = append(all, volume{Name: name, Node: n.String(), Path: filepath.Join(volumes, name)})
+	}
+	return all
+}
+
+// clear makes the folder of a volume, empty.
+func (c *Cluster) clear(v volume) error {
+	dir := filepath.Join(c.machine(v.Node).dir, v.Path)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	// Any user of a pod may write, whatever the umask is here.
+	return os.Chmod(dir, 0o777)
+}
+
+// makeVolumes makes volumes, empty, in the place of any that have their names.
+func (c *Cluster) makeVolumes(ctx context.Context, all []volume) error {
+	var objects strings.Builder
+	for _, v := range all {
+		if err := c.clear(v); err != nil {
+			return fmt.Errorf("clear volume %s: %w", v.Name, err)
+		}
+		text, err := render("volume.yaml", v)
+		if err != nil {
+			return err
+		}
+		objects.Write(text)
+	}
+	_, err := c.kubectl(ctx, objects.String(), "apply", "-f", "-")
+	return err
+}
+
+// RenewVolumes makes the volumes anew whose claims were deleted: Kubernetes keeps
+// such a volume, with its data, and binds it to no other claim.
+func (c *Cluster) RenewVolumes(ctx context.Context) error {
+	phases, err := c.kubectl(ctx, "", "get", "persistentvolumes",
+		"-o", `jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\n"}{end}`)
+	if err != nil {
+		return err
+	}
+	nodes, err := c.nodes()
+	if err != nil {
+		return err
+	}
+	var released []volume
+	names := []string{"delete", "persistentvolume"}
+	for _, n := range nodes {
+		for _, v := range n.volumes() {
+			if strings.Contains("\n"+phases+"\n", "\n"+v.Name+" Released\n") {
+				released = append(released, v)
+				names = append(names, v.Name)
+			}
+		}
+	}
+	if len(released) == 0 {
+		return nil
+	}
+	if _, err := c.kubectl(ctx, "", names...); err != nil {
+		return err
+	}
+	return c.makeVolumes(ctx, released)
+}

@@ -1,0 +1,31 @@
+// Pause is the first process of each machine and of each pod of the local cluster:
+// it holds their namespaces and buries the processes whose parents are gone, until
+// it is told to end.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGINT, syscall.SIGTERM)
+	for s := range signals {
+		if s != syscall.SIGCHLD {
+			return
+		}
+		bury()
+	}
+}
+
+// bury waits for all that have ended: several ends may come as one signal.
+func bury() {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if pid <= 0 && err != syscall.EINTR {
+			return
+		}
+	}
+}
