@@ -1,42 +1,46 @@
 package controllers
 
 import (
+	"unique"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// CacheOptions are those of the manager's cache: of the kinds that children have,
+// CacheOptions are those of a scope's objects: of the kinds that children have,
 // only what has the operator's labels; of Secrets, only metadata; of everything,
-// no managed fields. namespaces limits what is watched; empty is all of them.
-func CacheOptions(namespaces []string) cache.Options {
+// what slim leaves. namespace limits what is watched; empty is all of them.
+func CacheOptions(namespace string) cache.Options {
 	ours := cache.ByObject{Label: managed()}
 	return cache.Options{
-		DefaultNamespaces: only(namespaces),
-		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: only(namespace),
+		DefaultTransform:  slim,
 		ByObject: map[client.Object]cache.ByObject{
 			&appsv1.Deployment{}:            ours,
 			&corev1.Service{}:               ours,
 			&corev1.ServiceAccount{}:        ours,
 			&corev1.PersistentVolumeClaim{}: ours,
-			&corev1.Pod{}:                   {Label: managed(), Transform: strip},
-			&corev1.Secret{}:                {Transform: stripSecret},
+			&corev1.Pod{}:                   ours,
 		},
 	}
 }
 
 // OwnSecretsCacheOptions are those of a second cache for the operator's own
-// Secrets with their data. A cache has one scope for each kind: with this one
-// alone users' Secrets could not be seen, and with the first one alone neither
-// could a change of one's own.
-func OwnSecretsCacheOptions(namespaces []string) cache.Options {
+// Secrets with their data, or its digests. A cache has one scope for each kind:
+// with this one alone users' Secrets could not be seen, and with the first one
+// alone neither could a change of one's own.
+func OwnSecretsCacheOptions(namespace string) cache.Options {
 	return cache.Options{
-		DefaultNamespaces: only(namespaces),
-		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: only(namespace),
+		DefaultTransform:  slim,
 		ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: managed()}},
 	}
 }
@@ -45,13 +49,54 @@ func managed() labels.Selector {
 	return labels.SelectorFromSet(labels.Set{children.LabelManagedBy: children.ManagedBy})
 }
 
-func only(namespaces []string) map[string]cache.Config {
-	if len(namespaces) == 0 {
+func only(namespace string) map[string]cache.Config {
+	if namespace == metav1.NamespaceAll {
 		return nil
 	}
-	configs := make(map[string]cache.Config, len(namespaces))
-	for _, namespace := range namespaces {
-		configs[namespace] = cache.Config{}
-	}
-	return configs
+	return map[string]cache.Config{namespace: {}}
 }
+
+// slim leaves of an object what is looked at. The cache is most of the operator's
+// memory.
+func slim(object any) (any, error) {
+	switch o := object.(type) {
+	case *corev1.Pod: // who it is and how it does
+		o.Spec = corev1.PodSpec{}
+	case *metav1.PartialObjectMetadata: // a user's Secret: that it is there, and which version
+		o.Labels, o.Annotations, o.OwnerReferences = nil, nil, nil
+	}
+	if o, ok := object.(client.Object); ok {
+		o.SetManagedFields(nil)
+		shareStrings(o)
+	}
+	return apply.Compact(object)
+}
+
+// shareStrings keeps one copy of what the metadata of a resource and its children
+// have in common: names, labels and owners, most of it.
+func shareStrings(o client.Object) {
+	o.SetNamespace(shared(o.GetNamespace()))
+	o.SetName(shared(o.GetName()))
+	o.SetLabels(sharedMap(o.GetLabels()))
+	o.SetAnnotations(sharedMap(o.GetAnnotations()))
+	owners := o.GetOwnerReferences()
+	for i := range owners {
+		owner := &owners[i]
+		owner.APIVersion, owner.Kind, owner.Name = shared(owner.APIVersion), shared(owner.Kind), shared(owner.Name)
+		owner.UID = types.UID(shared(string(owner.UID)))
+	}
+	o.SetOwnerReferences(owners)
+}
+
+func sharedMap(m map[string]string) map[string]string {
+	if m == nil {
+		return nil
+	}
+	copied := make(map[string]string, len(m))
+	for key, value := range m {
+		copied[shared(key)] = shared(value)
+	}
+	return copied
+}
+
+func shared(s string) string { return unique.Make(s).Value() }

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -22,13 +21,14 @@ import (
 type currentConfig struct {
 	digest, startDigest, apiKeyRegenerated string
 	writtenAt                              time.Time
-	files                                  map[string][]byte
+	// files are the digests of the files.
+	files map[string][]byte
 }
 
 // is reports whether the pods read what is wanted.
 func (c *currentConfig) is(wanted *render.Config) bool {
 	for name, content := range wanted.Files {
-		if !bytes.Equal(c.files[name], content) {
+		if string(c.files[name]) != apply.Digest(content) {
 			return false
 		}
 	}

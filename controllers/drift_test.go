@@ -72,6 +72,14 @@ var _ = Describe("Drift", func() {
 			HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(3))), HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(1)))),
 		Entry("a wanted field taken away", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"automountServiceAccountToken":null}}}}`,
 			HaveField("Spec.Template.Spec.AutomountServiceAccountToken", BeNil()), HaveField("Spec.Template.Spec.AutomountServiceAccountToken", HaveValue(BeFalse()))),
+		Entry("the number of the Service's port", &corev1.Service{}, `{"spec":{"ports":[{"name":"http","port":8080}]}}`,
+			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(8080)))), HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(80))))),
+		Entry("the numbers of the container's ports", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"containers":[
+				{"name":"connector","image":"theirs","ports":[{"name":"http","containerPort":9001},{"name":"metrics","containerPort":9002}]}]}}}}`,
+			HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Ports", ContainElement(HaveField("ContainerPort", BeEquivalentTo(9001)))))),
+			HaveField("Spec.Template.Spec.Containers", ConsistOf(And(
+				HaveField("Image", connectorImage), HaveField("LivenessProbe", Not(BeNil())),
+				HaveField("Ports", ConsistOf(HaveField("ContainerPort", BeEquivalentTo(8080)), HaveField("ContainerPort", BeEquivalentTo(9090)))))))),
 		Entry("a label taken away", &corev1.Service{}, `{"metadata":{"labels":{"app.kubernetes.io/part-of":null}}}`,
 			HaveField("Labels", Not(HaveKey(children.LabelPartOf))), HaveField("Labels", HaveKey(children.LabelPartOf))),
 		Entry("the label by which it is found taken away", &corev1.Service{}, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`,

@@ -2,6 +2,8 @@ package controllers_test
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -11,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -64,6 +67,22 @@ var _ = Describe("A new resource", func() {
 		writes := settle(op)
 		Consistently(op.writes.Load, "1s").Should(Equal(writes), "%v", op.written())
 		Eventually(readiness).WithArguments(namespace, "shop").Should(Equal([]string{"False Starting", "True Ready"}))
+	})
+
+	It("can be scaled, and tells of no pods, from its first status on", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "Starting"))
+
+		raw := minimal(shop)
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(shop), raw)).To(Succeed())
+		Expect(raw.Object["status"]).To(HaveKeyWithValue("replicas", BeEquivalentTo(0)))
+		scale := &autoscalingv1.Scale{}
+		Expect(k8s.SubResource("scale").Get(ctx, shop, scale)).To(Succeed())
+		Expect(scale.Spec.Replicas).To(BeEquivalentTo(1))
+		Expect(scale.Status.Selector).To(Equal(labels.FormatLabels(deploymentOf(ctx, shop).Spec.Selector.MatchLabels)))
 	})
 
 	It("gets an API key when it names none", func(ctx context.Context) {
@@ -192,6 +211,31 @@ var _ = Describe("A deleted resource", func() {
 		Expect(condition(ctx, after, v1alpha1.ConditionUpdatePending).Status).To(BeEmpty())
 		Expect(generatedKey(ctx, after)).To(Equal(key))
 		becomesReady(ctx, after)
+	})
+
+	It("never leaves its status to the one that is created again under its name", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		held := holdFirst(func(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/channelconnectors/shop/status") })
+		op := startOperator(namespace, func(s *setup) { s.wire.inject(held.fault) })
+		before := newConnector(namespace, "shop")
+		before.Spec.Webhook.APIKeys = nil
+		created(ctx, before)
+		Eventually(held.begun).Should(BeClosed())
+		Expect(k8s.Delete(ctx, before)).To(Succeed())
+		after := created(ctx, newConnector(namespace, "shop"))
+		close(held.release)
+
+		becomesReady(ctx, after)
+		for _, c := range seen(namespace, "shop") {
+			if c.UID == after.UID {
+				Expect(c.Status.APIKeySecretName).To(BeEmpty())
+			}
+		}
+		Expect(op.log.lines("ERROR")).To(BeEmpty())
+		writes := settle(op)
+		forcePass(ctx, after)
+		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
 	})
 
 	It("with its namespace is not created anew, and nobody is told of errors", func(ctx context.Context) {

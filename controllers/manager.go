@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
@@ -42,39 +42,53 @@ func (o Options) ManagerOptions() (ctrl.Options, error) {
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	return ctrl.Options{
-		Scheme: s,
-		Cache:  CacheOptions(o.Namespaces),
-		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-	}, nil
+	// The manager's own cluster is that of the first scope.
+	return ctrl.Options{Scheme: s, Cache: CacheOptions(o.namespaces()[0]), Client: readsItsWrites()}, nil
+}
+
+// namespaces are those of the scopes.
+func (o Options) namespaces() []string {
+	if len(o.Namespaces) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return o.Namespaces
 }
 
 // Add adds the controller to a manager that was made with ManagerOptions.
 func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
-	ownSecrets := OwnSecretsCacheOptions(o.Namespaces)
-	ownSecrets.Scheme, ownSecrets.Mapper, ownSecrets.HTTPClient = mgr.GetScheme(), mgr.GetRESTMapper(), mgr.GetHTTPClient()
-	secrets, err := cache.New(mgr.GetConfig(), ownSecrets)
+	scopes, err := o.scopes(mgr)
 	if err != nil {
-		return fmt.Errorf("make the cache of the operator's own Secrets: %w", err)
-	}
-	if err := mgr.Add(secrets); err != nil {
 		return err
 	}
-	secretsClient, err := client.New(mgr.GetConfig(), client.Options{
-		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
-		Cache: &client.CacheOptions{Reader: secrets, EnableReadYourWritesConsistency: new(true)},
-	})
-	if err != nil {
-		return fmt.Errorf("make the client of the operator's own Secrets: %w", err)
-	}
 	r := &Reconciler{
-		Client:                mgr.GetClient(),
-		OwnSecrets:            secretsClient,
+		Scopes:                scopes,
 		Live:                  mgr.GetAPIReader(),
 		Recorder:              mgr.GetEventRecorder("channel-connector-operator"),
 		Clock:                 clock.RealClock{},
 		Image:                 o.Image,
 		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
 	}
-	return r.SetupWithManager(ctx, mgr, secrets, o.MaxConcurrentReconciles)
+	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
+}
+
+func (o Options) scopes(mgr ctrl.Manager) (map[string]*Scope, error) {
+	scopes := map[string]*Scope{}
+	for i, namespace := range o.namespaces() {
+		if scopes[namespace] != nil {
+			continue // named twice
+		}
+		objects := cluster.Cluster(mgr)
+		if i > 0 {
+			var err error
+			if objects, err = newCluster(mgr, CacheOptions(namespace)); err != nil {
+				return nil, fmt.Errorf("make the cache of namespace %q: %w", namespace, err)
+			}
+		}
+		scope, err := newScope(mgr, namespace, objects)
+		if err != nil {
+			return nil, err
+		}
+		scopes[namespace] = scope
+	}
+	return scopes, nil
 }

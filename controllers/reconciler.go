@@ -29,12 +29,8 @@ import (
 
 // Reconciler reconciles ChannelConnectors.
 type Reconciler struct {
-	// Client reads from the cache, in which all objects but ChannelConnectors are
-	// those with the operator's labels, and reads its own writes.
-	Client client.Client
-	// OwnSecrets is the same for Secrets with their data, of which the operator
-	// caches its own only.
-	OwnSecrets client.Client
+	// Scopes are what is watched, by namespace; metav1.NamespaceAll is all of them.
+	Scopes map[string]*Scope
 	// Live reads from the API server: users' Secrets, and names that may be taken.
 	Live client.Reader
 	// Recorder records events.
@@ -53,6 +49,7 @@ type Reconciler struct {
 // pass is one reconciliation of one resource.
 type pass struct {
 	*Reconciler
+	*Scope
 	connector *v1alpha1.ChannelConnector
 	// input is what the children are built from, filled in by the phases.
 	input children.Input
@@ -74,8 +71,8 @@ type pass struct {
 // Reconcile brings one ChannelConnector's children and status to what it
 // declares.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	connector := &v1alpha1.ChannelConnector{}
-	err := r.Client.Get(ctx, req.NamespacedName, connector)
+	connector, scope := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
+	err := scope.Client.Get(ctx, req.NamespacedName, connector)
 	defer r.upgrades.proceed(ctx)
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
 		r.upgrades.forget(req.NamespacedName)
@@ -84,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	p := &pass{Reconciler: r, connector: connector, seen: status.Observation{Connector: connector}}
+	p := &pass{Reconciler: r, Scope: scope, connector: connector, seen: status.Observation{Connector: connector}}
 	p.input = children.Input{Connector: connector, Image: r.Image}
 	err = p.report(ctx, p.run(ctx))
 	switch {

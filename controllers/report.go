@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,15 +39,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	if equality.Semantic.DeepEqual(old, next) {
 		return failed
 	}
-	changed := p.connector.DeepCopy()
-	changed.Status = next
-	// No resourceVersion is sent: the status is the operator's alone, so there is
-	// nothing to conflict with.
-	// What belongs together is sent as a whole, also where it did not change: the
-	// resource may have been created again, and have none of it.
-	base := p.connector.DeepCopy()
-	base.Status = v1alpha1.ChannelConnectorStatus{APIKeySecretName: old.APIKeySecretName, Replicas: old.Replicas}
-	err := p.Client.Status().Patch(ctx, changed, client.MergeFrom(base), client.FieldOwner(apply.FieldManager))
+	err := p.writeStatus(ctx, next)
 	switch {
 	case apierrors.IsNotFound(err): // deleted meanwhile
 		return failed
@@ -54,6 +48,20 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	}
 	p.transition(ctx, old, next)
 	return failed
+}
+
+// writeStatus sends the status as a whole, for the version of the resource that the
+// pass has seen: one that was created again is another, and so is one with a status
+// of which the operator never heard that it was written.
+func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorStatus) error {
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": p.connector.ResourceVersion},
+		{"op": "add", "path": "/status", "value": next},
+	})
+	if err != nil {
+		return err
+	}
+	return p.Client.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
 }
 
 // noteUpgrade keeps whether the upgraded workload comes up. A pass with something

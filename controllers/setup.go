@@ -11,10 +11,11 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -25,12 +26,11 @@ import (
 
 // The indexes of the cache.
 const (
-	// indexInstance finds ChannelConnectors, and pods, by children.Instance.
+	// indexInstance finds pods, and ChannelConnectors of another name, by
+	// children.Instance.
 	indexInstance = "instance"
 	// indexSecrets finds ChannelConnectors by the names of the Secrets they need.
 	indexSecrets = "secrets"
-	// indexKeys finds ChannelConnectors by credentials.OwnKeys.
-	indexKeys = "keys"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -45,6 +45,7 @@ const (
 )
 
 //go:generate go tool -modfile=../tools/operator/go.mod controller-gen rbac:roleName=channel-connector-operator paths=. output:rbac:dir=../config/rbac
+//go:generate cp ../config/rbac/role.yaml ../config/rbac/leader_election.yaml ../config/rbac/metrics.yaml ../config/rbac/channelconnector_roles.yaml ../charts/channel-connector/files/
 
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch
@@ -56,34 +57,45 @@ const (
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// SetupWithManager adds the controller to a manager made with CacheOptions.
-// ownSecrets is a cache made with OwnSecretsCacheOptions, which the manager runs;
+// SetupWithManager adds the controller to a manager that runs the Scopes;
 // concurrency is the number of resources reconciled at a time.
-func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, ownSecrets cache.Cache, concurrency int) error {
-	if err := index(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
-	}
-	r.upgrades = newUpgrades(r.Client, r.MaxConcurrentUpgrades)
-	ofChild := handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild)
-	return ctrl.NewControllerManagedBy(mgr).
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
+	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
-		// A change of the status as well: it may be somebody else's.
-		For(&v1alpha1.ChannelConnector{}).
-		Watches(&v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), builder.WithPredicates(keysChanged)).
-		Watches(&appsv1.Deployment{}, ofChild).
-		Watches(&corev1.Service{}, ofChild).
-		Watches(&corev1.ServiceAccount{}, ofChild).
-		Watches(&corev1.PersistentVolumeClaim{}, ofChild).
-		Watches(&corev1.Pod{}, ofChild).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret)).
-		WatchesRawSource(source.Kind(ownSecrets, client.Object(&corev1.Secret{}), ofChild)).
 		WatchesRawSource(source.Channel(r.upgrades.wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
 			ReconciliationTimeout:   passTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
-		}).
-		Complete(r)
+		})
+	for _, scope := range r.Scopes {
+		if err := index(ctx, scope.objects.GetFieldIndexer()); err != nil {
+			return err
+		}
+		r.watch(b, scope)
+	}
+	return b.Complete(r)
+}
+
+// watch lets what happens in a scope cause passes.
+func (r *Reconciler) watch(b *builder.Builder, scope *Scope) {
+	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
+		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
+	}
+	// A change of the status as well: it may be somebody else's.
+	on(scope.objects, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
+	on(scope.objects, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
+	ofChild := handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild)
+	for _, child := range []client.Object{
+		&appsv1.Deployment{}, &corev1.Service{}, &corev1.ServiceAccount{}, &corev1.PersistentVolumeClaim{}, &corev1.Pod{},
+	} {
+		on(scope.objects, child, ofChild)
+	}
+	on(scope.ownSecrets, &corev1.Secret{}, ofChild)
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	on(scope.objects, secret, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret))
 }
 
 func index(ctx context.Context, indexer client.FieldIndexer) error {
@@ -92,15 +104,23 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 		field  string
 		values client.IndexerFunc
 	}{
-		{&v1alpha1.ChannelConnector{}, indexInstance, func(o client.Object) []string { return []string{children.Instance(o.GetName())} }},
+		{&v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
-		{&v1alpha1.ChannelConnector{}, indexKeys, ownKeysOf},
 		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
-		{&appsv1.Deployment{}, indexUpgrading, func(o client.Object) []string { return []string{o.GetAnnotations()[children.AnnotationUpgrading]} }},
+		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
 		}
+	}
+	return nil
+}
+
+// otherInstance is empty for the many resources whose name is that of the instance:
+// what stands in an index weighs as much as a child.
+func otherInstance(o client.Object) []string {
+	if instance := children.Instance(o.GetName()); instance != o.GetName() {
+		return []string{instance}
 	}
 	return nil
 }
@@ -120,9 +140,21 @@ func secretsOf(o client.Object) []string {
 	return names
 }
 
-// connectorsOfChild finds the resource of a child by the child's label.
+// upgradingOf is empty for the many Deployments that are not being upgraded.
+func upgradingOf(o client.Object) []string {
+	if upgrading := o.GetAnnotations()[children.AnnotationUpgrading]; upgrading != "" {
+		return []string{upgrading}
+	}
+	return nil
+}
+
+// connectorsOfChild finds the resource of a child by the child's label, which is
+// the resource's name unless the index says otherwise. A resource that is not
+// there needs no work.
 func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
-	return r.connectors(ctx, child.GetNamespace(), indexInstance, child.GetLabels()[children.LabelInstance])
+	namespace, instance := child.GetNamespace(), child.GetLabels()[children.LabelInstance]
+	return append(r.connectors(ctx, namespace, indexInstance, instance),
+		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
 
 // connectorsOfSecret finds the resources that name a Secret.
@@ -133,7 +165,7 @@ func (r *Reconciler) connectorsOfSecret(ctx context.Context, secret client.Objec
 func (r *Reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
 	list := &v1alpha1.ChannelConnectorList{}
 	// Whoever wrote the object does not matter, so nothing needs to be waited for.
-	if err := r.Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
+	if err := r.in(namespace).Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors of an object", "namespace", namespace, field, value)
 		return nil
@@ -143,21 +175,4 @@ func (r *Reconciler) connectors(ctx context.Context, namespace, field, value str
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
-}
-
-// strip leaves of a pod what is looked at: who it is and how it does.
-func strip(object any) (any, error) {
-	if pod, ok := object.(*corev1.Pod); ok {
-		pod.Spec = corev1.PodSpec{}
-		pod.ManagedFields = nil
-	}
-	return object, nil
-}
-
-// stripSecret leaves of a user's Secret only that it is there and which version.
-func stripSecret(object any) (any, error) {
-	if secret, ok := object.(*metav1.PartialObjectMetadata); ok {
-		secret.Labels, secret.Annotations, secret.ManagedFields, secret.OwnerReferences = nil, nil, nil, nil
-	}
-	return object, nil
 }

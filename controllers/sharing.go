@@ -38,17 +38,17 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 }
 
 // sharers returns the other ChannelConnectors that name a key.
-func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key string) ([]*v1alpha1.ChannelConnector, error) {
+func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
 	// No write of the operator's changes what a resource names.
-	if err := r.Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexKeys: key},
+	if err := r.in(c.Namespace).Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
 	}
 	var sharers []*v1alpha1.ChannelConnector
 	for i := range list.Items {
-		if list.Items[i].Name != c.Name {
-			sharers = append(sharers, &list.Items[i])
+		if other := &list.Items[i]; other.Name != c.Name && slices.Contains(credentials.OwnKeys(other), key) {
+			sharers = append(sharers, other)
 		}
 	}
 	return sharers, nil
@@ -108,8 +108,7 @@ var keysChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return !slices.Equal(ownKeysOf(e.ObjectOld), ownKeysOf(e.ObjectNew))
 }}
 
-// ownKeysOf is the index of ChannelConnectors by credentials.OwnKeys.
-func ownKeysOf(o client.Object) []string {
+func ownKeysOf(o client.Object) []v1alpha1.SecretKeyRef {
 	if c, ok := o.(*v1alpha1.ChannelConnector); ok {
 		return credentials.OwnKeys(c)
 	}

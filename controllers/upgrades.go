@@ -10,10 +10,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
@@ -28,8 +30,8 @@ import (
 // place. When an upgraded workload does not come up, nobody's turn comes until it
 // does, or until its resource changes or goes.
 type upgrades struct {
-	client client.Reader
-	limit  int
+	reconciler *Reconciler
+	limit      int
 	// wake reconciles a resource whose turn may have come.
 	wake chan event.GenericEvent
 
@@ -50,9 +52,9 @@ type keys map[client.ObjectKey]bool
 // have come.
 const maxWakes = 1024
 
-func newUpgrades(reader client.Reader, limit int) *upgrades {
+func newUpgrades(r *Reconciler, limit int) *upgrades {
 	return &upgrades{
-		client: reader, limit: limit, wake: make(chan event.GenericEvent, maxWakes),
+		reconciler: r, limit: limit, wake: make(chan event.GenericEvent, maxWakes),
 		waiting: waitingList{in: keys{}}, places: keys{}, failed: keys{},
 	}
 }
@@ -64,22 +66,42 @@ func (u *upgrades) choose(ctx context.Context, p *pass) error {
 	if live == nil {
 		return nil
 	}
-	applied := live.Annotations[children.AnnotationTemplate]
-	kept, err := children.DecodeTemplate(applied)
+	applied := live.Annotations[children.AnnotationTemplate] // its digest, as the cache has it
 	hasPlace := live.Annotations[children.AnnotationUpgrading] == "true" && !status.RolledOut(live)
 	switch {
-	case err != nil || changed(p.connector, live): // a template that cannot be read is replaced
-	case applied == children.EncodeTemplate(children.PodTemplate(p.input)), hasPlace:
+	case changed(p.connector, live):
+	case applied == apply.Digest([]byte(children.EncodeTemplate(children.PodTemplate(p.input)))), hasPlace:
 		p.input.Upgrading = hasPlace
 	case servesNothing(p.connector, live):
 	default:
-		return u.queue(ctx, p, func() { p.input.Keep = kept })
+		kept, err := p.appliedTemplate(ctx, live)
+		if err != nil {
+			return err
+		}
+		if kept != nil { // one that cannot be read is replaced
+			return u.queue(ctx, p, kept)
+		}
 	}
 	key := client.ObjectKeyFromObject(p.connector)
 	if u.leave(key); !p.input.Upgrading {
 		u.note(key, false)
 	}
 	return nil
+}
+
+// appliedTemplate reads the pod template that a Deployment was applied with, of
+// which the cache has only the digest; nil when it cannot be decoded, or when
+// the Deployment is gone.
+func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
+	live := &appsv1.Deployment{}
+	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(d), live); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read Deployment %q: %w", d.Name, err)
+	}
+	template, err := children.DecodeTemplate(live.Annotations[children.AnnotationTemplate])
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // somebody changed it, and there is nothing to keep
+	}
+	return template, nil
 }
 
 // changed reports whether the resource was changed, or created again, since its
@@ -93,8 +115,9 @@ func servesNothing(c *v1alpha1.ChannelConnector, live *appsv1.Deployment) bool {
 	return children.Replicas(c) == 0 || live.Status.AvailableReplicas == 0
 }
 
-// queue gives the pass's workload a place, or lets it wait.
-func (u *upgrades) queue(ctx context.Context, p *pass, keep func()) error {
+// queue gives the pass's workload a place, or lets it wait with the pod template
+// that it has.
+func (u *upgrades) queue(ctx context.Context, p *pass, kept *corev1ac.PodTemplateSpecApplyConfiguration) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	key := client.ObjectKeyFromObject(p.connector)
@@ -108,7 +131,7 @@ func (u *upgrades) queue(ctx context.Context, p *pass, keep func()) error {
 		p.input.Upgrading = true
 		return nil
 	}
-	keep()
+	p.input.Keep = kept
 	p.seen.UpdatePending, p.seen.UpgradesStopped = true, len(u.failed) > 0
 	u.waiting.add(key)
 	return nil
@@ -119,14 +142,13 @@ func (u *upgrades) free(taken keys) bool { return len(u.failed) == 0 && len(take
 // taken returns who has a place: who was given one, and who is seen to be upgraded
 // and not done.
 func (u *upgrades) taken(ctx context.Context) (keys, error) {
-	list := &appsv1.DeploymentList{}
-	// What was written since is among the places.
-	if err := u.client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
-		return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+	upgrading, err := u.upgrading(ctx)
+	if err != nil {
+		return nil, err
 	}
 	taken := maps.Clone(u.places)
-	for i := range list.Items {
-		d := &list.Items[i]
+	for i := range upgrading {
+		d := &upgrading[i]
 		key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[children.AnnotationConnector]}
 		if status.RolledOut(d) || u.gone(ctx, key) {
 			continue
@@ -139,11 +161,25 @@ func (u *upgrades) taken(ctx context.Context) (keys, error) {
 	return taken, nil
 }
 
+// upgrading returns the workloads that the caches show as being upgraded. What was
+// written since is among the places.
+func (u *upgrades) upgrading(ctx context.Context) ([]appsv1.Deployment, error) {
+	var all []appsv1.Deployment
+	for _, scope := range u.reconciler.Scopes {
+		list := &appsv1.DeploymentList{}
+		if err := scope.Client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
+			return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
+		}
+		all = append(all, list.Items...)
+	}
+	return all, nil
+}
+
 // gone reports whether a workload's resource is no longer there: its Deployment
 // may outlive it for a while, and nobody is told when that ends.
 func (u *upgrades) gone(ctx context.Context, key client.ObjectKey) bool {
 	c := &v1alpha1.ChannelConnector{}
-	err := u.client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
+	err := u.reconciler.in(key.Namespace).Client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
 	return apierrors.IsNotFound(err) || !c.DeletionTimestamp.IsZero()
 }
 

@@ -89,3 +89,29 @@ func cutAfter(writes int) (f fault, cut func() bool) {
 	}
 	return f, func() bool { return left.Load() < 0 }
 }
+
+// hold keeps a request from the API server until it is released.
+type hold struct {
+	fault fault
+	// begun is closed when a request is held.
+	begun, release chan struct{}
+}
+
+// holdFirst holds the first request that matches.
+func holdFirst(match func(*http.Request) bool) *hold {
+	h := &hold{begun: make(chan struct{}), release: make(chan struct{})}
+	var once sync.Once
+	h.fault = func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if match(req) {
+			once.Do(func() {
+				close(h.begun)
+				select {
+				case <-h.release:
+				case <-req.Context().Done():
+				}
+			})
+		}
+		return next.RoundTrip(req)
+	}
+	return h
+}

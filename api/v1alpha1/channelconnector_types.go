@@ -58,6 +58,7 @@ const ChannelZaloOA ChannelType = "ZaloOA"
 //
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || has(self.zaloOA)",fieldPath=".zaloOA",reason=FieldValueRequired,message="zaloOA: required for type ZaloOA: write zaloOA.appID and zaloOA.signature.secretKeyRefs"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
+// +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || !has(self.inbox.embedded) || self.inbox.embedded.storage != 'Ephemeral' || !has(self.workload.resources) || !has(self.workload.resources.limits) || !('ephemeral-storage' in self.workload.resources.limits) || !isQuantity(string(self.workload.resources.limits['ephemeral-storage'])) || !isQuantity(string(self.inbox.embedded.size)) || quantity(string(self.workload.resources.limits['ephemeral-storage'])).asApproximateFloat() >= quantity(string(self.inbox.embedded.size)).asApproximateFloat() * 1.5 + 268435456.0",fieldPath=".workload.resources.limits",message="workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out"
 type ChannelConnectorSpec struct {
 	// type is the kind of chat platform: ZaloOA. It cannot be changed: create
 	// another resource instead.

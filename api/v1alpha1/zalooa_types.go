@@ -19,7 +19,7 @@ type ZaloOA struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=id
-	// +kubebuilder:validation:MaxItems=2000
+	// +kubebuilder:validation:MaxItems=1000
 	OfficialAccounts []OfficialAccount `json:"officialAccounts,omitempty"`
 	// domainVerification serves what Zalo's console asks for to prove that the
 	// webhook's domain is yours. Default: nothing is served. Example: {codes:
@@ -72,7 +72,7 @@ type OfficialAccount struct {
 	ID string `json:"id"`
 	// displayName is for people, in any script. Default: none. Example: Shop Hà Nội
 	// +optional
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="zaloOA.officialAccounts.displayName: holds a line break or another control character: write one line"
 	DisplayName string `json:"displayName,omitempty"`
 }

@@ -24,6 +24,6 @@ func main() {
 func newRoot() *cobra.Command {
 	root := newRun()
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.AddCommand(newRender(), newVersion())
+	root.AddCommand(newApply(), newRender(), newVersion())
 	return root
 }

@@ -5,7 +5,8 @@
 // it would change something: when the digest of what was applied last, which
 // stands in an annotation of the child, is another, or when something that is
 // wanted is no longer there. Labels, annotations and fields of others are left
-// alone. What somebody else made is never taken over.
+// alone, unless they keep what is wanted from being valid. What somebody else made
+// is never taken over.
 package apply
 
 import (
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,7 +37,7 @@ const AnnotationApplied = "xbot.a4b.vn/applied"
 // Applier applies children.
 type Applier struct {
 	// Client reads its own writes from a cache that holds the operator's own
-	// objects, and writes.
+	// objects as Compact leaves them, and writes.
 	Client client.Client
 	// Live reads from the API server. It is asked only for what the cache does
 	// not hold: it may be there and belong to somebody else.
@@ -83,10 +85,25 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 		}
 	}
 	child.Annotate(AnnotationApplied, digest)
-	if err := a.Client.Apply(ctx, child.Desired, client.ForceOwnership, client.FieldOwner(FieldManager)); err != nil {
+	err = a.Client.Apply(ctx, child.Desired, client.ForceOwnership, client.FieldOwner(FieldManager))
+	if apierrors.IsInvalid(err) && live != nil && a.overwrite(ctx, live, child) == nil {
+		return true, nil
+	}
+	if err != nil {
 		return false, fmt.Errorf("apply %s: %w", child, err)
 	}
 	return true, nil
+}
+
+// overwrite makes every list of an object as it is wanted, without the elements of
+// others. Server-side apply keeps those, and may so be refused: a port whose number
+// somebody changed is another one to it, which has the same name.
+func (a *Applier) overwrite(ctx context.Context, live client.Object, child children.Child) error {
+	desired, err := child.JSON()
+	if err != nil {
+		return err
+	}
+	return a.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, desired), client.FieldOwner(FieldManager))
 }
 
 // find returns the child's object as the cache has it, or as it is when it lost the
@@ -157,5 +174,6 @@ func holds(live client.Object, desired []byte) (bool, error) {
 	}
 	delete(want, "apiVersion") // the cache's objects have none
 	delete(want, "kind")
+	compactWanted(want)
 	return contains(have, want), nil
 }

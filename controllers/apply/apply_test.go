@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -32,7 +33,8 @@ type rig struct {
 	*Applier
 	server client.Client
 	writes int
-	// fail is an error for the verb of the next request: get, live, apply, delete.
+	// fail is an error for the verb of the next request: get, live, apply, patch,
+	// delete.
 	fail map[string]error
 }
 
@@ -40,13 +42,13 @@ func newRig(objects ...client.Object) *rig {
 	server := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).Build()
 	r := &rig{server: server, fail: map[string]error{}}
 	r.Applier = &Applier{
-		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Apply: r.apply, Delete: r.delete}),
+		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Apply: r.apply, Patch: r.patch, Delete: r.delete}),
 		Live:   interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
 	}
 	return r
 }
 
-// cached plays a cache that holds what has the operator's label.
+// cached plays a cache that holds what has the operator's label, and compacts it.
 func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
 	if r.fail["get"] != nil {
 		return r.fail["get"]
@@ -57,7 +59,8 @@ func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectK
 	if object.GetLabels()[children.LabelManagedBy] != children.ManagedBy {
 		return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
 	}
-	return nil
+	_, err := Compact(object)
+	return err
 }
 
 func (r *rig) live(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
@@ -73,6 +76,14 @@ func (r *rig) apply(ctx context.Context, c client.WithWatch, object runtime.Appl
 		return r.fail["apply"]
 	}
 	return c.Apply(ctx, object, opts...)
+}
+
+func (r *rig) patch(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	r.writes++
+	if r.fail["patch"] != nil {
+		return r.fail["patch"]
+	}
+	return c.Patch(ctx, object, patch, opts...)
 }
 
 func (r *rig) delete(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.DeleteOption) error {
@@ -138,11 +149,15 @@ func TestApplyPutsBack(t *testing.T) {
 		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), AnnotationApplied) }, 1},
 		"the owner":                      {"Service", func(o client.Object) { o.SetOwnerReferences(nil) }, 1},
 		"a field":                        {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1},
+		"what its template was":          {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }, 1},
 		"data":                           {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
 		"a label of others":              {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
 		"an annotation of others":        {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
 		"a field of others":              {"Service", func(o client.Object) { o.(*corev1.Service).Spec.SessionAffinity = corev1.ServiceAffinityClientIP }, 0},
-		"data of others":                 {"Secret", func(o client.Object) { o.(*corev1.Secret).Data["theirs"] = []byte("x") }, 0},
+		"a template's field of others": {"Deployment", func(o client.Object) {
+			o.(*appsv1.Deployment).Spec.Template.Spec.HostAliases = []corev1.HostAlias{{IP: "10.0.0.1"}}
+		}, 0},
+		"data of others": {"Secret", func(o client.Object) { o.(*corev1.Secret).Data["theirs"] = []byte("x") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, r, owner := t.Context(), newRig(), connectortest.New(t)
@@ -254,6 +269,38 @@ func TestApplyFails(t *testing.T) {
 	owner := connectortest.New(t)
 	if _, err := unknown.Apply(t.Context(), owner, child(t, owner, "Service")); err == nil {
 		t.Error("a client that does not know the child's kind applies it")
+	}
+}
+
+// TestApplyOverwrites: where others' elements of a list make the object invalid, they
+// go; where that does not help either, the error is the first one's.
+func TestApplyOverwrites(t *testing.T) {
+	ctx, r, owner := t.Context(), newRig(), connectortest.New(t)
+	r.fail["apply"] = apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, "shop-connector", nil)
+	if _, err := r.Apply(ctx, owner, child(t, owner, "Service")); !apierrors.IsInvalid(err) || r.writes != 1 {
+		t.Fatalf("a new one: %v, %d writes", err, r.writes)
+	}
+	there := &corev1.Service{}
+	there.Namespace, there.Name, there.Labels = "chat", "shop-connector", children.Labels("shop")
+	there.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 8080}}
+	if err := r.server.Create(ctx, there); err != nil {
+		t.Fatal(err)
+	}
+	r.fail["patch"] = errBroken
+	if changed, err := r.Apply(ctx, owner, child(t, owner, "Service")); changed || !apierrors.IsInvalid(err) {
+		t.Fatalf("%v, %v", changed, err)
+	}
+	delete(r.fail, "patch")
+	for i, want := range []bool{true, false} {
+		if changed, err := r.Apply(ctx, owner, child(t, owner, "Service")); err != nil || changed != want {
+			t.Fatalf("pass %d: %v, %v", i, changed, err)
+		}
+	}
+	if err := r.server.Get(ctx, client.ObjectKeyFromObject(there), there); err != nil {
+		t.Fatal(err)
+	}
+	if len(there.Spec.Ports) != 1 || there.Spec.Ports[0].Port != 80 {
+		t.Errorf("got %v", there.Spec.Ports)
 	}
 }
 

@@ -3,6 +3,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -181,15 +182,17 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 }
 
 // OwnKeys returns the Secret keys that a resource should share with no other one,
-// its OA secret keys and API keys: "<Secret>/<key>", sorted, each once.
-func OwnKeys(c *v1alpha1.ChannelConnector) []string {
-	var keys []string
+// its OA secret keys and API keys: sorted, each once.
+func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
+	var keys []v1alpha1.SecretKeyRef
 	for _, m := range references(c, "") {
 		if m.own() && m.Secret != "" {
-			keys = append(keys, m.Secret+"/"+m.Key)
+			keys = append(keys, v1alpha1.SecretKeyRef{Name: m.Secret, Key: m.Key})
 		}
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b v1alpha1.SecretKeyRef) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
+	})
 	return slices.Compact(keys)
 }
 

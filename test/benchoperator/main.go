@@ -2,7 +2,7 @@
 // prints a table. `make bench-operator` runs it; Linux only, since it reads /proc.
 // KUBEBUILDER_ASSETS names the folder with kube-apiserver and etcd.
 //
-//	go run ./test/benchoperator -figure 1,4 -resources 100
+//	make build && go run ./test/benchoperator -figure 1,4 -resources 100
 //
 // # How to read the table
 //
@@ -43,8 +43,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"xbot.a4b.vn/channel-connector/test/process"
 )
 
 // timeLimit bounds the whole benchmark.
@@ -60,7 +58,7 @@ type options struct {
 	// single is the number of resources created, and of Secrets changed, one
 	// after another.
 	singleCreates, singleChanges int
-	// binary is an operator that was built before; empty: it is built.
+	// binary is the operator, as make build makes it.
 	binary string
 	dir    string
 }
@@ -73,7 +71,7 @@ func main() {
 	flag.IntVar(&o.secrets, "secrets", 0, "Secrets of 10 KiB that no resource names (default five times -resources)")
 	flag.IntVar(&o.singleCreates, "creates", 50, "resources created one after another")
 	flag.IntVar(&o.singleChanges, "changes", 20, "Secrets changed one after another")
-	flag.StringVar(&o.binary, "operator", "", "the operator's binary (default: it is built)")
+	flag.StringVar(&o.binary, "operator", "bin/operator", "the operator's binary, which make build makes")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where etcd's data and the audit log are laid, about 500 MB")
 	flag.Parse()
 
@@ -127,12 +125,6 @@ func run(o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if o.binary == "" {
-		fmt.Fprintln(os.Stderr, "building the operator …")
-		if o.binary, err = process.Build(ctx, folder, "operator"); err != nil {
-			return err
-		}
-	}
 	fmt.Fprintln(os.Stderr, "starting etcd and the API server …")
 	c, err := startCluster(folder)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package command runs programs to their end, for their output.
+// Package command runs programs to their end.
 package command
 
 import (
@@ -19,13 +19,9 @@ const grace = 10 * time.Second
 // among the last, and before it go prints a line for each of 200 downloads.
 const tail = 20
 
-// Output runs cmd, made with ctx, and returns what it printed to stdout, without
-// white space around it. When ctx ends, the program and all that it started are
-// interrupted, and the error is the context's. Any other error has the last lines
-// of stderr.
-func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+// Run runs cmd, made with ctx, which says where its output goes. When ctx ends, the
+// program and all that it started are interrupted, and the error is the context's.
+func Run(ctx context.Context, cmd *exec.Cmd) error {
 	// A group of its own, because go runs compilers, and leaves them running when it
 	// alone is told to end.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -36,7 +32,18 @@ func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 		err = cause
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w%s", filepath.Base(cmd.Path), err, LastLines(stderr.String(), tail))
+		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
+	}
+	return nil
+}
+
+// Output runs cmd like Run, and returns what it printed to stdout, without white
+// space around it. An error has the last lines of stderr.
+func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := Run(ctx, cmd); err != nil {
+		return "", fmt.Errorf("%w%s", err, LastLines(stderr.String(), tail))
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }

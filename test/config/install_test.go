@@ -12,9 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -22,39 +20,21 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/test/installation"
 )
-
-// convert reads an object into its own type.
-func convert(object *unstructured.Unstructured, into any) {
-	GinkgoHelper()
-	Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true)).To(Succeed())
-}
-
-// makeNamespace makes a namespace that takes hardened pods only.
-func makeNamespace(ctx context.Context, name string) {
-	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
-	}}
-	Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, namespace))).To(Succeed())
-}
 
 // podIsTaken checks the Deployment's pod against the namespace's Pod Security.
 func podIsTaken(ctx context.Context, all []*unstructured.Unstructured) {
 	GinkgoHelper()
 	var deployment appsv1.Deployment
-	convert(only(all, "Deployment"), &deployment)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: deployment.Namespace, Name: "operator"},
-		Spec:       deployment.Spec.Template.Spec,
-	}
-	Expect(k8s.Create(ctx, pod, client.DryRunAll)).To(Succeed())
+	installation.Convert(installation.Only(all, "Deployment"), &deployment)
+	k8s.ExpectPodTaken(ctx, deployment.Namespace, deployment.Spec.Template.Spec)
 }
 
 var _ = Describe("config/default", func() {
 	It("installs, hardened", func(ctx context.Context) {
 		all := build(ctx, "default")
-		install(ctx, all)
+		k8s.Install(ctx, all)
 		podIsTaken(ctx, all)
 	})
 })
@@ -68,8 +48,8 @@ var _ = Describe("config/namespaced", func() {
 			Expect(mapping.Scope.Name()).To(BeEquivalentTo("namespace"), "%s %s", object.GetKind(), object.GetName())
 			Expect(object.GetNamespace()).To(Equal(all[0].GetNamespace()))
 		}
-		makeNamespace(ctx, all[0].GetNamespace())
-		install(ctx, all)
+		k8s.MakeNamespace(ctx, all[0].GetNamespace())
+		k8s.Install(ctx, all)
 		podIsTaken(ctx, all)
 	})
 })
@@ -78,11 +58,11 @@ var _ = Describe("config/prometheus", func() {
 	It("asks for metrics that exist", func(ctx context.Context) {
 		var documented strings.Builder
 		for _, name := range []string{"metrics.md", "operator.md"} {
-			content, err := os.ReadFile(filepath.Join(root, "docs", name))
+			content, err := os.ReadFile(filepath.Join(installation.Root, "docs", name))
 			Expect(err).NotTo(HaveOccurred())
 			documented.Write(content)
 		}
-		rules, err := yaml.Marshal(only(build(ctx, "prometheus"), "PrometheusRule").Object)
+		rules, err := yaml.Marshal(installation.Only(build(ctx, "prometheus"), "PrometheusRule").Object)
 		Expect(err).NotTo(HaveOccurred())
 		names := regexp.MustCompile(`xbot_(connector|operator)_\w+`).FindAllString(string(rules), -1)
 		Expect(len(names)).To(BeNumerically(">", 5))
@@ -102,13 +82,13 @@ type sample struct {
 func readSample(name string) sample {
 	GinkgoHelper()
 	all := read("samples/" + name)
-	s := sample{only(all, "ChannelConnector"), map[string]*corev1.Secret{}}
+	s := sample{installation.Only(all, "ChannelConnector"), map[string]*corev1.Secret{}}
 	for _, object := range all {
 		if object.GetKind() != "Secret" {
 			continue
 		}
 		secret := &corev1.Secret{}
-		convert(object, secret)
+		installation.Convert(object, secret)
 		secret.Data = map[string][]byte{}
 		for key, value := range secret.StringData {
 			Expect(name+": "+value).To(Or(ContainSubstring("placeholder"), ContainSubstring("whsec_")), "no sample holds what looks like a secret")
@@ -127,7 +107,7 @@ func (s sample) secret(_ context.Context, name string) (*corev1.Secret, error) {
 }
 
 var _ = Describe("config/samples", func() {
-	files, err := filepath.Glob(filepath.Join(root, "config/samples/*.yaml"))
+	files, err := filepath.Glob(filepath.Join(installation.Root, "config/samples/*.yaml"))
 	if err != nil {
 		panic(err) // the pattern is malformed
 	}
@@ -137,12 +117,12 @@ var _ = Describe("config/samples", func() {
 			continue
 		}
 		It("has a "+name+" that can be applied and rendered, without echoes", func(ctx context.Context) {
-			makeNamespace(ctx, "samples")
+			k8s.MakeNamespace(ctx, "samples")
 			all := read("samples/" + name)
 			for _, object := range all {
 				object.SetNamespace("samples")
 			}
-			install(ctx, all)
+			k8s.Install(ctx, all)
 			c := &v1alpha1.ChannelConnector{}
 			s := readSample(name)
 			Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "samples", Name: s.connector.GetName()}, c)).To(Succeed())

@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/example"
 )
 
 // The example configuration is one that the connector takes.
 func TestConfig(t *testing.T) {
 	s := &stage{
-		folder: t.TempDir(), apiKey: randomHex(32), secret: randomHex(16),
+		folder: t.TempDir(), apiKey: example.Key(32), secret: example.Key(16),
 		addresses: addresses{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"},
 	}
 	if err := s.writeConfig(); err != nil {

@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,19 +15,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/example"
 )
 
-//go:embed testdata/xbot_example.json
-var example []byte
-
-// What to look for at the sink: the example's msg_id, and a text of our own.
-const (
-	exampleID  = "cb31dff1c39642cc1b83"
-	signedText = "Signed hello from connector send"
-)
+// signedText is what to look for at the sink; the example has an id for that.
+const signedText = "Signed hello from connector send"
 
 // ownEvent is for the curl line.
-const ownEvent = `{"event_name":"user_send_text","app_id":"` + appID + `","sender":{"id":"1"},"recipient":{"id":"2"},` +
+const ownEvent = `{"event_name":"user_send_text","app_id":"` + example.AppID + `","sender":{"id":"1"},"recipient":{"id":"2"},` +
 	`"message":{"text":"Hello","msg_id":"1"}}`
 
 // arrival is how long events may take from the webhook to the sink.
@@ -73,7 +68,7 @@ func (s *stage) show(ctx context.Context) error {
 	if err := s.postExample(ctx); err != nil {
 		return err
 	}
-	if err := s.waitSink(ctx, exampleID); err != nil {
+	if err := s.waitSink(ctx, example.MessageID); err != nil {
 		return err
 	}
 	title("An event that connector send signs as Zalo does")

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +15,10 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/example"
 	"xbot.a4b.vn/channel-connector/test/process"
 	"xbot.a4b.vn/channel-connector/test/transcript"
 )
-
-// appID is the app of xBot's example.
-const appID = "2553928453557884079"
 
 // grace is longer than the connector's own grace period.
 const grace = 15 * time.Second
@@ -62,7 +58,7 @@ func chooseAddresses() (addresses, error) {
 
 // prepare chooses where everything listens and writes the configuration.
 func prepare(binary string) (_ *stage, err error) {
-	s := &stage{binary: binary, apiKey: randomHex(32), secret: randomHex(16)}
+	s := &stage{binary: binary, apiKey: example.Key(32), secret: example.Key(16)}
 	if s.addresses, err = chooseAddresses(); err != nil {
 		return nil, err
 	}
@@ -78,7 +74,7 @@ func prepare(binary string) (_ *stage, err error) {
 func (s *stage) writeConfig() error {
 	var text bytes.Buffer
 	err := configTemplate.Execute(&text, map[string]any{
-		"Listen": s.addresses, "AppID": appID, "Secret": s.secret, "APIKey": s.apiKey,
+		"Listen": s.addresses, "AppID": example.AppID, "Secret": s.secret, "APIKey": s.apiKey,
 	})
 	if err != nil {
 		return err
@@ -149,7 +145,7 @@ func (s *stage) stop() error {
 func (s *stage) postExample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.consoleURL(), bytes.NewReader(example))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.consoleURL(), bytes.NewReader(example.Event))
 	if err != nil {
 		return err
 	}
@@ -174,16 +170,10 @@ func (s *stage) sendSigned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
 	send := exec.CommandContext(ctx, s.binary, "send", "--url", s.pushURL(),
-		"--api-key", s.apiKey, "--secret", s.secret, "--app-id", appID, "--text", signedText)
+		"--api-key", s.apiKey, "--secret", s.secret, "--app-id", example.AppID, "--text", signedText)
 	send.Stdout, send.Stderr = os.Stdout, os.Stderr
 	if err := send.Run(); err != nil {
 		return fmt.Errorf("connector send: %w", err)
 	}
 	return nil
-}
-
-func randomHex(n int) string {
-	raw := make([]byte, n)
-	_, _ = rand.Read(raw) // it never fails
-	return hex.EncodeToString(raw)
 }

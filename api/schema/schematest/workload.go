@@ -11,6 +11,12 @@ var workloadRules = []Rule{
 		Messages: []string{`spec.workload.replicas: Invalid value: workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1`},
 	},
 	{
+		Name:     "less temporary storage than an Ephemeral inbox needs",
+		Accepted: `inbox: {embedded: {storage: Ephemeral, size: 100Mi}}, workload: {resources: {limits: {ephemeral-storage: 406Mi}}}`,
+		Refused:  `inbox: {embedded: {storage: Ephemeral, size: 100Mi}}, workload: {resources: {limits: {ephemeral-storage: 405Mi}}}`,
+		Messages: []string{`spec.workload.resources.limits: Invalid value: workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out`},
+	},
+	{
 		Name:     "negative replicas",
 		Accepted: `workload: {replicas: 1}`,
 		Refused:  `workload: {replicas: -1}`,

@@ -217,15 +217,15 @@ var zaloOARules = []Rule{
 	},
 	{
 		Name:     "a long display name",
-		Accepted: `zaloOA: {officialAccounts: [{id: a, displayName: "` + strings.Repeat("ộ", 256) + `"}]}`,
-		Refused:  `zaloOA: {officialAccounts: [{id: a, displayName: "` + strings.Repeat("ộ", 257) + `"}]}`,
-		Messages: []string{`spec.zaloOA.officialAccounts[0].displayName: Too long: may not be more than 256 bytes`},
+		Accepted: `zaloOA: {officialAccounts: [{id: a, displayName: "` + strings.Repeat("ộ", 64) + `"}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: a, displayName: "` + strings.Repeat("ộ", 65) + `"}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].displayName: Too long: may not be more than 64 bytes`},
 	},
 	{
 		Name:     "very many OAs",
-		Accepted: `zaloOA: {officialAccounts: ` + list(2000, `{id: "%d"}`) + `}`,
-		Refused:  `zaloOA: {officialAccounts: ` + list(2001, `{id: "%d"}`) + `}`,
-		Messages: []string{`spec.zaloOA.officialAccounts: Too many: 2001: must have at most 2000 items`},
+		Accepted: `zaloOA: {officialAccounts: ` + list(1000, `{id: "%d"}`) + `}`,
+		Refused:  `zaloOA: {officialAccounts: ` + list(1001, `{id: "%d"}`) + `}`,
+		Messages: []string{`spec.zaloOA.officialAccounts: Too many: 1001: must have at most 1000 items`},
 	},
 	{
 		Name:     "no verification code",

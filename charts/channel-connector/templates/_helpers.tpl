@@ -1,0 +1,112 @@
+{{- define "channel-connector.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of everything that is the operator's. */}}
+{{- define "channel-connector.operator" -}}
+{{ include "channel-connector.fullname" . }}-operator
+{{- end -}}
+
+{{/* The name of everything that sees to the value connectors. */}}
+{{- define "channel-connector.connectors" -}}
+{{ include "channel-connector.fullname" . }}-connectors
+{{- end -}}
+
+{{- define "channel-connector.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "channel-connector.operator" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{- define "channel-connector.selector" -}}
+app.kubernetes.io/name: channel-connector-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The labels of every object, in which the chart's version stands. */}}
+{{- define "channel-connector.labels" -}}
+{{ include "channel-connector.podLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | trunc 63 | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
+{{- end -}}
+
+{{/* Those of every pod, which no new version of the chart replaces for their sake. */}}
+{{- define "channel-connector.podLabels" -}}
+app.kubernetes.io/part-of: channel-connector
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Metadata of an object, from a dict of root, name and, where it has its own, namespace, labels and annotations. */}}
+{{- define "channel-connector.metadata" -}}
+name: {{ .name }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+labels:
+  {{- $own := merge (dict) (.labels | default dict) (dict "app.kubernetes.io/name" "channel-connector-operator") }}
+  {{- merge $own (include "channel-connector.labels" .root | fromYaml) | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* An image's reference, from (list . image). */}}
+{{- define "channel-connector.image" -}}
+{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* What a namespace that enforces Pod Security "restricted" wants of a pod. */}}
+{{- define "channel-connector.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* What it wants of a container. */}}
+{{- define "channel-connector.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* What every pod of the chart has of how it is pulled and where it runs. */}}
+{{- define "channel-connector.placement" -}}
+{{- $placement := dict -}}
+{{- range $field, $value := pick .Values.operator "imagePullSecrets" "priorityClassName" "nodeSelector" "tolerations" -}}
+{{- if $value -}}
+{{- $_ := set $placement $field $value -}}
+{{- end -}}
+{{- end -}}
+{{- with $placement -}}
+{{ toYaml . }}
+{{- end -}}
+{{- end -}}
+
+{{/* The resources of a container that makes a few requests and ends. */}}
+{{- define "channel-connector.briefResources" -}}
+requests:
+  cpu: 10m
+  memory: 32Mi
+  ephemeral-storage: 1Mi
+limits:
+  memory: 128Mi
+  ephemeral-storage: 16Mi
+{{- end -}}

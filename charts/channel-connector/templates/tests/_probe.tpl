@@ -1,0 +1,45 @@
+{{/* A pod of "helm test" that posts an empty body and succeeds when the answer is 200, from a dict of root, name, url
+     and, where the API key is asked for, apiKey: the Secret's name and key. */}}
+{{- define "channel-connector.probe" -}}
+{{- $hook := dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" }}
+{{- $hook = set $hook "helm.sh/hook-output-log-policy" "hook-succeeded,hook-failed" }}
+apiVersion: v1
+kind: Pod
+metadata:
+  {{- include "channel-connector.metadata" (dict "root" .root "name" .name "annotations" $hook "labels" (dict "app.kubernetes.io/name" "channel-connector-test")) | nindent 2 }}
+spec:
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  restartPolicy: Never
+  {{- with include "channel-connector.placement" .root }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  securityContext:
+    {{- include "channel-connector.podSecurityContext" .root | nindent 4 }}
+  containers:
+  - name: probe
+    image: {{ include "channel-connector.image" (list .root .root.Values.connector.image) | quote }}
+    args:
+    - send
+    - --file=/dev/null
+    - --url={{ .url }}
+    {{- with .apiKey }}
+    - --api-key-file=/api-key/{{ .key }}
+    {{- end }}
+    resources:
+      {{- include "channel-connector.briefResources" .root | nindent 6 }}
+    securityContext:
+      {{- include "channel-connector.securityContext" .root | nindent 6 }}
+    {{- with .apiKey }}
+    volumeMounts:
+    - name: api-key
+      mountPath: /api-key
+      readOnly: true
+  volumes:
+  - name: api-key
+    secret:
+      secretName: {{ .name }}
+      items:
+      - {key: {{ .key | quote }}, path: {{ .key | quote }}}
+    {{- end }}
+{{- end -}}

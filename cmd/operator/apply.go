@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/schema"
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers"
+)
+
+const (
+	// applyManager owns the fields that the command apply sets.
+	applyManager = "channel-connector-apply"
+	// applyTimeout is below the 5 min that Helm waits for a hook.
+	applyTimeout = 4 * time.Minute
+	// applyInterval is the pause between two looks at what is applied.
+	applyInterval = time.Second
+)
+
+// application is one call of the command apply.
+type application struct {
+	client    client.Client
+	configMap client.ObjectKey
+	timeout   time.Duration
+	log       io.Writer
+}
+
+func newApply() *cobra.Command {
+	a := &application{}
+	command := &cobra.Command{
+		Use:   "apply CONFIGMAP",
+		Short: "Apply the ChannelConnectors in a ConfigMap and wait until they are Ready",
+		Long: "Apply the ChannelConnectors that a ConfigMap holds, one under each key, in its namespace, and wait until " +
+			"they are Ready. They are deleted when the ConfigMap no longer holds them, and when it is deleted. The Helm " +
+			"chart runs this for its value connectors.",
+		Args:    cobra.ExactArgs(1),
+		PreRunE: fromEnvironment,
+		RunE: func(command *cobra.Command, args []string) error {
+			ctrl.SetLogger(logr.Discard()) // what matters is in errors
+			a.configMap.Name, a.log = args[0], command.OutOrStdout()
+			var err error
+			if a.client, err = newClient(); err != nil {
+				return err
+			}
+			return a.run(command.Context())
+		},
+	}
+	command.Flags().StringVarP(&a.configMap.Namespace, "namespace", "n", "default", "the namespace of the ConfigMap")
+	command.Flags().DurationVar(&a.timeout, "timeout", applyTimeout, "how long to wait")
+	return command
+}
+
+func newClient() (client.Client, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+	}
+	scheme, err := controllers.NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// permanentError is one that time does not mend.
+type permanentError struct{ error }
+
+// run makes passes until one finds nothing left to do or to wait for.
+func (a *application) run(ctx context.Context) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, applyInterval, a.timeout, true, func(ctx context.Context) (bool, error) {
+		err := a.pass(ctx)
+		if ctx.Err() != nil {
+			return false, ctx.Err() // what was wrong before says more than err
+		}
+		var permanent permanentError
+		if err == nil || errors.As(err, &permanent) {
+			return true, err
+		}
+		if last == nil || err.Error() != last.Error() {
+			fmt.Fprintln(a.log, err)
+		}
+		last = err
+		return false, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) && last != nil {
+		return fmt.Errorf("not Ready after %s:\n%w", a.timeout, last)
+	}
+	return err
+}
+
+// pass applies everything anew, which is no write where nothing has changed, and
+// returns what is left to wait for.
+func (a *application) pass(ctx context.Context) error {
+	source := &corev1.ConfigMap{}
+	if err := a.client.Get(ctx, a.configMap, source); err != nil {
+		return err
+	}
+	wanted, err := a.decode(ctx, source)
+	if err != nil {
+		return err
+	}
+	existing := &v1alpha1.ChannelConnectorList{}
+	if err := a.client.List(ctx, existing, client.InNamespace(source.Namespace)); err != nil {
+		return err
+	}
+	for i := range existing.Items {
+		if err := a.prune(ctx, &existing.Items[i], wanted); err != nil {
+			return err
+		}
+	}
+	var left []error
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		left = append(left, a.apply(ctx, wanted[name]))
+	}
+	return errors.Join(left...)
+}
+
+// decode returns the resources in the ConfigMap by their names, as the ConfigMap's
+// own: the garbage collector deletes them with it.
+func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map[string]*unstructured.Unstructured, error) {
+	wanted := map[string]*unstructured.Unstructured{}
+	for key, document := range source.Data {
+		if _, err := schema.Decode(ctx, []byte(document)); err != nil {
+			return nil, permanentError{fmt.Errorf("%s: %w", key, err)}
+		}
+		resource := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &resource.Object); err != nil {
+			return nil, permanentError{fmt.Errorf("%s: %w", key, err)}
+		}
+		resource.SetNamespace(source.Namespace)
+		resource.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: source.Name, UID: source.UID}})
+		wanted[resource.GetName()] = resource
+	}
+	return wanted, nil
+}
+
+// prune deletes a resource that the ConfigMap held once, and refuses one that it
+// holds and that somebody else has made.
+func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
+	own := slices.ContainsFunc(existing.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return owner.Kind == "ConfigMap" && owner.Name == a.configMap.Name
+	})
+	switch _, isWanted := wanted[existing.Name]; {
+	case isWanted && !own:
+		return permanentError{fmt.Errorf("ChannelConnector %q exists and is not from the ConfigMap %q: delete it, or give yours another name", existing.Name, a.configMap.Name)}
+	case own && !isWanted && existing.DeletionTimestamp == nil:
+		return client.IgnoreNotFound(a.client.Delete(ctx, existing))
+	}
+	return nil
+}
+
+// apply applies a resource and returns an error unless it is Ready.
+func (a *application) apply(ctx context.Context, resource *unstructured.Unstructured) error {
+	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(resource), client.ForceOwnership, client.FieldOwner(applyManager))
+	if err != nil {
+		return fmt.Errorf("ChannelConnector %q: %w", resource.GetName(), err)
+	}
+	c := &v1alpha1.ChannelConnector{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(resource.Object, c); err != nil {
+		return err
+	}
+	ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case c.DeletionTimestamp != nil:
+		return fmt.Errorf("ChannelConnector %q is being deleted; it is made anew then", c.Name)
+	case ready == nil || ready.ObservedGeneration != c.Generation:
+		return fmt.Errorf("ChannelConnector %q: the operator has not looked at it yet", c.Name)
+	case ready.Status != metav1.ConditionTrue:
+		return fmt.Errorf("ChannelConnector %q is not Ready: %s: %s", c.Name, ready.Reason, ready.Message)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+// Compact is a transform for the cache from which an Applier reads. The pod
+// template of a Deployment and the files of a configuration are most of what a
+// ChannelConnector's children weigh, and are only ever compared: digests stand for
+// them. A pod template that is no longer as it was applied stays whole. An object
+// that is compact already stays as it is.
+func Compact(object any) (any, error) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		compactDeployment(o)
+	case *corev1.Secret:
+		if _, config := o.Annotations[children.AnnotationConfigDigest]; config {
+			for name, content := range o.Data {
+				o.Data[name] = []byte(Digest(content))
+			}
+		}
+	}
+	return object, nil
+}
+
+func compactDeployment(d *appsv1.Deployment) {
+	applied, there := d.Annotations[children.AnnotationTemplate]
+	if !there || isDigest(applied) {
+		return
+	}
+	digest := Digest([]byte(applied))
+	d.Annotations[children.AnnotationTemplate] = digest
+	if holdsTemplate(&d.Spec.Template, applied) {
+		d.Spec.Template = corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{
+			Annotations: map[string]string{children.AnnotationTemplate: digest},
+		}}
+	}
+}
+
+func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
+	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return false
+	}
+	var want map[string]any
+	return utiljson.Unmarshal([]byte(applied), &want) == nil && contains(have, want)
+}
+
+// compactWanted changes an apply configuration to what Compact makes of an object
+// that holds it.
+func compactWanted(want map[string]any) {
+	annotations := object(object(want, "metadata"), "annotations")
+	if template, there := annotations[children.AnnotationTemplate].(string); there {
+		digest := Digest([]byte(template))
+		annotations[children.AnnotationTemplate] = digest
+		object(want, "spec")["template"] = map[string]any{
+			"metadata": map[string]any{"annotations": map[string]any{children.AnnotationTemplate: digest}},
+		}
+	}
+	if _, config := annotations[children.AnnotationConfigDigest]; config {
+		data := object(want, "data")
+		for name, encoded := range data {
+			text, _ := encoded.(string)
+			content, _ := base64.StdEncoding.DecodeString(text) // it was encoded a moment ago
+			data[name] = base64.StdEncoding.EncodeToString([]byte(Digest(content)))
+		}
+	}
+}
+
+func object(of map[string]any, field string) map[string]any {
+	o, _ := of[field].(map[string]any)
+	return o
+}
+
+const digestPrefix = "sha256:"
+
+// Digest stands for content in the cache. A digest's is itself.
+func Digest(content []byte) string {
+	if isDigest(string(content)) {
+		return string(content)
+	}
+	sum := sha256.Sum256(content)
+	return digestPrefix + hex.EncodeToString(sum[:])
+}
+
+func isDigest(text string) bool { return strings.HasPrefix(text, digestPrefix) }

@@ -1,0 +1,85 @@
+package controllers
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// metadata makes an object's, of which every string is its own.
+func metadata() metav1.ObjectMeta {
+	own := func(s string) string { return string([]byte(s)) }
+	return metav1.ObjectMeta{
+		Namespace: own("chat"), Name: own("shop"), ResourceVersion: own("7"),
+		Labels:          map[string]string{own("app"): own("shop")},
+		Annotations:     map[string]string{own("note"): own("shop")},
+		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+		OwnerReferences: []metav1.OwnerReference{{Kind: own("ChannelConnector"), Name: own("shop"), UID: "1"}},
+	}
+}
+
+// TestSlim: nothing is gone but what nobody looks at.
+func TestSlim(t *testing.T) {
+	without := func(change func(*metav1.ObjectMeta)) metav1.ObjectMeta {
+		m := metadata()
+		m.ManagedFields = nil
+		change(&m)
+		return m
+	}
+	whole := without(func(*metav1.ObjectMeta) {})
+	for name, c := range map[string]struct{ object, want client.Object }{
+		"a service": {
+			&corev1.Service{ObjectMeta: metadata(), Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"}},
+			&corev1.Service{ObjectMeta: whole, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"}},
+		},
+		"a pod": {
+			&corev1.Pod{ObjectMeta: metadata(), Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{Phase: "Running"}},
+			&corev1.Pod{ObjectMeta: whole, Status: corev1.PodStatus{Phase: "Running"}},
+		},
+		"a user's Secret": {
+			&metav1.PartialObjectMetadata{ObjectMeta: metadata()},
+			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) {
+				m.Labels, m.Annotations, m.OwnerReferences = nil, nil, nil
+			})},
+		},
+		"a plain Secret": {
+			&corev1.Secret{ObjectMeta: metadata(), Data: map[string][]byte{"xp-api-key": []byte("k")}},
+			&corev1.Secret{ObjectMeta: whole, Data: map[string][]byte{"xp-api-key": []byte("k")}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // the cache may do it again
+				got, err := slim(c.object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestSlimSharesStrings of objects that came one after another.
+func TestSlimSharesStrings(t *testing.T) {
+	first, second := &corev1.Service{ObjectMeta: metadata()}, &corev1.ServiceAccount{ObjectMeta: metadata()}
+	for _, object := range []client.Object{first, second} {
+		if _, err := slim(object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, values := range map[string][2]string{
+		"name":  {first.Name, second.Name},
+		"label": {first.Labels["app"], first.Name},
+		"owner": {first.OwnerReferences[0].Name, second.Annotations["note"]},
+	} {
+		if unsafe.StringData(values[0]) != unsafe.StringData(values[1]) {
+			t.Errorf("the %s is there twice", what)
+		}
+	}
+}

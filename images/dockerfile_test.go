@@ -1,0 +1,125 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestDockerfile: what Docker builds says of itself what these images say.
+func TestDockerfile(t *testing.T) {
+	stages := readStages(t)
+	for _, p := range programs {
+		got := parseStage(stages["base"] + stages[p.name])
+		b := batch{version: "$VERSION", revision: "$REVISION"}
+		labels := b.labels(p)
+		delete(labels, "org.opencontainers.image.created") // Docker notes the time by itself
+		want := stage{
+			user:       user,
+			entrypoint: `["/` + p.name + `"]`,
+			ports:      strings.Join(p.ports, " "),
+			labels:     labels,
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(stage{})); diff != "" {
+			t.Errorf("%s (-images +Dockerfile):\n%s", p.name, diff)
+		}
+	}
+}
+
+// TestDockerBuildsAsTheMakefile: the compiler's flags stand in one place.
+func TestDockerBuildsAsTheMakefile(t *testing.T) {
+	build := readStages(t)["build"]
+	if !strings.Contains(build, " make build ") || strings.Contains(build, "go build") {
+		t.Errorf("the Dockerfile does not leave the build to make:\n%s", build)
+	}
+}
+
+// TestDockerGetsEverySource: the build has only what .dockerignore lets through.
+func TestDockerGetsEverySource(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var let []string
+	for line := range strings.Lines(string(readFile(t, filepath.Join(root, ".dockerignore")))) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "!"); ok {
+			let = append(let, name)
+		}
+	}
+	list := exec.Command("go", "list", "-deps", "-f", "{{if .Module}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}", "./cmd/...")
+	list.Dir = root
+	folders, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := []string{"go.mod", "go.sum", "Makefile"}
+	for folder := range strings.FieldsSeq(string(folders)) {
+		name, err := filepath.Rel(root, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		needed = append(needed, name)
+	}
+	for _, name := range needed {
+		if !isWithin(name, let) {
+			t.Errorf(".dockerignore keeps %s from the build", name)
+		}
+	}
+}
+
+func isWithin(name string, folders []string) bool {
+	for _, folder := range folders {
+		if name == folder || strings.HasPrefix(name, folder+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// readStages returns the text of each stage of the Dockerfile, one instruction to
+// the line.
+func readStages(t *testing.T) map[string]string {
+	t.Helper()
+	text := strings.ReplaceAll(string(readFile(t, filepath.Join("..", "Dockerfile"))), "\\\n", " ")
+	stages := make(map[string]string)
+	name := ""
+	from := regexp.MustCompile(`^FROM .* AS (\w+)`)
+	for line := range strings.Lines(text) {
+		if found := from.FindStringSubmatch(line); found != nil {
+			name = found[1]
+		}
+		stages[name] += line
+	}
+	return stages
+}
+
+// stage is what the instructions of a Dockerfile say of an image.
+type stage struct {
+	user, entrypoint, ports string
+	labels                  map[string]string
+}
+
+func parseStage(text string) stage {
+	s := stage{labels: make(map[string]string)}
+	label := regexp.MustCompile(`([\w.]+)="([^"]*)"`)
+	for line := range strings.Lines(text) {
+		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch instruction {
+		case "USER":
+			s.user = rest
+		case "ENTRYPOINT":
+			s.entrypoint = rest
+		case "EXPOSE":
+			s.ports = rest
+		case "LABEL":
+			for _, found := range label.FindAllStringSubmatch(rest, -1) {
+				s.labels[found[1]] = found[2]
+			}
+		}
+	}
+	return s
+}

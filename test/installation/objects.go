@@ -1,0 +1,69 @@
+// Package installation helps specs to install manifests into a real API server,
+// and to run the operator with no more rights than they give it.
+package installation
+
+import (
+	"bytes"
+	"os/exec"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+)
+
+// Root is the repository's folder as seen from the specs, which are two below it.
+const Root = "../.."
+
+// Output returns what a command of the repository prints.
+func Output(command *exec.Cmd) []byte {
+	GinkgoHelper()
+	command.Dir = Root
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	output, err := command.Output()
+	Expect(err).NotTo(HaveOccurred(), problems.String)
+	Expect(problems.String()).To(BeEmpty())
+	return output
+}
+
+// Objects are those of a file with several documents; documents of comments
+// alone are none.
+func Objects(documents []byte) []*unstructured.Unstructured {
+	GinkgoHelper()
+	var all []*unstructured.Unstructured
+	for document := range bytes.SplitSeq(documents, []byte("\n---\n")) {
+		object := &unstructured.Unstructured{}
+		Expect(yaml.UnmarshalStrict(document, &object.Object)).To(Succeed())
+		if len(object.Object) > 0 {
+			all = append(all, object)
+		}
+	}
+	return all
+}
+
+// Of returns the objects of a kind.
+func Of(all []*unstructured.Unstructured, kind string) []*unstructured.Unstructured {
+	var found []*unstructured.Unstructured
+	for _, object := range all {
+		if object.GetKind() == kind {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+// Only returns the one object of a kind.
+func Only(all []*unstructured.Unstructured, kind string) *unstructured.Unstructured {
+	GinkgoHelper()
+	found := Of(all, kind)
+	Expect(found).To(HaveLen(1), kind)
+	return found[0]
+}
+
+// Convert reads an object into its own type.
+func Convert(object *unstructured.Unstructured, into any) {
+	GinkgoHelper()
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true)).To(Succeed())
+}
