@@ -29,7 +29,7 @@ type Cluster struct {
 
 // New returns the user's cluster. What it does is told to out.
 func New(out io.Writer) (*Cluster, error) {
-	progress := build.Progress{Program: "cluster", Total: "8 minutes", Out: out, Every: 15 * time.Second}
+	progress := build.Progress{Program: "cluster", Total: "5 minutes", Out: out, Every: 15 * time.Second}
 	cache, err := build.NewCache(os.UserCacheDir, progress)
 	if err != nil {
 		return nil, err
