@@ -193,7 +193,8 @@ func (m machine) start(d daemon, log string) error {
 	defer func() { _ = out.Close() }() // the child has its own
 	bin := filepath.Dir(m.pause)
 	cmd := exec.Command(filepath.Join(bin, d.name), d.args...)
-	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Nothing else of the user's: a proxy, for one, is not meant for what is here.
+	cmd.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := startInside(pid, cmd); err != nil {

@@ -231,3 +231,14 @@ func TestReusedProcessID(t *testing.T) {
 		t.Error("takes another process for the daemon")
 	}
 }
+
+// Ending what is not there is no error, and makes nothing.
+func TestDownWithoutACluster(t *testing.T) {
+	c := &Cluster{Dir: filepath.Join(t.TempDir(), "cluster")}
+	if err := c.teardown(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(c.Dir); err == nil {
+		t.Errorf("made %s", c.Dir)
+	}
+}
