@@ -41,7 +41,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	}
 	err := p.writeStatus(ctx, next)
 	switch {
-	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && p.replaced(ctx): // deleted meanwhile
+	case apierrors.IsNotFound(err): // deleted meanwhile
 		return failed
 	case err != nil:
 		return errors.Join(failed, fmt.Errorf("write the status: %w", err))
@@ -50,26 +50,18 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	return failed
 }
 
-// writeStatus sends the status as a whole, to the resource that it is about and not
-// to one that was created again under its name. No resourceVersion is sent: the
-// status is the operator's alone, so there is nothing to conflict with.
+// writeStatus sends the status as a whole, for the version of the resource that the
+// pass has seen: one that was created again is another, and so is one with a status
+// of which the operator never heard that it was written.
 func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorStatus) error {
 	patch, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/uid", "value": p.connector.UID},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": p.connector.ResourceVersion},
 		{"op": "add", "path": "/status", "value": next},
 	})
 	if err != nil {
 		return err
 	}
 	return p.Client.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
-}
-
-// replaced reports whether the resource was deleted and created again. The API
-// server refuses a patch for the one before without saying why.
-func (p *pass) replaced(ctx context.Context) bool {
-	live := &v1alpha1.ChannelConnector{}
-	err := p.Live.Get(ctx, client.ObjectKeyFromObject(p.connector), live)
-	return apierrors.IsNotFound(err) || err == nil && live.UID != p.connector.UID
 }
 
 // noteUpgrade keeps whether the upgraded workload comes up. A pass with something

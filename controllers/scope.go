@@ -22,8 +22,8 @@ type Scope struct {
 	// ChannelConnectors are those with the operator's labels, and reads its own
 	// writes.
 	Client client.Client
-	// OwnSecrets is the same for Secrets with their data, of which the operator
-	// caches its own only.
+	// OwnSecrets is the same for Secrets with their data, or its digests, of which
+	// the operator caches its own only.
 	OwnSecrets client.Client
 
 	objects, ownSecrets cluster.Cluster

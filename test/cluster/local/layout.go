@@ -13,7 +13,6 @@ import (
 // The networks. The host reaches them all through the control plane's machine,
 // which is the router of the nodes.
 const (
-	hostAddress         = "10.99.0.1"
 	controlPlaneAddress = "10.99.0.2"
 	machineNetwork      = "10.99.0.0/16"
 	podNetwork          = "10.244.0.0/16"
@@ -23,6 +22,9 @@ const (
 	// hostLink is the host's interface; there is one cluster on a machine.
 	hostLink = "xbot-cluster"
 )
+
+// HostAddress is where pods reach what listens on the host.
+const HostAddress = "10.99.0.1"
 
 const apiServer = "https://" + controlPlaneAddress + ":6443"
 

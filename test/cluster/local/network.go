@@ -33,7 +33,7 @@ func (c *Cluster) linkHost(ctx context.Context) error {
 	}
 	err = ip(ctx, 0,
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", hostLink, pid),
-		fmt.Sprintf("address add %s/24 dev %s", hostAddress, hostLink),
+		fmt.Sprintf("address add %s/24 dev %s", HostAddress, hostLink),
 		fmt.Sprintf("link set %s up", hostLink),
 	)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Cluster) linkHost(ctx context.Context) error {
 	err = ip(ctx, pid,
 		fmt.Sprintf("address add %s/24 dev eth0", controlPlaneAddress),
 		"link set eth0 up",
-		fmt.Sprintf("route add default via %s", hostAddress),
+		fmt.Sprintf("route add default via %s", HostAddress),
 	)
 	if err != nil {
 		return fmt.Errorf("join the control plane with the host: %w", err)

@@ -1,0 +1,94 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+)
+
+// says waits until the channel's Ready condition, an event and the operator's log
+// give a reason, and the condition a text that tells what to do.
+func (c *channel) says(ctx context.Context, reason, text string) {
+	GinkgoHelper()
+	Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReady).Should(And(
+		HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason), HaveField("Message", ContainSubstring(text))))
+	events := func() []eventsv1.Event {
+		list := &eventsv1.EventList{}
+		Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace))).To(Succeed())
+		return list.Items
+	}
+	Eventually(events).Should(ContainElement(And(HaveField("Reason", reason), HaveField("Regarding.Kind", "ChannelConnector"))))
+	Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring(c.Namespace), ContainSubstring(reason))))
+}
+
+// operatorLog returns the records of all the operator's pods.
+func operatorLog(ctx context.Context) []string {
+	GinkgoHelper()
+	return strings.Split(kubectl(ctx, "logs", "--namespace", operatorNamespace, "--tail=-1",
+		"--selector=app.kubernetes.io/name=channel-connector-operator"), "\n")
+}
+
+var _ = Describe("On a bad day", func() {
+	BeforeEach(func(ctx context.Context) { installOperator(ctx, version) })
+
+	It("a wrong name of a Secret's key is named", func(ctx context.Context) {
+		c := declareChannel(ctx, func(c *declaration) {
+			c.Spec.ZaloOA.Signature.SecretKeyRefs[0].WithKey("currant")
+		})
+		c.says(ctx, "SecretKeyNotFound", `Secret "shop-zalo" has no key "currant"`)
+		c.patch(ctx, `{"spec":{"zaloOA":{"signature":{"secretKeyRefs":[{"name":"shop-zalo","key":"current"}]}}}}`)
+		c.becomesReady(ctx)
+	}, SpecTimeout(5*time.Minute))
+
+	It("an image that does not exist is named", func(ctx context.Context) {
+		installOperator(ctx, "missing")
+		c := declareChannel(ctx)
+		c.says(ctx, "ImagePullFailed", connectorImage+":missing")
+		installOperator(ctx, version)
+		c.becomesReady(ctx)
+	}, SpecTimeout(5*time.Minute))
+
+	It("a volume that cannot be bound is named", func(ctx context.Context) {
+		c := declareChannel(ctx, func(c *declaration) {
+			c.Spec.WithInbox(v1alpha1ac.Inbox().WithEmbedded(v1alpha1ac.EmbeddedInbox().WithStorageClassName("no-such-class")))
+		})
+		c.says(ctx, "VolumeNotBound", "no-such-class")
+	}, SpecTimeout(5*time.Minute))
+
+	It("a full inbox refuses with 503, keeps what it has, and takes calls again", func(ctx context.Context) {
+		c := newChannel(ctx, quickRetries, func(c *declaration) {
+			c.Spec.WithInbox(v1alpha1ac.Inbox().WithEmbedded(v1alpha1ac.EmbeddedInbox().WithSize(resource.MustParse("128Mi"))))
+		})
+		c.bot.Answer(http.StatusServiceUnavailable)
+		platform := c.loadOf(ctx, 512<<10)
+		status := func() int { return c.post(ctx, c.current, 0) }
+		Eventually(status).WithTimeout(4 * time.Minute).Should(Equal(http.StatusServiceUnavailable))
+		Expect(c.condition(ctx, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue), "it answers")
+		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(ContainSubstring("inbox is full"))
+
+		c.bot.Answer(http.StatusOK)
+		Eventually(status).Should(Equal(http.StatusOK))
+		verdict := c.settles(platform)
+		Expect(verdict.Inverted).To(BeEmpty(), verdict.String())
+	}, SpecTimeout(10*time.Minute))
+
+	It("an operator without permission for a namespace says which it lacks", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		installOperator(ctx, version, "--set", "watchNamespaces={"+namespace+"}", "--set", "rbac.create=false", "--wait=false")
+		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring("forbidden"), ContainSubstring(namespace))))
+		installOperator(ctx, version)
+	}, SpecTimeout(5*time.Minute))
+})

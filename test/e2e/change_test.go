@@ -1,0 +1,104 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/test/traffic"
+)
+
+// changes are what happens to a connector that serves, and ends with it serving
+// again.
+var changes = []struct {
+	name string
+	// rolls says that a new pod may come before the old one goes.
+	rolls bool
+	make  func(context.Context, *channel)
+}{
+	{name: "another pod template", rolls: true, make: func(ctx context.Context, c *channel) {
+		c.patch(ctx, fmt.Sprintf(`{"spec":{"workload":{"podLabels":{"e2e":"at-%d"}}}}`, time.Now().UnixNano()))
+		c.becomesReady(ctx)
+	}},
+	{name: "another image", rolls: true, make: func(ctx context.Context, c *channel) {
+		installOperator(ctx, nextVersion)
+		c.becomesReady(ctx)
+		Eventually(c.image).WithArguments(ctx).Should(Equal(connectorImage + ":" + nextVersion))
+		installOperator(ctx, version)
+		Eventually(c.image).WithArguments(ctx).Should(Equal(connectorImage + ":" + version))
+		c.becomesReady(ctx)
+	}},
+	{name: "a deleted pod", make: func(ctx context.Context, c *channel) {
+		before := c.pod(ctx)
+		kubectl(ctx, "delete", "pod", before.Name, "--namespace", c.Namespace)
+		Eventually(c.pods).WithArguments(ctx).Should(HaveExactElements(Not(HaveField("UID", before.UID))))
+		c.becomesReady(ctx)
+	}},
+	{name: "a drained node", make: func(ctx context.Context, c *channel) {
+		before := c.pod(ctx)
+		kubectl(ctx, "drain", before.Spec.NodeName, "--pod-selector=app.kubernetes.io/name=channel-connector",
+			"--delete-emptydir-data", "--ignore-daemonsets")
+		kubectl(ctx, "uncordon", before.Spec.NodeName)
+		c.becomesReady(ctx)
+	}},
+	{name: "no replicas for a moment", make: func(ctx context.Context, c *channel) {
+		kubectl(ctx, "scale", "chc", c.Name, "--replicas=0", "--namespace", c.Namespace)
+		Eventually(c.pods).WithArguments(ctx).Should(BeEmpty())
+		kubectl(ctx, "scale", "chc", c.Name, "--replicas=1", "--namespace", c.Namespace)
+		c.becomesReady(ctx)
+	}},
+}
+
+// image is that of the pod, empty while there is not just one.
+func (c *channel) image(ctx context.Context) string {
+	pods := c.pods(ctx)
+	if len(pods) != 1 {
+		return ""
+	}
+	return pods[0].Spec.Containers[0].Image
+}
+
+var _ = Describe("A change under load", func() {
+	BeforeEach(func(ctx context.Context) { installOperator(ctx, version) })
+
+	for _, change := range changes {
+		It("loses and inverts nothing with a Persistent inbox: "+change.name, func(ctx context.Context) {
+			c := newChannel(ctx)
+			platform := c.load(ctx)
+			change.make(ctx, c)
+			flows(platform)
+			verdict := c.settles(platform)
+			Expect(verdict.Inverted).To(BeEmpty(), verdict.String())
+			Expect(len(verdict.Repeated)).To(BeNumerically("<=", 2*conversations), "more than the attempts under way at two ends: %v", verdict)
+			measured("Persistent, no listener: "+change.name, "p95 under 5s", traffic.Outage(platform.Calls()))
+		}, SpecTimeout(5*time.Minute))
+
+		It("loses nothing with an Ephemeral inbox: "+change.name, func(ctx context.Context) {
+			c := newChannel(ctx, ephemeral)
+			platform := c.load(ctx)
+			change.make(ctx, c)
+			flows(platform)
+			verdict := c.settles(platform)
+			calls := platform.Calls()
+			if change.rolls {
+				Expect(calls).NotTo(ContainElement(HaveField("Failed()", true)))
+				Expect(verdict.Inverted).To(BeEmpty(), "the sink took everything at once: %v", verdict)
+			}
+			measured("Ephemeral, no listener: "+change.name, "", traffic.Outage(calls))
+		}, SpecTimeout(5*time.Minute))
+	}
+})
+
+// ephemeral gives a channel an inbox that goes with its pod.
+func ephemeral(c *declaration) {
+	c.Spec.WithInbox(v1alpha1ac.Inbox().WithEmbedded(v1alpha1ac.EmbeddedInbox().
+		WithStorage(v1alpha1.StorageEphemeral).WithSize(resource.MustParse("64Mi"))))
+}

@@ -1,0 +1,66 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+)
+
+// Times are measured and shown, never asserted: the machine may be busy.
+
+// figures are what the suite measured, by what was measured.
+var figures = struct {
+	sync.Mutex
+	order  []string
+	goals  map[string]string
+	values map[string][]time.Duration
+}{goals: map[string]string{}, values: map[string][]time.Duration{}}
+
+// measured keeps a time. goal is what is asked for, as text.
+func measured(what, goal string, took time.Duration) {
+	figures.Lock()
+	defer figures.Unlock()
+	if _, known := figures.goals[what]; !known {
+		figures.order = append(figures.order, what)
+	}
+	figures.goals[what] = goal
+	figures.values[what] = append(figures.values[what], took)
+	fmt.Fprintf(GinkgoWriter, "%s: %v\n", what, took.Round(time.Millisecond))
+}
+
+var _ = ReportAfterSuite("figures", func(Report) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nFIGURE\tGOAL\tP50\tP95\tMOST\tTIMES")
+	for _, what := range figures.order {
+		values := slices.Sorted(slices.Values(figures.values[what]))
+		at := func(share float64) time.Duration {
+			return values[min(len(values)-1, int(share*float64(len(values))))].Round(time.Millisecond)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%v\t%v\t%v\t%d\n", what, figures.goals[what], at(0.5), at(0.95), at(1), len(values))
+	}
+	_ = w.Flush() // to the terminal
+})
+
+// describeFailure shows what is in a namespace, and what the operator did, when the
+// spec has failed.
+func describeFailure(ctx context.Context, namespace string) {
+	if !CurrentSpecReport().Failed() {
+		return
+	}
+	for _, args := range [][]string{
+		{"describe", "chc,deployments,pods,pvc", "--namespace", namespace},
+		{"get", "events", "--namespace", namespace, "--sort-by=.lastTimestamp"},
+		{"logs", "--namespace", namespace, "--selector=app.kubernetes.io/name=channel-connector", "--all-containers", "--prefix", "--tail=200"},
+		{"logs", "--namespace", operatorNamespace, "--selector=app.kubernetes.io/name=channel-connector-operator", "--prefix", "--tail=300"},
+	} {
+		fmt.Fprintf(GinkgoWriter, "$ kubectl %v\n%s\n", args, tryKubectl(ctx, args...))
+	}
+}

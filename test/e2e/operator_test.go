@@ -1,0 +1,39 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+)
+
+// operatorNamespace is where the specs' operator is.
+const operatorNamespace = "e2e-operator"
+
+// helm runs the helm that the repository pins, with the operator's namespace.
+func helm(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	return run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", operatorNamespace}, args...)...)
+}
+
+// installOperator installs the operator by Helm, or brings it back to what it was.
+// connectorVersion is that of the connectors.
+func installOperator(ctx context.Context, connectorVersion string, more ...string) {
+	GinkgoHelper()
+	helm(ctx, append([]string{
+		"upgrade", "--install", "--create-namespace", "--wait", "--timeout=3m", "operator", "charts/channel-connector",
+		"--set-string", "operator.image.repository=" + operatorImage,
+		"--set-string", "operator.image.tag=" + version,
+		"--set-string", "connector.image.repository=" + connectorImage,
+		"--set-string", "connector.image.tag=" + connectorVersion,
+		"--set", "crds.keep=false",
+	}, more...)...)
+}
+
+// removeOperator removes what installOperator made, and the definition of the
+// resource with it.
+func removeOperator(ctx context.Context) {
+	GinkgoHelper()
+	helm(ctx, "uninstall", "operator", "--ignore-not-found", "--wait", "--timeout=3m")
+}

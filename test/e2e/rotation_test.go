@@ -1,0 +1,60 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"xbot.a4b.vn/channel-connector/test/traffic"
+)
+
+var _ = Describe("Keys that are rotated under load", func() {
+	BeforeEach(func(ctx context.Context) { installOperator(ctx, version) })
+
+	It("work within seconds, without a restart and without a refused call", func(ctx context.Context) {
+		c := newChannel(ctx)
+		platform := c.load(ctx)
+		before := c.pod(ctx)
+		for range 10 {
+			c.rotate(ctx, platform)
+		}
+		verdict := c.settles(platform)
+		Expect(platform.Calls()).NotTo(ContainElement(HaveField("Failed()", true)))
+		Expect(verdict.Inverted).To(BeEmpty(), verdict.String())
+		Expect(verdict.Repeated).To(BeEmpty(), verdict.String())
+
+		after := c.pod(ctx)
+		Expect(after.UID).To(Equal(before.UID))
+		Expect(after.Status.ContainerStatuses).To(HaveEach(HaveField("RestartCount", BeZero())))
+	}, SpecTimeout(10*time.Minute))
+})
+
+// rotate replaces the keys that are not in use, turns the platform to them, and
+// measures how long it takes until the new ones work and the old ones do not.
+func (c *channel) rotate(ctx context.Context, platform *traffic.Platform) {
+	GinkgoHelper()
+	old := c.next
+	c.next = newKeys()
+	start := time.Now()
+	c.writeKeys(ctx)
+	c.until(ctx, "a new API key and OA secret key work", start, http.StatusOK, c.next)
+	// Each old key alone, beside a good one of the other kind.
+	c.until(ctx, "a removed API key is refused", start, http.StatusUnauthorized, traffic.Keys{APIKey: old.APIKey, OASecretKey: c.next.OASecretKey})
+	c.until(ctx, "a removed OA secret key is refused", start, http.StatusUnauthorized, traffic.Keys{APIKey: c.next.APIKey, OASecretKey: old.OASecretKey})
+	c.current, c.next = c.next, c.current
+	platform.Use(c.current)
+	flows(platform)
+}
+
+// until measures how long it takes until calls are answered with a status.
+func (c *channel) until(ctx context.Context, what string, start time.Time, status int, keys traffic.Keys) {
+	GinkgoHelper()
+	n := 0
+	Eventually(func() int { n++; return c.post(ctx, keys, n) }).WithPolling(20*time.Millisecond).Should(Equal(status), what)
+	measured(what, "p95 under 2s", time.Since(start))
+}

@@ -1,0 +1,86 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// fleet is many channels in one namespace.
+const fleet = 20
+
+// states count the channels of a fleet by their conditions.
+type states struct{ Ready, Waiting, Stopped, Stalled int }
+
+func statesOf(ctx context.Context, namespace string) (s states) {
+	GinkgoHelper()
+	list := &v1alpha1.ChannelConnectorList{}
+	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	for i := range list.Items {
+		conditions := list.Items[i].Status.Conditions
+		count := func(n *int, holds bool) {
+			if holds {
+				*n++
+			}
+		}
+		pending := meta.FindStatusCondition(conditions, v1alpha1.ConditionUpdatePending)
+		count(&s.Ready, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady))
+		count(&s.Waiting, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUpdatePending))
+		count(&s.Stopped, pending != nil && pending.Reason == "UpgradesStopped")
+		count(&s.Stalled, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled))
+	}
+	return s
+}
+
+var _ = Describe("An operator's upgrade", Serial, func() {
+	It("rolls a few of 20 channels at a time, and stops when one does not come up", func(ctx context.Context) {
+		const atATime = 3
+		limit := fmt.Sprintf("--set=operator.maxConcurrentUpgrades=%d", atATime)
+		installOperator(ctx, version, limit)
+		c, declared := prepareChannel(ctx)
+		c.writeKeys(ctx)
+		for i := range fleet {
+			ephemeral(declared)
+			declared.WithName(fmt.Sprintf("shop-%02d", i))
+			Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
+		}
+		now := func() states { return statesOf(ctx, c.Namespace) }
+		Eventually(now).WithTimeout(4 * time.Minute).Should(Equal(states{Ready: fleet}))
+
+		By("upgrading")
+		begun := time.Now()
+		installOperator(ctx, nextVersion, limit)
+		waited := false
+		Eventually(func(g Gomega) {
+			s := now()
+			waited = waited || s.Waiting > 0
+			if s.Ready < fleet-atATime {
+				StopTrying("more than a few were not Ready").Attach("states", s).Now()
+			}
+			g.Expect(s).To(Equal(states{Ready: fleet}))
+			g.Expect(kubectl(ctx, "get", "deployments", "--namespace", c.Namespace, "--output=jsonpath={..image}")).NotTo(ContainSubstring(version + " "))
+		}).WithTimeout(6 * time.Minute).Should(Succeed())
+		Expect(waited).To(BeTrue(), "none waited")
+		measured("20 connectors are upgraded, 3 at a time", "", time.Since(begun))
+
+		By("breaking the next one")
+		installOperator(ctx, "broken", limit)
+		Eventually(now).WithTimeout(3 * time.Minute).Should(And(
+			HaveField("Stalled", BeNumerically(">", 0)), HaveField("Stopped", BeNumerically(">=", fleet-atATime)),
+			HaveField("Ready", BeNumerically(">=", fleet-atATime))))
+		Consistently(now).WithTimeout(10 * time.Second).Should(HaveField("Waiting", BeNumerically(">=", fleet-atATime)))
+
+		By("going back")
+		installOperator(ctx, version, limit)
+		Eventually(now).WithTimeout(6 * time.Minute).Should(Equal(states{Ready: fleet}))
+	}, SpecTimeout(25*time.Minute))
+})

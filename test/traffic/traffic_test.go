@@ -1,0 +1,105 @@
+package traffic
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/test/poll"
+)
+
+func TestMessageThereAndBack(t *testing.T) {
+	want := Message{Conversation: 12, N: 345}
+	body, _ := event(want, 10)
+	got, err := parseMessage(body)
+	if err != nil || got != want {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, body := range []string{``, `{}`, `"msg_id":"x"`} {
+		if m, err := parseMessage([]byte(body)); err == nil {
+			t.Errorf("%s is %v", body, m)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	taken := func(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}, Taken: true} }
+	refused := func(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}} }
+	for name, c := range map[string]struct {
+		acknowledged []int
+		arrivals     []Arrival
+		want         Verdict
+	}{
+		"all is well":            {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, Verdict{Acknowledged: 3}},
+		"taken, no answer":       {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 1}},
+		"never came":             {[]int{2}, []Arrival{taken(0, 0)}, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
+		"came and was not taken": {[]int{1}, []Arrival{refused(0, 0)}, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
+		"taken at last":          {[]int{1}, []Arrival{refused(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1}},
+		"again":                  {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
+		"the later one first":    {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 0}}}},
+		"an old one again":       {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, Judge(c.acknowledged, c.arrivals)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOutage(t *testing.T) {
+	start := time.Now()
+	call := func(second, status int) Call {
+		return Call{Until: start.Add(time.Duration(second) * time.Second), Status: status}
+	}
+	for name, c := range map[string]struct {
+		calls []Call
+		want  time.Duration
+	}{
+		"none":         {[]Call{call(0, 200), call(9, 200)}, 0},
+		"one":          {[]Call{call(0, 200), call(1, 503), call(2, 0), call(5, 200)}, 5 * time.Second},
+		"the longest":  {[]Call{call(0, 200), call(1, 0), call(2, 200), call(3, 0), call(6, 200)}, 4 * time.Second},
+		"no order":     {[]Call{call(3, 200), call(1, 0), call(0, 200)}, 3 * time.Second},
+		"not yet over": {[]Call{call(0, 200), call(1, 0)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Outage(c.calls); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestPlatformAndBot, with nothing between them: what the bot takes is
+// acknowledged, and what it refuses is sent again.
+func TestPlatformAndBot(t *testing.T) {
+	bot, err := NewBot(t.Context(), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := bot.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	platform := &Platform{URL: bot.URL(), Conversations: 3, Pause: time.Millisecond}
+	bot.Answer(http.StatusServiceUnavailable)
+	platform.Start(t.Context(), Keys{APIKey: "a", OASecretKey: "s"})
+	poll.Until(t, "refused messages", func() bool { return len(bot.Arrivals()) > 10 })
+	bot.Answer(http.StatusOK)
+	poll.Until(t, "taken messages", func() bool { return len(bot.Arrivals()) > 100 })
+	platform.Stop()
+
+	calls, verdict := platform.Calls(), Judge(platform.Acknowledged(), bot.Arrivals())
+	if len(calls) != len(bot.Arrivals()) || len(platform.Calls()) > 0 {
+		t.Errorf("%d calls, %d arrivals", len(calls), len(bot.Arrivals()))
+	}
+	if Outage(calls) == 0 && !calls[0].Failed() {
+		t.Error("no call failed")
+	}
+	if diff := cmp.Diff(Verdict{Acknowledged: verdict.Acknowledged}, verdict); diff != "" || verdict.Acknowledged < 50 {
+		t.Errorf("%v", verdict)
+	}
+}
