@@ -5,7 +5,10 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
 CHART     := charts/channel-connector
 # The version that the chart is rendered for, where no cluster says one.
-KUBERNETES := 1.36.3
+KUBERNETES = $(shell $(GO) list -modfile=tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
+# What kube-score wants and the chart leaves to its user: whether there are network
+# policies, and how images are pulled. A limit of CPU would only slow a start down.
+KUBESCORE := --ignore-test pod-networkpolicy,container-image-pull-policy --ignore-container-cpu-limit
 # What is not committed has a version of its own, since a cluster does not look twice
 # at an image whose name it knows.
 VERSION   ?= $(shell git describe --tags --always \
@@ -81,6 +84,14 @@ image: ## Build the same images with Docker, for this platform
 chart: ## Package the Helm chart into dist/, with the images of this version
 	$(HELM_TOOL) helm package $(CHART) --app-version $(VERSION) --destination dist
 
+.PHONY: sbom
+sbom: build ## Write what connector and operator are made of into dist/ (CycloneDX)
+	mkdir -p dist
+	for program in connector operator; do \
+		$(GO) tool -modfile=tools/sbom/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp \
+			-version $(VERSION) -output dist/$$program.cdx.json $(BIN)/$$program || exit 1; \
+	done
+
 ##@ Cluster
 
 .PHONY: cluster-up
@@ -137,7 +148,8 @@ chart-verify: ## Check the Helm chart without a cluster, with every file of valu
 		$(HELM_TOOL) helm lint --strict --quiet --namespace chat --kube-version $(KUBERNETES) $(CHART) --values "$$values" && \
 		$(HELM_TOOL) helm template channel-connector $(CHART) --namespace chat --kube-version $(KUBERNETES) --values "$$values" >"$$schemas/objects.yaml" && \
 		$(HELM_TOOL) kubeconform -strict -summary -skip ServiceMonitor \
-			-schema-location "$$schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$$schemas/objects.yaml" || exit 1; \
+			-schema-location "$$schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$$schemas/objects.yaml" && \
+		$(GO) tool -modfile=tools/kubescore/go.mod kube-score score $(KUBESCORE) "$$schemas/objects.yaml" || exit 1; \
 	done
 
 .PHONY: verify-generate
@@ -170,6 +182,8 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
 	$(GO) -C tools/helm mod tidy -diff
+	$(GO) -C tools/kubescore mod tidy -diff
+	$(GO) -C tools/sbom mod tidy -diff
 	$(GO) -C tools/containerd mod tidy -diff
 	$(GO) -C tools/runc mod tidy -diff
 	$(GO) -C tools/cni mod tidy -diff
