@@ -1,5 +1,6 @@
 # Every command that people and CI use. `make` alone lists them.
 
+SHELL     := bash
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
 HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
@@ -113,6 +114,12 @@ cluster-down: ## Remove the cluster and everything that it made
 test: ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
 		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: e2e
+e2e: ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
+	@mkdir -p dist/e2e
+	set -o pipefail; $(GOTEST) -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
+		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt
 
 .PHONY: assets
 assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
