@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -69,13 +70,14 @@ var _ = Describe("A crash under load", func() {
 		platform := c.load(ctx)
 		Expect(machine.StopDaemon(ctx, local.ControlPlane, apiServer)).To(Succeed())
 		away := time.Now()
-		DeferCleanup(func(ctx context.Context) {
-			Eventually(func() error { return k8s.List(ctx, &corev1.NodeList{}) }).WithTimeout(2 * time.Minute).Should(Succeed())
+		restore := sync.OnceFunc(func() {
+			Expect(machine.StartDaemon(local.ControlPlane, apiServer)).To(Succeed())
+			Eventually(func() error { return k8s.List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		})
-		DeferCleanup(machine.StartDaemon, local.ControlPlane, apiServer)
+		DeferCleanup(restore)
 		Eventually(time.Since).WithArguments(away).WithPolling(time.Second).Should(BeNumerically(">", time.Minute))
 		flows(platform)
-		Expect(machine.StartDaemon(local.ControlPlane, apiServer)).To(Succeed())
+		restore()
 		c.becomesReady(ctx)
 		c.rotate(ctx, platform)
 		c.settles(platform)
