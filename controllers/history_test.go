@@ -105,7 +105,7 @@ func (h *history) faults() []string {
 // wrong.
 func statusFaults(c *v1alpha1.ChannelConnector) []string {
 	if len(c.Status.Conditions) == 0 {
-		return nil // not seen by an operator yet
+		return statustest.CheckHealth(c) // not seen by an operator yet
 	}
 	return statustest.Check(c)
 }

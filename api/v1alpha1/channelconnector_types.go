@@ -32,8 +32,10 @@ type ChannelConnector struct {
 	// the OA secret key, and sink.http.url.
 	// +required
 	Spec ChannelConnectorSpec `json:"spec"`
-	// status is what the operator reports.
+	// status is what the operator reports. Until it has looked at a new resource,
+	// the observedGeneration of -1 keeps Flux from taking the resource for ready.
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status ChannelConnectorStatus `json:"status,omitempty"`
 }
 

@@ -32,6 +32,15 @@ const (
 	ReasonPodsRefused         = "PodsRefused"
 )
 
+// progress are the reasons of what takes its time in any roll-out.
+var progress = []string{ReasonNotCreated, ReasonStarting, ReasonRollingOut, ReasonScalingDown}
+
+// Trouble reports whether Ready is not True for more than that something takes its
+// time: somebody may have to help, even where nothing is Stalled yet.
+func Trouble(ready *metav1.Condition) bool {
+	return ready.Status != metav1.ConditionTrue && !slices.Contains(progress, ready.Reason)
+}
+
 // workload judges the Deployment and its pods. While pods of an earlier template
 // still take calls, they are available: that the new one does not come up is
 // Ready's matter.

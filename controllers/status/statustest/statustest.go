@@ -59,7 +59,11 @@ func Check(c *v1alpha1.ChannelConnector) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", condition.Type, problem))
 		}
 	}
-	return append(wrong, checkSummary(c.Status.Conditions)...)
+	wrong = append(wrong, checkSummary(c.Status.Conditions)...)
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return CheckHealth(c)
 }
 
 func checkGenerations(c *v1alpha1.ChannelConnector) (wrong []string) {
