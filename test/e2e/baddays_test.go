@@ -54,9 +54,10 @@ var _ = Describe("On a bad day", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("an image that does not exist is named", func(ctx context.Context) {
-		installOperator(ctx, "missing")
+		const image = "127.0.0.1:1/channel-connector" // nobody is there, which is known at once
+		installOperator(ctx, version, "--set-string", "connector.image.repository="+image)
 		c := declareChannel(ctx)
-		c.says(ctx, "ImagePullFailed", connectorImage+":missing")
+		c.says(ctx, "ImagePullFailed", image+":"+version)
 		installOperator(ctx, version)
 		c.becomesReady(ctx)
 	}, SpecTimeout(5*time.Minute))
