@@ -34,6 +34,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 			return errors.Join(failed, err)
 		}
 	}
+	p.seen.DefinitionOutdated = p.definition.outdated()
 	old, next := p.connector.Status, status.Compute(p.seen)
 	p.noteUpgrade(next)
 	if equality.Semantic.DeepEqual(old, next) {
@@ -86,6 +87,9 @@ func refused(err error) bool {
 // transition records what changed for somebody who looks at events or logs.
 func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
 	p.readyChanged(ctx, old, next)
+	if outdated := p.seen.DefinitionOutdated; outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
+		p.event(corev1.EventTypeWarning, v1alpha1.ConditionDefinitionOutdated, outdated)
+	}
 	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
 	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
 	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {

@@ -123,6 +123,7 @@ func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
 type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
+	definition                        string
 }
 
 const (
@@ -140,6 +141,7 @@ func (e expected) conditions() map[string]string {
 	for kind, text := range map[string]string{
 		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
 		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
+		v1alpha1.ConditionDefinitionOutdated: e.definition,
 	} {
 		if text != "" {
 			all[kind] = text
@@ -243,6 +245,10 @@ func TestSummary(t *testing.T) {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
 			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"},
 		},
+		"the definition is older": {
+			[]func(*status.Observation){func(o *status.Observation) { o.DefinitionOutdated = "It lacks spec.a" }},
+			expected{definition: "True FieldsMissing: It lacks spec.a"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { verify(t, observed(t, c.change...), c.want) })
 	}
@@ -288,7 +294,10 @@ func TestComputeRest(t *testing.T) {
 func TestTransitions(t *testing.T) {
 	old := metav1.NewTime(start)
 	o := observed(t)
-	for _, kind := range []string{"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending, v1alpha1.ConditionReady} {
+	for _, kind := range []string{
+		"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending,
+		v1alpha1.ConditionDefinitionOutdated, v1alpha1.ConditionReady,
+	} {
 		o.Connector.Status.Conditions = append(o.Connector.Status.Conditions, metav1.Condition{
 			Type: kind, Status: metav1.ConditionTrue, Reason: "X", Message: "x", LastTransitionTime: old,
 		})

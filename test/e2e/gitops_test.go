@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,7 @@ var repeatable = []struct {
 		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "delete", "-k", overlay, "--wait") })
 		return func(ctx context.Context) {
 			kubectl(ctx, "apply", "-k", overlay)
+			kubectl(ctx, "rollout", "status", "deployment", "--namespace", "xbot-system", "--timeout=2m")
 			Expect(kubectl(ctx, "diff", "-k", overlay)).To(BeEmpty())
 		}
 	}},
@@ -64,7 +66,8 @@ var _ = Describe("What is applied again", func() {
 				kubectl(ctx, append([]string{"apply"}, strings.Fields(options)...)...)
 				Expect(kubectl(ctx, append([]string{"diff"}, strings.Fields(options)...)...)).To(BeEmpty())
 			}
-			Consistently(versions).WithArguments(ctx, namespaces).WithTimeout(3 * time.Second).Should(Equal(before))
+			changed := func() string { return cmp.Diff(before, versions(ctx, namespaces)) }
+			Consistently(changed).WithTimeout(3 * time.Second).Should(BeEmpty())
 		}, SpecTimeout(5*time.Minute))
 	}
 })
@@ -154,11 +157,12 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 	}, SpecTimeout(5*time.Minute))
 })
 
-// applyDefinition applies the definition without Helm, and removes it after the spec.
+// applyDefinition applies the definition without Helm, waits until it is served, and
+// removes it after the spec.
 func applyDefinition(ctx context.Context) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-f", definition)
-	kubectl(ctx, "wait", "--for=condition=Established", "-f", definition)
+	Eventually(k8s.List).WithArguments(ctx, &v1alpha1.ChannelConnectorList{}).Should(Succeed())
 	DeferCleanup(func(ctx context.Context) { kubectl(ctx, "delete", "--ignore-not-found", "-f", definition) })
 }
 
