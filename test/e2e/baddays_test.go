@@ -5,18 +5,22 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/config/crd"
 )
 
 // says waits until the channel's Ready condition, an event and the operator's log
@@ -25,13 +29,21 @@ func (c *channel) says(ctx context.Context, reason, text string) {
 	GinkgoHelper()
 	Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReady).Should(And(
 		HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason), HaveField("Message", ContainSubstring(text))))
-	events := func() []eventsv1.Event {
-		list := &eventsv1.EventList{}
-		Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace))).To(Succeed())
-		return list.Items
-	}
-	Eventually(events).Should(ContainElement(And(HaveField("Reason", reason), HaveField("Regarding.Kind", "ChannelConnector"))))
+	Eventually(c.events).WithArguments(ctx).Should(ContainElement(HaveField("Reason", reason)))
 	Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring(c.Namespace), ContainSubstring(reason))))
+}
+
+// events are those of the channel itself.
+func (c *channel) events(ctx context.Context) (own []eventsv1.Event) {
+	GinkgoHelper()
+	list := &eventsv1.EventList{}
+	Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace))).To(Succeed())
+	for i := range list.Items {
+		if list.Items[i].Regarding.Kind == "ChannelConnector" {
+			own = append(own, list.Items[i])
+		}
+	}
+	return own
 }
 
 // operatorLog returns the records of all the operator's pods.
@@ -92,4 +104,33 @@ var _ = Describe("On a bad day", func() {
 		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring("forbidden"), ContainSubstring(namespace))))
 		installOperator(ctx, version)
 	}, SpecTimeout(5*time.Minute))
+
+	It("a definition that is older than the operator is named, and what to apply", func(ctx context.Context) {
+		removeOperator(ctx)
+		applyDefinition(ctx, writeOlderDefinition())
+		installOperator(ctx, version, "--set", "crds.enabled=false")
+		c := newChannel(ctx, ephemeral)
+		const lacks = "older than the operator: it lacks spec.workload.priorityClassName. "
+		outdated := func() metav1.Condition { return c.condition(ctx, v1alpha1.ConditionDefinitionOutdated) }
+		Eventually(outdated).Should(HaveField("Message", ContainSubstring(lacks)))
+		Eventually(c.events).WithArguments(ctx).Should(ContainElement(And(
+			HaveField("Reason", "DefinitionOutdated"), HaveField("Note", ContainSubstring("config/crd")))))
+		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring("ERROR"), ContainSubstring(lacks))))
+
+		applyDefinition(ctx, definition)
+		Eventually(outdated).Should(BeZero())
+	}, SpecTimeout(3*time.Minute))
 })
+
+// writeOlderDefinition writes a definition from before there was
+// spec.workload.priorityClassName.
+func writeOlderDefinition() (path string) {
+	GinkgoHelper()
+	older := &apiextensionsv1.CustomResourceDefinition{}
+	Expect(yaml.UnmarshalStrict(crd.ChannelConnectors, older)).To(Succeed())
+	spec := older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	delete(spec.Properties["workload"].Properties, "priorityClassName")
+	path = filepath.Join(GinkgoT().TempDir(), "older.yaml")
+	writeYAML(path, older)
+	return path
+}

@@ -122,7 +122,7 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 
 	It("the definition and itself before the operator", func(ctx context.Context) {
 		removeOperator(ctx)
-		applyDefinition(ctx)
+		applyDefinition(ctx, definition)
 		c := declareChannel(ctx)
 		Expect(health(ctx, c)).To(Equal(progressing), "nobody has looked at it")
 		installOperator(ctx, version, "--set", "crds.enabled=false")
@@ -131,14 +131,14 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 
 	It("the definition deleted and made again, with an operator that runs", func(ctx context.Context) {
 		removeOperator(ctx)
-		applyDefinition(ctx)
+		applyDefinition(ctx, definition)
 		installOperator(ctx, version, "--set", "crds.enabled=false")
 		c, manifest := writeChannel(ctx)
 		kubectl(ctx, "apply", "-f", manifest)
 		c.becomesReady(ctx)
 		kubectl(ctx, "delete", "-f", definition)
 		Eventually(c.pods).WithArguments(ctx).Should(BeEmpty())
-		applyDefinition(ctx)
+		applyDefinition(ctx, definition)
 		kubectl(ctx, "apply", "-f", manifest)
 		c.becomesReady(ctx)
 		c.takesTheExample(ctx)
@@ -157,9 +157,9 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 	}, SpecTimeout(5*time.Minute))
 })
 
-// applyDefinition applies the definition without Helm, waits until it is served, and
+// applyDefinition applies a definition without Helm, waits until it is served, and
 // removes it after the spec.
-func applyDefinition(ctx context.Context) {
+func applyDefinition(ctx context.Context, definition string) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-f", definition)
 	Eventually(k8s.List).WithArguments(ctx, &v1alpha1.ChannelConnectorList{}).Should(Succeed())
