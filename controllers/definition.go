@@ -2,24 +2,20 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/openapi3"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/yaml"
 
+	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/config/crd"
 )
 
 // definition tells what the CustomResourceDefinition in the cluster lacks of the one
@@ -97,68 +93,10 @@ func outdatedMessage(missing []string) string {
 		"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled", names)
 }
 
-// missing lists the fields and defaults that the API server's schema lacks.
 func (d *definition) missing() ([]string, error) {
 	document, err := d.server.GVSpecAsMap(v1alpha1.GroupVersion)
 	if err != nil {
 		return nil, err
 	}
-	served, err := servedSchema(document)
-	if err != nil {
-		return nil, err
-	}
-	own := &apiextensionsv1.CustomResourceDefinition{}
-	if err := yaml.Unmarshal(crd.ChannelConnectors, own); err != nil {
-		return nil, err
-	}
-	for _, version := range own.Spec.Versions {
-		if version.Name == v1alpha1.GroupVersion.Version {
-			schema := version.Schema.OpenAPIV3Schema
-			return append(lacks(served["spec"], schema.Properties["spec"], "spec"), lacks(served["status"], schema.Properties["status"], "status")...), nil
-		}
-	}
-	return nil, fmt.Errorf("no version %s", v1alpha1.GroupVersion.Version)
-}
-
-// servedSchema finds the fields of a ChannelConnector in a document of OpenAPI.
-func servedSchema(document map[string]any) (map[string]apiextensionsv1.JSONSchemaProps, error) {
-	content, err := json.Marshal(document)
-	if err != nil {
-		return nil, err
-	}
-	var all struct {
-		Components struct {
-			Schemas map[string]json.RawMessage `json:"schemas"`
-		} `json:"components"`
-	}
-	if err := json.Unmarshal(content, &all); err != nil {
-		return nil, err
-	}
-	for name, schema := range all.Components.Schemas {
-		if strings.HasSuffix(name, ".ChannelConnector") {
-			var found apiextensionsv1.JSONSchemaProps
-			err := json.Unmarshal(schema, &found)
-			return found.Properties, err
-		}
-	}
-	return nil, errors.New("the API server's schemas have no ChannelConnector")
-}
-
-// lacks lists what served lacks of own, which are the schemas of a field.
-func lacks(served, own apiextensionsv1.JSONSchemaProps, path string) (missing []string) {
-	if own.Default != nil && served.Default == nil {
-		missing = append(missing, "the default of "+path)
-	}
-	for name, field := range own.Properties {
-		if other, ok := served.Properties[name]; ok {
-			missing = append(missing, lacks(other, field, path+"."+name)...)
-		} else {
-			missing = append(missing, path+"."+name)
-		}
-	}
-	if own.Items != nil && served.Items != nil && own.Items.Schema != nil && served.Items.Schema != nil {
-		missing = append(missing, lacks(*served.Items.Schema, *own.Items.Schema, path+"[]")...)
-	}
-	slices.Sort(missing)
-	return missing
+	return schema.Missing(document)
 }

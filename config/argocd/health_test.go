@@ -14,6 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/config/argocd"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
 // folder has the layout of Argo CD's resource_customizations.
@@ -22,8 +23,8 @@ const folder = "resource_customizations/xbot.a4b.vn/ChannelConnector"
 // healthTests is Argo CD's own format of such tests.
 type healthTests struct {
 	Tests []struct {
-		InputPath    string            `json:"inputPath"`
-		HealthStatus statustest.Health `json:"healthStatus"`
+		InputPath    string        `json:"inputPath"`
+		HealthStatus health.Health `json:"healthStatus"`
 	} `json:"tests"`
 }
 
@@ -46,7 +47,7 @@ func TestHealth(t *testing.T) {
 		t.Run(test.InputPath, func(t *testing.T) {
 			object := &unstructured.Unstructured{}
 			read(t, input, &object.Object)
-			got, err := statustest.ArgoCD(t.Context(), object)
+			got, err := health.ArgoCD(object)
 			if err != nil {
 				t.Fatal(err)
 			}

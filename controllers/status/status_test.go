@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -165,7 +167,7 @@ func verify(t *testing.T, o status.Observation, want expected) {
 	}
 	o.Connector = o.Connector.DeepCopy()
 	o.Connector.Status = first
-	for _, wrong := range statustest.Check(o.Connector) {
+	for _, wrong := range slices.Concat(statustest.Check(o.Connector), health.Check(o.Connector)) {
 		t.Error(wrong)
 	}
 	if diff := cmp.Diff(first, status.Compute(o)); diff != "" {

@@ -20,7 +20,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
 // definition is the CustomResourceDefinition, to be applied without an operator.
@@ -124,7 +124,7 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 		removeOperator(ctx)
 		applyDefinition(ctx, definition)
 		c := declareChannel(ctx)
-		Expect(health(ctx, c)).To(Equal(progressing), "nobody has looked at it")
+		Expect(healthOf(ctx, c)).To(Equal(progressing), "nobody has looked at it")
 		installOperator(ctx, version, "--set", "crds.enabled=false")
 		c.becomesReady(ctx)
 	}, SpecTimeout(3*time.Minute))
@@ -178,14 +178,14 @@ var (
 	stalled     = healths{ArgoCD: "Degraded", Flux: "Failed", Waits: true}
 )
 
-func health(ctx context.Context, c *channel) healths {
+func healthOf(ctx context.Context, c *channel) healths {
 	GinkgoHelper()
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ChannelConnector"))
 	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), object)).To(Succeed())
-	argo, err := statustest.ArgoCD(ctx, object)
+	argo, err := health.ArgoCD(object)
 	Expect(err).NotTo(HaveOccurred())
-	flux, err := statustest.Flux(object)
+	flux, err := health.Flux(object)
 	Expect(err).NotTo(HaveOccurred())
 	waited := tryKubectl(ctx, "wait", "--for=condition=Ready", "chc/"+c.Name, "--namespace", c.Namespace, "--timeout=0")
 	return healths{ArgoCD: argo.Status, Flux: flux.Status, Waits: !strings.Contains(waited, "condition met")}
@@ -197,7 +197,7 @@ var _ = Describe("Argo CD, Flux and kubectl wait", func() {
 		c := declareChannel(ctx, ephemeral, func(c *declaration) {
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithNodeSelector(map[string]v1alpha1.LabelValue{"e2e": "nowhere"}))
 		})
-		now := func() healths { return health(ctx, c) }
+		now := func() healths { return healthOf(ctx, c) }
 		Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReconciling).Should(HaveField("Reason", "Unschedulable"))
 		Expect(now()).To(Equal(progressing))
 

@@ -60,11 +60,7 @@ func Check(c *v1alpha1.ChannelConnector) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", condition.Type, problem))
 		}
 	}
-	wrong = append(wrong, checkSummary(c.Status.Conditions)...)
-	if len(wrong) > 0 {
-		return wrong
-	}
-	return CheckHealth(c)
+	return append(wrong, checkSummary(c.Status.Conditions)...)
 }
 
 func checkGenerations(c *v1alpha1.ChannelConnector) (wrong []string) {

@@ -1,10 +1,10 @@
-package statustest
+// Package health judges ChannelConnectors as the tools do that deploy them: Argo CD by
+// the check that is shipped, Flux, and kubectl.
+package health
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	lua "github.com/yuin/gopher-lua"
@@ -18,18 +18,22 @@ import (
 	"xbot.a4b.vn/channel-connector/config/argocd"
 )
 
-// Health is what a tool that deploys makes of a resource.
+// Health is what a tool makes of a resource.
 type Health struct{ Status, Message string }
+
+// What Argo CD calls a resource.
+const (
+	healthy     = "Healthy"
+	progressing = "Progressing"
+	degraded    = "Degraded"
+)
 
 // pendingDeletion is what Argo CD says of every resource that is being deleted,
 // without asking a check.
-var pendingDeletion = Health{"Progressing", "Pending deletion"}
-
-// luaTimeout is how long Argo CD lets a check run.
-const luaTimeout = time.Second
+var pendingDeletion = Health{progressing, "Pending deletion"}
 
 // ArgoCD runs the health check that is shipped, as Argo CD does.
-func ArgoCD(ctx context.Context, object *unstructured.Unstructured) (health Health, err error) {
+func ArgoCD(object *unstructured.Unstructured) (health Health, err error) {
 	if object.GetDeletionTimestamp() != nil {
 		return pendingDeletion, nil
 	}
@@ -38,9 +42,6 @@ func ArgoCD(ctx context.Context, object *unstructured.Unstructured) (health Heal
 		return health, err
 	}
 	defer state.Close()
-	ctx, cancel := context.WithTimeout(ctx, luaTimeout)
-	defer cancel()
-	state.SetContext(ctx)
 	content, err := object.MarshalJSON() // luajson knows the types of JSON only
 	if err != nil {
 		return health, err
@@ -94,15 +95,15 @@ func Waited(c *v1alpha1.ChannelConnector) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration >= c.Generation
 }
 
-// CheckHealth returns where those tools do not agree on a resource.
-func CheckHealth(c *v1alpha1.ChannelConnector) (wrong []string) {
+// Check returns where those tools do not agree on a resource.
+func Check(c *v1alpha1.ChannelConnector) (wrong []string) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	object := &unstructured.Unstructured{Object: content}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ChannelConnector"))
-	argo, err := ArgoCD(context.Background(), object)
+	argo, err := ArgoCD(object)
 	if err != nil {
 		return []string{"Argo CD: " + err.Error()}
 	}
@@ -110,7 +111,7 @@ func CheckHealth(c *v1alpha1.ChannelConnector) (wrong []string) {
 	if err != nil {
 		return []string{"Flux: " + err.Error()}
 	}
-	want := expectedHealth(c)
+	want := expected(c)
 	if argo.Status != want.argo {
 		wrong = append(wrong, fmt.Sprintf("Argo CD says %s, not %s", argo.Status, want.argo))
 	}
@@ -126,14 +127,14 @@ type expectation struct {
 	flux kstatus.Status
 }
 
-func expectedHealth(c *v1alpha1.ChannelConnector) expectation {
+func expected(c *v1alpha1.ChannelConnector) expectation {
 	switch {
 	case c.DeletionTimestamp != nil:
-		return expectation{"Progressing", kstatus.TerminatingStatus}
+		return expectation{progressing, kstatus.TerminatingStatus}
 	case Waited(c):
-		return expectation{"Healthy", kstatus.CurrentStatus}
+		return expectation{healthy, kstatus.CurrentStatus}
 	case c.Status.ObservedGeneration == c.Generation && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionStalled):
-		return expectation{"Degraded", kstatus.FailedStatus}
+		return expectation{degraded, kstatus.FailedStatus}
 	}
-	return expectation{"Progressing", kstatus.InProgressStatus}
+	return expectation{progressing, kstatus.InProgressStatus}
 }

@@ -1,4 +1,4 @@
-package statustest
+package health_test
 
 import (
 	"testing"
@@ -7,13 +7,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
-// TestCheckHealth has what the operator has not looked at, or no longer looks at;
-// the rest is where Check is used.
-func TestCheckHealth(t *testing.T) {
+// TestCheck has what the operator has not looked at, or no longer looks at; what it
+// writes is checked where it is made.
+func TestCheck(t *testing.T) {
 	made := func(change func(*v1alpha1.ChannelConnector)) *v1alpha1.ChannelConnector {
-		c := with(resolved, ready, available)
+		c := &v1alpha1.ChannelConnector{}
+		c.Generation, c.Status.ObservedGeneration = 2, 2
+		c.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Ready", Message: "m", ObservedGeneration: 2}}
 		change(c)
 		return c
 	}
@@ -28,13 +31,14 @@ func TestCheckHealth(t *testing.T) {
 		"being deleted": {is: made(func(c *v1alpha1.ChannelConnector) {
 			c.DeletionTimestamp = new(metav1.Now())
 		})},
+		"ready": {is: made(func(*v1alpha1.ChannelConnector) {})},
 		"without a status": {
 			is:   made(func(c *v1alpha1.ChannelConnector) { c.Status = v1alpha1.ChannelConnectorStatus{} }),
 			want: []string{"Flux says Current, not InProgress"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, CheckHealth(c.is)); diff != "" {
+			if diff := cmp.Diff(c.want, health.Check(c.is)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

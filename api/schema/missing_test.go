@@ -1,4 +1,4 @@
-package controllers
+package schema
 
 import (
 	"testing"
@@ -31,29 +31,17 @@ properties:
 		"what is further inside": {served: `{properties: {a: {default: x}, b: {default: {}}, d: {items: {}}}}`, want: []string{"spec.b.c", "spec.d[].e"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, lacks(parse(t, test.served), parse(t, own), "spec")); diff != "" {
+			if diff := cmp.Diff(test.want, lacks(schemaOf(t, test.served), schemaOf(t, own), "spec")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func parse(t *testing.T, text string) (schema apiextensionsv1.JSONSchemaProps) {
+func schemaOf(t *testing.T, text string) (schema apiextensionsv1.JSONSchemaProps) {
 	t.Helper()
 	if err := yaml.Unmarshal([]byte(text), &schema); err != nil {
 		t.Fatal(err)
 	}
 	return schema
-}
-
-func TestOutdatedMessage(t *testing.T) {
-	for want, missing := range map[string][]string{
-		"": nil,
-		"The CustomResourceDefinition in the cluster is older than the operator: it lacks a, b, c, d, e and 2 more. The API server drops such fields. " +
-			"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled": {"a", "b", "c", "d", "e", "f", "g"},
-	} {
-		if got := outdatedMessage(missing); got != want {
-			t.Errorf("%v: got %q", missing, got)
-		}
-	}
 }
