@@ -1,11 +1,16 @@
 # Every command that people and CI use. `make` alone lists them.
 
+SHELL     := bash
 GO        ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
 HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
+SBOM_TOOL := $(GO) tool -modfile=tools/sbom/go.mod
 CHART     := charts/channel-connector
 # The version that the chart is rendered for, where no cluster says one.
-KUBERNETES := 1.36.3
+KUBERNETES = $(shell $(GO) list -modfile=tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
+# What kube-score wants and the chart leaves to its user: whether there are network
+# policies, and how images are pulled. A limit of CPU would only slow a start down.
+KUBESCORE := --ignore-test pod-networkpolicy,container-image-pull-policy --ignore-container-cpu-limit
 # What is not committed has a version of its own, since a cluster does not look twice
 # at an image whose name it knows.
 VERSION   ?= $(shell git describe --tags --always \
@@ -72,6 +77,14 @@ images: ## Make the images of connector and operator for PLATFORMS, as OCI archi
 	@$(GO) run ./images -image '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' \
 		-created '$(SOURCE_DATE_EPOCH)' $(PLATFORMS)
 
+.PHONY: sbom
+sbom: images ## List the modules in each image, in CycloneDX beside its archive
+	@for platform in $(PLATFORMS); do for program in connector operator; do \
+		$(SBOM_TOOL) cyclonedx-gomod bin -json -std -noserial -notimestamp -version '$(VERSION)' \
+			-output dist/images/$$program-$${platform%/*}-$${platform#*/}.cdx.json \
+			dist/bin/$$platform/$$program || exit 1; \
+	done; done
+
 .PHONY: image
 image: ## Build the same images with Docker, for this platform
 	$(DOCKER) --target connector -t $(IMAGE):$(VERSION) .
@@ -101,6 +114,12 @@ cluster-down: ## Remove the cluster and everything that it made
 test: ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
 		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: e2e
+e2e: ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
+	@mkdir -p dist/e2e
+	set -o pipefail; $(GOTEST) -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
+		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt
 
 .PHONY: assets
 assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
@@ -137,7 +156,8 @@ chart-verify: ## Check the Helm chart without a cluster, with every file of valu
 		$(HELM_TOOL) helm lint --strict --quiet --namespace chat --kube-version $(KUBERNETES) $(CHART) --values "$$values" && \
 		$(HELM_TOOL) helm template channel-connector $(CHART) --namespace chat --kube-version $(KUBERNETES) --values "$$values" >"$$schemas/objects.yaml" && \
 		$(HELM_TOOL) kubeconform -strict -summary -skip ServiceMonitor \
-			-schema-location "$$schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$$schemas/objects.yaml" || exit 1; \
+			-schema-location "$$schemas/{{.ResourceKind}}{{.KindSuffix}}.json" "$$schemas/objects.yaml" && \
+		$(GO) tool -modfile=tools/kubescore/go.mod kube-score score $(KUBESCORE) "$$schemas/objects.yaml" || exit 1; \
 	done
 
 .PHONY: verify-generate
@@ -159,7 +179,7 @@ verify-images: images ## Fail when images made in another folder are not the sam
 	git ls-files -z | tar --null -T - -cf - | tar -C "$$again" -xf - && \
 	$(MAKE) --no-print-directory -C "$$again" images PLATFORMS='$(PLATFORMS)' IMAGE='$(IMAGE)' \
 		VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' && \
-	for archive in "$$again"/dist/images/*; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
+	for archive in "$$again"/dist/images/*.tar; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
 
 .PHONY: verify-modules
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
@@ -170,6 +190,8 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 	$(GO) -C tools/envtest mod tidy -diff
 	$(GO) -C tools/etcd mod tidy -diff
 	$(GO) -C tools/helm mod tidy -diff
+	$(GO) -C tools/kubescore mod tidy -diff
+	$(GO) -C tools/sbom mod tidy -diff
 	$(GO) -C tools/containerd mod tidy -diff
 	$(GO) -C tools/runc mod tidy -diff
 	$(GO) -C tools/cni mod tidy -diff

@@ -79,7 +79,7 @@ func newProcess(log logr.Logger) *process {
 
 // open opens the inbox and builds every part on top of it.
 func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
-	if p.inbox, err = inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.metrics, p.log); err != nil {
+	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
 	}
 	p.dispatcher = delivery.New(p.inbox, cfg.Dispatch.MaxConcurrency, p.metrics, p.log.WithName("delivery"))
@@ -98,6 +98,33 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 		return errors.Join(err, p.abort(ctx))
 	}
 	return nil
+}
+
+// inboxPoll is how often an inbox is tried that another process uses.
+const inboxPoll = 50 * time.Millisecond
+
+// openInbox opens the inbox. Another process that uses it may be the one before,
+// which is about to end: it gets the time that one like it may take.
+func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbox, error) {
+	late := time.After(time.Duration(cfg.Stop.GracePeriod))
+	poll := time.NewTicker(inboxPoll)
+	defer poll.Stop()
+	for told := false; ; told = true {
+		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.metrics, p.log)
+		if !errors.Is(err, inbox.ErrInUse) {
+			return opened, err
+		}
+		if !told {
+			p.log.Info("waiting for the inbox, which another process uses", "path", cfg.Inbox.Embedded.Path, "atMost", time.Duration(cfg.Stop.GracePeriod).String())
+		}
+		select {
+		case <-poll.C:
+		case <-late:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // use puts a version of the configuration into use. Deliveries come first: they

@@ -36,9 +36,9 @@ func write(name string) error {
 	if err := json.Unmarshal(content, &values); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	definitions, ok := values["$defs"].(map[string]any)
+	definitions, ok := values["definitions"].(map[string]any)
 	if !ok {
-		return fmt.Errorf("%s: no $defs", name)
+		return fmt.Errorf("%s: no definitions", name)
 	}
 	if definitions["spec"], err = spec(); err != nil {
 		return err

@@ -92,12 +92,33 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
+// TestAStartWaitsForTheInbox of a process that is about to end, as the pod before
+// may be.
+func TestAStartWaitsForTheInbox(t *testing.T) {
+	before, _, config, _ := spawnReady(t, "drainDelay: 1ms")
+	addresses, err := process.FreeAddresses(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox := filepath.Join(filepath.Dir(config), "inbox")
+	next, said := spawn(t, writeFile(t, strings.Replace(processConfig(addresses[0], "drainDelay: 1ms"), "path: inbox", "path: "+inbox, 1)))
+	if err := before.Stop(patience); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Stop(patience); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 func TestAStartThatCannotWorkExits1AndSaysWhy(t *testing.T) {
 	_, _, inUse, readyz := spawnReady(t, "drainDelay: 1ms")
 	inbox := filepath.Join(filepath.Dir(inUse), "inbox")
 	busy := strings.TrimSuffix(strings.TrimPrefix(readyz, "http://"), "/readyz")
 
-	shared := writeFile(t, strings.Replace(servedConfig, "path: inbox", "path: "+inbox, 1))
+	shared := writeFile(t, strings.NewReplacer("path: inbox", "path: "+inbox, "drainDelay: 1ms", "drainDelay: 1ms, gracePeriod: 100ms").Replace(servedConfig))
 	port := writeFile(t, processConfig(busy, "drainDelay: 1ms"))
 	unknown := writeFile(t, servedConfig+"chanels: []\n")
 	for config, wants := range map[string][]string{

@@ -108,6 +108,16 @@ func TestSendWithoutSecretSignsNothing(t *testing.T) {
 	}
 }
 
+// TestSendPostsAnEmptyFile is Zalo's probe when the webhook's URL is saved, which
+// the Helm chart's test sends.
+func TestSendPostsAnEmptyFile(t *testing.T) {
+	server := listen(t, 200)
+	code, _, stderr := run(t, "send", "--url", server.URL, "--file", os.DevNull, "--api-key", "key-1")
+	if code != exitOK || len(server.bodies) != 1 || server.bodies[0] != "" || server.headers[0].Get("xp-api-key") != "key-1" {
+		t.Fatalf("exit %d, bodies %q, headers %v, stderr %s", code, server.bodies, server.headers, stderr)
+	}
+}
+
 func TestSendFails(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()

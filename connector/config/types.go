@@ -138,7 +138,7 @@ const (
 type Stop struct {
 	// DrainDelay is how long calls are still served after readiness has begun
 	// to fail, while load balancers take the endpoint out. Default: 5s.
-	DrainDelay Duration `yaml:"drainDelay,omitempty"`
+	DrainDelay Duration `yaml:"drainDelay"`
 	// GracePeriod is the time from SIGTERM by which the process has ended.
 	// Under Kubernetes: terminationGracePeriodSeconds. Must be longer than
 	// drainDelay. Default: 30s.

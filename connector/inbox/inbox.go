@@ -47,6 +47,8 @@ var (
 	ErrClosed = errors.New("inbox is closed")
 	// ErrNotFound: no dead letter has that id.
 	ErrNotFound = errors.New("no such dead letter")
+	// ErrInUse: the inbox cannot be opened while another process has it open.
+	ErrInUse = errors.New("another process uses it")
 )
 
 // Outcome says what Accept did.

@@ -59,15 +59,15 @@ func inbox(c *v1alpha1.ChannelConnector) config.Inbox {
 }
 
 // stop gives an Ephemeral inbox, which is deleted with its pod, the time to
-// deliver what it holds.
+// deliver what it holds, and endpoints the time to turn to the next pod. A
+// Persistent one has no next pod before it has ended, so it ends at once.
 func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	s := config.Stop{
-		DrainDelay:  config.Duration(drainDelay),
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
 		Pending:     config.PendingKeep,
 	}
 	if e := spec.Inbox.Embedded; e != nil && e.Storage == v1alpha1.StorageEphemeral {
-		s.Pending = config.PendingDeliver
+		s.DrainDelay, s.Pending = config.Duration(drainDelay), config.PendingDeliver
 	}
 	return s
 }

@@ -199,9 +199,9 @@ func TestStartDigestIsStable(t *testing.T) {
 		connector *v1alpha1.ChannelConnector
 		want      string
 	}{
-		"minimal":   {connectortest.New(t), "b8f1f475c7bdb8fd"},
+		"minimal":   {connectortest.New(t), "3e11a23fc3860e26"},
 		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "c823cb31fc2e5d30"},
-		"full":      {connectortest.Full(t), "813a3c710627cb35"},
+		"full":      {connectortest.Full(t), "2c937f139ce487a2"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

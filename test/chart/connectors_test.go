@@ -152,6 +152,11 @@ var _ = Describe("The value connectors", Ordered, func() {
 			ContainSubstring("not Ready after 3s"), ContainSubstring(`ChannelConnector "shop"`), ContainSubstring(`Secret "absent" does not exist`)))
 	})
 
+	It("are refused at once when they break a rule that no values can be judged by", func(ctx context.Context) {
+		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {deduplicationWindow: 1m}"}))
+		Expect(refused(ctx)).To(And(ContainSubstring("shop.yaml: "), ContainSubstring("write a duration from 2h to 720h")))
+	})
+
 	It("take over nothing that somebody else applied", func(ctx context.Context) {
 		mine := schematest.Resource()
 		mine.SetNamespace(namespace)
@@ -180,7 +185,7 @@ var _ = Describe("The value connectors", Ordered, func() {
 })
 
 var _ = DescribeTable("The resources that a file of values makes are what the API server takes", func(ctx context.Context, name string) {
-	all := installation.Objects(helm(ctx, "template", release, chart, "--namespace=chat", "--kube-version=1.36.3", values(name)))
+	all := installation.Objects(helm(ctx, "template", release, chart, "--namespace=chat", "--kube-version=1.31.0", values(name)))
 	found := 0
 	for _, source := range installation.Of(all, "ConfigMap") {
 		var data corev1.ConfigMap

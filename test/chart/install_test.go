@@ -1,7 +1,12 @@
 package chart_test
 
 import (
+	"bytes"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -15,6 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/process"
 )
 
 // expectPodsTaken checks every pod of a release, hooks included, against the Pod
@@ -57,6 +63,31 @@ func jobOf(all []*unstructured.Unstructured) *batchv1.Job {
 	return job
 }
 
+// olderChart copies the chart with another definition, and returns the copy's path.
+func olderChart() string {
+	GinkgoHelper()
+	older := GinkgoT().TempDir()
+	Expect(os.CopyFS(older, os.DirFS(filepath.Join(installation.Root, chart)))).To(Succeed())
+	file := filepath.Join(older, "files", "xbot.a4b.vn_channelconnectors.yaml")
+	definition, err := os.ReadFile(file)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(definition)).To(ContainSubstring("    - chc\n"))
+	Expect(os.WriteFile(file, bytes.Replace(definition, []byte("    - chc\n"), []byte("    - older\n"), 1), 0o600)).To(Succeed())
+	return older
+}
+
+// shortNames are those of the definition in the cluster.
+func shortNames(ctx context.Context) []string {
+	GinkgoHelper()
+	definition := &unstructured.Unstructured{}
+	definition.SetAPIVersion("apiextensions.k8s.io/v1")
+	definition.SetKind("CustomResourceDefinition")
+	Expect(k8s.Get(ctx, client.ObjectKey{Name: "channelconnectors.xbot.a4b.vn"}, definition)).To(Succeed())
+	names, _, err := unstructured.NestedStringSlice(definition.Object, "spec", "names", "shortNames")
+	Expect(err).NotTo(HaveOccurred())
+	return names
+}
+
 var _ = Describe("The chart", Ordered, func() {
 	It("installs an operator for the cluster, with rights that are enough", func(ctx context.Context) {
 		k8s.MakeNamespace(ctx, "elsewhere")
@@ -77,6 +108,47 @@ var _ = Describe("The chart", Ordered, func() {
 		}
 		expectPodsTaken(ctx, all, "chat")
 		k8s.ExpectRightsEnough(ctx, k8s.RunOperator(operator, "chat", deploymentOf(all)), "chat")
+	})
+
+	It("installs an operator for two namespaces, of which it makes one", func(ctx context.Context) {
+		helm(ctx, "install", "two", chart, "--namespace=chat", "--no-hooks", values("two-namespaces"), "--set=crds.enabled=false")
+		all := objects(ctx, "two", "chat")
+		made := &corev1.Namespace{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Name: "chat-staging"}, made)).To(Succeed())
+		Expect(made.Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"))
+		k8s.ExpectRightsEnough(ctx, k8s.RunOperator(operator, "chat", deploymentOf(all)), "chat-staging")
+		helm(ctx, "uninstall", "two", "--namespace=chat")
+		Expect(k8s.Get(ctx, client.ObjectKey{Name: "chat-staging"}, made)).To(Succeed())
+		Expect(made.DeletionTimestamp).To(BeNil())
+	})
+
+	It("keeps the definition current, with the resources that there are", func(ctx context.Context) {
+		upgrade := func(chart string) { helm(ctx, "upgrade", "cluster", chart, "--namespace=xbot-system", "--no-hooks") }
+		upgrade(olderChart())
+		Expect(shortNames(ctx)).To(ConsistOf("older"))
+		upgrade(chart)
+		Expect(shortNames(ctx)).To(ConsistOf("chc"))
+		helm(ctx, "rollback", "cluster", "--namespace=xbot-system", "--no-hooks")
+		Expect(shortNames(ctx)).To(ConsistOf("older"))
+		upgrade(chart)
+		applied := client.ObjectKey{Namespace: "elsewhere", Name: schematest.Resource().GetName()}
+		Expect(k8s.Get(ctx, applied, &v1alpha1.ChannelConnector{})).To(Succeed())
+	})
+
+	It("has a test that finds the operator ready", func(ctx context.Context) {
+		all := objects(ctx, "cluster", "xbot-system")
+		addresses, err := process.FreeAddresses(1)
+		Expect(err).NotTo(HaveOccurred())
+		k8s.Run(operator, "xbot-system", deploymentOf(all).Spec.Template.Spec, "--leader-election-namespace=xbot-system",
+			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[0])
+		probe := &corev1.Pod{}
+		installation.Convert(installation.Only(all, "Pod"), probe)
+		var arguments []string
+		for _, argument := range probe.Spec.Containers[0].Args {
+			arguments = append(arguments, strings.Replace(argument, "cluster-channel-connector-operator.xbot-system.svc:8081", addresses[0], 1))
+		}
+		Eventually(ctx, func() error { return exec.CommandContext(ctx, connector, arguments...).Run() }).
+			WithTimeout(installation.Soon).Should(Succeed())
 	})
 
 	It("leaves the definition, and what was applied by hand, when it goes", func(ctx context.Context) {

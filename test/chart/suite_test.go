@@ -20,7 +20,7 @@ const chart = "charts/channel-connector"
 var (
 	k8s *installation.Cluster
 	// The paths of programs.
-	operator, helmProgram string
+	operator, connector, helmProgram string
 	// administrator is the path of a kubeconfig.
 	administrator string
 )
@@ -31,7 +31,8 @@ func TestChart(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	operator = installation.BuildOperator()
+	operator = installation.BuildCommand("operator")
+	connector = installation.BuildCommand("connector")
 	helmProgram = installation.BuildTool("helm", "helm.sh/helm/v3/cmd/helm")
 	k8s = installation.Start()
 	administrator = k8s.Kubeconfig("", "")

@@ -27,7 +27,7 @@ func TestConfig(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	operator = installation.BuildOperator()
+	operator = installation.BuildCommand("operator")
 	kustomize = installation.BuildTool("operator", "sigs.k8s.io/kustomize/kustomize/v5")
 	k8s = installation.Start()
 	By("installing config/crd, which everything else needs")

@@ -87,7 +87,7 @@ var _ = Describe("On a bad day", func() {
 		})
 		c.bot.Answer(http.StatusServiceUnavailable)
 		platform := c.loadOf(ctx, 512<<10)
-		status := func() int { return c.post(ctx, c.current, 0) }
+		status := func() int { return c.post(ctx, c.current) }
 		Eventually(status).WithTimeout(4 * time.Minute).Should(Equal(http.StatusServiceUnavailable))
 		Expect(c.condition(ctx, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue), "it answers")
 		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(ContainSubstring("inbox is full"))

@@ -31,6 +31,8 @@ type channel struct {
 	// current and next are both accepted.
 	current, next traffic.Keys
 	bot           *traffic.Bot
+	// posts is how many calls post has made.
+	posts int
 }
 
 // declaration is a ChannelConnector as a user writes it.
@@ -214,11 +216,12 @@ func (c *channel) settles(platform *traffic.Platform) traffic.Verdict {
 }
 
 // post makes one call and returns the answer's status, 0 for none.
-func (c *channel) post(ctx context.Context, keys traffic.Keys, n int) int {
+func (c *channel) post(ctx context.Context, keys traffic.Keys) int {
 	GinkgoHelper()
 	const apart = 1 << 20 // from the load's conversations
+	c.posts++
 	call := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	status, err := traffic.Post(ctx, call, c.url(ctx), keys, traffic.Message{Conversation: apart, N: n}, smallText)
+	status, err := traffic.Post(ctx, call, c.url(ctx), keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
 	}

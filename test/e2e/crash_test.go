@@ -6,11 +6,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -36,7 +31,7 @@ var _ = Describe("A crash under load", func() {
 			By("with an inbox that is " + name)
 			c := newChannel(ctx, inbox)
 			platform := c.load(ctx)
-			kill(c.pod(ctx))
+			kill(ctx, c.pod(ctx))
 			Eventually(c.pod).WithArguments(ctx).Should(restarted("Error"))
 			c.survives(ctx, platform, name+", no listener: a killed container")
 		}
@@ -125,27 +120,11 @@ func restarted(reason string) OmegaMatcher {
 	)))
 }
 
-// kill kills the processes of a pod's container. The host sees them, by their
-// cgroup.
-func kill(pod corev1.Pod) {
+// kill kills a pod's container.
+func kill(ctx context.Context, pod corev1.Pod) {
 	GinkgoHelper()
 	Expect(pod.Status.ContainerStatuses).To(HaveLen(1))
-	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
-	Expect(id).NotTo(BeEmpty())
-	cgroups, err := filepath.Glob("/proc/[0-9]*/cgroup")
-	Expect(err).NotTo(HaveOccurred())
-	killed := 0
-	for _, file := range cgroups {
-		of, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(of, []byte(id)) {
-			continue // it has ended, or is somebody else
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Succeed())
-		killed++
-	}
-	Expect(killed).To(BeNumerically(">", 0))
+	Expect(machine.KillContainer(ctx, pod.Spec.NodeName, pod.Status.ContainerStatuses[0].ContainerID)).To(Succeed())
 }
 
 // postLarge posts bodies of the largest size, which nobody signed, until ctx ends.

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,8 +20,8 @@ var _ = Describe("Channels in namespaces that take hardened pods only", func() {
 		Expect(first.Namespace).NotTo(Equal(second.Namespace))
 		first.takesTheExample(ctx)
 		second.takesTheExample(ctx)
-		Expect(first.post(ctx, second.current, 1)).To(Equal(401))
-		Expect(second.post(ctx, first.current, 1)).To(Equal(401))
+		Expect(first.post(ctx, second.current)).To(Equal(http.StatusUnauthorized))
+		Expect(second.post(ctx, first.current)).To(Equal(http.StatusUnauthorized))
 	}, SpecTimeout(5*time.Minute))
 
 	It("have NetworkPolicies that the API server takes", func(ctx context.Context) {

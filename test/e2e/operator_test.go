@@ -12,9 +12,9 @@ import (
 const operatorNamespace = "e2e-operator"
 
 // helm runs the helm that the repository pins, with the operator's namespace.
-func helm(ctx context.Context, args ...string) string {
+func helm(ctx context.Context, args ...string) {
 	GinkgoHelper()
-	return run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", operatorNamespace}, args...)...)
+	run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", operatorNamespace}, args...)...)
 }
 
 // installOperator installs the operator by Helm, or brings it back to what it was.

@@ -54,7 +54,6 @@ func (c *channel) rotate(ctx context.Context, platform *traffic.Platform) {
 // until measures how long it takes until calls are answered with a status.
 func (c *channel) until(ctx context.Context, what string, start time.Time, status int, keys traffic.Keys) {
 	GinkgoHelper()
-	n := 0
-	Eventually(func() int { n++; return c.post(ctx, keys, n) }).WithPolling(20*time.Millisecond).Should(Equal(status), what)
+	Eventually(c.post).WithArguments(ctx, keys).WithPolling(20*time.Millisecond).Should(Equal(status), what)
 	measured(what, "p95 under 2s", time.Since(start))
 }

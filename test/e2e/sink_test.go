@@ -42,8 +42,8 @@ var _ = Describe("A sink", func() {
 		c := newChannel(ctx)
 		c.bot.Answer(http.StatusUnprocessableEntity)
 		const events = 3
-		for n := range events {
-			Expect(c.post(ctx, c.current, n)).To(Equal(http.StatusOK))
+		for range events {
+			Expect(c.post(ctx, c.current)).To(Equal(http.StatusOK))
 		}
 		name := "--channel=" + c.Namespace + "/" + c.Name
 		list := func() int {

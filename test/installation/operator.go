@@ -22,10 +22,10 @@ import (
 // Soon is how long to wait for what happens at once on a machine that is not busy.
 const Soon = time.Minute
 
-// BuildOperator builds the operator into a folder that goes with the suite.
-func BuildOperator() (path string) {
+// BuildCommand builds a program of cmd/ into a folder that goes with the suite.
+func BuildCommand(name string) (path string) {
 	GinkgoHelper()
-	return build("xbot.a4b.vn/channel-connector/cmd/operator")
+	return build("xbot.a4b.vn/channel-connector/cmd/" + name)
 }
 
 // BuildTool builds the program of a package that tools/<module> pins.

@@ -104,5 +104,5 @@ func (q *quickstart) empty(ctx context.Context) error {
 	if err := q.run(ctx, helm("uninstall", release, "--ignore-not-found", "--wait", timeout)); err != nil {
 		return err
 	}
-	return q.run(ctx, kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout))
+	return q.run(ctx, line{"kubectl", "delete", "namespace", namespace, "--ignore-not-found", timeout})
 }

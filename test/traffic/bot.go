@@ -108,7 +108,7 @@ func Judge(acknowledged []int, arrivals []Arrival) Verdict {
 	latest := make(map[int]int)
 	came, taken := make(map[Message]bool), make(map[Message]bool)
 	for _, a := range arrivals {
-		if last, any := latest[a.Conversation]; any && a.N < last && !came[a.Message] {
+		if last, known := latest[a.Conversation]; known && a.N < last && !came[a.Message] {
 			v.Inverted = append(v.Inverted, a.Message)
 		}
 		if taken[a.Message] {

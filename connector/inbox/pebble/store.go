@@ -351,7 +351,7 @@ func (s *Inbox) endIfDamaged(err error) {
 func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
-		return fmt.Errorf("open inbox %s: another process uses it: %w", path, err)
+		return fmt.Errorf("open inbox %s: %w: %w", path, inbox.ErrInUse, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("open inbox %s: make the folder writable for this user: %w", path, err)
 	case errors.Is(err, syscall.ENOSPC):

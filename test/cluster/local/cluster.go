@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"xbot.a4b.vn/channel-connector/test/build"
+	"xbot.a4b.vn/channel-connector/test/command"
 )
 
 // Cluster is the one cluster of this user on this computer, whether it is up or
@@ -26,7 +29,7 @@ type Cluster struct {
 
 // New returns the user's cluster. What it does is told to out.
 func New(out io.Writer) (*Cluster, error) {
-	progress := build.Progress{Program: "cluster", Total: "8 minutes", Out: out, Every: 15 * time.Second}
+	progress := build.Progress{Program: "cluster", Total: "5 minutes", Out: out, Every: 15 * time.Second}
 	cache, err := build.NewCache(os.UserCacheDir, progress)
 	if err != nil {
 		return nil, err
@@ -61,12 +64,19 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if c.isUp(ctx) {
+	err = c.check(ctx)
+	if err == nil {
 		c.progress.Sayf("is up already; KUBECONFIG=%s", c.kubeconfig("admin"))
 		return c.RenewVolumes(ctx)
 	}
-	if err := c.remove(ctx); err != nil {
+	if !errors.Is(err, errDown) {
+		c.progress.Sayf("%v; making a new one", err)
+	}
+	if err := c.teardown(ctx, ""); err != nil {
 		return err
+	}
+	if hasLink() {
+		return errOther
 	}
 	begun := time.Now()
 	if err := c.bringUp(ctx); err != nil {
@@ -76,10 +86,14 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
-// giveUp removes what a failed start made. The logs stay, because err names them.
+// giveUp removes what a failed start made. The logs stay when err may name them.
 func (c *Cluster) giveUp(ctx context.Context, err error) error {
+	keep := c.logs()
+	if ctx.Err() != nil {
+		err, keep = errors.New("interrupted"), ""
+	}
 	c.progress.Sayf("did not come up; removing what was made")
-	return errors.Join(err, c.teardown(context.WithoutCancel(ctx), c.logs()))
+	return errors.Join(err, c.teardown(context.WithoutCancel(ctx), keep))
 }
 
 func (c *Cluster) bringUp(ctx context.Context) error {
@@ -110,7 +124,10 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 	if err := together.Wait(); err != nil {
 		return err
 	}
-	if err := c.startAddons(ctx, first); err != nil {
+	together, both = errgroup.WithContext(ctx)
+	together.Go(func() error { return c.join(both, first) })
+	together.Go(func() error { return c.startDNS(both, first) })
+	if err := together.Wait(); err != nil {
 		return err
 	}
 	return os.WriteFile(c.upMark(), nil, 0o600)
@@ -199,8 +216,9 @@ func (c *Cluster) join(ctx context.Context, n node) error {
 	})
 }
 
-// startAddons lets the first node join, with DNS on it.
-func (c *Cluster) startAddons(ctx context.Context, first node) error {
+// startDNS makes what a cluster has from the start, and waits until CoreDNS runs on
+// the first node.
+func (c *Cluster) startDNS(ctx context.Context, first node) error {
 	addons, err := render("addons.yaml", struct{ DNS, CoreDNSImage string }{dnsService, corednsImage})
 	if err != nil {
 		return err
@@ -208,13 +226,19 @@ func (c *Cluster) startAddons(ctx context.Context, first node) error {
 	if _, err := c.kubectl(ctx, string(addons), "apply", "-f", "-"); err != nil {
 		return err
 	}
-	if err := c.join(ctx, first); err != nil {
-		return err
-	}
 	return c.waitFor(ctx, first.String(), kubelet, "CoreDNS to be ready", func() (bool, error) {
 		_, err := c.kubectl(ctx, "", "--namespace=kube-system", "wait", "--for=condition=Available", "--timeout=1s", "deployment/coredns")
 		return err == nil, nil
 	})
+}
+
+// kubectl runs kubectl as the cluster's administrator, with the given input.
+func (c *Cluster) kubectl(ctx context.Context, input string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.bin(kubectl), append([]string{"--kubeconfig", c.kubeconfig("admin")}, args...)...)
+	// A proxy of the user does not know the way.
+	cmd.Env = append(os.Environ(), "NO_PROXY=*")
+	cmd.Stdin = strings.NewReader(input)
+	return command.Output(ctx, cmd)
 }
 
 func (c *Cluster) serves(ctx context.Context) bool {
@@ -265,10 +289,33 @@ func (c *Cluster) fallen() error {
 	return nil
 }
 
-// isUp says whether the cluster came up and still serves.
-func (c *Cluster) isUp(ctx context.Context) bool {
-	_, err := os.Stat(c.upMark())
-	return err == nil && c.serves(ctx)
+// check returns an error unless the cluster came up and is whole.
+func (c *Cluster) check(ctx context.Context) error {
+	nodes, err := c.nodes()
+	if err != nil {
+		return err
+	}
+	for _, machine := range machines(nodes) {
+		for _, d := range c.daemons(machine) {
+			if _, err := c.machine(machine).daemonPID(d.name); err != nil {
+				return fmt.Errorf("the cluster is not whole: %w, see %s", err, c.log(machine, d.name))
+			}
+		}
+	}
+	if !c.serves(ctx) {
+		return fmt.Errorf("the API server does not answer; %s", tailOf(c.log(ControlPlane, kubeAPIServer)))
+	}
+	return nil
+}
+
+// machines returns the names of all machines.
+func machines(nodes []node) []string {
+	names := make([]string, 0, 1+len(nodes))
+	names = append(names, ControlPlane)
+	for _, n := range nodes {
+		names = append(names, n.String())
+	}
+	return names
 }
 
 // errDown is what asks for a cluster that is not up.
@@ -298,10 +345,10 @@ func (c *Cluster) AddNode(ctx context.Context) error {
 	if n > maxNodes {
 		return fmt.Errorf("the cluster has %d nodes, and its networks have no room for more", maxNodes)
 	}
-	if err := c.prepareNode(ctx, n); err != nil {
-		return errors.Join(err, c.removeNode(context.WithoutCancel(ctx), n))
+	if err = c.prepareNode(ctx, n); err == nil {
+		err = c.join(ctx, n)
 	}
-	if err := c.join(ctx, n); err != nil {
+	if err != nil {
 		return errors.Join(err, c.removeNode(context.WithoutCancel(ctx), n))
 	}
 	c.progress.Sayf("%s is ready", n)
@@ -310,6 +357,13 @@ func (c *Cluster) AddNode(ctx context.Context) error {
 
 func (c *Cluster) removeNode(ctx context.Context, n node) error {
 	if err := c.haltNode(ctx, n); err != nil {
+		return err
+	}
+	objects := []string{"delete", "--ignore-not-found", "--wait=false", "node/" + n.String()}
+	for _, v := range n.volumes() {
+		objects = append(objects, "persistentvolume/"+v.Name)
+	}
+	if _, err := c.kubectl(ctx, "", objects...); err != nil {
 		return err
 	}
 	return os.RemoveAll(c.machine(n.String()).dir)

@@ -3,6 +3,7 @@ package local
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -127,5 +128,27 @@ func TestDaemonsHavePrograms(t *testing.T) {
 	}
 	if _, err := c.daemon("node1", "kube-apiserver"); err == nil || !strings.Contains(err.Error(), "kubelet") {
 		t.Errorf("error %v, want the daemons that node1 has", err)
+	}
+}
+
+// The real modules: what a binary needs has to stay in them.
+func TestPinnedModules(t *testing.T) {
+	t.Chdir("../../..")
+	pinned, err := readVersions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range pinned.binaries() {
+		if strings.HasPrefix(b.Package, ".") {
+			// A program of ours, whose imports "go mod tidy" sees.
+			if _, err := os.Stat(filepath.Join(b.Module, b.Package, "main.go")); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		// Without it, "go mod tidy" drops what the binary needs.
+		if !strings.Contains(readFile(t, filepath.Join(b.Module, "go.mod")), b.Package+"\n") {
+			t.Errorf("%s/go.mod has no tool %s", b.Module, b.Package)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // StopDaemon ends one daemon of a machine, and nothing else: the pods of a node go
@@ -22,6 +23,16 @@ func (c *Cluster) StartDaemon(machine, name string) error {
 		return err
 	}
 	return c.machine(machine).start(d, c.log(machine, d.name))
+}
+
+// KillContainer ends a container on a node with SIGKILL. Its id is the one in the
+// pod's status, such as containerd://3f5a.
+func (c *Cluster) KillContainer(ctx context.Context, name, id string) error {
+	n, err := c.node(name)
+	if err != nil {
+		return err
+	}
+	return c.ctr(ctx, n, "tasks", "kill", "--signal", "SIGKILL", strings.TrimPrefix(id, "containerd://"))
 }
 
 // HaltNode cuts a node's power: its daemons and all processes of its pods end at

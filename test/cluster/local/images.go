@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -117,21 +116,26 @@ func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
 
 // importImages gives archives to a node's containerd.
 func (c *Cluster) importImages(ctx context.Context, n node, archives ...string) error {
-	pid, err := c.machine(n.String()).pid()
-	if err != nil {
-		return err
-	}
 	for _, archive := range archives {
-		cmd := exec.CommandContext(ctx, c.bin(ctr), "--address", containerdSocket(pid), "--namespace", "k8s.io",
-			"images", "import", archive)
-		if _, err := command.Output(ctx, cmd); err != nil {
+		if err := c.ctr(ctx, n, "images", "import", archive); err != nil {
 			return fmt.Errorf("import %s into %s: %w", filepath.Base(archive), n, err)
 		}
 	}
 	return nil
 }
 
-// imports gives a new node every image that the others have.
+// ctr asks a node's containerd, about what it has for Kubernetes.
+func (c *Cluster) ctr(ctx context.Context, n node, args ...string) error {
+	pid, err := c.machine(n.String()).pid()
+	if err != nil {
+		return err
+	}
+	args = append([]string{"--address", containerdSocket(pid), "--namespace", "k8s.io"}, args...)
+	_, err = command.Output(ctx, exec.CommandContext(ctx, c.bin(ctr), args...))
+	return err
+}
+
+// importAll gives a new node every image that the others have.
 func (c *Cluster) importAll(ctx context.Context, n node) error {
 	archives, err := filepath.Glob(filepath.Join(c.images(), "*"))
 	if err != nil {
@@ -155,11 +159,4 @@ func copyFile(from, to string) error {
 		err = closing
 	}
 	return err
-}
-
-// kubectl runs kubectl as the cluster's administrator, with the given input.
-func (c *Cluster) kubectl(ctx context.Context, input string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, c.bin(kubectl), append([]string{"--kubeconfig", c.kubeconfig("admin")}, args...)...)
-	cmd.Stdin = strings.NewReader(input)
-	return command.Output(ctx, cmd)
 }

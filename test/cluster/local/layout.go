@@ -50,18 +50,24 @@ func (n node) cgroup() string     { return "/" + cgroupName + "/" + n.String() }
 const maxNodes = 254
 
 // The folders and files of the cluster.
-func (c *Cluster) bin(name string) string        { return filepath.Join(c.Dir, "bin", name) }
-func (c *Cluster) pki(name string) string        { return filepath.Join(c.Dir, "pki", name) }
+
+func (c *Cluster) bin(program string) string     { return filepath.Join(c.Dir, "bin", program) }
 func (c *Cluster) images() string                { return filepath.Join(c.Dir, "images") }
+func (c *Cluster) logs() string                  { return filepath.Join(c.Dir, "logs") }
+func (c *Cluster) pki(file string) string        { return filepath.Join(c.Dir, "pki", file) }
 func (c *Cluster) kubeconfig(user string) string { return c.pki(user + ".kubeconfig") }
-func (c *Cluster) config(of, name string) string {
-	return filepath.Join(c.machine(of).dir, "etc", name)
-}
+
+// upMark is there when the cluster came up.
 func (c *Cluster) upMark() string { return filepath.Join(c.Dir, "up") }
+
 func (c *Cluster) machine(name string) machine {
 	return machine{name: name, dir: filepath.Join(c.Dir, "machines", name), pause: c.bin("pause")}
 }
-func (c *Cluster) logs() string { return filepath.Join(c.Dir, "logs") }
-func (c *Cluster) log(machine, dmn string) string {
-	return filepath.Join(c.logs(), machine, dmn+".log")
+
+func (c *Cluster) config(machine, file string) string {
+	return filepath.Join(c.machine(machine).dir, "etc", file)
+}
+
+func (c *Cluster) log(machine, daemon string) string {
+	return filepath.Join(c.logs(), machine, daemon+".log")
 }

@@ -51,7 +51,7 @@ func (m machine) boot(ctx context.Context, log string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = out.Close() }()                                         // the child has its own
+	defer func() { _ = out.Close() }() // the child has its own
 	cmd := exec.Command("sh", filepath.Join(m.dir, "init.sh"), m.dir, m.pause)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := startApart(cmd); err != nil {
@@ -64,7 +64,7 @@ func (m machine) boot(ctx context.Context, log string) error {
 		case err := <-ended:
 			return false, fmt.Errorf("%s did not start: %w; %s", m.name, err, tailOf(log))
 		default:
-			return slices.Contains(arguments(cmd.Process.Pid), m.pause) && len(arguments(cmd.Process.Pid)) == 2, nil
+			return slices.Equal(arguments(cmd.Process.Pid), []string{m.pause, m.dir}), nil
 		}
 	})
 }
@@ -86,21 +86,39 @@ func (m machine) prepare() error {
 
 var errOff = errors.New("is not running")
 
-// pid returns the machine's first process. It is found by its argument, the
-// machine's folder, so that one is found also when whoever started it was killed
-// at once.
+// pid returns the machine's first process.
 func (m machine) pid() (int, error) {
-	entries, err := os.ReadDir("/proc")
+	running, err := firstProcesses(filepath.Dir(m.dir))
 	if err != nil {
 		return 0, err
 	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err == nil && slices.Contains(arguments(pid), m.dir) && isFirst(pid) {
-			return pid, nil
-		}
+	if pid, ok := running[m.name]; ok {
+		return pid, nil
 	}
 	return 0, fmt.Errorf("%s %w", m.name, errOff)
+}
+
+// firstProcesses returns the first process of each machine with a folder in dir.
+// They are found by their argument, which is that folder, so that one is found also
+// when whoever started it was killed at once.
+func firstProcesses(dir string) (map[string]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]int)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		for _, arg := range arguments(pid) {
+			if filepath.Dir(arg) == dir && isFirst(pid) {
+				found[filepath.Base(arg)] = pid
+			}
+		}
+	}
+	return found, nil
 }
 
 func arguments(pid int) []string {
@@ -147,9 +165,10 @@ func (m machine) halt(ctx context.Context) error {
 	if err := kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
+	// It is there until the last of the others is gone.
 	err = poll(ctx, m.name+" to end all its processes", func() (bool, error) {
-		_, err := m.pid()
-		return errors.Is(err, errOff), nil
+		_, err := beginning(pid)
+		return err != nil, nil
 	})
 	if err != nil {
 		return err
@@ -174,7 +193,8 @@ func (m machine) start(d daemon, log string) error {
 	defer func() { _ = out.Close() }() // the child has its own
 	bin := filepath.Dir(m.pause)
 	cmd := exec.Command(filepath.Join(bin, d.name), d.args...)
-	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Nothing else of the user's: a proxy, for one, is not meant for what is here.
+	cmd.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := startInside(pid, cmd); err != nil {
@@ -221,8 +241,13 @@ func beginning(pid int) (string, error) {
 	}
 	// The name, in parentheses, may have anything in it.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	const state, start = 0, 19
-	if len(fields) <= start || bytes.ContainsAny(fields[state], "ZX") {
+	const state, threads, start = 0, 17, 19
+	if len(fields) <= start {
+		return "", fmt.Errorf("process %d has a status without its start: %q", pid, text)
+	}
+	// The first thread may have ended before the others have.
+	last := slices.Contains([]string{"0", "1"}, string(fields[threads]))
+	if bytes.ContainsAny(fields[state], "ZX") && last {
 		return "", fmt.Errorf("process %d %w", pid, errOff)
 	}
 	return string(fields[start]), nil

@@ -20,25 +20,29 @@ func (c *Cluster) Down(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if err := c.remove(ctx); err != nil {
+	if err := c.teardown(ctx, ""); err != nil {
 		return err
 	}
 	c.progress.Sayf("down; nothing is left")
 	return nil
 }
 
-func (c *Cluster) remove(ctx context.Context) error { return c.teardown(ctx, "") }
-
 // teardown ends and removes everything but the folder to keep, and makes sure that
 // nothing is left.
 func (c *Cluster) teardown(ctx context.Context, keep string) error {
-	// Every machine with a folder, because a start may have been cut short.
-	machines, err := filepath.Glob(filepath.Join(c.Dir, "machines", "*"))
+	// By what runs and not by the folders, which a user may have deleted.
+	running, err := firstProcesses(filepath.Dir(c.machine("any").dir))
 	if err != nil {
 		return err
 	}
-	for _, dir := range machines {
-		if err := c.machine(filepath.Base(dir)).halt(ctx); err != nil {
+	if _, err := os.Stat(c.Dir); errors.Is(err, os.ErrNotExist) && len(running) == 0 {
+		return nil
+	}
+	if len(running) == 0 && hasLink() {
+		return errOther
+	}
+	for name := range running {
+		if err := c.machine(name).halt(ctx); err != nil {
 			return err
 		}
 	}
@@ -53,11 +57,19 @@ func (c *Cluster) teardown(ctx context.Context, keep string) error {
 	if err := c.removeFiles(keep); err != nil {
 		return err
 	}
-	if left := c.leftovers(keep); len(left) > 0 {
+	left := append(c.ownLeftovers(), sharedLeftovers()...)
+	if _, err := os.Stat(c.Dir); err == nil && keep == "" {
+		left = append(left, "folder "+c.Dir)
+	}
+	if len(left) > 0 {
 		return fmt.Errorf("the cluster is down, but left behind:\n  %s", strings.Join(left, "\n  "))
 	}
 	return nil
 }
+
+// errOther protects the cluster of another user.
+var errOther = errors.New("another cluster is up on this computer, which has room for one: the network interface " +
+	hostLink + " is not of this one. Whoever started it ends it with \"make cluster-down\"")
 
 // removeFiles removes all files but those below keep.
 func (c *Cluster) removeFiles(keep string) error {
@@ -81,9 +93,9 @@ func (c *Cluster) removeFiles(keep string) error {
 	return os.Remove(c.Dir)
 }
 
-// leftovers returns what a cluster that is down still has on this computer:
-// processes, mounts, cgroups, links and files.
-func (c *Cluster) leftovers(keep string) []string {
+// ownLeftovers returns the processes and mounts that belong to this cluster's
+// folder.
+func (c *Cluster) ownLeftovers() []string {
 	var left []string
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -104,20 +116,23 @@ func (c *Cluster) leftovers(keep string) []string {
 			left = append(left, "mount "+fields[1])
 		}
 	}
-	cgroups, err := filepath.Glob(filepath.Join(cgroupRoot, "*", cgroupName))
+	return left
+}
+
+// sharedLeftovers returns what a cluster has under the same name on every computer.
+func sharedLeftovers() []string {
+	var left []string
+	dirs, err := hierarchies()
 	if err != nil {
 		left = append(left, err.Error())
 	}
-	for _, dir := range append(cgroups, filepath.Join(cgroupRoot, cgroupName)) {
-		if _, err := os.Stat(dir); err == nil {
-			left = append(left, "cgroup "+dir)
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, cgroupName)); err == nil {
+			left = append(left, "cgroup "+filepath.Join(dir, cgroupName))
 		}
 	}
 	if hasLink() {
 		left = append(left, "network interface "+hostLink)
-	}
-	if _, err := os.Stat(c.Dir); err == nil && keep == "" {
-		left = append(left, "folder "+c.Dir)
 	}
 	return left
 }

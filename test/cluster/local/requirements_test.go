@@ -2,20 +2,14 @@ package local
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // debian is a host on which only the named commands are missing.
 func debian(without ...string) host {
-	missing := func(command string) bool {
-		for _, name := range without {
-			if name == command {
-				return true
-			}
-		}
-		return false
-	}
+	missing := func(command string) bool { return slices.Contains(without, command) }
 	return host{
 		os: "linux",
 		find: func(command string) error {

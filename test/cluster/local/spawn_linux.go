@@ -23,8 +23,15 @@ func startInside(pid int, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	started := make(chan error, 1)
 	go func() {
-		// Never unlocked: the thread cannot go back, and ends with this goroutine.
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The main thread never ends, and /proc/self is what it sees. While it is kept
+			// here, another takes its turn.
+			defer runtime.UnlockOSThread()
+			started <- startInside(pid, cmd)
+			return
+		}
+		// Never unlocked: the thread cannot go back, and ends with this goroutine.
 		started <- startFrom(pid, cmd)
 	}()
 	return <-started

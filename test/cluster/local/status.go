@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"text/tabwriter"
 )
 
 // Status tells what runs. The error says that the cluster is not up, or not whole.
@@ -12,28 +13,25 @@ func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	machines := []string{ControlPlane}
-	for _, n := range nodes {
-		machines = append(machines, n.String())
-	}
-	whole := true
-	for _, machine := range machines {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "MACHINE\tDAEMON\tSTATE\tLOG")
+	for _, machine := range machines(nodes) {
 		for _, d := range c.daemons(machine) {
 			state := "runs"
 			if _, err := c.machine(machine).daemonPID(d.name); err != nil {
-				state, whole = "is off", false
+				state = "is off"
 			}
-			fmt.Fprintf(out, "%-13s  %-23s  %-6s  %s\n", machine, d.name, state, c.log(machine, d.name))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", machine, d.name, state, c.log(machine, d.name))
 		}
 	}
-	fmt.Fprintf(out, "KUBECONFIG=%s\n", c.kubeconfig("admin"))
-	if !whole || !c.isUp(ctx) {
-		return fmt.Errorf("the cluster is not whole: see its logs in %s", c.logs())
-	}
-	table, err := c.kubectl(ctx, "", "get", "nodes", "-o", "wide")
-	if err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, table)
-	return nil
+	fmt.Fprintf(out, "\nKUBECONFIG=%s\n\n", c.kubeconfig("admin"))
+	if err := c.check(ctx); err != nil {
+		return err
+	}
+	list, err := c.kubectl(ctx, "", "get", "nodes", "-o", "wide")
+	fmt.Fprintln(out, list)
+	return err
 }
