@@ -90,7 +90,8 @@ var _ = Describe("On a bad day", func() {
 		status := func() int { return c.post(ctx, c.current) }
 		Eventually(status).WithTimeout(4 * time.Minute).Should(Equal(http.StatusServiceUnavailable))
 		Expect(c.condition(ctx, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue), "it answers")
-		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(ContainSubstring("inbox is full"))
+		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(
+			And(ContainSubstring("the inbox is full"), ContainSubstring("connector status tells")))
 
 		c.bot.Answer(http.StatusOK)
 		Eventually(status).Should(Equal(http.StatusOK))
