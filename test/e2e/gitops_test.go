@@ -129,10 +129,10 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 		c.becomesReady(ctx)
 	}, SpecTimeout(3*time.Minute))
 
-	It("the definition deleted and made again, with an operator that runs", func(ctx context.Context) {
+	It("the operator before the definition, which is then deleted and made again", func(ctx context.Context) {
 		removeOperator(ctx)
-		applyDefinition(ctx, definition)
 		installOperator(ctx, version, "--set", "crds.enabled=false")
+		applyDefinition(ctx, definition)
 		c, manifest := writeChannel(ctx)
 		kubectl(ctx, "apply", "-f", manifest)
 		c.becomesReady(ctx)
