@@ -15,6 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
 // history is every version of a namespace's resources, as a watch from the
@@ -104,10 +105,11 @@ func (h *history) faults() []string {
 // statusFaults says what of a status kubectl wait, Argo CD or Flux would get
 // wrong.
 func statusFaults(c *v1alpha1.ChannelConnector) []string {
-	if len(c.Status.Conditions) == 0 {
-		return nil // not seen by an operator yet
+	wrong := health.Check(c)
+	if len(c.Status.Conditions) > 0 { // an operator has seen it
+		wrong = append(wrong, statustest.Check(c)...)
 	}
-	return statustest.Check(c)
+	return wrong
 }
 
 // transitionFaults says what of a change of a status is wrong. before is nil for

@@ -69,6 +69,23 @@ var _ = Describe("A new resource", func() {
 		Eventually(readiness).WithArguments(namespace, "shop").Should(Equal([]string{"False Starting", "True Ready"}))
 	})
 
+	It("tells with an event what keeps its pod from coming up, before waiting is in vain", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		says(ctx, shop, func(d *appsv1.Deployment) { d.Status.ObservedGeneration = d.Generation })
+		pod := newPod(ctx, shop)
+		pod.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "no memory left",
+		}}
+		Expect(k8s.Status().Update(ctx, pod)).To(Succeed())
+		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionReconciling).Should(HaveField("Reason", "Unschedulable"))
+		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
+			HaveField("Reason", "Unschedulable"), HaveField("Type", "Warning"), HaveField("Note", ContainSubstring("no memory left")))))
+		Expect(events(ctx, namespace)).NotTo(ContainElement(HaveField("Reason", "Starting")))
+	})
+
 	It("can be scaled, and tells of no pods, from its first status on", func(ctx context.Context) {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)

@@ -2,13 +2,17 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -56,6 +60,9 @@ func (o Options) namespaces() []string {
 
 // Add adds the controller to a manager that was made with ManagerOptions.
 func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
+	if err := o.mayWatch(ctx, mgr.GetAPIReader()); err != nil {
+		return err
+	}
 	scopes, err := o.scopes(mgr)
 	if err != nil {
 		return err
@@ -69,6 +76,38 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
 	}
 	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
+}
+
+// mayWatch returns an error for namespaces in which nothing can be done: there, no
+// condition and no event can say so. What else may be wrong passes by itself.
+func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
+	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
+	defer cancel()
+	var refused []error
+	for _, namespace := range o.namespaces() {
+		err := live.List(ctx, &v1alpha1.ChannelConnectorList{}, client.InNamespace(namespace), client.Limit(1))
+		if apierrors.IsForbidden(err) {
+			refused = append(refused, fmt.Errorf("no permission in %s: %w: %s", describe(namespace), err, remedy(namespace)))
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// permissionTimeout bounds the questions of mayWatch where the API server hangs.
+const permissionTimeout = 10 * time.Second
+
+func describe(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "the cluster"
+	}
+	return fmt.Sprintf("namespace %q", namespace)
+}
+
+func remedy(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces to watch in --watch-namespaces"
+	}
+	return "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
 }
 
 func (o Options) scopes(mgr ctrl.Manager) (map[string]*Scope, error) {

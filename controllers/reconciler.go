@@ -43,7 +43,8 @@ type Reconciler struct {
 	// operator has changed. Default of the program: 5.
 	MaxConcurrentUpgrades int
 
-	upgrades *upgrades
+	upgrades   *upgrades
+	definition *definition
 }
 
 // pass is one reconciliation of one resource.

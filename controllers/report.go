@@ -34,6 +34,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 			return errors.Join(failed, err)
 		}
 	}
+	p.seen.DefinitionOutdated = p.definition.outdated()
 	old, next := p.connector.Status, status.Compute(p.seen)
 	p.noteUpgrade(next)
 	if equality.Semantic.DeepEqual(old, next) {
@@ -68,7 +69,7 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 // in the way cannot tell.
 func (p *pass) noteUpgrade(next v1alpha1.ChannelConnectorStatus) {
 	if p.input.Upgrading && p.wanted != nil && p.seen.Obstacle == nil {
-		p.upgradeFailed = meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled)
+		p.upgradeFailed = stalled(next)
 		p.upgrades.note(client.ObjectKeyFromObject(p.connector), p.upgradeFailed)
 	}
 }
@@ -86,12 +87,15 @@ func refused(err error) bool {
 // transition records what changed for somebody who looks at events or logs.
 func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
 	p.readyChanged(ctx, old, next)
+	if outdated := p.seen.DefinitionOutdated; outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
+		p.event(corev1.EventTypeWarning, v1alpha1.ConditionDefinitionOutdated, outdated)
+	}
 	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
 	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
 	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
 		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
 	}
-	if p.upgradeFailed && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionStalled) {
+	if p.upgradeFailed && !stalled(old) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
 	}
 }
@@ -108,9 +112,13 @@ func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConne
 	switch {
 	case is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue:
 		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
-	case meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionStalled) && (was.Reason != is.Reason || was.Message != is.Message):
+	case (stalled(next) || status.Trouble(is)) && (was.Reason != is.Reason || was.Message != is.Message):
 		p.event(corev1.EventTypeWarning, is.Reason, is.Message)
 	}
+}
+
+func stalled(s v1alpha1.ChannelConnectorStatus) bool {
+	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStalled)
 }
 
 // applied notes that a child was written.

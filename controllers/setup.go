@@ -61,6 +61,13 @@ const (
 // concurrency is the number of resources reconciled at a time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
+	var err error
+	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {
+		return err
+	}
+	if err := mgr.Add(r.definition); err != nil {
+		return err
+	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
 		WatchesRawSource(source.Channel(r.upgrades.wake, &handler.EnqueueRequestForObject{})).
@@ -76,6 +83,19 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		r.watch(b, scope)
 	}
 	return b.Complete(r)
+}
+
+// wakeAll lets every resource have a pass.
+func (r *Reconciler) wakeAll(ctx context.Context) {
+	for namespace, scope := range r.Scopes {
+		list := &v1alpha1.ChannelConnectorList{}
+		if err := scope.Client.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", namespace)
+		}
+		for i := range list.Items {
+			r.upgrades.tell(ctx, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+	}
 }
 
 // watch lets what happens in a scope cause passes.

@@ -47,8 +47,8 @@ func Decode(ctx context.Context, manifest []byte) (*v1alpha1.ChannelConnector, e
 	if err != nil {
 		return nil, err
 	}
-	delete(object, "status")
 	s.setDefaults(object)
+	delete(object, "status")
 	if errs := append(checkMeta(meta), s.validate(ctx, object, nil)...); len(errs) > 0 {
 		slices.SortStableFunc(errs, func(a, b *field.Error) int { return strings.Compare(a.Field, b.Field) })
 		return nil, errs.ToAggregate()

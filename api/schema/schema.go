@@ -39,7 +39,8 @@ const costLimit = celconfig.RuntimeCELCostBudget
 // noticeable fraction of a second.
 var compiled = sync.OnceValues(compile)
 
-func compile() (*schema, error) {
+// definition is the schema as it is installed.
+func definition() (*apiextensionsv1.JSONSchemaProps, error) {
 	definition := &apiextensionsv1.CustomResourceDefinition{}
 	if err := yaml.UnmarshalStrict(crd.ChannelConnectors, definition); err != nil {
 		return nil, err
@@ -51,9 +52,16 @@ func compile() (*schema, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("the CustomResourceDefinition has no version %s", v1alpha1.GroupVersion.Version)
 	}
-	properties := &apiextensions.JSONSchemaProps{}
-	err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(versions[i].Schema.OpenAPIV3Schema, properties, nil)
+	return versions[i].Schema.OpenAPIV3Schema, nil
+}
+
+func compile() (*schema, error) {
+	installed, err := definition()
 	if err != nil {
+		return nil, err
+	}
+	properties := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(installed, properties, nil); err != nil {
 		return nil, err
 	}
 	structural, err := structuralschema.NewStructural(properties)

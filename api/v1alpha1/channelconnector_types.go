@@ -32,8 +32,10 @@ type ChannelConnector struct {
 	// the OA secret key, and sink.http.url.
 	// +required
 	Spec ChannelConnectorSpec `json:"spec"`
-	// status is what the operator reports.
+	// status is what the operator reports. Until it has looked at a new resource,
+	// the observedGeneration of -1 keeps Flux from taking the resource for ready.
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status ChannelConnectorStatus `json:"status,omitempty"`
 }
 
@@ -110,7 +112,8 @@ type ChannelConnectorStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the connector is. Ready sums them up; Reconciling,
-	// Stalled and UpdatePending are present only while they are True.
+	// Stalled, UpdatePending and DefinitionOutdated are present only while they are
+	// True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -159,6 +162,9 @@ const (
 	// ConditionUpdatePending is present and True while the workload waits for
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"
+	// ConditionDefinitionOutdated is present and True while the
+	// CustomResourceDefinition in the cluster is older than the operator.
+	ConditionDefinitionOutdated = "DefinitionOutdated"
 )
 
 // RegenerateAPIKeyAnnotation on a ChannelConnector lets the operator make a

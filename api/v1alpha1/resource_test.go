@@ -41,6 +41,12 @@ var _ = Describe("The smallest resource", func() {
 	})
 })
 
+var _ = Describe("A resource at which no operator has looked", func() {
+	It("says so to Flux, which takes what says nothing for ready", func(ctx context.Context) {
+		Expect(create(ctx).Status.ObservedGeneration).To(BeEquivalentTo(-1))
+	})
+})
+
 var _ = Describe("Odd input", func() {
 	It("may be a name of 253 characters", func(ctx context.Context) {
 		r := resource()

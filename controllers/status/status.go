@@ -32,6 +32,7 @@ const (
 	ReasonApplyRefused         = "ApplyRefused"
 	ReasonWaitsForTurn         = "WaitsForTurn"
 	ReasonUpgradesStopped      = "UpgradesStopped"
+	ReasonFieldsMissing        = "FieldsMissing"
 )
 
 // Observation is what one pass found.
@@ -53,6 +54,8 @@ type Observation struct {
 	// UpdatePending says that the workload waits for its turn to be upgraded, and
 	// UpgradesStopped that the turn will not come by itself.
 	UpdatePending, UpgradesStopped bool
+	// DefinitionOutdated says what the CustomResourceDefinition lacks, if anything.
+	DefinitionOutdated string
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
 }
@@ -97,20 +100,17 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		set(v1alpha1.ConditionCredentialsResolved, resolved(o.Findings))
 	}
 	set(v1alpha1.ConditionWorkloadAvailable, available)
-	for kind, present := range map[string]bool{
-		v1alpha1.ConditionReconciling: ready.status == metav1.ConditionFalse && !ready.stalled,
-		v1alpha1.ConditionStalled:     ready.status == metav1.ConditionFalse && ready.stalled,
+	for kind, v := range map[string]*verdict{
+		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
+		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
+		v1alpha1.ConditionUpdatePending:      updatePending(o),
+		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
 	} {
-		if present {
-			set(kind, verdict{status: metav1.ConditionTrue, reason: ready.reason, message: ready.message})
+		if v != nil {
+			set(kind, *v)
 		} else {
 			meta.RemoveStatusCondition(&s.Conditions, kind)
 		}
-	}
-	if pending := updatePending(o); pending != nil {
-		set(v1alpha1.ConditionUpdatePending, *pending)
-	} else {
-		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionUpdatePending)
 	}
 	slices.SortFunc(s.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	return s
@@ -172,6 +172,14 @@ func messages(findings []credentials.Finding) string {
 		all[i] = f.Message
 	}
 	return strings.Join(all, "; ")
+}
+
+// onlyWhen is a condition that is there only while it is True.
+func onlyWhen(present bool, reason, message string) *verdict {
+	if !present {
+		return nil
+	}
+	return &verdict{status: metav1.ConditionTrue, reason: reason, message: message}
 }
 
 func updatePending(o Observation) *verdict {

@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
+	"xbot.a4b.vn/channel-connector/test/health"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -123,6 +125,7 @@ func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
 type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
+	definition                        string
 }
 
 const (
@@ -140,6 +143,7 @@ func (e expected) conditions() map[string]string {
 	for kind, text := range map[string]string{
 		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
 		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
+		v1alpha1.ConditionDefinitionOutdated: e.definition,
 	} {
 		if text != "" {
 			all[kind] = text
@@ -163,7 +167,7 @@ func verify(t *testing.T, o status.Observation, want expected) {
 	}
 	o.Connector = o.Connector.DeepCopy()
 	o.Connector.Status = first
-	for _, wrong := range statustest.Check(o.Connector) {
+	for _, wrong := range slices.Concat(statustest.Check(o.Connector), health.Check(o.Connector)) {
 		t.Error(wrong)
 	}
 	if diff := cmp.Diff(first, status.Compute(o)); diff != "" {
@@ -243,6 +247,10 @@ func TestSummary(t *testing.T) {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
 			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"},
 		},
+		"the definition is older": {
+			[]func(*status.Observation){func(o *status.Observation) { o.DefinitionOutdated = "It lacks spec.a" }},
+			expected{definition: "True FieldsMissing: It lacks spec.a"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { verify(t, observed(t, c.change...), c.want) })
 	}
@@ -288,7 +296,10 @@ func TestComputeRest(t *testing.T) {
 func TestTransitions(t *testing.T) {
 	old := metav1.NewTime(start)
 	o := observed(t)
-	for _, kind := range []string{"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending, v1alpha1.ConditionReady} {
+	for _, kind := range []string{
+		"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending,
+		v1alpha1.ConditionDefinitionOutdated, v1alpha1.ConditionReady,
+	} {
 		o.Connector.Status.Conditions = append(o.Connector.Status.Conditions, metav1.Condition{
 			Type: kind, Status: metav1.ConditionTrue, Reason: "X", Message: "x", LastTransitionTime: old,
 		})

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
@@ -31,6 +32,15 @@ const (
 	ReasonCrashLooping        = "CrashLooping"
 	ReasonPodsRefused         = "PodsRefused"
 )
+
+// progress are the reasons of what takes its time in any roll-out.
+var progress = []string{ReasonNotCreated, ReasonStarting, ReasonRollingOut, ReasonScalingDown}
+
+// Trouble reports whether Ready is not True for more than that something takes its
+// time: somebody may have to help, even where nothing is Stalled yet.
+func Trouble(ready *metav1.Condition) bool {
+	return ready.Status != metav1.ConditionTrue && !slices.Contains(progress, ready.Reason)
+}
 
 // workload judges the Deployment and its pods. While pods of an earlier template
 // still take calls, they are available: that the new one does not come up is
@@ -108,7 +118,10 @@ func problem(o Observation) *verdict {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
-		for _, judge := range []func(*corev1.Pod) *verdict{unschedulable, waiting, crashing} {
+		if v := unschedulable(o, pod); v != nil {
+			return v
+		}
+		for _, judge := range []func(*corev1.Pod) *verdict{waiting, crashing} {
 			if v := judge(pod); v != nil {
 				return v
 			}
@@ -140,18 +153,27 @@ func newest(pods []corev1.Pod) []*corev1.Pod {
 // volumeWords are in the scheduler's messages about volumes that no pod can get.
 var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
-func unschedulable(pod *corev1.Pod) *verdict {
+func unschedulable(o Observation, pod *corev1.Pod) *verdict {
 	for _, c := range pod.Status.Conditions {
 		failed := c.Reason == corev1.PodReasonUnschedulable || c.Reason == corev1.PodReasonSchedulerError
 		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || !failed {
 			continue
 		}
 		if volumeWords.MatchString(c.Message) {
-			return &verdict{reason: ReasonVolumeNotBound, message: "The inbox's volume cannot be bound: " + strings.TrimSuffix(c.Message, ".") + ": check inbox.embedded.storageClassName and that the class can make volumes"}
+			return &verdict{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
+				class(o.Connector), strings.TrimSuffix(c.Message, "."))}
 		}
 		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 	}
 	return nil
+}
+
+// class is that of the inbox's volume.
+func class(c *v1alpha1.ChannelConnector) string {
+	if e := c.Spec.Inbox.Embedded; e != nil && e.StorageClassName != "" {
+		return fmt.Sprintf("StorageClass %q", e.StorageClassName)
+	}
+	return "the cluster's default StorageClass"
 }
 
 // waitingReasons are what containers wait with when waiting alone does not help.

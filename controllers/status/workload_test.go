@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -143,22 +144,22 @@ var trouble = map[string]struct {
 	},
 	"a volume of no class": {
 		pod: unscheduled("Unschedulable", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
-		want: "VolumeNotBound: The inbox's volume cannot be bound: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims" +
+		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims" +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"no volume": {
 		pod: unscheduled("Unschedulable", "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind."),
-		want: "VolumeNotBound: The inbox's volume cannot be bound: 0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind" +
+		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind" +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"no claim": {
 		pod: unscheduled("Unschedulable", `0/1 nodes are available: persistentvolumeclaim "shop-connector" not found.`),
-		want: `VolumeNotBound: The inbox's volume cannot be bound: 0/1 nodes are available: persistentvolumeclaim "shop-connector" not found` +
+		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: persistentvolumeclaim "shop-connector" not found` +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"a class that makes no volumes": {
 		pod: unscheduled("SchedulerError", `running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded`),
-		want: `VolumeNotBound: The inbox's volume cannot be bound: running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded` +
+		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded` +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"a scheduler that fails otherwise": {
@@ -321,6 +322,15 @@ func TestPodsRefused(t *testing.T) {
 	verify(t, observed(t, down(), refused(corev1.ConditionTrue), late), expected{stalled: want, available: "False " + want})
 	verify(t, observed(t, down(), refused(corev1.ConditionFalse)), expected{reconciling: starting, available: "False " + starting})
 	verify(t, observed(t, replicas(1, 1, 0, 1), refused(corev1.ConditionTrue)), expected{reconciling: want})
+}
+
+// TestVolumeOfAClass: the class that is declared is named, as the scheduler does not.
+func TestVolumeOfAClass(t *testing.T) {
+	o := observed(t, down(unscheduled("Unschedulable", "pod has unbound immediate PersistentVolumeClaims.")))
+	o.Connector.Spec.Inbox.Embedded = &v1alpha1.EmbeddedInbox{StorageClassName: "fast"}
+	if got := conditions(status.Compute(o))["Ready"]; !strings.Contains(got, `The inbox's volume of StorageClass "fast" cannot be bound: pod has`) {
+		t.Errorf("got %s", got)
+	}
 }
 
 // TestNewestPod: of several pods of one template, the newest with a problem

@@ -5,18 +5,22 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/config/crd"
 )
 
 // says waits until the channel's Ready condition, an event and the operator's log
@@ -25,19 +29,27 @@ func (c *channel) says(ctx context.Context, reason, text string) {
 	GinkgoHelper()
 	Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReady).Should(And(
 		HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason), HaveField("Message", ContainSubstring(text))))
-	events := func() []eventsv1.Event {
-		list := &eventsv1.EventList{}
-		Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace))).To(Succeed())
-		return list.Items
-	}
-	Eventually(events).Should(ContainElement(And(HaveField("Reason", reason), HaveField("Regarding.Kind", "ChannelConnector"))))
+	Eventually(c.events).WithArguments(ctx).Should(ContainElement(HaveField("Reason", reason)))
 	Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring(c.Namespace), ContainSubstring(reason))))
+}
+
+// events are those of the channel itself.
+func (c *channel) events(ctx context.Context) (own []eventsv1.Event) {
+	GinkgoHelper()
+	list := &eventsv1.EventList{}
+	Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace))).To(Succeed())
+	for i := range list.Items {
+		if list.Items[i].Regarding.Kind == "ChannelConnector" {
+			own = append(own, list.Items[i])
+		}
+	}
+	return own
 }
 
 // operatorLog returns the records of all the operator's pods.
 func operatorLog(ctx context.Context) []string {
 	GinkgoHelper()
-	return strings.Split(kubectl(ctx, "logs", "--namespace", operatorNamespace, "--tail=-1",
+	return strings.Split(tryKubectl(ctx, "logs", "--namespace", operatorNamespace, "--tail=-1",
 		"--selector=app.kubernetes.io/name=channel-connector-operator"), "\n")
 }
 
@@ -54,9 +66,10 @@ var _ = Describe("On a bad day", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("an image that does not exist is named", func(ctx context.Context) {
-		installOperator(ctx, "missing")
+		const image = "127.0.0.1:1/channel-connector" // nobody is there, which is known at once
+		installOperator(ctx, version, "--set-string", "connector.image.repository="+image)
 		c := declareChannel(ctx)
-		c.says(ctx, "ImagePullFailed", connectorImage+":missing")
+		c.says(ctx, "ImagePullFailed", image+":"+version)
 		installOperator(ctx, version)
 		c.becomesReady(ctx)
 	}, SpecTimeout(5*time.Minute))
@@ -77,7 +90,8 @@ var _ = Describe("On a bad day", func() {
 		status := func() int { return c.post(ctx, c.current) }
 		Eventually(status).WithTimeout(4 * time.Minute).Should(Equal(http.StatusServiceUnavailable))
 		Expect(c.condition(ctx, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue), "it answers")
-		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(ContainSubstring("inbox is full"))
+		Expect(kubectl(ctx, "logs", "--namespace", c.Namespace, "deployment/shop-connector")).To(
+			And(ContainSubstring("the inbox is full"), ContainSubstring("connector status tells")))
 
 		c.bot.Answer(http.StatusOK)
 		Eventually(status).Should(Equal(http.StatusOK))
@@ -85,10 +99,40 @@ var _ = Describe("On a bad day", func() {
 		Expect(verdict.Inverted).To(BeEmpty(), verdict.String())
 	}, SpecTimeout(10*time.Minute))
 
-	It("an operator without permission for a namespace says which it lacks", func(ctx context.Context) {
+	It("an operator without permission for a namespace says which it lacks, and what to do", func(ctx context.Context) {
 		namespace := newNamespace(ctx)
 		installOperator(ctx, version, "--set", "watchNamespaces={"+namespace+"}", "--set", "rbac.create=false", "--wait=false")
-		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring("forbidden"), ContainSubstring(namespace))))
-		installOperator(ctx, version)
-	}, SpecTimeout(5*time.Minute))
+		DeferCleanup(removeOperator)
+		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(
+			ContainSubstring(`no permission in namespace "`+namespace+`"`), ContainSubstring("forbidden"), ContainSubstring("rbac.create"))))
+	}, SpecTimeout(3*time.Minute))
+
+	It("a definition that is older than the operator is named, and what to apply", func(ctx context.Context) {
+		removeOperator(ctx)
+		applyDefinition(ctx, writeOlderDefinition())
+		installOperator(ctx, version, "--set", "crds.enabled=false")
+		c := newChannel(ctx, ephemeral)
+		const lacks = "older than the operator: it lacks spec.workload.priorityClassName. "
+		outdated := func() metav1.Condition { return c.condition(ctx, v1alpha1.ConditionDefinitionOutdated) }
+		Eventually(outdated).Should(HaveField("Message", ContainSubstring(lacks)))
+		Eventually(c.events).WithArguments(ctx).Should(ContainElement(And(
+			HaveField("Reason", "DefinitionOutdated"), HaveField("Note", ContainSubstring("config/crd")))))
+		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(And(ContainSubstring("ERROR"), ContainSubstring(lacks))))
+
+		applyDefinition(ctx, definition)
+		Eventually(outdated).Should(BeZero())
+	}, SpecTimeout(3*time.Minute))
 })
+
+// writeOlderDefinition writes a definition from before there was
+// spec.workload.priorityClassName.
+func writeOlderDefinition() (path string) {
+	GinkgoHelper()
+	older := &apiextensionsv1.CustomResourceDefinition{}
+	Expect(yaml.UnmarshalStrict(crd.ChannelConnectors, older)).To(Succeed())
+	spec := older.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	delete(spec.Properties["workload"].Properties, "priorityClassName")
+	path = filepath.Join(GinkgoT().TempDir(), "older.yaml")
+	writeYAML(path, older)
+	return path
+}

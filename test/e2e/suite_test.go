@@ -64,6 +64,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	for _, v := range []string{version, nextVersion} {
 		loadImages(ctx, v)
 	}
+	removeOperator(ctx) // one that an earlier suite left runs other images of the same names
 })
 
 // startCluster starts the cluster, and removes it after the suite unless it was up.

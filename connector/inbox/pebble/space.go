@@ -64,7 +64,7 @@ func (s *space) measure() {
 		return
 	}
 	if full {
-		s.log.Info("the inbox is full: calls are answered 503 until deliveries free space",
+		s.log.Info("the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up",
 			"usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve)
 		return
 	}

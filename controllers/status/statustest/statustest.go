@@ -45,6 +45,7 @@ var Reasons = map[string][]string{
 	"WorkloadAvailable=True":    {status.ReasonAvailable, status.ReasonScaledToZero},
 	"WorkloadAvailable=False":   noWorkload,
 	"UpdatePending=True":        {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
+	"DefinitionOutdated=True":   {status.ReasonFieldsMissing},
 }
 
 // Check returns what is wrong with the status of a resource that the operator has

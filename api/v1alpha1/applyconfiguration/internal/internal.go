@@ -455,6 +455,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelConnectorStatus
+      default:
+        observedGeneration: -1
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelConnectorSpec
   map:
     fields:

@@ -25,7 +25,8 @@ type ChannelConnectorApplyConfiguration struct {
 	// runs. The smallest useful one names type, zaloOA.appID, one Secret key with
 	// the OA secret key, and sink.http.url.
 	Spec *ChannelConnectorSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what the operator reports.
+	// status is what the operator reports. Until it has looked at a new resource,
+	// the observedGeneration of -1 keeps Flux from taking the resource for ready.
 	Status *ChannelConnectorStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -1,0 +1,102 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/openapi3"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"xbot.a4b.vn/channel-connector/api/schema"
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// definition tells what the CustomResourceDefinition in the cluster lacks of the one
+// of this version. The API server publishes its schema to everybody who may ask it
+// anything, so that the operator needs no right in the cluster for that.
+type definition struct {
+	server openapi3.Root
+	log    logr.Logger
+	// changed is called when what is outdated has changed.
+	changed func(context.Context)
+
+	mu      sync.Mutex
+	message string
+}
+
+// lookAgain is how often is looked until nothing is lacking.
+const lookAgain = 10 * time.Second
+
+func newDefinition(mgr ctrl.Manager, changed func(context.Context)) (*definition, error) {
+	server, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the API server's schemas: %w", err)
+	}
+	return &definition{server: openapi3.NewRoot(server.OpenAPIV3()), log: mgr.GetLogger(), changed: changed}, nil
+}
+
+// outdated says what is lacking, and what to do; nothing when all is there, or as
+// long as the API server does not tell.
+func (d *definition) outdated() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.message
+}
+
+// Start looks until nothing is lacking.
+func (d *definition) Start(ctx context.Context) error {
+	_ = wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
+		missing, err := d.missing()
+		if err != nil {
+			d.log.V(1).Info("cannot look at the CustomResourceDefinition", "err", err.Error())
+			return false, nil
+		}
+		d.note(ctx, outdatedMessage(missing))
+		return len(missing) == 0, nil
+	}) // ctx has ended, or nothing is lacking
+	return nil
+}
+
+func (d *definition) note(ctx context.Context, message string) {
+	d.mu.Lock()
+	before := d.message
+	d.message = message
+	d.mu.Unlock()
+	if message == before {
+		return
+	}
+	if message != "" {
+		d.log.Error(errors.New(message), "outdated CustomResourceDefinition")
+	}
+	d.changed(ctx)
+}
+
+// most is how many fields a message names.
+const most = 5
+
+func outdatedMessage(missing []string) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	names := strings.Join(missing[:min(most, len(missing))], ", ")
+	if rest := len(missing) - most; rest > 0 {
+		names += fmt.Sprintf(" and %d more", rest)
+	}
+	return fmt.Sprintf("The CustomResourceDefinition in the cluster is older than the operator: it lacks %s. The API server drops such fields. "+
+		"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled", names)
+}
+
+func (d *definition) missing() ([]string, error) {
+	document, err := d.server.GVSpecAsMap(v1alpha1.GroupVersion)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Missing(document)
+}
