@@ -61,7 +61,13 @@ func (c *Cluster) BootNode(ctx context.Context, name string) error {
 	if err := c.bootNode(ctx, n); err != nil {
 		return err
 	}
-	return c.startDaemons(name)
+	if err := c.startDaemons(name, containerd); err != nil {
+		return err
+	}
+	if err := c.waitContainerd(ctx, n); err != nil { // without it kubelet ends
+		return err
+	}
+	return c.startDaemons(name, kubelet, kubeProxy)
 }
 
 // node returns a node that was made.
