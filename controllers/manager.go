@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -78,14 +79,18 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
 }
 
-// mayWatch returns an error for namespaces in which nothing can be done: there, no
-// condition and no event can say so. What else may be wrong passes by itself.
+// mayWatch returns an error where nothing can be done, and no condition and no event
+// can say so: in namespaces without permission, and without the definition. What else
+// may be wrong passes by itself.
 func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
 	defer cancel()
 	var refused []error
 	for _, namespace := range o.namespaces() {
 		err := live.List(ctx, &v1alpha1.ChannelConnectorList{}, client.InNamespace(namespace), client.Limit(1))
+		if meta.IsNoMatchError(err) {
+			return fmt.Errorf("the cluster has no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version, its config/crd, or use its Helm chart with crds.enabled: %w", err)
+		}
 		if apierrors.IsForbidden(err) {
 			refused = append(refused, fmt.Errorf("no permission in %s: %w: %s", describe(namespace), err, remedy(namespace)))
 		}

@@ -40,3 +40,15 @@ var _ = Describe("An operator without rights in one of its namespaces", func() {
 			Not(ContainSubstring(`no permission in namespace "chat"`))))
 	})
 })
+
+var _ = Describe("An operator without the definition of the resource", func() {
+	It("ends, and says what to apply", func(ctx context.Context) {
+		deployment := &appsv1.Deployment{}
+		installation.Convert(installation.Only(build(ctx, "namespaced"), "Deployment"), deployment)
+		deployment.Spec.Template.Spec.ServiceAccountName = "" // the administrator
+		bare := installation.Start()
+		session := bare.Run(operator, "default", deployment.Spec.Template.Spec, "--leader-election-namespace=default")
+		Eventually(ctx, session).WithTimeout(installation.Soon).Should(gexec.Exit(1))
+		Expect(string(session.Err.Contents())).To(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version"))
+	})
+})

@@ -19,8 +19,9 @@ import (
 // fleet is many channels in one namespace.
 const fleet = 20
 
-// states count the channels of a fleet by their conditions.
-type states struct{ Ready, Waiting, Stopped, Stalled int }
+// states count the channels of a fleet by their conditions. Disturbed are those that
+// wait for their turn and are not Ready.
+type states struct{ Ready, Waiting, Stopped, Stalled, Disturbed int }
 
 func statesOf(ctx context.Context, namespace string) (s states) {
 	GinkgoHelper()
@@ -34,23 +35,32 @@ func statesOf(ctx context.Context, namespace string) (s states) {
 			}
 		}
 		pending := meta.FindStatusCondition(conditions, v1alpha1.ConditionUpdatePending)
-		count(&s.Ready, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady))
-		count(&s.Waiting, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUpdatePending))
+		ready, waiting := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady), meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUpdatePending)
+		count(&s.Ready, ready)
+		count(&s.Waiting, waiting)
+		count(&s.Disturbed, waiting && !ready)
 		count(&s.Stopped, pending != nil && pending.Reason == "UpgradesStopped")
 		count(&s.Stalled, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled))
 	}
 	return s
 }
 
-// imagesOf are those that the connectors of a namespace are to run.
-func imagesOf(ctx context.Context, namespace string) (images []string) {
+// deploymentsOf are those of a namespace.
+func deploymentsOf(ctx context.Context, namespace string) []appsv1.Deployment {
 	GinkgoHelper()
 	list := &appsv1.DeploymentList{}
 	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-	for i := range list.Items {
-		images = append(images, list.Items[i].Spec.Template.Spec.Containers[0].Image)
+	return list.Items
+}
+
+// rolling counts the Deployments that do not have their one new pod alone.
+func rolling(deployments []appsv1.Deployment) (count int) {
+	for i := range deployments {
+		if s := deployments[i].Status; s.Replicas != 1 || s.UpdatedReplicas != 1 || s.AvailableReplicas != 1 {
+			count++
+		}
 	}
-	return images
+	return count
 }
 
 var _ = Describe("An operator's upgrade", Serial, func() {
@@ -76,11 +86,12 @@ var _ = Describe("An operator's upgrade", Serial, func() {
 		Eventually(func(g Gomega) {
 			s := now()
 			waited = waited || s.Waiting > 0
-			if s.Ready < fleet-atATime {
-				StopTrying("more than a few were not Ready").Attach("states", s).Now()
+			deployments := deploymentsOf(ctx, c.Namespace)
+			if rolls := rolling(deployments); rolls > atATime || s.Disturbed > 0 {
+				StopTrying("more than a few were not Ready").Attach("states", s).Attach("rolling", rolls).Now()
 			}
 			g.Expect(s).To(Equal(states{Ready: fleet}))
-			g.Expect(imagesOf(ctx, c.Namespace)).To(HaveEach(connectorImage + ":" + nextVersion))
+			g.Expect(deployments).To(HaveEach(HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+nextVersion)))))
 		}).WithTimeout(6 * time.Minute).Should(Succeed())
 		Expect(waited).To(BeTrue(), "none waited")
 		measured("20 connectors are upgraded, 3 at a time", "", time.Since(begun))
