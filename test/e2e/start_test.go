@@ -5,8 +5,8 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -16,6 +16,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 )
+
+// metricsPort is the pods'.
+const metricsPort = "9090"
 
 var _ = Describe("A new channel", func() {
 	It("is Ready within seconds, its image being there", func(ctx context.Context) {
@@ -51,7 +54,7 @@ func (c *channel) readyAt(ctx context.Context) time.Time {
 // startedAt is when the kernel started the connector's process, as its metrics say.
 func (c *channel) startedAt(ctx context.Context) time.Time {
 	GinkgoHelper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:9090/metrics", c.pod(ctx).Status.PodIP), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(c.pod(ctx).Status.PodIP, metricsPort)+"/metrics", http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
 	resp, err := http.DefaultClient.Do(req)
 	Expect(err).NotTo(HaveOccurred())
