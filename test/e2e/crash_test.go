@@ -88,6 +88,7 @@ var _ = Describe("A crash under load", func() {
 		const second = "node2"
 		if err := k8s.Get(ctx, client.ObjectKey{Name: second}, &corev1.Node{}); err != nil {
 			Expect(machine.AddNode(ctx)).To(Succeed())
+			loadImages(ctx, version)
 		}
 		c := newChannel(ctx, quickRetries, func(c *declaration) {
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithNodeSelector(map[string]v1alpha1.LabelValue{corev1.LabelHostname: second}))
