@@ -33,6 +33,7 @@ import (
 
 // process is a running connector.
 type process struct {
+	begun    time.Time
 	log      logr.Logger
 	registry *prometheus.Registry
 	metrics  *telemetry.Metrics
@@ -55,11 +56,11 @@ type listeners struct{ webhook, admin, probes net.Listener }
 // and returns nil. An error means that the start failed, that a part ended by
 // itself, or that the stop did not end in time.
 func Run(ctx context.Context, log logr.Logger, path string) error {
+	p := newProcess(log)
 	cfg, err := config.Load(path)
 	if err != nil {
 		return err
 	}
-	p := newProcess(log)
 	if err := p.open(ctx, cfg); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func Run(ctx context.Context, log logr.Logger, path string) error {
 }
 
 func newProcess(log logr.Logger) *process {
-	p := &process{log: log, registry: prometheus.NewRegistry()}
+	p := &process{begun: time.Now(), log: log, registry: prometheus.NewRegistry()}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = telemetry.New(p.registry)
 	return p
@@ -171,7 +172,7 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	serving.Go(func() error { return serveHTTP(p.probes, l.probes) })
 	serving.Go(func() error { return p.watch(failed, path) })
 	p.ready.Store(true)
-	p.log.Info("ready", "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
+	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(), "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
 		"admin", l.admin.Addr().String(), "channels", len(p.current.Load().Channels), "config", p.current.Load().Digest())
 	<-failed.Done()
 	err := p.stop(context.WithoutCancel(ctx))
