@@ -188,6 +188,7 @@ var _ = Describe("A deleted resource", func() {
 		writes := settle(op)
 
 		Expect(k8s.Delete(ctx, shop, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+		op.knowsDeleted(ctx, shop)
 		Expect(k8s.Delete(ctx, child(ctx, shop, &corev1.Service{}))).To(Succeed())
 		Consistently(op.writes.Load, "500ms").Should(Equal(writes), "%v", op.written())
 		patched(ctx, shop, `{"metadata":{"finalizers":[]}}`)

@@ -97,11 +97,15 @@ func (o *operator) stop() {
 	Eventually(o.ended, "30s").Should(BeClosed())
 }
 
-// knowsDeleted waits until the operator knows that a resource is deleted, and has
-// ended what it did before: it puts back no child any more.
+// knowsDeleted waits until the operator knows that a resource is deleted, or about to
+// be, and has ended what it did before: it puts back no child any more.
 func (o *operator) knowsDeleted(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
-	Eventually(o.cache.Get).WithArguments(ctx, client.ObjectKeyFromObject(c), c.DeepCopy()).Should(MatchError(apierrors.IsNotFound, "not found"))
+	Eventually(func(g Gomega) {
+		known := c.DeepCopy()
+		err := o.cache.Get(ctx, client.ObjectKeyFromObject(c), known)
+		g.Expect(apierrors.IsNotFound(err) || err == nil && known.DeletionTimestamp != nil).To(BeTrue(), "%v", err)
+	}).Should(Succeed())
 	settle(o)
 }
 
