@@ -118,7 +118,7 @@ test: ## Run all tests with the race detector (needs a C compiler)
 .PHONY: e2e
 e2e: ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
 	@mkdir -p dist/e2e
-	set -o pipefail; $(GOTEST) -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
+	set -o pipefail; $(GOTEST) -v -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
 		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt
 
 .PHONY: assets
