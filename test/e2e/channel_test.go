@@ -39,9 +39,11 @@ type channel struct {
 type declaration = v1alpha1ac.ChannelConnectorApplyConfiguration
 
 // newNamespace makes a namespace that takes hardened pods only, and removes it with
-// all that is in it after the spec.
+// all that is in it after the spec. The volumes that earlier ones left are offered
+// again, of which the cluster has a handful.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
+	Expect(machine.RenewVolumes(ctx)).To(Succeed())
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 	}}
