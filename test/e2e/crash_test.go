@@ -60,7 +60,7 @@ var _ = Describe("A crash under load", func() {
 		platform := c.load(ctx)
 		kubectl(ctx, "delete", "pods", "--selector=app.kubernetes.io/name=channel-connector-operator",
 			"--namespace", operatorNamespace, "--grace-period=0", "--force")
-		c.rotate(ctx, platform)
+		c.rotate(ctx, platform, ", after the operator was killed")
 		c.settles(platform)
 		Expect(platform.Calls()).NotTo(ContainElement(HaveField("Failed()", true)))
 	}, SpecTimeout(5*time.Minute))
@@ -79,7 +79,7 @@ var _ = Describe("A crash under load", func() {
 		flows(platform)
 		restore()
 		c.becomesReady(ctx)
-		c.rotate(ctx, platform)
+		c.rotate(ctx, platform, ", after the API server was away")
 		c.settles(platform)
 		Expect(platform.Calls()).NotTo(ContainElement(HaveField("Failed()", true)))
 	}, SpecTimeout(10*time.Minute))

@@ -21,7 +21,7 @@ var _ = Describe("Keys that are rotated under load", func() {
 		platform := c.load(ctx)
 		before := c.pod(ctx)
 		for range 10 {
-			c.rotate(ctx, platform)
+			c.rotate(ctx, platform, "")
 		}
 		verdict := c.settles(platform)
 		Expect(platform.Calls()).NotTo(ContainElement(HaveField("Failed()", true)))
@@ -35,17 +35,18 @@ var _ = Describe("Keys that are rotated under load", func() {
 })
 
 // rotate replaces the keys that are not in use, turns the platform to them, and
-// measures how long it takes until the new ones work and the old ones do not.
-func (c *channel) rotate(ctx context.Context, platform *traffic.Platform) {
+// measures how long it takes until the new ones work and the old ones do not. after is
+// what went before and makes that longer, as in ", after a crash"; mostly nothing.
+func (c *channel) rotate(ctx context.Context, platform *traffic.Platform, after string) {
 	GinkgoHelper()
 	old := c.next
 	c.next = newKeys()
 	start := time.Now()
 	c.writeKeys(ctx)
-	c.until(ctx, "a new API key and OA secret key work", start, http.StatusOK, c.next)
+	c.until(ctx, "a new API key and OA secret key work"+after, start, http.StatusOK, c.next)
 	// Each old key alone, beside a good one of the other kind.
-	c.until(ctx, "a removed API key is refused", start, http.StatusUnauthorized, traffic.Keys{APIKey: old.APIKey, OASecretKey: c.next.OASecretKey})
-	c.until(ctx, "a removed OA secret key is refused", start, http.StatusUnauthorized, traffic.Keys{APIKey: c.next.APIKey, OASecretKey: old.OASecretKey})
+	c.until(ctx, "a removed API key is refused"+after, start, http.StatusUnauthorized, traffic.Keys{APIKey: old.APIKey, OASecretKey: c.next.OASecretKey})
+	c.until(ctx, "a removed OA secret key is refused"+after, start, http.StatusUnauthorized, traffic.Keys{APIKey: c.next.APIKey, OASecretKey: old.OASecretKey})
 	c.current, c.next = c.next, c.current
 	platform.Use(c.current)
 	flows(platform)
