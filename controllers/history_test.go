@@ -88,6 +88,10 @@ func readiness(namespace, name string) []string {
 	return slices.Compact(all)
 }
 
+// onceReady matches the readiness of a resource that became Ready and stayed so.
+// The first status that gets through may already say it.
+var onceReady = Or(Equal([]string{"False Starting", "True Ready"}), Equal([]string{"True Ready"}))
+
 func (h *history) faults() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
