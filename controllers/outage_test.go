@@ -189,7 +189,7 @@ var _ = Describe("An API server", func() {
 		writes := settle(op)
 		for _, c := range all {
 			forcePass(ctx, c)
-			Expect(readiness(namespace, c.Name)).To(onceReady, c.Name)
+			Eventually(readiness).WithArguments(namespace, c.Name).Should(onceReady, c.Name)
 			Expect(deploymentOf(ctx, c).Generation).To(BeEquivalentTo(1))
 		}
 		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
