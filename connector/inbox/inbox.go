@@ -153,10 +153,12 @@ type DeadLetters interface {
 	// error ends the sequence.
 	DeadLetters(channel string) iter.Seq2[DeadLetter, error]
 	// Redrive moves dead letters to the end of their lanes, with their ids and
-	// fresh clocks, past the de-duplication check. No ids means all. It returns
-	// how many were moved, or ErrNotFound if an id names none.
+	// fresh clocks, past the de-duplication check. No ids means all that there
+	// are at the call, and an id of several the oldest of them: what dies
+	// meanwhile stays. It returns how many were moved, with an error too, and
+	// ErrNotFound if an id names none.
 	Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error)
-	// Drop deletes dead letters for good. No ids means all.
+	// Drop deletes dead letters for good. It selects and returns as Redrive does.
 	Drop(ctx context.Context, channel string, ids ...event.ID) (int, error)
 }
 

@@ -1,6 +1,7 @@
 package inboxtest
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -102,5 +103,48 @@ func manyDead(b *bench) {
 	}
 	if got := b.stats(); got != (inbox.Stats{}) {
 		b.Errorf("stats %+v, want none", got)
+	}
+}
+
+// dyingAgain has redriven events die while further ones are still being
+// redriven.
+func dyingAgain(b *bench) {
+	const many = 1500
+	b.acceptAll("an", 1, many)
+	b.bury(many)
+	ctx, stop := context.WithTimeout(b.Context(), time.Minute)
+	redriven := make(chan int)
+	go func() {
+		n, err := b.inbox.Redrive(ctx, channelName)
+		if err != nil {
+			b.Errorf("redrive all: %v", err)
+		}
+		stop()
+		redriven <- n
+	}()
+	for ctx.Err() == nil {
+		for _, c := range b.claim(1) {
+			b.settle(c, inbox.Dead{Reason: "HTTP 422"})
+		}
+	}
+	if n := <-redriven; n != many {
+		b.Errorf("%d were redriven of the %d that there were", n, many)
+	}
+}
+
+// deadTwice has an event die, come in again after the window, and die again.
+func deadTwice(b *bench) {
+	for range 2 {
+		b.acceptAll("an", 1, 1)
+		b.bury(1)
+		b.clock.Advance(Window)
+	}
+	for left := 1; left >= 0; left-- {
+		if n, err := b.inbox.Drop(b.Context(), channelName, Event(channelName, "an", 1).ID); n != 1 || err != nil {
+			b.Errorf("drop: %d, %v", n, err)
+		}
+		if got := len(b.dead()); got != left {
+			b.Errorf("%d dead letters, want %d", got, left)
+		}
 	}
 }

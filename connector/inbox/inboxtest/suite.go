@@ -64,6 +64,8 @@ func Run(t *testing.T, newStore func(t *testing.T, clock *Clock) (open func() in
 		{"dead letters are redriven to the end of their lane", redrive},
 		{"dead letters are dropped", drop},
 		{"many dead letters are redriven and dropped", manyDead},
+		{"what dies again while all are redriven is not redriven again", dyingAgain},
+		{"an id that died twice is dropped once at a time", deadTwice},
 		{"paused time does not count into the age", pausedAge},
 		{"stats count what is there", stats},
 		{"a claim is settled once", settledOnce},

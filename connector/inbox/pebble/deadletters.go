@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 	ch := s.channel(name)
 	return func(yield func(inbox.DeadLetter, error) bool) {
-		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, time.Time{}), never) {
+		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never)) {
 			if err != nil {
 				yield(inbox.DeadLetter{}, err)
 				return
@@ -37,16 +36,15 @@ type deadEntry struct {
 	record eventRecord
 }
 
-// deadEntries yields a channel's dead letters from a key on that died before a
-// time.
-func (s *Inbox) deadEntries(ch *channel, from []byte, before time.Time) iter.Seq2[deadEntry, error] {
+// deadEntries yields a channel's dead letters from a key on and before another.
+func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[deadEntry, error] {
 	return func(yield func(deadEntry, error) bool) {
 		if err := s.enter(); err != nil {
 			yield(deadEntry{}, err)
 			return
 		}
 		defer s.leave()
-		it, err := s.iterate(from, deadLetterBound(ch.key, before))
+		it, err := s.iterate(from, end)
 		if err != nil {
 			yield(deadEntry{}, err)
 			return
@@ -92,36 +90,54 @@ func (s *Inbox) Drop(ctx context.Context, channel string, ids ...event.ID) (int,
 
 // someDead does one thing to the dead letters of the given ids, or to all.
 func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act deadAction) (int, error) {
-	wanted := func(event.ID) bool { return true }
 	missing := make(map[event.ID]struct{}, len(ids))
 	for _, id := range ids {
 		missing[id] = struct{}{}
 	}
-	if len(ids) > 0 {
-		all := maps.Clone(missing)
-		wanted = func(id event.ID) bool {
-			_, is := all[id]
-			delete(missing, id)
-			return is
-		}
+	wanted := func(id event.ID) bool {
+		_, is := missing[id]
+		delete(missing, id)
+		return is || len(ids) == 0
 	}
-	n, err := s.eachDead(ctx, s.channel(name), never, wanted, act)
+	ch := s.channel(name)
+	end, err := s.deadEnd(ch)
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.eachDead(ctx, ch, end, wanted, act)
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, len(missing), len(ids))
 	}
 	return n, err
 }
 
+// deadEnd is the key behind a channel's last dead letter. What dies later comes
+// behind it, a redriven event again too.
+func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	it, err := s.iterate(deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never))
+	if err != nil {
+		return nil, err
+	}
+	if it.Last() {
+		end = append(slices.Clone(it.Key()), 0)
+	}
+	return end, it.Close()
+}
+
 // deadBatch dead letters at most go into one operation, and no more bytes than
 // into any batch: enough to make the fsync cheap, few enough to bound memory.
 const deadBatch = 256
 
-// eachDead does one thing to every wanted dead letter that died before a time.
-func (s *Inbox) eachDead(ctx context.Context, ch *channel, before time.Time, wanted func(event.ID) bool, act deadAction) (n int, err error) {
+// eachDead does one thing to every wanted dead letter before a key.
+func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, act deadAction) (n int, err error) {
 	from := deadLetterBound(ch.key, time.Time{})
 	for {
 		op := &deadOperation{pending: newPending(0), channel: ch, act: act}
-		if from, err = s.collectDead(op, from, before, wanted); err != nil || len(op.entries) == 0 {
+		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {
 			return n, err
 		}
 		if err := s.do(ctx, op); err != nil {
@@ -131,11 +147,11 @@ func (s *Inbox) eachDead(ctx context.Context, ch *channel, before time.Time, wan
 	}
 }
 
-// collectDead fills an operation with wanted dead letters from a key on, and
+// collectDead fills an operation with wanted dead letters between two keys, and
 // returns the key after the last. It reads anew for each operation, so that
 // what the operations before it deleted can be freed.
-func (s *Inbox) collectDead(op *deadOperation, from []byte, before time.Time, wanted func(event.ID) bool) (next []byte, err error) {
-	for entry, err := range s.deadEntries(op.channel, from, before) {
+func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(event.ID) bool) (next []byte, err error) {
+	for entry, err := range s.deadEntries(op.channel, from, end) {
 		if err != nil {
 			return nil, err
 		}

@@ -141,7 +141,7 @@ func (s *Inbox) expire(ctx context.Context) error {
 	err := s.do(ctx, &expiry{pending: newPending(128)})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
-			_, dropErr := s.eachDead(ctx, ch, now.Add(-retention), func(event.ID) bool { return true }, dropDead)
+			_, dropErr := s.eachDead(ctx, ch, deadLetterBound(ch.key, now.Add(-retention)), func(event.ID) bool { return true }, dropDead)
 			err = errors.Join(err, dropErr)
 		}
 	}
