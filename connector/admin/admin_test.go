@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/go-logr/logr/testr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -265,6 +266,22 @@ func TestRedriveAndDrop(t *testing.T) {
 				t.Fatalf("all: %d, %v", n, err)
 			}
 		})
+	}
+}
+
+// TestChangesInPart has the inbox fail in the middle of a change.
+func TestChangesInPart(t *testing.T) {
+	api := serve(t)
+	var log strings.Builder
+	api.connector.Log = funcr.New(func(_, line string) { log.WriteString(line + "\n") }, funcr.Options{})
+	api.Config.Handler = api.connector.handler()
+	api.store.broken = inbox.ErrFull
+	_, err := api.client.Redrive(t.Context(), Selection{Channel: "chat/shop", All: true})
+	if err == nil || err.Error() != "3 redriven, the rest not: inbox is full" {
+		t.Errorf("got %v, want how many were redriven, and why not all", err)
+	}
+	if want := `"channel"="chat/shop" "count"=3 "complete"=false`; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %s:\n%s", want, log.String())
 	}
 }
 

@@ -71,14 +71,13 @@ func (c *Client) DeadLetter(ctx context.Context, channel, id string) (Letter, er
 }
 
 // Redrive sends the selected dead letters to their sink again and returns how
-// many there were.
+// many there were. The error of a call that did only a part says how many.
 func (c *Client) Redrive(ctx context.Context, s Selection) (int, error) {
 	answered, err := call[changed](ctx, c, http.MethodPost, pathRedrive, s)
 	return answered.Count, err
 }
 
-// Drop deletes the selected dead letters for good and returns how many there
-// were.
+// Drop deletes the selected dead letters for good and returns as Redrive does.
 func (c *Client) Drop(ctx context.Context, s Selection) (int, error) {
 	answered, err := call[changed](ctx, c, http.MethodPost, pathDrop, s)
 	return answered.Count, err

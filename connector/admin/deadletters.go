@@ -74,12 +74,17 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 			return
 		}
 		n, err := apply(r.Context(), selected.Channel, ids...)
-		if err != nil {
-			c.answerInboxError(w, selected.Channel, err)
-			return
+		if n > 0 || err == nil {
+			c.Log.Info("Dead letters were "+done+" by hand", "channel", selected.Channel, "count", n, "complete", err == nil)
 		}
-		c.Log.Info("Dead letters were "+done+" by hand", "channel", selected.Channel, "count", n)
-		answer(w, http.StatusOK, changed{n})
+		switch {
+		case err == nil:
+			answer(w, http.StatusOK, changed{n})
+		case n > 0: // whoever tries again must know that a part is done
+			c.answerInboxError(w, selected.Channel, fmt.Errorf("%d %s, the rest not: %w", n, done, err))
+		default:
+			c.answerInboxError(w, selected.Channel, err)
+		}
 	}
 }
 
