@@ -21,6 +21,10 @@ import (
 // replacement of a file to the first call that its new key lets in.
 const settle = 5 * time.Millisecond
 
+// lookInterval is how often the files are read while their folders cannot be
+// watched: soon enough for a changed key, rare enough to cost nothing.
+const lookInterval = 2 * time.Second
+
 // Watcher puts new versions of the configuration into use while the connector
 // runs. Every exported field is set before Run, and Apply and Observe are called
 // by Run's goroutine only.
@@ -36,7 +40,10 @@ type Watcher struct {
 	// of the files is in use, otherwise why it was refused.
 	Observe func(error)
 
-	notify  *fsnotify.Watcher
+	// open makes a source of notifications. Default: the system's.
+	open    func() (*fsnotify.Watcher, error)
+	notify  *fsnotify.Watcher // nil as long as none can be made
+	blind   bool              // some folder is not watched
 	current *Config
 	// digest and files are of the version that was read last, refused or not.
 	digest string
@@ -47,48 +54,73 @@ type Watcher struct {
 
 // Run watches the folders of every file of current, which is in use, and
 // reloads on changes, until ctx ends; then it returns nil. It first reads once
-// more, so that no change between the load of current and Run is missed. An
-// error means that watching could not begin.
+// more, so that no change between the load of current and Run is missed. What
+// cannot be watched is read every lookInterval instead: notifications are scarce
+// on a node with many pods, and no reason to stop serving.
 //
 // What counts as a change is the content of the files alone: a folder's events,
 // of whatever kind, only say when to look. So the symlink swap of kubelet, an
 // editor's rename, a file that vanishes and comes back and an overflow of the
 // event queue are all the same case.
 func (w *Watcher) Run(ctx context.Context, current *Config) error {
-	notify, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch the configuration: %w (are there too many inotify instances?)", err)
-	}
-	defer func() { _ = notify.Close() }()
-	w.notify, w.current, w.digest, w.files = notify, current, current.digest, current.files
-	if _, err := w.follow(); err != nil {
-		return fmt.Errorf("watch the configuration: %w", err)
-	}
-	due := time.After(0)
+	w.current, w.digest, w.files = current, current.digest, current.files
+	defer w.close()
+	due, unnotified := time.After(0), (<-chan time.Time)(nil)
 	for {
+		events, errs := w.notifications()
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-notify.Events:
-		case err := <-notify.Errors: // events may be lost, so this counts as one
+		case <-events:
+		case err := <-errs: // events may be lost, so this counts as one
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				w.Log.Error(err, "watching the configuration failed for a moment")
 			}
+		case <-unnotified:
 		case <-due:
-			due = nil
-			w.reload()
-			further, err := w.follow()
-			if err != nil {
-				w.Log.Error(err, "changes of a configuration file will not be seen")
+			due, unnotified = nil, nil
+			if w.look() { // files may have changed before they were watched
+				due = time.After(settle)
 			}
-			if !further { // otherwise files may have changed before they were watched
-				continue
+			if w.blind {
+				unnotified = time.After(lookInterval)
 			}
+			continue
 		}
 		if due == nil {
 			due = time.After(settle)
 		}
 	}
+}
+
+// notifications are nil channels while there is no source of them.
+func (w *Watcher) notifications() (<-chan fsnotify.Event, <-chan error) {
+	if w.notify == nil {
+		return nil, nil
+	}
+	return w.notify.Events, w.notify.Errors
+}
+
+func (w *Watcher) close() {
+	if w.notify != nil {
+		_ = w.notify.Close()
+	}
+}
+
+// look reloads, and watches what is to be watched then. It reports whether a
+// folder is new.
+func (w *Watcher) look() (further bool) {
+	w.reload()
+	further, err := w.follow()
+	switch blind := err != nil; {
+	case blind && !w.blind:
+		w.Log.Error(err, "the configuration cannot be watched: until it can, its files are read at an interval, and changes take effect that much later; "+
+			"raise fs.inotify.max_user_instances or fs.inotify.max_user_watches of the node", "interval", lookInterval.String())
+	case !blind && w.blind:
+		w.Log.Info("the configuration is watched again")
+	}
+	w.blind = err != nil
+	return further
 }
 
 // reload reads the files if they have changed, and applies or refuses them.
@@ -124,8 +156,11 @@ func (w *Watcher) refused(err error) {
 }
 
 // follow watches the folders of the files that were read last, and no others.
-// It reports whether one is new.
+// It reports whether one is new. An error says which are not watched.
 func (w *Watcher) follow() (further bool, err error) {
+	if err := w.makeNotify(); err != nil {
+		return false, err
+	}
 	wanted := folders(w.files)
 	for _, folder := range wanted {
 		// Added again each time: a folder of the same name may be another one.
@@ -145,6 +180,18 @@ func (w *Watcher) follow() (further bool, err error) {
 	}
 	w.watched = wanted
 	return further, err
+}
+
+func (w *Watcher) makeNotify() (err error) {
+	if w.notify != nil {
+		return nil
+	}
+	open := w.open
+	if open == nil {
+		open = fsnotify.NewWatcher
+	}
+	w.notify, err = open()
+	return err
 }
 
 // folders returns, sorted and by their real names, the folders whose entries

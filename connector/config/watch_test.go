@@ -8,13 +8,17 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,9 +58,15 @@ func watch(t *testing.T, path string) *running {
 
 func watchFrom(t *testing.T, path string, current *Config) *running {
 	t.Helper()
+	return watchBy(t, path, current, nil)
+}
+
+func watchBy(t *testing.T, path string, current *Config, open func() (*fsnotify.Watcher, error)) *running {
+	t.Helper()
 	r := &running{path: path, applied: make(chan *Config, 100), results: make(chan error, 100), refuse: make(chan error, 1), log: &logged{}}
 	w := &Watcher{
 		Path: path,
+		open: open,
 		Log: funcr.New(func(_, line string) {
 			r.log.Lock()
 			defer r.log.Unlock()
@@ -215,6 +225,55 @@ func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
 	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
 	r := watchFrom(t, path, current)
 	r.until(t, "the earlier change", good)
+}
+
+// TestWatcherWithoutNotifications has the system refuse notifications at first,
+// as it does when other pods of the node have used them up.
+func TestWatcherWithoutNotifications(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	current, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var usable atomic.Bool
+	r := watchBy(t, path, current, func() (*fsnotify.Watcher, error) {
+		if !usable.Load() {
+			return nil, syscall.EMFILE
+		}
+		return fsnotify.NewWatcher()
+	})
+	for _, name := range []string{"chat/second", "chat/third"} {
+		put(t, path, edit(t, minimal, "chat/shop", name))
+		r.until(t, name, good)
+	}
+	if n := strings.Count(r.log.String(), "max_user_instances"); n != 1 {
+		t.Errorf("the log says %d times what is wrong:\n%s", n, r.log)
+	}
+	usable.Store(true)
+	poll.Until(t, "the files are watched again", func() bool { return strings.Contains(r.log.String(), "watched again") })
+	put(t, path, edit(t, minimal, "chat/shop", "chat/fourth"))
+	r.until(t, "fourth version", good)
+}
+
+// TestWatcherOfAFolderThatCannotBeWatched has the system refuse one folder.
+func TestWatcherOfAFolderThatCannotBeWatched(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	current, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refusing := *closed
+	refusing.Events, refusing.Errors = make(chan fsnotify.Event), make(chan error)
+	r := watchBy(t, path, current, func() (*fsnotify.Watcher, error) { return &refusing, nil })
+	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
+	r.until(t, "change that nothing tells of", good)
 }
 
 func TestWatcherRefusesWhatNeedsARestart(t *testing.T) {
