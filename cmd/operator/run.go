@@ -26,6 +26,7 @@ type options struct {
 	controllers.Options
 	leaderElect             bool
 	leaderElectionNamespace string
+	leaderElectionID        string
 	metricsAddress          string
 	metricsAuth             bool
 	probesAddress           string
@@ -34,8 +35,9 @@ type options struct {
 	logLevel, logFormat     string
 }
 
-// leaderElectionID names the Lease.
-const leaderElectionID = "channel-connector-operator.xbot.a4b.vn"
+// defaultLeaderElectionID names the Lease. The Role in config/rbac and the chart name
+// it as well.
+const defaultLeaderElectionID = "channel-connector-operator.xbot.a4b.vn"
 
 // The defaults of the client are fit for 10,000 resources. After a start each
 // takes one or two reads of users' Secrets, which are not cached: 20,000 in 20 s.
@@ -76,6 +78,7 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty is all of them")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding a Lease, so that several replicas may run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; the pod's own when empty")
+	flags.StringVar(&o.leaderElectionID, "leader-election-id", defaultLeaderElectionID, "the name of the Lease; operators that run in one namespace and watch different ones need a Lease each")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served; 0 is nowhere")
 	flags.BoolVar(&o.metricsAuth, "metrics-auth", true, "serve metrics by HTTPS to whom the API server lets \"get /metrics\"; otherwise by HTTP to everybody")
 	flags.StringVar(&o.probesAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
@@ -143,7 +146,7 @@ func newManager(o *options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.LeaderElection, opts.LeaderElectionID = o.leaderElect, leaderElectionID
+	opts.LeaderElection, opts.LeaderElectionID = o.leaderElect, o.leaderElectionID
 	opts.LeaderElectionNamespace = o.leaderElectionNamespace
 	opts.LeaderElectionReleaseOnCancel = true // the process ends right after
 	opts.HealthProbeBindAddress = o.probesAddress

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -24,6 +25,25 @@ func TestEnvironment(t *testing.T) {
 	}
 	if o.Image != "from-environment:1" || strings.Join(o.Namespaces, " ") != "a b" || o.qps != 9 {
 		t.Errorf("got image %q, namespaces %q, qps %v", o.Image, o.Namespaces, o.qps)
+	}
+}
+
+// TestTheLeaseCanBeNamed: its default is what the Role in config/rbac allows.
+func TestTheLeaseCanBeNamed(t *testing.T) {
+	o := &options{}
+	command := newRun()
+	command.ResetFlags()
+	o.addFlags(command.Flags())
+	roles, err := os.ReadFile("../../config/rbac/leader_election.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.leaderElectionID == "" || !strings.Contains(string(roles), "resourceNames: ["+o.leaderElectionID+"]") {
+		t.Errorf("config/rbac lets nobody hold the Lease %q", o.leaderElectionID)
+	}
+	t.Setenv("XBOT_LEADER_ELECTION_ID", "second")
+	if err := fromEnvironment(command, nil); err != nil || o.leaderElectionID != "second" {
+		t.Errorf("got Lease %q (%v)", o.leaderElectionID, err)
 	}
 }
 
