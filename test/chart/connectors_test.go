@@ -198,6 +198,6 @@ var _ = DescribeTable("The resources that a file of values makes are what the AP
 	}
 	Expect(found).To(BeNumerically(">", 0))
 },
-	Entry("with every value", "full"),
+	Entry("with all that is optional", "full"),
 	Entry("for two namespaces", "two-namespaces"),
 )

@@ -10,8 +10,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -120,6 +122,25 @@ var _ = Describe("The chart", Ordered, func() {
 		helm(ctx, "uninstall", "two", "--namespace=chat")
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: "chat-staging"}, made)).To(Succeed())
 		Expect(made.DeletionTimestamp).To(BeNil())
+	})
+
+	It("installs further releases, in one namespace and of one name, that work side by side", func(ctx context.Context) {
+		k8s.MakeNamespace(ctx, "shared")
+		var operators []*gexec.Session
+		for _, name := range []string{"cluster", "second"} {
+			watched := "watched-by-" + name
+			helm(ctx, "install", name, chart, "--namespace=shared", "--no-hooks", "--set=crds.enabled=false",
+				"--set=watchNamespaces={"+watched+"}", "--set=namespaces.create=true")
+			operators = append(operators, k8s.RunOperator(operator, "shared", deploymentOf(objects(ctx, name, "shared"))))
+		}
+		Eventually(ctx, func(g Gomega) {
+			leases := &coordinationv1.LeaseList{}
+			g.Expect(k8s.List(ctx, leases, client.InNamespace("shared"))).To(Succeed())
+			g.Expect(leases.Items).To(HaveLen(len(operators)))
+			g.Expect(leases.Items).To(HaveEach(HaveField("Spec.HolderIdentity", HaveValue(Not(BeEmpty())))))
+		}).WithTimeout(installation.Soon).Should(Succeed())
+		k8s.ExpectRightsEnough(ctx, operators[0], "watched-by-cluster")
+		k8s.ExpectRightsEnough(ctx, operators[1], "watched-by-second")
 	})
 
 	It("keeps the definition current, with the resources that there are", func(ctx context.Context) {

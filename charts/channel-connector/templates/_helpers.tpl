@@ -14,18 +14,35 @@
 {{ include "channel-connector.fullname" . }}-operator
 {{- end -}}
 
+{{/* The name of the operator's Lease: that of config/rbac where the release is named like the chart. */}}
+{{- define "channel-connector.lease" -}}
+{{ include "channel-connector.operator" . }}.xbot.a4b.vn
+{{- end -}}
+
+{{/* The name of an object that belongs to no namespace, from (list . name): each release of a cluster has its own. */}}
+{{- define "channel-connector.clusterName" -}}
+{{ index . 1 }}-{{ (index . 0).Release.Namespace }}
+{{- end -}}
+
 {{/* The name of everything that sees to the value connectors. */}}
 {{- define "channel-connector.connectors" -}}
 {{ include "channel-connector.fullname" . }}-connectors
 {{- end -}}
 
 {{- define "channel-connector.serviceAccount" -}}
-{{- .Values.serviceAccount.name | default (ternary (include "channel-connector.operator" .) "default" .Values.serviceAccount.create) -}}
+{{- if .Values.serviceAccount.name -}}
+{{ .Values.serviceAccount.name }}
+{{- else if .Values.serviceAccount.create -}}
+{{ include "channel-connector.operator" . }}
+{{- else -}}
+{{/* Kubernetes' own default would give the operator's rights to every pod of the namespace that names none. */}}
+{{- fail "serviceAccount.name: with serviceAccount.create false, the chart makes none: write the name of your own" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "channel-connector.selector" -}}
 app.kubernetes.io/name: channel-connector-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* The labels of every object, in which the chart's version stands. */}}
@@ -39,7 +56,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{/* Those of every pod, which no new version of the chart replaces for their sake. */}}
 {{- define "channel-connector.podLabels" -}}
 app.kubernetes.io/part-of: channel-connector
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -47,9 +64,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* Metadata of an object, from a dict of root, name and, where it has its own, namespace, labels and annotations. */}}
 {{- define "channel-connector.metadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- with .namespace }}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{- end }}
 labels:
   {{- $own := merge (dict) (.labels | default dict) (dict "app.kubernetes.io/name" "channel-connector-operator") }}

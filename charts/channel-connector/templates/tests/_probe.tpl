@@ -38,7 +38,7 @@ spec:
   volumes:
   - name: api-key
     secret:
-      secretName: {{ .name }}
+      secretName: {{ .name | quote }}
       items:
       - {key: {{ .key | quote }}, path: {{ .key | quote }}}
     {{- end }}
