@@ -90,9 +90,17 @@ image: ## Build the same images with Docker, for this platform
 	$(DOCKER) --target connector -t $(IMAGE):$(VERSION) .
 	$(DOCKER) --target operator -t $(IMAGE)-operator:$(VERSION) .
 
+# The chart takes VERSION where that is a semantic version, v1.2.3 as 1.2.3, and keeps
+# its own otherwise, because Helm takes no other.
+CHART_VERSION = $(shell echo '$(VERSION)' | sed -nE 's/^v?([0-9]+\.[0-9]+\.[0-9]+([-+].*)?)$$/\1/p')
+CHARTS       ?= dist
+
 .PHONY: chart
-chart: ## Package the Helm chart into dist/, with the images of this version
-	$(HELM_TOOL) helm package $(CHART) --app-version $(VERSION) --destination dist
+chart: ## Package the Helm chart into CHARTS (dist), with the images of IMAGE and VERSION
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	cp -R $(CHART) "$$copy/chart" && \
+	sed -E 's|^( +repository: )channel-connector(-operator)?$$|\1$(IMAGE)\2|' $(CHART)/values.yaml >"$$copy/chart/values.yaml" && \
+	$(HELM_TOOL) helm package "$$copy/chart" --app-version '$(VERSION)' $(CHART_VERSION:%=--version '%') --destination '$(CHARTS)'
 
 ##@ Cluster
 
