@@ -72,6 +72,29 @@ var _ = Describe("A generated API key", func() {
 		Expect(configOf(ctx, shop)).To(Equal(config))
 	})
 
+	It("that lost its labels is in use still: they are asked for, and no key is made anew", func(ctx context.Context) {
+		serving(ctx)
+		key, secret := generatedKey(ctx, shop), apiKeySecret(ctx, shop)
+		config := configOf(ctx, shop)
+		patched(ctx, secret, `{"metadata":{"labels":null}}`)
+		stalled(ctx, shop, "GeneratedAPIKeyUnlabelled", `Secret "shop-api-key" with the generated API key lost the labels by which the operator knows it: `+
+			`put them back with "kubectl label --overwrite secret shop-api-key app.kubernetes.io/managed-by=channel-connector-operator app.kubernetes.io/instance=shop"`)
+		forcePass(ctx, shop)
+		Expect(configOf(ctx, shop)).To(Equal(config))
+
+		Expect(k8s.Delete(ctx, apiKeySecret(ctx, shop))).To(Succeed())
+		stalled(ctx, shop, "GeneratedAPIKeyDeleted", deleted)
+
+		restored := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-api-key"}, StringData: map[string]string{"xp-api-key": key},
+		}
+		Expect(k8s.Create(ctx, restored)).To(Succeed())
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "GeneratedAPIKeyUnlabelled"))
+		patched(ctx, restored, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":"channel-connector-operator","app.kubernetes.io/instance":"shop"}}}`)
+		becomesReady(ctx, shop)
+		Expect(configOf(ctx, shop)).To(Equal(config))
+	})
+
 	It("is made anew once for each value of the annotation", func(ctx context.Context) {
 		serving(ctx)
 		first := generatedKey(ctx, shop)

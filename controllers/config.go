@@ -142,10 +142,7 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 	case err != nil:
 		return nil, nil, fmt.Errorf("read Secret %q: %w", name, err)
 	case !apply.Claims(secret, p.connector.Name):
-		return nil, &credentials.Finding{
-			Reason: credentials.ReasonAPIKeyNameClashes, Blocking: true,
-			Message: fmt.Sprintf("Secret %q, which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or name your own keys in spec.webhook.apiKeys", name),
-		}, nil
+		return nil, p.unclaimedAPIKey(name), nil
 	}
 	p.seen.APIKeySecretName = name
 	// An operator that ended between two writes has noted it nowhere else.
@@ -153,6 +150,24 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 		p.input.APIKeyRegenerated = used
 	}
 	return secret, nil, nil
+}
+
+// unclaimedAPIKey is the finding that a Secret without the operator's labels has the
+// name of the generated API key. It may be the key in use, which the platform calls
+// with: nobody must be told to delete that.
+func (p *pass) unclaimedAPIKey(name string) *credentials.Finding {
+	if p.connector.Status.APIKeySecretName != name {
+		return &credentials.Finding{
+			Reason: credentials.ReasonAPIKeyNameClashes, Blocking: true,
+			Message: fmt.Sprintf("Secret %q, which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or name your own keys in spec.webhook.apiKeys", name),
+		}
+	}
+	p.seen.APIKeySecretName = name
+	return &credentials.Finding{
+		Reason: credentials.ReasonAPIKeyUnlabelled, Blocking: true,
+		Message: fmt.Sprintf("Secret %q with the generated API key lost the labels by which the operator knows it: put them back with \"kubectl label --overwrite secret %s %s=%s %s=%s\"",
+			name, name, children.LabelManagedBy, children.ManagedBy, children.LabelInstance, children.Instance(p.connector.Name)),
+	}
 }
 
 // makeAPIKey makes an API key, unless one was in use that somebody deleted: the

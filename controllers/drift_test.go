@@ -90,6 +90,23 @@ var _ = Describe("Drift", func() {
 			HaveField("Annotations", Not(HaveKey("xbot.a4b.vn/applied"))), HaveField("Annotations", HaveKey("xbot.a4b.vn/applied"))),
 	)
 
+	It("that server-side apply could not put back keeps no field that is later left out", func(ctx context.Context) {
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Workload.NodeSelector = map[string]v1alpha1.LabelValue{"zone": "a"}
+		})
+		selector := HaveField("Spec.Template.Spec.NodeSelector", HaveKeyWithValue("zone", "a"))
+		Eventually(deploymentOf).WithArguments(ctx, shop).Should(selector)
+		settle(op)
+		patched(ctx, deploymentOf(ctx, shop), `{"spec":{"template":{"spec":{"nodeSelector":{"zone":"b"},"containers":[
+			{"name":"connector","image":"theirs","ports":[{"name":"http","containerPort":9001},{"name":"metrics","containerPort":9002}]}]}}}}`)
+		Eventually(deploymentOf).WithArguments(ctx, shop).Should(And(selector, HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage)))))
+		settle(op)
+
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.NodeSelector = nil })
+		Eventually(deploymentOf).WithArguments(ctx, shop).ShouldNot(selector)
+		becomesReady(ctx, shop)
+	})
+
 	It("of a scaled Deployment is put back, whoever scales it", func(ctx context.Context) {
 		scale := child(ctx, shop, &appsv1.Deployment{})
 		scale.Spec.Replicas = new(int32(5))

@@ -167,6 +167,59 @@ var _ = Describe("An API server", func() {
 		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
 	})
 
+	It("that gives a status to another writer first does not bring Ready before its time", func(ctx context.Context) {
+		op := startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		becomesReady(ctx, shop)
+		settle(op)
+
+		var lost atomic.Bool
+		op.inject(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if isWrite(req) && strings.HasSuffix(req.URL.Path, "/status") && lost.CompareAndSwap(false, true) {
+				return turnAway(req, http.StatusConflict, metav1.StatusReasonConflict, ""), nil
+			}
+			return next.RoundTrip(req)
+		})
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		})
+		Eventually(readiness).WithArguments(namespace, "shop").Should(ContainElement("False RollingOut"))
+		Expect(lost.Load()).To(BeTrue())
+		for _, c := range seen(namespace, "shop") {
+			ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+			Expect(ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == shop.Generation).To(BeFalse(), "%v", ready)
+		}
+	})
+
+	It("that refuses in other words each time is asked ever more rarely, and its first words stay", func(ctx context.Context) {
+		op := startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		becomesReady(ctx, shop)
+		settle(op)
+
+		var refusals atomic.Int64
+		op.inject(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if !isWrite(req) || !strings.HasSuffix(req.URL.Path, "/deployments/shop-connector") {
+				return next.RoundTrip(req)
+			}
+			answer := turnAway(req, http.StatusForbidden, metav1.StatusReasonForbidden, "")
+			answer.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(
+				`{"apiVersion":"v1","kind":"Status","status":"Failure","code":403,"reason":"Forbidden","message":"denied, see case %d"}`, refusals.Add(1))))
+			return answer, nil
+		})
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		})
+		const words = `The API server refuses what the operator asks for: apply Deployment "shop-connector": denied, see case 1. The last good configuration keeps serving`
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Message", words))
+		Eventually(refusals.Load).Should(BeNumerically(">", 3))
+		Consistently(refusals.Load, "2s").Should(BeNumerically("<", 20))
+		Expect(readyCondition(ctx, shop)).To(HaveField("Message", words))
+
+		op.inject(nil)
+		becomesReady(ctx, shop)
+	})
+
 	It("that is overloaded delays everything, and neither doubles nor changes anything", func(ctx context.Context) {
 		op := startOperator(namespace, func(s *setup) {
 			s.manage = func(o *ctrl.Options) { o.Cache.SyncPeriod = new(2 * time.Second) }

@@ -43,6 +43,7 @@ type Reconciler struct {
 	// operator has changed. Default of the program: 5.
 	MaxConcurrentUpgrades int
 
+	rollOuts   rollOuts
 	upgrades   *upgrades
 	definition *definition
 }
@@ -77,6 +78,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	defer r.upgrades.proceed(ctx)
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
 		r.upgrades.forget(req.NamespacedName)
+		r.rollOuts.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -29,7 +30,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 		return failed
 	}
 	if failed != nil {
-		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "The API server refuses what the operator asks for: " + failed.Error()}
+		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: p.refusal(failed)}
 		if err := p.observeWorkload(ctx); err != nil {
 			return errors.Join(failed, err)
 		}
@@ -49,6 +50,25 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	}
 	p.transition(ctx, old, next)
 	return failed
+}
+
+// refusal says what the API server, or a webhook of somebody's, refuses. While it
+// goes on to refuse the same, its first words stay: they may hold a time or an id,
+// and a status that changes with each pass would cause the next one.
+func (p *pass) refusal(failed error) string {
+	message := "The API server refuses what the operator asks for: " + failed.Error()
+	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Reason != status.ReasonApplyRefused || ready.ObservedGeneration != p.connector.Generation {
+		return message
+	}
+	asked := message
+	if answer, ok := errors.AsType[*apierrors.StatusError](failed); ok {
+		asked = strings.TrimSuffix(message, answer.Error())
+	}
+	if strings.HasPrefix(ready.Message, asked) {
+		return strings.TrimSuffix(ready.Message, status.LastGood)
+	}
+	return message
 }
 
 // writeStatus sends the status as a whole, for the version of the resource that the
@@ -124,12 +144,17 @@ func stalled(s v1alpha1.ChannelConnectorStatus) bool {
 // applied notes that a child was written.
 func (p *pass) applied(ctx context.Context, child children.Child) {
 	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
-	if child.Kind == "Secret" && p.current != nil && !p.current.is(p.wanted) {
-		p.event(corev1.EventTypeNormal, "ConfigurationChanged", "Wrote a new configuration: the running pod takes it without a restart")
+	if child.Kind != "Secret" || p.current == nil || p.current.is(p.wanted) {
+		return
 	}
+	taken := "the running pod takes it without a restart"
+	if p.current.startDigest != p.wanted.StartDigest {
+		taken = "a new pod takes it, since some of it is read only at the start"
+	}
+	p.event(corev1.EventTypeNormal, "ConfigurationChanged", "Wrote a new configuration: "+taken)
 }
 
 func (p *pass) event(kind, reason, message string) {
 	const action = "Reconcile"
-	p.Recorder.Eventf(p.connector, nil, kind, reason, action, "%s", message)
+	p.Recorder.Eventf(p.connector, nil, kind, reason, action, "%s", status.Shorten(message))
 }

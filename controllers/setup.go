@@ -60,6 +60,7 @@ const (
 // SetupWithManager adds the controller to a manager that runs the Scopes;
 // concurrency is the number of resources reconciled at a time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
+	r.rollOuts.done = map[client.ObjectKey]rollOut{}
 	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
 	var err error
 	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {

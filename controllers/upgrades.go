@@ -121,7 +121,7 @@ func (u *upgrades) queue(ctx context.Context, p *pass, kept *corev1ac.PodTemplat
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	key := client.ObjectKeyFromObject(p.connector)
-	taken, err := u.taken(ctx)
+	taken, err := u.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,9 +139,9 @@ func (u *upgrades) queue(ctx context.Context, p *pass, kept *corev1ac.PodTemplat
 
 func (u *upgrades) free(taken keys) bool { return len(u.failed) == 0 && len(taken) < u.limit }
 
-// taken returns who has a place: who was given one, and who is seen to be upgraded
-// and not done.
-func (u *upgrades) taken(ctx context.Context) (keys, error) {
+// look returns who has a place: who was given one, and who is seen to be upgraded and
+// not done. It notes who of these does not come up.
+func (u *upgrades) look(ctx context.Context) (keys, error) {
 	upgrading, err := u.upgrading(ctx)
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (u *upgrades) due(ctx context.Context) int {
 	if waiting == 0 {
 		return 0
 	}
-	taken, err := u.taken(ctx)
+	taken, err := u.look(ctx)
 	if stopped := len(u.failed) > 0; stopped != u.told {
 		u.told = stopped
 		return waiting

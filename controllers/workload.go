@@ -8,12 +8,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
@@ -60,19 +57,11 @@ func (p *pass) observeWorkload(ctx context.Context) error {
 		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
 		return fmt.Errorf("list the pods: %w", err)
 	}
-	p.seen.Deployment, p.seen.Pods = p.observed(deployment), pods.Items
-	return nil
-}
-
-// observed counts a change of the Deployment's metadata as observed by its
-// controller, as soon as it is made: annotations raise the generation, also those
-// of others, but roll no pod. A resource that was Ready stays so.
-func (p *pass) observed(after *appsv1.Deployment) *appsv1.Deployment {
-	wasReady := meta.IsStatusConditionTrue(p.connector.Status.Conditions, v1alpha1.ConditionReady)
-	if wasReady && p.before != nil && p.before.UID == after.UID && equality.Semantic.DeepEqual(p.before.Spec, after.Spec) {
-		after.Status.ObservedGeneration = after.Generation
+	if err := p.rollOuts.note(client.ObjectKeyFromObject(p.connector), deployment); err != nil {
+		return err
 	}
-	return after
+	p.seen.Deployment, p.seen.Pods = deployment, pods.Items
+	return nil
 }
 
 // touchPods tells the pods that are older than the configuration of it. What was

@@ -21,6 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -98,12 +100,22 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 // overwrite makes every list of an object as it is wanted, without the elements of
 // others. Server-side apply keeps those, and may so be refused: a port whose number
 // somebody changed is another one to it, which has the same name.
+//
+// Its fields then are the operator's as if they were applied, so that one which is no
+// longer wanted goes.
 func (a *Applier) overwrite(ctx context.Context, live client.Object, child children.Child) error {
 	desired, err := child.JSON()
 	if err != nil {
 		return err
 	}
-	return a.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, desired), client.FieldOwner(FieldManager))
+	if err := a.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, desired), client.FieldOwner(FieldManager)); err != nil {
+		return err
+	}
+	owned, err := csaupgrade.UpgradeManagedFieldsPatch(live, sets.New(FieldManager), FieldManager)
+	if err != nil || owned == nil {
+		return err
+	}
+	return a.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, owned))
 }
 
 // find returns the child's object as the cache has it, or as it is when it lost the

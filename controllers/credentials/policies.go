@@ -23,6 +23,7 @@ const (
 	ReasonOASecretIsAPIKey  = "OASecretKeyEqualsAPIKey"
 	ReasonAPIKeyTwice       = "APIKeyGivenTwice"
 	ReasonAPIKeyDeleted     = "GeneratedAPIKeyDeleted"
+	ReasonAPIKeyUnlabelled  = "GeneratedAPIKeyUnlabelled"
 	ReasonAPIKeyNameClashes = "GeneratedAPIKeyNameClashes"
 
 	ReasonShort         = "SecretKeyShort"
@@ -244,7 +245,7 @@ func apiKeyTwice(m *material, s subject) string {
 const accessTokenLength = 100
 
 func looksLikeAccessToken(m *material, _ subject) string {
-	if m.Purpose != oaSecretKey && m.Purpose != apiKey {
+	if !m.own() {
 		return ""
 	}
 	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
@@ -258,14 +259,14 @@ func looksLikeAccessToken(m *material, _ subject) string {
 const minLength = 16
 
 func short(m *material, _ subject) string {
-	if (m.Purpose != oaSecretKey && m.Purpose != apiKey) || utf8.RuneCountInString(m.Value) >= minLength {
+	if !m.own() || utf8.RuneCountInString(m.Value) >= minLength {
 		return ""
 	}
 	return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, minLength)
 }
 
 func shared(m *material, s subject) string {
-	if m.Purpose != oaSecretKey && m.Purpose != apiKey {
+	if !m.own() {
 		return ""
 	}
 	for i := range s.others {
@@ -274,7 +275,7 @@ func shared(m *material, s subject) string {
 			continue
 		}
 		for _, theirs := range references(other, "") {
-			if theirs.Secret == m.Secret && theirs.Key == m.Key && (theirs.Purpose == oaSecretKey || theirs.Purpose == apiKey) {
+			if theirs.Secret == m.Secret && theirs.Key == m.Key && theirs.own() {
 				return fmt.Sprintf("%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
 			}
 		}

@@ -90,7 +90,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	}
 	set := func(kind string, v verdict) {
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: kind, Status: v.status, Reason: v.reason, Message: shorten(v.message), ObservedGeneration: c.Generation,
+			Type: kind, Status: v.status, Reason: v.reason, Message: Shorten(v.message), ObservedGeneration: c.Generation,
 		})
 	}
 	available := workload(o)
@@ -117,14 +117,16 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 }
 
 // maxMessage bounds a message, in bytes: what containers and webhooks say may be
-// long.
+// long. The API server takes no event with a longer one.
 const maxMessage = 1024
 
-func shorten(message string) string {
+// Shorten cuts a message to what conditions and events may hold.
+func Shorten(message string) string {
+	const more = "…"
 	if len(message) <= maxMessage {
 		return message
 	}
-	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	return strings.ToValidUTF8(message[:maxMessage-len(more)], "") + more
 }
 
 // readiness sums everything up. The first that applies decides.
@@ -144,10 +146,12 @@ func readiness(o Observation, available verdict) verdict {
 	return verdict{status: metav1.ConditionTrue, reason: ReasonReady, message: "The connector takes calls with the declared configuration"}
 }
 
-// lastGood comforts where something is served although something is wrong.
+// LastGood ends a message where something is served although something is wrong.
+const LastGood = ". The last good configuration keeps serving"
+
 func lastGood(o Observation) string {
 	if o.ConfigWritten && o.Deployment != nil && o.Deployment.Status.AvailableReplicas > 0 {
-		return ". The last good configuration keeps serving"
+		return LastGood
 	}
 	return ""
 }

@@ -176,7 +176,7 @@ func verify(t *testing.T, o status.Observation, want expected) {
 }
 
 func TestSummary(t *testing.T) {
-	const lastGood = ". The last good configuration keeps serving"
+	const lastGood = status.LastGood
 	block := []credentials.Finding{
 		{Reason: credentials.ReasonShort, Message: "S is short"},
 		{Reason: credentials.ReasonEmpty, Message: "A is empty", Blocking: true},

@@ -22,7 +22,7 @@ var (
 	blocking = []string{
 		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
 		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice,
-		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyNameClashes,
+		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
 	}
 	noWorkload = []string{
 		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
