@@ -31,39 +31,36 @@ var changes = []struct {
 	{name: "another image", rolls: true, make: func(ctx context.Context, c *channel) {
 		installOperator(ctx, nextVersion)
 		c.becomesReady(ctx)
-		Eventually(c.image).WithArguments(ctx).Should(Equal(connectorImage + ":" + nextVersion))
+		Eventually(c.pods).WithContext(ctx).Should(runs(nextVersion))
 		installOperator(ctx, version)
-		Eventually(c.image).WithArguments(ctx).Should(Equal(connectorImage + ":" + version))
+		Eventually(c.pods).WithContext(ctx).Should(runs(version))
 		c.becomesReady(ctx)
 	}},
 	{name: "a deleted pod", make: func(ctx context.Context, c *channel) {
 		before := c.pod(ctx)
 		kubectl(ctx, "delete", "pod", before.Name, "--namespace", c.Namespace)
-		Eventually(c.pods).WithArguments(ctx).Should(HaveExactElements(Not(HaveField("UID", before.UID))))
+		Eventually(c.pods).WithContext(ctx).Should(HaveExactElements(Not(HaveField("UID", before.UID))))
 		c.becomesReady(ctx)
 	}},
 	{name: "a drained node", make: func(ctx context.Context, c *channel) {
-		before := c.pod(ctx)
-		kubectl(ctx, "drain", before.Spec.NodeName, "--pod-selector=app.kubernetes.io/name=channel-connector",
+		node := c.pod(ctx).Spec.NodeName
+		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "uncordon", node) })
+		kubectl(ctx, "drain", node, "--pod-selector=app.kubernetes.io/name=channel-connector",
 			"--delete-emptydir-data", "--ignore-daemonsets")
-		kubectl(ctx, "uncordon", before.Spec.NodeName)
+		kubectl(ctx, "uncordon", node)
 		c.becomesReady(ctx)
 	}},
 	{name: "no replicas for a moment", make: func(ctx context.Context, c *channel) {
 		kubectl(ctx, "scale", "chc", c.Name, "--replicas=0", "--namespace", c.Namespace)
-		Eventually(c.pods).WithArguments(ctx).Should(BeEmpty())
+		Eventually(c.pods).WithContext(ctx).Should(BeEmpty())
 		kubectl(ctx, "scale", "chc", c.Name, "--replicas=1", "--namespace", c.Namespace)
 		c.becomesReady(ctx)
 	}},
 }
 
-// image is that of the pod, empty while there is not just one.
-func (c *channel) image(ctx context.Context) string {
-	pods := c.pods(ctx)
-	if len(pods) != 1 {
-		return ""
-	}
-	return pods[0].Spec.Containers[0].Image
+// runs matches the channel's pods when there is just one, of a version of the image.
+func runs(version string) OmegaMatcher {
+	return ConsistOf(HaveField("Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+version))))
 }
 
 var _ = Describe("A change under load", func() {

@@ -45,13 +45,10 @@ func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	Expect(machine.RenewVolumes(ctx)).To(Succeed())
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "e2e-", Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		GenerateName: namespacePrefix, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 	}}
 	Expect(k8s.Create(ctx, namespace)).To(Succeed())
-	DeferCleanup(func(ctx context.Context) {
-		describeFailure(ctx, namespace.Name)
-		Expect(k8s.Delete(ctx, namespace)).To(Succeed())
-	})
+	DeferCleanup(func(ctx context.Context) { Expect(k8s.Delete(ctx, namespace)).To(Succeed()) })
 	return namespace.Name
 }
 
@@ -125,18 +122,19 @@ func (c *channel) writeKeys(ctx context.Context) {
 
 // condition returns one of the channel's conditions, an empty one where there is
 // none.
-func (c *channel) condition(ctx context.Context, kind string) metav1.Condition {
-	GinkgoHelper()
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), c.ChannelConnector)).To(Succeed())
-	if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil && found.ObservedGeneration == c.Generation {
-		return *found
+func (c *channel) condition(ctx context.Context, kind string) (metav1.Condition, error) {
+	if err := k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), c.ChannelConnector); err != nil {
+		return metav1.Condition{}, err
 	}
-	return metav1.Condition{}
+	if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil && found.ObservedGeneration == c.Generation {
+		return *found, nil
+	}
+	return metav1.Condition{}, nil
 }
 
 func (c *channel) becomesReady(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReady).Should(HaveField("Status", metav1.ConditionTrue))
+	Eventually(c.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionReady).Should(HaveField("Status", metav1.ConditionTrue))
 }
 
 // patch changes the declaration.
@@ -146,33 +144,38 @@ func (c *channel) patch(ctx context.Context, change string) {
 }
 
 // pods are the channel's that are not on their way out.
-func (c *channel) pods(ctx context.Context) []corev1.Pod {
-	GinkgoHelper()
+func (c *channel) pods(ctx context.Context) (stay []corev1.Pod, err error) {
 	list := &corev1.PodList{}
-	Expect(k8s.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels(children.Selector(c.Name)))).To(Succeed())
-	var stay []corev1.Pod
+	err = k8s.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels(children.Selector(c.Name)))
 	for i := range list.Items {
 		if list.Items[i].DeletionTimestamp == nil {
 			stay = append(stay, list.Items[i])
 		}
 	}
-	return stay
+	return stay, err
 }
 
 // pod is the only one.
 func (c *channel) pod(ctx context.Context) corev1.Pod {
 	GinkgoHelper()
-	pods := c.pods(ctx)
+	pods, err := c.pods(ctx)
+	Expect(err).NotTo(HaveOccurred())
 	Expect(pods).To(HaveLen(1))
 	return pods[0]
 }
 
-// url is the webhook's, by the Service's address.
+// address is the webhook's URL, by the Service's address.
+func (c *channel) address(ctx context.Context) (string, error) {
+	service := &corev1.Service{}
+	err := k8s.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.ConnectorName(c.Name)}, service)
+	return "http://" + service.Spec.ClusterIP + config.DefaultPathZaloOA, err
+}
+
 func (c *channel) url(ctx context.Context) string {
 	GinkgoHelper()
-	service := &corev1.Service{}
-	Expect(k8s.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.ConnectorName(c.Name)}, service)).To(Succeed())
-	return "http://" + service.Spec.ClusterIP + config.DefaultPathZaloOA
+	url, err := c.address(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return url
 }
 
 // conversations talk at the same time in every load.
@@ -219,11 +222,15 @@ func (c *channel) settles(platform *traffic.Platform) traffic.Verdict {
 
 // post makes one call and returns the answer's status, 0 for none.
 func (c *channel) post(ctx context.Context, keys traffic.Keys) int {
-	GinkgoHelper()
 	const apart = 1 << 20 // from the load's conversations
 	c.posts++
+	url, err := c.address(ctx)
+	if err != nil {
+		fmt.Fprintln(GinkgoWriter, err)
+		return 0
+	}
 	call := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	status, err := traffic.Post(ctx, call, c.url(ctx), keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
+	status, err := traffic.Post(ctx, call, url, keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
 	}

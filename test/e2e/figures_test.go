@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -48,19 +47,3 @@ var _ = ReportAfterSuite("figures", func(Report) {
 	}
 	_ = w.Flush() // to the terminal
 })
-
-// describeFailure shows what is in a namespace, and what the operator did, when the
-// spec has failed.
-func describeFailure(ctx context.Context, namespace string) {
-	if !CurrentSpecReport().Failed() {
-		return
-	}
-	for _, args := range [][]string{
-		{"describe", "chc,deployments,pods,pvc", "--namespace", namespace},
-		{"get", "events", "--namespace", namespace, "--sort-by=.lastTimestamp"},
-		{"logs", "--namespace", namespace, "--selector=app.kubernetes.io/name=channel-connector", "--all-containers", "--prefix", "--tail=200"},
-		{"logs", "--namespace", operatorNamespace, "--selector=app.kubernetes.io/name=channel-connector-operator", "--prefix", "--tail=300"},
-	} {
-		fmt.Fprintf(GinkgoWriter, "$ kubectl %v\n%s\n", args, tryKubectl(ctx, args...))
-	}
-}

@@ -115,10 +115,10 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 		installOperator(ctx, version)
 		c, declared := prepareChannel(ctx)
 		Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
-		Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionStalled).Should(HaveField("Reason", "SecretNotFound"))
+		Eventually(c.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionStalled).Should(HaveField("Reason", "SecretNotFound"))
 		c.writeKeys(ctx)
 		c.becomesReady(ctx)
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 
 	It("the definition and itself before the operator", func(ctx context.Context) {
 		removeOperator(ctx)
@@ -127,18 +127,18 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 		Expect(healthOf(ctx, c)).To(Equal(progressing), "nobody has looked at it")
 		installOperator(ctx, version, "--set", "crds.enabled=false")
 		c.becomesReady(ctx)
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 
 	It("the operator before the definition, which is then deleted and made again", func(ctx context.Context) {
 		removeOperator(ctx)
 		installOperator(ctx, version, "--set", "crds.enabled=false", "--wait=false")
-		Eventually(operatorLog).WithArguments(ctx).Should(ContainElement(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply")))
+		Eventually(operatorLog).WithContext(ctx).Should(ContainElement(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply")))
 		applyDefinition(ctx, definition)
 		c, manifest := writeChannel(ctx)
 		kubectl(ctx, "apply", "-f", manifest)
 		c.becomesReady(ctx)
 		kubectl(ctx, "delete", "-f", definition)
-		Eventually(c.pods).WithArguments(ctx).Should(BeEmpty())
+		Eventually(c.pods).WithContext(ctx).Should(BeEmpty())
 		applyDefinition(ctx, definition)
 		kubectl(ctx, "apply", "-f", manifest)
 		c.becomesReady(ctx)
@@ -163,7 +163,7 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 func applyDefinition(ctx context.Context, definition string) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-f", definition)
-	Eventually(k8s.List).WithArguments(ctx, &v1alpha1.ChannelConnectorList{}).Should(Succeed())
+	Eventually(k8s.List).WithContext(ctx).WithArguments(&v1alpha1.ChannelConnectorList{}).Should(Succeed())
 	DeferCleanup(func(ctx context.Context) { kubectl(ctx, "delete", "--ignore-not-found", "-f", definition) })
 }
 
@@ -179,17 +179,19 @@ var (
 	stalled     = healths{ArgoCD: "Degraded", Flux: "Failed", Waits: true}
 )
 
-func healthOf(ctx context.Context, c *channel) healths {
-	GinkgoHelper()
+func healthOf(ctx context.Context, c *channel) (healths, error) {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ChannelConnector"))
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), object)).To(Succeed())
+	if err := k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), object); err != nil {
+		return healths{}, err
+	}
 	argo, err := health.ArgoCD(object)
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return healths{}, err
+	}
 	flux, err := health.Flux(object)
-	Expect(err).NotTo(HaveOccurred())
 	waited := tryKubectl(ctx, "wait", "--for=condition=Ready", "chc/"+c.Name, "--namespace", c.Namespace, "--timeout=0")
-	return healths{ArgoCD: argo.Status, Flux: flux.Status, Waits: !strings.Contains(waited, "condition met")}
+	return healths{ArgoCD: argo.Status, Flux: flux.Status, Waits: !strings.Contains(waited, "condition met")}, err
 }
 
 var _ = Describe("Argo CD, Flux and kubectl wait", func() {
@@ -198,8 +200,8 @@ var _ = Describe("Argo CD, Flux and kubectl wait", func() {
 		c := declareChannel(ctx, ephemeral, func(c *declaration) {
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithNodeSelector(map[string]v1alpha1.LabelValue{"e2e": "nowhere"}))
 		})
-		now := func() healths { return healthOf(ctx, c) }
-		Eventually(c.condition).WithArguments(ctx, v1alpha1.ConditionReconciling).Should(HaveField("Reason", "Unschedulable"))
+		now := func() (healths, error) { return healthOf(ctx, c) }
+		Eventually(c.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionReconciling).Should(HaveField("Reason", "Unschedulable"))
 		Expect(now()).To(Equal(progressing))
 
 		c.patch(ctx, `{"spec":{"workload":{"nodeSelector":null}}}`)
@@ -215,7 +217,7 @@ var _ = Describe("Argo CD, Flux and kubectl wait", func() {
 		Eventually(func() error {
 			return k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), c.ChannelConnector)
 		}).Should(MatchError(apierrors.IsNotFound, "not found"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 
 	It("take the check as docs/gitops.md adds it to what Argo CD has", func(ctx context.Context) {
 		namespace := newNamespace(ctx)

@@ -9,7 +9,10 @@ import (
 )
 
 // operatorNamespace is where the specs' operator is.
-const operatorNamespace = "e2e-operator"
+const operatorNamespace = namespacePrefix + "operator"
+
+// kustomizeNamespace is where config/default has it.
+const kustomizeNamespace = "xbot-system"
 
 // helm runs the helm that the repository pins, with the operator's namespace.
 func helm(ctx context.Context, args ...string) {

@@ -23,10 +23,9 @@ const fleet = 20
 // wait for their turn and are not Ready.
 type states struct{ Ready, Waiting, Stopped, Stalled, Disturbed int }
 
-func statesOf(ctx context.Context, namespace string) (s states) {
-	GinkgoHelper()
+func statesOf(ctx context.Context, namespace string) (s states, err error) {
 	list := &v1alpha1.ChannelConnectorList{}
-	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	err = k8s.List(ctx, list, client.InNamespace(namespace))
 	for i := range list.Items {
 		conditions := list.Items[i].Status.Conditions
 		count := func(n *int, holds bool) {
@@ -42,15 +41,7 @@ func statesOf(ctx context.Context, namespace string) (s states) {
 		count(&s.Stopped, pending != nil && pending.Reason == "UpgradesStopped")
 		count(&s.Stalled, meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled))
 	}
-	return s
-}
-
-// deploymentsOf are those of a namespace.
-func deploymentsOf(ctx context.Context, namespace string) []appsv1.Deployment {
-	GinkgoHelper()
-	list := &appsv1.DeploymentList{}
-	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-	return list.Items
+	return s, err
 }
 
 // rolling counts the Deployments that do not have their one new pod alone.
@@ -76,7 +67,7 @@ var _ = Describe("An operator's upgrade", Serial, func() {
 			declared.WithName(fmt.Sprintf("shop-%02d", i))
 			Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
 		}
-		now := func() states { return statesOf(ctx, c.Namespace) }
+		now := func() (states, error) { return statesOf(ctx, c.Namespace) }
 		Eventually(now).WithTimeout(4 * time.Minute).Should(Equal(states{Ready: fleet}))
 
 		By("upgrading")
@@ -84,14 +75,16 @@ var _ = Describe("An operator's upgrade", Serial, func() {
 		installOperator(ctx, nextVersion, limit)
 		waited := false
 		Eventually(func(g Gomega) {
-			s := now()
+			s, err := now()
+			g.Expect(err).NotTo(HaveOccurred())
 			waited = waited || s.Waiting > 0
-			deployments := deploymentsOf(ctx, c.Namespace)
-			if rolls := rolling(deployments); rolls > atATime || s.Disturbed > 0 {
+			deployments := &appsv1.DeploymentList{}
+			g.Expect(k8s.List(ctx, deployments, client.InNamespace(c.Namespace))).To(Succeed())
+			if rolls := rolling(deployments.Items); rolls > atATime || s.Disturbed > 0 {
 				StopTrying("more than a few were not Ready").Attach("states", s).Attach("rolling", rolls).Now()
 			}
 			g.Expect(s).To(Equal(states{Ready: fleet}))
-			g.Expect(deployments).To(HaveEach(HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+nextVersion)))))
+			g.Expect(deployments.Items).To(HaveEach(HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+nextVersion)))))
 		}).WithTimeout(6 * time.Minute).Should(Succeed())
 		Expect(waited).To(BeTrue(), "none waited")
 		measured("20 connectors are upgraded, 3 at a time", "", time.Since(begun))

@@ -90,7 +90,7 @@ type Verdict struct {
 	Acknowledged int
 	// Lost were acknowledged and never taken.
 	Lost []Message
-	// Inverted came for the first time after a later one of their conversation.
+	// Inverted came before an earlier one of their conversation was taken.
 	Inverted []Message
 	// Repeated came again after they were taken, once for each time.
 	Repeated []Message
@@ -104,18 +104,12 @@ func (v Verdict) String() string {
 // Judge compares arrivals with the number of messages of each conversation that
 // were acknowledged.
 func Judge(acknowledged []int, arrivals []Arrival) Verdict {
-	var v Verdict
-	latest := make(map[int]int)
-	came, taken := make(map[Message]bool), make(map[Message]bool)
+	v := Verdict{Inverted: inverted(arrivals)}
+	taken := make(map[Message]bool)
 	for _, a := range arrivals {
-		if last, known := latest[a.Conversation]; known && a.N < last && !came[a.Message] {
-			v.Inverted = append(v.Inverted, a.Message)
-		}
 		if taken[a.Message] {
 			v.Repeated = append(v.Repeated, a.Message)
 		}
-		latest[a.Conversation] = max(latest[a.Conversation], a.N)
-		came[a.Message] = true
 		taken[a.Message] = taken[a.Message] || a.Taken
 	}
 	for conversation, count := range acknowledged {
@@ -127,6 +121,30 @@ func Judge(acknowledged []int, arrivals []Arrival) Verdict {
 		}
 	}
 	return v
+}
+
+func inverted(arrivals []Arrival) (early []Message) {
+	awaited := make(map[int][]int) // what is not taken yet of each conversation, in its order
+	for _, a := range arrivals {
+		awaited[a.Conversation] = append(awaited[a.Conversation], a.N)
+	}
+	for _, numbers := range awaited {
+		slices.Sort(numbers)
+	}
+	came, taken := make(map[Message]bool), make(map[Message]bool)
+	for _, a := range arrivals {
+		numbers := awaited[a.Conversation]
+		if len(numbers) > 0 && numbers[0] < a.N && !came[a.Message] {
+			early = append(early, a.Message)
+		}
+		came[a.Message] = true
+		taken[a.Message] = taken[a.Message] || a.Taken
+		for len(numbers) > 0 && taken[Message{a.Conversation, numbers[0]}] {
+			numbers = numbers[1:]
+		}
+		awaited[a.Conversation] = numbers
+	}
+	return early
 }
 
 // Outage is the longest time in which no call was answered 200, of those that ended

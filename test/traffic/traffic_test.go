@@ -32,14 +32,17 @@ func TestJudge(t *testing.T) {
 		arrivals     []Arrival
 		want         Verdict
 	}{
-		"all is well":            {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, Verdict{Acknowledged: 3}},
-		"taken, no answer":       {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 1}},
-		"never came":             {[]int{2}, []Arrival{taken(0, 0)}, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
-		"came and was not taken": {[]int{1}, []Arrival{refused(0, 0)}, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
-		"taken at last":          {[]int{1}, []Arrival{refused(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1}},
-		"again":                  {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
-		"the later one first":    {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 0}}}},
-		"an old one again":       {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
+		"all is well":             {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, Verdict{Acknowledged: 3}},
+		"taken, no answer":        {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 1}},
+		"never came":              {[]int{2}, []Arrival{taken(0, 0)}, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
+		"came and was not taken":  {[]int{1}, []Arrival{refused(0, 0)}, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
+		"taken at last":           {[]int{1}, []Arrival{refused(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1}},
+		"again":                   {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
+		"the later one first":     {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"before its turn":         {[]int{2}, []Arrival{refused(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"tried before its turn":   {[]int{2}, []Arrival{refused(0, 0), refused(0, 1), taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"after a number left out": {[]int{0}, []Arrival{taken(0, 1), taken(0, 3)}, Verdict{}},
+		"an old one again":        {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, Judge(c.acknowledged, c.arrivals)); diff != "" {
