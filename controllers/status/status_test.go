@@ -326,8 +326,8 @@ func TestShorten(t *testing.T) {
 	for text, want := range map[string]string{
 		"short":                   "short",
 		strings.Repeat("a", 1024): strings.Repeat("a", 1024),
-		strings.Repeat("a", 1025): strings.Repeat("a", 1024) + "…",
-		strings.Repeat("ế", 500):  strings.Repeat("ế", 341) + "…",
+		strings.Repeat("a", 1025): strings.Repeat("a", 1021) + "…",
+		strings.Repeat("ế", 500):  strings.Repeat("ế", 340) + "…",
 	} {
 		got := status.Compute(observed(t, func(o *status.Observation) { o.Findings = []credentials.Finding{{Message: text}} }))
 		message := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionCredentialsResolved).Message

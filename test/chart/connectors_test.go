@@ -157,6 +157,11 @@ var _ = Describe("The value connectors", Ordered, func() {
 		Expect(refused(ctx)).To(And(ContainSubstring("shop.yaml: "), ContainSubstring("write a duration from 2h to 720h")))
 	})
 
+	It("are given up, long before the time is over, when they change what cannot be changed", func(ctx context.Context) {
+		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {embedded: {size: 2Gi}}"}))
+		Expect(refused(ctx)).To(And(ContainSubstring(`ChannelConnector "shop"`), ContainSubstring("inbox.embedded.size: cannot be changed: create another ChannelConnector")))
+	})
+
 	It("take over nothing that somebody else applied", func(ctx context.Context) {
 		mine := schematest.Resource()
 		mine.SetNamespace(namespace)

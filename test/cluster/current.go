@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -22,14 +23,17 @@ func newCurrentCluster(out io.Writer) (*currentCluster, error) {
 	return &currentCluster{out: out, kubeconfig: file}, err
 }
 
-// Up keeps the current context in a file of its own, so that what follows goes to
-// the same cluster when the user turns to another.
+// Up keeps the current context in a file of its own, so that what follows, and the
+// end of it, goes to the same cluster when the user turns to another.
 func (c *currentCluster) Up(ctx context.Context) error {
 	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
 	if err != nil {
 		return fmt.Errorf("read your kubeconfig: %w", err)
 	}
 	name := config.CurrentContext
+	if kept, err := clientcmd.LoadFromFile(c.kubeconfig); err == nil && kept.CurrentContext != name {
+		return fmt.Errorf("the cluster of the kubectl context %q is in use since an earlier \"up\": take it down first", kept.CurrentContext)
+	}
 	if err := clientcmdapi.MinifyConfig(config); err != nil {
 		return fmt.Errorf("your kubeconfig has no current context: %w; choose one with \"kubectl config use-context\"", err)
 	}
@@ -43,9 +47,12 @@ func (c *currentCluster) Up(ctx context.Context) error {
 	return showNodes(ctx, c.kubeconfig, c.out)
 }
 
-// Down leaves the cluster alone.
+// Down leaves the cluster alone, and forgets which one it was.
 func (c *currentCluster) Down(context.Context) error {
-	fmt.Fprintln(c.out, "cluster: the cluster of your current kubectl context stays as it is")
+	fmt.Fprintln(c.out, "cluster: the cluster of the kubectl context stays as it is")
+	if err := os.Remove(c.kubeconfig); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 
@@ -55,8 +62,11 @@ func (c *currentCluster) Status(ctx context.Context, out io.Writer) error {
 }
 
 // Kubeconfig returns what Up wrote.
-func (c *currentCluster) Kubeconfig(ctx context.Context) (string, error) {
-	return c.kubeconfig, c.Up(ctx)
+func (c *currentCluster) Kubeconfig(context.Context) (string, error) {
+	if _, err := os.Stat(c.kubeconfig); err != nil {
+		return "", errors.New("no kubectl context is in use: \"up\" takes the current one")
+	}
+	return c.kubeconfig, nil
 }
 
 // LoadImages cannot be done from outside of a cluster's nodes.

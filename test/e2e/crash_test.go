@@ -94,7 +94,7 @@ var _ = Describe("A crash under load", func() {
 		platform := c.load(ctx)
 		c.bot.Answer(http.StatusServiceUnavailable) // what is accepted from now on is in the inbox alone
 		flows(platform)
-		boot := sync.OnceFunc(func() { Expect(machine.BootNode(ctx, second)).To(Succeed()) })
+		boot := sync.OnceFunc(func() { Expect(machine.BootNode(context.WithoutCancel(ctx), second)).To(Succeed()) })
 		DeferCleanup(boot)
 		Expect(machine.HaltNode(ctx, second)).To(Succeed())
 		c.bot.Answer(http.StatusOK)

@@ -68,7 +68,20 @@ func (q *quickstart) loadImages(ctx context.Context) error {
 func (q *quickstart) connectorImage() string { return q.image + ":" + q.version }
 func (q *quickstart) operatorImage() string  { return q.image + "-operator:" + q.version }
 
+// ours fails where the namespace is somebody else's, who would miss it afterwards.
+func (q *quickstart) ours(ctx context.Context) error {
+	const by = `{.metadata.labels.app\.kubernetes\.io/managed-by}`
+	found, err := output(ctx, line{"kubectl", "get", "namespace", namespace, "--ignore-not-found", "--output=jsonpath={.metadata.name} by " + by})
+	if err == nil && found != "" && found != namespace+" by quickstart" {
+		return fmt.Errorf("the cluster has a namespace %q that this quickstart did not make: it leaves it alone, and has no other name for its own", namespace)
+	}
+	return err
+}
+
 func (q *quickstart) installOperator(ctx context.Context) error {
+	if err := q.ours(ctx); err != nil {
+		return err
+	}
 	if err := q.apply(ctx, "namespace.yaml", nil); err != nil {
 		return err
 	}
@@ -83,12 +96,15 @@ func (q *quickstart) installOperator(ctx context.Context) error {
 	))
 }
 
-// down removes everything. Of a cluster that was not made for the quickstart, only
-// what is in it goes.
+// down removes everything. Of the user's own cluster, only what is in it of the
+// quickstart goes.
 func (q *quickstart) down(ctx context.Context) error {
 	steps := []step{{"Remove the cluster", q.removeCluster, nil}}
 	if q.cluster == current {
-		steps = []step{{"Remove everything from the cluster", q.empty, []line{kubectl("get", "all")}}}
+		steps = []step{
+			{"Remove everything from the cluster", q.empty, []line{kubectl("get", "all")}},
+			{"Let the cluster be", q.removeCluster, nil},
+		}
 	}
 	return play(ctx, q.out, steps)
 }
@@ -99,6 +115,9 @@ func (q *quickstart) removeCluster(ctx context.Context) error {
 
 func (q *quickstart) empty(ctx context.Context) error {
 	if err := q.enter(ctx); err != nil {
+		return err
+	}
+	if err := q.ours(ctx); err != nil {
 		return err
 	}
 	if err := q.run(ctx, helm("uninstall", release, "--ignore-not-found", "--wait", timeout)); err != nil {
