@@ -51,6 +51,8 @@ type channel struct {
 	// parking is the lowest sequence in the park operation under way, zero if
 	// there is none.
 	parking uint64
+	// parkFrom is when the next park operation may be made.
+	parkFrom time.Time
 	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
 	timersFrom, nextTimer time.Time
 	// turn rotates which source of claims goes first.

@@ -53,14 +53,22 @@ func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.T
 		}
 	}
 	ch.turn++
-	s.park(ch)
-	switch {
-	case ch.parking > 0 || len(ch.unparked) > 0:
-		next = c.now // more can be claimed as soon as that is done
-	case !ch.nextTimer.Equal(never):
-		next = ch.nextTimer
+	s.park(ch, c.now)
+	if next = ch.next(c.now); next.Equal(never) {
+		next = time.Time{}
 	}
 	return c.claims, next, nil
+}
+
+// next is when more may be claimable, or never. The caller holds mu.
+func (c *channel) next(now time.Time) time.Time {
+	switch {
+	case c.parking > 0:
+		return now // more can be claimed as soon as that is done
+	case len(c.unparked) > 0 && c.parkFrom.Before(c.nextTimer):
+		return c.parkFrom
+	}
+	return c.nextTimer
 }
 
 // never is the due time of no timer.
@@ -139,9 +147,10 @@ func (c *claiming) claimTracked(key laneKey) error {
 func (c *claiming) fresh() error {
 	ch := c.channel
 	for read := 0; !c.full(); read++ {
-		// While a park operation is under way, what is on disk says less than
-		// what was read: going on would have to remember too much.
-		if ch.parking > 0 {
+		// While a park operation is under way, or waits after a failed one, what
+		// is on disk says less than what was read: going on would have to
+		// remember too much.
+		if ch.parking > 0 || c.now.Before(ch.parkFrom) {
 			return nil
 		}
 		if read == maxRead {

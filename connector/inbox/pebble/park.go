@@ -20,10 +20,13 @@ type parkedGroup struct {
 	sequences []uint64
 }
 
+// parkRetryWait is how long after a failed park operation the next one is made.
+const parkRetryWait = time.Second
+
 // park hands what waits in tracked lanes to the committer, one operation at a
 // time. The caller holds the channel's mu.
-func (s *Inbox) park(ch *channel) {
-	if ch.parking > 0 || len(ch.unparked) == 0 {
+func (s *Inbox) park(ch *channel, now time.Time) {
+	if ch.parking > 0 || len(ch.unparked) == 0 || now.Before(ch.parkFrom) {
 		return
 	}
 	op := &parking{pending: newPending(0), channel: ch}
@@ -45,7 +48,14 @@ func (s *Inbox) park(ch *channel) {
 		return // closing: the next start reads these events again
 	}
 	ch.parking = max(lowest, 1)
-	s.late.Go(func() { op.finish(<-op.done) })
+	s.late.Go(func() {
+		err := <-op.done
+		if err != nil {
+			s.endIfDamaged(err)
+			s.log.Error(err, "events of busy conversations cannot be put aside; it is tried again", "channel", ch.name)
+		}
+		op.finish(err)
+	})
 }
 
 func (p *parking) finish(err error) {
@@ -53,6 +63,9 @@ func (p *parking) finish(err error) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.parking = 0
+	if err != nil {
+		ch.parkFrom = p.due.Add(parkRetryWait)
+	}
 	for _, g := range p.groups {
 		g.lane.parking = false
 		if err != nil {

@@ -1,0 +1,113 @@
+package pebble_test
+
+import (
+	"bytes"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/go-logr/logr/funcr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+	"xbot.a4b.vn/channel-connector/test/poll"
+)
+
+// parkFault fails the reads of park operations, and counts them.
+type parkFault struct {
+	failing atomic.Bool
+	failed  atomic.Int64
+}
+
+// MaybeError implements errorfs.Injector.
+func (f *parkFault) MaybeError(op errorfs.Op) error {
+	if !f.failing.Load() || op.Kind != errorfs.OpFileReadAt || !bytes.Contains(debug.Stack(), []byte("(*parking).apply")) {
+		return nil
+	}
+	f.failed.Add(1)
+	return syscall.EIO
+}
+
+// String implements errorfs.Injector.
+func (f *parkFault) String() string { return "reads of park operations" }
+
+// TestParkingFails has a disk fail for a while just when the events of a crowded
+// lane are put aside. They are large, so that no cache holds the ones before.
+func TestParkingFails(t *testing.T) {
+	const crowd, size = 70, 200 << 10
+	fault, clock := &parkFault{}, inboxtest.NewClock()
+	var log atomic.Int64
+	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))
+	o.Log = funcr.New(func(_, line string) {
+		if strings.Contains(line, "cannot be put aside") {
+			log.Add(1)
+		}
+	}, funcr.Options{})
+	s := open(t, o)
+	noise := newFiller(t, s).noise
+	for n := range crowd {
+		e := inboxtest.Event(workChannel, "an", n)
+		e.Body = noise[n : n+size]
+		if _, err := s.Accept(t.Context(), e, "an"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, o)
+	defer func() { _ = s.Close() }()
+
+	fault.failing.Store(true)
+	claims, _, err := s.Claim(workChannel, 2)
+	if err != nil || len(claims) != 1 {
+		t.Fatalf("claimed %v, error %v; want one event", claims, err)
+	}
+	held := claims[0]
+	poll.Until(t, "the failure in the log", func() bool { return log.Load() == 1 })
+	failed := fault.failed.Load()
+	for range 100 {
+		claims, next, err := s.Claim(workChannel, 10)
+		if err != nil || len(claims) > 0 || !next.After(clock.Now()) {
+			t.Fatalf("claimed %v, more at %v, error %v; want nothing before a while has passed", claims, next, err)
+		}
+	}
+	if now := fault.failed.Load(); now != failed || log.Load() != 1 {
+		t.Errorf("the failing disk was read %d times more", now-failed)
+	}
+
+	fault.failing.Store(false)
+	clock.Advance(time.Minute)
+	for n := range crowd {
+		if held.Event.ID != inboxtest.Event(workChannel, "an", n).ID {
+			t.Fatalf("claimed another than event %d", n)
+		}
+		if err := s.Settle(t.Context(), held, inbox.Taken{}); err != nil {
+			t.Fatal(err)
+		}
+		if n+1 < crowd {
+			held = claimOne(t, s)
+		}
+	}
+}
+
+// claimOne waits until an event can be claimed.
+func claimOne(t *testing.T, s inbox.Queue) (claim inbox.Claim) {
+	t.Helper()
+	poll.Until(t, "a claim", func() bool {
+		claims, _, err := s.Claim(workChannel, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(claims) == 1 {
+			claim = claims[0]
+		}
+		return len(claims) == 1
+	})
+	return claim
+}
