@@ -12,6 +12,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -33,6 +34,10 @@ const (
 	applyTimeout = 4 * time.Minute
 	// applyInterval is the pause between two looks at what is applied.
 	applyInterval = time.Second
+	// applyRefusals is how often, at that interval, the API server may call a resource
+	// invalid. After the definition has changed, it judges by the older one for some
+	// seconds.
+	applyRefusals = 30
 )
 
 // application is one call of the command apply.
@@ -41,10 +46,12 @@ type application struct {
 	configMap client.ObjectKey
 	timeout   time.Duration
 	log       io.Writer
+	// refusals counts, by a resource's name, how often the API server called it invalid.
+	refusals map[string]int
 }
 
 func newApply() *cobra.Command {
-	a := &application{}
+	a := &application{refusals: map[string]int{}}
 	command := &cobra.Command{
 		Use:   "apply CONFIGMAP",
 		Short: "Apply the ChannelConnectors in a ConfigMap and wait until they are Ready",
@@ -65,6 +72,7 @@ func newApply() *cobra.Command {
 	}
 	command.Flags().StringVarP(&a.configMap.Namespace, "namespace", "n", "default", "the namespace of the ConfigMap")
 	command.Flags().DurationVar(&a.timeout, "timeout", applyTimeout, "how long to wait")
+	describe(command.Flags())
 	return command
 }
 
@@ -122,6 +130,9 @@ func (a *application) pass(ctx context.Context) error {
 	if err := a.client.List(ctx, existing, client.InNamespace(source.Namespace)); err != nil {
 		return err
 	}
+	if err := a.conflicts(existing.Items, wanted); err != nil {
+		return err
+	}
 	for i := range existing.Items {
 		if err := a.prune(ctx, &existing.Items[i], wanted); err != nil {
 			return err
@@ -153,26 +164,39 @@ func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map
 	return wanted, nil
 }
 
-// prune deletes a resource that the ConfigMap held once, and refuses one that it
-// holds and that somebody else has made.
-func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
-	own := slices.ContainsFunc(existing.OwnerReferences, func(owner metav1.OwnerReference) bool {
+// own tells whether a resource is from the ConfigMap.
+func (a *application) own(existing *v1alpha1.ChannelConnector) bool {
+	return slices.ContainsFunc(existing.OwnerReferences, func(owner metav1.OwnerReference) bool {
 		return owner.Kind == "ConfigMap" && owner.Name == a.configMap.Name
 	})
-	switch _, isWanted := wanted[existing.Name]; {
-	case isWanted && !own:
-		return permanentError{fmt.Errorf("ChannelConnector %q exists and is not from the ConfigMap %q: delete it, or give yours another name", existing.Name, a.configMap.Name)}
-	case own && !isWanted && existing.DeletionTimestamp == nil:
-		return client.IgnoreNotFound(a.client.Delete(ctx, existing))
+}
+
+// conflicts refuses resources that the ConfigMap holds and that somebody else has
+// made.
+func (a *application) conflicts(existing []v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
+	var all []error
+	for i := range existing {
+		if name := existing[i].Name; wanted[name] != nil && !a.own(&existing[i]) {
+			all = append(all, permanentError{fmt.Errorf(
+				"ChannelConnector %q exists and is not from the ConfigMap %q: delete it, or give yours another name", name, a.configMap.Name)})
+		}
 	}
-	return nil
+	return errors.Join(all...)
+}
+
+// prune deletes a resource that the ConfigMap held once.
+func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
+	if wanted[existing.Name] != nil || !a.own(existing) || existing.DeletionTimestamp != nil {
+		return nil
+	}
+	return client.IgnoreNotFound(a.client.Delete(ctx, existing))
 }
 
 // apply applies a resource and returns an error unless it is Ready.
 func (a *application) apply(ctx context.Context, resource *unstructured.Unstructured) error {
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(resource), client.ForceOwnership, client.FieldOwner(applyManager))
 	if err != nil {
-		return fmt.Errorf("ChannelConnector %q: %w", resource.GetName(), err)
+		return a.refusal(resource.GetName(), err)
 	}
 	c := &v1alpha1.ChannelConnector{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(resource.Object, c); err != nil {
@@ -188,4 +212,18 @@ func (a *application) apply(ctx context.Context, resource *unstructured.Unstruct
 		return fmt.Errorf("ChannelConnector %q is not Ready: %s: %s", c.Name, ready.Reason, ready.Message)
 	}
 	return nil
+}
+
+// refusal is the error of a resource that the API server has not taken, permanent
+// where it stays invalid: decode has found nothing wrong with it, so it changes a
+// field that cannot be changed.
+func (a *application) refusal(name string, err error) error {
+	err = fmt.Errorf("ChannelConnector %q: %w", name, err)
+	if !apierrors.IsInvalid(err) {
+		return err
+	}
+	if a.refusals[name]++; a.refusals[name] < applyRefusals {
+		return err
+	}
+	return permanentError{err}
 }
