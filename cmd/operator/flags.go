@@ -26,6 +26,7 @@ func fromEnvironment(command *cobra.Command, _ []string) error {
 		if err := flag.Value.Set(value); err != nil {
 			failed = fmt.Errorf("environment variable %s: %w", name, err)
 		}
+		flag.Changed = true // or a required flag would still be missed
 	})
 	return failed
 }

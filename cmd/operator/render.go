@@ -20,16 +20,22 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-const renderExample = `  # what would change in the cluster
-  operator render -f shop.yaml --connector-image channel-connector:1.0 | kubectl diff -f -
+const renderExample = `  # what would be made, with an API key that is good for a look only
+  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 --generate-api-key
 
-  # a running connector without an operator
-  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 | kubectl apply -f -`
+  # what would change in the cluster, with the API key that is there
+  kubectl -n chat get secret shop-api-key -o yaml >api-key.yaml
+  operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl diff -f -
+
+  # a running connector without an operator, with an API key that is made once
+  kubectl -n chat create secret generic shop-api-key --from-literal=xp-api-key=$(openssl rand -hex 32) --dry-run=client -o yaml >api-key.yaml
+  operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl apply -f -`
 
 // rendering is one call of the command render.
 type rendering struct {
 	files            []string
 	image, namespace string
+	generateAPIKeys  bool
 	out, warnings    io.Writer
 
 	documents bytes.Buffer
@@ -41,8 +47,8 @@ func newRender() *cobra.Command {
 		Use:   "render -f FILE",
 		Short: "Print every child of ChannelConnectors without a cluster",
 		Long: "Print, in YAML, every object that the operator would make of the ChannelConnectors in the files. " +
-			"The Secrets that they name must be in the files as well. An API key that nobody names is made anew " +
-			"unless its Secret is in the files. The output holds secrets.",
+			"The Secrets that they name must be in the files as well, and so must the Secret NAME-api-key of a " +
+			"ChannelConnector that names no API key, unless one shall be made. The output holds secrets.",
 		Example: renderExample,
 		Args:    cobra.NoArgs,
 		PreRunE: fromEnvironment,
@@ -53,8 +59,10 @@ func newRender() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringArrayVarP(&r.files, "filename", "f", nil, "a file with ChannelConnectors and Secrets; - is standard input; may be given several times")
-	flags.StringVar(&r.image, "connector-image", "", "the connector's container image ($"+envName("connector-image")+")")
+	flags.StringVar(&r.image, "connector-image", "", "the connector's container image; required")
 	flags.StringVarP(&r.namespace, "namespace", "n", "default", "the namespace of objects that name none")
+	flags.BoolVar(&r.generateAPIKeys, "generate-api-key", false, "make the API key of a ChannelConnector that names none and whose Secret is not in the files: another one each time")
+	describe(flags)
 	_ = command.MarkFlagRequired("filename") // it exists
 	return command
 }
@@ -115,11 +123,17 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 }
 
 // generateAPIKey makes and adds the Secret with the API key of a resource that
-// names none, unless it is there.
+// names none, unless it is there. It does not unasked, because what is rendered and
+// applied again would replace the key that Zalo's console has.
 func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared) error {
 	key := client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}
 	if len(c.Spec.Webhook.APIKeys) > 0 || from.secrets[key] != nil {
 		return nil
+	}
+	if !r.generateAPIKeys {
+		return fmt.Errorf("spec.webhook.apiKeys names no key, and the files hold no Secret %q with a generated one. "+
+			"Add that Secret, for example from \"kubectl -n %s get secret %s -o yaml\", or make it once with --generate-api-key and keep it: "+
+			"each new key has to be pasted into Zalo's console", key.Name, key.Namespace, key.Name)
 	}
 	secret, err := children.APIKeySecret(c)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,12 @@ const shopSecret = `apiVersion: v1
 kind: Secret
 metadata: {name: shop-zalo, namespace: chat}
 stringData: {oa-secret-key: HiddenValue-0000000}
+`
+
+const shopAPIKey = `apiVersion: v1
+kind: Secret
+metadata: {name: shop-api-key, namespace: chat}
+stringData: {xp-api-key: HiddenValue-1111111}
 `
 
 // call runs the operator with the arguments and standard input.
@@ -65,7 +72,7 @@ func kinds(t *testing.T, documents string) []string {
 }
 
 func TestRenderPrintsEveryChild(t *testing.T) {
-	stdout, stderr, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1")
+	stdout, stderr, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1", "--generate-api-key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +96,7 @@ func TestRenderPrintsEveryChild(t *testing.T) {
 // TestRenderIsStable is what a diff needs: with the generated key at hand, the
 // same input gives the same output, from several files and without a namespace.
 func TestRenderIsStable(t *testing.T) {
-	first, _, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1")
+	first, _, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1", "--generate-api-key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +124,19 @@ func TestRenderIsStable(t *testing.T) {
 	}
 }
 
+// TestRenderKeepsTheAPIKeyInTheFiles, also when it may make one.
+func TestRenderKeepsTheAPIKeyInTheFiles(t *testing.T) {
+	for _, more := range [][]string{nil, {"--generate-api-key"}} {
+		stdout, _, err := call(t, shop+"---\n"+shopSecret+"---\n"+shopAPIKey, append([]string{"render", "-f", "-", "--connector-image=c:1"}, more...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kinds(t, stdout); slices.Contains(got, "Secret shop-api-key") {
+			t.Errorf("%v: made another key: %v", more, got)
+		}
+	}
+}
+
 func TestRenderRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		stdin string
@@ -125,7 +145,8 @@ func TestRenderRefuses(t *testing.T) {
 	}{
 		"no image":             {stdin: shop, want: "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
 		"no resource":          {stdin: shopSecret, args: []string{"--connector-image=c:1"}, want: "the files hold no ChannelConnector"},
-		"a missing Secret":     {stdin: shop, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference`},
+		"a missing Secret":     {stdin: shop + "---\n" + shopAPIKey, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference`},
+		"no API key":           {stdin: shop + "---\n" + shopSecret, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": spec.webhook.apiKeys names no key, and the files hold no Secret "shop-api-key" with a generated one. Add that Secret, for example from "kubectl -n chat get secret shop-api-key -o yaml", or make it once with --generate-api-key and keep it: each new key has to be pasted into Zalo's console`},
 		"another kind":         {stdin: "apiVersion: v1\nkind: ConfigMap\n", args: []string{"--connector-image=c:1"}, want: `-, document 1: kind "ConfigMap": want ChannelConnectors and Secrets only`},
 		"a Secret's typo":      {stdin: shop + "---\n" + strings.Replace(shopSecret, "stringData", "stringDatas", 1), args: []string{"--connector-image=c:1"}, want: "-, document 2: not a Secret: an unknown field, a wrong type, or data that is not base64"},
 		"a resource's typo":    {stdin: strings.Replace(shop, "appID", "appId", 1), args: []string{"--connector-image=c:1"}, want: `-, document 1: strict decoding error: unknown field "spec.zaloOA.appId"`},
@@ -148,7 +169,7 @@ func TestRenderRefuses(t *testing.T) {
 
 func TestRenderWarns(t *testing.T) {
 	short := strings.Replace(shopSecret, "HiddenValue-0000000", "HiddenValue", 1)
-	_, stderr, err := call(t, shop+"---\n"+short, "render", "-f", "-", "--connector-image", "connector:1")
+	_, stderr, err := call(t, shop+"---\n"+short+"---\n"+shopAPIKey, "render", "-f", "-", "--connector-image", "connector:1")
 	if err != nil {
 		t.Fatal(err)
 	}

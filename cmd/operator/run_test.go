@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -76,9 +77,20 @@ func TestRunRefuses(t *testing.T) {
 
 // TestEveryFlagIsDescribed: people find the variable in the help.
 func TestEveryFlagIsDescribed(t *testing.T) {
-	newRun().Flags().VisitAll(func(flag *pflag.Flag) {
-		if !strings.Contains(flag.Usage, "($"+envName(flag.Name)+")") {
-			t.Errorf("--%s does not name its variable: %s", flag.Name, flag.Usage)
-		}
-	})
+	for _, command := range []*cobra.Command{newRun(), newApply(), newRender()} {
+		command.Flags().VisitAll(func(flag *pflag.Flag) {
+			if strings.Count(flag.Usage, "($"+envName(flag.Name)+")") != 1 {
+				t.Errorf("%s: --%s does not name its variable once: %s", command.Name(), flag.Name, flag.Usage)
+			}
+		})
+	}
+}
+
+// TestAVariableStandsForARequiredFlag, which the help of that flag says.
+func TestAVariableStandsForARequiredFlag(t *testing.T) {
+	t.Setenv("XBOT_FILENAME", "-")
+	stdout, _, err := call(t, shop+"---\n"+shopSecret+"---\n"+shopAPIKey, "render", "--connector-image=c:1")
+	if err != nil || stdout == "" {
+		t.Errorf("got %v", err)
+	}
 }
