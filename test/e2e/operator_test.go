@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 )
@@ -14,29 +15,35 @@ const operatorNamespace = namespacePrefix + "operator"
 // kustomizeNamespace is where config/default has it.
 const kustomizeNamespace = "xbot-system"
 
-// helm runs the helm that the repository pins, with the operator's namespace.
-func helm(ctx context.Context, args ...string) {
+// helm runs the helm that the repository pins, with a namespace.
+func helm(ctx context.Context, namespace string, args ...string) {
 	GinkgoHelper()
-	run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", operatorNamespace}, args...)...)
+	run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", namespace}, args...)...)
 }
 
-// installOperator installs the operator by Helm, or brings it back to what it was.
-// connectorVersion is that of the connectors.
-func installOperator(ctx context.Context, connectorVersion string, more ...string) {
-	GinkgoHelper()
-	helm(ctx, append([]string{
-		"upgrade", "--install", "--create-namespace", "--wait", "--timeout=3m", "operator", "charts/channel-connector",
+// chart is the chart with the suite's images. connectorVersion is that of the
+// connectors.
+func chart(connectorVersion string) []string {
+	return []string{
+		"charts/channel-connector",
 		"--set-string", "operator.image.repository=" + operatorImage,
 		"--set-string", "operator.image.tag=" + version,
 		"--set-string", "connector.image.repository=" + connectorImage,
 		"--set-string", "connector.image.tag=" + connectorVersion,
-		"--set", "crds.keep=false",
-	}, more...)...)
+	}
+}
+
+// installOperator installs the operator by Helm, or brings it back to what it was.
+func installOperator(ctx context.Context, connectorVersion string, more ...string) {
+	GinkgoHelper()
+	helm(ctx, operatorNamespace, slices.Concat(
+		[]string{"upgrade", "--install", "--create-namespace", "--wait", "--timeout=3m", "--set", "crds.keep=false", "operator"},
+		chart(connectorVersion), more)...)
 }
 
 // removeOperator removes what installOperator made, and the definition of the
 // resource with it.
 func removeOperator(ctx context.Context) {
 	GinkgoHelper()
-	helm(ctx, "uninstall", "operator", "--ignore-not-found", "--wait", "--timeout=3m")
+	helm(ctx, operatorNamespace, "uninstall", "operator", "--ignore-not-found", "--wait", "--timeout=3m")
 }
