@@ -20,15 +20,14 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-const renderExample = `  # what would be made, with an API key that is good for a look only
-  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 --generate-api-key
-
-  # what would change in the cluster, with the API key that is there
+const renderExample = `  # a running connector without an operator: the first time, with an API key
+  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 --generate-api-key | kubectl apply -f -
   kubectl -n chat get secret shop-api-key -o yaml >api-key.yaml
+
+  # what would change
   operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl diff -f -
 
-  # a running connector without an operator, with an API key that is made once
-  kubectl -n chat create secret generic shop-api-key --from-literal=xp-api-key=$(openssl rand -hex 32) --dry-run=client -o yaml >api-key.yaml
+  # from then on
   operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl apply -f -`
 
 // rendering is one call of the command render.
