@@ -83,7 +83,7 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
 	}
-	p.dispatcher = delivery.New(p.inbox, cfg.Dispatch.MaxConcurrency, p.metrics, p.log.WithName("delivery"))
+	p.dispatcher = delivery.New(p.inbox, cfg.Dispatch.MaxConcurrency, int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
 		Inbox: p.inbox, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
 		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: int64(cfg.Server.MaxBufferedBytes),

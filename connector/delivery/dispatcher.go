@@ -75,9 +75,10 @@ type Dispatcher struct {
 }
 
 // New returns a Dispatcher without channels: Use sets them. maxConcurrency is
-// the number of attempts under way over all channels, divided as package
-// delivery's documentation says. Stop must be called in the end.
-func New(queue inbox.Queue, maxConcurrency int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
+// the number of attempts under way over all channels, and maxBytes that of the
+// bytes of their events, both divided as package delivery's documentation says.
+// Stop must be called in the end.
+func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
 	d := &Dispatcher{
 		queue:      queue,
 		metrics:    metrics,
@@ -85,7 +86,7 @@ func New(queue inbox.Queue, maxConcurrency int, metrics *telemetry.Metrics, log 
 		random:     rand.Float64,
 		configured: make(map[string]inbox.Settings),
 	}
-	d.slots.capacity = maxConcurrency
+	d.slots.capacity, d.slots.budget = maxConcurrency, maxBytes
 	life := context.Background() //nolint:forbidigo // deliveries outlive every call that sets them up, and Stop ends them
 	d.claiming, d.endClaiming = context.WithCancel(life)
 	d.attempting, d.endAttempting = context.WithCancel(life)

@@ -23,7 +23,7 @@
 //
 // A channel is bounded by its own concurrency, and all channels together by a
 // dynamic threshold (see limiter), so a sink that hangs holds a part of the
-// slots, never all of them.
+// slots, and of the memory for bodies, never all of them.
 //
 // # Panics
 //

@@ -55,6 +55,27 @@ func TestDeadSinksLeaveAChannelAtFullSpeed(t *testing.T) {
 	})
 }
 
+// Large events take the memory that the bodies may have, not the slots, and by
+// the same rule: a channel leaves as much free as it holds.
+func TestLargeEventsAreBoundedByTheirBytes(t *testing.T) {
+	inBubble(t, 1024, func(r *rig) {
+		r.bodySize = budget / 10
+		sinks := map[string]*fakeSink{"shop": {answer: takesLong(time.Second)}, "tour": {answer: takesLong(time.Second)}}
+		for name := range sinks {
+			for i := range 30 {
+				r.accept(name, fmt.Sprint(i))
+			}
+		}
+		r.use(channel("shop", sinks["shop"]))
+		r.check("in flight", 6, sinks["shop"].inFlight())
+		r.use(channel("shop", sinks["shop"]), channel("tour", sinks["tour"]))
+		r.check("in flight of the second", 3, sinks["tour"].inFlight())
+		pass(time.Minute)
+		r.check("pending", 0, r.pending("shop")+r.pending("tour"))
+		r.check("bytes in the end", 0, r.d.slots.bytes)
+	})
+}
+
 // Channels that would each fill the whole process, at sinks that answer only
 // after a time-out, settle at equal shares and leave one share free.
 func TestGreedyChannelsSettleAtEqualShares(t *testing.T) {

@@ -22,6 +22,7 @@ type fakeQueue struct {
 	failConfigure         error
 	claimGate             chan struct{} // when set, Claim waits for it
 	claimCalls            int
+	bodySize              int      // of the events to accept
 	configured            []string // channels, in the order of Configure
 	channels              map[string]*fakeChannel
 }
@@ -82,7 +83,7 @@ func (q *fakeQueue) accept(channel, lane string) event.ID {
 	c.sequence++
 	id := event.ID{byte(c.sequence >> 8), byte(c.sequence)}
 	e := &fakeEvent{pausedThen: c.pausedSoFar(), Claim: inbox.Claim{
-		Event:      event.Event{ID: id, Channel: channel, Conversation: lane},
+		Event:      event.Event{ID: id, Channel: channel, Conversation: lane, Body: make([]byte, q.bodySize)},
 		AcceptedAt: time.Now(),
 		Lane:       lane,
 		Sequence:   c.sequence,
@@ -132,6 +133,9 @@ func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Time, 
 		switch {
 		case len(claims) == limit:
 			return claims, time.Time{}, nil
+		case len(claims)*q.bodySize >= 1<<20: // large ones come a few at a time
+			c.signal()
+			return claims, time.Time{}, nil
 		case head.due.After(time.Now()):
 			if next.IsZero() || head.due.Before(next) {
 				next = head.due
@@ -153,6 +157,9 @@ func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdi
 	defer q.mu.Unlock()
 	if q.failSettle != nil {
 		return q.failSettle
+	}
+	if claim.Event.Body != nil {
+		q.t.Errorf("Settle of %q, sequence %d, holds the event's body", claim.Lane, claim.Sequence)
 	}
 	c := q.channel(claim.Event.Channel)
 	lane := c.lanes[claim.Lane]

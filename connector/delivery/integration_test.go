@@ -95,7 +95,7 @@ func start(t *testing.T, folder string, b *bot) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, inbox: in, dispatcher: delivery.New(in, 64, metrics, logr.Discard())}
+	p := &process{t: t, inbox: in, dispatcher: delivery.New(in, 64, 64<<20, metrics, logr.Discard())}
 	const concurrency = 16
 	err = p.dispatcher.Use(t.Context(), []delivery.Channel{{
 		Name:       shop,

@@ -27,6 +27,8 @@ type limiter struct {
 	mu       sync.Mutex
 	capacity int
 	taken    int
+	budget   int // of bytes
+	bytes    int
 	waiting  list.List // of *seat
 }
 
@@ -35,6 +37,7 @@ type seat struct {
 	wake  func() // must not block, nor call the limiter
 	bound int
 	taken int
+	bytes int
 	place *list.Element // in limiter.waiting, nil when not waiting
 }
 
@@ -52,12 +55,22 @@ func (l *limiter) take(s *seat) int {
 	return n
 }
 
-// giveBack returns n slots.
-func (l *limiter) giveBack(s *seat, n int) {
+// fill says how many bytes came into slots of s.
+func (l *limiter) fill(s *seat, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.bytes += bytes
+	l.bytes += bytes
+}
+
+// giveBack returns n slots, and the bytes that were in them.
+func (l *limiter) giveBack(s *seat, n, bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.taken -= n
 	l.taken -= n
+	s.bytes -= bytes
+	l.bytes -= bytes
 	l.wakeNext()
 }
 
@@ -93,6 +106,9 @@ func (l *limiter) setBound(s *seat, bound int) {
 // both adds to its own and removes a free one, hence the half, rounded up.
 func (l *limiter) room(s *seat) int {
 	n := (l.capacity - l.taken - s.taken + 1) / 2
+	if s.bytes > l.budget-l.bytes {
+		n = 0
+	}
 	if s.taken == 0 {
 		n = max(n, 1)
 	}

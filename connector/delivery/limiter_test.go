@@ -72,7 +72,7 @@ func TestLimiterWakesTheLongestWaitingWithRoom(t *testing.T) {
 	if len(woken) > 0 {
 		t.Fatalf("woken without room: %v", woken)
 	}
-	l.giveBack(a, 2)
+	l.giveBack(a, 2, 0)
 	if diff := cmp.Diff([]string{"b"}, woken); diff != "" {
 		t.Fatalf("after slots were freed (-want +got):\n%s", diff)
 	}
@@ -105,7 +105,7 @@ type game struct {
 }
 
 func newGame(random *rand.Rand, players int) *game {
-	g := &game{random: random, slots: &limiter{capacity: 1 + random.IntN(20)}, woken: make([]bool, players)}
+	g := &game{random: random, slots: &limiter{capacity: 1 + random.IntN(20), budget: random.IntN(100)}, woken: make([]bool, players)}
 	for i := range players {
 		g.seats = append(g.seats, &seat{bound: 1 + random.IntN(10), wake: func() { g.woken[i] = true }})
 	}
@@ -118,14 +118,14 @@ func (g *game) step() {
 	switch g.random.IntN(6) {
 	case 0, 1: // wants more
 		g.woken[i] = false
-		g.slots.take(s)
+		g.slots.fill(s, g.slots.take(s)*g.random.IntN(10))
 		g.slots.wait(s)
 	case 2: // is content with what it gets
 		g.woken[i] = false
 		g.slots.take(s)
 	case 3, 4:
 		if s.taken > 0 {
-			g.slots.giveBack(s, 1+g.random.IntN(s.taken))
+			g.slots.giveBack(s, 1+g.random.IntN(s.taken), g.random.IntN(s.bytes+1))
 		}
 	default: // wants nothing
 		g.woken[i] = false

@@ -20,8 +20,8 @@ const (
 	// line for each channel and interval. Metrics count every attempt.
 	attemptLogInterval = time.Minute
 	// mostSettling results of one channel are on their way into the inbox
-	// without holding the slots of their attempts: a sink need not wait for the
-	// disk. When the inbox falls behind further, slots stay taken.
+	// without holding the slots of their attempts, nor their bodies: a sink need
+	// not wait for the disk. When the inbox falls behind further, slots stay taken.
 	mostSettling = 256
 )
 
@@ -155,8 +155,8 @@ func (p *pump) claim() (next time.Time, err error) {
 		return time.Time{}, nil
 	}
 	claims, next, err := p.d.queue.Claim(p.channel, room)
-	p.d.slots.giveBack(&p.seat, room-len(claims))
 	p.start(claims)
+	p.d.slots.giveBack(&p.seat, room-len(claims), 0)
 	switch {
 	case err != nil:
 		p.d.slots.withdraw(&p.seat)
@@ -176,6 +176,11 @@ func (p *pump) start(claims []inbox.Claim) {
 		return
 	}
 	claimed := time.Now()
+	bytes := 0
+	for _, c := range claims {
+		bytes += len(c.Event.Body)
+	}
+	p.d.slots.fill(&p.seat, bytes)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status.InFlight += len(claims)
@@ -186,16 +191,18 @@ func (p *pump) start(claims []inbox.Claim) {
 	}
 }
 
-// deliver makes one attempt, frees the slot and settles the claim. Settling is
-// repeated until the inbox takes it, since an unsettled claim holds its
-// conversation.
+// deliver makes one attempt, frees the body and the slot, and settles the claim.
+// Settling is repeated until the inbox takes it, since an unsettled claim holds
+// its conversation.
 func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	a := p.attempt(c, claimed, o)
+	bytes := len(c.Event.Body)
+	c.Event.Body, a.claim.Event.Body = nil, nil
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
 	p.record(a, v)
 	p.settlingNow <- struct{}{}
-	p.d.slots.giveBack(&p.seat, 1)
+	p.d.slots.giveBack(&p.seat, 1, bytes)
 	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, v) })
 	if err == nil {
 		p.countDead(a, v)

@@ -29,6 +29,9 @@ type rig struct {
 	metrics *telemetry.Metrics
 }
 
+// budget is the Dispatcher's, in bytes.
+const budget = 64 << 20
+
 func inBubble(t *testing.T, capacity int, test func(r *rig)) {
 	t.Helper()
 	inBubbleLogging(t, logr.Discard(), capacity, test)
@@ -39,7 +42,7 @@ func inBubbleLogging(t *testing.T, log logr.Logger, capacity int, test func(r *r
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
 		r := &rig{fakeQueue: newFakeQueue(t), metrics: telemetry.New(prometheus.NewRegistry())}
-		r.d = New(r.fakeQueue, capacity, r.metrics, log)
+		r.d = New(r.fakeQueue, capacity, budget, r.metrics, log)
 		r.d.random = half
 		defer func() { _ = r.d.Stop(r.ended()) }()
 		test(r)

@@ -124,12 +124,13 @@ type Queue interface {
 	// and again when they change.
 	Configure(ctx context.Context, channel string, s Settings) error
 	// Claim returns up to limit events of a channel that may be attempted now,
-	// at most one of each lane. When it returns fewer than limit, next is when
+	// at most one of each lane, and fewer when they are large. When it returns fewer than limit, next is when
 	// more may be claimable without a signal of Ready: the time of the earliest
 	// retry, or now while the store is still at work on what it read. It is
 	// zero when every pending event is claimed or behind a claimed one.
 	Claim(channel string, limit int) (claims []Claim, next time.Time, err error)
-	// Settle ends a claim and returns once the result is durable.
+	// Settle ends a claim and returns once the result is durable. It does not
+	// need the event's body, so that callers can free it before.
 	Settle(ctx context.Context, c Claim, v Verdict) error
 	// Ready is signalled after something became claimable on the channel: an
 	// event was stored or redriven, a settled lane has a further event, or the

@@ -132,6 +132,40 @@ func crowdedLane(b *bench) {
 	b.nothingClaimable()
 }
 
+// largeEvents asks for more at once than anybody would want in memory, and for
+// the rest only when the inbox says that there is more.
+func largeEvents(b *bench) {
+	const lanes, each, size = 20, 2, 600 << 10
+	for lane := range lanes {
+		for n := range each {
+			e := Event(channelName, fmt.Sprint(lane), n)
+			e.Body = append(e.Body, make([]byte, size)...)
+			b.accept(e)
+		}
+	}
+	for range each {
+		var held []inbox.Claim
+		for len(held) < lanes {
+			claims, next, err := b.inbox.Claim(channelName, lanes)
+			if err != nil || len(claims) > lanes/2 {
+				b.Fatalf("%d events of %d KiB at once, error %v", len(claims), size>>10, err)
+			}
+			if held = append(held, claims...); len(held) == lanes || !next.IsZero() {
+				continue
+			}
+			select {
+			case <-b.inbox.Ready(channelName):
+			case <-time.After(10 * time.Second):
+				b.Fatalf("nothing to come, with %d of %d events claimed", len(held), lanes)
+			}
+		}
+		for _, c := range held {
+			b.settle(c, inbox.Taken{})
+		}
+	}
+	b.nothingClaimable()
+}
+
 func released(b *bench) {
 	b.acceptAll("an", 1, 2)
 	b.settle(b.claimOne(), inbox.Released{})

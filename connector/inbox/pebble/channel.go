@@ -62,8 +62,10 @@ type channel struct {
 // lane is a lane with a claimed event, or with events in memory that wait.
 type lane struct {
 	key laneKey
-	// head is the event that is claimed, or was last.
+	// head is the event that is claimed, or was last, and size that of its body
+	// in bytes.
 	head    uint64
+	size    int
 	claimed bool
 	// settling: the claim's end is on its way to disk.
 	settling bool

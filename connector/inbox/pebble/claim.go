@@ -16,6 +16,9 @@ const (
 	// maxWaiting events of one lane wait in memory behind a claimed one; with
 	// more the lane becomes tracked.
 	maxWaiting = 64
+	// claimBytes of bodies end one call of Claim, since its caller cannot know how
+	// large the events are that it asks for.
+	claimBytes = 1 << 20
 	// maxRead events are read in one Claim, so that a long run of events of
 	// busy lanes does not hold up the results of others.
 	maxRead = 1024
@@ -28,6 +31,8 @@ type claiming struct {
 	limit   int
 	now     time.Time
 	claims  []inbox.Claim
+	// bytes are those of the claims' bodies.
+	bytes int
 }
 
 // Claim implements inbox.Queue.
@@ -52,6 +57,9 @@ func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.T
 			break
 		}
 	}
+	if c.bytes >= claimBytes {
+		ch.signal() // there may be more
+	}
 	ch.turn++
 	s.park(ch, c.now)
 	if next = ch.next(c.now); next.Equal(never) {
@@ -74,7 +82,7 @@ func (c *channel) next(now time.Time) time.Time {
 // never is the due time of no timer.
 var never = time.Unix(0, math.MaxInt64)
 
-func (c *claiming) full() bool { return len(c.claims) >= c.limit }
+func (c *claiming) full() bool { return len(c.claims) >= c.limit || c.bytes >= claimBytes }
 
 // successors claims the next event of untracked lanes.
 func (c *claiming) successors() error {
@@ -269,7 +277,8 @@ func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
 }
 
 func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts int) {
-	l.claimed, l.head = true, sequence
+	l.claimed, l.head, l.size = true, sequence, len(record.event.Body)
+	c.bytes += l.size
 	c.channel.lanes[l.key] = l
 	paused := c.channel.pausedTime(c.now) - record.pausedBefore
 	c.claims = append(c.claims, inbox.Claim{

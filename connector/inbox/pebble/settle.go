@@ -37,7 +37,7 @@ func (s *Inbox) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Ver
 	defer s.leave()
 	ch := s.channel(claim.Event.Channel)
 	op := &settlement{
-		pending: newPending(256 + len(claim.Event.Body)),
+		pending: newPending(256),
 		channel: ch, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
 	}
 	l, err := op.begin()
@@ -72,6 +72,9 @@ func (o *settlement) begin() (*lane, error) {
 		return nil, fmt.Errorf("settle event %s: it is not claimed", o.claim.Event.ID)
 	}
 	l.settling = true
+	if _, dead := o.verdict.(inbox.Dead); dead {
+		o.size += l.size // the event is copied
+	}
 	if _, retry := o.verdict.(inbox.Retry); retry && !l.tracked {
 		o.waiting = slices.Clone(l.waiting)
 	}
