@@ -153,15 +153,21 @@ func (p *process) forgetRemoved(next *config.Config) {
 	if current == nil {
 		return
 	}
-	stays := make(map[string]bool, len(next.Channels))
-	for _, c := range next.Channels {
-		stays[c.Name] = true
-	}
+	stays := names(next)
 	for _, c := range current.Channels {
 		if !stays[c.Name] {
 			p.metrics.ForgetChannel(c.Name)
 		}
 	}
+}
+
+// names are those of the channels of a version.
+func names(cfg *config.Config) map[string]bool {
+	names := make(map[string]bool, len(cfg.Channels))
+	for _, c := range cfg.Channels {
+		names[c.Name] = true
+	}
+	return names
 }
 
 // serve serves until ctx ends or a part fails, and stops.
@@ -198,14 +204,20 @@ func (p *process) watch(ctx context.Context, path string) error {
 	return watcher.Run(ctx, p.current.Load())
 }
 
-// inboxState is what the inbox holds, for the metrics.
+// inboxState is what the inbox holds, for the metrics. A channel that is no
+// longer configured is left out once it holds nothing, or its series would stay
+// for ever.
 func (p *process) inboxState() telemetry.InboxState {
 	var state telemetry.InboxState
 	state.UsedBytes, state.LimitBytes = p.inbox.Usage()
+	configured := names(p.current.Load())
 	for _, name := range p.inbox.Channels() {
 		stats, err := p.inbox.Stats(name)
 		if err != nil {
 			continue // closing: the gauges of this scrape are left out
+		}
+		if !configured[name] && stats.Pending == 0 && stats.DeadLetters == 0 {
+			continue
 		}
 		state.Channels = append(state.Channels, telemetry.ChannelState{
 			Name: name, Pending: stats.Pending, DeadLetters: stats.DeadLetters, OldestPending: stats.OldestPending,

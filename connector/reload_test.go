@@ -231,6 +231,17 @@ func TestAChannelLeavesAndComesBackWithItsBacklog(t *testing.T) {
 			t.Errorf("conversation %s arrived as %s, want %s", talk, got, want)
 		}
 	}
+
+	// Without a backlog nothing tells of a channel that has left.
+	r.awaits(`inbox_backlog_events{channel="chat/b"}`, 0)
+	s.channels = both[:1]
+	r.awaitReload("applied", func() { s.write(t) })
+	if scraped := r.scrape(); strings.Contains(scraped, shopB) {
+		t.Errorf("series of the channel that has left:\n%s", scraped)
+	}
+	if state, err := r.api().Status(t.Context()); err != nil || len(state.Channels) != 1 {
+		t.Errorf("status %+v, %v, want one channel", state.Channels, err)
+	}
 }
 
 // TestKubeletsSymlinkSwapIsOneChange projects the configuration as kubelet

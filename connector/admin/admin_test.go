@@ -112,6 +112,7 @@ func serve(t *testing.T) served {
 	store := &fakeInbox{
 		letters: map[string][]inbox.DeadLetter{"chat/shop": {letter(1), letter(2), letter(3)}},
 		stats: map[string]inbox.Stats{
+			"chat/done": {}, // no longer configured, and nothing is left
 			"chat/gone": {Pending: 1, OldestPending: testNow.Add(time.Second)},
 			"chat/shop": {Pending: 12, OldestPending: testNow.Add(-90 * time.Second), DeadLetters: 3},
 		},

@@ -8,11 +8,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/delivery"
 )
-
-// resultTaken is the value of the label "result" for an attempt that ended in
-// the sink's taking the event.
-const resultTaken = "taken"
 
 func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
 	current := c.Config()
@@ -30,6 +27,8 @@ func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
 		}
 		if channel, ok := configured[name]; ok {
 			row.Configured, row.Paused = true, channel.Delivery.Paused
+		} else if row.Pending == 0 && row.DeadLetters == 0 {
+			continue // the inbox still knows its name, and nobody needs to
 		}
 		status.Channels = append(status.Channels, row)
 	}
@@ -44,7 +43,7 @@ func byName(channels []config.Channel) map[string]*config.Channel {
 	return named
 }
 
-// names returns every channel that is configured or has anything stored.
+// names returns every channel that is configured or that the inbox knows.
 func (c Connector) names(channels []config.Channel) []string {
 	names := c.Inbox.Channels()
 	for i := range channels {
@@ -101,7 +100,7 @@ func (c Connector) counts() map[string]counts {
 	add(c.Metrics.AuditFailures, func(n *counts, _ string, value int64) { n.auditFailures += value })
 	add(c.Metrics.Refused, func(n *counts, _ string, value int64) { n.refused += value })
 	add(c.Metrics.Attempts, func(n *counts, result string, value int64) {
-		if result == resultTaken {
+		if result == delivery.ResultTaken {
 			n.taken += value
 		} else {
 			n.failed += value

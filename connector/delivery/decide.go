@@ -10,9 +10,12 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// The results that are not a failure class of package sink, as metric labels.
+// ResultTaken is the metric label of an attempt that ended in the sink's taking
+// the event.
+const ResultTaken = "taken"
+
+// The other results that are not a failure class of package sink.
 const (
-	resultTaken   = "taken"
 	resultRefused = "refused"
 	resultUnknown = "unknown"
 )
@@ -35,7 +38,7 @@ func decide(a attempt, r config.Retry, random func() float64) inbox.Verdict {
 	attempts := a.claim.Attempts + 1 // with this one
 	left := time.Duration(r.MaxAge) - a.claim.Age - a.took
 	switch {
-	case result == resultTaken:
+	case result == ResultTaken:
 		return inbox.Taken{}
 	case result == resultRefused:
 		return inbox.Dead{Reason: reason}
@@ -71,7 +74,7 @@ func retryAfter(err error) time.Duration {
 // other error may hold an address, a header or a part of the body.
 func describe(err error) (result, reason string) {
 	if err == nil {
-		return resultTaken, ""
+		return ResultTaken, ""
 	}
 	if refused, ok := errors.AsType[*sink.Refused](err); ok {
 		return resultRefused, refused.Error()

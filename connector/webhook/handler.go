@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
@@ -47,6 +49,9 @@ type Handler struct {
 	log     logr.Logger
 	now     func() time.Time
 
+	// counting is held for reading while a channel's series is counted on, and
+	// for writing while the channels change.
+	counting sync.RWMutex
 	routes   atomic.Pointer[Routes]
 	draining atomic.Bool
 	calls    *semaphore.Weighted
@@ -70,7 +75,12 @@ func NewHandler(o Options) *Handler {
 }
 
 // Use replaces the channels at once; a call under way keeps those it began with.
-func (h *Handler) Use(routes *Routes) { h.routes.Store(routes) }
+// Once Use returns, no series of a removed channel comes back.
+func (h *Handler) Use(routes *Routes) {
+	h.counting.Lock()
+	defer h.counting.Unlock()
+	h.routes.Store(routes)
+}
 
 // Drain makes every further answer ask its caller to close the connection, so
 // that callers move to another endpoint. Calls are still served.
@@ -175,7 +185,7 @@ func (h *Handler) serve(x *exchange, r *route, buffer *room) {
 		return
 	}
 	if found.AuditFailure != "" {
-		h.metrics.AuditFailures.WithLabelValues(r.Name, string(found.AuditFailure)).Inc()
+		h.count(h.metrics.AuditFailures, r.Name, string(found.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
 			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
 		}
@@ -213,11 +223,11 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))
 	switch {
 	case err == nil && outcome == inbox.Stored:
-		r.accepted.inc(h.metrics.Accepted, r.Name)
+		h.count(h.metrics.Accepted, r.Name)
 		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
 		answerAccepted.write(x)
 	case err == nil && outcome == inbox.Duplicate:
-		r.duplicates.inc(h.metrics.Duplicates, r.Name)
+		h.count(h.metrics.Duplicates, r.Name)
 		answerDuplicate.write(x)
 	default:
 		h.fail(x, r, err)
@@ -249,7 +259,7 @@ func lane(ordering config.Ordering, e event.Event) string {
 
 // refuse answers, counts and logs. Channel is empty until the key named one.
 func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
-	h.metrics.Refused.WithLabelValues(channelName, string(reason)).Inc()
+	h.count(h.metrics.Refused, channelName, string(reason))
 	h.log.V(1).Info("call refused", "channel", channelName, "reason", reason)
 	if channelName == "" {
 		x.closeAfter()
@@ -259,6 +269,15 @@ func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason chan
 
 // ignore answers 200 to a call that is not stored, and counts it.
 func (h *Handler) ignore(x *exchange, a *answer, channelName, reason string) {
-	h.metrics.Ignored.WithLabelValues(channelName, reason).Inc()
+	h.count(h.metrics.Ignored, channelName, reason)
 	a.write(x)
+}
+
+// count counts on a series of a channel in use, or of none.
+func (h *Handler) count(vec *prometheus.CounterVec, channelName string, reason ...string) {
+	h.counting.RLock()
+	defer h.counting.RUnlock()
+	if channelName == "" || h.routes.Load().names[channelName] {
+		vec.WithLabelValues(append([]string{channelName}, reason...)...).Inc()
+	}
 }

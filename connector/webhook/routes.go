@@ -46,6 +46,7 @@ type Channel struct {
 // Routes are the channels of one version of the configuration. They are
 // immutable.
 type Routes struct {
+	names map[string]bool
 	paths map[string]bool
 	byKey map[[sha256.Size]byte]*route
 	pages map[string][]byte
@@ -55,8 +56,6 @@ type Routes struct {
 type route struct {
 	Channel
 	events      filter
-	accepted    counter
-	duplicates  counter
 	auditFailed throttle
 }
 
@@ -64,13 +63,14 @@ type route struct {
 // channel does not depend on their number.
 func NewRoutes(channels []Channel) *Routes {
 	routes := &Routes{
+		names: make(map[string]bool),
 		paths: make(map[string]bool),
 		byKey: make(map[[sha256.Size]byte]*route),
 		pages: make(map[string][]byte),
 	}
 	var tags []channel.MetaTag
 	for _, c := range channels {
-		routes.paths[c.Path] = true
+		routes.names[c.Name], routes.paths[c.Path] = true, true
 		r := &route{Channel: c, events: newFilter(c.Events)}
 		for _, key := range c.Keys {
 			routes.byKey[key] = r
