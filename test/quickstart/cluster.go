@@ -103,7 +103,7 @@ func (q *quickstart) down(ctx context.Context) error {
 	if q.cluster == current {
 		steps = []step{
 			{"Remove everything from the cluster", q.empty, []line{kubectl("get", "all")}},
-			{"Let the cluster be", q.removeCluster, nil},
+			{"Forget which cluster it was", q.removeCluster, nil},
 		}
 	}
 	return play(ctx, q.out, steps)
