@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -103,35 +102,30 @@ func (c *claiming) successors() error {
 }
 
 // due claims the heads of tracked lanes whose time has come.
-func (c *claiming) due() (err error) {
+func (c *claiming) due() error {
 	ch := c.channel
 	if c.now.Before(ch.nextTimer) {
 		return nil
 	}
-	it, err := c.store.iterate(timerBound(ch.key, ch.timersFrom), rangeEnd(prefixTimer, ch.key))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
 	from, next := c.now, never
-	for valid := it.First(); valid; valid = it.Next() {
-		due, key := timerOf(it.Key())
+	err := each(c.store.db, timerBound(ch.key, ch.timersFrom), rangeEnd(prefixTimer, ch.key), func(key, _ []byte) error {
+		due, lane := timerOf(key)
 		if due.Before(from) {
 			from = due
 		}
 		if due.After(c.now) || c.full() {
 			next = due
-			break
+			return errEnough
 		}
-		if l := ch.lanes[key]; l != nil && l.claimed {
-			continue
+		if l := ch.lanes[lane]; l != nil && l.claimed {
+			return nil
 		}
-		if err := c.claimTracked(key); err != nil {
-			return err
-		}
+		return c.claimTracked(lane)
+	})
+	if err == nil { // else what was not read would be forgotten
+		ch.timersFrom, ch.nextTimer = from, next
 	}
-	ch.timersFrom, ch.nextTimer = from, next
-	return it.Error()
+	return err
 }
 
 func (c *claiming) claimTracked(key laneKey) error {
@@ -185,27 +179,23 @@ func (c *claiming) fresh() error {
 }
 
 // readAhead reads the next run of events, from a sequence on.
-func (c *claiming) readAhead(from uint64) (err error) {
+func (c *claiming) readAhead(from uint64) error {
 	ch := c.channel
 	end := ch.durable.Load() + 1
-	it, err := c.store.iterate(eventKey(ch.key, from), eventKey(ch.key, end))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
 	var events []encodedEvent
 	bytes := 0
-	for valid := it.First(); valid; valid = it.Next() {
-		if bytes += len(it.Value()); bytes > aheadBytes && len(events) > 0 {
-			end = sequenceOf(it.Key())
-			break
+	err := each(c.store.db, eventKey(ch.key, from), eventKey(ch.key, end), func(key, value []byte) error {
+		if bytes += len(value); bytes > aheadBytes && len(events) > 0 {
+			end = sequenceOf(key)
+			return errEnough
 		}
-		events = append(events, encodedEvent{sequenceOf(it.Key()), slices.Clone(it.Value())})
-	}
-	if it.Error() == nil {
+		events = append(events, encodedEvent{sequenceOf(key), slices.Clone(value)})
+		return nil
+	})
+	if err == nil {
 		ch.ahead.extend(from, events, end)
 	}
-	return it.Error()
+	return err
 }
 
 // place claims an event whose lane is idle and lets it wait otherwise.
@@ -286,15 +276,6 @@ func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts in
 		Age:  c.now.Sub(record.acceptedAt) - paused,
 		Lane: record.lane, Sequence: sequence,
 	})
-}
-
-// iterate returns an iterator over [start, end).
-func (s *Inbox) iterate(start, end []byte) (*pebble.Iterator, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
-	if err != nil {
-		return nil, fmt.Errorf("read the store: %w", err)
-	}
-	return it, nil
 }
 
 // lane reads a lane's record. It reads nothing while the channel has no tracked

@@ -44,19 +44,14 @@ func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[deadEntry, 
 			return
 		}
 		defer s.leave()
-		it, err := s.iterate(from, end)
-		if err != nil {
-			yield(deadEntry{}, err)
-			return
-		}
-		defer func() { _ = it.Close() }() // its error is the iterator's, yielded below
-		for valid := it.First(); valid; valid = it.Next() {
-			entry, err := readDead(ch.name, it.Key(), it.Value())
-			if !yield(entry, err) || err != nil {
-				return
+		err := each(s.db, from, end, func(key, value []byte) error {
+			entry, err := readDead(ch.name, key, value)
+			if err == nil && !yield(entry, nil) {
+				return errEnough
 			}
-		}
-		if err := it.Error(); err != nil {
+			return err
+		})
+		if err != nil {
 			yield(deadEntry{}, err)
 		}
 	}
@@ -118,7 +113,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 		return nil, err
 	}
 	defer s.leave()
-	it, err := s.iterate(deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never))
+	it, err := iterate(s.db, deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,18 +61,10 @@ func newDuplicates(window time.Duration, now time.Time) *duplicates {
 }
 
 // load reads what the store knows, which is the truth.
-func (d *duplicates) load(db *pebble.DB) (err error) {
-	it, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: []byte{prefixDuplicate},
-		UpperBound: []byte{prefixDuplicate + 1},
-	})
-	if err != nil {
-		return fmt.Errorf("read de-duplication keys: %w", err)
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for valid := it.First(); valid; valid = it.Next() {
-		number, member := bucketOf(it.Key())
-		acceptedAt, err := decodeAcceptedAt(it.Value())
+func (d *duplicates) load(db *pebble.DB) error {
+	return each(db, []byte{prefixDuplicate}, []byte{prefixDuplicate + 1}, func(key, value []byte) error {
+		number, member := bucketOf(key)
+		acceptedAt, err := decodeAcceptedAt(value)
 		if err != nil {
 			return err
 		}
@@ -83,8 +74,8 @@ func (d *duplicates) load(db *pebble.DB) (err error) {
 		d.buckets[len(d.buckets)-1].add(acceptedAt)
 		d.ids++
 		d.filter.Add(member)
-	}
-	return it.Error()
+		return nil
+	})
 }
 
 func (b *bucket) add(acceptedAt time.Time) {
@@ -193,17 +184,4 @@ func decodeAcceptedAt(value []byte) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%w: de-duplication time", errRecord)
 	}
 	return fromUnixNano(int64(binary.BigEndian.Uint64(value))), nil
-}
-
-// get returns a copy of the value of key.
-func get(r pebble.Reader, key []byte) (value []byte, found bool, err error) {
-	v, closer, err := r.Get(key)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, fmt.Errorf("read the store: %w", err)
-	}
-	value = append([]byte(nil), v...)
-	return value, true, closer.Close()
 }

@@ -118,7 +118,7 @@ func (c *checkpoint) apply(tx *transaction) error {
 // that was accepted; zero if none is pending.
 func (s *Inbox) oldest(ch *channel) (acceptedAt time.Time, err error) {
 	durable := ch.durable.Load()
-	it, err := s.iterate(eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
+	it, err := iterate(s.db, eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
 	if err != nil {
 		return time.Time{}, err
 	}

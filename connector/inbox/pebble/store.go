@@ -185,14 +185,9 @@ func (s *Inbox) checkSchema() error {
 	return nil
 }
 
-func (s *Inbox) loadChannels() (err error) {
-	it, err := s.iterate([]byte{prefixChannel}, []byte{prefixChannel + 1})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for valid := it.First(); valid; valid = it.Next() {
-		record, err := decodeChannel(it.Value())
+func (s *Inbox) loadChannels() error {
+	return each(s.db, []byte{prefixChannel}, []byte{prefixChannel + 1}, func(_, value []byte) error {
+		record, err := decodeChannel(value)
 		if err != nil {
 			return err
 		}
@@ -201,19 +196,16 @@ func (s *Inbox) loadChannels() (err error) {
 		}
 		ch := newChannel(record)
 		ch.recorded = true
-		if err := s.countTracked(ch); err != nil {
-			return err
-		}
 		s.channels[record.name] = ch
-	}
-	return it.Error()
+		return s.countTracked(ch)
+	})
 }
 
 // lastSequence is the newest sequence of a channel: that of its record, or of
 // an event accepted after the record was written.
 func (s *Inbox) lastSequence(r channelRecord) (last uint64, err error) {
 	key := channelKeyOf(r.name)
-	it, err := s.iterate(eventKey(key, r.last+1), rangeEnd(prefixEvent, key))
+	it, err := iterate(s.db, eventKey(key, r.last+1), rangeEnd(prefixEvent, key))
 	if err != nil {
 		return 0, err
 	}
@@ -225,16 +217,11 @@ func (s *Inbox) lastSequence(r channelRecord) (last uint64, err error) {
 }
 
 // countTracked counts the channel's tracked lanes.
-func (s *Inbox) countTracked(ch *channel) (err error) {
-	it, err := s.iterate(prefixed(prefixLane, ch.key), rangeEnd(prefixLane, ch.key))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for valid := it.First(); valid; valid = it.Next() {
+func (s *Inbox) countTracked(ch *channel) error {
+	return each(s.db, prefixed(prefixLane, ch.key), rangeEnd(prefixLane, ch.key), func(_, _ []byte) error {
 		ch.tracked.Add(1)
-	}
-	return it.Error()
+		return nil
+	})
 }
 
 // channel returns the channel of that name, new if nothing is known of it.

@@ -2,6 +2,7 @@ package pebble_test
 
 import (
 	"bytes"
+	"errors"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -18,15 +19,16 @@ import (
 	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
-// parkFault fails the reads of park operations, and counts them.
-type parkFault struct {
-	failing atomic.Bool
-	failed  atomic.Int64
+// readFault fails the reads that one function makes, and counts them.
+type readFault struct {
+	function string
+	failing  atomic.Bool
+	failed   atomic.Int64
 }
 
 // MaybeError implements errorfs.Injector.
-func (f *parkFault) MaybeError(op errorfs.Op) error {
-	if !f.failing.Load() || op.Kind != errorfs.OpFileReadAt || !bytes.Contains(debug.Stack(), []byte("(*parking).apply")) {
+func (f *readFault) MaybeError(op errorfs.Op) error {
+	if !f.failing.Load() || op.Kind != errorfs.OpFileReadAt || !bytes.Contains(debug.Stack(), []byte(f.function)) {
 		return nil
 	}
 	f.failed.Add(1)
@@ -34,13 +36,13 @@ func (f *parkFault) MaybeError(op errorfs.Op) error {
 }
 
 // String implements errorfs.Injector.
-func (f *parkFault) String() string { return "reads of park operations" }
+func (f *readFault) String() string { return "reads of " + f.function }
 
 // TestParkingFails has a disk fail for a while just when the events of a crowded
 // lane are put aside. They are large, so that no cache holds the ones before.
 func TestParkingFails(t *testing.T) {
 	const crowd, size = 70, 200 << 10
-	fault, clock := &parkFault{}, inboxtest.NewClock()
+	fault, clock := &readFault{function: "(*parking).apply"}, inboxtest.NewClock()
 	var log atomic.Int64
 	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))
 	o.Log = funcr.New(func(_, line string) {
@@ -110,4 +112,31 @@ func claimOne(t *testing.T, s inbox.Queue) (claim inbox.Claim) {
 		return len(claims) == 1
 	})
 	return claim
+}
+
+// TestTimersFailToBeRead has a disk fail for a moment just when the times of
+// retries are read. The retries must not be forgotten over it.
+func TestTimersFailToBeRead(t *testing.T) {
+	fault, clock := &readFault{function: "(*claiming).due"}, inboxtest.NewClock()
+	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))
+	s := open(t, o)
+	if _, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", 1), "an"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Settle(t.Context(), claimOne(t, s), inbox.Retry{At: clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, o)
+	defer func() { _ = s.Close() }()
+	fault.failing.Store(true)
+	if _, _, err := s.Claim(workChannel, 1); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("error %v, want that of the disk", err)
+	}
+	fault.failing.Store(false)
+	if claims, next, err := s.Claim(workChannel, 1); err != nil || len(claims) != 1 {
+		t.Errorf("claimed %v, more at %v, error %v; want the retry", claims, next, err)
+	}
 }
