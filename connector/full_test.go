@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/test/poll"
@@ -40,6 +41,11 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 		}
 	}
 	r.counts(`webhook_refused_total{channel="chat/a",reason="inbox_full"}`, 1)
+	for _, remedy := range []string{"connector status tells", "ids of the de-duplication window"} {
+		if !strings.Contains(r.logs.String(), remedy) {
+			t.Errorf("the log lacks %q", remedy)
+		}
+	}
 	for _, known := range []int{0, stored - 1} {
 		if status := post(largeMessage(known)); status != http.StatusOK {
 			t.Errorf("event %d of %d, again: %d", known, stored, status)

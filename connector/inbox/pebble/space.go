@@ -64,7 +64,8 @@ func (s *space) measure() {
 		return
 	}
 	if full {
-		s.log.Info("the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up",
+		s.log.Info("the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; "+
+			"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size",
 			"usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve)
 		return
 	}
