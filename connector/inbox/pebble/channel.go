@@ -109,12 +109,7 @@ func (c *channel) record() channelRecord {
 	}
 }
 
-func (c *channel) signal() {
-	select {
-	case c.ready <- struct{}{}:
-	default:
-	}
-}
+func (c *channel) signal() { signal(c.ready) }
 
 // published makes new durable events claimable. Nobody claims from a paused
 // channel, so waking its claiming for each event would be for nothing.

@@ -91,11 +91,17 @@ func (c *committer) submit(op operation) error {
 	c.queue = append(c.queue, op)
 	c.queued.Add(int64(op.base().size))
 	c.mu.Unlock()
+	signal(c.wake)
+	return nil
+}
+
+// signal wakes whoever waits on a channel of room one, now or next; one signal
+// may stand for many.
+func signal(wake chan<- struct{}) {
 	select {
-	case c.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // run commits what is queued until close was called and the queue is empty.
@@ -131,10 +137,7 @@ func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	signal(c.wake)
 	<-c.done
 }
 
