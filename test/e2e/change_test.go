@@ -44,6 +44,9 @@ var changes = []struct {
 	}},
 	{name: "a drained node", make: func(ctx context.Context, c *channel) {
 		node := c.pod(ctx).Spec.NodeName
+		// A drain waits for what an earlier spec left, too, and retries it every 5 s.
+		Eventually(tryKubectl).WithContext(ctx).WithArguments("get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=channel-connector", "--output=name").
+			Should(Equal("pod/" + c.pod(ctx).Name))
 		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "uncordon", node) })
 		kubectl(ctx, "drain", node, "--pod-selector=app.kubernetes.io/name=channel-connector",
 			"--delete-emptydir-data", "--ignore-daemonsets")
