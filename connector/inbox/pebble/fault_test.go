@@ -151,6 +151,7 @@ func storageError(t *testing.T, i *injected, seed uint64) {
 	case <-time.After(time.Minute):
 		t.Fatal("the store neither ended nor went on")
 	}
+	work.end()
 	switch {
 	case cause != nil && !strings.Contains(cause.Error(), i.cause.Error()):
 		t.Errorf("the cause is %v, want %v", cause, i.cause)

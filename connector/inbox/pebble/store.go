@@ -132,7 +132,7 @@ func (o *Options) setDefaults() {
 
 func (s *Inbox) options(o Options) *pebble.Options {
 	opts := &pebble.Options{
-		FS:           o.FS,
+		FS:           logGuard{o.FS, s},
 		CacheSize:    cacheSize,
 		MemTableSize: memTableSize,
 		MaxOpenFiles: openFiles,
