@@ -56,7 +56,8 @@ type Server struct {
 	MaxInFlight int `yaml:"maxInFlight,omitempty"`
 	// MaxBufferedBytes is the memory that the bodies of calls in flight may
 	// take together; a call that finds no room is answered 503 with
-	// Retry-After. At least the largest maxBodySize. Default: 64Mi.
+	// Retry-After. The bodies under way to the sinks may take as much again. At
+	// least the largest maxBodySize. Default: 64Mi.
 	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 
