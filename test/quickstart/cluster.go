@@ -71,7 +71,7 @@ func (q *quickstart) operatorImage() string  { return q.image + "-operator:" + q
 // ours fails where the namespace is somebody else's, who would miss it afterwards.
 func (q *quickstart) ours(ctx context.Context) error {
 	const by = `{.metadata.labels.app\.kubernetes\.io/managed-by}`
-	found, err := output(ctx, line{"kubectl", "get", "namespace", namespace, "--ignore-not-found", "--output=jsonpath={.metadata.name} by " + by})
+	found, err := output(ctx, kubectl("get", "namespace", namespace, "--ignore-not-found", "--output=jsonpath={.metadata.name} by "+by))
 	if err == nil && found != "" && found != namespace+" by quickstart" {
 		return fmt.Errorf("the cluster has a namespace %q that this quickstart did not make: it leaves it alone, and has no other name for its own", namespace)
 	}
@@ -123,5 +123,5 @@ func (q *quickstart) empty(ctx context.Context) error {
 	if err := q.run(ctx, helm("uninstall", release, "--ignore-not-found", "--wait", timeout)); err != nil {
 		return err
 	}
-	return q.run(ctx, line{"kubectl", "delete", "namespace", namespace, "--ignore-not-found", timeout})
+	return q.run(ctx, kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout))
 }
