@@ -155,7 +155,7 @@ func FuzzPattern(f *testing.F) {
 		expression := "(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*") + "$"
 		want, err := regexp.MatchString(expression, name)
 		if err != nil || strings.ToValidUTF8(name, "") != name {
-			t.Skip() // regular expressions know no bytes that are not UTF-8
+			return // regular expressions know no bytes that are not UTF-8
 		}
 		if got := newPatterns([]string{text})[0].matches(name); got != want {
 			t.Errorf("%q on %q: %v", text, name, got)

@@ -78,7 +78,7 @@ func FuzzNames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		if len(validation.IsDNS1123Subdomain(name)) > 0 {
-			t.Skip("no name of a resource")
+			return // no name of a resource
 		}
 		checkNames(t, name)
 		if first, second := Instance(name), Instance(name); first != second {

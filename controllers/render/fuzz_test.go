@@ -108,9 +108,12 @@ func FuzzRender(f *testing.F) {
 		x := texts{appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue}
 		c, err := schema.Decode(t.Context(), x.manifest(t))
 		if err != nil {
-			t.Skip("no resource")
+			return // no resource
 		}
 		creds := accepted(t, c, x.secrets(common))
+		if creds == nil {
+			return
+		}
 		got, err := Render(c, creds)
 		if err != nil {
 			t.Fatalf("the schema takes what the connector refuses: %v", err)
@@ -119,7 +122,7 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
-// accepted are the credentials, where no policy keeps them from the connector.
+// accepted are the credentials; nil where a policy keeps them from the connector.
 func accepted(t *testing.T, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *credentials.Credentials {
 	t.Helper()
 	creds, findings, err := credentials.Resolve(t.Context(), c, "", sourceOf(from), nil)
@@ -128,7 +131,7 @@ func accepted(t *testing.T, c *v1alpha1.ChannelConnector, from map[string]*corev
 	}
 	for _, f := range findings {
 		if f.Blocking {
-			t.Skip("no credentials")
+			return nil
 		}
 	}
 	return creds
