@@ -1,9 +1,9 @@
 package render_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,7 +28,7 @@ type text struct {
 var texts = []text{
 	{"app id", `zaloOA: {appID: %s}`, []string{"2553928453557884079", "0", "12a"}},
 	{"OA", `zaloOA: {officialAccounts: [{id: %s, displayName: a}]}`, []string{"3662729599332560487", "a b", "null"}},
-	{"display name", `zaloOA: {officialAccounts: [{id: a, displayName: %s}]}`, []string{"Shop Hà Nội", "", "- a: b #", "\u0085"}},
+	{"display name", `zaloOA: {officialAccounts: [{id: a, displayName: %s}]}`, []string{"Shop Hà Nội", "", "- a: b #", "\u0085", "\x7f"}},
 	{"code", `zaloOA: {domainVerification: {codes: [%s]}}`, []string{"AbC-d_1", "true", "1e3"}},
 	{"path", `webhook: {path: %s}`, []string{"/webhook/xpbot/api/zalo/push", "/a/b/", "/a/./b", "/a/../b", "/a/...", "/zalo_verifie", "/~!$&'()*+,;=:@/."}},
 	{"API key's name", `webhook: {apiKeys: [{name: %s, secretKeyRef: {name: a, key: b}}]}`, []string{"2026-11", "~", "no"}},
@@ -52,11 +52,8 @@ var texts = []text{
 // it.
 func (f text) resource(t *testing.T, value string) *v1alpha1.ChannelConnector {
 	t.Helper()
-	quoted, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return accepted(t, fmt.Sprintf(f.patch, quoted))
+	// In ASCII, because YAML takes no control characters as they are.
+	return accepted(t, fmt.Sprintf(f.patch, strconv.QuoteToASCII(value)))
 }
 
 func accepted(t *testing.T, patch string) *v1alpha1.ChannelConnector {
