@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -110,7 +111,15 @@ func run(ctx context.Context, o *options) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	mgr, err := newManager(o)
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+	}
+	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+buildVersion()
+	if err := awaitAPIServer(ctx, config); err != nil {
+		return err
+	}
+	mgr, err := newManager(config, o)
 	if err != nil {
 		return err
 	}
@@ -136,12 +145,7 @@ func collectGarbageEarly() {
 	}
 }
 
-func newManager(o *options) (ctrl.Manager, error) {
-	config, err := ctrl.GetConfig()
-	if err != nil {
-		return nil, fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
-	}
-	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+buildVersion()
+func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 	opts, err := o.ManagerOptions()
 	if err != nil {
 		return nil, err

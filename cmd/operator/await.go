@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+const (
+	// awaitInterval is the pause between two questions to an API server that is away.
+	awaitInterval = time.Second
+	// answerTimeout is how long it may take to answer one.
+	answerTimeout = 5 * time.Second
+)
+
+// awaitAPIServer returns as soon as the API server answers, be it with a refusal. An
+// operator that loses its Lease because the API server is away ends, and is started
+// again: if it ended at once each time, kubelet would let it wait for minutes after
+// the API server is back.
+func awaitAPIServer(ctx context.Context, config *rest.Config) error {
+	config = rest.CopyConfig(config)
+	config.Timeout = answerTimeout
+	server, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err
+	}
+	said := ""
+	err = wait.PollUntilContextCancel(ctx, awaitInterval, true, func(context.Context) (bool, error) {
+		_, err := server.ServerVersion()
+		if _, answered := errors.AsType[*apierrors.StatusError](err); err == nil || answered {
+			return true, nil
+		}
+		if err.Error() != said {
+			ctrl.Log.Info("the API server does not answer: waiting for it", "address", config.Host, "error", err.Error())
+			said = err.Error()
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the API server: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only
+// that he may not.
+func TestAwaitAPIServer(t *testing.T) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- awaitAPIServer(t.Context(), &rest.Config{Host: "http://" + address}) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(awaitInterval / 2):
+	}
+	if listener, err = lc.Listen(t.Context(), "tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	server.Listener = listener
+	server.Start()
+	defer server.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
