@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,10 +19,10 @@ const (
 	answerTimeout = 5 * time.Second
 )
 
-// awaitAPIServer returns as soon as the API server answers, be it with a refusal. An
-// operator that loses its Lease because the API server is away ends, and is started
-// again: if it ended at once each time, kubelet would let it wait for minutes after
-// the API server is back.
+// awaitAPIServer returns as soon as the API server answers, be it with a refusal, or
+// when ctx ends. An operator that loses its Lease because the API server is away ends,
+// and is started again: if it ended at once each time, kubelet would let it wait for
+// minutes after the API server is back.
 func awaitAPIServer(ctx context.Context, config *rest.Config) error {
 	config = rest.CopyConfig(config)
 	config.Timeout = answerTimeout
@@ -32,7 +31,7 @@ func awaitAPIServer(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	said := ""
-	err = wait.PollUntilContextCancel(ctx, awaitInterval, true, func(context.Context) (bool, error) {
+	_ = wait.PollUntilContextCancel(ctx, awaitInterval, true, func(context.Context) (bool, error) {
 		_, err := server.ServerVersion()
 		if _, answered := errors.AsType[*apierrors.StatusError](err); err == nil || answered {
 			return true, nil
@@ -43,8 +42,5 @@ func awaitAPIServer(ctx context.Context, config *rest.Config) error {
 		}
 		return false, nil
 	})
-	if err != nil {
-		return fmt.Errorf("wait for the API server: %w", err)
-	}
 	return nil
 }

@@ -116,7 +116,7 @@ func run(ctx context.Context, o *options) error {
 		return fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
 	}
 	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+buildVersion()
-	if err := awaitAPIServer(ctx, config); err != nil {
+	if err := awaitAPIServer(ctx, config); err != nil || ctx.Err() != nil {
 		return err
 	}
 	mgr, err := newManager(config, o)
