@@ -128,9 +128,7 @@ var _ = Describe("Drift", func() {
 		}
 		patched(ctx, child(ctx, shop, &appsv1.Deployment{}), `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`)
 		becomesReady(ctx, shop)
-		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
-			c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
-		})
+		updated(ctx, shop, labelPods)
 		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).Should(And(ContainSubstring(`"team":"chat"`), ContainSubstring("restartedAt")))
 		for _, object := range childKinds() {
 			live := child(ctx, shop, object)

@@ -126,3 +126,8 @@ func withoutEmpty(fields map[string]any) {
 		}
 	}
 }
+
+// labelPods changes the pod template: a running workload rolls.
+func labelPods(c *v1alpha1.ChannelConnector) {
+	c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+}

@@ -210,7 +210,7 @@ var _ = Describe("A deleted resource", func() {
 		Expect(k8s.Delete(ctx, before)).To(Succeed())
 		after := newConnector(namespace, "shop")
 		after.Spec.Webhook.APIKeys = nil
-		after.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		labelPods(after)
 		created(ctx, after)
 		Eventually(func(g Gomega) {
 			for _, object := range childKinds() {

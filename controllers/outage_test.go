@@ -180,9 +180,7 @@ var _ = Describe("An API server", func() {
 			}
 			return next.RoundTrip(req)
 		})
-		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
-			c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
-		})
+		updated(ctx, shop, labelPods)
 		Eventually(readiness).WithArguments(namespace, "shop").Should(ContainElement("False RollingOut"))
 		Expect(lost.Load()).To(BeTrue())
 		for _, c := range seen(namespace, "shop") {
@@ -207,9 +205,7 @@ var _ = Describe("An API server", func() {
 				`{"apiVersion":"v1","kind":"Status","status":"Failure","code":403,"reason":"Forbidden","message":"denied, see case %d"}`, refusals.Add(1))))
 			return answer, nil
 		})
-		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
-			c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
-		})
+		updated(ctx, shop, labelPods)
 		const words = `The API server refuses what the operator asks for: apply Deployment "shop-connector": denied, see case 1. The last good configuration keeps serving`
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Message", words))
 		Eventually(refusals.Load).Should(BeNumerically(">", 3))

@@ -149,7 +149,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		again := other(all, next)
 		Expect(k8s.Delete(ctx, again.DeepCopy())).To(Succeed())
 		again = newConnector(namespace, again.Name)
-		again.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat"}
+		labelPods(again)
 		created(ctx, again)
 		Eventually(imageOf).WithArguments(ctx, again).Should(Equal(upgradedImage))
 		Expect(deploymentOf(ctx, again).Spec.Template.Labels).To(HaveKeyWithValue("team", "chat"))
