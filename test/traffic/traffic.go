@@ -14,8 +14,8 @@ type Message struct{ Conversation, N int }
 // String is the message's id on the platform.
 func (m Message) String() string { return fmt.Sprintf("c%d-n%d", m.Conversation, m.N) }
 
-// parseMessage reads a message back from an event.
-func parseMessage(body []byte) (m Message, err error) {
+// ParseMessage reads a message back from an event.
+func ParseMessage(body []byte) (m Message, err error) {
 	const before = `"msg_id":"`
 	_, rest, found := strings.Cut(string(body), before)
 	if !found {

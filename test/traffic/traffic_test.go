@@ -1,7 +1,11 @@
 package traffic
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,40 +16,72 @@ import (
 
 func TestMessageThereAndBack(t *testing.T) {
 	want := Message{Conversation: 12, N: 345}
-	body, _ := event(want, 10)
-	got, err := parseMessage(body)
+	got, err := ParseMessage(newEvent(want, time.Now(), 10).body)
 	if err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for _, body := range []string{``, `{}`, `"msg_id":"x"`} {
-		if m, err := parseMessage([]byte(body)); err == nil {
+		if m, err := ParseMessage([]byte(body)); err == nil {
 			t.Errorf("%s is %v", body, m)
 		}
 	}
 }
 
+func taken(conversation, n int) Arrival {
+	return Arrival{Message: Message{conversation, n}, Taken: true}
+}
+
+func failed(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}} }
+
+func refused(conversation, n int) Arrival {
+	return Arrival{Message: Message{conversation, n}, Refused: true}
+}
+
 func TestJudge(t *testing.T) {
-	taken := func(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}, Taken: true} }
-	refused := func(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}} }
 	for name, c := range map[string]struct {
 		acknowledged []int
 		arrivals     []Arrival
+		dead         []Message
 		want         Verdict
 	}{
-		"all is well":             {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, Verdict{Acknowledged: 3}},
-		"taken, no answer":        {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 1}},
-		"never came":              {[]int{2}, []Arrival{taken(0, 0)}, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
-		"came and was not taken":  {[]int{1}, []Arrival{refused(0, 0)}, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
-		"taken at last":           {[]int{1}, []Arrival{refused(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1}},
-		"again":                   {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
-		"the later one first":     {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"before its turn":         {[]int{2}, []Arrival{refused(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"tried before its turn":   {[]int{2}, []Arrival{refused(0, 0), refused(0, 1), taken(0, 0), taken(0, 1)}, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"after a number left out": {[]int{0}, []Arrival{taken(0, 1), taken(0, 3)}, Verdict{}},
-		"an old one again":        {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
+		"all is well":             {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 3}},
+		"taken, no answer":        {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 1}},
+		"never came":              {[]int{2}, []Arrival{taken(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
+		"came and was not taken":  {[]int{1}, []Arrival{failed(0, 0)}, nil, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
+		"taken at last":           {[]int{1}, []Arrival{failed(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1}},
+		"again":                   {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
+		"the later one first":     {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"before its turn":         {[]int{2}, []Arrival{failed(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"tried before its turn":   {[]int{2}, []Arrival{failed(0, 0), failed(0, 1), taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"after a number left out": {[]int{0}, []Arrival{taken(0, 1), taken(0, 3)}, nil, Verdict{}},
+		"an old one again":        {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
+		"a dead letter":           {[]int{2}, []Arrival{refused(0, 0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"refused and gone":        {[]int{2}, []Arrival{refused(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}}},
+		"given up by itself":      {[]int{2}, []Arrival{failed(0, 0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"before one was refused":  {[]int{2}, []Arrival{taken(0, 1), refused(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}, Inverted: []Message{{0, 1}}}},
+		"dead without an arrival": {[]int{1}, nil, []Message{{0, 0}}, Verdict{Acknowledged: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, Judge(c.acknowledged, c.arrivals)); diff != "" {
+			if diff := cmp.Diff(c.want, Judge(c.acknowledged, c.arrivals, c.dead...)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestInvented(t *testing.T) {
+	for name, c := range map[string]struct {
+		arrivals []Arrival
+		want     []Message
+	}{
+		"acknowledged":            {[]Arrival{taken(0, 0), taken(0, 1)}, nil},
+		"under way":               {[]Arrival{taken(0, 2)}, nil},
+		"of no conversation":      {[]Arrival{taken(1, 0), taken(0, 0)}, []Message{{1, 0}}},
+		"beyond what was sent":    {[]Arrival{taken(0, 3)}, []Message{{0, 3}}},
+		"refused, and never sent": {[]Arrival{refused(0, 3)}, []Message{{0, 3}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, Invented([]int{2}, c.arrivals)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -104,5 +140,48 @@ func TestPlatformAndBot(t *testing.T) {
 	}
 	if diff := cmp.Diff(Verdict{Acknowledged: verdict.Acknowledged}, verdict); diff != "" || verdict.Acknowledged < 50 {
 		t.Errorf("%v", verdict)
+	}
+}
+
+// TestPlatformRepeats: a retry is the same event, byte for byte; every second
+// message comes once more; some calls come on connections of their own.
+func TestPlatformRepeats(t *testing.T) {
+	var mu sync.Mutex
+	bodies, ports := make(map[Message][]string), make(map[string]bool)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		m, err2 := ParseMessage(body)
+		if err != nil || err2 != nil {
+			t.Error(err, err2)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ports[r.RemoteAddr] = true
+		bodies[m] = append(bodies[m], string(body))
+		if len(bodies[m]) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer endpoint.Close()
+	p := &Platform{
+		URL: endpoint.URL, Conversations: 1, Pause: time.Millisecond, Again: 2, Fresh: 2,
+		Retries: []time.Duration{time.Millisecond, 2 * time.Millisecond},
+	}
+	p.Start(t.Context(), Keys{})
+	poll.Until(t, "a few messages", func() bool { return p.Acknowledged()[0] > 3 })
+	p.Stop()
+	for n, calls := range []int{4, 3, 4} {
+		got := bodies[Message{0, n}]
+		if len(got) != calls || len(slices.Compact(slices.Clone(got))) != 1 {
+			t.Errorf("message %d came as %q, want the same %d times", n, got, calls)
+		}
+	}
+	if len(ports) < 3 {
+		t.Errorf("%d connections", len(ports))
+	}
+	for i, call := range p.Calls()[:3] {
+		if call.Try != i+1 {
+			t.Errorf("call %d is try %d", i, call.Try)
+		}
 	}
 }
