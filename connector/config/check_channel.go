@@ -2,15 +2,11 @@ package config
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"net/textproto"
-	"net/url"
 	"path"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
 var (
@@ -20,15 +16,7 @@ var (
 	// urlPath is what RFC 3986 allows in a path without escapes, so that a path
 	// has one spelling only.
 	urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~!$&'()*+,;=:@/-]+$`)
-	// headerName is a token of RFC 9110.
-	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 )
-
-// reservedHeaders are set by the HTTP client, or say how the body is framed.
-var reservedHeaders = map[string]bool{
-	"Host": true, "Content-Length": true, "Content-Type": true, "Connection": true,
-	"Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true,
-}
 
 func (c *checker) channel(at string, ch *Channel) {
 	switch {
@@ -143,61 +131,6 @@ func (c *checker) patterns(at string, patterns []string) {
 		if !eventPattern.MatchString(p) {
 			c.addf(fmt.Sprintf("%s[%d]", at, i), "want a pattern of event names: write for example \"user_send_*\"")
 		}
-	}
-}
-
-func (c *checker) httpSink(at string, h *HTTPSink) {
-	if c.required(at+".url", h.URL) {
-		c.sinkURL(at, h)
-	}
-	c.positive(at+".timeout", h.Timeout)
-	names := map[string]string{}
-	for i := range h.Headers {
-		header := fmt.Sprintf("%s.headers[%d]", at, i)
-		c.header(header, &h.Headers[i])
-		c.unique(header+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
-	}
-	if h.TLS != nil {
-		c.sinkTLS(at+".tls", h.TLS)
-	}
-	if h.SigningSecret != nil && c.secret(at+".signingSecret", h.SigningSecret) {
-		encoded := strings.TrimPrefix(h.SigningSecret.Reveal(), "whsec_")
-		raw, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || len(raw) < 24 || len(raw) > 64 {
-			c.addf(at+".signingSecret", "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
-		}
-	}
-}
-
-// sinkURL never quotes the URL: whoever writes credentials into it should not
-// find them in a log.
-func (c *checker) sinkURL(at string, h *HTTPSink) {
-	u, err := url.Parse(h.URL)
-	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		c.addf(at+".url", "want an absolute URL such as \"http://bot.chat.svc/events\"")
-		return
-	case u.User != nil:
-		c.addf(at+".url", "must hold no credentials: use headers, for example Authorization")
-	case strings.Contains(h.URL, "#"):
-		c.addf(at+".url", "must hold no fragment (#)")
-	}
-	if h.TLS != nil && u.Scheme != "https" {
-		c.addf(at+".tls", "needs an https URL")
-	}
-}
-
-func (c *checker) header(at string, h *Header) {
-	name := textproto.CanonicalMIMEHeaderKey(h.Name)
-	switch {
-	case !c.required(at+".name", h.Name):
-	case !headerName.MatchString(h.Name):
-		c.addf(at+".name", `want the name of a header, such as "Authorization", without its value`)
-	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
-		c.addf(at+".name", "the connector sets this header itself")
-	}
-	if c.secret(at, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		c.addf(at, "the value must hold no line breaks and no control characters")
 	}
 }
 

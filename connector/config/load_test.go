@@ -62,7 +62,7 @@ func write(tb testing.TB, named map[string]string) string {
 }
 
 // sameConfig compares two configurations, loaded values included.
-var sameConfig = cmp.Options{cmp.AllowUnexported(Config{}, Secret{}, SinkTLS{}, ServerTLS{}), cmpopts.EquateEmpty()}
+var sameConfig = cmp.Options{cmp.AllowUnexported(Config{}, Secret{}, HTTPSink{}, SinkTLS{}, ServerTLS{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
@@ -91,7 +91,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 				Path: "/webhook/xpbot/api/zalo/push", MaxBodySize: 1 << 20, Events: EventFilter{Include: []string{"*"}},
 				APIKeys: []APIKey{{Name: "first", Secret: NewSecret("HiddenValue-api")}},
 			},
-			Sink: Sink{Type: SinkHTTP, HTTP: &HTTPSink{URL: "http://bot.chat.svc/events", Timeout: Duration(10 * time.Second)}},
+			Sink: Sink{Type: SinkHTTP, HTTP: &HTTPSink{URL: "http://bot.chat.svc/events", Timeout: Duration(10 * time.Second), LocalAddresses: LocalAllow}},
 			Delivery: Delivery{
 				Ordering: PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
 				Retry: Retry{InitialBackoff: Duration(time.Second), MaxBackoff: Duration(5 * time.Minute), MaxAge: day},
@@ -186,6 +186,7 @@ func TestExampleLoads(t *testing.T) {
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
 		"secrets/oa-secret-key": "HiddenValue-oa", "secrets/api-key": "HiddenValue-api",
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+		"secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api", "secrets/lab-url": "https://bot.example/HiddenValue",
 	}))
 	if err != nil {
 		t.Fatal(err)

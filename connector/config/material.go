@@ -28,17 +28,22 @@ func (c *checker) secret(at string, s *Secret) bool {
 		s.revealed = s.Value
 		return true
 	}
-	content, ok := c.open(at+".file", &s.File)
+	return c.secretFile(at+".file", s)
+}
+
+// secretFile reads s from its file, which the field at names.
+func (c *checker) secretFile(at string, s *Secret) bool {
+	content, ok := c.open(at, &s.File)
 	if !ok {
 		return false
 	}
 	if len(content) > maxSecretSize {
-		c.addf(at+".file", "%s is larger than 64 KiB, which no secret is", s.File)
+		c.addf(at, "%s is larger than 64 KiB, which no secret is", s.File)
 		return false
 	}
 	s.revealed = strings.TrimSpace(string(content))
 	if s.revealed == "" {
-		c.addf(at+".file", "%s is empty", s.File)
+		c.addf(at, "%s is empty", s.File)
 	}
 	return s.revealed != ""
 }
@@ -99,7 +104,7 @@ func (s Sink) Digest() string {
 			add([]byte(part))
 		}
 	}
-	text(string(s.Type), s.HTTP.URL, time.Duration(s.HTTP.Timeout).String())
+	text(string(s.Type), s.HTTP.Target(), time.Duration(s.HTTP.Timeout).String(), s.HTTP.Proxy, string(s.HTTP.LocalAddresses))
 	for _, header := range s.HTTP.Headers {
 		text("header", header.Name, header.Reveal())
 	}

@@ -211,7 +211,7 @@ var problems = []flaw{
 	{"sink type", []string{"  sink:\n", "  sink:\n    type: Kafka\n"}, []string{`:19: channels[0].sink.type: want "HTTP"`}},
 	{"no sink", []string{"  sink:\n" + sinkHTTP + sinkURL, ""}, []string{":7: channels[0].sink.http: required for type HTTP"}},
 	{"no URL", []string{sinkURL, "      timeout: 0s\n"}, []string{
-		":19: channels[0].sink.http.url: required", ":20: channels[0].sink.http.timeout: must be longer than 0s"}},
+		":19: channels[0].sink.http.url: set exactly one of url and urlFile", ":20: channels[0].sink.http.timeout: must be longer than 0s"}},
 	{"relative URL", []string{"http://bot", "//bot"}, []string{
 		`:20: channels[0].sink.http.url: want an absolute URL such as "http://bot.chat.svc/events"`}},
 	{"no host", []string{"http://bot.chat.svc", "http://:80"}, []string{
@@ -221,6 +221,18 @@ var problems = []flaw{
 	{"credentials in the URL", []string{"http://bot", "http://me:HiddenValue@bot"}, []string{
 		":20: channels[0].sink.http.url: must hold no credentials: use headers, for example Authorization"}},
 	{"fragment", []string{"svc/events", "svc/events#"}, []string{":20: channels[0].sink.http.url: must hold no fragment (#)"}},
+	{"two URLs", under(sinkURL, "      urlFile: garbage\n"), []string{":20: channels[0].sink.http.url: set exactly one of url and urlFile"}},
+	{"URL file missing", []string{sinkURL, "      urlFile: none\n"}, []string{
+		":20: channels[0].sink.http.urlFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},
+	{"no URL in its file", []string{sinkURL, "      urlFile: garbage\n"}, []string{
+		`:20: channels[0].sink.http.urlFile: want an absolute URL such as "http://bot.chat.svc/events"`}},
+	{"URL's file over http", []string{sinkURL, "      urlFile: url\n      tls: {}\n"}, []string{":21: channels[0].sink.http.tls: needs an https URL"}},
+	{"proxy", under(sinkURL, "      proxy: ftp://me:HiddenValue@proxy\n"), []string{
+		`:21: channels[0].sink.http.proxy: want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`}},
+	{"credentials of a proxy", under(sinkURL, "      proxy: http://me:HiddenValue@proxy:3128\n"), []string{
+		":21: channels[0].sink.http.proxy: must hold no credentials: a proxy that asks for some is set in the environment, as HTTPS_PROXY or HTTP_PROXY"}},
+	{"local addresses", under(sinkURL, "      localAddresses: HiddenValue\n"), []string{
+		`:21: channels[0].sink.http.localAddresses: want "Allow" or "Refuse"`}},
 	{"headers", under(sinkURL, `      headers:
       - {name: "a b", value: HiddenValue}
       - {name: host, value: HiddenValue}
@@ -288,7 +300,7 @@ var problems = []flaw{
 	{"secret as a pattern", under(webhook, "    events: {exclude: [\"HiddenValue!\"]}\n"), []string{
 		`:15: channels[0].webhook.events.exclude[0]: want a pattern of event names: write for example "user_send_*"`}},
 	{"secret in the name of a field", []string{sinkURL, "      \"http://me:HiddenValue@bot\": x\n      url: http://bot\n"}, []string{
-		":20: channels[0].sink.http: unknown field: known are url, timeout, headers, tls, signingSecret"}},
+		":20: channels[0].sink.http: unknown field: known are url, urlFile, timeout, proxy, localAddresses, headers, tls, signingSecret"}},
 
 	// Everything at once: what cannot be decoded does not hide what can.
 	{"all at once", []string{
@@ -311,7 +323,7 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			path := write(t, map[string]string{
 				"connector.yaml": p.text(t), "empty": "\n", "garbage": "HiddenValue",
-				"big": strings.Repeat(hidden, 6000), "sub/file": "",
+				"big": strings.Repeat(hidden, 6000), "sub/file": "", "url": "http://bot/HiddenValue",
 			})
 			_, err := Load(path)
 			if err == nil {

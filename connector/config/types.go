@@ -293,11 +293,24 @@ type Sink struct {
 // platform's, byte for byte, the attributes are "ce-" headers.
 type HTTPSink struct {
 	// URL is where events are posted: absolute, http or https, without
-	// credentials. Required.
+	// credentials. Exactly one of url and urlFile is set.
 	URL string `yaml:"url,omitempty"`
+	// URLFile is a file that holds the URL instead, for a URL that is itself a
+	// secret. Of either, messages, logs and status show scheme and host only.
+	URLFile string `yaml:"urlFile,omitempty"`
 	// Timeout bounds one attempt, from dialling to the answer's headers.
 	// Default: 10s.
 	Timeout Duration `yaml:"timeout,omitempty"`
+	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without
+	// credentials, or "none". Default: what the environment's HTTP_PROXY,
+	// HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
+	Proxy string `yaml:"proxy,omitempty"`
+	// LocalAddresses is "Allow" or "Refuse". Refused are loopback, link-local,
+	// unspecified and multicast addresses, and those of clouds' metadata
+	// services, at the moment of dialling, whatever the name was. It applies to
+	// a proxy of this file as well, not to one of the environment. Default:
+	// "Allow".
+	LocalAddresses LocalAddresses `yaml:"localAddresses,omitempty"`
 	// Headers are added to every request, for example Authorization.
 	Headers []Header `yaml:"headers,omitempty"`
 	// TLS adjusts how an https URL is trusted.
@@ -305,7 +318,31 @@ type HTTPSink struct {
 	// SigningSecret signs every request by the Standard Webhooks specification:
 	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
 	SigningSecret *Secret `yaml:"signingSecret,omitempty"`
+
+	// fromFile is the URL of urlFile.
+	fromFile string
 }
+
+// Target returns the URL, after Load has read it from its file if need be.
+func (h *HTTPSink) Target() string {
+	if h.URLFile != "" {
+		return h.fromFile
+	}
+	return h.URL
+}
+
+// ProxyNone is the proxy setting that ignores the environment.
+const ProxyNone = "none"
+
+// LocalAddresses says whether a sink may be on the connector's own machine.
+type LocalAddresses string
+
+const (
+	// LocalAllow dials every address.
+	LocalAllow LocalAddresses = "Allow"
+	// LocalRefuse fails an attempt that would dial a local address.
+	LocalRefuse LocalAddresses = "Refuse"
+)
 
 // Header is one request header. Exactly one of value and file is set.
 type Header struct {
@@ -419,4 +456,7 @@ func (c *Channel) setDefaults() {
 
 func (z *ZaloOA) setDefaults() { z.Signature.Mode = SignatureEnforce }
 
-func (h *HTTPSink) setDefaults() { h.Timeout = Duration(10 * time.Second) }
+func (h *HTTPSink) setDefaults() {
+	h.Timeout = Duration(10 * time.Second)
+	h.LocalAddresses = LocalAllow
+}

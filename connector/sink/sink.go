@@ -32,7 +32,8 @@ func (e *Refused) Error() string { return "sink refused the event: " + e.Reason 
 // Failed means that another attempt may succeed.
 type Failed struct {
 	// Class is the kind of failure, from a small fixed set fit for a metric
-	// label: "status", "timeout", "connection", "tls", "protocol", "canceled".
+	// label: "status", "timeout", "connection", "tls", "proxy", "address",
+	// "protocol", "canceled".
 	Class string
 	// Reason is a short text without secrets, ids or bodies.
 	Reason string

@@ -1,11 +1,7 @@
 package httpsink
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,6 +22,10 @@ func verdict(resp *http.Response, now time.Time) error {
 	}
 	reason := "HTTP " + strconv.Itoa(status)
 	switch status {
+	case http.StatusSwitchingProtocols:
+		reason += ": the sink changed to another protocol, which nobody asked for"
+	case http.StatusProxyAuthRequired:
+		reason += ": the proxy asks for credentials"
 	case http.StatusBadRequest, http.StatusGone, http.StatusRequestEntityTooLarge,
 		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return &sink.Refused{Reason: reason}
@@ -49,56 +49,4 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-}
-
-// failure says why no answer came. It never quotes what the other side sent,
-// nor the URL beyond its host.
-func failure(ctx context.Context, host string, err error) *sink.Failed {
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errTimeout) {
-		return &sink.Failed{Class: "canceled", Reason: "the connector cut the attempt short"}
-	}
-	if isTimeout(ctx, err) {
-		return &sink.Failed{Class: "timeout", Reason: host + " did not answer in time"}
-	}
-	if reason, ok := tlsReason(err); ok {
-		return &sink.Failed{Class: "tls", Reason: host + ": " + reason}
-	}
-	if reason, ok := connectionReason(err); ok {
-		return &sink.Failed{Class: "connection", Reason: host + ": " + reason}
-	}
-	return &sink.Failed{Class: "protocol", Reason: host + ": the answer's status line or headers cannot be read as HTTP/1.1"}
-}
-
-func isTimeout(ctx context.Context, err error) bool {
-	network, ok := errors.AsType[net.Error](err)
-	return ctx.Err() != nil || (ok && network.Timeout())
-}
-
-func tlsReason(err error) (string, bool) {
-	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return untrusted.Error(), true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "the sink does not speak TLS on this port", true
-	}
-	// crypto/tls reports an alert of either side as an OpError of these names.
-	alert, ok := errors.AsType[*net.OpError](err)
-	if ok && (alert.Op == "remote error" || alert.Op == "local error") {
-		return alert.Op + ": " + alert.Err.Error(), true
-	}
-	return "", false
-}
-
-func connectionReason(err error) (string, bool) {
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
-		return "name lookup: " + lookup.Err, true
-	}
-	if operation, ok := errors.AsType[*net.OpError](err); ok {
-		// Without the addresses: the local port would make every text differ.
-		return operation.Op + ": " + operation.Err.Error(), true
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "the connection was closed before the answer", true
-	}
-	return "", false
 }

@@ -7,8 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -28,33 +31,52 @@ const (
 
 // Sink is one channel's URL with its own connections.
 type Sink struct {
-	url       string
-	timeout   time.Duration
-	transport *http.Transport
-	header    http.Header
-	signer    *standardwebhooks.Webhook
-	now       func() time.Time
+	url     string
+	timeout time.Duration
+	// peer names the far end in messages: the URL's host, and the proxy's.
+	peer string
+	// unreachable, if set, is why no attempt is made at all.
+	unreachable error
+	transport   *http.Transport
+	trace       *httptrace.ClientTrace
+	header      http.Header
+	signer      *standardwebhooks.Webhook
+	now         func() time.Time
 }
 
 var _ sink.Sink = (*Sink)(nil)
 
 // New builds the sink of a configuration that config.Load has checked. Up to
 // concurrency connections are kept for reuse. The clock is read for signatures
-// and Retry-After dates. The error says that the signing secret is no base64,
-// without quoting it.
+// and Retry-After dates. The error says that the signing secret is no base64, or
+// which variable of the environment names no usable proxy, and quotes neither.
 func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error) {
+	target, err := url.Parse(c.Target())
+	if err != nil {
+		return nil, errors.New("sink url cannot be parsed") // err quotes it
+	}
 	signer, err := newSigner(c.SigningSecret)
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{
-		url:       c.URL,
-		timeout:   time.Duration(c.Timeout),
-		transport: newTransport(c, concurrency),
-		header:    templateHeader(c.Headers),
-		signer:    signer,
-		now:       now,
-	}, nil
+	proxy, err := chooseProxy(c.Proxy, target)
+	if err != nil {
+		return nil, err
+	}
+	d := newDialer(time.Duration(c.Timeout))
+	s := &Sink{
+		url: c.Target(), timeout: d.timeout, peer: target.Host,
+		transport: newTransport(c, concurrency, d, proxy),
+		trace:     &httptrace.ClientTrace{GotConn: beginAttempt},
+		header:    templateHeader(c.Headers), signer: signer, now: now,
+	}
+	if proxy != nil {
+		s.peer = fmt.Sprintf("%s through proxy %s", target.Host, proxy.Host)
+	}
+	if c.LocalAddresses == config.LocalRefuse {
+		s.refuseLocal(d, c, target, proxy)
+	}
+	return s, nil
 }
 
 // Close closes idle connections; those of sends under way close when they end.
@@ -66,9 +88,12 @@ var errTimeout = errors.New("attempt timed out")
 // Send posts e once. The transport may repeat a post whose reused connection
 // turned out to be closed: consumers recognise the event by its id.
 func (s *Sink) Send(ctx context.Context, e event.Event) error {
+	if s.unreachable != nil {
+		return s.failure(ctx, s.unreachable)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
 	defer cancel()
-	req, err := s.request(ctx, e)
+	req, err := s.request(httptrace.WithClientTrace(ctx, s.trace), e)
 	if err != nil {
 		return &sink.Failed{Class: "protocol", Reason: "the sink's URL cannot be requested"}
 	}
@@ -76,10 +101,10 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	// following it would post the event somewhere nobody configured.
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return failure(ctx, req.URL.Host, err)
+		return s.failure(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	drain(resp.Body, cancel)
+	drain(resp, cancel)
 	return verdict(resp, s.now())
 }
 
@@ -97,11 +122,14 @@ func (s *Sink) request(ctx context.Context, e event.Event) (*http.Request, error
 
 // drain reads the rest of an answer, within bounds. Its errors do not matter:
 // the status line has decided.
-func drain(body io.Reader, cancel context.CancelFunc) {
-	if body == http.NoBody {
+//
+// The body of "101 Switching Protocols" is the connection itself. It is not
+// read, because such a read waits for the sink, whatever becomes of the request.
+func drain(resp *http.Response, cancel context.CancelFunc) {
+	if resp.Body == http.NoBody || resp.StatusCode < http.StatusOK {
 		return
 	}
 	limit := time.AfterFunc(drainTime, cancel)
 	defer limit.Stop()
-	_, _ = io.CopyN(io.Discard, body, drainBytes)
+	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
 }

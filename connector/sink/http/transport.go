@@ -1,8 +1,10 @@
 package httpsink
 
 import (
-	"net"
+	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -18,23 +20,41 @@ const (
 // newTransport returns the sink's own connections. HTTP/1.1 only: with one
 // attempt per connection, a connection that hangs holds up one conversation and
 // not all of them.
-//
-// The proxy variables of the environment are respected. They are how a cluster
-// routes what leaves it, NO_PROXY is how it exempts what stays inside, and
-// loopback never takes a proxy.
-func newTransport(c config.HTTPSink, concurrency int) *http.Transport {
-	timeout := time.Duration(c.Timeout)
+func newTransport(c config.HTTPSink, concurrency int, d *dialer, proxy *url.URL) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
-		TLSHandshakeTimeout:    timeout,
+	t := &http.Transport{
+		DialContext:            d.dial,
+		TLSHandshakeTimeout:    d.timeout,
 		TLSClientConfig:        c.TLS.Client(),
 		Protocols:              protocols,
 		MaxIdleConnsPerHost:    concurrency,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		DisableCompression:     true,
+		OnProxyConnectResponse: judgeProxy,
 	}
+	if proxy != nil {
+		t.Proxy = http.ProxyURL(proxy)
+	}
+	return t
+}
+
+// proxyRefusedError is a proxy's answer to CONNECT other than 200.
+type proxyRefusedError struct {
+	host   string
+	status int
+}
+
+func (e *proxyRefusedError) Error() string {
+	return fmt.Sprintf("proxy %s refused the connection: HTTP %d", e.host, e.status)
+}
+
+// judgeProxy keeps the status, of which the transport's own error keeps the
+// text only.
+func judgeProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &proxyRefusedError{proxy.Host, resp.StatusCode}
+	}
+	return nil
 }

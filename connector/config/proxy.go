@@ -1,0 +1,30 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// proxySchemes are those that net/http knows for proxies.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+var errProxy = errors.New(`want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`)
+
+// ParseProxy reads the URL of a proxy as curl and Go do: a host and port alone
+// stand for http. Where Go goes without a proxy that it cannot read, ParseProxy
+// returns an error, which does not quote the text: it may hold a password.
+func ParseProxy(text string) (*url.URL, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains(proxySchemes, u.Scheme) || !printable(u.Host) {
+		return nil, errProxy
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || strings.Contains(text, "#") {
+		return nil, errProxy
+	}
+	return u, nil
+}

@@ -1,0 +1,93 @@
+package httpsink
+
+import (
+	"context"
+	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"net/http/httptrace"
+	"time"
+)
+
+// maxConnectionAge is how long a connection takes new attempts. A busy one would
+// otherwise live for ever: pods that a sink has gained since would get nothing,
+// and a name's new address would never be looked up. It is short beside what an
+// autoscaler takes, and long enough that dialling costs nothing.
+const maxConnectionAge = 2 * time.Minute
+
+// dialer makes the sink's connections.
+type dialer struct {
+	net.Dialer
+	// timeout bounds a connection's making, from the name's look-up to the end
+	// of handshakes, those with a proxy included.
+	timeout time.Duration
+	maxAge  time.Duration
+}
+
+func newDialer(timeout time.Duration) *dialer {
+	return &dialer{timeout: timeout, maxAge: maxConnectionAge}
+}
+
+// connection is a connection of the sink.
+type connection struct {
+	net.Conn
+	// age is how long it takes new attempts, from its first one on.
+	age time.Duration
+	// retires is when that ends; zero before the first attempt.
+	retires time.Time
+}
+
+// dial returns a connection with a deadline. The transport goes on with a
+// connection's making after the attempt that wanted it has ended, and sets no
+// time-out of its own for SOCKS, and one of a minute for CONNECT.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	deadline := time.Now().Add(d.timeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return &connection{Conn: conn, age: d.age()}, nil
+}
+
+// age is at random between half of the largest and the largest, so that
+// connections made at the same time do not all end at the same time.
+func (d *dialer) age() time.Duration {
+	return d.maxAge/2 + rand.N(d.maxAge/2)
+}
+
+// beginAttempt is called when an attempt has got a connection, before anything
+// is written to it. One that retires is closed. The transport then takes another
+// for the attempt, since it knows that nothing was sent: nothing is lost or sent
+// twice. Each connection serves at least one attempt, however long it was made.
+func beginAttempt(got httptrace.GotConnInfo) {
+	c, ok := underneath(got.Conn).(*connection)
+	if !ok {
+		return
+	}
+	now := time.Now()
+	switch {
+	case c.retires.IsZero():
+		c.retires = now.Add(c.age)
+		// From here on the attempt's context is what ends it.
+		_ = c.SetDeadline(time.Time{}) // it fails only if the connection is closed
+	case !now.Before(c.retires):
+		_ = c.Close()
+	}
+}
+
+// underneath returns what TLS runs on, which is TLS again for an https proxy.
+func underneath(conn net.Conn) net.Conn {
+	for {
+		secured, ok := conn.(*tls.Conn)
+		if !ok {
+			return conn
+		}
+		conn = secured.NetConn()
+	}
+}

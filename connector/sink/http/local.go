@@ -1,0 +1,100 @@
+package httpsink
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// localAddressError is an address that the sink may not dial.
+type localAddressError struct{ kind string }
+
+func (e *localAddressError) Error() string {
+	return fmt.Sprintf("%s is refused: name another address, or set localAddresses to %q in the sink's configuration", e.kind, config.LocalAllow)
+}
+
+// refuseLocal keeps the sink from dialling addresses of its own machine and of
+// the cloud's metadata service: whoever writes the URL need not be whoever may
+// use what listens there.
+//
+// What is judged is the address that is dialled, so that neither a name nor its
+// change between look-ups gets around it. Behind a proxy the far address is not
+// known here: there a URL is judged by what it spells out. A proxy that the
+// environment names is whoever runs the connector's own choice.
+func (s *Sink) refuseLocal(d *dialer, c config.HTTPSink, target, proxy *url.URL) {
+	if proxy == nil || c.Proxy != "" {
+		d.ControlContext = refuseLocalAddress
+	}
+	if proxy != nil {
+		if kind := kindOfHost(target.Hostname()); kind != "" {
+			s.unreachable = &localAddressError{kind}
+		}
+	}
+}
+
+// refuseLocalAddress is called between a name's look-up and the connecting.
+func refuseLocalAddress(_ context.Context, _, address string, _ syscall.RawConn) error {
+	dialled, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("an address that cannot be judged: %w", err)
+	}
+	if kind := kindOfAddress(dialled.Addr()); kind != "" {
+		return &localAddressError{kind}
+	}
+	return nil
+}
+
+// kindOfHost is kindOfAddress of a host as a URL spells it.
+func kindOfHost(host string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+		return "a loopback address"
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		return kindOfAddress(address)
+	}
+	return ""
+}
+
+// metadata are the addresses of clouds' metadata services that are not
+// link-local.
+var metadata = map[netip.Addr]bool{
+	netip.MustParseAddr("fd00:ec2::254"):   true, // AWS
+	netip.MustParseAddr("fd20:ce::254"):    true, // Google Cloud
+	netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"):   true, // Azure
+	netip.MustParseAddr("192.0.0.192"):     true, // Oracle Cloud
+}
+
+var (
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")    // RFC 1122: Linux takes 0.0.0.0 for loopback
+	nat64       = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in its last 32 bits
+	broadcast   = netip.MustParseAddr("255.255.255.255")
+)
+
+// kindOfAddress names what makes an address local; it is empty for others.
+func kindOfAddress(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if nat64.Contains(a) {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	switch {
+	case a.IsLoopback():
+		return "a loopback address"
+	case metadata[a]:
+		return "the address of a metadata service"
+	case a.IsLinkLocalUnicast():
+		return "a link-local address"
+	case a.IsUnspecified(), thisNetwork.Contains(a):
+		return "an unspecified address"
+	case a.IsMulticast(), a == broadcast:
+		return "a multicast address"
+	}
+	return ""
+}

@@ -1,0 +1,107 @@
+package httpsink
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+func TestKindOfHost(t *testing.T) {
+	const loopback, linkLocal, metadata, unspecified, multicast = "a loopback address", "a link-local address",
+		"the address of a metadata service", "an unspecified address", "a multicast address"
+	tests := map[string]string{
+		"127.0.0.1": loopback, "127.255.1.2": loopback, "::1": loopback, "::ffff:127.0.0.1": loopback, "64:ff9b::127.0.0.1": loopback,
+		"localhost": loopback, "LocalHost.": loopback, "bot.localhost": loopback,
+		"169.254.169.254": linkLocal, "169.254.0.1": linkLocal, "fe80::1": linkLocal, "fe80::1%eth0": linkLocal,
+		"::ffff:169.254.169.254": linkLocal, "64:ff9b::a9fe:a9fe": linkLocal,
+		"fd00:ec2::254": metadata, "fd20:ce::254": metadata, "100.100.100.200": metadata, "168.63.129.16": metadata,
+		"0.0.0.0": unspecified, "::": unspecified, "0.1.2.3": unspecified, "::ffff:0.0.0.0": unspecified,
+		"224.0.0.1": multicast, "ff02::1": multicast, "255.255.255.255": multicast,
+
+		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "", "2001:db8::1": "", "64:ff9b::8.8.8.8": "",
+		"bot.chat.svc": "", "localhost.example": "", "128.0.0.1": "", "": "",
+	}
+	for host, want := range tests {
+		if got := kindOfHost(host); got != want {
+			t.Errorf("%q: got %q, want %q", host, got, want)
+		}
+	}
+}
+
+// FuzzKindOfAddress: an address is judged alike in each of its spellings.
+func FuzzKindOfAddress(f *testing.F) {
+	f.Add([]byte{127, 0, 0, 1})
+	f.Add([]byte{169, 254, 169, 254})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		a, ok := netip.AddrFromSlice(raw)
+		if !ok || !a.Is4() {
+			return
+		}
+		mapped := netip.AddrFrom16(a.As16())
+		if kindOfAddress(a) != kindOfAddress(mapped) || kindOfHost(a.String()) != kindOfHost(mapped.String()) {
+			t.Errorf("%s: %q, as %s: %q", a, kindOfAddress(a), mapped, kindOfAddress(mapped))
+		}
+	})
+}
+
+// TestLocalAddressesAreRefusedWhenDialling: by address, by name, and by a
+// proxy. Nothing is dialled, and the failure names the field.
+func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
+	server, made := countConnections(t, func(http.ResponseWriter, *http.Request) {})
+	port := server.URL[strings.LastIndex(server.URL, ":"):]
+	tests := map[string]config.HTTPSink{
+		"address":                {URL: server.URL},
+		"name":                   {URL: "http://localhost" + port},
+		"mapped address":         {URL: "http://[::ffff:127.0.0.1]" + port},
+		"address in one number":  {URL: "http://2130706433" + port},
+		"short address":          {URL: "http://127.1" + port},
+		"unspecified":            {URL: "http://0.0.0.0" + port},
+		"unspecified, IPv6":      {URL: "http://[::]" + port},
+		"https":                  {URL: "https://127.0.0.1" + port},
+		"proxy":                  {URL: "http://bot.example", Proxy: server.URL},
+		"proxy for https":        {URL: "https://bot.example", Proxy: server.URL},
+		"behind a remote proxy":  {URL: server.URL, Proxy: "http://192.0.2.1:3128"},
+		"name behind a proxy":    {URL: "http://localhost" + port, Proxy: "http://192.0.2.1:3128"},
+		"metadata behind proxy":  {URL: "http://169.254.169.254/latest", Proxy: "socks5://192.0.2.1:1080"},
+		"metadata":               {URL: "http://169.254.169.254/latest"},
+		"metadata, IPv6":         {URL: "http://[fd00:ec2::254]/latest"},
+		"link-local with a zone": {URL: "http://[fe80::1%25lo]" + port},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			setProxies(t, nil)
+			c.LocalAddresses = config.LocalRefuse
+			err := newSink(t, c).Send(t.Context(), exampleEvent(t))
+			switch name {
+			case "address in one number", "short address":
+				// Go looks these up as names, which do not exist.
+				expectClass(t, err, "connection")
+			default:
+				expectClass(t, err, "address")
+				if !strings.Contains(err.Error(), "localAddresses") {
+					t.Errorf("%q does not name the field", err)
+				}
+			}
+		})
+	}
+	if made.Load() != 0 {
+		t.Errorf("%d connections were made", made.Load())
+	}
+}
+
+// TestTheEnvironmentsProxyMayBeLocal: whoever sets the environment runs the
+// connector.
+func TestTheEnvironmentsProxyMayBeLocal(t *testing.T) {
+	server := listen(t, func(http.ResponseWriter, *http.Request) {})
+	proxy, requests := proxyTo(t, server.Listener.Addr().String())
+	setProxies(t, map[string]string{"HTTP_PROXY": proxy.URL})
+	s := newSink(t, config.HTTPSink{URL: "http://bot.example", LocalAddresses: config.LocalRefuse})
+	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "")
+	if requests.Load() != 1 {
+		t.Errorf("%d requests came to the proxy", requests.Load())
+	}
+	s.Close()
+}

@@ -1,0 +1,55 @@
+package httpsink
+
+import (
+	"fmt"
+	"net/url"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// chooseProxy returns the proxy on the way to target; nil is none. The variables
+// of the environment are how a cluster routes what leaves it, NO_PROXY is how it
+// exempts what stays inside, and loopback never takes a proxy of theirs.
+//
+// net/http goes straight to the sink if a variable is unusable. Whoever set it
+// wanted otherwise, so here it is an error.
+func chooseProxy(setting string, target *url.URL) (*url.URL, error) {
+	switch setting {
+	case config.ProxyNone:
+		return nil, nil
+	case "":
+		return proxyOfEnvironment(target)
+	}
+	proxy, err := config.ParseProxy(setting)
+	if err != nil {
+		return nil, fmt.Errorf("sink proxy: %w", err)
+	}
+	return proxy, nil
+}
+
+func proxyOfEnvironment(target *url.URL) (*url.URL, error) {
+	env := httpproxy.FromEnvironment()
+	variable, value := "HTTP_PROXY", env.HTTPProxy
+	if target.Scheme == "https" {
+		variable, value = "HTTPS_PROXY", env.HTTPSProxy
+	}
+	if value == "" || exempt(env.NoProxy, target) {
+		return nil, nil
+	}
+	proxy, err := config.ParseProxy(value)
+	if err != nil {
+		return nil, fmt.Errorf("the environment variable %s is no usable proxy for %s: %w; correct it, or set proxy in the sink's configuration (%q for none)",
+			variable, target.Host, err, config.ProxyNone)
+	}
+	return proxy, nil
+}
+
+// exempt reports whether target takes no proxy, whatever the proxy is.
+func exempt(noProxy string, target *url.URL) bool {
+	const placeholder = "http://proxy.invalid"
+	every := httpproxy.Config{HTTPProxy: placeholder, HTTPSProxy: placeholder, NoProxy: noProxy}
+	proxy, err := every.ProxyFunc()(target)
+	return err == nil && proxy == nil
+}
