@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	engine "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 )
 
 // TestCheckTiesBetweenRecords removes or changes single records of a store that
@@ -50,7 +53,9 @@ func TestCheckTiesBetweenRecords(t *testing.T) {
 // alter changes records behind the store's back.
 func (d *diskStore) alter(change func(*records)) {
 	d.Helper()
-	db, err := engine.Open(d.path, &engine.Options{FormatMajorVersion: engine.FormatWALSyncChunks, Logger: quiet{}})
+	db, err := engine.Open(d.path, &engine.Options{
+		FS: pebble.Guarded(vfs.Default), FormatMajorVersion: engine.FormatWALSyncChunks, Logger: quiet{},
+	})
 	if err != nil {
 		d.Fatal(err)
 	}

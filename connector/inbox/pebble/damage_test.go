@@ -44,24 +44,28 @@ func cutIn(part float64) func([]byte, *rand.Rand) []byte {
 func deleted([]byte, *rand.Rand) []byte { return nil }
 
 // The damages. Where refused is false, damage that takes nothing away may go
-// unnoticed; what takes away may not. What no store can tell from a write that
-// a power loss cut short is not among them: damage within the last 32 KiB of
-// the newest log, or to the end of the manifest.
+// unnoticed; what takes away may not.
 var damages = []damage{
 	{"table flipped", ".sst", flipped(1), false},
 	{"table cut", ".sst", cutIn(1), true},
 	{"table deleted", ".sst", deleted, true},
-	{"log flipped in its middle", ".log", flipped(0.4), true},
+	{"log flipped", ".log", flipped(1), true},
+	{"log cut", ".log", cutIn(1), true},
+	{"log emptied", ".log", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
+	{"log deleted", ".log", deleted, true},
 	{"log overwritten in its middle", ".log", func(b []byte, _ *rand.Rand) []byte {
 		clear(b[len(b)/4 : len(b)/2])
 		return b
 	}, true},
-	{"manifest flipped", "MANIFEST-", flipped(0.5), true},
-	{"manifest cut", "MANIFEST-", cutIn(0.4), true},
+	{"manifest flipped", "MANIFEST-", flipped(1), true},
+	{"manifest cut", "MANIFEST-", cutIn(1), true},
 	{"manifest emptied", "MANIFEST-", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
 	{"manifest deleted", "MANIFEST-", deleted, true},
 	{"marker of the manifest deleted", "marker.manifest.", deleted, true},
 	{"marker of the format deleted", "marker.format-version.", deleted, true},
+	{"ledger emptied", "LEDGER", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
+	{"ledger deleted", "LEDGER", deleted, true},
+	{"ledger flipped", "LEDGER", flipped(1), false},
 	{"options flipped", "OPTIONS-", flipped(1), false},
 }
 

@@ -35,6 +35,14 @@
 // bounded by the claims under way, not by the backlog, and a restart finds every
 // event either at or after the persisted cursor or through its lane record.
 //
+// # Damage
+//
+// Pebble takes a damaged end of its manifest or of its newest log for a write
+// that a crash tore, and then deletes what it no longer knows of. So the store
+// keeps a ledger of what is durable for certain, in a file of its own, and
+// refuses to open without it. intact.go says what the ledger promises, and what
+// damage remains that no start can know.
+//
 // # Time
 //
 // Retries are due by the wall clock, so that they keep to it over a restart. A

@@ -20,8 +20,8 @@ type Exported struct {
 // in the order of their acceptance, then the dead letters, the oldest of each
 // channel first. An event's body is only valid until yield returns.
 //
-// The folder is not changed. Damage is reported to observe and read around; the
-// error is yield's, the context's, or says why nothing could be read, such as
+// The folder is not changed. Damage is reported to observe and read around, also
+// where it hits only what is not exported, such as the ids; the error is yield's, the context's, or says why nothing could be read, such as
 // ErrInUse.
 func Export(ctx context.Context, path string, observe Observer, yield func(Exported) error) (channels []ChannelSummary, err error) {
 	opened, err := openStopped(ctx, path, observe)
@@ -44,6 +44,7 @@ func Export(ctx context.Context, path string, observe Observer, yield func(Expor
 	}
 	if err == nil {
 		s.compareCounts()
+		err = s.readRest()
 	}
 	return s.summaries(), err
 }

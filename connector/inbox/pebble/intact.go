@@ -1,97 +1,133 @@
 package pebble
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// refuseDamaged refuses the two damages that Pebble would pass over in silence,
-// to delete what it then knows nothing of: a lost marker and a manifest that is
-// damaged before its end.
-func refuseDamaged(files vfs.FS, path string) error {
+// Pebble takes the first damaged record of a manifest for the end of it, and
+// one in the last 32 KiB of the newest log too: a power loss that tears a write
+// looks the same. What follows it is deleted, and so is every table that only
+// it names. So the ledger says what is no torn write:
+//
+//   - A manifest's sync ends only once the ledger holds its new length. Pebble
+//     relies on the record, and deletes what it replaces, only then. So what the
+//     ledger does not hold yet, nothing relies on.
+//   - A log's first sync ends only once the ledger holds the log. Its later
+//     syncs are noted within checkpointInterval, and when the log ends, so that
+//     commits do not wait for two files.
+//   - A file leaves the ledger before it is removed, and a manifest as soon as
+//     the marker of its successor is durable.
+//
+// So after any crash every file that the ledger holds is there, and as long as
+// the ledger says and with that checksum; anything else is damage. What remains
+// is the end of the newest log that was written less than checkpointInterval
+// before a crash: it is judged by the records behind it, see brokenOff, and
+// damage to the very last one cannot be told from a write that was torn.
+
+// errDamaged is damage that was found before Pebble opened the store.
+var errDamaged = errors.New("the store is damaged")
+
+// markerPrefix begins the name of the marker, whose end is the name of the
+// manifest in use.
+const markerPrefix = "marker.manifest."
+
+func isManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") }
+
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+
+// openIntact reads a store's ledger and compares the files with it. The caller
+// holds the store's lock.
+func openIntact(files vfs.FS, path string) (*ledger, error) {
 	names, err := files.List(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		names, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	desc, err := pebble.Peek(path, files)
+	if err != nil {
+		return nil, err
+	}
+	l, found, err := openLedger(files, path)
 	switch {
 	case err != nil:
-		return err
-	case desc.Exists:
-		return checkManifest(files, desc.ManifestFilename)
+		return nil, err
+	case !desc.Exists:
+		return l, l.begin(names)
+	case !found:
+		return nil, fmt.Errorf("%w: the file %s is missing or cannot be read", errDamaged, ledgerName)
+	case !l.has(filepath.Base(desc.ManifestFilename)):
+		return nil, fmt.Errorf("%w: %s is not a manifest that was in use", errDamaged, desc.ManifestFilename)
 	}
-	// Pebble makes the marker durable before the first data file, so no crash
-	// leaves one without the other.
-	for _, name := range names {
-		if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") {
-			return errors.New("there are data files, but no marker that names the manifest")
+	return l, l.verify(path)
+}
+
+// begin begins a new store, unless one was used here. Pebble makes the marker
+// of the manifest durable before the first log or table, so no crash leaves
+// these without it.
+func (l *ledger) begin(names []string) error {
+	for _, name := range slices.Concat(names, slices.Collect(maps.Keys(l.files))) {
+		if strings.HasSuffix(name, ".sst") || isLog(name) {
+			return fmt.Errorf("%w: there is or was %s, but no marker that names the manifest", errDamaged, name)
 		}
 	}
+	l.files = make(map[string]prefix)
 	return nil
 }
 
-// checkManifest refuses a manifest with a damaged record that whole ones
-// follow. Without them the record is what a power loss left of the last write,
-// which nothing relied on yet.
-func checkManifest(files vfs.FS, path string) error {
-	f, err := files.Open(path)
+// verify compares files with what the ledger says of them.
+func (l *ledger) verify(path string) error {
+	newest := ""
+	for _, name := range slices.Sorted(maps.Keys(l.files)) {
+		if err := l.verifyFile(l.fs.PathJoin(path, name), l.files[name]); err != nil {
+			return err
+		}
+		if isLog(name) {
+			newest = name
+		}
+	}
+	if newest == "" {
+		return nil
+	}
+	return checkEnd(l.fs, l.fs.PathJoin(path, newest))
+}
+
+func (l *ledger) verifyFile(name string, want prefix) error {
+	f, err := l.fs.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is missing", errDamaged, name)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	content, err := io.ReadAll(f)
-	if err != nil {
+	var sum summing
+	switch n, err := io.Copy(&sum, io.LimitReader(f, want.length)); {
+	case err != nil:
 		return err
+	case n < want.length:
+		return fmt.Errorf("%w: %s is cut short: %d bytes of it are there, at least %d were written", errDamaged, name, n, want.length)
+	case sum.prefix != want:
+		return fmt.Errorf("%w: the first %d bytes of %s are not what was written", errDamaged, want.length, name)
 	}
-	records := record.NewReader(bytes.NewReader(content), 0)
-	for {
-		start := records.Offset()
-		r, err := records.Next()
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil && holdsRecord(content[start+1:]):
-			return fmt.Errorf("%s is damaged at byte %d: %w", path, start, err)
-		case err != nil:
-			return nil
-		}
-	}
+	return nil
 }
 
-// holdsRecord looks for the beginning of a record at every byte: a checksum,
-// the length and the kind, 1 to 4, of what follows.
-func holdsRecord(content []byte) bool {
-	const header, kindAt, lastKind = 7, 6, 4
-	for ; len(content) > header; content = content[1:] {
-		end := header + int(binary.LittleEndian.Uint16(content[4:]))
-		if kind := content[kindAt]; kind == 0 || kind > lastKind || end > len(content) {
-			continue
-		}
-		if binary.LittleEndian.Uint32(content) == maskedSum(content[kindAt:end]) {
-			return true
-		}
-	}
-	return false
-}
+// summing is a writer that keeps the checksum of what it was given.
+type summing struct{ prefix }
 
-// maskedSum is the checksum of Pebble's records: CRC-32C, masked as in LevelDB.
-func maskedSum(b []byte) uint32 {
-	sum := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
-	return (sum>>15 | sum<<17) + 0xa282ead8
+func (s *summing) Write(p []byte) (int, error) {
+	s.prefix = s.grown(p)
+	return len(p), nil
 }

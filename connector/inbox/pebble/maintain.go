@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -50,7 +51,7 @@ func (s *Inbox) maintain(ctx context.Context) {
 		case <-measure.C:
 			s.space.measure()
 		case <-checkpoint.C:
-			err = s.checkpointAll(ctx)
+			err = errors.Join(s.checkpointAll(ctx), s.writeLedger())
 		case <-expiry.C:
 			err = s.expire(ctx)
 		case <-reclaim.C:
@@ -82,6 +83,15 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// writeLedger brings the log's syncs since the last call to the ledger.
+func (s *Inbox) writeLedger() error {
+	err := s.files.ledger.write()
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+		s.fatal(err) // a disk that does not write cannot keep promises
+	}
+	return err
 }
 
 func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {

@@ -12,10 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// logBlock is the unit of the write-ahead log: records start anew in the next
-// one after damage.
-const logBlock = 32 << 10
-
 // batchHeader is the length of what precedes a batch's entries: the sequence
 // number of the first, and their count.
 const batchHeader = 12

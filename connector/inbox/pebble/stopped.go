@@ -120,7 +120,7 @@ func openReading(path string, files vfs.FS, lock *pebble.Lock) (db *pebble.DB, e
 			err = fmt.Errorf("its files contradict each other: %v", cause)
 		}
 	}()
-	if err := refuseDamaged(files, path); err != nil {
+	if _, err := openIntact(files, path); err != nil {
 		return nil, err
 	}
 	return pebble.Open(path, &pebble.Options{

@@ -275,6 +275,12 @@ func (d *diskStore) largest(pattern string) string {
 	return slices.MaxFunc(d.glob(pattern), func(a, b string) int { return int(size(a) - size(b)) })
 }
 
+// manifest is the manifest in use; the one before it is kept for a while.
+func (d *diskStore) manifest() string {
+	d.Helper()
+	return slices.Max(d.glob("MANIFEST-*"))
+}
+
 // edit changes a file's content.
 func (d *diskStore) edit(name string, change func(content []byte) []byte) {
 	d.Helper()

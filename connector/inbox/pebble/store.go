@@ -45,6 +45,7 @@ type Options struct {
 // Inbox is an open store. It implements inbox.Inbox.
 type Inbox struct {
 	db         *pebble.DB
+	files      *guard
 	committer  *committer
 	duplicates *duplicates
 	space      *space
@@ -94,9 +95,7 @@ func Open(o Options) (*Inbox, error) {
 		committer: newCommitter(), metrics: o.Metrics, log: o.Log, now: o.Now, fatal: o.Fatal,
 		channels: make(map[string]*channel),
 	}
-	if err := refuseDamaged(o.FS, o.Path); err != nil {
-		return nil, openError(o.Path, err)
-	}
+	s.files = &guard{FS: o.FS, store: s}
 	db, err := pebble.Open(o.Path, s.options(o))
 	if err != nil {
 		return nil, openError(o.Path, err)
@@ -132,7 +131,7 @@ func (o *Options) setDefaults() {
 
 func (s *Inbox) options(o Options) *pebble.Options {
 	opts := &pebble.Options{
-		FS:           logGuard{o.FS, s},
+		FS:           s.files,
 		CacheSize:    cacheSize,
 		MemTableSize: memTableSize,
 		MaxOpenFiles: openFiles,
@@ -178,7 +177,9 @@ func (s *Inbox) checkSchema() error {
 	case err != nil:
 		return err
 	case !found:
-		return s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync)
+		// Pebble begins the first log of a store before it raises the format.
+		// The flush begins another one, which says how much of it was synced.
+		return errors.Join(s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync), s.db.Flush())
 	case len(value) != 1 || value[0] > schemaVersion:
 		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, schemaVersion)
 	}

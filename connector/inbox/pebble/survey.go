@@ -165,6 +165,17 @@ func (s *survey) readDeadLetters(visit func(entry deadEntry) error) error {
 	})
 }
 
+// readRest reads the records that an export does not need, so that it reports
+// whatever the connector would not start with.
+func (s *survey) readRest() error {
+	for _, prefix := range []byte{prefixSchema, prefixDuplicate, prefixTimer, prefixPointer} {
+		if err := s.each(prefix, func(_, _ []byte) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // compareCounts reports where the channels' counters differ from what was read:
 // the only trace of records that were lost whole.
 func (s *survey) compareCounts() {

@@ -1,0 +1,220 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// ledger is a small file of ours beside Pebble's. It says of each manifest and
+// log how many bytes are durable for certain, and their checksum. See intact.go
+// for what follows from it.
+//
+// The file has two slots, which are written in turn, in place. A crash that
+// tears one leaves the other, which is what holds then: nothing relies on a
+// write before it is durable.
+type ledger struct {
+	fs   vfs.FS
+	path string
+
+	// writing is held while a slot is written.
+	writing    sync.Mutex
+	generation uint64
+	file       vfs.File
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	files   map[string]prefix
+	changed bool
+}
+
+// prefix is the beginning of a file: its length, and the checksum of that.
+type prefix struct {
+	length int64
+	sum    uint32
+}
+
+// castagnoli is CRC-32C, for which processors have an instruction.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// grown is the prefix with more bytes.
+func (p prefix) grown(b []byte) prefix {
+	return prefix{p.length + int64(len(b)), crc32.Update(p.sum, castagnoli, b)}
+}
+
+const (
+	// ledgerName is not a name that Pebble knows, so it leaves the file alone.
+	ledgerName    = "LEDGER"
+	ledgerVersion = 1
+	// slotSize has room for over a thousand files; a store has a handful. Only
+	// what is used of it is ever written.
+	slotSize = 64 << 10
+	// slotHeader is the checksum of the rest, and its length.
+	slotHeader = 8
+)
+
+// openLedger reads a store's ledger. found is false if there is none, as in a
+// folder that never held a store.
+func openLedger(files vfs.FS, path string) (l *ledger, found bool, err error) {
+	l = &ledger{fs: files, path: files.PathJoin(path, ledgerName), files: make(map[string]prefix)}
+	content, err := readWhole(files, l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for slot := range 2 {
+		generation, known, ok := decodeSlot(content[min(slot*slotSize, len(content)):])
+		if ok && (!found || generation > l.generation) {
+			found, l.generation, l.files = true, generation, known
+		}
+	}
+	return l, found, nil
+}
+
+func readWhole(files vfs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(f)
+}
+
+// attest notes that a prefix of a file is durable. The next write tells the
+// disk.
+func (l *ledger) attest(name string, p prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files[name], l.changed = p, true
+}
+
+// has says whether the ledger knows a file.
+func (l *ledger) has(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, found := l.files[name]
+	return found
+}
+
+// forget makes durable that a file may be missing. It must return before the
+// file is removed.
+func (l *ledger) forget(name string) error {
+	if !l.has(name) {
+		return nil
+	}
+	l.mu.Lock()
+	delete(l.files, name)
+	l.changed = true
+	l.mu.Unlock()
+	return l.write()
+}
+
+// replaceManifests forgets all manifests but one.
+func (l *ledger) replaceManifests(by string) error {
+	l.mu.Lock()
+	for name := range l.files {
+		if isManifest(name) && name != by {
+			delete(l.files, name)
+			l.changed = true
+		}
+	}
+	l.mu.Unlock()
+	return l.write()
+}
+
+// write makes the ledger durable if anything has changed.
+func (l *ledger) write() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	slot, changed := encodeSlot(l.generation+1, l.files), l.changed
+	l.changed = false
+	l.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	if err := l.writeSlot(slot); err != nil {
+		l.mu.Lock()
+		l.changed = true
+		l.mu.Unlock()
+		return fmt.Errorf("write the store's ledger: %w", err)
+	}
+	l.generation++
+	return nil
+}
+
+// writeSlot writes the next generation over the last but one.
+func (l *ledger) writeSlot(slot []byte) error {
+	if len(slot) > slotSize {
+		return errors.New("it would be too long")
+	}
+	if l.file == nil {
+		file, err := l.fs.OpenReadWrite(l.path, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			return err
+		}
+		l.file = file
+	}
+	if _, err := l.file.WriteAt(slot, int64((l.generation+1)%2)*slotSize); err != nil {
+		return err
+	}
+	return l.file.SyncData()
+}
+
+// close closes the file; what changed since the last write is lost.
+func (l *ledger) close() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+func encodeSlot(generation uint64, files map[string]prefix) []byte {
+	slot := append(make([]byte, slotHeader, 256), ledgerVersion)
+	slot = binary.AppendUvarint(slot, generation)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		p := files[name]
+		slot = binary.AppendVarint(appendString(slot, name), p.length)
+		slot = binary.LittleEndian.AppendUint32(slot, p.sum)
+	}
+	binary.LittleEndian.PutUint32(slot[4:], uint32(len(slot)))
+	binary.LittleEndian.PutUint32(slot, crc32.Checksum(slot[4:], castagnoli))
+	return slot
+}
+
+// decodeSlot reads a slot; ok is false if it was never written, or is damaged.
+func decodeSlot(slot []byte) (generation uint64, files map[string]prefix, ok bool) {
+	if len(slot) < slotHeader {
+		return 0, nil, false
+	}
+	length := int(binary.LittleEndian.Uint32(slot[4:]))
+	if length < slotHeader || length > len(slot) || binary.LittleEndian.Uint32(slot) != crc32.Checksum(slot[4:length], castagnoli) {
+		return 0, nil, false
+	}
+	d := decoder{rest: slot[slotHeader:length]}
+	if d.byte() != ledgerVersion {
+		return 0, nil, false
+	}
+	generation, files = d.uvarint(), make(map[string]prefix)
+	for len(d.rest) > 0 {
+		name, length := d.string(), d.varint()
+		if sum := d.take(4); sum != nil {
+			files[name] = prefix{length, binary.LittleEndian.Uint32(sum)}
+		}
+	}
+	return generation, files, d.err == nil
+}

@@ -1,0 +1,388 @@
+package pebble_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+)
+
+// image is what a stopped store's folder holds, and what must be in it.
+type image struct {
+	name  string
+	files map[string][]byte
+	// pending, dead and gone are all that was acknowledged, by their fate.
+	pending, dead, gone map[event.ID]event.Event
+	now                 time.Time
+}
+
+// imageMaker uses one store and takes images of it.
+type imageMaker struct {
+	*testing.T
+	fs    *vfs.MemFS
+	clock *inboxtest.Clock
+	image image
+}
+
+// images are a store's folder after a clean end and after a kill, with no, one
+// and two restarts since the last event.
+func images(t *testing.T) []image {
+	m := &imageMaker{T: t, fs: vfs.NewCrashableMem(), clock: inboxtest.NewClock()}
+	m.image.pending, m.image.dead, m.image.gone = map[event.ID]event.Event{}, map[event.ID]event.Event{}, map[event.ID]event.Event{}
+	s := m.open()
+	m.work(s, 60)
+	s = m.restart(s)
+	m.work(s, 40)
+	m.awaitLedger()
+	all := []image{m.take("killed")}
+	m.close(s)
+	all = append(all, m.take("stopped"))
+	for _, restarts := range []string{"one restart", "two restarts"} {
+		s = m.open()
+		all = append(all, m.take(restarts+", killed"))
+		m.close(s)
+		all = append(all, m.take(restarts+", stopped"))
+	}
+	return all
+}
+
+func (m *imageMaker) open() *pebble.Inbox {
+	o := options(m.T, m.clock, m.fs)
+	o.Log = logr.Discard()
+	return open(m.T, o)
+}
+
+func (m *imageMaker) close(s *pebble.Inbox) {
+	m.Helper()
+	if err := s.Close(); err != nil {
+		m.Fatal(err)
+	}
+}
+
+func (m *imageMaker) restart(s *pebble.Inbox) *pebble.Inbox {
+	m.close(s)
+	return m.open()
+}
+
+// work accepts n events, some of them over a block of the log long, and
+// delivers, retries and gives up some.
+func (m *imageMaker) work(s *pebble.Inbox, n int) {
+	m.Helper()
+	for i := range n {
+		e := inboxtest.Event(workChannel, fmt.Sprint("lane ", i%8), len(m.image.pending)+len(m.image.dead)+len(m.image.gone)+1)
+		if i%20 == 7 {
+			e.Body = append(e.Body, strings.Repeat(" ", 40<<10)...)
+		}
+		if outcome, err := s.Accept(m.Context(), e, e.Conversation); err != nil || outcome != inbox.Stored {
+			m.Fatalf("accept: %v, %v", outcome, err)
+		}
+		m.image.pending[e.ID] = e
+	}
+	claims, _, err := s.Claim(workChannel, 8)
+	if err != nil || len(claims) == 0 {
+		m.Fatalf("%d claims, %v", len(claims), err)
+	}
+	for i, c := range claims {
+		m.settle(s, c, i%3)
+	}
+}
+
+func (m *imageMaker) settle(s *pebble.Inbox, c inbox.Claim, way int) {
+	m.Helper()
+	var verdict inbox.Verdict = inbox.Retry{At: m.clock.Now().Add(time.Second)}
+	e := m.image.pending[c.Event.ID]
+	if way > 0 {
+		delete(m.image.pending, e.ID)
+	}
+	switch way {
+	case 1:
+		verdict, m.image.gone[e.ID] = inbox.Taken{}, e
+	case 2:
+		verdict, m.image.dead[e.ID] = inbox.Dead{Reason: "HTTP 422"}, e
+	}
+	if err := s.Settle(m.Context(), c, verdict); err != nil {
+		m.Fatal(err)
+	}
+}
+
+// awaitLedger waits until what was acknowledged is in the ledger.
+func (m *imageMaker) awaitLedger() {
+	m.Helper()
+	name := "inbox/LEDGER"
+	if _, err := m.fs.Stat(name); err != nil {
+		return
+	}
+	before := readFile(m.T, m.fs, name)
+	deadline := time.After(10 * time.Second)
+	for tick := time.Tick(10 * time.Millisecond); bytes.Equal(before, readFile(m.T, m.fs, name)); {
+		select {
+		case <-tick:
+		case <-deadline:
+			m.Fatal("the ledger stays as it is")
+		}
+	}
+}
+
+// take copies the folder as a process that is killed now leaves it.
+func (m *imageMaker) take(name string) image {
+	m.Helper()
+	i := m.image
+	i.name, i.now, i.files = name, m.clock.Now(), map[string][]byte{}
+	i.pending, i.dead, i.gone = maps.Clone(i.pending), maps.Clone(i.dead), maps.Clone(i.gone)
+	names, err := m.fs.List("inbox")
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, name := range names {
+		i.files[name] = readFile(m.T, m.fs, "inbox/"+name)
+	}
+	return i
+}
+
+// harmed is an image with one file that is not what it was.
+type harmed struct {
+	image
+	file, how string
+	// content is nil if the file is missing.
+	content []byte
+}
+
+func (h harmed) String() string { return h.image.name + ": " + h.file + " " + h.how }
+
+// harms are all the damages of one file: a bit flipped, the file cut and a page
+// zeroed, each every so many bytes and near both ends, and the file emptied,
+// deleted, grown, and replaced by each older version of itself.
+func harms(i image, file string, older []image, stride int) (all []harmed) {
+	whole := i.files[file]
+	add := func(how string, content []byte) { all = append(all, harmed{i, file, how, content}) }
+	add("deleted", nil)
+	add("grown by zeros", append(bytes.Clone(whole), make([]byte, 5000)...))
+	add("grown by noise", append(bytes.Clone(whole), bytes.Repeat([]byte{0xa5, 0x03, 0x5c, 1}, 300)...))
+	for _, o := range older {
+		if old := o.files[file]; old != nil && !bytes.Equal(old, whole) {
+			add("replaced by that of "+o.name, old)
+		}
+	}
+	for _, at := range places(len(whole), stride) {
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 1 << (at % 8)
+		add(fmt.Sprint("flipped at ", at), flipped)
+		add(fmt.Sprint("cut at ", at), bytes.Clone(whole[:at]))
+		if zeroed := bytes.Clone(whole); len(bytes.Trim(zeroed[at:min(at+4096, len(zeroed))], "\x00")) > 0 {
+			clear(zeroed[at:min(at+4096, len(zeroed))])
+			add(fmt.Sprint("zeroed at ", at), zeroed)
+		}
+	}
+	return all
+}
+
+// places are every so many bytes of a length, and some near both ends.
+func places(length, stride int) (at []int) {
+	for n := range length {
+		if n%stride == 0 || n < 4 || length-n <= 4 || length-n == 20 {
+			at = append(at, n)
+		}
+	}
+	return at
+}
+
+// sampled is how many damages the test does unless SWEEP_STRIDE is set.
+const sampled = 120
+
+// TestHarmedFiles damages every file of a store in every way, after no, one and
+// two restarts: either nothing that was acknowledged is missing, or the store
+// refuses to serve, and everything outside the damaged file can be exported.
+//
+// SWEEP_STRIDE=n damages each file at every nth byte. By default a sample is
+// taken, another one in each run.
+func TestHarmedFiles(t *testing.T) {
+	if !inOwnProcess(t) {
+		return
+	}
+	all := images(t)
+	stride, err := strconv.Atoi(os.Getenv("SWEEP_STRIDE"))
+	whole := err == nil
+	var cases []harmed
+	for n, i := range all {
+		for _, file := range slices.Sorted(maps.Keys(i.files)) {
+			if !whole {
+				stride = max(len(i.files[file])/64, 1)
+			}
+			cases = append(cases, harms(i, file, all[:n], stride)...)
+		}
+	}
+	if !whole {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+		cases = cases[:sampled]
+	}
+	counts := map[string]int{}
+	for _, h := range cases {
+		counts[h.check(t)]++
+	}
+	t.Logf("%d damages: %v", len(cases), counts)
+}
+
+// check opens a harmed store and says how that ended.
+func (h harmed) check(t *testing.T) (outcome string) {
+	fs := vfs.NewCrashableMem()
+	h.write(t, fs, "inbox")
+	ends, whole := make(chan error, 16), make(chan string, 1)
+	o := options(t, inboxtest.NewClock(), fs)
+	o.Log, o.Now = logr.Discard(), func() time.Time { return h.now.Add(time.Minute) }
+	o.Fatal = func(cause error) {
+		ends <- cause
+		select {} // it must not return
+	}
+	go func() {
+		if s, err := pebble.Open(o); err != nil {
+			ends <- err
+		} else {
+			whole <- h.missing(t, s)
+		}
+	}()
+	select {
+	case cause := <-ends:
+		h.checkExport(t, cause)
+		return "refused"
+	case missing := <-whole:
+		if missing != "" {
+			t.Errorf("%v: the store serves and %s", h, missing)
+			return "LOST"
+		}
+		return "whole"
+	case <-time.After(time.Minute):
+		t.Errorf("%v: the store neither serves nor refuses", h)
+		return "HANGS"
+	}
+}
+
+func (h harmed) write(t *testing.T, fs vfs.FS, path string) {
+	t.Helper()
+	if err := fs.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range h.files {
+		if name == h.file {
+			content = h.content
+		}
+		if content == nil {
+			continue
+		}
+		f, err := fs.Create(fs.PathJoin(path, name), vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(content); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// missing says what of the image the store has lost.
+func (h harmed) missing(t *testing.T, s *pebble.Inbox) string {
+	found := make(map[event.ID]bool)
+	for range len(h.pending) + 8 {
+		claims, _, err := s.Claim(workChannel, 64)
+		if err != nil {
+			return "cannot claim: " + err.Error()
+		}
+		for _, c := range claims {
+			found[c.Event.ID] = bytes.Equal(c.Event.Body, h.pending[c.Event.ID].Body) || h.pending[c.Event.ID].Body == nil
+			if err := s.Settle(context.Background(), c, inbox.Taken{}); err != nil {
+				return "cannot settle: " + err.Error()
+			}
+		}
+	}
+	dead := 0
+	for letter, err := range s.DeadLetters(workChannel) {
+		if err != nil {
+			return "cannot list dead letters: " + err.Error()
+		}
+		if _, want := h.dead[letter.Event.ID]; want {
+			dead++
+		}
+	}
+	lost := 0
+	for id := range h.pending {
+		if !found[id] {
+			lost++
+		}
+	}
+	unknown := 0
+	for _, events := range []map[event.ID]event.Event{h.pending, h.dead, h.gone} {
+		for _, e := range events {
+			if outcome, err := s.Accept(t.Context(), e, e.Conversation); err != nil || outcome != inbox.Duplicate {
+				unknown++
+			}
+		}
+	}
+	if err := s.Close(); err != nil {
+		return "cannot close: " + err.Error()
+	}
+	if lost+unknown > 0 || dead < len(h.dead) {
+		return fmt.Sprintf("has lost %d of %d pending events, %d of %d dead letters, %d ids",
+			lost, len(h.pending), len(h.dead)-dead, len(h.dead), unknown)
+	}
+	return ""
+}
+
+// checkExport exports a store that refused, on the real disk.
+func (h harmed) checkExport(t *testing.T, cause error) {
+	path := filepath.Join(t.TempDir(), "inbox")
+	h.write(t, vfs.Default, path)
+	defer func() {
+		if err := os.RemoveAll(path); err != nil {
+			t.Error(err)
+		}
+	}()
+	findings := 0
+	observe := pebble.Observer{Finding: func(pebble.Finding) { findings++ }, Progress: func(int) {}}
+	found := make(map[event.ID]bool)
+	_, err := pebble.Export(t.Context(), path, observe, func(e pebble.Exported) error {
+		found[e.Event.ID] = true
+		return nil
+	})
+	if err == nil && findings == 0 {
+		t.Errorf("%v: refused (%v), and the export finds nothing wrong", h, cause)
+	}
+	findings = 0
+	if _, checkErr := pebble.Check(t.Context(), path, observe); checkErr == nil && findings == 0 {
+		t.Errorf("%v: refused (%v), and the check finds nothing wrong", h, cause)
+	}
+	if ext := filepath.Ext(h.file); ext == ".sst" || ext == ".log" {
+		return // what it held may be lost
+	}
+	lost := 0
+	for _, events := range []map[event.ID]event.Event{h.pending, h.dead} {
+		for id := range events {
+			if !found[id] {
+				lost++
+			}
+		}
+	}
+	if lost > 0 && !errors.Is(err, pebble.ErrInUse) {
+		t.Errorf("%v: refused (%v), and %d events were not exported (%v)", h, cause, lost, err)
+	}
+}
