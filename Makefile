@@ -141,6 +141,10 @@ fuzz: ## Run every fuzzer FUZZTIME (5000x)
 		$(GO) test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$${file%/*}" </dev/null || exit 1; \
 	done
 
+.PHONY: hostile
+hostile: ## Attack a real connector for an hour, and judge order and loss (HOSTILEFLAGS, see test/hostile)
+	$(GO) run ./test/hostile $(HOSTILEFLAGS)
+
 .PHONY: bench
 bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
 	$(GO) run ./test/bench $(BENCHFLAGS)

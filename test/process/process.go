@@ -20,10 +20,11 @@ import (
 )
 
 // Build compiles a program of cmd into dir and returns the binary's path. The
-// working folder must be inside the module.
-func Build(ctx context.Context, dir, program string) (string, error) {
+// working folder must be inside the module. The flags are those of go build.
+func Build(ctx context.Context, dir, program string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, program)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "xbot.a4b.vn/channel-connector/cmd/"+program)
+	args := append(append([]string{"build", "-o", binary}, flags...), "xbot.a4b.vn/channel-connector/cmd/"+program)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What the marks in the log would give away.
+const (
+	// bodyMark is in the text of every event.
+	bodyMark = "aaaaaaaaaaaaaaaa"
+	// userMark begins every user's id.
+	userMark = "6142494823"
+)
+
+// logJudge reads what the connector writes to stderr, line by line.
+type logJudge struct {
+	promises *promises
+	// secrets may be in no line.
+	secrets []string
+
+	mu      sync.Mutex
+	rest    []byte
+	minutes map[int64]int
+	latest  time.Time
+}
+
+// Write takes a part of the log; it never fails.
+func (l *logJudge) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		l.judge(string(line))
+		l.rest = rest
+	}
+}
+
+func (l *logJudge) judge(line string) {
+	l.minutes[time.Now().Unix()/60]++
+	var entry struct{ Time time.Time }
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		l.promises.broken(promiseLogJSON, "%q: %v", line, err)
+	}
+	if entry.Time.After(l.latest) {
+		l.latest = entry.Time
+	}
+	for _, secret := range l.secrets {
+		if strings.Contains(line, secret) {
+			l.promises.broken(promiseLogSecrets, "%q in %q", secret, line)
+		}
+	}
+}
+
+// hide adds what may be in no line.
+func (l *logJudge) hide(secrets ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.secrets = append(l.secrets, secrets...)
+}
+
+// end forgets a line that a kill has cut short.
+func (l *logJudge) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = nil
+}
+
+// busiest is the largest number of lines in a minute.
+func (l *logJudge) busiest() (most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, lines := range l.minutes {
+		most = max(most, lines)
+	}
+	return most
+}
+
+// clock is the latest time that a line bears.
+func (l *logJudge) clock() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.latest
+}
