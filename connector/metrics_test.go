@@ -26,6 +26,7 @@ var exported = map[string][]string{
 	"webhook_audit_failures_total":      {"channel", "reason"},
 	"webhook_accept_duration_seconds":   nil,
 	"webhook_in_flight_calls":           nil,
+	"webhook_buffered_bytes":            nil,
 	"inbox_sync_duration_seconds":       nil,
 	"inbox_backlog_events":              {"channel"},
 	"inbox_oldest_pending_age_seconds":  {"channel"},

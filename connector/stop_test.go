@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
@@ -292,7 +293,8 @@ func TestNothingThatHangsOutlastsTheGracePeriod(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	_, err = fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\nxp-api-key: %s\r\nContent-Length: 100\r\n\r\n{", pushPath, keyOf(shopA))
+	_, err = fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\nxp-api-key: %s\r\n%s: %s\r\nContent-Length: 100\r\n\r\n{",
+		pushPath, keyOf(shopA), zalo.SignatureHeader, signatureOf([]byte("{")))
 	if err != nil {
 		t.Fatal(err)
 	}

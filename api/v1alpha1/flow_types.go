@@ -8,14 +8,16 @@ import (
 // Webhook is the way in.
 type Webhook struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/" and not "/zalo_verifier…", which domain verification takes. Default:
-	// /webhook/xpbot/api/zalo/push, xBot's.
+	// not "/", "/healthz", which load balancers check, or "/zalo_verifier…", which
+	// domain verification takes. A call with one slash more at the end is served as
+	// well. Default: /webhook/xpbot/api/zalo/push, xBot's.
 	// +optional
 	// +kubebuilder:default="/webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="webhook.path: must start with /: write for example /webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') || (self.matches(\"^/[A-Za-z0-9._~!$&'()*+,;=:@/-]+$\") && !self.contains('//') && !self.matches('/[.][.]?(/|$)'))",message="webhook.path: write a plain URL path such as /webhook/xpbot/api/zalo/push, without a query, escapes, // or dot segments"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/zalo_verifier')",message="webhook.path: /zalo_verifier… belongs to domain verification: write another path"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^/healthz/?$')",message="webhook.path: load balancers check /healthz: write another path"
 	Path string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
 	// the new one during a rotation. Default: the operator generates one and

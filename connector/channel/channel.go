@@ -11,8 +11,13 @@
 // configuration. A Channel is immutable and used by many goroutines at once; a
 // reload builds a new one and drops the old when its last call ends.
 //
-// For every call whose API key matched, the webhook hands the headers and the
-// whole body to Read. Read does, in this order:
+// For every call whose API key matched, the webhook hands the headers to Precheck.
+// If that refuses, the webhook reads no more than MaxProbeSize bytes of body, and
+// answers a call with a larger one with that refusal, before its body has come: API
+// keys ride in URLs and leak, and whoever has only the key should cost as little as
+// possible.
+//
+// Then it hands the headers and the whole body to Read. Read does, in this order:
 //
 //  1. Classify: is the body the platform's probe (sent when a webhook URL is
 //     saved)? Then it needs no signature, and nothing more is read.
@@ -36,6 +41,11 @@ import (
 
 // Channel reads the calls of one configured channel.
 type Channel interface {
+	// Precheck returns why Read will refuse the call, whatever its body is, unless
+	// that is a probe: the mode demands a signature, there is a key to verify it
+	// with, and the header has none or one that is malformed. Otherwise it returns
+	// nil.
+	Precheck(header http.Header) *Refusal
 	// Read classifies, verifies and identifies one call. The refusal is nil
 	// when the call is let in.
 	Read(header http.Header, body []byte) (Call, *Refusal)
@@ -43,6 +53,10 @@ type Channel interface {
 	// yours.
 	DomainProof() DomainProof
 }
+
+// MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty
+// object with some white space in it.
+const MaxProbeSize = 64
 
 // DomainProof is what a platform looks for at the root of the webhook's domain.
 // It is public: the webhook serves it to anyone, without a key, and merges what

@@ -78,6 +78,8 @@ func (c *checker) webhook(at string, w *Webhook) {
 	case w.Path == "": // the type, which has the default, is not known
 	case w.Path == "/" || strings.HasPrefix(w.Path, "/zalo_verifier"):
 		c.addf(at+".path", `the domain verification takes "/" and "/zalo_verifier…"`)
+	case strings.TrimSuffix(w.Path, "/") == "/healthz":
+		c.addf(at+".path", "load balancers check /healthz: write another path")
 	case !urlPath.MatchString(w.Path) || path.Clean(w.Path) != strings.TrimSuffix(w.Path, "/"):
 		c.addf(at+".path", "want a plain URL path such as %q, without a query, a fragment or escapes", DefaultPathZaloOA)
 	}

@@ -187,6 +187,7 @@ var problems = []flaw{
 	{"double slash in the path", under(webhook, "    path: /a//b\n"), []string{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
 	{"root path", under(webhook, "    path: /\n"), []string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
+	{"health path", under(webhook, "    path: /healthz/\n"), []string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"}},
 	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
 		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
 	{"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"}, []string{":15: channels[0].webhook.apiKeys: want at least one key"}},

@@ -51,13 +51,15 @@ type Server struct {
 	Address string `yaml:"address,omitempty"`
 	// TLS serves HTTPS when set. Both files are read anew when they change.
 	TLS *ServerTLS `yaml:"tls,omitempty"`
-	// MaxInFlight is the number of calls served at once; a further call is
-	// answered 503 with Retry-After. Default: 1024.
+	// MaxInFlight is the number of calls served at once. If there are more, the
+	// call is cut off that has waited longest for its body; if none waits, the
+	// new one is refused. Both are answered 503 with Retry-After. Where there are
+	// several channels, each leaves a ninth to the others. Default: 1024.
 	MaxInFlight int `yaml:"maxInFlight,omitempty"`
 	// MaxBufferedBytes is the memory that the bodies of calls in flight may
-	// take together; a call that finds no room is answered 503 with
-	// Retry-After. The bodies under way to the sinks may take as much again. At
-	// least the largest maxBodySize. Default: 64Mi.
+	// take together, as far as they have arrived; beyond it calls give way as
+	// beyond maxInFlight. The bodies under way to the sinks may take as much
+	// again. At least the largest maxBodySize. Default: 64Mi.
 	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 
@@ -231,9 +233,9 @@ type DomainVerification struct {
 
 // Webhook is how the platform reaches the channel.
 type Webhook struct {
-	// Path is the URL path, without a query or escapes; not "/" and not
-	// "/zalo_verifier…". Default for ZaloOA:
-	// "/webhook/xpbot/api/zalo/push".
+	// Path is the URL path, without a query or escapes; not "/", "/healthz" or
+	// "/zalo_verifier…". A call with one slash more at the end is served as well.
+	// Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
 	Path string `yaml:"path,omitempty"`
 	// APIKeys are the accepted keys; any one lets a call in. At least one; two
 	// during a rotation. Required.

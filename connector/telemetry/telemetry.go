@@ -20,7 +20,7 @@ type Metrics struct {
 	// Duplicates counts calls recognised as already stored, by channel.
 	Duplicates *prometheus.CounterVec
 	// Ignored counts calls answered 200 without being stored, by channel and
-	// reason (probe, console_test, foreign_account, excluded).
+	// reason (probe, url_check, console_test, foreign_account, excluded).
 	Ignored *prometheus.CounterVec
 	// Refused counts calls not let in, by channel (empty when the key named
 	// none) and reason.
@@ -28,10 +28,13 @@ type Metrics struct {
 	// AuditFailures counts calls let in under mode Audit that Enforce would
 	// have refused, by channel and reason.
 	AuditFailures *prometheus.CounterVec
-	// AcceptDuration is the time from a call's arrival to its answer.
+	// AcceptDuration is the time from a call's arrival to its answer, of calls
+	// whose body came.
 	AcceptDuration prometheus.Histogram
 	// InFlight is the number of calls being served.
 	InFlight prometheus.Gauge
+	// BufferedBytes is what the calls being served hold of their bodies.
+	BufferedBytes prometheus.Gauge
 
 	// SyncDuration is the time of one durable commit.
 	SyncDuration prometheus.Histogram
@@ -67,12 +70,13 @@ func New(reg prometheus.Registerer) *Metrics {
 		Accepted:       f.counter("webhook", "accepted_total", "Events stored durably and answered 200.", "channel"),
 		AcceptedEvents: f.counter("webhook", "accepted_events_total", "Events stored durably, by the platform's event name or \"other\".", "event"),
 		Duplicates:     f.counter("webhook", "duplicates_total", "Calls recognised as an event already stored, answered 200.", "channel"),
-		Ignored:        f.counter("webhook", "ignored_total", "Calls answered 200 without being stored: probe, console_test, foreign_account, excluded.", "channel", "reason"),
+		Ignored:        f.counter("webhook", "ignored_total", "Calls answered 200 without being stored: probe, url_check, console_test, foreign_account, excluded.", "channel", "reason"),
 		Refused:        f.counter("webhook", "refused_total", "Calls refused, by reason.", "channel", "reason"),
 		AuditFailures:  f.counter("webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.", "channel", "reason"),
-		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from a call's arrival to its answer. The platform's limit is 2 s.",
+		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from the arrival of a call whose body came to its answer. The platform's limit is 2 s.",
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
-		InFlight: f.gauge("webhook", "in_flight_calls", "Calls being served."),
+		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
+		BufferedBytes: f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),
 
 		SyncDuration: f.histogram("inbox", "sync_duration_seconds", "Time of one durable commit.",
 			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2),

@@ -19,6 +19,9 @@ const (
 	reasonKey channel.Reason = "key"
 	// reasonBusy: too many calls in flight, or no room for the body. 503.
 	reasonBusy channel.Reason = "busy"
+	// reasonCutOff: the body had not arrived when another call needed the room.
+	// 503.
+	reasonCutOff channel.Reason = "cut_off"
 	// reasonTooLarge: the body is larger than the channel's bound. 413.
 	reasonTooLarge channel.Reason = "too_large"
 	// reasonAborted: the caller hung up before the body was complete. 400, if
@@ -37,6 +40,7 @@ const (
 // "reason" of ignored calls.
 const (
 	ignoredProbe          = "probe"
+	ignoredURLCheck       = "url_check"
 	ignoredConsoleTest    = "console_test"
 	ignoredForeignAccount = "foreign_account"
 	ignoredExcluded       = "excluded"
@@ -97,6 +101,7 @@ var (
 	answerBusy        = newUnavailable("too many calls in flight")
 	answerTooLarge    = newAnswer(http.StatusRequestEntityTooLarge, "body is larger than the channel allows")
 	answerCutShort    = newAnswer(http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
+	answerCutOff      = newUnavailable("the body had not arrived when other calls needed the room")
 	answerSlowBody    = newUnavailable("the body did not arrive in time")
 	answerFull        = newUnavailable("inbox is full")
 	answerFailed      = newUnavailable("the event could not be stored")

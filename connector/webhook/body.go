@@ -6,100 +6,95 @@ import (
 	"net/http"
 	"os"
 
-	"golang.org/x/sync/semaphore"
-
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// firstRead is the first room for a body of unknown length, in bytes; it grows
-// as needed. Events are smaller than this.
+// firstRead bounds the first room for a body, in bytes. A longer body gets more
+// room when that much has arrived, whatever length it declares. Events are
+// smaller than this, so they are read into one buffer of their own size.
 const firstRead = 4 << 10
 
 var (
 	// errTooLarge: the body is larger than allowed.
 	errTooLarge = errors.New("body too large")
-	// errNoRoom: the other bodies leave no memory for more of this one.
+	// errNoRoom: the other bodies leave no memory for more of this one, or this
+	// call had to give way to another.
 	errNoRoom = errors.New("no room for the body")
 )
 
-// room is what one call has of the memory for bodies, in bytes.
-type room struct {
-	free *semaphore.Weighted
-	held int64
-}
-
-// widen makes the room at least size large, and reports whether it could.
-func (r *room) widen(size int64) bool {
-	if size > r.held {
-		if !r.free.TryAcquire(size - r.held) {
-			return false
-		}
-		r.held = size
-	}
-	return true
-}
-
-// leave gives the room back.
-func (r *room) leave() { r.free.Release(r.held) }
-
-// firstSize is the room that a call begins with: that of its whole body, when
-// it says how long that is.
-func firstSize(call *http.Request, limit int64) int64 {
-	if call.ContentLength >= 0 {
-		return min(limit, call.ContentLength)
-	}
-	return min(limit, firstRead)
-}
-
-// readBody reads the whole body, at most limit bytes; one byte more is
-// errTooLarge, never a body cut short. The inbox may hold on to a body after a
+// bodyReader reads the whole body of a call, at most limit bytes; one byte more
+// is errTooLarge, never a body cut short. The inbox may hold on to a body after a
 // call has timed out, so every call has a buffer of its own. It is never larger
-// than r, which a body of unknown length widens as it grows.
-func readBody(call *http.Request, limit int64, r *room) ([]byte, error) {
-	if call.ContentLength > limit {
+// than the ticket says, which doubles as the body arrives.
+type bodyReader struct {
+	io.Reader
+
+	declared, limit int64 // declared is -1 if unknown
+	ticket          *ticket
+}
+
+func newBodyReader(call *http.Request, limit int64, t *ticket) bodyReader {
+	return bodyReader{Reader: call.Body, declared: call.ContentLength, limit: limit, ticket: t}
+}
+
+// read returns the body, or why there is none.
+func (b bodyReader) read() ([]byte, error) {
+	if b.declared > b.limit {
 		return nil, errTooLarge
 	}
-	if call.ContentLength >= 0 {
-		body := make([]byte, call.ContentLength)
-		_, err := io.ReadFull(call.Body, body)
-		return body, err
-	}
-	body := make([]byte, 0, r.held)
-	for {
-		n, err := call.Body.Read(body[len(body):cap(body)])
+	body, err := b.grow(nil, min(firstRead, b.largest()))
+	for err == nil && int64(len(body)) != b.declared {
+		if len(body) == cap(body) {
+			body, err = b.readFurther(body)
+			continue
+		}
+		var n int
+		n, err = b.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		if err == nil && len(body) == cap(body) {
-			body, err = readFurther(call.Body, body, limit, r)
-		}
-		if errors.Is(err, io.EOF) {
-			return body, nil
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
+	whole := b.declared < 0 || int64(len(body)) == b.declared
+	if err == nil || errors.Is(err, io.EOF) && whole {
+		return body, nil
+	}
+	return nil, err
+}
+
+// largest is how large the body may still turn out to be.
+func (b bodyReader) largest() int64 {
+	if b.declared >= 0 {
+		return b.declared
+	}
+	return b.limit
 }
 
 // readFurther reads a byte beyond the full buffer of body and, if there is one,
-// widens the room for it: a body that ends here needs no more.
-func readFurther(reader io.Reader, body []byte, limit int64, r *room) ([]byte, error) {
+// doubles the room: a body that ends here needs no more.
+func (b bodyReader) readFurther(body []byte) ([]byte, error) {
 	var next [1]byte
-	if _, err := io.ReadFull(reader, next[:]); err != nil {
+	if _, err := io.ReadFull(b, next[:]); err != nil {
 		return body, err
 	}
-	size := min(limit, 2*r.held)
-	if size == r.held {
+	size := min(2*int64(cap(body)), b.largest())
+	if size == int64(cap(body)) {
 		return nil, errTooLarge
 	}
-	if !r.widen(size) {
+	body, err := b.grow(body, size)
+	return append(body, next[:]...), err
+}
+
+// grow copies body into a buffer of size bytes, when there is room for it.
+func (b bodyReader) grow(body []byte, size int64) ([]byte, error) {
+	if !b.ticket.widen(size) {
 		return nil, errNoRoom
 	}
-	return append(append(make([]byte, 0, size), body...), next[0]), nil
+	return append(make([]byte, 0, size), body...), nil
 }
 
 // bodyRefusal says how a body that could not be read is answered.
-func bodyRefusal(err error) (*answer, channel.Reason) {
+func bodyRefusal(err error, t *ticket) (*answer, channel.Reason) {
 	switch {
+	case t.wasCutOff():
+		return answerCutOff, reasonCutOff
 	case errors.Is(err, errNoRoom):
 		return answerBusy, reasonBusy
 	case errors.Is(err, errTooLarge):

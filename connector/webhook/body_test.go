@@ -10,21 +10,21 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"golang.org/x/sync/semaphore"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // watched is a body that sees the buffer it is read into.
 type watched struct {
 	io.Reader
-	t    *testing.T
-	room *room
-	read int64
+	t      *testing.T
+	ticket *ticket
+	read   int64
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	// A single byte beyond a full buffer only tells whether there is more.
-	if buffer := w.read + int64(len(p)); buffer > w.room.held && (w.read != w.room.held || len(p) != 1) {
-		w.t.Errorf("a buffer of %d bytes with room for %d", buffer, w.room.held)
+	if buffer := w.read + int64(len(p)); buffer > w.ticket.taken[memory] && (w.read != w.ticket.taken[memory] || len(p) != 1) {
+		w.t.Errorf("a buffer of %d bytes with room for %d", buffer, w.ticket.taken[memory])
 	}
 	n, err := w.Reader.Read(p)
 	w.read += int64(n)
@@ -33,46 +33,51 @@ func (w *watched) Read(p []byte) (int, error) {
 
 func (*watched) Close() error { return nil }
 
-// A body of unknown length takes room as it grows, and never more memory.
+// A body takes room as it arrives, whatever length it declares, and never more
+// memory.
 func TestBodyGrowsWithinItsRoom(t *testing.T) {
 	const bound = 5 * firstRead
 	for _, tc := range []struct {
 		size, limit, free int64
 		want              error
-		held              int64
+		held, declared    int64 // what is held at the end of a body of unknown length, and of known length
 	}{
-		{0, bound, bound, nil, firstRead},
-		{firstRead, bound, bound, nil, firstRead},
-		{firstRead + 1, bound, bound, nil, 2 * firstRead},
-		{2*firstRead + 1, bound, bound, nil, 4 * firstRead},
-		{bound, bound, bound, nil, bound},
-		{bound + 1, bound, bound, errTooLarge, bound},
-		{firstRead, bound, firstRead, nil, firstRead},
-		{firstRead + 1, bound, 2*firstRead - 1, errNoRoom, firstRead},
-		{3 * firstRead, bound, 3 * firstRead, errNoRoom, 2 * firstRead},
-		{10, 10, 10, nil, 10},
-		{11, 10, 10, errTooLarge, 10},
-		{1, 10, 9, errNoRoom, 0},
+		{0, bound, bound, nil, firstRead, 0},
+		{10, bound, bound, nil, firstRead, 10},
+		{firstRead, bound, bound, nil, firstRead, firstRead},
+		{firstRead + 1, bound, bound, nil, 2 * firstRead, firstRead + 1},
+		{2*firstRead + 1, bound, bound, nil, 4 * firstRead, 2*firstRead + 1},
+		{bound, bound, bound, nil, bound, bound},
+		{bound + 1, bound, bound, errTooLarge, bound, 0},
+		{firstRead, bound, firstRead, nil, firstRead, firstRead},
+		{2*firstRead + 1, bound, 2*firstRead - 1, errNoRoom, firstRead, firstRead},
+		{3*firstRead + 1, bound, 3 * firstRead, errNoRoom, 2 * firstRead, 2 * firstRead},
+		{10, 10, 10, nil, 10, 10},
+		{11, 10, 10, errTooLarge, 10, 0},
+		{10, 10, 9, errNoRoom, 0, 0},
 	} {
 		for name, slowly := range map[string]func(io.Reader) io.Reader{"at once": iotest.DataErrReader, "slowly": iotest.OneByteReader} {
-			t.Run(fmt.Sprintf("%d of %d with %d free, %s", tc.size, tc.limit, tc.free, name), func(t *testing.T) {
-				free := semaphore.NewWeighted(tc.free)
-				r := &room{free: free}
-				sent := bytes.Repeat([]byte("0123456789"), int(tc.size/10)+1)[:tc.size]
-				call := httptest.NewRequest(http.MethodPost, "/", nil)
-				call.ContentLength = -1
-				call.Body = &watched{Reader: slowly(bytes.NewReader(sent)), t: t, room: r}
-				body, err := []byte(nil), errNoRoom
-				if r.widen(firstSize(call, tc.limit)) {
-					body, err = readBody(call, tc.limit, r)
-				}
-				if !errors.Is(err, tc.want) || r.held != tc.held || err == nil && !bytes.Equal(body, sent) {
-					t.Errorf("%d bytes, %v, room for %d", len(body), err, r.held)
-				}
-				if r.leave(); !free.TryAcquire(tc.free) {
-					t.Error("not all room was given back")
-				}
-			})
+			for _, known := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d of %d with %d free, %s, length known %v", tc.size, tc.limit, tc.free, name, known), func(t *testing.T) {
+					a := newAdmission(1, tc.free, prometheus.NewGauge(prometheus.GaugeOpts{}))
+					ticket := a.enter(&share{alone: true}, func() {})
+					ticket.arrive() // or the body itself would give way
+					sent := bytes.Repeat([]byte("0123456789"), int(tc.size/10)+1)[:tc.size]
+					call := httptest.NewRequest(http.MethodPost, "/", nil)
+					held := tc.held
+					if call.ContentLength = -1; known {
+						call.ContentLength, held = tc.size, tc.declared
+					}
+					call.Body = &watched{Reader: slowly(bytes.NewReader(sent)), t: t, ticket: ticket}
+					body, err := newBodyReader(call, tc.limit, ticket).read()
+					if !errors.Is(err, tc.want) || ticket.taken[memory] != held || err == nil && !bytes.Equal(body, sent) {
+						t.Errorf("%d bytes, %v, room for %d, want %d", len(body), err, ticket.taken[memory], held)
+					}
+					if ticket.leave(); a.taken != ([resources]int64{}) || len(a.shares) > 0 {
+						t.Errorf("not all room was given back: %v", a.taken)
+					}
+				})
+			}
 		}
 	}
 }
@@ -96,7 +101,7 @@ func TestSmallChunkedBodiesShareTheRoom(t *testing.T) {
 		}()
 		<-f.inbox.entered
 	}
-	if status := chunked(make([]byte, 1<<20), ""); status != http.StatusServiceUnavailable || f.refused("chat/shop", "busy") != 1 {
+	if status := chunked(make([]byte, 1<<20), wellFormed); status != http.StatusServiceUnavailable || f.refused("chat/shop", "busy") != 1 {
 		t.Errorf("a body that outgrows the room: %d", status)
 	}
 	close(f.inbox.block)

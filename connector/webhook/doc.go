@@ -4,26 +4,33 @@
 //
 // A call meets these checks in this order, and the first that applies decides:
 //
-//  1. unknown path: 404
-//  2. not POST: 405
-//  3. API key missing or wrong: 401
-//  4. too many calls in flight, or no room for the body: 503
-//  5. body larger than the channel's bound: 413
-//  6. the platform's probe: 200, not stored
-//  7. malformed body: 400
-//  8. another app's call: 403
-//  9. signature missing or wrong: 401
-//  10. the platform's console test: 200, not stored
-//  11. an account that is not on the allow-list: 200, not stored
-//  12. an event that the channel leaves out: 200, not stored
-//  13. an event that is already stored: 200
-//  14. inbox full or failing, or not durable within 1.8 s: 503
-//  15. anything else: stored, 200
+//	0   GET of the health path: 200 while calls should come, 503 when stopping
+//	1   unknown path: 404
+//	2   GET with a valid API key: 200, not stored
+//	2a  not POST: 405
+//	3   API key missing or wrong: 401
+//	4   too many calls in flight, or no room for what has arrived of the body: 503
+//	4a  signature missing or malformed, where one is demanded, and a body larger
+//	    than a probe: 401, before the body has come
+//	5   body larger than the channel's bound: 413
+//	6   the platform's probe: 200, not stored
+//	7   malformed body: 400
+//	8   another app's call: 403
+//	9   signature missing or wrong: 401
+//	10  the platform's console test: 200, not stored
+//	11  an account that is not on the allow-list: 200, not stored
+//	12  an event that the channel leaves out: 200, not stored
+//	13  an event that is already stored: 200
+//	14  inbox full or failing, or not durable within 1.8 s: 503
+//	15  anything else: stored, 200
 //
-// Checks 6 to 11 are the channel type's; see package channel. Every answer to a
-// call is JSON, {"status":"0","message":...} for 200 and "1" for the rest, and
-// every refusal is counted by reason. Pages that prove domain ownership are
-// served without a key.
+// Checks 6 to 11 are the channel type's, and what 4a goes by; see package channel.
+// Every answer to a call is JSON, {"status":"0","message":...} for 200 and "1" for
+// the rest, and every refusal is counted by reason. Pages that prove domain
+// ownership are served without a key, and like health checks are not counted.
+//
+// Escapes in a path are not undone, so that each path has one spelling and a front
+// proxy's rules for it hold. One slash at the end makes no difference.
 //
 // The API key rides in the URL's query. Nothing here logs, counts or repeats a
 // URL, a header or a body.

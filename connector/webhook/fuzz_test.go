@@ -48,6 +48,9 @@ func FuzzHandler(f *testing.F) {
 			call.ContentLength = -1
 		}
 		w := fixture.do(call)
+		if spelled := spelling(call.URL); spelled == "/" || spelled == HealthPath {
+			return // no call of a platform
+		}
 		checkAnswer(t, w)
 		values, _ := url.ParseQuery(query)
 		came := values.Get(keyParameter)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -54,8 +53,7 @@ type Handler struct {
 	counting sync.RWMutex
 	routes   atomic.Pointer[Routes]
 	draining atomic.Bool
-	calls    *semaphore.Weighted
-	bytes    *semaphore.Weighted
+	inFlight *admission
 
 	inboxFull, inboxLate, inboxFailed throttle
 }
@@ -63,12 +61,11 @@ type Handler struct {
 // NewHandler makes a handler that knows no path until Use.
 func NewHandler(o Options) *Handler {
 	h := &Handler{
-		inbox:   o.Inbox,
-		metrics: o.Metrics,
-		log:     o.Log,
-		now:     o.Now,
-		calls:   semaphore.NewWeighted(int64(o.MaxInFlight)),
-		bytes:   semaphore.NewWeighted(o.MaxBufferedBytes),
+		inbox:    o.Inbox,
+		metrics:  o.Metrics,
+		log:      o.Log,
+		now:      o.Now,
+		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes),
 	}
 	h.Use(NewRoutes(nil))
 	return h
@@ -114,71 +111,117 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	if h.draining.Load() {
 		x.closeAfter()
 	}
-	routes := h.routes.Load()
-	switch isChannel := routes.paths[call.URL.Path]; {
-	case isChannel && call.Method == http.MethodPost:
-		h.authenticate(x, routes) //nolint:contextcheck // the store outlives a caller that hangs up
-	case routes.pages[call.URL.Path] != nil:
-		h.servePage(x, routes.pages[call.URL.Path])
-	case isChannel:
-		h.refuse(x, answerUsePost, "", reasonMethod)
+	routes, path := h.routes.Load(), spelling(call.URL)
+	switch {
+	case routes.paths[path]:
+		h.serveChannel(x, routes, path) //nolint:contextcheck // the store outlives a caller that hangs up
+	case routes.pages[path] != nil:
+		h.servePage(x, http.StatusOK, "text/html; charset=utf-8", routes.pages[path])
+	case path == HealthPath || path == "/":
+		h.serveHealth(x)
 	default:
 		h.refuse(x, answerUnknownPath, "", reasonUnknownPath)
 	}
 }
 
-// servePage serves a page that proves domain ownership; anyone may see it.
-func (h *Handler) servePage(x *exchange, page []byte) {
-	if x.call.Method != http.MethodGet && x.call.Method != http.MethodHead {
+// HealthPath answers load balancers, which take 404 for dead.
+const HealthPath = "/healthz"
+
+// serveHealth says whether calls should come here: like readiness, it fails from
+// the begin of a stop on. It is not counted, since it is no call of a platform.
+func (h *Handler) serveHealth(x *exchange) {
+	if h.draining.Load() {
+		h.servePage(x, http.StatusServiceUnavailable, "text/plain; charset=utf-8", []byte("stopping\n"))
+		return
+	}
+	h.servePage(x, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+}
+
+// servePage serves what anyone may see.
+func (h *Handler) servePage(x *exchange, status int, contentType string, page []byte) {
+	if !isRead(x.call) {
 		h.refuse(x, answerUseGet, "", reasonMethod)
 		return
 	}
 	x.closeAfter()
-	x.Header().Set("Content-Type", "text/html; charset=utf-8")
+	x.Header().Set("Content-Type", contentType)
 	x.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	x.WriteHeader(status)
 	// A caller that does not take the page will ask again.
 	_, _ = x.Write(page)
 }
 
-// authenticate finds the call's channel by its key.
-func (h *Handler) authenticate(x *exchange, routes *Routes) {
-	r := routes.authenticate(x.call)
-	if r == nil {
-		h.refuse(x, answerKey, "", reasonKey)
-		return
+func isRead(call *http.Request) bool {
+	return call.Method == http.MethodGet || call.Method == http.MethodHead
+}
+
+// serveChannel finds the call's channel by its key. Platforms post; a console may
+// check the URL with a GET before it is saved.
+func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
+	post := x.call.Method == http.MethodPost
+	var r *route
+	if post || isRead(x.call) {
+		r = routes.authenticate(x.call, path)
 	}
-	h.admit(x, r)
+	switch {
+	case r != nil && post:
+		h.admit(x, r)
+	case r != nil:
+		h.ignore(x, answerProbe, r.Name, ignoredURLCheck)
+	case post:
+		h.refuse(x, answerKey, "", reasonKey)
+	default:
+		h.refuse(x, answerUsePost, "", reasonMethod)
+	}
 }
 
 // admit bounds what the calls in flight cost together. Only calls with a key
 // take a place, so that a stranger cannot crowd out the platform.
 func (h *Handler) admit(x *exchange, r *route) {
-	if !h.calls.TryAcquire(1) {
+	t := h.inFlight.enter(&r.share, x.interruptBody)
+	if t == nil {
 		h.refuse(x, answerBusy, r.Name, reasonBusy)
 		return
 	}
-	defer h.calls.Release(1)
-	buffer := &room{free: h.bytes}
-	if !buffer.widen(firstSize(x.call, r.MaxBodySize)) {
-		h.refuse(x, answerBusy, r.Name, reasonBusy)
-		return
-	}
-	defer buffer.leave()
-
+	defer t.leave()
 	h.metrics.InFlight.Inc()
 	defer h.metrics.InFlight.Dec()
-	h.serve(x, r, buffer)
+	body, ok := h.receive(x, r, t)
+	if !ok {
+		return
+	}
+	h.serve(x, r, body)
 	h.metrics.AcceptDuration.Observe(h.now().Sub(x.arrived).Seconds())
 }
 
-// serve reads the body and has the channel type look at it.
-func (h *Handler) serve(x *exchange, r *route, buffer *room) {
-	body, err := readBody(x.call, r.MaxBodySize, buffer)
-	if err != nil {
-		a, reason := bodyRefusal(err)
-		h.refuse(x, a, r.Name, reason)
-		return
+// interruptBody ends the wait for the call's body.
+func (x *exchange) interruptBody() {
+	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Unix(1, 0))
+}
+
+// receive returns the body, or answers the call. Without the signature that its
+// channel demands, a call may be the platform's probe and nothing larger.
+func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
+	limit, unsigned := r.MaxBodySize, r.Type.Precheck(x.call.Header)
+	if unsigned != nil {
+		limit = min(limit, channel.MaxProbeSize)
 	}
+	body, err := newBodyReader(x.call, limit, t).read()
+	switch arrived := t.arrive(); {
+	case err == nil && arrived:
+		return body, true
+	case errors.Is(err, errTooLarge) && unsigned != nil:
+		x.closeAfter() // or net/http would wait for the body before it answers
+		h.refuse(x, newAnswer(refusalStatus[unsigned.Reason], unsigned.Message), r.Name, unsigned.Reason)
+	default:
+		a, reason := bodyRefusal(err, t)
+		h.refuse(x, a, r.Name, reason)
+	}
+	return nil, false
+}
+
+// serve has the channel type look at the body.
+func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	found, refusal := r.Type.Read(x.call.Header, body)
 	if refusal != nil {
 		h.refuse(x, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
@@ -190,11 +233,11 @@ func (h *Handler) serve(x *exchange, r *route, buffer *room) {
 			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
 		}
 	}
-	h.sort(x, r, found)
+	h.triage(x, r, found)
 }
 
-// sort tells the calls to store from those that are only counted.
-func (h *Handler) sort(x *exchange, r *route, found channel.Call) {
+// triage tells the calls to store from those that are only counted.
+func (h *Handler) triage(x *exchange, r *route, found channel.Call) {
 	switch {
 	case found.Kind == channel.KindProbe:
 		h.ignore(x, answerProbe, r.Name, ignoredProbe)

@@ -57,8 +57,10 @@ type fakeInbox struct {
 	err    error
 	// known makes every event one that was stored before.
 	known bool
-	// block, when set, is waited for before anything is stored.
+	// block, when set, is waited for before anything is stored; where hold is set
+	// too, for the channels that it names only.
 	block chan struct{}
+	hold  func(channel string) bool
 	// entered receives a value when Accept begins, if there is room.
 	entered chan struct{}
 }
@@ -72,7 +74,7 @@ func (f *fakeInbox) Accept(ctx context.Context, e event.Event, lane string) (inb
 	case f.entered <- struct{}{}:
 	default:
 	}
-	if f.block != nil {
+	if f.block != nil && (f.hold == nil || f.hold(e.Channel)) {
 		select {
 		case <-f.block:
 		case <-ctx.Done():

@@ -28,7 +28,7 @@ var canonicalKeyHeader = http.CanonicalHeaderKey(keyHeader)
 type Channel struct {
 	// Name becomes Event.Channel.
 	Name string
-	// Path is the URL path; channels may share one.
+	// Path is the URL path, without escapes; channels may share one.
 	Path string
 	// Keys are the SHA-256 digests of the accepted API keys. No two channels
 	// may share a key.
@@ -56,6 +56,7 @@ type Routes struct {
 type route struct {
 	Channel
 	events      filter
+	share       share
 	auditFailed throttle
 }
 
@@ -70,8 +71,9 @@ func NewRoutes(channels []Channel) *Routes {
 	}
 	var tags []channel.MetaTag
 	for _, c := range channels {
+		c.Path = oneSlashLess(c.Path)
 		routes.names[c.Name], routes.paths[c.Path] = true, true
-		r := &route{Channel: c, events: newFilter(c.Events)}
+		r := &route{Channel: c, events: newFilter(c.Events), share: share{alone: len(channels) == 1}}
 		for _, key := range c.Keys {
 			routes.byKey[key] = r
 		}
@@ -96,11 +98,23 @@ func frontPage(tags []channel.MetaTag) []byte {
 	return []byte("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n" + strings.Join(lines, "") + "</head>\n<body></body>\n</html>\n")
 }
 
-// authenticate returns the channel whose key a call carries, nil when it carries
-// none or one of a channel with another path. Finding it by digest tells an
+// spelling is the path of a URL as it was sent: escapes are not undone, since a
+// path in one spelling only can be told by a front proxy's rules. One slash at the
+// end makes no difference.
+func spelling(u *url.URL) string { return oneSlashLess(u.EscapedPath()) }
+
+func oneSlashLess(path string) string {
+	if len(path) > 1 {
+		return strings.TrimSuffix(path, "/")
+	}
+	return path
+}
+
+// authenticate returns the channel whose key a call on a path carries, nil when it
+// carries none or one of a channel with another path. Finding it by digest tells an
 // attacker nothing, since digests of guesses are not near each other; the
 // comparison itself takes constant time over all active keys.
-func (r *Routes) authenticate(call *http.Request) *route {
+func (r *Routes) authenticate(call *http.Request, path string) *route {
 	key := apiKey(call)
 	if key == "" {
 		return nil
@@ -108,7 +122,7 @@ func (r *Routes) authenticate(call *http.Request) *route {
 	var buffer [128]byte // keeps keys of the usual size off the heap
 	digest := sha256.Sum256(append(buffer[:0], key...))
 	found := r.byKey[digest]
-	if found == nil || found.Path != call.URL.Path {
+	if found == nil || found.Path != path {
 		return nil
 	}
 	matches := 0

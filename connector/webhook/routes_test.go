@@ -15,11 +15,13 @@ import (
 )
 
 func TestKeys(t *testing.T) {
-	const query, elsewhere = "?" + keyParameter + "=", "/elsewhere"
+	const query, elsewhere, odd = "?" + keyParameter + "=", "/elsewhere", "/~a!$&'()*+,;=:@"
 	f := newFixture(t, nil,
 		newChannel(),
 		newChannel(func(c *Channel) { c.Name, c.Keys = "chat/rotating", digests("old", "new") }),
 		newChannel(func(c *Channel) { c.Name, c.Keys, c.Path = "chat/elsewhere", digests(otherKey), elsewhere }),
+		newChannel(func(c *Channel) { c.Name, c.Keys, c.Path = "chat/odd", digests("odd"), odd }),
+		newChannel(func(c *Channel) { c.Name, c.Keys, c.Path = "chat/slash", digests("slash"), "/slash/" }),
 	)
 	header := func(values ...string) http.Header { return http.Header{"Xp-Api-Key": values} }
 	for _, tc := range []struct {
@@ -31,7 +33,6 @@ func TestKeys(t *testing.T) {
 		{"header", path, header(key), 200},
 		{"query, among others", path + "?a=b&" + keyParameter + "=" + key + "&c=d", nil, 200},
 		{"query, escaped", path + "?param%2Eheader%2Exp-api-key=%35" + key[1:], nil, 200},
-		{"query, path escaped", strings.ReplaceAll(path, "push", "p%75sh") + query + key, nil, 200},
 		{"query before header", path + query + key, header("wrong"), 200},
 		{"wrong query before right header", path + query + "wrong", header(key), 401},
 		{"empty query, right header", path + query, header(key), 200},
@@ -54,8 +55,17 @@ func TestKeys(t *testing.T) {
 		{"the digest instead of the key", path + query + hex.EncodeToString(digests(key)[0][:]), nil, 401},
 		{"key of another path", path + query + otherKey, nil, 401},
 		{"key at another path", elsewhere + query + key, nil, 401},
-		{"trailing slash", path + "/" + query + key, nil, 404},
+		{"trailing slash", path + "/" + query + key, nil, 200},
+		{"two trailing slashes", path + "//" + query + key, nil, 404},
 		{"double slash", "/" + path + query + key, nil, 404},
+		{"escaped letter", strings.ReplaceAll(path, "push", "p%75sh") + query + key, nil, 404},
+		{"escaped slash", strings.ReplaceAll(path, "/push", "%2Fpush") + query + key, nil, 404},
+		{"escaped trailing slash", path + "%2f" + query + key, nil, 404},
+		{"escaped dot segment", strings.ReplaceAll(path, "/push", "/%2e/push") + query + key, nil, 404},
+		{"characters that need no escape", odd + query + "odd", nil, 200},
+		{"the same, escaped", strings.ReplaceAll(odd, "!", "%21") + query + "odd", nil, 404},
+		{"configured with a slash at the end", "/slash" + query + "slash", nil, 200},
+		{"and called with it", "/slash/" + query + "slash", nil, 200},
 	} {
 		call := httptest.NewRequest(http.MethodPost, "http://host"+tc.target, nil) // a probe
 		call.Header = tc.header
@@ -63,7 +73,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", tc.name, w.Code, w.Body, tc.want)
 		}
 	}
-	for name, want := range map[string]int{"chat/shop": 9, "chat/rotating": 2, "chat/elsewhere": 1} {
+	for name, want := range map[string]int{"chat/shop": 9, "chat/rotating": 2, "chat/elsewhere": 1, "chat/odd": 1, "chat/slash": 2} {
 		if got := value(f.metrics.Ignored.WithLabelValues(name, ignoredProbe)); got != want {
 			t.Errorf("%s: %d calls, want %d", name, got, want)
 		}
@@ -188,7 +198,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 			call := httptest.NewRequest(http.MethodPost, path+"?"+keyParameter+"="+key, nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				if routes.authenticate(call) == nil {
+				if routes.authenticate(call, path) == nil {
 					b.Fatal("refused")
 				}
 			}

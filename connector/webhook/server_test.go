@@ -66,13 +66,13 @@ func TestBodySizes(t *testing.T) {
 	client := newClient(t)
 	for _, chunked := range []bool{false, true} {
 		for _, tc := range []struct{ size, want int }{
-			{0, 200}, {2, 200}, {limit - 1, 200}, {limit, 200}, {limit + 1, 413}, {20 * limit, 413}, {400 * limit, 413},
+			{0, 200}, {64, 200}, {65, 400}, {limit - 1, 400}, {limit, 400}, {limit + 1, 413}, {20 * limit, 413}, {400 * limit, 413},
 		} {
-			var body io.Reader = bytes.NewReader(bytes.Repeat([]byte(" "), tc.size)) // a probe
+			var body io.Reader = bytes.NewReader(bytes.Repeat([]byte(" "), tc.size))
 			if chunked {
 				body = struct{ io.Reader }{body}
 			}
-			if response, _ := post(t, client, target, body, ""); response.StatusCode != tc.want {
+			if response, _ := post(t, client, target, body, wellFormed); response.StatusCode != tc.want {
 				t.Errorf("chunked %v, %d bytes: %d", chunked, tc.size, response.StatusCode)
 			}
 		}
@@ -99,15 +99,31 @@ func TestLargestBodyIsStoredWhole(t *testing.T) {
 	}
 }
 
-// 1 MiB of blanks is the empty probe.
-func TestBlanks(t *testing.T) {
+// A probe may be as large as an empty object with some white space, signed or not;
+// a larger one is a call like any other.
+func TestOnlyASmallBodyIsAProbe(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	target := f.serve(t)
-	blanks := bytes.Repeat([]byte(" \n\r\t"), 1<<18)
-	if response, got := post(t, newClient(t), target, bytes.NewReader(blanks), ""); response.StatusCode != 200 || got.Status != "0" {
-		t.Errorf("%d %+v", response.StatusCode, got)
+	for _, tc := range []struct {
+		size      int
+		signature string
+		want      int
+	}{
+		{64, "", 200},
+		{64, wellFormed, 200},
+		{65, "", 401},
+		{65, wellFormed, 400},
+		{1 << 20, "", 401},
+		{1 << 20, wellFormed, 400},
+	} {
+		blanks := bytes.Repeat([]byte(" \n\r\t"), tc.size/4+1)[:tc.size]
+		for _, body := range []io.Reader{bytes.NewReader(blanks), struct{ io.Reader }{bytes.NewReader(blanks)}} {
+			if response, _ := post(t, newClient(t), target, body, tc.signature); response.StatusCode != tc.want {
+				t.Errorf("%d bytes, signature %q: %d, want %d", tc.size, tc.signature, response.StatusCode, tc.want)
+			}
+		}
 	}
-	if n := value(f.metrics.Ignored.WithLabelValues("chat/shop", ignoredProbe)); n != 1 {
+	if n := value(f.metrics.Ignored.WithLabelValues("chat/shop", ignoredProbe)); n != 4 {
 		t.Errorf("%d probes", n)
 	}
 }
@@ -117,7 +133,7 @@ func TestTooLargeAtOnce(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999999\r\n\r\n", uri)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: 999999999999\r\n\r\n", uri, wellFormed)
 	if response, _ := receive(t, reader); response.StatusCode != 413 {
 		t.Errorf("%d", response.StatusCode)
 	}
@@ -138,9 +154,9 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 		second = second[n:]
 	}
 	sendf(t, &calls, "0\r\nX-A: b\r\n\r\nPOST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", uri)
-	sendf(t, &calls, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", uri)
+	sendf(t, &calls, "GET %s HTTP/1.1\r\nHost: h\r\n\r\nPUT %s HTTP/1.1\r\nHost: h\r\n\r\n", uri, uri)
 	sendf(t, connection, "%s", calls.String())
-	for i, want := range []int{200, 200, 200, 405} {
+	for i, want := range []int{200, 200, 200, 200, 405} {
 		if response, _ := receive(t, reader); response.StatusCode != want {
 			t.Errorf("answer %d: %d, want %d", i, response.StatusCode, want)
 		}
@@ -167,7 +183,8 @@ func TestStrangersKeepNoConnection(t *testing.T) {
 		{"POST /elsewhere HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 404, false},
 		{"GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n", 405, false},
 		{"GET /zalo_verifiercode.html HTTP/1.1\r\nHost: h\r\n\r\n", 200, false},
-		{fmt.Sprintf(signedCall, path+"?"+keyParameter+"="+key, "mac=", len(body), body), 401, true},
+		{fmt.Sprintf(signedCall, path+"?"+keyParameter+"="+key, wellFormed, len(body), body), 401, true},
+		{"GET " + path + "?" + keyParameter + "=" + key + " HTTP/1.1\r\nHost: h\r\n\r\n", 200, true},
 	} {
 		connection, reader, _ := dial(t, target)
 		sendf(t, connection, "%s", tc.call)
@@ -203,7 +220,7 @@ func TestCallerHangsUpWithinTheBody(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri)
+	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri, wellFormed)
 	if err := connection.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,12 @@ var webhookRules = []Rule{
 		Messages: []string{`spec.webhook.path: Invalid value: "/a/.": webhook.path: write a plain URL path such as /webhook/xpbot/api/zalo/push, without a query, escapes, // or dot segments`},
 	},
 	{
+		Name:     "the path of health checks",
+		Accepted: `webhook: {path: /healthz/zalo}`,
+		Refused:  `webhook: {path: /healthz}`,
+		Messages: []string{`spec.webhook.path: Invalid value: "/healthz": webhook.path: load balancers check /healthz: write another path`},
+	},
+	{
 		Name:     "a path of domain verification",
 		Accepted: `webhook: {path: /zalo/verifier}`,
 		Refused:  `webhook: {path: /zalo_verifierAbC.html}`,

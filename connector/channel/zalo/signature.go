@@ -31,31 +31,49 @@ func Sign(appID string, body []byte, timestamp, secret string) string {
 	return signaturePrefix + hex.EncodeToString(h.Sum(nil))
 }
 
+// Precheck refuses by the header alone; see channel.Channel.
+func (z *Channel) Precheck(header http.Header) *channel.Refusal {
+	if z.mode != config.SignatureEnforce || len(z.secretKeys) == 0 {
+		return nil
+	}
+	_, refusal := readSignature(header)
+	return refusal
+}
+
 // authenticate returns why a call is not authentic, nil when it is or when the
 // mode is Off.
 func (z *Channel) authenticate(header http.Header, body []byte, m *members) *channel.Refusal {
 	if z.mode == config.SignatureOff {
 		return nil
 	}
-	values := header[canonicalSignatureHeader]
+	signature, refusal := readSignature(header)
 	switch {
-	case len(values) == 0:
-		return missing("header " + SignatureHeader + " is missing")
+	case refusal != nil:
+		return refusal
 	case len(m.text[appID]) == 0:
 		return missing("app_id is missing, which the signature needs")
 	case len(m.text[timestamp]) == 0:
 		return missing("timestamp is missing, which the signature needs")
-	case len(values) > 1:
-		return wrong("header " + SignatureHeader + " is given more than once")
-	}
-	signature, ok := parseSignature(values[0])
-	if !ok {
-		return wrong("header " + SignatureHeader + " is not \"mac=\" and 64 hex digits")
-	}
-	if !z.verify(signature, body, m) {
+	case !z.verify(signature, body, m):
 		return wrong("signature matches no OA secret key of this channel")
 	}
 	return nil
+}
+
+// readSignature returns the signature that a header carries, or why there is none.
+func readSignature(header http.Header) (signature [sha256.Size]byte, _ *channel.Refusal) {
+	values := header[canonicalSignatureHeader]
+	switch {
+	case len(values) == 0:
+		return signature, missing("header " + SignatureHeader + " is missing")
+	case len(values) > 1:
+		return signature, wrong("header " + SignatureHeader + " is given more than once")
+	}
+	signature, ok := parseSignature(values[0])
+	if !ok {
+		return signature, wrong("header " + SignatureHeader + " is not \"mac=\" and 64 hex digits")
+	}
+	return signature, nil
 }
 
 func missing(message string) *channel.Refusal {

@@ -77,8 +77,12 @@ func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.
 func (z *Channel) DomainProof() channel.DomainProof { return z.proof }
 
 // isProbe reports whether the body is what Zalo's console sends when a webhook
-// URL is saved: nothing, or an empty object.
+// URL is saved: nothing, or an empty object. A large body of white space is no
+// probe, or whoever has the API key alone could send it.
 func isProbe(body []byte) bool {
+	if len(body) > channel.MaxProbeSize {
+		return false
+	}
 	body = bytes.Trim(body, jsonSpace)
 	if len(body) == 0 {
 		return true

@@ -267,14 +267,17 @@ func TestEscapedMembersAreSignedAsReceived(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	z := build(config.SignatureEnforce, nil, vectors.Secret)
-	blanks := strings.Repeat(" \t\r\n", 1<<18)
-	for _, body := range []string{"", " ", "\r\n\t ", "{}", " {} ", "{ \n}", "\t{\r\n}\n", blanks, blanks + "{" + blanks + "}"} {
+	blanks := strings.Repeat(" \t\r\n", channel.MaxProbeSize/8)
+	for _, body := range []string{"", " ", "\r\n\t ", "{}", " {} ", "{ \n}", "\t{\r\n}\n", blanks + blanks, blanks + "{" + blanks[2:] + "}"} {
 		call, err := z.Read(http.Header{}, []byte(body))
 		if diff := cmp.Diff(channel.Call{Kind: channel.KindProbe}, call); err != nil || diff != "" {
 			t.Errorf("%.20q: %v %s", body, err, diff)
 		}
 	}
-	for _, body := range []string{"{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}"} {
+	if _, err := z.Read(http.Header{}, []byte(blanks+"{"+blanks[1:]+"}")); reason(err) != channel.ReasonSignatureMissing {
+		t.Errorf("an empty object of %d bytes: %v", channel.MaxProbeSize+1, err)
+	}
+	for _, body := range []string{blanks + blanks + " ", "{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}"} {
 		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%q: %v", body, err)
 		}

@@ -12,8 +12,9 @@ import (
 // Webhook is the way in.
 type WebhookApplyConfiguration struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/" and not "/zalo_verifier…", which domain verification takes. Default:
-	// /webhook/xpbot/api/zalo/push, xBot's.
+	// not "/", "/healthz", which load balancers check, or "/zalo_verifier…", which
+	// domain verification takes. A call with one slash more at the end is served as
+	// well. Default: /webhook/xpbot/api/zalo/push, xBot's.
 	Path *string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
 	// the new one during a rotation. Default: the operator generates one and
