@@ -16,6 +16,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 # What every image has: the certificate authorities, and a user that is not root.
 FROM scratch AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+# So that "kubectl exec … -- connector status" finds the program.
+ENV PATH=/
 USER 65532:65532
 ARG VERSION=dev REVISION
 LABEL org.opencontainers.image.vendor="xBot" \

@@ -228,17 +228,21 @@ func (p *process) inboxState() telemetry.InboxState {
 
 // listen binds every address, or none.
 func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
-	var bind net.ListenConfig
 	var bound []net.Listener
 	for _, wanted := range []struct {
 		field, address string
+		listen         func(ctx context.Context, address string) (net.Listener, error)
 		listener       *net.Listener
 	}{
-		{"server.address", cfg.Server.Address, &l.webhook},
-		{"admin.address", cfg.Admin.Address, &l.admin},
-		{"metrics.address", cfg.Metrics.Address, &l.probes},
+		{"server.address", cfg.Server.Address, listenTCP, &l.webhook},
+		{"admin.address", cfg.Admin.Address, listenTCP, &l.admin},
+		{"admin.socket", cfg.Admin.Socket, admin.Listen, &l.admin},
+		{"metrics.address", cfg.Metrics.Address, listenTCP, &l.probes},
 	} {
-		listener, err := bind.Listen(ctx, "tcp", wanted.address)
+		if wanted.address == "" {
+			continue // the other one of the section admin is set
+		}
+		listener, err := wanted.listen(ctx, wanted.address)
 		if err != nil {
 			for _, earlier := range bound {
 				_ = earlier.Close()
@@ -249,4 +253,8 @@ func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
 		bound = append(bound, listener)
 	}
 	return l, nil
+}
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }

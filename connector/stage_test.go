@@ -98,7 +98,7 @@ func (s *settings) yaml() string {
 kind: ConnectorConfig
 server: {address: %q, %s}
 metrics: {address: "127.0.0.1:0"}
-admin: {address: "127.0.0.1:0"}
+admin: {socket: admin.sock}
 inbox: {embedded: {path: inbox, maxSize: 64Mi}}
 stop: {%s}
 channels:

@@ -72,8 +72,8 @@ func TestStartNamesTheAddressInUse(t *testing.T) {
 	sink := newReceiver(t)
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
 	s.address = address
-	for _, section := range []string{"metrics", "admin"} {
-		put(t, s.path(), strings.Replace(s.yaml(), section+`: {address: "127.0.0.1:0"}`, section+`: {address: "`+used.Addr().String()+`"}`, 1))
+	for section, setting := range map[string]string{"metrics": `address: "127.0.0.1:0"`, "admin": "socket: admin.sock"} {
+		put(t, s.path(), strings.Replace(s.yaml(), section+": {"+setting+"}", section+`: {address: "`+used.Addr().String()+`"}`, 1))
 		refusesToStart(t, s.path(), section+".address", used.Addr().String(), "address already in use")
 	}
 	s.address = used.Addr().String()

@@ -20,6 +20,7 @@ func TestDockerfile(t *testing.T) {
 		delete(labels, "org.opencontainers.image.created") // Docker notes the time by itself
 		want := stage{
 			user:       user,
+			env:        searchPath,
 			entrypoint: `["/` + p.name + `"]`,
 			ports:      strings.Join(p.ports, " "),
 			labels:     labels,
@@ -99,8 +100,8 @@ func readStages(t *testing.T) map[string]string {
 
 // stage is what the instructions of a Dockerfile say of an image.
 type stage struct {
-	user, entrypoint, ports string
-	labels                  map[string]string
+	user, env, entrypoint, ports string
+	labels                       map[string]string
 }
 
 func parseStage(text string) stage {
@@ -111,6 +112,8 @@ func parseStage(text string) stage {
 		switch instruction {
 		case "USER":
 			s.user = rest
+		case "ENV":
+			s.env = rest
 		case "ENTRYPOINT":
 			s.entrypoint = rest
 		case "EXPOSE":

@@ -19,6 +19,9 @@ import (
 // user is a number, because Kubernetes cannot see that a name is not root's.
 const user = "65532:65532"
 
+// searchPath lets "kubectl exec … -- connector status" find the program.
+const searchPath = "PATH=/"
+
 // program is what an image starts.
 type program struct {
 	name        string
@@ -71,6 +74,7 @@ func (b batch) build(p program, platform v1.Platform, binary []byte) (v1.Image, 
 	config.Config = v1.Config{
 		User:         user,
 		Entrypoint:   []string{"/" + p.name},
+		Env:          []string{searchPath},
 		ExposedPorts: exposed(p.ports),
 		Labels:       b.labels(p),
 	}

@@ -121,6 +121,7 @@ func TestConfig(t *testing.T) {
 		Config: v1.Config{
 			User:         "65532:65532",
 			Entrypoint:   []string{"/operator"},
+			Env:          []string{"PATH=/"},
 			ExposedPorts: map[string]struct{}{"8081/tcp": {}, "8443/tcp": {}},
 			Labels: map[string]string{
 				"org.opencontainers.image.title":       "operator",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -22,51 +23,60 @@ func newDeadLetters() *cobra.Command {
 		from.newChange("drop", "Delete dead letters for good", "Dropped", (*admin.Client).Drop),
 	}
 	for _, command := range commands {
-		adminFlag(command.Flags(), &from.address)
-		command.Flags().StringVar(&from.channel, "channel", "", "the channel's name")
-		_ = command.MarkFlagRequired("channel") // it exists
+		from.flags(command)
+		command.Flags().StringVar(&from.channel, "channel", "", "the channel's name; not needed where there is one channel")
 	}
 	return newGroup("deadletters", "Work with events that were given up", commands...)
 }
 
 // letterSource is the connector and the channel that a command is about.
-type letterSource struct{ address, channel string }
+type letterSource struct {
+	adminAPI
+	channel string
+}
 
 func (from *letterSource) newList() *cobra.Command {
 	output := oneOf(asTable, asJSON)
 	command := &cobra.Command{
-		Use:   "list --channel NAME",
+		Use:   "list [--channel NAME]",
 		Short: "List a channel's dead letters, oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			client, err := from.client()
+			if err != nil {
+				return err
+			}
 			write := writeLettersTable
 			if output.value == asJSON {
 				write = writeLettersJSON
 			}
-			return write(command.Context(), command.OutOrStdout(), from)
+			return write(command.OutOrStdout(), client.DeadLetters(command.Context(), from.channel))
 		},
 	}
 	outputFlag(command.Flags(), output)
 	return command
 }
 
-func writeLettersTable(ctx context.Context, w io.Writer, from *letterSource) error {
+// writeLettersTable writes nothing where there is nothing but an error.
+func writeLettersTable(w io.Writer, letters iter.Seq2[admin.DeadLetter, error]) error {
 	table := newTable(w)
-	fmt.Fprintln(table, "ID\tTYPE\tDIED\tATTEMPTS\tREASON")
-	for letter, err := range admin.NewClient(from.address).DeadLetters(ctx, from.channel) {
+	header := "ID\tTYPE\tDIED\tATTEMPTS\tREASON\n"
+	for letter, err := range letters {
 		if err != nil {
 			return errors.Join(table.Flush(), err)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", letter.ID, printable(letter.Type),
+		fmt.Fprintf(table, "%s%s\t%s\t%s\t%d\t%s\n", header, letter.ID, printable(letter.Type),
 			timestamp(letter.DiedAt), letter.Attempts, printable(letter.Reason))
+		header = ""
 	}
+	fmt.Fprint(table, header)
 	return table.Flush()
 }
 
 // writeLettersJSON writes one object a line.
-func writeLettersJSON(ctx context.Context, w io.Writer, from *letterSource) error {
+func writeLettersJSON(w io.Writer, letters iter.Seq2[admin.DeadLetter, error]) error {
 	lines := json.NewEncoder(w)
-	for letter, err := range admin.NewClient(from.address).DeadLetters(ctx, from.channel) {
+	for letter, err := range letters {
 		if err == nil {
 			err = lines.Encode(letter)
 		}
@@ -80,11 +90,15 @@ func writeLettersJSON(ctx context.Context, w io.Writer, from *letterSource) erro
 func (from *letterSource) newShow() *cobra.Command {
 	output := oneOf(asText, asJSON)
 	command := &cobra.Command{
-		Use:   "show --channel NAME ID",
+		Use:   "show [--channel NAME] ID",
 		Short: "Show one dead letter with its body",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			letter, err := admin.NewClient(from.address).DeadLetter(command.Context(), from.channel, args[0])
+			client, err := from.client()
+			if err != nil {
+				return err
+			}
+			letter, err := client.DeadLetter(command.Context(), from.channel, args[0])
 			if err != nil {
 				return err
 			}
@@ -127,7 +141,7 @@ type changeFunc func(c *admin.Client, ctx context.Context, s admin.Selection) (i
 func (from *letterSource) newChange(verb, short, done string, change changeFunc) *cobra.Command {
 	var all bool
 	command := &cobra.Command{
-		Use:   verb + " --channel NAME {ID... | --all}",
+		Use:   verb + " [--channel NAME] {ID... | --all}",
 		Short: short,
 		Args: func(_ *cobra.Command, ids []string) error {
 			if all == (len(ids) > 0) {
@@ -136,8 +150,11 @@ func (from *letterSource) newChange(verb, short, done string, change changeFunc)
 			return nil
 		},
 		RunE: func(command *cobra.Command, ids []string) error {
-			selected := admin.Selection{Channel: from.channel, IDs: ids, All: all}
-			n, err := change(admin.NewClient(from.address), command.Context(), selected)
+			client, err := from.client()
+			if err != nil {
+				return err
+			}
+			n, err := change(client, command.Context(), admin.Selection{Channel: from.channel, IDs: ids, All: all})
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func TestUsageErrorsExit2(t *testing.T) {
 		"missing flag":           {[]string{"serve"}, `required flag(s) "config" not set`},
 		"word out of a choice":   {[]string{"status", "-o", "yaml"}, "want table|json"},
 		"surplus argument":       {[]string{"status", "now"}, "now"},
-		"no channel":             {[]string{"deadletters", "list"}, `required flag(s) "channel" not set`},
+		"config and admin":       {[]string{"status", "--config=x", "--admin=y"}, "config admin"},
 		"no id":                  {[]string{"deadletters", "show", "--channel=x"}, "accepts 1 arg(s)"},
 		"redrive of nothing":     {[]string{"deadletters", "redrive", "--channel=x"}, "or give --all"},
 		"drop of ids and all":    {[]string{"deadletters", "drop", "--channel=x", "--all", "ab"}, "or give --all"},

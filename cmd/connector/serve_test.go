@@ -12,7 +12,7 @@ const servedConfig = `apiVersion: connector.xbot.a4b.vn/v1alpha1
 kind: ConnectorConfig
 server: {address: "127.0.0.1:0"}
 metrics: {address: "127.0.0.1:0"}
-admin: {address: "127.0.0.1:0"}
+admin: {socket: admin.sock}
 stop: {drainDelay: 1ms}
 inbox: {embedded: {path: inbox}}
 channels:

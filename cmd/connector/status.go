@@ -15,14 +15,18 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	var address string
+	var api adminAPI
 	output := oneOf(asTable, asJSON)
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the connector on this machine does, channel by channel",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			status, err := admin.NewClient(address).Status(command.Context())
+			client, err := api.client()
+			if err != nil {
+				return err
+			}
+			status, err := client.Status(command.Context())
 			if err != nil {
 				return err
 			}
@@ -32,13 +36,9 @@ func newStatus() *cobra.Command {
 			return writeStatus(command.OutOrStdout(), status)
 		},
 	}
-	adminFlag(command.Flags(), &address)
+	api.flags(command)
 	outputFlag(command.Flags(), output)
 	return command
-}
-
-func adminFlag(flags *pflag.FlagSet, address *string) {
-	flags.StringVar(address, "admin", "127.0.0.1:9091", "the connector's admin.address")
 }
 
 func outputFlag(flags *pflag.FlagSet, output *choice) {

@@ -296,7 +296,8 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"both":             {Selection{Channel: "chat/shop", IDs: []string{id}, All: true}, "either by ids or all"},
 		"broken id":        {Selection{Channel: "chat/shop", IDs: []string{id, "2"}}, "64 hex digits"},
 		"unknown id":       {Selection{Channel: "chat/shop", IDs: []string{event.ID{8}.String()}}, "no such dead letter"},
-		"unknown channel":  {Selection{Channel: "chat/shpo", All: true}, `no channel is named "chat/shpo"`},
+		"unknown channel":  {Selection{Channel: "chat/shpo", All: true}, `no channel is named "chat/shpo": there are "chat/gone", "chat/new", "chat/shop"`},
+		"no channel":       {Selection{All: true}, `name the channel: there are "chat/gone", "chat/new", "chat/shop"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -332,7 +333,7 @@ func TestAnswers(t *testing.T) {
 		"unknown path":            {method: "GET", path: "/", want: 404},
 		"no JSON":                 {method: "POST", path: pathDrop, body: "all", want: 400},
 		"unknown field":           {method: "POST", path: pathDrop, body: `{"channel":"chat/shop","all":true,"x":1}`, want: 400},
-		"list without channel":    {method: "GET", path: pathList, want: 404},
+		"list without channel":    {method: "GET", path: pathList, want: 400},
 		"show with a broken id":   {method: "GET", path: show + "7", want: 400},
 		"show with an unknown id": {method: "GET", path: show + event.ID{8}.String(), want: 404},
 		"drop all":                {method: "POST", path: pathDrop, body: all, want: 200},

@@ -19,11 +19,15 @@ type Client struct {
 	http    http.Client
 }
 
-// NewClient returns a client of the API at address, host and port.
+// NewClient returns a client of the API at address: the absolute path of a socket, or
+// a host and port.
 func NewClient(address string) *Client {
-	// A command makes one call: no proxy stands before loopback, and no
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network(address), address)
+	}
+	// A command makes one call: no proxy stands before this machine, and no
 	// connection need outlive the call.
-	return &Client{address, http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return &Client{address, http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
 // Status describes the connector.
@@ -103,7 +107,7 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 			return nil, err
 		}
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.address+path, &content)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+hostOf(c.address)+path, &content)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", c.address, err)
 	}
@@ -123,13 +127,21 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 	return nil, errors.New(refused.Error)
 }
 
+// hostOf is the name under which the API at address is called. A socket has none.
+func hostOf(address string) string {
+	if network(address) == "unix" {
+		return "localhost"
+	}
+	return address
+}
+
 // explain says what to do when nobody listens.
 func (c *Client) explain(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-		return fmt.Errorf("no connector answers at %s (%w): is it running, and is this its admin.address?", c.address, dial.Err)
+		return unreachable(c.address, dial.Err)
 	}
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -14,8 +16,8 @@ import (
 
 // list streams: a channel may hold a hundred thousand dead letters.
 func (c Connector) list(w http.ResponseWriter, r *http.Request) {
-	channel := r.URL.Query().Get("channel")
-	if !c.known(w, channel) {
+	channel, ok := c.channel(w, r.URL.Query().Get("channel"))
+	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -33,8 +35,8 @@ func (c Connector) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c Connector) show(w http.ResponseWriter, r *http.Request) {
-	channel := r.URL.Query().Get("channel")
-	if !c.known(w, channel) {
+	channel, ok := c.channel(w, r.URL.Query().Get("channel"))
+	if !ok {
 		return
 	}
 	id, err := event.ParseID(r.URL.Query().Get("id"))
@@ -70,20 +72,21 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 			answerError(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		if !c.known(w, selected.Channel) {
+		channel, ok := c.channel(w, selected.Channel)
+		if !ok {
 			return
 		}
-		n, err := apply(r.Context(), selected.Channel, ids...)
+		n, err := apply(r.Context(), channel, ids...)
 		if n > 0 || err == nil {
-			c.Log.Info("Dead letters were "+done+" by hand", "channel", selected.Channel, "count", n, "complete", err == nil)
+			c.Log.Info("Dead letters were "+done+" by hand", "channel", channel, "count", n, "complete", err == nil)
 		}
 		switch {
 		case err == nil:
 			answer(w, http.StatusOK, changed{n})
 		case n > 0: // whoever tries again must know that a part is done
-			c.answerInboxError(w, selected.Channel, fmt.Errorf("%d %s, the rest not: %w", n, done, err))
+			c.answerInboxError(w, channel, fmt.Errorf("%d %s, the rest not: %w", n, done, err))
 		default:
-			c.answerInboxError(w, selected.Channel, err)
+			c.answerInboxError(w, channel, err)
 		}
 	}
 }
@@ -104,14 +107,46 @@ func (s Selection) parse() ([]event.ID, error) {
 	return ids, nil
 }
 
-// known refuses a channel that is neither configured nor stored: a slip in its
-// name must not look like a channel without dead letters.
-func (c Connector) known(w http.ResponseWriter, channel string) bool {
-	if slices.Contains(c.names(c.Config().Channels), channel) {
-		return true
+// channel returns the channel that a call names, or the only one there is. It refuses
+// a channel that is neither configured nor stored: a slip in its name must not look
+// like a channel without dead letters.
+func (c Connector) channel(w http.ResponseWriter, named string) (name string, ok bool) {
+	configured := c.Config().Channels
+	if slices.Contains(c.names(configured), named) {
+		return named, true
 	}
-	answerError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q", channel))
-	return false
+	there := c.inUse(configured)
+	switch {
+	case named != "":
+		answerError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q: %s", named, listed(there)))
+	case len(there) == 1:
+		return there[0], true
+	default:
+		answerError(w, http.StatusBadRequest, "name the channel: "+listed(there))
+	}
+	return "", false
+}
+
+// maxListed channels are named in an error.
+const maxListed = 20
+
+// listed says which channels there are.
+func listed(channels []string) string {
+	if len(channels) == 0 {
+		return "there is none"
+	}
+	quoted := make([]string, min(len(channels), maxListed))
+	for i := range quoted {
+		quoted[i] = strconv.Quote(channels[i])
+	}
+	text := "there are " + strings.Join(quoted, ", ")
+	if len(channels) == 1 {
+		text = "there is only " + quoted[0]
+	}
+	if more := len(channels) - len(quoted); more > 0 {
+		text += fmt.Sprintf(" and %d more, see \"connector status\"", more)
+	}
+	return text
 }
 
 func (c Connector) answerInboxError(w http.ResponseWriter, channel string, err error) {

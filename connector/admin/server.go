@@ -45,7 +45,7 @@ type Connector struct {
 }
 
 // NewServer returns a server of the API with its time-outs set. The caller
-// gives it a listener on loopback.
+// gives it a listener of Listen, or one on loopback.
 func NewServer(c Connector) *http.Server {
 	return &http.Server{
 		Handler:           c.handler(),
@@ -58,7 +58,8 @@ func NewServer(c Connector) *http.Server {
 
 // handler serves local programs only. A web page in a browser on the same
 // machine reaches loopback too: a name that its owner points at 127.0.0.1 shows
-// in Host, and a form that posts here shows as cross-origin.
+// in Host, and a form that posts here shows as cross-origin. No page reaches a
+// socket, whose callers name localhost.
 func (c Connector) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathStatus, c.status)

@@ -53,6 +53,15 @@ func (c Connector) names(channels []config.Channel) []string {
 	return slices.Compact(names)
 }
 
+// inUse returns the names of the channels that a status shows.
+func (c Connector) inUse(channels []config.Channel) []string {
+	configured := byName(channels)
+	return slices.DeleteFunc(c.names(channels), func(name string) bool {
+		stats, err := c.Inbox.Stats(name)
+		return configured[name] == nil && err == nil && stats.Pending == 0 && stats.DeadLetters == 0
+	})
+}
+
 func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 	stats, err := c.Inbox.Stats(name)
 	if err != nil {

@@ -51,6 +51,7 @@ func (c *checker) config(cfg *Config) {
 	c.server(&cfg.Server)
 	c.listeners(cfg)
 	c.inbox(&cfg.Inbox)
+	c.admin(&cfg.Admin, cfg.Inbox)
 	c.between("dispatch.maxConcurrency", cfg.Dispatch.MaxConcurrency, maxProcessConcurrency)
 	c.stop(cfg.Stop)
 	names := make(map[string]string, len(cfg.Channels))
@@ -78,7 +79,7 @@ func (c *checker) server(s *Server) {
 	}
 }
 
-// listeners checks the three addresses.
+// listeners checks the addresses.
 func (c *checker) listeners(cfg *Config) {
 	used := map[string]string{}
 	for _, l := range []struct{ path, address string }{
@@ -86,6 +87,9 @@ func (c *checker) listeners(cfg *Config) {
 		{"metrics.address", cfg.Metrics.Address},
 		{"admin.address", cfg.Admin.Address},
 	} {
+		if l.path == "admin.address" && l.address == "" {
+			continue // a socket
+		}
 		host, port, err := net.SplitHostPort(l.address)
 		number, notNumber := strconv.ParseUint(port, 10, 16)
 		if err != nil || notNumber != nil || !printable(host) {

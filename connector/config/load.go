@@ -47,29 +47,36 @@ func (c *Config) Digest() string { return c.digest }
 // that it names, each once.
 func (c *Config) Files() []string { return slices.Clone(c.files) }
 
+// LoadAdmin returns the section admin of the configuration file at path, with its
+// default. Nothing else of the file need be right, nor its Secrets readable: a
+// connector goes on with its last good version, and its operator must see it.
+func LoadAdmin(path string) (Admin, error) {
+	r := newReport(path)
+	c, folder, err := r.read(newFiles(readFile))
+	if err != nil {
+		return Admin{}, err
+	}
+	check := checker{report: r, dir: folder}
+	check.inbox(&c.Inbox)
+	check.listeners(c)
+	check.admin(&c.Admin, c.Inbox)
+	if c.Admin != (Admin{}) { // else the inbox's problems are in the way of the default
+		r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool {
+			return p.Path != "" && p.Path != "admin" && enclosing(p.Path) != "admin"
+		})
+	}
+	return c.Admin, r.err()
+}
+
 // load reads one version through f. When current is set, what cannot change
 // while the connector runs must be as there.
 func load(path string, f *files, current *Config) (*Config, error) {
 	r := newReport(path)
-	absolute, err := filepath.Abs(path)
+	c, folder, err := r.read(f)
 	if err != nil {
-		return nil, &Error{[]Problem{{File: path, Message: err.Error()}}}
+		return nil, err
 	}
-	content, err := f.open(absolute)
-	if err != nil {
-		return nil, &Error{[]Problem{{File: path, Message: "cannot be read: " + err.Error()}}}
-	}
-	if problem := r.parse(content); problem != nil {
-		return nil, &Error{[]Problem{*problem}}
-	}
-	c := &Config{}
-	setDefaults(reflect.ValueOf(c).Elem())
-	d := decoder{r, map[reflect.Type]map[string]member{}}
-	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
-	if r.misread[""] {
-		return nil, r.err()
-	}
-	(&checker{report: r, files: f, dir: filepath.Dir(absolute)}).config(c)
+	(&checker{report: r, files: f, dir: folder}).config(c)
 	if current != nil {
 		r.unchangeable(current, c)
 	}
@@ -78,6 +85,30 @@ func load(path string, f *files, current *Config) (*Config, error) {
 	}
 	c.digest, c.files = f.digest(), f.names
 	return c, nil
+}
+
+// read decodes the file over the defaults. An error means that nothing of it can be
+// checked.
+func (r *report) read(f *files) (c *Config, folder string, err error) {
+	absolute, err := filepath.Abs(r.file)
+	if err != nil {
+		return nil, "", &Error{[]Problem{{File: r.file, Message: err.Error()}}}
+	}
+	content, err := f.open(absolute)
+	if err != nil {
+		return nil, "", &Error{[]Problem{{File: r.file, Message: "cannot be read: " + err.Error()}}}
+	}
+	if problem := r.parse(content); problem != nil {
+		return nil, "", &Error{[]Problem{*problem}}
+	}
+	c = &Config{}
+	setDefaults(reflect.ValueOf(c).Elem())
+	d := decoder{r, map[reflect.Type]map[string]member{}}
+	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
+	if r.misread[""] {
+		return nil, "", r.err()
+	}
+	return c, filepath.Dir(absolute), nil
 }
 
 // parse sets the root of the one document in content.

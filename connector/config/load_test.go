@@ -65,6 +65,7 @@ func write(tb testing.TB, named map[string]string) string {
 var sameConfig = cmp.Options{cmp.AllowUnexported(Config{}, Secret{}, HTTPSink{}, SinkTLS{}, ServerTLS{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "")
 	path := write(t, map[string]string{"connector.yaml": minimal})
 	got, err := Load(path)
 	if err != nil {
@@ -76,7 +77,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Kind:       Kind,
 		Server:     Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
 		Metrics:    Metrics{Address: ":9090"},
-		Admin:      Admin{Address: "127.0.0.1:9091"},
+		Admin:      Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
 		Inbox: Inbox{Type: InboxEmbedded, DeduplicationWindow: day, Embedded: &EmbeddedInbox{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
 		}},

@@ -120,6 +120,10 @@ var problems = []flaw{
 		`:3: metrics.address: ":65536" is no address: write for example ":8080" or "127.0.0.1:8080"`}},
 	{"one address twice", under(afterKind, "metrics: {address: \":8080\"}\n"), []string{
 		`:3: metrics.address: the same as server.address: it must be unique`}},
+	{"admin by socket and address", under(afterKind, "admin: {address: \"127.0.0.1:9091\", socket: a.sock}\n"), []string{
+		":3: admin: both socket and address: write one of them"}},
+	{"admin socket too long", under(afterKind, "admin: {socket: /"+strings.Repeat("a", MaxSocketPath)+"}\n"), []string{
+		":3: admin.socket: /" + strings.Repeat("a", MaxSocketPath) + " has 108 bytes, and a socket's path may have 107: write a shorter one, for example \"/run/connector/admin.sock\""}},
 	{"public admin", under(afterKind, "admin: {address: \":9091\"}\n"), []string{
 		`:3: admin.address: "" is not a loopback host, and the admin API asks for no password: write for example "127.0.0.1:9091"`}},
 	{"body room", under(afterKind, "server: {maxBufferedBytes: 1k}\n"), []string{

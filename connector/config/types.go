@@ -26,8 +26,8 @@ type Config struct {
 	Server Server `yaml:"server,omitempty"`
 	// Metrics is the listener for /metrics, /healthz and /readyz.
 	Metrics Metrics `yaml:"metrics,omitempty"`
-	// Admin is the loopback listener behind "connector status" and
-	// "connector deadletters".
+	// Admin is the listener behind "connector status" and "connector
+	// deadletters".
 	Admin Admin `yaml:"admin,omitempty"`
 	// Inbox is the durable store between the way in and the way out.
 	// Required.
@@ -83,10 +83,17 @@ type Metrics struct {
 	Address string `yaml:"address,omitempty"`
 }
 
-// Admin is the listener for the command line.
+// Admin is the listener for the command line. Whoever reaches it reads and
+// deletes events. At most one of socket and address is set.
 type Admin struct {
-	// Address is the host and port to listen on; the host must be a loopback
-	// address. Default: "127.0.0.1:9091".
+	// Socket is the path of a unix socket, which only the connector's own user
+	// and root can open. An absolute path has at most 107 bytes. Missing folders
+	// are created. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", or where that
+	// variable names no folder of the user: inbox.embedded.path + ".admin.sock".
+	Socket string `yaml:"socket,omitempty"`
+	// Address is a host and port to listen on in place of a socket; the host must
+	// be a loopback address. It asks nobody: every user and every program of the
+	// machine can read and delete events there. Default: none.
 	Address string `yaml:"address,omitempty"`
 }
 
@@ -427,7 +434,6 @@ const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = ":9090"
-	c.Admin.Address = "127.0.0.1:9091"
 	c.Inbox.Type = InboxEmbedded
 	c.Inbox.DeduplicationWindow = Duration(24 * time.Hour)
 	c.Dispatch.MaxConcurrency = 1024

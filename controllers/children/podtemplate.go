@@ -2,12 +2,15 @@ package children
 
 import (
 	"maps"
+	"path"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -20,6 +23,7 @@ const (
 
 	volumeConfig = "config"
 	volumeInbox  = "inbox"
+	volumeRun    = "run"
 
 	// user and group of the image; any number but 0 would do.
 	nonRoot = 65532
@@ -58,7 +62,8 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 		WithVolumes(
 			corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
 				WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode)),
-			inboxVolume(in.Connector))
+			inboxVolume(in.Connector),
+			runVolume())
 	if w.ServiceAccountName == "" {
 		spec.WithServiceAccountName(ConnectorName(in.Connector.Name))
 	}
@@ -118,7 +123,8 @@ func container(in Input) *corev1ac.ContainerApplyConfiguration {
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))).
 		WithVolumeMounts(
 			corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(render.Directory).WithReadOnly(true),
-			corev1ac.VolumeMount().WithName(volumeInbox).WithMountPath(render.InboxVolume))
+			corev1ac.VolumeMount().WithName(volumeInbox).WithMountPath(render.InboxVolume),
+			corev1ac.VolumeMount().WithName(volumeRun).WithMountPath(path.Dir(config.SystemSocket)))
 }
 
 func probe(path string) *corev1ac.ProbeApplyConfiguration {
@@ -134,4 +140,14 @@ func inboxVolume(c *v1alpha1.ChannelConnector) *corev1ac.VolumeApplyConfiguratio
 			WithClaimName(ConnectorName(c.Name)))
 	}
 	return volume.WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(volumeSize(c)))
+}
+
+// runVolumeSize is far above what a socket takes of the container's memory.
+var runVolumeSize = resource.MustParse("1Mi")
+
+// runVolume holds the socket for the command line, which needs a place to be made in:
+// the root file system is read-only.
+func runVolume() *corev1ac.VolumeApplyConfiguration {
+	return corev1ac.Volume().WithName(volumeRun).WithEmptyDir(corev1ac.EmptyDirVolumeSource().
+		WithMedium(corev1.StorageMediumMemory).WithSizeLimit(runVolumeSize))
 }

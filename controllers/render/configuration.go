@@ -23,6 +23,7 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 		Kind:       config.Kind,
 		Server:     config.Server{Address: fmt.Sprintf(":%d", PortWebhook)},
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
+		Admin:      config.Admin{Socket: config.SystemSocket},
 		Inbox:      inbox(c),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),

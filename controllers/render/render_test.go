@@ -199,9 +199,9 @@ func TestStartDigestIsStable(t *testing.T) {
 		connector *v1alpha1.ChannelConnector
 		want      string
 	}{
-		"minimal":   {connectortest.New(t), "3e11a23fc3860e26"},
-		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "c823cb31fc2e5d30"},
-		"full":      {connectortest.Full(t), "2c937f139ce487a2"},
+		"minimal":   {connectortest.New(t), "421f6cd672e1d9cd"},
+		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "23fad93ca7df2939"},
+		"full":      {connectortest.Full(t), "6420ec42e20742de"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

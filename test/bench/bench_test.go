@@ -107,7 +107,7 @@ func TestWriteConfig(t *testing.T) {
 	c := connector{
 		settings: connectorSettings{Channels: 3, Paused: true, Sink: noSink},
 		folder:   t.TempDir(),
-		Server:   "127.0.0.1:1", Metrics: "127.0.0.1:2", Admin: "127.0.0.1:3",
+		Server:   "127.0.0.1:1", Metrics: "127.0.0.1:2",
 		extraKey: digest("another"),
 	}
 	if err := c.writeConfig(); err != nil {

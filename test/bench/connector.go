@@ -31,10 +31,10 @@ type connectorSettings struct {
 // connector is the connector under test: the real binary, its configuration
 // and its inbox in a folder of its own.
 type connector struct {
-	settings               connectorSettings
-	binary, folder         string
-	Server, Metrics, Admin string
-	process                *process.Process
+	settings        connectorSettings
+	binary, folder  string
+	Server, Metrics string
+	process         *process.Process
 	// extraKey is a second API key of channel 0.
 	extraKey string
 }
@@ -44,13 +44,13 @@ func (b *bench) newConnector(s connectorSettings) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := process.FreeAddresses(3)
+	addresses, err := process.FreeAddresses(2)
 	if err != nil {
 		return nil, err
 	}
 	return &connector{
 		settings: s, binary: b.binary, folder: folder,
-		Server: addresses[0], Metrics: addresses[1], Admin: addresses[2],
+		Server: addresses[0], Metrics: addresses[1],
 	}, nil
 }
 
@@ -109,7 +109,7 @@ func (c *connector) writeConfig() error {
 	}
 	var text bytes.Buffer
 	err := configTemplate.Execute(&text, map[string]any{
-		"Server": c.Server, "Metrics": c.Metrics, "Admin": c.Admin,
+		"Server": c.Server, "Metrics": c.Metrics,
 		"AppID": appID, "Secret": secret, "Keys": keys,
 		"Sink": c.settings.Sink, "Paused": c.settings.Paused,
 	})

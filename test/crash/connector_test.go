@@ -51,7 +51,7 @@ var configTemplate = template.Must(template.New("").Parse(`apiVersion: connector
 kind: ConnectorConfig
 server: {address: "{{.Server}}"}
 metrics: {address: "{{.Metrics}}"}
-admin: {address: "{{.Admin}}"}
+admin: {socket: "{{.Admin}}"}
 inbox: {embedded: {path: "{{.Inbox}}", maxSize: "{{.MaxSize}}"}}
 stop: {drainDelay: 0s, gracePeriod: 30s}
 channels:
@@ -80,11 +80,12 @@ type connector struct {
 // at the path inbox.
 func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	t.Helper()
-	addresses, err := process.FreeAddresses(3)
+	addresses, err := process.FreeAddresses(2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &connector{t: t, folder: t.TempDir(), server: addresses[0], metrics: addresses[1], admin: addresses[2]}
+	c := &connector{t: t, folder: t.TempDir(), server: addresses[0], metrics: addresses[1]}
+	c.admin = filepath.Join(c.folder, "admin.sock")
 	c.settings = map[string]string{
 		"Server": c.server, "Metrics": c.metrics, "Admin": c.admin, "Inbox": inbox, "MaxSize": maxSize,
 		"Channel": channel, "AppID": appID, "Secret": secret, "APIKey": apiKey, "Sink": sink,

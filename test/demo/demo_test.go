@@ -11,7 +11,7 @@ import (
 func TestConfig(t *testing.T) {
 	s := &stage{
 		folder: t.TempDir(), apiKey: example.Key(32), secret: example.Key(16),
-		addresses: addresses{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"},
+		addresses: addresses{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"},
 	}
 	if err := s.writeConfig(); err != nil {
 		t.Fatal(err)

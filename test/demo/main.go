@@ -90,21 +90,21 @@ func (s *stage) explain() {
 	title("Now you")
 	fmt.Printf(`Post an event of your own; it appears here:
 
-  curl -sS '%s' -d '%s'
+  curl -sS '%[1]s' -d '%[2]s'
 
 The same again is a duplicate: 200, but nothing arrives. Change msg_id.
 Look inside:
 
-  %s status --admin %s
-  %s deadletters list --channel demo --admin %s
-  curl -s http://%s/metrics
+  %[3]s status --config %[4]s
+  %[3]s deadletters list --config %[4]s
+  curl -s http://%[5]s/metrics
 
 Edit the configuration; it is applied without a restart:
 
-  %s
+  %[4]s
 
 Ctrl-C ends everything and removes the configuration and the inbox.
-`, s.consoleURL(), ownEvent, s.binary, s.addresses.Admin, s.binary, s.addresses.Admin, s.addresses.Metrics, s.configPath())
+`, s.consoleURL(), ownEvent, s.binary, s.configPath(), s.addresses.Metrics)
 }
 
 // serve waits for Ctrl-C.

@@ -38,12 +38,12 @@ type stage struct {
 }
 
 // addresses are where everything listens, on loopback only.
-type addresses struct{ Server, Sink, Metrics, Admin string }
+type addresses struct{ Server, Sink, Metrics string }
 
 // chooseAddresses takes the connector's usual ports, and others for those that
 // something else uses.
 func chooseAddresses() (addresses, error) {
-	usual := []string{"127.0.0.1:8080", "127.0.0.1:8090", "127.0.0.1:9090", "127.0.0.1:9091"}
+	usual := []string{"127.0.0.1:8080", "127.0.0.1:8090", "127.0.0.1:9090"}
 	chosen, err := process.FreeAddresses(len(usual), usual...)
 	if err != nil {
 		return addresses{}, err
@@ -53,7 +53,7 @@ func chooseAddresses() (addresses, error) {
 			fmt.Printf("%s is in use; taking %s instead.\n", usual[i], address)
 		}
 	}
-	return addresses{Server: chosen[0], Sink: chosen[1], Metrics: chosen[2], Admin: chosen[3]}, nil
+	return addresses{Server: chosen[0], Sink: chosen[1], Metrics: chosen[2]}, nil
 }
 
 // prepare chooses where everything listens and writes the configuration.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// adminAPI is how a command finds the connector that it is about.
+type adminAPI struct{ address, config string }
+
+func (a *adminAPI) flags(command *cobra.Command) {
+	command.Flags().StringVar(&a.config, "config", "", "the connector's configuration file, which says where its admin API is")
+	command.Flags().StringVar(&a.address, "admin", "", "the path of the connector's admin.socket, or its admin.address\n"+
+		"(default: this user's socket, then "+config.SystemSocket+")")
+	command.MarkFlagsMutuallyExclusive("config", "admin")
+}
+
+func (a *adminAPI) client() (*admin.Client, error) {
+	address, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewClient(address), nil
+}
+
+func (a *adminAPI) find() (string, error) {
+	switch {
+	case a.config != "":
+		section, err := config.LoadAdmin(a.config)
+		return cmp.Or(section.Socket, section.Address), err
+	case a.address == "":
+		return usualSocket(config.UserSocket(), config.SystemSocket)
+	case strings.Contains(a.address, ":") && !strings.Contains(a.address, "/"):
+		return a.address, nil // a host and port
+	}
+	return filepath.Abs(a.address)
+}
+
+// usualSocket is the first of the usual sockets that there is. Whether a connector
+// listens there is not asked: a command that deletes must not turn to another one.
+func usualSocket(sockets ...string) (string, error) {
+	var looked []string
+	for _, socket := range sockets {
+		if socket == "" {
+			continue
+		}
+		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
+			return socket, nil
+		}
+		looked = append(looked, socket)
+	}
+	return "", fmt.Errorf("no connector's socket at %s: name its configuration with --config FILE, or its socket with --admin PATH",
+		strings.Join(looked, " or "))
+}

@@ -1,0 +1,126 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Listen listens on a unix socket that only the process's own user and root can
+// open. Missing folders are made. A socket that a killed process left is replaced;
+// one that a living process listens on is not, nor any other file. Closing the
+// listener removes the socket.
+func Listen(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the socket's folder: %w", err)
+	}
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	private := net.ListenConfig{Control: restrict}
+	listener, err := private.Listen(ctx, network(path), path)
+	if err != nil {
+		return nil, err
+	}
+	// For systems that do not take the mode from the descriptor.
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// restrict sets the mode of a socket before it has a name, from where Linux takes it
+// when it makes the file. So nobody can connect in between.
+func restrict(_, _ string, socket syscall.RawConn) error {
+	return socket.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
+}
+
+// removeStale removes a socket on which nobody listens. That two processes do so at
+// once is not possible for two with one inbox, since its lock lets one of them start.
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is no socket: move it away, or choose another path", path)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, network(path), path)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("another process listens on %s: choose another path", path)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("another process may listen on %s (%w): choose another path", path, reason(err))
+	}
+	return os.Remove(path)
+}
+
+// network tells a socket's absolute path from a host and port.
+func network(address string) string {
+	if filepath.IsAbs(address) {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// reason is why a connection could not be made, without the address.
+func reason(err error) error {
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
+// unreachable says why nobody can be reached at address, and what to do.
+func unreachable(address string, cause error) error {
+	if network(address) != "unix" {
+		return fmt.Errorf("no connector answers at %s (%w): is it running, and is this its admin.address?", address, cause)
+	}
+	info, err := os.Stat(address)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the socket %s is in a folder of %s: run the command as that user", address, ownerOfFolder(address))
+	case err != nil:
+		return fmt.Errorf("there is no socket %s: is the connector running, and is this its admin.socket?", address)
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is no socket: name the connector's admin.socket", address)
+	case errors.Is(cause, fs.ErrPermission):
+		return fmt.Errorf("the socket %s belongs to %s: run the command as that user", address, owner(info))
+	case errors.Is(cause, syscall.ECONNREFUSED):
+		return fmt.Errorf("no connector listens on %s: the one that made it was killed; start it again", address)
+	}
+	return fmt.Errorf("no connector answers on %s: %w", address, cause)
+}
+
+// ownerOfFolder is the owner of the innermost folder around path that can be seen.
+func ownerOfFolder(path string) string {
+	for folder := filepath.Dir(path); folder != filepath.Dir(folder); folder = filepath.Dir(folder) {
+		if info, err := os.Stat(folder); err == nil {
+			return owner(info)
+		}
+	}
+	return "another user"
+}
+
+// owner names the user to whom a file belongs.
+func owner(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "another user"
+	}
+	id := strconv.FormatUint(uint64(stat.Uid), 10)
+	if known, err := user.LookupId(id); err == nil {
+		return fmt.Sprintf("user %s (uid %s)", known.Username, id)
+	}
+	return "uid " + id
+}

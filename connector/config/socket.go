@@ -1,0 +1,63 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	// SystemSocket is where the connectors in the operator's pods listen for the
+	// command line.
+	SystemSocket = "/run/connector/admin.sock"
+	// MaxSocketPath is what Linux takes of a socket's path, in bytes, see unix(7).
+	MaxSocketPath = 107
+)
+
+// UserSocket returns where a connector listens by default for the command line of
+// the user who started it; empty if XDG_RUNTIME_DIR names no folder of that user.
+// That folder is private and ends with the user's session.
+func UserSocket() string {
+	folder := os.Getenv("XDG_RUNTIME_DIR")
+	if !filepath.IsAbs(folder) {
+		return "" // as the XDG Base Directory Specification asks
+	}
+	info, err := os.Stat(folder)
+	if err != nil || !info.IsDir() {
+		return ""
+	}
+	// The variable outlives a change of the user, as with "sudo -E".
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
+		return ""
+	}
+	return filepath.Join(folder, "connector", "admin.sock")
+}
+
+// admin checks where the command line is listened for, after the addresses and the
+// inbox.
+func (c *checker) admin(a *Admin, in Inbox) {
+	switch {
+	case a.Socket != "" && a.Address != "":
+		c.addf("admin", "both socket and address: write one of them")
+		return
+	case a.Address != "":
+		return
+	case a.Socket != "":
+		a.Socket = c.absolute(a.Socket)
+	default:
+		a.Socket = defaultSocket(in)
+	}
+	if len(a.Socket) > MaxSocketPath {
+		c.addf("admin.socket", "%s has %d bytes, and a socket's path may have %d: write a shorter one, for example \"/run/connector/admin.sock\"",
+			a.Socket, len(a.Socket), MaxSocketPath)
+	}
+}
+
+// defaultSocket is beside the inbox if the user has no folder for it, so that
+// connectors with an inbox each do not meet.
+func defaultSocket(in Inbox) string {
+	if socket := UserSocket(); socket != "" || in.Embedded == nil || in.Embedded.Path == "" {
+		return socket
+	}
+	return in.Embedded.Path + ".admin.sock"
+}
