@@ -61,6 +61,21 @@ func (q *fakeQueue) channel(name string) *fakeChannel {
 	return c
 }
 
+// byTurn are the lanes with events, the one that has waited longest first: no
+// lane starves another.
+func (c *fakeChannel) byTurn() []string {
+	lanes := slices.DeleteFunc(slices.Clone(c.order), func(lane string) bool { return len(c.lanes[lane]) == 0 })
+	since := func(lane string) time.Time {
+		head := c.lanes[lane][0]
+		if head.due.IsZero() {
+			return head.AcceptedAt
+		}
+		return head.due
+	}
+	slices.SortStableFunc(lanes, func(a, b string) int { return since(a).Compare(since(b)) })
+	return lanes
+}
+
 func (c *fakeChannel) signal() {
 	select {
 	case c.ready <- struct{}{}:
@@ -125,8 +140,8 @@ func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Time, 
 	}
 	var claims []inbox.Claim
 	var next time.Time
-	for _, lane := range c.order {
-		if len(c.lanes[lane]) == 0 || c.lanes[lane][0].held {
+	for _, lane := range c.byTurn() {
+		if c.lanes[lane][0].held {
 			continue
 		}
 		head := c.lanes[lane][0]

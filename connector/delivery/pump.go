@@ -46,6 +46,7 @@ type pump struct {
 	removed  bool // no series of the channel may come back
 	sink     *outlet
 	delivery config.Delivery
+	hold     hold
 	status   Status
 	logged   time.Time
 	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
@@ -87,6 +88,7 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	old := p.sink
 	if o != nil {
 		p.sink = o
+		p.endHold() // the new sink has asked for nothing
 	}
 	changed := p.delivery != c.Delivery
 	p.delivery = c.Delivery
@@ -96,6 +98,8 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	}
 	if changed {
 		p.d.slots.setBound(&p.seat, c.Delivery.Concurrency)
+	}
+	if changed || o != nil {
 		p.poke()
 	}
 }
@@ -142,19 +146,28 @@ func (p *pump) end() {
 // matter before the pump is woken by something else.
 func (p *pump) claim() (next time.Time, err error) {
 	p.mu.Lock()
-	paused, idle, drained := p.delivery.Paused, p.status.InFlight == 0, p.drained
+	paused, idle, drained, held := p.delivery.Paused, p.status.InFlight == 0, p.drained, p.hold
 	p.mu.Unlock()
-	if paused {
+	switch {
+	case paused:
 		p.d.slots.withdraw(&p.seat)
 		p.reportDrained(drained)
 		return time.Time{}, nil
+	case time.Now().Before(held.next):
+		p.d.slots.withdraw(&p.seat)
+		return held.next, nil
 	}
 	room := p.d.slots.take(&p.seat)
 	if room == 0 {
 		p.d.slots.wait(&p.seat)
 		return time.Time{}, nil
 	}
-	claims, next, err := p.d.queue.Claim(p.channel, room)
+	limit := room
+	if held.held() {
+		limit = min(room, probeClaims)
+	}
+	claims, next, err := p.d.queue.Claim(p.channel, limit)
+	claims, next = p.keepHold(claims, next)
 	p.start(claims)
 	p.d.slots.giveBack(&p.seat, room-len(claims), 0)
 	switch {
@@ -200,6 +213,7 @@ func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	c.Event.Body, a.claim.Event.Body = nil, nil
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
+	p.observeHold(a, o)
 	p.record(a, v)
 	p.settlingNow <- struct{}{}
 	p.d.slots.giveBack(&p.seat, 1, bytes)
@@ -280,6 +294,7 @@ func (p *pump) count(vec *prometheus.CounterVec, label string) {
 // remove ends the claiming and the counting.
 func (p *pump) remove() {
 	p.mu.Lock()
+	p.endHold()
 	p.removed = true
 	p.mu.Unlock()
 	p.halt()
