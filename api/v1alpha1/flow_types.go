@@ -118,7 +118,8 @@ const (
 	// survives, a node's reboot included.
 	StoragePersistent Storage = "Persistent"
 	// StorageEphemeral is an emptyDir; it survives crashes and restarts of the
-	// container, and roll-outs while the sink answers.
+	// container, and roll-outs while the sink answers. While one pod replaces
+	// another, each has an inbox, and the order of a conversation may invert.
 	StorageEphemeral Storage = "Ephemeral"
 )
 
@@ -126,7 +127,9 @@ const (
 type EmbeddedInbox struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
-	// the pod is deleted and its grace period ends are lost). Default: Persistent.
+	// the pod is deleted and its grace period ends are lost; and while a pod
+	// replaces another, in a roll-out for example, both serve with an inbox each,
+	// so that the order of a conversation may invert). Default: Persistent.
 	// +optional
 	// +kubebuilder:default=Persistent
 	Storage Storage `json:"storage,omitempty"`

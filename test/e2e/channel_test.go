@@ -143,13 +143,19 @@ func (c *channel) patch(ctx context.Context, change string) {
 	Expect(k8s.Patch(ctx, c.ChannelConnector, client.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
 }
 
+// allPods are the channel's.
+func (c *channel) allPods(ctx context.Context) ([]corev1.Pod, error) {
+	list := &corev1.PodList{}
+	err := k8s.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels(children.Selector(c.Name)))
+	return list.Items, err
+}
+
 // pods are the channel's that are not on their way out.
 func (c *channel) pods(ctx context.Context) (stay []corev1.Pod, err error) {
-	list := &corev1.PodList{}
-	err = k8s.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels(children.Selector(c.Name)))
-	for i := range list.Items {
-		if list.Items[i].DeletionTimestamp == nil {
-			stay = append(stay, list.Items[i])
+	all, err := c.allPods(ctx)
+	for i := range all {
+		if all[i].DeletionTimestamp == nil {
+			stay = append(stay, all[i])
 		}
 	}
 	return stay, err

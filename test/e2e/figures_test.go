@@ -21,6 +21,8 @@ var figures = struct {
 	order  []string
 	goals  map[string]string
 	values map[string][]time.Duration
+	// counts are lines of their own.
+	counts []string
 }{goals: map[string]string{}, values: map[string][]time.Duration{}}
 
 // measured keeps a time. goal is what is asked for, as text.
@@ -35,6 +37,14 @@ func measured(what, goal string, took time.Duration) {
 	fmt.Fprintf(GinkgoWriter, "%s: %v\n", what, took.Round(time.Millisecond))
 }
 
+// counted keeps what is no time.
+func counted(what, counts string) {
+	figures.Lock()
+	defer figures.Unlock()
+	figures.counts = append(figures.counts, what+": "+counts)
+	fmt.Fprintf(GinkgoWriter, "%s: %s\n", what, counts)
+}
+
 var _ = ReportAfterSuite("figures", func(Report) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nFIGURE\tGOAL\tP50\tP95\tMOST\tTIMES")
@@ -46,4 +56,8 @@ var _ = ReportAfterSuite("figures", func(Report) {
 		fmt.Fprintf(w, "%s\t%s\t%v\t%v\t%v\t%d\n", what, figures.goals[what], at(0.5), at(0.95), at(1), len(values))
 	}
 	_ = w.Flush() // to the terminal
+	fmt.Println()
+	for _, line := range figures.counts {
+		fmt.Println(line)
+	}
 })

@@ -48,6 +48,17 @@ func Judge(acknowledged []int, arrivals []Arrival, dead ...Message) Verdict {
 	return v
 }
 
+// InvertedOutside returns the inversions but those of a time: from and to are how many
+// messages of each conversation were acknowledged when it began and ended.
+func (v Verdict) InvertedOutside(from, to []int) (others []Message) {
+	for _, m := range v.Inverted {
+		if m.N < from[m.Conversation] || m.N >= to[m.Conversation] {
+			others = append(others, m)
+		}
+	}
+	return others
+}
+
 func inverted(arrivals []Arrival, dead []Message) (early []Message) {
 	awaited := make(map[int][]int) // what is not settled yet of each conversation, in its order
 	for _, a := range arrivals {

@@ -14,7 +14,9 @@ import (
 type EmbeddedInboxApplyConfiguration struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
-	// the pod is deleted and its grace period ends are lost). Default: Persistent.
+	// the pod is deleted and its grace period ends are lost; and while a pod
+	// replaces another, in a roll-out for example, both serve with an inbox each,
+	// so that the order of a conversation may invert). Default: Persistent.
 	Storage *apiv1alpha1.Storage `json:"storage,omitempty"`
 	// size bounds everything that the inbox has on disk, in bytes from 64Mi to
 	// 16Ti; at the bound calls are answered 503 and deliveries go on. The volume
