@@ -9,7 +9,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+
+	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
 )
 
 // The exit codes.
@@ -20,6 +23,7 @@ const (
 )
 
 func main() {
+	librarylog.Redirect(logr.Discard()) // a terminal obeys what a peer sent; serve says more
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(execute(ctx, newRoot()))

@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 
+	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
 	"xbot.a4b.vn/channel-connector/connector"
 )
 
@@ -20,6 +21,7 @@ func newServe() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			log := newLogger(command.ErrOrStderr(), format.value, level.value)
+			librarylog.Redirect(log)
 			return connector.Run(command.Context(), log, path)
 		},
 	}

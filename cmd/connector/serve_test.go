@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// servedKey is the API key of servedConfig.
+const servedKey = "0123456789abcdef0123456789abcdef"
+
 const servedConfig = `apiVersion: connector.xbot.a4b.vn/v1alpha1
 kind: ConnectorConfig
 server: {address: "127.0.0.1:0"}
@@ -19,7 +22,7 @@ channels:
 - name: chat/shop
   type: ZaloOA
   zaloOA: {appID: "1", signature: {mode: "Off"}}
-  webhook: {apiKeys: [{name: a, value: key}]}
+  webhook: {apiKeys: [{name: a, value: ` + servedKey + `}]}
   sink: {http: {url: "http://127.0.0.1:1"}}
 `
 

@@ -14,11 +14,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
 	"xbot.a4b.vn/channel-connector/controllers"
 )
 
@@ -66,6 +68,8 @@ func newRun() *cobra.Command {
 				return err
 			}
 			ctrl.SetLogger(log)
+			klog.SetLogger(log) // client-go's
+			librarylog.Redirect(log)
 			return run(command.Context(), o)
 		},
 	}
