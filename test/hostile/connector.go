@@ -137,7 +137,7 @@ func (c *connector) kill() {
 		return // it was never started
 	}
 	c.process.Kill()
-	c.log.end()
+	c.log.killed()
 }
 
 // stop ends the process in order. The error says that it took longer than the grace

@@ -24,6 +24,7 @@ type logJudge struct {
 
 	mu      sync.Mutex
 	rest    []byte
+	last    []string
 	minutes map[int64]int
 	latest  time.Time
 }
@@ -45,6 +46,7 @@ func (l *logJudge) Write(p []byte) (int, error) {
 
 func (l *logJudge) judge(line string) {
 	l.minutes[time.Now().Unix()/60]++
+	l.last = append(l.last[max(0, len(l.last)-9):], line)
 	var entry struct{ Time time.Time }
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
 		l.promises.broken(promiseLogJSON, "%q: %v", line, err)
@@ -66,11 +68,18 @@ func (l *logJudge) hide(secrets ...string) {
 	l.secrets = append(l.secrets, secrets...)
 }
 
-// end forgets a line that a kill has cut short.
-func (l *logJudge) end() {
+// killed forgets a line that a kill has cut short.
+func (l *logJudge) killed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rest = nil
+}
+
+// end is the last lines.
+func (l *logJudge) end() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.last, "\n")
 }
 
 // busiest is the largest number of lines in a minute.

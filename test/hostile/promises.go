@@ -18,7 +18,7 @@ const (
 	promiseCalls      = "signed calls are answered 200 within 2 s on the first try, outside of disturbances"
 	promiseProbes     = "probes are answered within 1 s, outside of disturbances"
 	promiseMemory     = "memory stays under the limit"
-	promiseAlive      = "the process ends only when told to"
+	promiseAlive      = "the process ends only when told to, or when the disk is full"
 	promiseStop       = "SIGTERM ends it within the grace period, with exit code 0"
 	promiseStart      = "it is ready again after a stop or a kill"
 	promiseReload     = "a valid version of the configuration is put to use, a bad one refused"
@@ -46,7 +46,7 @@ func (p *promises) broken(promise, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.counts[promise]++; p.counts[promise] <= examples {
-		fmt.Fprintf(p.progress, "BROKEN: %s: %.2000s\n", promise, fmt.Sprintf(format, args...))
+		fmt.Fprintf(p.progress, "BROKEN: %s: %.8000s\n", promise, fmt.Sprintf(format, args...))
 	}
 }
 

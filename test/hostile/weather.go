@@ -38,11 +38,12 @@ func (c *campaign) weather(ctx context.Context) error {
 				return nil
 			}
 			// What was begun is carried through: a started connector is needed at the end.
-			if err := disturb(context.WithoutCancel(ctx)); err != nil {
+			ctx := context.WithoutCancel(ctx)
+			if err := disturb(ctx); err != nil {
 				return err
 			}
 			if c.connector.ended() {
-				c.promises.broken(promiseAlive, "it ended by itself, after %s", c.last)
+				c.promises.broken(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
 				if err := c.restart(ctx); err != nil {
 					return err
 				}
@@ -67,7 +68,7 @@ func (c *campaign) restart(ctx context.Context) error {
 	}
 	took, err := c.connector.start(ctx, files)
 	if err != nil {
-		c.promises.broken(promiseStart, "after %s: %v", c.last, err)
+		c.promises.broken(promiseStart, "after %s: %v:\n%s", c.last, err, c.log.end())
 		return err
 	}
 	c.starts = append(c.starts, took.Seconds())
@@ -243,7 +244,8 @@ func (c *campaign) copied(ctx context.Context) error {
 	return c.examine(ctx, d)
 }
 
-// filled fills the disk for a while, if the inbox has one of its own.
+// filled fills the disk for a while, if the inbox has one of its own. The connector may
+// end then, and be started again until there is room.
 func (c *campaign) filled(ctx context.Context) error {
 	if !c.mounted {
 		return nil
@@ -257,14 +259,16 @@ func (c *campaign) filled(ctx context.Context) error {
 	if err := empty(); err != nil {
 		return err
 	}
+	if c.connector.ended() {
+		c.count("ends on a full disk", 1)
+		return c.restart(ctx)
+	}
 	before := c.acknowledged()
-	for give := time.After(time.Minute); c.acknowledged() == before; await(ctx, time.After(10*time.Millisecond)) {
-		select {
-		case <-give:
-			c.promises.broken(promiseFull, "none in a minute")
-			return nil
-		default:
-		}
+	accepts := func(context.Context) bool { return c.acknowledged() > before }
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := c.connector.process.Wait(ctx, "calls answered 200", accepts); err != nil {
+		c.promises.broken(promiseFull, "%v:\n%s", err, c.log.end())
 	}
 	return nil
 }
