@@ -174,6 +174,7 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 	if err != nil {
 		return err
 	}
+	other.SinkKey = c.connector.SinkKey
 	bots := make(map[string]*traffic.Bot)
 	for _, ch := range c.channels {
 		if bots[ch.name], err = traffic.NewBot(ctx, "127.0.0.1"); err != nil {

@@ -205,6 +205,9 @@ func (c *campaign) jump(ctx context.Context, offset time.Duration) error {
 		return err
 	}
 	await(ctx, time.After(between(c.random, time.Second, 3*time.Second)))
+	if err := c.badVersion(ctx); err != nil { // which is logged, and so the time is
+		return err
+	}
 	if err := c.clock.Set(0); err != nil {
 		return err
 	}
