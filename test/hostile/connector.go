@@ -202,15 +202,28 @@ func (c *connector) becomes(ctx context.Context, name string, right func(float64
 	err := c.process.Wait(ctx, name, func(ctx context.Context) bool {
 		await(ctx, time.After(20*time.Millisecond))
 		value, err := c.value(ctx, name)
-		if last = fmt.Sprint(value); err != nil {
+		switch {
+		case err == nil:
+			last = fmt.Sprint(value)
+		case ctx.Err() == nil:
 			last = err.Error()
 		}
 		return err == nil && right(value)
 	})
 	if err != nil {
-		return fmt.Errorf("%w; at last it was %s", err, last)
+		return fmt.Errorf("%w; at last it was %s\n%s\n%s", err, last, c.status(), c.log.end())
 	}
 	return nil
+}
+
+// status is what the connector says of itself.
+func (c *connector) status() string {
+	cmd := exec.Command(c.binary, "status", "--admin", c.Admin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
 }
 
 func is(want float64) func(float64) bool { return func(v float64) bool { return v == want } }
