@@ -4,10 +4,8 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/test/process"
@@ -92,29 +90,9 @@ func TestNoSocketAtTheUsualPlaces(t *testing.T) {
 	}
 }
 
-// runAs runs a command as another user, as a process of its own.
-func runAs(t *testing.T, user uint32, args ...string) (output string, err error) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user")
-	}
-	cmd := exec.Command("/proc/self/exe", args...) // its path may be in a private folder
-	cmd.Env = append(os.Environ(), runAsConnector+"=yes")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
-	said, err := cmd.CombinedOutput()
-	return string(said), err
-}
-
 // TestAnotherUserReachesNoAdminAPI neither to read nor to delete, and is told whom to ask.
 func TestAnotherUserReachesNoAdminAPI(t *testing.T) {
-	folder, err := os.MkdirTemp("", "everybodys-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	if err := os.Chmod(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	folder := everybodys(t)
 	socket := filepath.Join(folder, "admin.sock")
 	config := writeFile(t, strings.Replace(servedConfig, "socket: admin.sock", "socket: "+socket, 1))
 	p, said := spawn(t, config)
@@ -130,16 +108,16 @@ func TestAnotherUserReachesNoAdminAPI(t *testing.T) {
 	}
 	shows(t, "--admin", socket)
 	for _, args := range [][]string{{"status"}, {"deadletters", "list"}, {"deadletters", "drop", "--all"}} {
-		output, err := runAs(t, nobody, append(args, "--admin", socket)...)
-		if err == nil || !strings.Contains(output, "belongs to user root (uid 0): run the command as that user") {
+		output, err := commandAs(t, nobody, nobody, append(args, "--admin", socket)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(output), "belongs to user root (uid 0): run the command as that user") {
 			t.Errorf("%q: %v: %s", args, err, output)
 		}
 	}
 	if err := os.Chmod(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	output, err := runAs(t, nobody, "status", "--admin", socket)
-	if err == nil || !strings.Contains(output, "is in a folder of user root (uid 0): run the command as that user") {
+	output, err := commandAs(t, nobody, nobody, "status", "--admin", socket).CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "is in a folder of user root (uid 0): run the command as that user") {
 		t.Errorf("in a private folder: %v: %s", err, output)
 	}
 }

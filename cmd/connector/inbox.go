@@ -146,14 +146,26 @@ func newInboxExport() *cobra.Command {
 		RunE: func(command *cobra.Command, _ []string) error {
 			export := exportInbox{path: path, messages: command.ErrOrStderr()}
 			if file == "" {
+				warnOfReaders(command.OutOrStdout(), command.ErrOrStderr())
 				return export.run(command.Context(), command.OutOrStdout())
 			}
 			return export.toFile(command.Context(), file)
 		},
 	}
 	inboxFlag(command, &path)
-	command.Flags().StringVar(&file, "output", "", "the file to write, which must not exist yet (default: standard output)")
+	command.Flags().StringVar(&file, "output", "", "the file to write, for your eyes only; it must not exist yet (default: standard output)")
 	return command
+}
+
+// warnOfReaders tells of a redirection: the shell makes a file as the umask says.
+func warnOfReaders(out, messages io.Writer) {
+	file, ok := out.(*os.File)
+	if !ok {
+		return
+	}
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		fmt.Fprintln(messages, "Other users can read the file that these messages go to: --output FILE makes one that only you can read")
+	}
 }
 
 // exportInbox writes an inbox's events.

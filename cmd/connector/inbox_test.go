@@ -109,8 +109,33 @@ func TestInboxExport(t *testing.T) {
 	if written, err := os.ReadFile(file); err != nil || string(written) != stdout {
 		t.Errorf("the file differs from standard output: %v", err)
 	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has mode %v, %v", info.Mode(), err)
+	}
 	if code, _, stderr := run(t, "inbox", "export", "--path", path, "--output", file); code != exitFailure || !strings.Contains(stderr, "exists") {
 		t.Errorf("exit %d over a file that exists: %s", code, stderr)
+	}
+}
+
+// TestAnExportThatOthersCanRead is what "export > file" makes.
+func TestAnExportThatOthersCanRead(t *testing.T) {
+	path, _ := stoppedInbox(t)
+	file, err := os.Create(filepath.Join(t.TempDir(), "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for mode, warned := range map[os.FileMode]bool{0o644: true, 0o640: true, 0o600: false} {
+		if err := file.Chmod(mode); err != nil {
+			t.Fatal(err)
+		}
+		var messages bytes.Buffer
+		if code := execute(t.Context(), newTestRoot(file, &messages, "inbox", "export", "--path", path)); code != exitOK {
+			t.Errorf("exit %d: %s", code, messages.String())
+		}
+		if strings.Contains(messages.String(), "--output FILE") != warned {
+			t.Errorf("mode %o: %s", mode, messages.String())
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 
 func main() {
 	librarylog.Redirect(logr.Discard()) // a terminal obeys what a peer sent; serve says more
+	// What this program writes is full of messages: whoever shares a file says so.
+	syscall.Umask(0o077)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(execute(ctx, newRoot()))

@@ -11,35 +11,52 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // Listen listens on a unix socket that only the process's own user and root can
-// open. Missing folders are made. A socket that a killed process left is replaced;
-// one that a living process listens on is not, nor any other file. Closing the
-// listener removes the socket.
+// open, and in a folder of a group also the group. Missing folders are made. A socket
+// that a killed process left is replaced; one that a living process listens on is not,
+// nor any other file. Closing the listener removes the socket.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
 	}
+	mode, err := modeIn(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
-	private := net.ListenConfig{Control: restrict}
-	listener, err := private.Listen(ctx, network(path), path)
+	restricted := net.ListenConfig{Control: restrict(mode)}
+	listener, err := restricted.Listen(ctx, network(path), path)
 	if err != nil {
 		return nil, err
 	}
 	// For systems that do not take the mode from the descriptor.
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
 }
 
+// modeIn is the mode of a socket in a folder.
+func modeIn(folder string) (fs.FileMode, error) {
+	info, err := os.Stat(folder)
+	if err == nil && config.OfGroup(info) {
+		return 0o660, nil
+	}
+	return 0o600, err
+}
+
 // restrict sets the mode of a socket before it has a name, from where Linux takes it
 // when it makes the file. So nobody can connect in between.
-func restrict(_, _ string, socket syscall.RawConn) error {
-	return socket.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
+func restrict(mode fs.FileMode) func(_, _ string, socket syscall.RawConn) error {
+	return func(_, _ string, socket syscall.RawConn) error {
+		return socket.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })
+	}
 }
 
 // removeStale removes a socket on which nobody listens. That two processes do so at

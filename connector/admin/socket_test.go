@@ -57,13 +57,27 @@ func TestSocketServesItsUserOnly(t *testing.T) {
 	}
 }
 
+// TestSocketInAGroupsFolderIsTheGroups, so that another user of it can replace what a
+// killed process left.
+func TestSocketInAGroupsFolderIsTheGroups(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Chmod(folder, 0o775|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "admin.sock")
+	listen(t, path)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket has mode %v, %v", info.Mode(), err)
+	}
+}
+
 // TestSocketIsNeverWider sees the mode that the socket has from its first moment: where
 // Listen's own chmod cannot have been yet.
 func TestSocketIsNeverWider(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	before := syscall.Umask(0)
 	defer syscall.Umask(before)
-	l, err := (&net.ListenConfig{Control: restrict}).Listen(t.Context(), "unix", path)
+	l, err := (&net.ListenConfig{Control: restrict(0o600)}).Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -62,8 +63,11 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.ReadDir(path); errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("inbox %s belongs to another user: run the command as the connector's", path)
+	}
 	if !holdsStore(path) {
-		return nil, fmt.Errorf("%s holds no inbox: give the folder that inbox.path of the configuration names", path)
+		return nil, fmt.Errorf("%s holds no inbox: give the folder that inbox.embedded.path of the configuration names", path)
 	}
 	files := readOnly{vfs.Default}
 	lock, err := pebble.LockDirectory(path, files)

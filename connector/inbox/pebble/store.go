@@ -95,13 +95,17 @@ func Open(o Options) (*Inbox, error) {
 		committer: newCommitter(), metrics: o.Metrics, log: o.Log, now: o.Now, fatal: o.Fatal,
 		channels: make(map[string]*channel),
 	}
-	s.files = &guard{FS: o.FS, store: s}
+	files := withRights(o.FS, o.Path)
+	s.files = &guard{FS: files, store: s}
 	db, err := pebble.Open(o.Path, s.options(o))
 	if err != nil {
 		return nil, openError(o.Path, err)
 	}
 	s.db = db
 	s.opened.Store(true)
+	if r, ok := files.(rightsFS); ok {
+		r.tighten(o.Path, o.Log)
+	}
 	s.space = newSpace(db, o.FS, o.Path, o.MaxSize, o.Log)
 	if err := s.recover(o.DeduplicationWindow); err != nil {
 		return nil, openError(o.Path, errors.Join(err, db.Close()))

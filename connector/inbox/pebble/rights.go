@@ -1,0 +1,161 @@
+package pebble
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// rights are the modes of a store's folder and files, whatever the umask is. Events
+// are personal data, so nobody but the connector's user reads them. On a volume that
+// belongs to a group, as Kubernetes makes it of a pod's fsGroup, the group has the
+// same rights as the user: the next pod may run as another user of that group.
+type rights struct{ folder, file fs.FileMode }
+
+var (
+	usersRights  = rights{0o700, 0o600}
+	groupsRights = rights{0o770 | fs.ModeSetgid, 0o660}
+)
+
+// rightsIn returns the rights of a store at path. The nearest folder that exists says
+// whose they are.
+func rightsIn(path string) rights {
+	info, err := os.Stat(path)
+	for errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+		info, err = os.Stat(path)
+	}
+	if err == nil && config.OfGroup(info) {
+		return groupsRights
+	}
+	return usersRights
+}
+
+// rightsFS gives what it makes its rights.
+type rightsFS struct {
+	vfs.FS
+	rights rights
+}
+
+// withRights returns the file system for a store at path. One in memory has no users.
+func withRights(files vfs.FS, path string) vfs.FS {
+	if vfs.Root(files) != vfs.Default {
+		return files
+	}
+	return rightsFS{files, rightsIn(path)}
+}
+
+// Create implements vfs.FS.
+func (r rightsFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := r.FS.Create(name, category)
+	return file, r.give(name, err)
+}
+
+// OpenReadWrite implements vfs.FS.
+func (r rightsFS) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := r.FS.OpenReadWrite(name, category, opts...)
+	return file, r.give(name, err)
+}
+
+// ReuseForWrite implements vfs.FS.
+func (r rightsFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := r.FS.ReuseForWrite(oldname, newname, category)
+	return file, r.give(newname, err)
+}
+
+// Lock implements vfs.FS.
+func (r rightsFS) Lock(name string) (io.Closer, error) {
+	lock, err := r.FS.Lock(name)
+	return lock, r.give(name, err)
+}
+
+// give sets a file's rights if err is nil, and returns err. A file system without
+// modes is told of when the store is open.
+func (r rightsFS) give(name string, err error) error {
+	if err == nil {
+		_ = setMode(name, r.rights.file)
+	}
+	return err
+}
+
+// MkdirAll implements vfs.FS. Folders that exist stay as they are.
+func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
+	var missing []string
+	for at := path; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+			break
+		}
+		missing = append(missing, at)
+	}
+	if err := r.FS.MkdirAll(path, perm&r.rights.folder); err != nil {
+		return err
+	}
+	for _, made := range missing {
+		if err := setMode(made, r.rights.folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setMode sets the mode of what belongs to this process's user, and leaves alone what
+// does not.
+func setMode(name string, mode fs.FileMode) error {
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode()&(fs.ModePerm|fs.ModeSetgid) == mode || !isOurs(info) {
+		return err
+	}
+	return os.Chmod(name, mode)
+}
+
+func isOurs(info fs.FileInfo) bool {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(owner.Uid) == os.Geteuid()
+}
+
+// storesFile are the names of Pebble's files and of ours.
+var storesFile = regexp.MustCompile(`^(LOCK|LEDGER|CURRENT|(MANIFEST|OPTIONS)-[0-9]+|[0-9]+(-[0-9]+)?\.(log|sst|blob)|marker\..+|.+\.dbtmp)$`)
+
+// tighten gives the rights to what an open store found in its folder, for example
+// after a backup was put back, and tells of what others can read nevertheless. The
+// folder is changed only if nothing but a store is in it.
+func (r rightsFS) tighten(path string, log logr.Logger) {
+	entries, err := os.ReadDir(path)
+	alone, wide := err == nil, 0
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || !storesFile.MatchString(entry.Name()) {
+			alone = false
+			continue
+		}
+		name := filepath.Join(path, entry.Name())
+		_ = setMode(name, r.rights.file) // what that left too wide is counted
+		wide += tooWide(name, r.rights.file)
+	}
+	if r.rights == usersRights {
+		if alone {
+			_ = setMode(path, r.rights.folder)
+		}
+		wide += tooWide(path, r.rights.folder)
+	}
+	if wide > 0 {
+		log.Info("other users of this machine can look into the inbox: make its folder and files this user's, with the modes 0700 and 0600",
+			"path", path, "tooWide", wide)
+	}
+}
+
+// tooWide is 1 for a file or folder with more rights than mode.
+func tooWide(name string, mode fs.FileMode) int {
+	if info, err := os.Lstat(name); err == nil && info.Mode().Perm()&^mode != 0 {
+		return 1
+	}
+	return 0
+}
