@@ -37,6 +37,7 @@ type process struct {
 	log      logr.Logger
 	registry *prometheus.Registry
 	metrics  *telemetry.Metrics
+	budget   budget
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 
@@ -61,6 +62,9 @@ func Run(ctx context.Context, log logr.Logger, path string) error {
 	if err != nil {
 		return err
 	}
+	if p.budget, err = newBudget(cfg); err != nil {
+		return err
+	}
 	if err := p.open(ctx, cfg); err != nil {
 		return err
 	}
@@ -83,12 +87,13 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
 	}
-	p.dispatcher = delivery.New(p.inbox, cfg.Dispatch.MaxConcurrency, int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
+	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
 		Inbox: p.inbox, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
 		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: int64(cfg.Server.MaxBufferedBytes),
 	})
-	p.webhook = webhook.NewServer(p.handler, p.log.WithName("webhook"))
+	p.current.Store(cfg)
+	p.webhook = webhook.NewServer(p.handler, p.headerLimits(p.budget.webhook), p.log.WithName("webhook"))
 	p.admin = admin.NewServer(admin.Connector{
 		Inbox: p.inbox, Delivery: p.dispatcher.Status, Config: p.current.Load,
 		Metrics: p.metrics, Now: time.Now, Log: p.log.WithName("admin"),
@@ -111,7 +116,7 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 	poll := time.NewTicker(inboxPoll)
 	defer poll.Stop()
 	for told := false; ; told = true {
-		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.metrics, p.log)
+		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.budget.store, p.metrics, p.log)
 		if !errors.Is(err, inbox.ErrInUse) {
 			return opened, err
 		}
@@ -174,8 +179,8 @@ func names(cfg *config.Config) map[string]bool {
 func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	serving, failed := errgroup.WithContext(ctx)
 	serving.Go(func() error { return p.webhook.Serve(l.webhook) })
-	serving.Go(func() error { return serveHTTP(p.admin, l.admin) })
-	serving.Go(func() error { return serveHTTP(p.probes, l.probes) })
+	serving.Go(func() error { return p.serveBounded("admin", p.admin, l.admin, p.budget.admin) })
+	serving.Go(func() error { return p.serveBounded("metrics", p.probes, l.probes, p.budget.metrics) })
 	serving.Go(func() error { return p.watch(failed, path) })
 	p.ready.Store(true)
 	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(), "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),

@@ -27,6 +27,10 @@ var exported = map[string][]string{
 	"webhook_accept_duration_seconds":   nil,
 	"webhook_in_flight_calls":           nil,
 	"webhook_buffered_bytes":            nil,
+	"server_connections":                {"class", "listener"},
+	"server_connections_limit":          {"listener"},
+	"server_connections_closed_total":   {"listener", "reason"},
+	"server_log_lines_total":            {"kind"},
 	"inbox_sync_duration_seconds":       nil,
 	"inbox_backlog_events":              {"channel"},
 	"inbox_oldest_pending_age_seconds":  {"channel"},
@@ -69,6 +73,11 @@ func useEverything(t *testing.T) *running {
 			t.Errorf("%.40s: %d, %v, want %d", body, status, err, want)
 		}
 	}
+	resp, err := r.client.Get("http://" + r.address.Webhook + "/" + strings.Repeat("a", 9<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 	if status, _, err := r.postRaw(m.body(), "", "?param.header.xp-api-key="+keyOf(shopA)[:16]); err != nil || status != http.StatusUnauthorized {
 		t.Errorf("half a key: %d, %v", status, err)
 	}

@@ -1,13 +1,22 @@
 package connector
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// maxGathers bounds the scrapes that are gathered at once, which costs
+	// processor time, and maxScrapes those that are gathered or being read, which
+	// costs memory. Prometheus pairs, the operator and a curl need five.
+	maxGathers = 4
+	maxScrapes = 16
+	// scrapeTimeout is Prometheus's own default.
+	scrapeTimeout = 10 * time.Second
 )
 
 // newProbes serves metrics and probes. Liveness only says that the process
@@ -16,7 +25,7 @@ import (
 // place of an honest 503.
 func (p *process) newProbes() *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry}))
+	mux.Handle("GET /metrics", p.scrapes())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !p.ready.Load() {
@@ -25,13 +34,20 @@ func (p *process) newProbes() *http.Server {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * scrapeTimeout}
 }
 
-// serveHTTP serves until the server is closed.
-func serveHTTP(server *http.Server, listener net.Listener) error {
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+// scrapes serves the metrics, and counts what it refuses as
+// promhttp_metric_handler_requests_total.
+func (p *process) scrapes() http.Handler {
+	metrics := promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxGathers, Timeout: scrapeTimeout})
+	places := semaphore.NewWeighted(maxScrapes)
+	return promhttp.InstrumentMetricHandler(p.registry, http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+		if !places.TryAcquire(1) {
+			http.Error(w, "too many scrapes at once", http.StatusServiceUnavailable)
+			return
+		}
+		defer places.Release(1)
+		metrics.ServeHTTP(w, call)
+	}))
 }

@@ -26,7 +26,7 @@ var (
 	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
 		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(*c.ZaloOA) },
 	}
-	inboxTypes = map[config.InboxType]func(config.Inbox, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
+	inboxTypes = map[config.InboxType]func(config.Inbox, int, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 		config.InboxEmbedded: openEmbedded,
 	}
 	sinkTypes = map[config.SinkType]func(config.Channel) (sink.Sink, error){
@@ -36,11 +36,13 @@ var (
 	}
 )
 
-func openEmbedded(c config.Inbox, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+// openEmbedded opens the store, which may have so many files open.
+func openEmbedded(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
 	return pebble.Open(pebble.Options{
 		Path:                c.Embedded.Path,
 		MaxSize:             int64(c.Embedded.MaxSize),
 		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
+		MaxOpenFiles:        files,
 		Metrics:             metrics,
 		Log:                 log.WithName("inbox"),
 	})
@@ -56,7 +58,8 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 		}
 		in = append(in, webhook.Channel{
 			Name: c.Name, Path: c.Webhook.Path, Keys: keys, MaxBodySize: int64(c.Webhook.MaxBodySize),
-			Events: c.Webhook.Events, Ordering: c.Delivery.Ordering, Type: channelTypes[c.Type](c),
+			Enforces: c.ZaloOA.Signature.Mode == config.SignatureEnforce,
+			Events:   c.Webhook.Events, Ordering: c.Delivery.Ordering, Type: channelTypes[c.Type](c),
 		})
 	}
 	return in

@@ -22,6 +22,13 @@ const (
 	// The bounds on numbers catch slips of the keyboard.
 	maxConcurrency        = 10_000
 	maxProcessConcurrency = 100_000
+	// The bounds on connections leave places beside the verified ones, and stay
+	// within what a process may have open.
+	minConnections, maxConnections = 16, 1_000_000
+	// The bounds on headers let Zalo and the usual proxies in, and keep a
+	// stranger's cost small.
+	minHeaderSize, maxHeaderSize   = Size(1 << 10), Size(64 << 10)
+	minHeaderLines, maxHeaderLines = 10, 1000
 	// maxChannelName fits "<namespace>/<name>" of Kubernetes, in bytes.
 	maxChannelName = 320
 )
@@ -69,6 +76,15 @@ func (c *checker) config(cfg *Config) {
 }
 
 func (c *checker) server(s *Server) {
+	if s.MaxConnections != 0 && (s.MaxConnections < minConnections || s.MaxConnections > maxConnections) {
+		c.addf("server.maxConnections", "want %d to %d, not %d", minConnections, maxConnections, s.MaxConnections)
+	}
+	if s.MaxHeaderSize < minHeaderSize || s.MaxHeaderSize > maxHeaderSize {
+		c.addf("server.maxHeaderSize", "want 1Ki to 64Ki")
+	}
+	if s.MaxHeaderLines < minHeaderLines || s.MaxHeaderLines > maxHeaderLines {
+		c.addf("server.maxHeaderLines", "want %d to %d, not %d", minHeaderLines, maxHeaderLines, s.MaxHeaderLines)
+	}
 	c.between("server.maxInFlight", s.MaxInFlight, maxProcessConcurrency)
 	if s.TLS == nil {
 		return

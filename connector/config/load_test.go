@@ -75,8 +75,8 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	want := &Config{
 		APIVersion: APIVersion,
 		Kind:       Kind,
-		Server:     Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
-		Metrics:    Metrics{Address: ":9090"},
+		Server:     Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
+		Metrics:    Metrics{Address: "127.0.0.1:9090"},
 		Admin:      Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
 		Inbox: Inbox{Type: InboxEmbedded, DeduplicationWindow: day, Embedded: &EmbeddedInbox{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,

@@ -51,6 +51,18 @@ type Server struct {
 	Address string `yaml:"address,omitempty"`
 	// TLS serves HTTPS when set. Both files are read anew when they change.
 	TLS *ServerTLS `yaml:"tls,omitempty"`
+	// MaxConnections is the number of connections at once; beyond it the oldest
+	// one that has shown no API key is closed, then the oldest without a verified
+	// call; verified ones are never closed for another, and hold at most 7/8 of the
+	// places. At least 16. Default: as many as memory and descriptors allow.
+	MaxConnections int `yaml:"maxConnections,omitempty"`
+	// MaxHeaderSize is the largest request line and header, in bytes, and bounds
+	// all that is read of a connection before it has shown an API key; a larger one
+	// is answered 431. From 1Ki to 64Ki. Default: 8Ki.
+	MaxHeaderSize Size `yaml:"maxHeaderSize,omitempty"`
+	// MaxHeaderLines is the largest number of header lines of a call; more are
+	// answered 431. From 10 to 1000. Default: 100.
+	MaxHeaderLines int `yaml:"maxHeaderLines,omitempty"`
 	// MaxInFlight is the number of calls served at once. If there are more, the
 	// call is cut off that has waited longest for its body; if none waits, the
 	// new one is refused. Both are answered 503 with Retry-After. Where there are
@@ -79,7 +91,9 @@ func (s *ServerTLS) Certificate() *tls.Certificate { return s.certificate }
 
 // Metrics is the listener for probes and Prometheus.
 type Metrics struct {
-	// Address is the host and port to listen on. Default: ":9090".
+	// Address is the host and port to listen on. Nobody is asked for a password
+	// there, so name an address that only Prometheus and probes reach; the operator
+	// writes ":9090", for kubelet and Prometheus. Default: "127.0.0.1:9090".
 	Address string `yaml:"address,omitempty"`
 }
 
@@ -432,8 +446,8 @@ type Retry struct {
 const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
 
 func (c *Config) setDefaults() {
-	c.Server = Server{Address: ":8080", MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
-	c.Metrics.Address = ":9090"
+	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
+	c.Metrics.Address = "127.0.0.1:9090"
 	c.Inbox.Type = InboxEmbedded
 	c.Inbox.DeduplicationWindow = Duration(24 * time.Hour)
 	c.Dispatch.MaxConcurrency = 1024

@@ -36,6 +36,20 @@ type Metrics struct {
 	// BufferedBytes is what the calls being served hold of their bodies.
 	BufferedBytes prometheus.Gauge
 
+	// Connections is the number of open connections, by listener (webhook,
+	// metrics, admin) and what they have shown (nothing, key, verified).
+	Connections *prometheus.GaugeVec
+	// ConnectionsLimit is how many there may be, by listener.
+	ConnectionsLimit *prometheus.GaugeVec
+	// ConnectionsClosed counts connections that the listener closed, by listener
+	// and reason (displaced, slow, header_size, header_lines, ambiguous_length,
+	// tls_handshake), and accepts that failed for want of descriptors or memory
+	// (exhausted).
+	ConnectionsClosed *prometheus.CounterVec
+	// ServerLog counts what net/http had to log, by kind (panic, tls_handshake,
+	// accept, response, semicolon, other).
+	ServerLog *prometheus.CounterVec
+
 	// SyncDuration is the time of one durable commit.
 	SyncDuration prometheus.Histogram
 
@@ -80,6 +94,11 @@ func New(reg prometheus.Registerer) *Metrics {
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
 		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
 		BufferedBytes: f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),
+
+		Connections:       f.gaugeVec("server", "connections", "Open connections, by what they have shown: nothing, key, verified.", "listener", "class"),
+		ConnectionsLimit:  f.gaugeVec("server", "connections_limit", "Connections that may be open; beyond it the oldest of the lowest class is closed.", "listener"),
+		ConnectionsClosed: f.counter("server", "connections_closed_total", "Connections closed by the listener, and accepts that failed (exhausted), by reason.", "listener", "reason"),
+		ServerLog:         f.counter("server", "log_lines_total", "Lines of net/http's log, of which one of each kind is let through in a minute, panics always.", "kind"),
 
 		SyncDuration: f.histogram("inbox", "sync_duration_seconds", "Time of one durable commit.",
 			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2),

@@ -16,6 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/listener"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
@@ -88,6 +89,8 @@ type exchange struct {
 	http.ResponseWriter
 
 	call *http.Request
+	// conn is told what the call has shown.
+	conn *listener.Conn
 	// arrived is when, by the handler's clock.
 	arrived time.Time
 	// deadline is by when it is answered, by the system's clock, which
@@ -102,7 +105,7 @@ func (x *exchange) closeAfter() { x.Header().Set("Connection", "close") }
 
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
-	x := &exchange{ResponseWriter: w, call: call, arrived: h.now(), deadline: time.Now().Add(answerWithin)}
+	x := &exchange{ResponseWriter: w, call: call, conn: listener.FromContext(call.Context()), arrived: h.now(), deadline: time.Now().Add(answerWithin)}
 	if call.ContentLength != 0 {
 		// For every call, because net/http waits for the body of a refused one
 		// too. A writer that cannot set deadlines is no network connection.
@@ -162,6 +165,7 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	var r *route
 	if post || isRead(x.call) {
 		r = routes.authenticate(x.call, path)
+		x.showKey(r)
 	}
 	switch {
 	case r != nil && post:
@@ -172,6 +176,17 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 		h.refuse(x, answerKey, "", reasonKey)
 	default:
 		h.refuse(x, answerUsePost, "", reasonMethod)
+	}
+}
+
+// showKey tells the call's connection that it had the key of r, unless that is
+// nil. Where no signature is demanded, the key is all that can be shown.
+func (x *exchange) showKey(r *route) {
+	switch {
+	case r != nil && r.Enforces:
+		x.conn.ShowKey()
+	case r != nil:
+		x.conn.Verify()
 	}
 }
 
@@ -226,6 +241,9 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	if refusal != nil {
 		h.refuse(x, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
 		return
+	}
+	if found.Kind != channel.KindProbe { // a probe is unsigned
+		x.conn.Verify()
 	}
 	if found.AuditFailure != "" {
 		h.count(h.metrics.AuditFailures, r.Name, string(found.AuditFailure))

@@ -29,6 +29,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/listener"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/test/poll"
 )
@@ -102,6 +103,9 @@ func (f *fakeInbox) stored() []event.Event {
 	return f.events
 }
 
+// testLimits are the bounds of the tests' servers.
+var testLimits = listener.Limits{Connections: 64, HeaderSize: 8 << 10, HeaderLines: 100}
+
 // fixture is a handler with its surroundings.
 type fixture struct {
 	*Handler
@@ -166,7 +170,7 @@ func zaloOA() config.ZaloOA {
 // newChannel is a channel of the samples' app that takes every event.
 func newChannel(change ...func(*Channel)) Channel {
 	c := Channel{
-		Name: "chat/shop", Path: path, Keys: digests(key), MaxBodySize: 1 << 20,
+		Name: "chat/shop", Path: path, Keys: digests(key), MaxBodySize: 1 << 20, Enforces: true,
 		Events: config.EventFilter{Include: []string{"*"}}, Ordering: config.PerConversation, Type: zalo.New(zaloOA()),
 	}
 	for _, f := range change {
@@ -191,15 +195,15 @@ func urlOn(address net.Addr) string {
 // what Serve returned.
 func (f *fixture) start(t testing.TB, certificate *tls.Certificate) (server *Server, address net.Addr, served chan error) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	bound, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server = NewServer(f.Handler, f.log)
+	server = NewServer(f.Handler, testLimits, f.log)
 	server.UseCertificate(certificate)
 	served = make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	return server, listener.Addr(), served
+	go func() { served <- server.Serve(bound) }()
+	return server, bound.Addr(), served
 }
 
 // serve starts a real server until the test ends, and returns its URL.

@@ -33,6 +33,8 @@ type Channel struct {
 	// Keys are the SHA-256 digests of the accepted API keys. No two channels
 	// may share a key.
 	Keys [][sha256.Size]byte
+	// Enforces says that a call without a right signature is refused.
+	Enforces bool
 	// MaxBodySize is the largest body accepted, in bytes.
 	MaxBodySize int64
 	// Events selects what is stored, by the platform's event name.

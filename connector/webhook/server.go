@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/listener"
 )
 
 const (
-	// readHeaderTimeout is generous because it also runs on a connection that
-	// a load balancer opens ahead of its first call. From the header on, a call
-	// has answerWithin.
-	readHeaderTimeout = 10 * time.Second
+	// readHeaderTimeout only runs once a header is there: see package listener.
+	// From the header on, a call has answerWithin.
+	readHeaderTimeout = listener.FirstHeaderTimeout
 	// writeTimeout frees the connection of a caller that does not read. Answers
 	// are far smaller than a socket's buffer.
 	writeTimeout = 10 * time.Second
@@ -25,23 +26,21 @@ const (
 	// close an idle connection: if the server closed first, a call sent at that
 	// moment would be lost.
 	idleTimeout = 620 * time.Second
-	// maxHeaderBytes has room for what proxies add, and bounds what a stranger
-	// can make the server hold.
-	maxHeaderBytes = 16 << 10
 )
 
 // Server is the listener's life. To stop without losing a call: Drain, wait
 // until callers have moved, then Shutdown.
 type Server struct {
 	handler     *Handler
+	limits      listener.Limits
 	http        *http.Server
 	certificate atomic.Pointer[tls.Certificate]
 }
 
 // NewServer makes a server of plain HTTP/1.1, or of HTTPS if UseCertificate is
 // called before Serve.
-func NewServer(handler *Handler, logger logr.Logger) *Server {
-	s := &Server{handler: handler}
+func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Server {
+	s := &Server{handler: handler, limits: limits}
 	// HTTP/2 would bring nothing to calls this small.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -51,18 +50,11 @@ func NewServer(handler *Handler, logger logr.Logger) *Server {
 		ReadHeaderTimeout: readHeaderTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    limits.HeaderSize,
+		ConnContext:       listener.ConnContext,
 		// "OPTIONS *" is an unknown path like any other.
 		DisableGeneralOptionsHandler: true,
-		// What net/http has to say is about connections and panics, and holds
-		// nothing of a call.
-		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(logger), slog.LevelWarn),
-		TLSConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-				return s.certificate.Load(), nil
-			},
-		},
+		ErrorLog:                     slog.NewLogLogger(listener.NewErrorLog(logger, handler.metrics), slog.LevelWarn),
 	}
 	return s
 }
@@ -72,15 +64,26 @@ func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.St
 
 // Serve serves calls of the listener, which it closes, until Shutdown begins:
 // then it returns nil while Shutdown still waits.
-func (s *Server) Serve(listener net.Listener) error {
-	serve := s.http.Serve
-	if s.certificate.Load() != nil {
-		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
-	}
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+func (s *Server) Serve(inner net.Listener) error {
+	bounded := listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
+	if err := s.http.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// tls is nil without a certificate.
+func (s *Server) tls() *tls.Config {
+	if s.certificate.Load() == nil {
+		return nil
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return s.certificate.Load(), nil
+		},
+	}
 }
 
 // Drain goes on serving, and asks every caller to close its connection with the

@@ -285,7 +285,7 @@ func TestAnswersInTime(t *testing.T) {
 				f := newFixture(t, nil, newChannel())
 				f.inbox.block = make(chan struct{})
 				listener := make(pipes)
-				server := NewServer(f.Handler, f.log)
+				server := NewServer(f.Handler, testLimits, f.log)
 				done := make(chan error)
 				go func() { done <- server.Serve(listener) }()
 				caller, served := net.Pipe()
@@ -381,7 +381,7 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	}
 	listener.Close()
 	f := newFixture(t, nil)
-	if err := NewServer(f.Handler, f.log).Serve(listener); err == nil {
+	if err := NewServer(f.Handler, testLimits, f.log).Serve(listener); err == nil {
 		t.Error("served a closed listener")
 	}
 }

@@ -22,8 +22,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Options say where and how to open an Inbox. All fields but Log, FS, Now and
-// Fatal are required.
+// Options say where and how to open an Inbox. All fields but MaxOpenFiles, Log,
+// FS, Now and Fatal are required.
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
@@ -31,8 +31,11 @@ type Options struct {
 	MaxSize int64
 	// DeduplicationWindow is how long an id is recognised.
 	DeduplicationWindow time.Duration
-	Metrics             *telemetry.Metrics
-	Log                 logr.Logger
+	// MaxOpenFiles is about how many descriptors the store has open, tables and
+	// all; Pebble keeps 64 tables open whatever it says. Default: 576.
+	MaxOpenFiles int
+	Metrics      *telemetry.Metrics
+	Log          logr.Logger
 	// FS is the file system. Default: the operating system's.
 	FS vfs.FS
 	// Now is the clock. Default: time.Now.
@@ -85,6 +88,8 @@ const (
 	// openFiles bounds table readers; a store at its default bound has far
 	// fewer tables.
 	openFiles = 512
+	// otherFiles are logs, folders, and the tables that compactions write.
+	otherFiles = 64
 )
 
 // Open opens the store, creates it when there is none, and recovers what a
@@ -118,6 +123,9 @@ func Open(o Options) (*Inbox, error) {
 }
 
 func (o *Options) setDefaults() {
+	if o.MaxOpenFiles == 0 {
+		o.MaxOpenFiles = openFiles + otherFiles
+	}
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
@@ -138,7 +146,7 @@ func (s *Inbox) options(o Options) *pebble.Options {
 		FS:           s.files,
 		CacheSize:    cacheSize,
 		MemTableSize: memTableSize,
-		MaxOpenFiles: openFiles,
+		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
 		// Raised only a release after its readers are out, so that a rollback
 		// can still open the store. This one tells a torn end of the log from
 		// damage in the middle of it.

@@ -1,0 +1,93 @@
+package listener
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+// logEvery is how far apart the lines of one kind are at least: callers cause
+// them, and must not be able to flood the log.
+const logEvery = time.Minute
+
+// kindPanic is let through always: it is a defect of ours.
+const kindPanic = "panic"
+
+// kinds are what net/http logs, by how a line begins, and the values of the
+// metric label "kind". Anything else is "other".
+var kinds = []struct{ prefix, kind string }{
+	{"http: panic serving", kindPanic},
+	{"http: TLS handshake error", "tls_handshake"},
+	{"http: Accept error", "accept"},
+	{"http: response.WriteHeader", "response"},
+	{"http: superfluous response.WriteHeader", "response"},
+	{"http: URL query contains semicolon", "semicolon"},
+}
+
+// address is what net/http says of a caller.
+var address = regexp.MustCompile(`(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.%\w]*\])(:\d+)?`)
+
+// errorLog is what an http.Server logs to.
+type errorLog struct {
+	log     logr.Logger
+	metrics *telemetry.Metrics
+
+	mu   *sync.Mutex
+	last map[string]time.Time
+}
+
+// NewErrorLog makes what an http.Server's ErrorLog is made of. It counts every
+// line by its kind, and lets one of each kind through in a minute, without the
+// caller's address; panics always.
+func NewErrorLog(log logr.Logger, metrics *telemetry.Metrics) slog.Handler {
+	for _, k := range kinds {
+		metrics.ServerLog.WithLabelValues(k.kind) // 0 from the start, so that the first line is an increase
+	}
+	return &errorLog{log: log, metrics: metrics, mu: new(sync.Mutex), last: make(map[string]time.Time)}
+}
+
+// Handle implements slog.Handler.
+func (e *errorLog) Handle(_ context.Context, r slog.Record) error {
+	kind := kindOf(r.Message)
+	e.metrics.ServerLog.WithLabelValues(kind).Inc()
+	if kind == kindPanic || e.due(kind) {
+		e.log.Info(address.ReplaceAllString(r.Message, "(address)"), "kind", kind)
+	}
+	return nil
+}
+
+func (e *errorLog) due(kind string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if last, known := e.last[kind]; known && now.Sub(last) < logEvery {
+		return false
+	}
+	e.last[kind] = now
+	return true
+}
+
+func kindOf(line string) string {
+	for _, k := range kinds {
+		if strings.HasPrefix(line, k.prefix) {
+			return k.kind
+		}
+	}
+	return "other"
+}
+
+// Enabled implements slog.Handler.
+func (*errorLog) Enabled(context.Context, slog.Level) bool { return true }
+
+// WithAttrs implements slog.Handler; net/http's lines have no attributes.
+func (e *errorLog) WithAttrs([]slog.Attr) slog.Handler { return e }
+
+// WithGroup implements slog.Handler.
+func (e *errorLog) WithGroup(string) slog.Handler { return e }

@@ -1,0 +1,89 @@
+package listener
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Why a header is refused.
+var (
+	errHeaderSize  = errors.New("the request line and header are too large")
+	errHeaderLines = errors.New("the header has too many lines")
+	errFraming     = errors.New("the body's length is ambiguous: send one Content-Length, or Transfer-Encoding: chunked alone")
+)
+
+// headerSearch looks for the end of a header in a buffer that grows.
+type headerSearch struct {
+	// line is where the line under way begins, scanned how far it was read.
+	line, scanned int
+	lines         int
+}
+
+// find returns the size of the header with its empty line, 0 while it is not
+// complete. Lines end as net/http reads them: with \n, which a \r may precede.
+// Empty lines before the request line belong to the header, since net/http skips
+// some there.
+func (s *headerSearch) find(buffer []byte, limits Limits) (size int, err error) {
+	for {
+		i := bytes.IndexByte(buffer[s.scanned:], '\n')
+		if i < 0 {
+			s.scanned = len(buffer)
+			return 0, nil
+		}
+		end := s.scanned + i
+		empty := end == s.line || (end == s.line+1 && buffer[s.line] == '\r')
+		s.line, s.scanned = end+1, end+1
+		switch {
+		case s.line > limits.HeaderSize:
+			return 0, errHeaderSize
+		case empty && s.lines > 0:
+			return s.line, nil
+		case !empty:
+			s.lines++
+		}
+		if s.lines > limits.HeaderLines+1 { // the request line is none of them
+			return 0, errHeaderLines
+		}
+	}
+}
+
+// framing returns how long the body after a whole header is, or that it is
+// chunked. What net/http refuses anyway may be anything here: the connection
+// ends with it.
+func framing(header []byte) (length int64, chunked bool, err error) {
+	request, rest, _ := bytes.Cut(bytes.TrimLeft(header, "\r\n"), []byte("\n"))
+	given, known := false, false // a Content-Length; the field above is one of ours
+	for line := range bytes.Lines(rest) {
+		if line[0] == ' ' || line[0] == '\t' {
+			if known {
+				return 0, false, errFraming
+			}
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		text := strings.Trim(string(bytes.TrimRight(value, "\r\n")), " \t")
+		known = true
+		switch {
+		case bytes.EqualFold(name, []byte("content-length")):
+			next, err := strconv.ParseUint(text, 10, 62)
+			if err != nil || (given && int64(next) != length) { //nolint:gosec // 62 bits fit
+				return 0, false, errFraming
+			}
+			length, given = int64(next), true //nolint:gosec // 62 bits fit
+		case bytes.EqualFold(name, []byte("transfer-encoding")):
+			if chunked || !strings.EqualFold(text, "chunked") {
+				return 0, false, errFraming
+			}
+			chunked = true
+		default:
+			known = false
+		}
+	}
+	// HTTP/1.0 knows no chunks, so net/http looks at the Content-Length alone.
+	if chunked && (given || !bytes.HasSuffix(bytes.TrimRight(request, "\r"), []byte("HTTP/1.1"))) {
+		return 0, false, errFraming
+	}
+	return length, chunked, nil
+}

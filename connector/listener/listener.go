@@ -1,0 +1,198 @@
+// Package listener bounds what callers can take of an HTTP server before they
+// have shown who they are: connections, memory, descriptors and log lines.
+//
+// A connection reaches net/http only when its first header is complete: until
+// then it costs a small goroutine and the bytes that it has sent. Every header
+// is bounded in bytes and in lines, since net/http takes some 30 bytes of memory
+// for each byte of a header that is nothing but tiny lines. Two lengths for one
+// body are refused, because net/http drops the Content-Length before a handler
+// can see it, and a proxy in front may go by the other one.
+//
+// When there are too many connections, the oldest one that has shown the least
+// is closed, never the newest: a plain limit would let strangers hold every
+// place.
+package listener
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+// FirstHeaderTimeout is how long a new connection may take to send its first
+// header, TLS handshake included. It is generous because it also runs on a
+// connection that a load balancer opens ahead of its first call.
+const FirstHeaderTimeout = 10 * time.Second
+
+// acceptPause is the wait after an accept that failed for want of descriptors or
+// memory: long enough not to spin, short enough for a caller's 2 s.
+const acceptPause = 10 * time.Millisecond
+
+// Limits are the bounds of one listener; all are required.
+type Limits struct {
+	// Connections is the number of connections at once.
+	Connections int
+	// HeaderSize is the largest request line and header, in bytes. As much is
+	// read in all of a connection that has shown no key.
+	HeaderSize int
+	// HeaderLines is the largest number of header lines.
+	HeaderLines int
+}
+
+// Options are what a Listener works with; all but TLS are required.
+type Options struct {
+	// Name is the metrics' label "listener".
+	Name string
+	// Limits are its bounds.
+	Limits Limits
+	// Keyless: the server asks for no key, so that none has to be shown before a
+	// body is read.
+	Keyless bool
+	// TLS makes every connection a TLS one, below the bounds, which count plain
+	// text. Default: plain text.
+	TLS *tls.Config
+	// Metrics are the process's instruments.
+	Metrics *telemetry.Metrics
+}
+
+// Listener is a net.Listener whose connections have sent a whole header when
+// Accept returns them.
+type Listener struct {
+	net.Listener
+
+	options  Options
+	registry registry
+	ready    chan *Conn
+	closed   chan struct{}
+	closing  sync.Once
+	closeErr error
+	// failed holds why inner no longer accepts.
+	failed chan error
+	// opening are the accept loop and the connections that it has not handed over.
+	opening sync.WaitGroup
+}
+
+// New bounds the connections of inner, which the Listener closes with itself.
+func New(inner net.Listener, o Options) *Listener {
+	l := &Listener{
+		Listener: inner, options: o, registry: registry{limit: o.Limits.Connections},
+		ready: make(chan *Conn), closed: make(chan struct{}), failed: make(chan error, 1),
+	}
+	l.registry.measure(o.Metrics, o.Name)
+	l.opening.Go(l.acceptAll)
+	return l
+}
+
+// Accept returns the next connection with a whole header. The error is that of
+// the inner listener, and final.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case err := <-l.failed:
+		l.failed <- err // for a further Accept
+		return nil, err
+	}
+}
+
+// Close ends the listener, and closes the connections that Accept has not
+// returned.
+func (l *Listener) Close() error {
+	l.closing.Do(func() {
+		close(l.closed)
+		l.closeErr = l.Listener.Close()
+		l.registry.closeOpening()
+		l.opening.Wait()
+	})
+	return l.closeErr
+}
+
+func (l *Listener) acceptAll() {
+	for {
+		raw, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			c := l.newConn(raw)
+			l.opening.Go(func() { l.open(c) })
+		case isExhaustion(err):
+			l.count("exhausted")
+			l.registry.evict(nil)
+			time.Sleep(acceptPause)
+		default:
+			l.failed <- err
+			return
+		}
+	}
+}
+
+// isExhaustion reports whether a later accept may succeed.
+func isExhaustion(err error) bool {
+	for _, passing := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// newConn registers a connection, which may cost another one its place.
+func (l *Listener) newConn(raw net.Conn) *Conn {
+	c := &Conn{Conn: raw, raw: raw, listener: l}
+	if l.options.TLS != nil {
+		c.guard = &guard{Conn: raw, left: handshakeSize}
+		c.Conn = tls.Server(c.guard, l.options.TLS)
+	}
+	if l.registry.add(c) {
+		l.count("displaced")
+	}
+	return c
+}
+
+// open waits for the first header and hands the connection over.
+func (l *Listener) open(c *Conn) {
+	_ = c.raw.SetDeadline(time.Now().Add(FirstHeaderTimeout)) // a closed connection fails the next read
+	if err := c.begin(); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			l.count("slow")
+		}
+		_ = c.Close()
+		return
+	}
+	_ = c.raw.SetDeadline(time.Time{})
+	if l.options.Keyless {
+		c.keyShown.Store(true)
+	}
+	l.registry.opened(c)
+	select {
+	case l.ready <- c:
+	case <-l.closed:
+		_ = c.Close()
+	}
+}
+
+// count counts a connection that the listener closed, by the reason.
+func (l *Listener) count(reason string) {
+	l.options.Metrics.ConnectionsClosed.WithLabelValues(l.options.Name, reason).Inc()
+}
+
+type connKey struct{}
+
+// ConnContext is for http.Server.ConnContext: it lets a handler find its
+// connection with FromContext.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// FromContext returns the connection of a call; nil, on which every method does
+// nothing, when the call came by another way.
+func FromContext(ctx context.Context) *Conn {
+	c, _ := ctx.Value(connKey{}).(*Conn)
+	return c
+}

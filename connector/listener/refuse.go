@@ -1,0 +1,45 @@
+package listener
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+)
+
+const (
+	refusalHeader = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+	// lingerTime and lingerSize bound what is read after a refusal: a connection
+	// closed with bytes unread is reset, and the caller may never see the answer.
+	lingerTime = 500 * time.Millisecond
+	lingerSize = 64 << 10
+)
+
+// refusals are the answers to headers that are refused, and the metric's reasons.
+var refusals = map[error]struct{ status, reason string }{
+	errHeaderSize:  {"431 Request Header Fields Too Large", "header_size"},
+	errHeaderLines: {"431 Request Header Fields Too Large", "header_lines"},
+	errFraming:     {"400 Bad Request", "ambiguous_length"},
+}
+
+// refuse answers a header in place of net/http, and ends the connection. The
+// error is io.EOF, at which net/http answers nothing.
+func (c *Conn) refuse(why error) error {
+	with := refusals[why] //nolint:errorlint // the errors of this package, never wrapped
+	c.listener.count(with.reason)
+	_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // a closed connection fails the write
+	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(why.Error()))
+	if errors.Join(err, c.CloseWrite()) == nil {
+		_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, c.raw, lingerSize)
+	}
+	return io.EOF
+}
+
+func refusalBody(message string) string {
+	body, _ := json.Marshal(struct { //nolint:errchkjson // two strings always marshal
+		Status  string `json:"status"`
+		Message string `json:"message"`
+	}{"1", message})
+	return string(body)
+}

@@ -1,0 +1,141 @@
+package listener
+
+import (
+	"container/list"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
+)
+
+// class is what a connection has shown.
+type class int
+
+const (
+	// showedNothing: no key yet.
+	showedNothing class = iota
+	// showedKey: a call with a right API key.
+	showedKey
+	// showedSignature: a call whose signature was verified. Never cut off.
+	showedSignature
+	classes
+)
+
+// classNames are the values of the metric label "class".
+var classNames = [classes]string{"nothing", "key", "verified"}
+
+// unverifiedShare is the part of the places that verified connections leave to
+// the others, so that a new caller always finds one.
+const unverifiedShare = 8
+
+// registry holds the open connections by class, in each the one that has been
+// there longest first.
+type registry struct {
+	limit int
+
+	mu      sync.Mutex
+	members [classes]list.List // of *Conn
+	gauges  [classes]prometheus.Gauge
+}
+
+func (r *registry) measure(metrics *telemetry.Metrics, name string) {
+	metrics.ConnectionsLimit.WithLabelValues(name).Set(float64(r.limit))
+	for i := range r.gauges {
+		r.gauges[i] = metrics.Connections.WithLabelValues(name, classNames[i])
+	}
+}
+
+// add registers a new connection. It reports whether another one had to go.
+func (r *registry) add(c *Conn) bool {
+	r.mu.Lock()
+	r.enter(c, showedNothing)
+	full := r.count() > r.limit
+	r.mu.Unlock()
+	return full && r.evict(c)
+}
+
+// evict closes the oldest connection of the lowest class, but not the newest one
+// and no verified one. It reports whether there was one.
+func (r *registry) evict(newest *Conn) bool {
+	c := r.oldest(newest)
+	if c != nil {
+		// The raw connection, because the end of a TLS one waits for its peer.
+		_ = c.raw.Close()
+	}
+	return c != nil
+}
+
+// oldest takes the connection out that is to be closed next.
+func (r *registry) oldest(newest *Conn) *Conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, members := range []*list.List{&r.members[showedNothing], &r.members[showedKey]} {
+		if first := members.Front(); first != nil && first.Value != newest {
+			c := first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
+			r.leave(c)
+			return c
+		}
+	}
+	return nil
+}
+
+// raise moves a connection up to a class. A verified one that would leave the
+// others too few places stays where it is.
+func (r *registry) raise(c *Conn, to class) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.place == nil || c.class >= to {
+		return
+	}
+	if to == showedSignature && r.members[to].Len() >= r.limit-max(2, r.limit/unverifiedShare) {
+		return
+	}
+	r.leave(c)
+	r.enter(c, to)
+}
+
+// remove forgets a connection that was closed.
+func (r *registry) remove(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.place != nil {
+		r.leave(c)
+	}
+}
+
+// opened says that a connection is handed over, so that closeOpening spares it.
+func (r *registry) opened(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.open = true
+}
+
+// closeOpening closes the connections that are not handed over.
+func (r *registry) closeOpening() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for e := r.members[showedNothing].Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*Conn); !c.open { //nolint:forcetypeassert // the list holds nothing else
+			_ = c.raw.Close()
+		}
+	}
+}
+
+func (r *registry) enter(c *Conn, to class) {
+	c.class, c.place = to, r.members[to].PushBack(c)
+	r.gauges[to].Inc()
+}
+
+func (r *registry) leave(c *Conn) {
+	r.members[c.class].Remove(c.place)
+	c.place = nil
+	r.gauges[c.class].Dec()
+}
+
+func (r *registry) count() (n int) {
+	for i := range r.members {
+		n += r.members[i].Len()
+	}
+	return n
+}
