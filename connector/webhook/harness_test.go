@@ -104,7 +104,7 @@ func (f *fakeInbox) stored() []event.Event {
 }
 
 // testLimits are the bounds of the tests' servers.
-var testLimits = listener.Limits{Connections: 64, HeaderSize: 8 << 10, HeaderLines: 100}
+var testLimits = listener.Limits{Connections: 1024, HeaderSize: 8 << 10, HeaderLines: 100}
 
 // fixture is a handler with its surroundings.
 type fixture struct {
