@@ -153,7 +153,7 @@ func (c Connector) answerInboxError(w http.ResponseWriter, channel string, err e
 	switch {
 	case errors.Is(err, inbox.ErrNotFound):
 		answerError(w, http.StatusNotFound, err.Error())
-	case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrClosed):
+	case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrDiskFull), errors.Is(err, inbox.ErrClosed):
 		answerError(w, http.StatusServiceUnavailable, err.Error())
 	default:
 		c.Log.Error(err, "The dead letters cannot be read or changed", "channel", channel)

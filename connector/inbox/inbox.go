@@ -20,7 +20,8 @@
 //  3. A claim is visible only for events that are durable.
 //  4. Settle and everything that it changes (the event, its retry schedule, its
 //     dead letter) is one atomic, durable step.
-//  5. At its bound on size the inbox refuses with ErrFull; it never drops,
+//  5. At its bound on size the inbox refuses with ErrFull, at the end of its
+//     disk with ErrDiskFull; it never drops,
 //     never shortens the de-duplication window, and keeps settling.
 //
 // Package inboxtest holds the suite that every store must pass.
@@ -37,9 +38,12 @@ import (
 
 // Errors that callers tell apart with errors.Is.
 var (
-	// ErrFull: the bound on size, or the end of the disk, is near. The same
-	// call succeeds once deliveries or retention have freed space.
+	// ErrFull: the inbox is at its bound on size. The same call succeeds once
+	// deliveries or retention have freed space.
 	ErrFull = errors.New("inbox is full")
+	// ErrDiskFull: the inbox is within its bound, but its disk has less left than
+	// the store needs to work. The same call succeeds once the disk has room.
+	ErrDiskFull = errors.New("the inbox's disk is full")
 	// ErrOverloaded: the disk does not keep up, and as much as may wait for it
 	// does already. The same call succeeds once it has caught up.
 	ErrOverloaded = errors.New("inbox is overloaded: its disk does not keep up")

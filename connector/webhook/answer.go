@@ -29,6 +29,8 @@ const (
 	reasonAborted channel.Reason = "aborted"
 	// reasonInboxFull: the inbox is at its bound. 503.
 	reasonInboxFull channel.Reason = "inbox_full"
+	// reasonDiskFull: the inbox's disk has no room. 503.
+	reasonDiskFull channel.Reason = "inbox_disk_full"
 	// reasonInboxFailed: the inbox could not store the event. 503.
 	reasonInboxFailed channel.Reason = "inbox_failed"
 	// reasonTimeout: the body did not arrive, or the event was not durable, in
@@ -104,6 +106,7 @@ var (
 	answerCutOff      = newUnavailable("the body had not arrived when other calls needed the room")
 	answerSlowBody    = newUnavailable("the body did not arrive in time")
 	answerFull        = newUnavailable("inbox is full")
+	answerDiskFull    = newUnavailable("the inbox's disk is full")
 	answerFailed      = newUnavailable("the event could not be stored")
 	answerNotInTime   = newUnavailable("the event was not stored in time")
 )

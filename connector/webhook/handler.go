@@ -56,7 +56,7 @@ type Handler struct {
 	draining atomic.Bool
 	inFlight *admission
 
-	inboxFull, inboxLate, inboxFailed throttle
+	inboxFull, diskFull, inboxLate, inboxFailed throttle
 }
 
 // NewHandler makes a handler that knows no path until Use.
@@ -301,6 +301,8 @@ func (h *Handler) fail(x *exchange, r *route, err error) {
 	switch {
 	case errors.Is(err, inbox.ErrFull):
 		a, reason, lines = answerFull, reasonInboxFull, &h.inboxFull
+	case errors.Is(err, inbox.ErrDiskFull):
+		a, reason, lines = answerDiskFull, reasonDiskFull, &h.diskFull
 	case errors.Is(err, context.DeadlineExceeded):
 		a, reason, lines = answerNotInTime, reasonTimeout, &h.inboxLate
 	}

@@ -264,6 +264,7 @@ func TestInboxFailures(t *testing.T) {
 		reason string
 	}{
 		{fmt.Errorf("at its bound: %w", inbox.ErrFull), "inbox_full"},
+		{fmt.Errorf("%w: 3 MiB", inbox.ErrDiskFull), "inbox_disk_full"},
 		{inbox.ErrClosed, "inbox_failed"},
 		{errors.New("disk on fire"), "inbox_failed"},
 		{fmt.Errorf("waiting for the commit: %w", context.DeadlineExceeded), "timeout"},

@@ -32,7 +32,7 @@ func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.O
 	record := eventRecord{acceptedAt: now, pausedBefore: ch.pausedTime(now), lane: lane, event: e}.encode()
 	op := &acceptance{pending: newPending(len(record) + 128), channel: ch, id: e.ID, record: record}
 	if err := s.do(ctx, op); err != nil {
-		return 0, err
+		return 0, explained(err)
 	}
 	return op.outcome, nil
 }
@@ -65,8 +65,8 @@ func (a *acceptance) apply(tx *transaction) error {
 	case seen:
 		a.outcome = inbox.Duplicate
 		return nil
-	case tx.full:
-		return inbox.ErrFull
+	case tx.full != nil:
+		return tx.full
 	}
 	if err := tx.append(a.channel, a.record); err != nil {
 		return err

@@ -88,7 +88,7 @@ func TestDiskFull(t *testing.T) {
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	path := t.TempDir()
-	if err := mount(path, size); err != nil {
+	if err := mount(path, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() {
@@ -198,7 +198,7 @@ func (f *filler) fill() {
 		calls.Go(func() {
 			for {
 				switch err := f.accept(); {
-				case errors.Is(err, inbox.ErrFull):
+				case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrDiskFull):
 					return
 				case err != nil:
 					f.t.Errorf("accept: %v", err)
@@ -246,7 +246,7 @@ func (f *filler) awaitRoom() {
 		switch err := f.accept(); {
 		case err == nil:
 			return
-		case !errors.Is(err, inbox.ErrFull):
+		case !errors.Is(err, inbox.ErrFull) && !errors.Is(err, inbox.ErrDiskFull):
 			f.t.Fatalf("accept: %v", err)
 		}
 		select {

@@ -50,7 +50,7 @@ func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.T
 		if err := sources[(ch.turn+i)%len(sources)](); err != nil {
 			s.endIfDamaged(err)
 			if len(c.claims) == 0 {
-				return nil, time.Time{}, fmt.Errorf("claim from %s: %w", name, err)
+				return nil, time.Time{}, fmt.Errorf("claim from %s: %w", name, explained(err))
 			}
 			ch.signal() // what is claimed goes out; the next call meets the error again
 			break

@@ -43,8 +43,9 @@ type transaction struct {
 	// reader sees the store, and the batch too if an operation asked for it.
 	reader pebble.Reader
 	now    time.Time
-	full   bool
-	store  *Inbox
+	// full says why the inbox takes nothing new; nil while it does.
+	full  error
+	store *Inbox
 	// accepted are the new events of this batch, so that a second call with
 	// the same id waits for the same fsync.
 	accepted map[duplicateID]struct{}

@@ -210,8 +210,8 @@ func dropDead(*transaction, *channel, deadEntry) error { return nil }
 
 // redriveDead puts the event at the end of its channel with a fresh clock.
 func redriveDead(tx *transaction, ch *channel, entry deadEntry) error {
-	if tx.full {
-		return inbox.ErrFull
+	if tx.full != nil {
+		return tx.full
 	}
 	record := entry.record
 	record.acceptedAt, record.pausedBefore = tx.now, ch.pausedTime(tx.now)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,7 +27,24 @@ func (l storeLog) Errorf(format string, args ...any) {
 }
 
 // Fatalf ends the process.
-func (l storeLog) Fatalf(format string, args ...any) { l.fatal(fmt.Errorf(format, args...)) }
+func (l storeLog) Fatalf(format string, args ...any) {
+	f := failure{text: fmt.Sprintf(format, args...)}
+	for _, arg := range args {
+		if cause, ok := arg.(error); ok {
+			f.causes = append(f.causes, cause)
+		}
+	}
+	l.fatal(f)
+}
+
+// failure is what Pebble says before it ends, with the errors in it.
+type failure struct {
+	text   string
+	causes []error
+}
+
+func (f failure) Error() string   { return f.text }
+func (f failure) Unwrap() []error { return f.causes }
 
 // spacePause is how long the store waits for space before it tries to flush or
 // compact again.
@@ -53,13 +69,11 @@ func (s *Inbox) events() *pebble.EventListener {
 func (s *Inbox) backgroundFailed(err error) {
 	switch {
 	case errors.Is(err, context.Canceled): // by Close
-	case !errors.Is(err, syscall.ENOSPC):
+	case !outOfSpace(err), !s.opened.Load():
 		s.fatal(fmt.Errorf("the store could not flush or compact: %w", err))
-	case !s.opened.Load():
-		s.fatal(fmt.Errorf("the disk is full; free space or enlarge the volume: %w", err))
 	default:
 		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",
-			"remedy", "free space or enlarge the volume")
+			"remedy", remedyFor(err, s.space.path))
 		<-time.After(spacePause)
 	}
 }

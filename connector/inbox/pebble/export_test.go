@@ -8,3 +8,6 @@ func Guarded(files vfs.FS) vfs.FS { return &guard{FS: files, store: &Inbox{}} }
 
 // ErrDamaged is errDamaged.
 var ErrDamaged = errDamaged
+
+// RemedyFor is remedyFor.
+var RemedyFor = remedyFor

@@ -180,7 +180,7 @@ func TestExit(t *testing.T) {
 	if !ok || failed.ExitCode() != 1 {
 		t.Errorf("%v, want exit status 1", err)
 	}
-	for _, want := range []string{"can no longer keep its promises", syscall.EIO.Error(), "connector inbox check --path " + path} {
+	for _, want := range []string{"can no longer keep its promises", syscall.EIO.Error(), "healthy disk"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the log lacks %q", want)
 		}

@@ -32,6 +32,7 @@ func (g *guard) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	if g.ledger, err = openIntact(g.FS, g.PathDir(name)); err == nil {
+		// A new store's ledger is durable before its first manifest.
 		err = g.ledger.write()
 	}
 	if err == nil {

@@ -73,7 +73,7 @@ func openIntact(files vfs.FS, path string) (*ledger, error) {
 	return l, l.verify(path)
 }
 
-// begin begins a new store, unless one was used here. Pebble makes the marker
+// begin begins the ledger of a new store, unless one was used here. Pebble makes the marker
 // of the manifest durable before the first log or table, so no crash leaves
 // these without it.
 func (l *ledger) begin(names []string) error {
@@ -82,7 +82,7 @@ func (l *ledger) begin(names []string) error {
 			return fmt.Errorf("%w: there is or was %s, but no marker that names the manifest", errDamaged, name)
 		}
 	}
-	l.files = make(map[string]prefix)
+	l.files, l.changed = make(map[string]prefix), true
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -88,7 +87,7 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 // writeLedger brings the log's syncs since the last call to the ledger.
 func (s *Inbox) writeLedger() error {
 	err := s.files.ledger.write()
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !outOfSpace(err) {
 		s.fatal(err) // a disk that does not write cannot keep promises
 	}
 	return err
@@ -173,7 +172,7 @@ func (expiry) apply(tx *transaction) error {
 // calls again as soon as enough was delivered rather than whenever compaction
 // would get to it.
 func (s *Inbox) reclaim(ctx context.Context) error {
-	if !s.space.full() {
+	if s.space.full() == nil {
 		return nil
 	}
 	if err := s.db.Flush(); err != nil {

@@ -56,7 +56,7 @@ func (s *Inbox) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Ver
 	case err := <-op.done:
 		op.end(l, err)
 		s.endIfDamaged(err)
-		return err
+		return explained(err)
 	case <-ctx.Done():
 		s.late.Go(func() { op.end(l, <-op.done) })
 		return context.Cause(ctx)

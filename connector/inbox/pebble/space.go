@@ -1,12 +1,16 @@
 package pebble
 
 import (
+	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 // space decides when the inbox is full: at its bound, or when the disk has no
@@ -21,17 +25,30 @@ type space struct {
 	reserve uint64
 	log     logr.Logger
 
-	used   atomic.Int64
-	isFull atomic.Bool
+	used atomic.Int64
+	room atomic.Int32 // a room
 	// unmeasured counts the bytes written since the last measurement.
 	unmeasured atomic.Int64
 }
+
+// room says why there is none.
+type room int32
+
+const (
+	enough room = iota
+	atBound
+	noBytes
+	noInodes
+)
 
 // The reserve of free disk is an eighth of the bound within these limits: the
 // lower is two memtables and what a small compaction writes.
 const (
 	minReserve = 32 << 20
 	maxReserve = 512 << 20
+	// minInodes are enough for a flush and a compaction, each of which makes a
+	// few files before it deletes others.
+	minInodes = 64
 	// measureEvery bytes written the usage is measured anew, and at least once
 	// in each measureInterval; both are far below the reserve.
 	measureEvery    = 1 << 20
@@ -59,26 +76,64 @@ func (s *space) measure() {
 	s.unmeasured.Store(0)
 	used := int64(s.db.Metrics().DiskSpaceUsage())
 	s.used.Store(used)
-	full := used >= s.limit || s.diskNearlyFull()
-	if s.isFull.Swap(full) == full {
-		return
+	now, free := s.diskRoom()
+	if used >= s.limit {
+		now = atBound
 	}
-	if full {
-		s.log.Info("the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; "+
-			"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size",
-			"usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve)
-		return
+	if room(s.room.Swap(int32(now))) != now {
+		s.log.Info(said[now], "usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve, "freeBytes", free)
 	}
-	s.log.Info("the inbox takes calls again", "usedBytes", used, "limitBytes", s.limit)
 }
 
-// diskNearlyFull is false where the file system cannot say.
-func (s *space) diskNearlyFull() bool {
+// said is what the log says when the room changes.
+var said = map[room]string{
+	enough: "the inbox takes calls again",
+	atBound: "the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; " +
+		"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size",
+	noBytes: "the disk of the inbox is full: calls are answered 503 until the disk has more than the reserve free; " +
+		"the inbox is within its own bound, so free space on the disk or enlarge the volume",
+	noInodes: "the disk of the inbox has no free inodes: calls are answered 503 until it has some; " +
+		"df -i tells; delete files on the disk, or make its file system with more inodes",
+}
+
+// diskRoom says what the disk has left. A file system that does not know its
+// size, as some FUSE ones, reports 0 of 0 bytes or inodes.
+func (s *space) diskRoom() (r room, free uint64) {
 	disk, err := s.fs.GetDiskUsage(s.path)
-	return err == nil && disk.AvailBytes < s.reserve
+	if err != nil || disk.TotalBytes == 0 {
+		return enough, 0
+	}
+	if disk.AvailBytes < s.reserve {
+		return noBytes, disk.AvailBytes
+	}
+	if s.fewInodes() {
+		return noInodes, disk.AvailBytes
+	}
+	return enough, disk.AvailBytes
 }
 
-func (s *space) full() bool { return s.isFull.Load() }
+func (s *space) fewInodes() bool {
+	if vfs.Root(s.fs) != vfs.Default {
+		return false
+	}
+	var stat syscall.Statfs_t
+	err := syscall.Statfs(s.path, &stat)
+	return err == nil && stat.Files > 0 && stat.Ffree < minInodes
+}
+
+// full is nil while there is room; else it says what there is none of.
+func (s *space) full() error {
+	switch room(s.room.Load()) {
+	case atBound:
+		return inbox.ErrFull
+	case noBytes:
+		return fmt.Errorf("%w: less than the reserve of %d MiB is free", inbox.ErrDiskFull, s.reserve>>20)
+	case noInodes:
+		return fmt.Errorf("%w: it has no free inodes", inbox.ErrDiskFull)
+	default:
+		return nil
+	}
+}
 
 func (s *space) usage() (used, limit int64) {
 	return s.used.Load() + s.unmeasured.Load(), s.limit

@@ -75,7 +75,7 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 		return nil, fmt.Errorf("inbox %s: %w", path, ErrInUse)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox %s cannot be locked: %w", path, err)
+		return nil, fmt.Errorf("inbox %s cannot be locked: %w", path, explained(err))
 	}
 	s := &stopped{ctx: ctx, path: path, observe: observe, lock: lock}
 	if s.db, err = openReading(path, files, lock); err != nil {

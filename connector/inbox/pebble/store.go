@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -135,7 +134,7 @@ func (o *Options) setDefaults() {
 	if o.Fatal == nil {
 		o.Fatal = func(cause error) {
 			o.Log.Error(cause, "the inbox can no longer keep its promises: the process ends so that a restart recovers it",
-				"path", o.Path, "remedy", "if it happens again, stop the connector and "+inspect(o.Path))
+				"path", o.Path, "remedy", remedyFor(cause, o.Path))
 			os.Exit(1)
 		}
 	}
@@ -189,13 +188,22 @@ func (s *Inbox) checkSchema() error {
 	case err != nil:
 		return err
 	case !found:
-		// Pebble begins the first log of a store before it raises the format.
-		// The flush begins another one, which says how much of it was synced.
-		return errors.Join(s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync), s.db.Flush())
+		return s.create()
 	case len(value) != 1 || value[0] > schemaVersion:
 		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, schemaVersion)
 	}
 	return nil
+}
+
+// create makes a new store. Pebble begins the first log of a store before it
+// raises the format. The flush, whose end does not matter, begins another log,
+// which says how much of it was synced.
+func (s *Inbox) create() error {
+	if err := s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync); err != nil {
+		return err
+	}
+	_, err := s.db.AsyncFlush()
+	return err
 }
 
 func (s *Inbox) loadChannels() error {
@@ -349,13 +357,11 @@ func (s *Inbox) endIfDamaged(err error) {
 
 // openError says what a person can do about a store that does not open.
 func openError(path string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EAGAIN):
+	if errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("open inbox %s: %w: %w", path, inbox.ErrInUse, err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("open inbox %s: make the folder writable for this user: %w", path, err)
-	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("open inbox %s: the disk is full; free space or enlarge the volume: %w", path, err)
+	}
+	if t, found := troubleOf(err); found {
+		return fmt.Errorf("open inbox %s: %s: %w; %s", path, t.what, err, t.remedy)
 	}
 	return fmt.Errorf("open inbox %s: %w; %s", path, err, inspect(path))
 }

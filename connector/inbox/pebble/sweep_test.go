@@ -210,7 +210,8 @@ const sampled = 120
 // two restarts: either nothing that was acknowledged is missing, or the store
 // refuses to serve, and everything outside the damaged file can be exported.
 //
-// SWEEP_STRIDE=n damages each file at every nth byte. By default a sample is
+// SWEEP_STRIDE=n damages each file at every nth byte, and manifests at each. By
+// default a sample is
 // taken, another one in each run.
 func TestHarmedFiles(t *testing.T) {
 	if !inOwnProcess(t) {
@@ -222,10 +223,14 @@ func TestHarmedFiles(t *testing.T) {
 	var cases []harmed
 	for n, i := range all {
 		for _, file := range slices.Sorted(maps.Keys(i.files)) {
-			if !whole {
-				stride = max(len(i.files[file])/64, 1)
+			every := stride
+			switch {
+			case !whole:
+				every = max(len(i.files[file])/64, 1)
+			case strings.HasPrefix(file, "MANIFEST-"):
+				every = 1
 			}
-			cases = append(cases, harms(i, file, all[:n], stride)...)
+			cases = append(cases, harms(i, file, all[:n], every)...)
 		}
 	}
 	if !whole {

@@ -1,0 +1,89 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"syscall"
+)
+
+// trouble is what the system below the store can fail with. The store is whole
+// then, or cannot be read at all: its own commands are no remedy.
+type trouble struct {
+	errors       []error
+	what, remedy string
+}
+
+var troubles = []trouble{
+	{
+		[]error{syscall.ENOSPC}, "the disk is full",
+		"free space or inodes on it (df -h and df -i tell which), or enlarge the volume",
+	}, {
+		[]error{syscall.EDQUOT}, "the disk quota is used up",
+		"raise the quota, or lower inbox.embedded.maxSize well below it",
+	}, {
+		[]error{syscall.EROFS}, "the file system is read-only",
+		"mount it writable; if the kernel made it read-only after an error, which its log (dmesg) tells, check and repair the disk first",
+	}, {
+		[]error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.EUCLEAN}, "the disk fails",
+		"look at the kernel's log (dmesg) and the health of the disk; stop the connector and copy the folder to a healthy disk",
+	}, {
+		[]error{syscall.ESTALE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH},
+		"the network file system does not answer",
+		"mount it again and start the connector; better, use a disk of the machine or a block volume",
+	}, {
+		[]error{syscall.ENOLCK, syscall.ENOSYS, syscall.EOPNOTSUPP}, "the file system cannot lock files",
+		"use a disk of the machine or a block volume, or mount the network file system with its lock service",
+	}, {
+		[]error{fs.ErrPermission}, "this user may not read or write there",
+		"make the folder and everything in it readable and writable for the user that the connector runs as",
+	}, {
+		[]error{syscall.EMFILE}, "this process has too many files open",
+		"raise its limit of open files (ulimit -n)",
+	}, {
+		[]error{syscall.ENFILE}, "the machine has too many files open",
+		"raise its limit (sysctl fs.file-max), or end what holds so many",
+	}, {
+		[]error{syscall.ENAMETOOLONG}, "the path is too long",
+		"choose a shorter inbox.embedded.path",
+	}, {
+		[]error{syscall.ENOTDIR, syscall.EEXIST, syscall.ELOOP, syscall.EISDIR},
+		"a part of the path is a file, or a symbolic link that leads nowhere",
+		"give inbox.embedded.path a folder, or a path where one can be made",
+	}, {
+		[]error{syscall.ENOMEM}, "the machine has no memory left",
+		"give the connector more memory",
+	},
+}
+
+// troubleOf finds what the system below the store failed with.
+func troubleOf(err error) (t trouble, found bool) {
+	for _, t := range troubles {
+		if slices.ContainsFunc(t.errors, func(known error) bool { return errors.Is(err, known) }) {
+			return t, true
+		}
+	}
+	return trouble{}, false
+}
+
+// explained adds to an error what a person can do about it, if that is known.
+func explained(err error) error {
+	if t, found := troubleOf(err); found {
+		return fmt.Errorf("%s: %w; %s", t.what, err, t.remedy)
+	}
+	return err
+}
+
+// remedyFor says what a person can do about what ended the store at path.
+func remedyFor(cause error, path string) string {
+	if t, found := troubleOf(cause); found {
+		return t.what + ": " + t.remedy
+	}
+	return "if it happens again, stop the connector and " + inspect(path)
+}
+
+// outOfSpace says whether an error passes as soon as the disk has room.
+func outOfSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
