@@ -96,10 +96,10 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	p.webhook = webhook.NewServer(p.handler, p.headerLimits(p.budget.webhook), p.log.WithName("webhook"))
 	p.admin = admin.NewServer(admin.Connector{
 		Inbox: p.inbox, Delivery: p.dispatcher.Status, Config: p.current.Load,
-		Metrics: p.metrics, Now: time.Now, Log: p.log.WithName("admin"),
+		Metrics: p.metrics, Log: p.log.WithName("admin"),
 	})
 	p.probes = p.newProbes()
-	telemetry.RegisterInbox(p.registry, p.inboxState, time.Now)
+	telemetry.RegisterInbox(p.registry, p.inboxState)
 	if err := p.use(ctx, cfg); err != nil {
 		return errors.Join(err, p.abort(ctx))
 	}
@@ -225,7 +225,7 @@ func (p *process) inboxState() telemetry.InboxState {
 			continue
 		}
 		state.Channels = append(state.Channels, telemetry.ChannelState{
-			Name: name, Pending: stats.Pending, DeadLetters: stats.DeadLetters, OldestPending: stats.OldestPending,
+			Name: name, Pending: stats.Pending, DeadLetters: stats.DeadLetters, OldestPendingAge: stats.OldestPendingAge,
 		})
 	}
 	return state

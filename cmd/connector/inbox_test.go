@@ -45,7 +45,7 @@ func stoppedInbox(t *testing.T) (path string, bodies map[string][]byte) {
 	if err != nil || len(claims) != 2 {
 		t.Fatalf("claims %v, %v", claims, err)
 	}
-	for i, verdict := range []inbox.Verdict{inbox.Retry{At: time.Now().Add(time.Hour)}, inbox.Dead{Reason: "the sink answered 400"}} {
+	for i, verdict := range []inbox.Verdict{inbox.Retry{After: time.Hour}, inbox.Dead{Reason: "the sink answered 400"}} {
 		if err := store.Settle(t.Context(), claims[i], verdict); err != nil {
 			t.Fatal(err)
 		}

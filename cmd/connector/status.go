@@ -75,8 +75,6 @@ func state(c admin.ChannelStatus) string {
 		return "removed"
 	case c.Paused:
 		return "paused"
-	case !c.NextProbeAt.IsZero():
-		return "held" // by the sink's Retry-After
 	default:
 		return "active"
 	}

@@ -113,8 +113,8 @@ func serve(t *testing.T) served {
 		letters: map[string][]inbox.DeadLetter{"chat/shop": {letter(1), letter(2), letter(3)}},
 		stats: map[string]inbox.Stats{
 			"chat/done": {}, // no longer configured, and nothing is left
-			"chat/gone": {Pending: 1, OldestPending: testNow.Add(time.Second)},
-			"chat/shop": {Pending: 12, OldestPending: testNow.Add(-90 * time.Second), DeadLetters: 3},
+			"chat/gone": {Pending: 1, OldestPendingAge: time.Second},
+			"chat/shop": {Pending: 12, OldestPendingAge: 90 * time.Second, DeadLetters: 3},
 		},
 	}
 	c := &Connector{
@@ -126,7 +126,6 @@ func serve(t *testing.T) served {
 			}}
 		},
 		Metrics: telemetry.New(prometheus.NewRegistry()),
-		Now:     func() time.Time { return testNow },
 		Log:     testr.New(t),
 	}
 	server := httptest.NewUnstartedServer(nil)
@@ -152,7 +151,7 @@ func TestStatus(t *testing.T) {
 	m.Attempts.WithLabelValues("chat/shop", "status").Add(5)
 	m.Attempts.WithLabelValues("chat/shop", "refused").Add(1)
 	m.Accepted.WithLabelValues("chat/new").Add(7)
-	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour), NextProbe: testNow.Add(time.Second)}
+	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour)}
 	api.connector.Delivery = func(channel string) delivery.Status {
 		return map[string]delivery.Status{"chat/shop": failing}[channel]
 	}
@@ -163,14 +162,13 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Status{InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, RefusedWithoutChannel: 50, Channels: []ChannelStatus{
-		{Name: "chat/gone", Pending: 1},
+		{Name: "chat/gone", Pending: 1, OldestPendingSeconds: 1},
 		{Name: "chat/new", Configured: true, Accepted: 7},
 		{
 			Name: "chat/shop", Configured: true, Paused: true,
 			Pending: 12, OldestPendingSeconds: 90, DeadLetters: 3,
 			Accepted: 20, Duplicates: 2, Ignored: 11, Refused: 7, AuditFailures: 13, Taken: 8, FailedAttempts: 6,
 			InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour),
-			NextProbeAt: testNow.Add(time.Second),
 		},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

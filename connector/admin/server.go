@@ -40,7 +40,6 @@ type Connector struct {
 	// Config returns the configuration in use.
 	Config  func() *config.Config
 	Metrics *telemetry.Metrics
-	Now     func() time.Time
 	Log     logr.Logger
 }
 

@@ -83,10 +83,8 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 		LastError:      delivering.LastError,
 		LastErrorAt:    delivering.LastErrorAt,
 		LastTakenAt:    delivering.LastTakenAt,
-		NextProbeAt:    delivering.NextProbe,
-	}
-	if !stats.OldestPending.IsZero() {
-		row.OldestPendingSeconds = max(c.Now().Sub(stats.OldestPending).Seconds(), 0)
+
+		OldestPendingSeconds: stats.OldestPendingAge.Seconds(),
 	}
 	return row, nil
 }

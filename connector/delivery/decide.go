@@ -23,7 +23,7 @@ const (
 // attempt is one attempt that has ended.
 type attempt struct {
 	claim inbox.Claim
-	// ended is when, took is how long after the claim.
+	// ended is when, for people; took is how long after the claim.
 	ended time.Time
 	took  time.Duration
 	// err is what the sink returned.
@@ -36,7 +36,7 @@ type attempt struct {
 func decide(a attempt, r config.Retry, random func() float64) inbox.Verdict {
 	result, reason := describe(a.err)
 	attempts := a.claim.Attempts + 1 // with this one
-	left := time.Duration(r.MaxAge) - a.claim.Age - a.took
+	left := time.Duration(r.MaxAge) - (a.claim.Age - a.claim.Paused) - a.took
 	switch {
 	case result == ResultTaken:
 		return inbox.Taken{}
@@ -48,7 +48,7 @@ func decide(a attempt, r config.Retry, random func() float64) inbox.Verdict {
 		return inbox.Dead{Reason: fmt.Sprintf("expired after attempt %d: %s", attempts, reason)}
 	}
 	wait := max(backoff(r, attempts, random), retryAfter(a.err))
-	return inbox.Retry{At: a.ended.Add(min(wait, left))}
+	return inbox.Retry{After: min(wait, left)}
 }
 
 // backoff is the wait after the given number of failed attempts, at least one:

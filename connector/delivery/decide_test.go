@@ -25,15 +25,14 @@ func schedule(initial, most, age time.Duration) config.Retry {
 func half() float64 { return 0.5 }
 
 func TestDecide(t *testing.T) {
-	ended := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	after := func(d time.Duration) inbox.Verdict { return inbox.Retry{At: ended.Add(d)} }
+	after := func(d time.Duration) inbox.Verdict { return inbox.Retry{After: d} }
 	down := &sink.Failed{Class: "status", Reason: "HTTP 503"}
 	tests := map[string]struct {
-		attempts  int
-		age, took time.Duration
-		err       error
-		cut       bool
-		want      inbox.Verdict
+		attempts          int
+		age, paused, took time.Duration
+		err               error
+		cut               bool
+		want              inbox.Verdict
 	}{
 		"taken":                       {err: nil, want: inbox.Taken{}},
 		"taken, although too old":     {age: 48 * time.Hour, err: nil, want: inbox.Taken{}},
@@ -53,13 +52,14 @@ func TestDecide(t *testing.T) {
 		"backoff beyond maxAge":       {attempts: 40, age: 24*time.Hour - time.Minute, took: 10 * time.Second, err: down, want: after(50 * time.Second)},
 		"just young enough":           {age: 24*time.Hour - time.Second, err: down, want: after(500 * time.Millisecond)},
 		"expired":                     {attempts: 2, age: 24 * time.Hour, err: down, want: inbox.Dead{Reason: "expired after attempt 3: sink failed: HTTP 503"}},
+		"paused for a day":            {age: 36 * time.Hour, paused: 24 * time.Hour, err: down, want: after(500 * time.Millisecond)},
 		"expired during the attempt":  {age: 24*time.Hour - time.Second, took: time.Second, err: down, want: inbox.Dead{Reason: "expired after attempt 1: sink failed: HTTP 503"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := decide(attempt{
-				claim: inbox.Claim{Attempts: tt.attempts, Age: tt.age},
-				ended: ended, took: tt.took, err: tt.err, cut: tt.cut,
+				claim: inbox.Claim{Attempts: tt.attempts, Age: tt.age, Paused: tt.paused},
+				took:  tt.took, err: tt.err, cut: tt.cut,
 			}, schedule(time.Second, 5*time.Minute, 24*time.Hour), half)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)

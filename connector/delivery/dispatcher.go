@@ -53,9 +53,6 @@ type Status struct {
 	// LastTakenAt is when the sink last took an event; zero if it took none
 	// since the start.
 	LastTakenAt time.Time
-	// NextProbe is when the next single attempt is made while the channel is
-	// held, since its sink asked for a pause; zero while it is not.
-	NextProbe time.Time
 }
 
 // Dispatcher delivers the events of all channels. Its methods may be called
@@ -207,9 +204,7 @@ func (d *Dispatcher) Status(channel string) Status {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	status := p.status
-	status.NextProbe = p.hold.next
-	return status
+	return p.status
 }
 
 // Drain goes on delivering until no channel in use has anything pending, and

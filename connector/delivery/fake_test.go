@@ -42,6 +42,7 @@ type fakeChannel struct {
 
 type fakeEvent struct {
 	inbox.Claim
+	acceptedAt time.Time
 	due        time.Time
 	held       bool
 	pausedThen time.Duration
@@ -59,21 +60,6 @@ func (q *fakeQueue) channel(name string) *fakeChannel {
 		q.channels[name] = c
 	}
 	return c
-}
-
-// byTurn are the lanes with events, the one that has waited longest first: no
-// lane starves another.
-func (c *fakeChannel) byTurn() []string {
-	lanes := slices.DeleteFunc(slices.Clone(c.order), func(lane string) bool { return len(c.lanes[lane]) == 0 })
-	since := func(lane string) time.Time {
-		head := c.lanes[lane][0]
-		if head.due.IsZero() {
-			return head.AcceptedAt
-		}
-		return head.due
-	}
-	slices.SortStableFunc(lanes, func(a, b string) int { return since(a).Compare(since(b)) })
-	return lanes
 }
 
 func (c *fakeChannel) signal() {
@@ -97,11 +83,10 @@ func (q *fakeQueue) accept(channel, lane string) event.ID {
 	c := q.channel(channel)
 	c.sequence++
 	id := event.ID{byte(c.sequence >> 8), byte(c.sequence)}
-	e := &fakeEvent{pausedThen: c.pausedSoFar(), Claim: inbox.Claim{
-		Event:      event.Event{ID: id, Channel: channel, Conversation: lane, Body: make([]byte, q.bodySize)},
-		AcceptedAt: time.Now(),
-		Lane:       lane,
-		Sequence:   c.sequence,
+	e := &fakeEvent{acceptedAt: time.Now(), pausedThen: c.pausedSoFar(), Claim: inbox.Claim{
+		Event:    event.Event{ID: id, Channel: channel, Conversation: lane, Body: make([]byte, q.bodySize)},
+		Lane:     lane,
+		Sequence: c.sequence,
 	}}
 	if len(c.lanes[lane]) == 0 && !slices.Contains(c.order, lane) {
 		c.order = append(c.order, lane)
@@ -124,7 +109,7 @@ func (q *fakeQueue) Configure(_ context.Context, channel string, s inbox.Setting
 	return nil
 }
 
-func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Time, error) {
+func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Duration, error) {
 	if q.claimGate != nil {
 		<-q.claimGate
 	}
@@ -136,32 +121,30 @@ func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Time, 
 		q.t.Errorf("Claim(%q, %d) before Configure, or for nothing", channel, limit)
 	}
 	if q.failClaim != nil {
-		return nil, time.Time{}, q.failClaim
+		return nil, inbox.Never, q.failClaim
 	}
 	var claims []inbox.Claim
-	var next time.Time
-	for _, lane := range c.byTurn() {
-		if c.lanes[lane][0].held {
+	wait := inbox.Never
+	for _, lane := range c.order {
+		if len(c.lanes[lane]) == 0 || c.lanes[lane][0].held {
 			continue
 		}
 		head := c.lanes[lane][0]
 		switch {
 		case len(claims) == limit:
-			return claims, time.Time{}, nil
+			return claims, inbox.Never, nil
 		case len(claims)*q.bodySize >= 1<<20: // large ones come a few at a time
 			c.signal()
-			return claims, time.Time{}, nil
+			return claims, inbox.Never, nil
 		case head.due.After(time.Now()):
-			if next.IsZero() || head.due.Before(next) {
-				next = head.due
-			}
+			wait = min(wait, time.Until(head.due))
 		default:
 			head.held = true
-			head.Age = time.Since(head.AcceptedAt) - (c.pausedSoFar() - head.pausedThen)
+			head.Age, head.Paused = time.Since(head.acceptedAt), c.pausedSoFar()-head.pausedThen
 			claims = append(claims, head.Claim)
 		}
 	}
-	return claims, next, nil
+	return claims, wait, nil
 }
 
 func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdict) error {
@@ -189,11 +172,11 @@ func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdi
 		c.taken = append(c.taken, head.Event.ID)
 		c.next(claim.Lane)
 	case inbox.Dead:
-		c.dead = append(c.dead, inbox.DeadLetter{Event: head.Event, Reason: v.Reason, Attempts: head.Attempts + 1, AcceptedAt: head.AcceptedAt, DiedAt: time.Now()})
+		c.dead = append(c.dead, inbox.DeadLetter{Event: head.Event, Reason: v.Reason, Attempts: head.Attempts + 1, AcceptedAt: head.acceptedAt, DiedAt: time.Now()})
 		c.next(claim.Lane)
 	case inbox.Retry:
 		head.Attempts++
-		head.due = v.At
+		head.due = time.Now().Add(v.After)
 		c.signal()
 	case inbox.Released:
 		c.signal()

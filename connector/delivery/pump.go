@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// leastWait keeps a pump from spinning when its clock is a little ahead of
-	// the clock by which the inbox judges that a retry is due.
+	// leastWait keeps a pump from spinning while the inbox is at work on what
+	// it has read.
 	leastWait = time.Millisecond
 	// attemptLogInterval bounds the log of a sink that is down: at most one
 	// line for each channel and interval. Metrics count every attempt.
@@ -46,7 +46,6 @@ type pump struct {
 	removed  bool // no series of the channel may come back
 	sink     *outlet
 	delivery config.Delivery
-	hold     hold
 	status   Status
 	logged   time.Time
 	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
@@ -88,7 +87,6 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	old := p.sink
 	if o != nil {
 		p.sink = o
-		p.endHold() // the new sink has asked for nothing
 	}
 	changed := p.delivery != c.Delivery
 	p.delivery = c.Delivery
@@ -98,8 +96,6 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	}
 	if changed {
 		p.d.slots.setBound(&p.seat, c.Delivery.Concurrency)
-	}
-	if changed || o != nil {
 		p.poke()
 	}
 }
@@ -111,18 +107,15 @@ func (p *pump) run(ctx context.Context) {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for ctx.Err() == nil {
-		var next time.Time
+		wait := inbox.Never
 		err := p.claims.until(ctx, func() (err error) {
-			next, err = p.claim()
+			wait, err = p.claim()
 			return err
 		})
 		if err != nil {
 			return
 		}
-		retry.Stop()
-		if !next.IsZero() {
-			retry.Reset(max(time.Until(next), leastWait))
-		}
+		retry.Reset(max(wait, leastWait))
 		select {
 		case <-ctx.Done():
 		case <-ready:
@@ -142,32 +135,23 @@ func (p *pump) end() {
 }
 
 // claim starts attempts for everything that may be attempted now and for which
-// there is room. It returns when the next retry is due, zero if that cannot
-// matter before the pump is woken by something else.
-func (p *pump) claim() (next time.Time, err error) {
+// there is room. It returns how long until the next retry is due, Never if that
+// cannot matter before the pump is woken by something else.
+func (p *pump) claim() (wait time.Duration, err error) {
 	p.mu.Lock()
-	paused, idle, drained, held := p.delivery.Paused, p.status.InFlight == 0, p.drained, p.hold
+	paused, idle, drained := p.delivery.Paused, p.status.InFlight == 0, p.drained
 	p.mu.Unlock()
-	switch {
-	case paused:
+	if paused {
 		p.d.slots.withdraw(&p.seat)
 		p.reportDrained(drained)
-		return time.Time{}, nil
-	case time.Now().Before(held.next):
-		p.d.slots.withdraw(&p.seat)
-		return held.next, nil
+		return inbox.Never, nil
 	}
 	room := p.d.slots.take(&p.seat)
 	if room == 0 {
 		p.d.slots.wait(&p.seat)
-		return time.Time{}, nil
+		return inbox.Never, nil
 	}
-	limit := room
-	if held.held() {
-		limit = min(room, probeClaims)
-	}
-	claims, next, err := p.d.queue.Claim(p.channel, limit)
-	claims, next = p.keepHold(claims, next)
+	claims, wait, err := p.d.queue.Claim(p.channel, room)
 	p.start(claims)
 	p.d.slots.giveBack(&p.seat, room-len(claims), 0)
 	switch {
@@ -175,11 +159,11 @@ func (p *pump) claim() (next time.Time, err error) {
 		p.d.slots.withdraw(&p.seat)
 	case len(claims) == room: // there may be more
 		p.d.slots.wait(&p.seat)
-		return time.Time{}, nil
-	case idle && len(claims) == 0 && next.IsZero():
+		return inbox.Never, nil
+	case idle && len(claims) == 0 && wait == inbox.Never:
 		p.reportDrained(drained)
 	}
-	return next, err
+	return wait, err
 }
 
 // start attempts each claim in a goroutine of its own, which ends with the
@@ -213,7 +197,6 @@ func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	c.Event.Body, a.claim.Event.Body = nil, nil
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
-	p.observeHold(a, o)
 	p.record(a, v)
 	p.settlingNow <- struct{}{}
 	p.d.slots.giveBack(&p.seat, 1, bytes)
@@ -259,7 +242,7 @@ func (p *pump) record(a attempt, v inbox.Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.err == nil {
-		p.d.metrics.DeliveryLatency.Observe(a.ended.Sub(a.claim.AcceptedAt).Seconds())
+		p.d.metrics.DeliveryLatency.Observe((a.claim.Age + a.took).Seconds())
 		p.status.LastTakenAt = a.ended
 		return
 	}
@@ -294,7 +277,6 @@ func (p *pump) count(vec *prometheus.CounterVec, label string) {
 // remove ends the claiming and the counting.
 func (p *pump) remove() {
 	p.mu.Lock()
-	p.endHold()
 	p.removed = true
 	p.mu.Unlock()
 	p.halt()

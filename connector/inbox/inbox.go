@@ -23,6 +23,11 @@
 //  5. At its bound on size the inbox refuses with ErrFull, at the end of its
 //     disk with ErrDiskFull; it never drops,
 //     never shortens the de-duplication window, and keeps settling.
+//  6. Ages, waits, windows and retention go by the store's own clock. A jump of
+//     the machine's clock changes none of them while the process runs, and at
+//     a restart by 24 h at most.
+//
+// So what callers hand over and get are durations. Times of day are for people.
 //
 // Package inboxtest holds the suite that every store must pass.
 package inbox
@@ -31,6 +36,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -76,7 +82,7 @@ type Accepter interface {
 
 // Settings are a channel's part of the configuration that the inbox keeps to.
 type Settings struct {
-	// Paused: time that passes while paused does not count into Claim.Age.
+	// Paused: time that passes while paused counts into Claim.Paused.
 	Paused bool
 	// DeadLetterRetention is how long dead letters are kept.
 	DeadLetterRetention time.Duration
@@ -88,11 +94,9 @@ type Claim struct {
 	Event event.Event
 	// Attempts is the number of failed attempts so far.
 	Attempts int
-	// AcceptedAt is when the event was accepted, or last redriven.
-	AcceptedAt time.Time
-	// Age is the time from AcceptedAt to the claim without the time that the
-	// channel was paused.
-	Age time.Duration
+	// Age is the time since the event was accepted, or last redriven, and Paused
+	// the part of it during which the channel was paused.
+	Age, Paused time.Duration
 	// Lane and Sequence identify the claim to the store.
 	Lane     string
 	Sequence uint64
@@ -105,14 +109,14 @@ type Verdict interface{ verdict() }
 // Taken: the sink has taken the event; it is removed.
 type Taken struct{}
 
-// Retry: the attempt failed; the lane waits until At.
-type Retry struct{ At time.Time }
+// Retry: the attempt failed; the lane waits for After, counted from Settle.
+type Retry struct{ After time.Duration }
 
 // Dead: the event goes to the dead letters, with a reason for a person to read
 // (no secrets, ids or bodies); the lane goes on with its next event.
 type Dead struct{ Reason string }
 
-// Released: no attempt was made, or its result is unknown because the process
+// Released: no attempt was made or its result is unknown because the process
 // stops; the claim ends and nothing is counted.
 type Released struct{}
 
@@ -121,6 +125,10 @@ func (Retry) verdict()    {}
 func (Dead) verdict()     {}
 func (Released) verdict() {}
 
+// Never is the wait for what only a signal of Ready can bring. It lasts for
+// some 292 years, so that a timer of it needs no special case.
+const Never = time.Duration(math.MaxInt64)
+
 // Queue is the way out. Each channel has at most one claiming goroutine;
 // Settle may be called from any.
 type Queue interface {
@@ -128,11 +136,12 @@ type Queue interface {
 	// and again when they change.
 	Configure(ctx context.Context, channel string, s Settings) error
 	// Claim returns up to limit events of a channel that may be attempted now,
-	// at most one of each lane, and fewer when they are large. When it returns fewer than limit, next is when
-	// more may be claimable without a signal of Ready: the time of the earliest
-	// retry, or now while the store is still at work on what it read. It is
-	// zero when every pending event is claimed or behind a claimed one.
-	Claim(channel string, limit int) (claims []Claim, next time.Time, err error)
+	// at most one of each lane, and fewer when they are large. When it returns
+	// fewer than limit, wait is how long until more may be claimable without a
+	// signal of Ready: until the earliest retry, or zero while the store is
+	// still at work on what it read. It is Never when every pending event is
+	// claimed or behind a claimed one, and with an error.
+	Claim(channel string, limit int) (claims []Claim, wait time.Duration, err error)
 	// Settle ends a claim and returns once the result is durable. It does not
 	// need the event's body, so that callers can free it before.
 	Settle(ctx context.Context, c Claim, v Verdict) error
@@ -145,11 +154,11 @@ type Queue interface {
 
 // DeadLetter is an event that was given up, with the reason.
 type DeadLetter struct {
-	Event      event.Event
-	Reason     string
-	Attempts   int
-	AcceptedAt time.Time
-	DiedAt     time.Time
+	Event    event.Event
+	Reason   string
+	Attempts int
+	// AcceptedAt and DiedAt are what the machine's clock showed then.
+	AcceptedAt, DiedAt time.Time
 }
 
 // DeadLetters is what a person works with after the fact.
@@ -171,8 +180,9 @@ type DeadLetters interface {
 type Stats struct {
 	// Pending counts stored events that are neither taken nor dead.
 	Pending int64
-	// OldestPending is when the oldest of them was accepted; zero if none.
-	OldestPending time.Time
+	// OldestPendingAge is the time since the oldest of them was accepted or
+	// redriven, paused or not; zero if none is pending.
+	OldestPendingAge time.Duration
 	// DeadLetters counts kept dead letters.
 	DeadLetters int64
 }

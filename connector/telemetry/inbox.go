@@ -17,26 +17,25 @@ type InboxState struct {
 type ChannelState struct {
 	Name                 string
 	Pending, DeadLetters int64
-	// OldestPending is when the oldest pending event was accepted; zero if none
-	// is pending.
-	OldestPending time.Time
+	// OldestPendingAge is the age of the oldest pending event; zero if none is
+	// pending.
+	OldestPendingAge time.Duration
 }
 
 // inboxCollector asks for the state at each scrape, so that nothing has to be
 // counted in between.
 type inboxCollector struct {
 	state                         func() InboxState
-	now                           func() time.Time
 	backlog, age, dead, size, max *prometheus.Desc
 }
 
 // RegisterInbox exports the inbox's state as gauges.
-func RegisterInbox(reg prometheus.Registerer, state func() InboxState, now func() time.Time) {
+func RegisterInbox(reg prometheus.Registerer, state func() InboxState) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "inbox", name), help, labels, nil)
 	}
 	reg.MustRegister(&inboxCollector{
-		state: state, now: now,
+		state:   state,
 		backlog: desc("backlog_events", "Stored events that are neither taken nor dead.", "channel"),
 		age:     desc("oldest_pending_age_seconds", "Age of the oldest pending event, 0 if none is pending.", "channel"),
 		dead:    desc("dead_letters", "Dead letters kept.", "channel"),
@@ -61,12 +60,8 @@ func (c *inboxCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.size, float64(state.UsedBytes))
 	gauge(c.max, float64(state.LimitBytes))
 	for _, s := range state.Channels {
-		var age time.Duration
-		if !s.OldestPending.IsZero() {
-			age = max(c.now().Sub(s.OldestPending), 0)
-		}
 		gauge(c.backlog, float64(s.Pending), s.Name)
-		gauge(c.age, age.Seconds(), s.Name)
+		gauge(c.age, s.OldestPendingAge.Seconds(), s.Name)
 		gauge(c.dead, float64(s.DeadLetters), s.Name)
 	}
 }

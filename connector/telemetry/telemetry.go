@@ -65,9 +65,6 @@ type Metrics struct {
 	DeadLettered *prometheus.CounterVec
 	// DeliveriesInFlight is the number of attempts under way.
 	DeliveriesInFlight prometheus.Gauge
-	// Held is 1 while a channel makes single attempts only, since its sink asked
-	// for a pause, by channel.
-	Held *prometheus.GaugeVec
 	// Abandoned counts events that an Ephemeral inbox still held when the
 	// process had to end, by channel.
 	Abandoned *prometheus.CounterVec
@@ -110,7 +107,6 @@ func New(reg prometheus.Registerer) *Metrics {
 			.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400),
 		DeadLettered:       f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
 		DeliveriesInFlight: f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
-		Held:               f.gaugeVec("delivery", "held", "1 while the sink's Retry-After holds the channel: one attempt at a time, until one succeeds.", "channel"),
 		Abandoned:          f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
 
 		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
@@ -128,7 +124,6 @@ func (m *Metrics) ForgetChannel(channel string) {
 	} {
 		vec.DeletePartialMatch(match)
 	}
-	m.Held.DeletePartialMatch(match)
 }
 
 // UseConfig exports digest as the one in use.

@@ -33,7 +33,7 @@ func (b *bench) bury(n int) {
 func deadLetterGoesOn(b *bench) {
 	accepted := b.clock.Now()
 	b.acceptAll("an", 1, 3)
-	b.settle(b.claimOne(), inbox.Retry{At: accepted})
+	b.settle(b.claimOne(), inbox.Retry{})
 	b.clock.Advance(time.Minute)
 	b.bury(1)
 	b.takeInOrder("an", 2, 3)

@@ -92,7 +92,7 @@ func (m *model) settleOne() {
 		m.settle(c, inbox.Released{})
 		return
 	default:
-		m.settle(c, inbox.Retry{At: m.clock.Now().Add(time.Duration(m.random.IntN(10)) * time.Second)})
+		m.settle(c, inbox.Retry{After: time.Duration(m.random.IntN(10)) * time.Second})
 		return
 	}
 	m.lanes[c.Lane] = m.lanes[c.Lane][1:]

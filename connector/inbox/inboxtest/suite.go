@@ -17,33 +17,59 @@ import (
 // Window is the de-duplication window that a store under test is opened with.
 const Window = 24 * time.Hour
 
-// Clock is the time that a store under test goes by.
+// Clock is where a store under test reads the time.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu      sync.Mutex
+	now     time.Time
+	elapsed time.Duration
 }
 
 // NewClock starts at a fixed moment.
 func NewClock() *Clock { return &Clock{now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)} }
 
-// Now returns the current time.
+// Now is what the machine's clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the time on.
+// Elapsed is the time since the machine started.
+func (c *Clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.elapsed
+}
+
+// Advance lets time go by.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	c.now, c.elapsed = c.now.Add(d), c.elapsed+d
 }
+
+// Set sets the machine's clock, while no time goes by.
+func (c *Clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+// Restart restarts the machine, while no time goes by: nothing that was open
+// may be used any more.
+func (c *Clock) Restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.elapsed = 0
+}
+
+// storeMaker makes the storage of one test.
+type storeMaker = func(t *testing.T, clock *Clock) (open func() inbox.Inbox)
 
 // Run runs the suite. newStore prepares storage of one test's own and returns a
 // function that opens it; after Close the function is called again to see what
 // survived.
-func Run(t *testing.T, newStore func(t *testing.T, clock *Clock) (open func() inbox.Inbox)) {
+func Run(t *testing.T, newStore storeMaker) {
 	for _, test := range []struct {
 		name string
 		run  func(*bench)
@@ -73,19 +99,31 @@ func Run(t *testing.T, newStore func(t *testing.T, clock *Clock) (open func() in
 		{"a closed inbox refuses", closed},
 		{"channels do not see each other", channelsApart},
 		{"random use with restarts keeps every promise", randomUse},
+		{"a retry comes when it is due, whatever the clock shows", eachJump(retryJumps)},
+		{"an id is known for the window, whatever the clock shows", eachJump(windowJumps)},
+		{"a dead letter is kept for its retention, whatever the clock shows", eachJump(retentionJumps)},
+		{"ages grow with time, whatever the clock shows", eachJump(ageJumps)},
+		{"people see what the clock showed", eachJump(shownTimes)},
+		{"a long downtime only makes waits longer", longDowntime},
+		{"many jumps and restarts cost what they may and no more", manyJumps},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			clock := NewClock()
-			b := &bench{T: t, clock: clock, open: newStore(t, clock)}
-			b.inbox = b.open()
-			t.Cleanup(func() {
-				if err := b.inbox.Close(); err != nil {
-					t.Errorf("close: %v", err)
-				}
-			})
-			test.run(b)
+			test.run(newBench(t, newStore))
 		})
 	}
+}
+
+func newBench(t *testing.T, newStore storeMaker) *bench {
+	t.Helper()
+	clock := NewClock()
+	b := &bench{T: t, newStore: newStore, clock: clock, open: newStore(t, clock)}
+	b.inbox = b.open()
+	t.Cleanup(func() {
+		if err := b.inbox.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return b
 }
 
 // channelName is the channel that most tests use.
@@ -94,9 +132,10 @@ const channelName = "chat/shop"
 // bench is one test's store and what it does with it.
 type bench struct {
 	*testing.T
-	clock *Clock
-	open  func() inbox.Inbox
-	inbox inbox.Inbox
+	newStore storeMaker
+	clock    *Clock
+	open     func() inbox.Inbox
+	inbox    inbox.Inbox
 }
 
 // Event returns a distinct event of a conversation.
@@ -175,6 +214,7 @@ func (b *bench) reopen() {
 	if err := b.inbox.Close(); err != nil {
 		b.Fatalf("close: %v", err)
 	}
+	b.clock.Restart()
 	b.inbox = b.open()
 }
 
@@ -198,16 +238,16 @@ func (b *bench) nothingClaimable() {
 }
 
 // idle waits until the store has done what it does in the background, during
-// which nothing may be claimable, and returns when something will be.
-func (b *bench) idle() (next time.Time) {
+// which nothing may be claimable, and returns how long until something will be.
+func (b *bench) idle() (wait time.Duration) {
 	b.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		claims, next, err := b.inbox.Claim(channelName, 10)
+		claims, wait, err := b.inbox.Claim(channelName, 10)
 		if err != nil || len(claims) != 0 {
 			b.Fatalf("claims %v, error %v; want none", claims, err)
 		}
-		if !next.Equal(b.clock.Now()) || time.Now().After(deadline) {
-			return next
+		if wait > 0 || time.Now().After(deadline) {
+			return wait
 		}
 	}
 }

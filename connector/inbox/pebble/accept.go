@@ -28,8 +28,10 @@ func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.O
 	if s.committer.overloaded() {
 		return 0, inbox.ErrOverloaded
 	}
-	ch, now := s.channel(e.Channel), s.now()
-	record := eventRecord{acceptedAt: now, pausedBefore: ch.pausedTime(now), lane: lane, event: e}.encode()
+	ch, now := s.channel(e.Channel), s.clock.now()
+	record := eventRecord{
+		acceptedAt: now, acceptedTime: s.clock.source.Now(), pausedBefore: ch.pausedTime(now), lane: lane, event: e,
+	}.encode()
 	op := &acceptance{pending: newPending(len(record) + 128), channel: ch, id: e.ID, record: record}
 	if err := s.do(ctx, op); err != nil {
 		return 0, explained(err)
@@ -77,4 +79,4 @@ func (a *acceptance) apply(tx *transaction) error {
 }
 
 // pausedTime is how long the channel was paused in all, up to now.
-func (c *channel) pausedTime(now time.Time) time.Duration { return c.pauses.Load().at(now) }
+func (c *channel) pausedTime(now instant) time.Duration { return c.pauses.Load().at(now) }

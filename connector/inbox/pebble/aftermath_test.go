@@ -28,8 +28,7 @@ type aftermath struct {
 }
 
 func (c *powerCut) check(t *testing.T) {
-	clock := inboxtest.NewClock()
-	clock.Advance(c.now.Sub(clock.Now()))
+	clock := clockAt(c.now)
 	o := options(t, clock, c.fs)
 	o.Log = logr.Discard()
 	if c.fatal != nil {
@@ -61,6 +60,13 @@ func (c *powerCut) check(t *testing.T) {
 	if err := store.Close(); err != nil {
 		a.errorf("close: %v", err)
 	}
+}
+
+// clockAt is a machine's clock after a restart that took no time.
+func clockAt(now time.Time) *inboxtest.Clock {
+	clock := inboxtest.NewClock()
+	clock.Set(now)
+	return clock
 }
 
 func (a *aftermath) errorf(format string, args ...any) {

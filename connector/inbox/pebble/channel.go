@@ -52,9 +52,9 @@ type channel struct {
 	// there is none.
 	parking uint64
 	// parkFrom is when the next park operation may be made.
-	parkFrom time.Time
+	parkFrom instant
 	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
-	timersFrom, nextTimer time.Time
+	timersFrom, nextTimer instant
 	// turn rotates which source of claims goes first.
 	turn int
 }
@@ -114,7 +114,7 @@ func (c *channel) signal() { signal(c.ready) }
 // published makes new durable events claimable. Nobody claims from a paused
 // channel, so waking its claiming for each event would be for nothing.
 func (c *channel) published(events []encodedEvent) {
-	running := c.pauses.Load().since.IsZero()
+	running := !c.pauses.Load().paused()
 	if running {
 		c.ahead.add(events)
 	}
@@ -125,13 +125,9 @@ func (c *channel) published(events []encodedEvent) {
 }
 
 // timerSet notes that a timer was made durable. The caller holds mu.
-func (c *channel) timerSet(due time.Time) {
-	if due.Before(c.timersFrom) {
-		c.timersFrom = due
-	}
-	if due.Before(c.nextTimer) {
-		c.nextTimer = due
-	}
+func (c *channel) timerSet(due instant) {
+	c.timersFrom = min(c.timersFrom, due)
+	c.nextTimer = min(c.nextTimer, due)
 	c.signal()
 }
 

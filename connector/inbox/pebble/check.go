@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 )
 
 // Check reads the whole stopped store at path, every checksum in it included,
@@ -25,7 +24,7 @@ func Check(ctx context.Context, path string, observe Observer) (channels []Chann
 	defer func() { err = errors.Join(err, opened.close()) }()
 	c := &checking{survey: newSurvey(opened)}
 	for _, step := range []func() error{
-		c.schema, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown,
+		c.schema, c.readClock, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown,
 	} {
 		if err := step(); err != nil {
 			return c.summaries(), err
@@ -77,6 +76,14 @@ func (c *checking) require(key []byte, where, what, meaning string) {
 	}
 }
 
+// notAhead reports a record from a time that the store has not reached.
+func (c *checking) notAhead(where string, at instant) {
+	if c.whole() && c.age > 0 && at > c.age {
+		c.broken(where, fmt.Sprintf("it is of %s, and the store's clock shows %s", at, c.age),
+			"it is kept for too long, and the age of the oldest event is wrong")
+	}
+}
+
 func (c *checking) schema() error {
 	found := false
 	err := c.each(prefixSchema, func(_, value []byte) error {
@@ -95,9 +102,12 @@ func (c *checking) schema() error {
 func (c *checking) duplicates() error {
 	return c.eachKey(prefixDuplicate, func(ch *surveyed, key, value []byte) error {
 		ch.DeduplicationKeys++
-		if _, err := decodeAcceptedAt(value); err != nil {
-			c.damaged(fmt.Sprintf("channel %s, de-duplication key %x", ch.Channel, key[len(key)-32:]), err)
+		acceptedAt, err := decodeAcceptedAt(value)
+		where := fmt.Sprintf("channel %s, de-duplication key %x", ch.Channel, key[len(key)-32:])
+		if err != nil {
+			c.damaged(where, err)
 		}
+		c.notAhead(where, acceptedAt)
 		return nil
 	})
 }
@@ -119,7 +129,7 @@ func (c *checking) timers() error {
 		}
 		due, lane := timerOf(key)
 		record, found, err := laneOf(c.db, channelKeyAt(key), lane)
-		where := fmt.Sprintf("channel %s, timer due %s", ch.Channel, due.UTC().Format(time.RFC3339))
+		where := fmt.Sprintf("channel %s, timer due at %s", ch.Channel, due)
 		switch {
 		case errors.Is(err, errRecord):
 			return nil // reported with the lane
@@ -127,7 +137,7 @@ func (c *checking) timers() error {
 			c.notRead(err)
 		case !found:
 			c.broken(where, "its lane record is missing", meaningEnds)
-		case !record.due.Equal(due):
+		case record.due != due:
 			c.broken(where, "its lane is due at another time", "an attempt is made too early")
 		}
 		return nil
@@ -142,6 +152,7 @@ func (c *checking) events() error {
 			return nil
 		}
 		where := ch.where("event", sequence)
+		c.notAhead(where, record.acceptedAt)
 		if sequence < ch.record.low {
 			c.broken(where, "it lies below the channel's low-water mark", meaningStuck)
 			return nil
@@ -191,7 +202,11 @@ func (c *checking) laneOfPointer(channel channelKey, lane laneKey, where string)
 }
 
 func (c *checking) deadLetters() error {
-	return c.readDeadLetters(func(deadEntry) error { return nil })
+	return c.readDeadLetters(func(entry deadEntry) error {
+		where := fmt.Sprintf("channel %s, dead letter %d", entry.letter.Event.Channel, sequenceOf(entry.key))
+		c.notAhead(where, max(entry.record.acceptedAt, diedAt(entry.key)))
+		return nil
+	})
 }
 
 // unknown reports keys that no layout knows: those between the known prefixes.

@@ -36,6 +36,9 @@ func TestCheckTiesBetweenRecords(t *testing.T) {
 		"id without time":    {func(r *records) { r.set('d', []byte{1}) }, "de-duplication time"},
 		"schema lost":        {func(r *records) { r.remove('m') }, "was never an inbox"},
 		"schema of a newer":  {func(r *records) { r.set('m', []byte{9}) }, "a newer release"},
+		"clock lost":         {func(r *records) { r.remove('a') }, "no reading of the store's clock"},
+		"clock damaged":      {func(r *records) { r.set('a', []byte{1, 0xff}) }, "damaged record"},
+		"clock set back":     {func(r *records) { r.set('a', []byte{1, 2, 2, 2}) }, "the store's clock shows 1ns"},
 		"key cut short":      {func(r *records) { r.add([]byte{'e', 1, 2}) }, "bytes long"},
 		"unknown key":        {func(r *records) { r.add([]byte("zebra")) }, "another program"},
 	} {

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -28,29 +27,29 @@ type claiming struct {
 	store   *Inbox
 	channel *channel
 	limit   int
-	now     time.Time
+	now     instant
 	claims  []inbox.Claim
 	// bytes are those of the claims' bodies.
 	bytes int
 }
 
 // Claim implements inbox.Queue.
-func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.Time, err error) {
+func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
 	if err := s.enter(); err != nil {
-		return nil, time.Time{}, err
+		return nil, inbox.Never, err
 	}
 	defer s.leave()
 	ch := s.channel(name)
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	c := &claiming{store: s, channel: ch, limit: limit, now: s.now()}
+	c := &claiming{store: s, channel: ch, limit: limit, now: s.clock.now()}
 	// No source may starve another: each goes first in turn.
 	sources := [...]func() error{c.successors, c.due, c.fresh}
 	for i := range sources {
 		if err := sources[(ch.turn+i)%len(sources)](); err != nil {
 			s.endIfDamaged(err)
 			if len(c.claims) == 0 {
-				return nil, time.Time{}, fmt.Errorf("claim from %s: %w", name, explained(err))
+				return nil, inbox.Never, fmt.Errorf("claim from %s: %w", name, explained(err))
 			}
 			ch.signal() // what is claimed goes out; the next call meets the error again
 			break
@@ -61,25 +60,23 @@ func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, next time.T
 	}
 	ch.turn++
 	s.park(ch, c.now)
-	if next = ch.next(c.now); next.Equal(never) {
-		next = time.Time{}
-	}
-	return c.claims, next, nil
+	return c.claims, ch.wait(c.now), nil
 }
 
-// next is when more may be claimable, or never. The caller holds mu.
-func (c *channel) next(now time.Time) time.Time {
+// wait is how long until more may be claimable. The caller holds mu.
+func (c *channel) wait(now instant) time.Duration {
+	next := c.nextTimer
 	switch {
 	case c.parking > 0:
-		return now // more can be claimed as soon as that is done
-	case len(c.unparked) > 0 && c.parkFrom.Before(c.nextTimer):
-		return c.parkFrom
+		next = now // more can be claimed as soon as that is done
+	case len(c.unparked) > 0:
+		next = min(next, c.parkFrom)
 	}
-	return c.nextTimer
+	if next == never {
+		return inbox.Never
+	}
+	return max(next.since(now), 0)
 }
-
-// never is the due time of no timer.
-var never = time.Unix(0, math.MaxInt64)
 
 func (c *claiming) full() bool { return len(c.claims) >= c.limit || c.bytes >= claimBytes }
 
@@ -104,16 +101,14 @@ func (c *claiming) successors() error {
 // due claims the heads of tracked lanes whose time has come.
 func (c *claiming) due() error {
 	ch := c.channel
-	if c.now.Before(ch.nextTimer) {
+	if c.now < ch.nextTimer {
 		return nil
 	}
 	from, next := c.now, never
 	err := each(c.store.db, timerBound(ch.key, ch.timersFrom), rangeEnd(prefixTimer, ch.key), func(key, _ []byte) error {
 		due, lane := timerOf(key)
-		if due.Before(from) {
-			from = due
-		}
-		if due.After(c.now) || c.full() {
+		from = min(from, due)
+		if due > c.now || c.full() {
 			next = due
 			return errEnough
 		}
@@ -152,7 +147,7 @@ func (c *claiming) fresh() error {
 		// While a park operation is under way, or waits after a failed one, what
 		// is on disk says less than what was read: going on would have to
 		// remember too much.
-		if ch.parking > 0 || c.now.Before(ch.parkFrom) {
+		if ch.parking > 0 || c.now < ch.parkFrom {
 			return nil
 		}
 		if read == maxRead {
@@ -221,7 +216,7 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 		return nil // a tracked lane's head, met again after a restart
 	}
 	ch.lanes[key] = l
-	ch.wait(l, sequence)
+	ch.queue(l, sequence)
 	return nil
 }
 
@@ -237,8 +232,8 @@ func (c *claiming) claimFresh(l *lane, sequence uint64, event eventRecord) error
 	return nil
 }
 
-// wait puts an event behind the others of its lane. The caller holds mu.
-func (c *channel) wait(l *lane, sequence uint64) {
+// queue puts an event behind the others of its lane. The caller holds mu.
+func (c *channel) queue(l *lane, sequence uint64) {
 	l.waiting = append(l.waiting, sequence)
 	switch {
 	case l.tracked && len(l.waiting) == 1:
@@ -272,8 +267,8 @@ func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts in
 	c.channel.lanes[l.key] = l
 	paused := c.channel.pausedTime(c.now) - record.pausedBefore
 	c.claims = append(c.claims, inbox.Claim{
-		Event: record.event, Attempts: attempts, AcceptedAt: record.acceptedAt,
-		Age:  c.now.Sub(record.acceptedAt) - paused,
+		Event: record.event, Attempts: attempts,
+		Age: c.now.since(record.acceptedAt), Paused: paused,
 		Lane: record.lane, Sequence: sequence,
 	})
 }

@@ -42,7 +42,12 @@ type transaction struct {
 	*pebble.Batch
 	// reader sees the store, and the batch too if an operation asked for it.
 	reader pebble.Reader
-	now    time.Time
+	// now is the time by the store's own clock, and time what the machine's
+	// shows, for people.
+	now  instant
+	time time.Time
+	// keepTime: the clock is stored even if nothing else is.
+	keepTime bool
 	// full says why the inbox takes nothing new; nil while it does.
 	full  error
 	store *Inbox
@@ -167,14 +172,14 @@ func (s *Inbox) commit(ops []operation) {
 			failed[op] = err
 		}
 	}
-	start := s.now()
-	if err := errors.Join(tx.writeChannels(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
+	start := s.clock.now()
+	if err := errors.Join(tx.writeChannels(), tx.writeClock(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
 		// Sequences and filter have moved on: what is in memory is no longer
 		// what is on disk, so nothing more may be promised.
 		s.fatal(err)
 		return
 	}
-	s.metrics.SyncDuration.Observe(s.now().Sub(start).Seconds())
+	s.metrics.SyncDuration.Observe(s.clock.now().since(start).Seconds())
 	s.space.wrote(tx.Len())
 	for ch, events := range tx.appended {
 		ch.published(events)
@@ -187,7 +192,7 @@ func (s *Inbox) commit(ops []operation) {
 
 func (s *Inbox) begin(ops []operation) *transaction {
 	tx := &transaction{
-		now: s.now(), full: s.space.full(), store: s,
+		now: s.clock.now(), time: s.clock.source.Now(), full: s.space.full(), store: s,
 		accepted: make(map[duplicateID]struct{}, len(ops)),
 		appended: make(map[*channel][]encodedEvent, 1),
 		changed:  make(map[*channel]struct{}, 1),

@@ -159,7 +159,7 @@ func (d damage) check(t *testing.T, cut *powerCut) {
 		causes <- cause
 		select {} // it must not return
 	}
-	o := options(t, inboxtest.NewClock(), cut.fs)
+	o := options(t, clockAt(cut.now), cut.fs)
 	o.Log, o.Fatal = logr.Discard(), cut.fatal
 	refusals, whole := make(chan error, 1), make(chan struct{})
 	go func() {

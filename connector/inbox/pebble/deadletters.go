@@ -3,11 +3,9 @@ package pebble
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -17,7 +15,7 @@ import (
 func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 	ch := s.channel(name)
 	return func(yield func(inbox.DeadLetter, error) bool) {
-		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never)) {
+		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, 0), deadLetterBound(ch.key, never)) {
 			if err != nil {
 				yield(inbox.DeadLetter{}, err)
 				return
@@ -63,12 +61,11 @@ func readDead(channel string, key, value []byte) (deadEntry, error) {
 		return deadEntry{}, err
 	}
 	record, err := decodeEvent(channel, dead.event)
-	const diedAt = 1 + len(channelKey{})
 	return deadEntry{
 		key: bytes.Clone(key), record: record,
 		letter: inbox.DeadLetter{
-			Event: record.event, Reason: dead.reason, Attempts: dead.attempts, AcceptedAt: record.acceptedAt,
-			DiedAt: fromUnixNano(int64(binary.BigEndian.Uint64(key[diedAt:]))),
+			Event: record.event, Reason: dead.reason, Attempts: dead.attempts, AcceptedAt: record.acceptedTime,
+			DiedAt: dead.diedTime,
 		},
 	}, err
 }
@@ -113,7 +110,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 		return nil, err
 	}
 	defer s.leave()
-	it, err := iterate(s.db, deadLetterBound(ch.key, time.Time{}), deadLetterBound(ch.key, never))
+	it, err := iterate(s.db, deadLetterBound(ch.key, 0), deadLetterBound(ch.key, never))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +126,7 @@ const deadBatch = 256
 
 // eachDead does one thing to every wanted dead letter before a key.
 func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, act deadAction) (n int, err error) {
-	from := deadLetterBound(ch.key, time.Time{})
+	from := deadLetterBound(ch.key, 0)
 	for {
 		op := &deadOperation{pending: newPending(0), channel: ch, act: act}
 		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {
@@ -214,6 +211,6 @@ func redriveDead(tx *transaction, ch *channel, entry deadEntry) error {
 		return tx.full
 	}
 	record := entry.record
-	record.acceptedAt, record.pausedBefore = tx.now, ch.pausedTime(tx.now)
+	record.acceptedAt, record.acceptedTime, record.pausedBefore = tx.now, tx.time, ch.pausedTime(tx.now)
 	return tx.append(ch, record.encode())
 }

@@ -14,6 +14,7 @@
 // # Keys
 //
 //	m                              schema version
+//	a                              age of the store: last reading of its clock
 //	c channel                      channel record: name, counters, pauses, cursor
 //	e channel sequence             pending event
 //	d bucket channel id            de-duplication: when the id was accepted
@@ -23,7 +24,7 @@
 //	x channel died-at sequence     dead letter
 //
 // channel is 8 bytes and lane 16 bytes of a SHA-256 digest; sequence, bucket and
-// times are big-endian, so that key order is their order.
+// moments of the store's clock are big-endian, so that key order is their order.
 //
 // # Lanes
 //
@@ -45,6 +46,21 @@
 //
 // # Time
 //
-// Retries are due by the wall clock, so that they keep to it over a restart. A
-// clock that is set back delays what waits by as much.
+// Whatever has an age, a wait, a window or a retention goes by the store's own
+// clock, which counts from the store's creation. While the store is open it goes
+// on with the machine's monotonic clock. Every batch stores a reading of it,
+// with the time of day, and so does every minute without a batch. When the store
+// is opened again, its clock moves on by the difference of the times of day, but
+// by 0 at least and by 24 h at most. So:
+//
+//   - A time of day that jumps while the store is open changes nothing.
+//   - One that jumps over a restart ends waits, windows and retention up to 24 h
+//     early, or late by the downtime.
+//   - A downtime beyond 24 h makes them longer by the rest, as does the time in
+//     which the machine sleeps.
+//   - No stored moment, except when something is due, is ahead of the stored
+//     reading.
+//
+// Times of day are stored beside it for people: when an event was accepted, and
+// when it died. Nothing is computed from them.
 package pebble

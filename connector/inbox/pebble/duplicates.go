@@ -27,15 +27,15 @@ type duplicates struct {
 	// filter holds every id accepted since the last turn, previous those of
 	// the window before it: an id that neither holds is new.
 	filter, previous *bloom.BloomFilter
-	turnedAt         time.Time
+	turnedAt         instant
 }
 
 // bucket is a run of ids.
 type bucket struct {
 	number uint32
 	ids    int
-	oldest time.Time
-	newest time.Time
+	oldest instant
+	newest instant
 }
 
 const (
@@ -52,7 +52,7 @@ const (
 	filterHashes = 6
 )
 
-func newDuplicates(window time.Duration, now time.Time) *duplicates {
+func newDuplicates(window time.Duration, now instant) *duplicates {
 	return &duplicates{
 		window:   window,
 		filter:   bloom.New(filterBits, filterHashes),
@@ -78,20 +78,16 @@ func (d *duplicates) load(db *pebble.DB) error {
 	})
 }
 
-func (b *bucket) add(acceptedAt time.Time) {
+func (b *bucket) add(acceptedAt instant) {
 	b.ids++
-	if acceptedAt.Before(b.oldest) {
-		b.oldest = acceptedAt
-	}
-	if acceptedAt.After(b.newest) {
-		b.newest = acceptedAt
-	}
+	b.oldest = min(b.oldest, acceptedAt)
+	b.newest = max(b.newest, acceptedAt)
 }
 
 // turn starts a new generation of the filter once every id of the old previous
 // one has left the window.
-func (d *duplicates) turn(now time.Time) {
-	if now.Sub(d.turnedAt) < d.window {
+func (d *duplicates) turn(now instant) {
+	if now.since(d.turnedAt) < d.window {
 		return
 	}
 	d.previous, d.filter = d.filter, bloom.New(filterBits, filterHashes)
@@ -99,7 +95,7 @@ func (d *duplicates) turn(now time.Time) {
 }
 
 // seen reports whether the id was accepted on the channel within the window.
-func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now time.Time) (bool, error) {
+func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now instant) (bool, error) {
 	if !d.maybe(c, id) {
 		return false, nil
 	}
@@ -113,7 +109,7 @@ func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now time.T
 			return false, err
 		case found:
 			acceptedAt, err := decodeAcceptedAt(value)
-			return err == nil && now.Sub(acceptedAt) < d.window, err
+			return err == nil && now.since(acceptedAt) < d.window, err
 		}
 	}
 	return false, nil
@@ -125,35 +121,35 @@ func (d *duplicates) maybe(c channelKey, id event.ID) bool {
 }
 
 // remember writes the id's key and adds it to the filter.
-func (d *duplicates) remember(b *pebble.Batch, c channelKey, id event.ID, now time.Time) error {
+func (d *duplicates) remember(b *pebble.Batch, c channelKey, id event.ID, now instant) error {
 	d.filter.Add(filterMember(c, id))
 	current := d.current(now)
 	current.add(now)
 	d.ids++
-	return b.Set(duplicateKey(current.number, c, id), appendTime(nil, now), nil)
+	return b.Set(duplicateKey(current.number, c, id), appendInstant(nil, now), nil)
 }
 
 // current is the bucket that takes new ids.
-func (d *duplicates) current(now time.Time) *bucket {
+func (d *duplicates) current(now instant) *bucket {
 	n := len(d.buckets)
 	if n > 0 {
 		last := &d.buckets[n-1]
-		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.Sub(last.oldest) < d.window/bucketsPerWindow {
+		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.since(last.oldest) < d.window/bucketsPerWindow {
 			return last
 		}
 		d.buckets = append(d.buckets, bucket{number: last.number + 1, oldest: now})
 		return &d.buckets[n]
 	}
 	// Numbers rise over restarts too, even when every bucket has expired.
-	d.buckets = []bucket{{number: uint32(max(now.Unix(), 0)), oldest: now}}
+	d.buckets = []bucket{{number: uint32(time.Duration(now) / time.Second), oldest: now}}
 	return &d.buckets[0]
 }
 
 // over says that every id of b has left the window.
-func (d *duplicates) over(b bucket, now time.Time) bool { return now.Sub(b.newest) >= d.window }
+func (d *duplicates) over(b bucket, now instant) bool { return now.since(b.newest) >= d.window }
 
 // expire deletes the buckets that are over.
-func (d *duplicates) expire(b *pebble.Batch, now time.Time) error {
+func (d *duplicates) expire(b *pebble.Batch, now instant) error {
 	n := 0
 	for n < len(d.buckets) && d.over(d.buckets[n], now) {
 		d.ids -= d.buckets[n].ids
@@ -179,9 +175,9 @@ func bucketOf(key []byte) (number uint32, member []byte) {
 }
 
 // decodeAcceptedAt reads a de-duplication key's value.
-func decodeAcceptedAt(value []byte) (time.Time, error) {
+func decodeAcceptedAt(value []byte) (instant, error) {
 	if len(value) != 8 {
-		return time.Time{}, fmt.Errorf("%w: de-duplication time", errRecord)
+		return 0, fmt.Errorf("%w: de-duplication time", errRecord)
 	}
-	return fromUnixNano(int64(binary.BigEndian.Uint64(value))), nil
+	return instantAt(value), nil
 }

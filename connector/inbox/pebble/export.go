@@ -35,7 +35,7 @@ func Export(ctx context.Context, path string, observe Observer, yield func(Expor
 	}
 	err = s.readEvents(func(c *surveyed, sequence uint64, record eventRecord) error {
 		return yield(Exported{DeadLetter: inbox.DeadLetter{
-			Event: record.event, AcceptedAt: record.acceptedAt,
+			Event: record.event, AcceptedAt: record.acceptedTime,
 			Attempts: s.attempts[head{channelKeyOf(c.Channel), sequence}],
 		}})
 	})

@@ -1,6 +1,10 @@
 package pebble
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
 
 // Guarded is the file system that keeps a store's ledger, for tests that change
 // a store behind its back.
@@ -11,3 +15,15 @@ var ErrDamaged = errDamaged
 
 // RemedyFor is remedyFor.
 var RemedyFor = remedyFor
+
+// Expire ends what is over now, as maintenance does every minute.
+func (s *Inbox) Expire(ctx context.Context) error { return s.expire(ctx) }
+
+// KnownIDs counts the ids on disk, expired or not.
+func (s *Inbox) KnownIDs() (n int, err error) {
+	err = each(s.db, []byte{prefixDuplicate}, []byte{prefixDuplicate + 1}, func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	return n, err
+}

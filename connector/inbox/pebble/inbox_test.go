@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 func options(t *testing.T, clock *inboxtest.Clock, fs vfs.FS) pebble.Options {
 	return pebble.Options{
 		Path: "inbox", MaxSize: 1 << 30, DeduplicationWindow: inboxtest.Window,
-		Metrics: telemetry.New(prometheus.NewRegistry()), Log: testr.New(t), FS: fs, Now: clock.Now,
+		Metrics: telemetry.New(prometheus.NewRegistry()), Log: testr.New(t), FS: fs, Clock: clock,
 		Fatal: func(cause error) { panic(cause) },
 	}
 }

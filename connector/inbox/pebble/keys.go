@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
-	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
@@ -12,6 +11,7 @@ import (
 // The first byte of every key says what it holds; doc.go lists the layouts.
 const (
 	prefixSchema     = 'm'
+	prefixClock      = 'a'
 	prefixChannel    = 'c'
 	prefixEvent      = 'e'
 	prefixDuplicate  = 'd'
@@ -40,6 +40,8 @@ func laneKeyOf(lane string) laneKey {
 
 func schemaKey() []byte { return []byte{prefixSchema} }
 
+func clockKey() []byte { return []byte{prefixClock} }
+
 func channelRecordKey(c channelKey) []byte { return prefixed(prefixChannel, c) }
 
 func eventKey(c channelKey, sequence uint64) []byte {
@@ -61,13 +63,13 @@ func laneRecordKey(c channelKey, l laneKey) []byte {
 	return append(prefixed(prefixLane, c), l[:]...)
 }
 
-func timerKey(c channelKey, due time.Time, l laneKey) []byte {
+func timerKey(c channelKey, due instant, l laneKey) []byte {
 	return append(timerBound(c, due), l[:]...)
 }
 
 // timerBound is the lower end of the timers that are due at or after due.
-func timerBound(c channelKey, due time.Time) []byte {
-	return appendTime(prefixed(prefixTimer, c), due)
+func timerBound(c channelKey, due instant) []byte {
+	return appendInstant(prefixed(prefixTimer, c), due)
 }
 
 func pointerKey(c channelKey, l laneKey, sequence uint64) []byte {
@@ -75,13 +77,13 @@ func pointerKey(c channelKey, l laneKey, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64(k, sequence)
 }
 
-func deadLetterKey(c channelKey, diedAt time.Time, sequence uint64) []byte {
+func deadLetterKey(c channelKey, diedAt instant, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64(deadLetterBound(c, diedAt), sequence)
 }
 
 // deadLetterBound is the lower end of the dead letters of diedAt and later.
-func deadLetterBound(c channelKey, diedAt time.Time) []byte {
-	return appendTime(prefixed(prefixDeadLetter, c), diedAt)
+func deadLetterBound(c channelKey, diedAt instant) []byte {
+	return appendInstant(prefixed(prefixDeadLetter, c), diedAt)
 }
 
 // prefixed starts a key with room for the longest one.
@@ -103,27 +105,13 @@ func rangeEnd(prefix byte, c channelKey) []byte {
 	return k
 }
 
-// appendTime appends t as nanoseconds since the epoch; earlier times sort as
-// the epoch.
-func appendTime(k []byte, t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(k, uint64(max(unixNano(t), 0)))
+// appendInstant appends t; what lies before the store's beginning sorts as it.
+func appendInstant(k []byte, t instant) []byte {
+	return binary.BigEndian.AppendUint64(k, uint64(max(t, 0)))
 }
 
-// unixNano is t in nanoseconds since the epoch, zero for the zero time.
-func unixNano(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-// fromUnixNano is the reverse of unixNano.
-func fromUnixNano(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, n)
-}
+// instantAt reads what appendInstant appended.
+func instantAt(k []byte) instant { return instant(binary.BigEndian.Uint64(k)) }
 
 // sequenceOf reads the sequence at the end of an event, pointer or dead letter
 // key.
@@ -134,8 +122,11 @@ func sequenceOf(key []byte) uint64 {
 	return binary.BigEndian.Uint64(key[len(key)-8:])
 }
 
+// diedAt reads when the event of a dead letter key died.
+func diedAt(key []byte) instant { return instantAt(key[1+len(channelKey{}):]) }
+
 // timerOf reads the due time and the lane of a timer key.
-func timerOf(key []byte) (due time.Time, l laneKey) {
+func timerOf(key []byte) (due instant, l laneKey) {
 	const at = 1 + len(channelKey{})
-	return fromUnixNano(int64(binary.BigEndian.Uint64(key[at:]))), laneKey(key[at+8:])
+	return instantAt(key[at:]), laneKey(key[at+8:])
 }

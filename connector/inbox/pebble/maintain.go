@@ -42,8 +42,9 @@ func (s *Inbox) maintain(ctx context.Context) {
 		var err error
 		select {
 		case <-ctx.Done():
-			// A clean end leaves nothing to repeat.
-			if err := s.checkpointAll(context.WithoutCancel(ctx)); err != nil {
+			// A clean end leaves nothing to repeat, and no time out.
+			ctx := context.WithoutCancel(ctx)
+			if err := errors.Join(s.checkpointAll(ctx), s.do(ctx, &tick{pending: newPending(64)})); err != nil {
 				s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
 			}
 			return
@@ -125,18 +126,18 @@ func (c *checkpoint) apply(tx *transaction) error {
 
 // oldest moves the low-water mark up to the oldest pending event and says when
 // that was accepted; zero if none is pending.
-func (s *Inbox) oldest(ch *channel) (acceptedAt time.Time, err error) {
+func (s *Inbox) oldest(ch *channel) (acceptedAt instant, err error) {
 	durable := ch.durable.Load()
 	it, err := iterate(s.db, eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
 	if err != nil {
-		return time.Time{}, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	if !it.First() {
 		if it.Error() == nil {
 			raise(&ch.low, durable+1)
 		}
-		return time.Time{}, it.Error()
+		return 0, it.Error()
 	}
 	raise(&ch.low, sequenceOf(it.Key()))
 	record, err := decodeEvent(ch.name, it.Value())
@@ -146,11 +147,11 @@ func (s *Inbox) oldest(ch *channel) (acceptedAt time.Time, err error) {
 // expire deletes ids that left the window and dead letters past their
 // retention.
 func (s *Inbox) expire(ctx context.Context) error {
-	now := s.now()
+	now := s.clock.now()
 	err := s.do(ctx, &expiry{pending: newPending(128)})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
-			_, dropErr := s.eachDead(ctx, ch, deadLetterBound(ch.key, now.Add(-retention)), func(event.ID) bool { return true }, dropDead)
+			_, dropErr := s.eachDead(ctx, ch, deadLetterBound(ch.key, now.add(-retention)), func(event.ID) bool { return true }, dropDead)
 			err = errors.Join(err, dropErr)
 		}
 	}
@@ -163,6 +164,7 @@ type expiry struct{ pending }
 func (expiry) reads() bool { return false }
 
 func (expiry) apply(tx *transaction) error {
+	tx.keepTime = true
 	d := tx.store.duplicates
 	d.turn(tx.now)
 	return d.expire(tx.Batch, tx.now)

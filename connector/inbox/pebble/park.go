@@ -11,7 +11,7 @@ type parking struct {
 	pending
 	channel *channel
 	groups  []parkedGroup
-	due     time.Time
+	due     instant
 }
 
 type parkedGroup struct {
@@ -25,8 +25,8 @@ const parkRetryWait = time.Second
 
 // park hands what waits in tracked lanes to the committer, one operation at a
 // time. The caller holds the channel's mu.
-func (s *Inbox) park(ch *channel, now time.Time) {
-	if ch.parking > 0 || len(ch.unparked) == 0 || now.Before(ch.parkFrom) {
+func (s *Inbox) park(ch *channel, now instant) {
+	if ch.parking > 0 || len(ch.unparked) == 0 || now < ch.parkFrom {
 		return
 	}
 	op := &parking{pending: newPending(0), channel: ch}
@@ -64,7 +64,7 @@ func (p *parking) finish(err error) {
 	defer ch.mu.Unlock()
 	ch.parking = 0
 	if err != nil {
-		ch.parkFrom = p.due.Add(parkRetryWait)
+		ch.parkFrom = p.due.add(parkRetryWait)
 	}
 	for _, g := range p.groups {
 		g.lane.parking = false
@@ -119,7 +119,7 @@ func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record laneRecord) 
 	if record.head == 0 {
 		return nil // nothing of it is pending any more
 	}
-	if record.due.IsZero() {
+	if record.due == 0 {
 		record.due = tx.now
 		ch.tracked.Add(1)
 		if err := tx.track(ch, g.lane.key, record); err != nil {

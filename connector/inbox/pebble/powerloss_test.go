@@ -191,7 +191,7 @@ func (c *powerCuts) awaitSync() {
 // checkTwice cuts the power again while the store recovers from the first cut.
 func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
 	again := &powerCuts{work: c.work, random: rand.New(rand.NewPCG(uint64(len(first.at)), 2))}
-	o := options(t, inboxtest.NewClock(), again.watch(first.fs.CrashClone(vfs.CrashCloneCfg{})))
+	o := options(t, clockAt(first.now), again.watch(first.fs.CrashClone(vfs.CrashCloneCfg{})))
 	o.Log = logr.Discard()
 	if err := open(t, o).Close(); err != nil {
 		t.Errorf("%s: %v", first.at, err)

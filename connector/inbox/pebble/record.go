@@ -18,7 +18,9 @@ const recordVersion = 1
 
 // eventRecord is a pending event.
 type eventRecord struct {
-	acceptedAt time.Time
+	acceptedAt instant
+	// acceptedTime is what the machine's clock showed then, for people.
+	acceptedTime time.Time
 	// pausedBefore is how long the channel had been paused in all when the
 	// event was accepted.
 	pausedBefore time.Duration
@@ -30,9 +32,10 @@ func (r eventRecord) encode() []byte {
 	e := r.event
 	b := make([]byte, 0, 96+len(r.lane)+len(e.Source)+len(e.Type)+len(e.Subject)+len(e.Conversation)+len(e.Body))
 	b = append(b, recordVersion)
-	b = binary.AppendVarint(b, unixNano(r.acceptedAt))
+	b = binary.AppendVarint(b, int64(r.acceptedAt))
+	b = appendTime(b, r.acceptedTime)
 	b = binary.AppendVarint(b, int64(r.pausedBefore))
-	b = binary.AppendVarint(b, unixNano(e.Time))
+	b = appendTime(b, e.Time)
 	b = append(b, e.ID[:]...)
 	// A lane is nearly always the conversation: then it is stored once.
 	if r.lane == e.Conversation {
@@ -51,10 +54,11 @@ func decodeEvent(channel string, value []byte) (eventRecord, error) {
 	d := decoder{rest: value}
 	d.version()
 	r := eventRecord{
-		acceptedAt:   fromUnixNano(d.varint()),
+		acceptedAt:   instant(d.varint()),
+		acceptedTime: d.time(),
 		pausedBefore: time.Duration(d.varint()),
 	}
-	r.event = event.Event{Channel: channel, Time: fromUnixNano(d.varint()), ID: d.id()}
+	r.event = event.Event{Channel: channel, Time: d.time(), ID: d.id()}
 	ownLane := d.byte() == 1
 	if ownLane {
 		r.lane = d.string()
@@ -74,19 +78,19 @@ func decodeEvent(channel string, value []byte) (eventRecord, error) {
 type laneRecord struct {
 	head     uint64
 	attempts int
-	due      time.Time
+	due      instant
 }
 
 func (r laneRecord) encode() []byte {
 	b := binary.AppendUvarint([]byte{recordVersion}, r.head)
 	b = binary.AppendVarint(b, int64(r.attempts))
-	return binary.AppendVarint(b, unixNano(r.due))
+	return binary.AppendVarint(b, int64(r.due))
 }
 
 func decodeLane(value []byte) (laneRecord, error) {
 	d := decoder{rest: value}
 	d.version()
-	r := laneRecord{head: d.uvarint(), attempts: int(d.varint()), due: fromUnixNano(d.varint())}
+	r := laneRecord{head: d.uvarint(), attempts: int(d.varint()), due: instant(d.varint())}
 	return r, d.err
 }
 
@@ -115,7 +119,7 @@ func (r channelRecord) encode() []byte {
 	b = binary.AppendUvarint(b, r.low)
 	b = binary.AppendUvarint(b, r.cursor)
 	b = binary.AppendVarint(b, int64(r.pauses.total))
-	b = binary.AppendVarint(b, unixNano(r.pauses.since))
+	b = binary.AppendVarint(b, int64(r.pauses.since))
 	return binary.AppendVarint(b, int64(r.retention))
 }
 
@@ -125,7 +129,7 @@ func decodeChannel(value []byte) (channelRecord, error) {
 	r := channelRecord{
 		name: d.string(), last: d.uvarint(), settled: d.uvarint(), deadLetters: d.varint(),
 		low: d.uvarint(), cursor: d.uvarint(),
-		pauses:    pauses{total: time.Duration(d.varint()), since: fromUnixNano(d.varint())},
+		pauses:    pauses{total: time.Duration(d.varint()), since: instant(d.varint())},
 		retention: time.Duration(d.varint()),
 	}
 	return r, d.err
@@ -135,21 +139,23 @@ func decodeChannel(value []byte) (channelRecord, error) {
 // runs.
 type pauses struct {
 	total time.Duration
-	since time.Time
+	since instant
 }
 
+func (p pauses) paused() bool { return p.since != 0 }
+
 // at is the paused time up to now.
-func (p pauses) at(now time.Time) time.Duration {
-	if p.since.IsZero() {
+func (p pauses) at(now instant) time.Duration {
+	if !p.paused() {
 		return p.total
 	}
-	return p.total + max(now.Sub(p.since), 0)
+	return p.total + now.since(p.since)
 }
 
 // set returns the sum after the channel was paused or resumed at now.
-func (p pauses) set(paused bool, now time.Time) pauses {
+func (p pauses) set(paused bool, now instant) pauses {
 	switch {
-	case paused == !p.since.IsZero():
+	case paused == p.paused():
 		return p
 	case paused:
 		return pauses{total: p.total, since: now}
@@ -160,13 +166,17 @@ func (p pauses) set(paused bool, now time.Time) pauses {
 
 // deadRecord is a dead letter; event is the encoded eventRecord.
 type deadRecord struct {
+	// diedTime is what the machine's clock showed when the event died, for
+	// people; the key says when that was by the store's own.
+	diedTime time.Time
 	attempts int
 	reason   string
 	event    []byte
 }
 
 func (r deadRecord) encode() []byte {
-	b := binary.AppendVarint([]byte{recordVersion}, int64(r.attempts))
+	b := appendTime([]byte{recordVersion}, r.diedTime)
+	b = binary.AppendVarint(b, int64(r.attempts))
 	b = appendString(b, r.reason)
 	return append(b, r.event...)
 }
@@ -174,8 +184,14 @@ func (r deadRecord) encode() []byte {
 func decodeDead(value []byte) (deadRecord, error) {
 	d := decoder{rest: value}
 	d.version()
-	r := deadRecord{attempts: int(d.varint()), reason: d.string(), event: d.rest}
+	r := deadRecord{diedTime: d.time(), attempts: int(d.varint()), reason: d.string(), event: d.rest}
 	return r, d.err
+}
+
+// appendTime appends what a machine's clock or a sender showed, which may be
+// any time.
+func appendTime(b []byte, t time.Time) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
 }
 
 func appendString(b []byte, s string) []byte {
@@ -237,6 +253,16 @@ func (d *decoder) uvarint() uint64 {
 	}
 	d.rest = d.rest[n:]
 	return v
+}
+
+// time reads what appendTime appended. RFC 3339 and JSON know these years only.
+func (d *decoder) time() time.Time {
+	t := time.Unix(d.varint(), d.varint())
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		d.fail("no time")
+		return time.Time{}
+	}
+	return t
 }
 
 func (d *decoder) string() string { return string(d.take(d.uvarint())) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -25,7 +24,7 @@ type settlement struct {
 	waiting []uint64
 	// tracked and due say how the operation left the lane.
 	tracked bool
-	due     time.Time
+	due     instant
 }
 
 // Settle implements inbox.Queue. When ctx ends first, the result is stored all
@@ -145,7 +144,7 @@ func (o *settlement) apply(tx *transaction) error {
 		return err
 	}
 	if retry, ok := o.verdict.(inbox.Retry); ok {
-		return o.retry(tx, record, tracked, retry.At)
+		return o.retry(tx, record, tracked, tx.now.add(retry.After))
 	}
 	next, err := o.next(tx, tracked)
 	if err != nil {
@@ -167,7 +166,7 @@ func (o *settlement) apply(tx *transaction) error {
 }
 
 // retry writes the lane's next attempt; the lane becomes tracked if it was not.
-func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at time.Time) error {
+func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at instant) error {
 	if tracked {
 		if err := tx.Delete(timerKey(o.channel.key, record.due, o.lane), nil); err != nil {
 			return err
@@ -231,7 +230,7 @@ func (o *settlement) bury(tx *transaction, reason string) error {
 	if !found {
 		return fmt.Errorf("%w: claimed event", errRecord)
 	}
-	dead := deadRecord{attempts: o.claim.Attempts + 1, reason: reason, event: value}
+	dead := deadRecord{diedTime: tx.time, attempts: o.claim.Attempts + 1, reason: reason, event: value}
 	o.channel.deadLetters.Add(1)
 	return tx.Set(deadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.encode(), nil)
 }

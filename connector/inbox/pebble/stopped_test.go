@@ -131,7 +131,7 @@ func (d *diskStore) settle(claim inbox.Claim, way int) {
 	e := d.want[id]
 	switch way {
 	case 0:
-		verdict = inbox.Retry{At: d.clock.Now().Add(time.Hour)}
+		verdict = inbox.Retry{After: time.Hour}
 		e.Attempts++
 		d.want[id] = e
 	case 1:

@@ -22,7 +22,7 @@ import (
 )
 
 // Options say where and how to open an Inbox. All fields but MaxOpenFiles, Log,
-// FS, Now and Fatal are required.
+// FS, Clock and Fatal are required.
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
@@ -37,8 +37,8 @@ type Options struct {
 	Log          logr.Logger
 	// FS is the file system. Default: the operating system's.
 	FS vfs.FS
-	// Now is the clock. Default: time.Now.
-	Now func() time.Time
+	// Clock is where the store reads the time. Default: the machine's.
+	Clock Clock
 	// Fatal is called when the store can no longer promise what it answers. It
 	// must not return. Default: log the cause and exit with status 1.
 	Fatal func(cause error)
@@ -53,7 +53,7 @@ type Inbox struct {
 	space      *space
 	metrics    *telemetry.Metrics
 	log        logr.Logger
-	now        func() time.Time
+	clock      clock
 	fatal      func(cause error)
 
 	// opened says that the store has opened.
@@ -96,7 +96,7 @@ const (
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
-		committer: newCommitter(), metrics: o.Metrics, log: o.Log, now: o.Now, fatal: o.Fatal,
+		committer: newCommitter(), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
 		channels: make(map[string]*channel),
 	}
 	files := withRights(o.FS, o.Path)
@@ -111,7 +111,7 @@ func Open(o Options) (*Inbox, error) {
 		r.tighten(o.Path, o.Log)
 	}
 	s.space = newSpace(db, o.FS, o.Path, o.MaxSize, o.Log)
-	if err := s.recover(o.DeduplicationWindow); err != nil {
+	if err := s.recover(o); err != nil {
 		return nil, openError(o.Path, errors.Join(err, db.Close()))
 	}
 	go s.committer.run(s.commit)
@@ -128,8 +128,8 @@ func (o *Options) setDefaults() {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = systemClock{time.Now()}
 	}
 	if o.Fatal == nil {
 		o.Fatal = func(cause error) {
@@ -170,39 +170,49 @@ func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err erro
 	return policy, []byte{start[0] + 1}, nil
 }
 
-// recover checks the schema and reads the channels and the known ids.
-func (s *Inbox) recover(window time.Duration) error {
-	if err := s.checkSchema(); err != nil {
+// recover checks the schema, sets the clock, and reads the channels and the
+// known ids.
+func (s *Inbox) recover(o Options) error {
+	if err := s.checkSchema(o.Clock); err != nil {
+		return err
+	}
+	if err := s.setClock(o.Clock); err != nil {
 		return err
 	}
 	if err := s.loadChannels(); err != nil {
 		return err
 	}
-	s.duplicates = newDuplicates(window, s.now())
+	s.duplicates = newDuplicates(o.DeduplicationWindow, s.clock.now())
 	return s.duplicates.load(s.db)
 }
 
-func (s *Inbox) checkSchema() error {
+// checkSchema refuses the store of a newer release, and makes a new one where there
+// is none.
+func (s *Inbox) checkSchema(source Clock) error {
 	value, found, err := get(s.db, schemaKey())
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return s.create()
+		return s.create(source)
 	case len(value) != 1 || value[0] > schemaVersion:
 		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, schemaVersion)
 	}
 	return nil
 }
 
-// create makes a new store. Pebble begins the first log of a store before it
+// create makes a new store, whose clock begins with it. Pebble begins the first log of a store before it
 // raises the format. The flush, whose end does not matter, begins another log,
 // which says how much of it was synced.
-func (s *Inbox) create() error {
-	if err := s.db.Set(schemaKey(), []byte{schemaVersion}, pebble.Sync); err != nil {
-		return err
+func (s *Inbox) create(source Clock) error {
+	b := s.db.NewBatch()
+	err := errors.Join(
+		b.Set(schemaKey(), []byte{schemaVersion}, nil),
+		b.Set(clockKey(), clockRecord{at: 1, time: source.Now()}.encode(), nil),
+		b.Commit(pebble.Sync))
+	if err == nil {
+		_, err = s.db.AsyncFlush()
 	}
-	_, err := s.db.AsyncFlush()
 	return err
 }
 
@@ -269,7 +279,7 @@ func (s *Inbox) Ready(channel string) <-chan struct{} { return s.channel(channel
 func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Settings) error {
 	ch := s.channel(name)
 	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
-	if settings.Paused == !ch.pauses.Load().since.IsZero() && time.Duration(known) == settings.DeadLetterRetention {
+	if settings.Paused == ch.pauses.Load().paused() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil
 	}
 	defer ch.signal() // for what was accepted while the channel was paused
@@ -307,11 +317,15 @@ func (s *Inbox) Stats(name string) (inbox.Stats, error) {
 	defer s.leave()
 	ch := s.channel(name)
 	oldest, err := s.oldest(ch)
+	var age time.Duration
+	if oldest > 0 {
+		age = s.clock.now().since(oldest)
+	}
 	settled := ch.settled.Load() // read before last, so that the difference is never negative
 	return inbox.Stats{
-		Pending:       int64(ch.last.Load() - settled),
-		OldestPending: oldest,
-		DeadLetters:   ch.deadLetters.Load(),
+		Pending:          int64(ch.last.Load() - settled),
+		OldestPendingAge: age,
+		DeadLetters:      ch.deadLetters.Load(),
 	}, err
 }
 

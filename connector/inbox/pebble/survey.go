@@ -44,6 +44,8 @@ type survey struct {
 	channels map[channelKey]*surveyed
 	// attempts of the events that were tried and failed.
 	attempts map[head]int
+	// age is the last reading of the store's clock, zero if it is lost.
+	age instant
 }
 
 func newSurvey(s *stopped) *survey {
@@ -52,7 +54,7 @@ func newSurvey(s *stopped) *survey {
 
 // keyLengths are those of the layouts in doc.go.
 var keyLengths = map[byte]int{
-	prefixSchema: 1, prefixChannel: 9, prefixEvent: 17, prefixDuplicate: 45,
+	prefixSchema: 1, prefixClock: 1, prefixChannel: 9, prefixEvent: 17, prefixDuplicate: 45,
 	prefixLane: 25, prefixTimer: 33, prefixPointer: 33, prefixDeadLetter: 25,
 }
 
@@ -114,6 +116,26 @@ func (s *survey) readChannels() error {
 	})
 }
 
+// readClock reads the store's clock, without which the connector does not start.
+func (s *survey) readClock() error {
+	const where = "reading of the store's clock"
+	found := false
+	err := s.each(prefixClock, func(_, value []byte) error {
+		found = true
+		reading, err := decodeClock(value)
+		if err != nil {
+			s.damaged(where, err)
+			return nil
+		}
+		s.age = reading.at
+		return nil
+	})
+	if err == nil && !found {
+		s.damaged(where, errNoClock)
+	}
+	return err
+}
+
 // readLanes reads how often the heads of tracked lanes were tried.
 func (s *survey) readLanes(visit func(c *surveyed, key []byte, record laneRecord) error) error {
 	return s.eachKey(prefixLane, func(c *surveyed, key, value []byte) error {
@@ -144,9 +166,9 @@ func (s *survey) readEvents(visit func(c *surveyed, sequence uint64, record even
 		}
 		c.Pending++
 		if c.OldestPending.IsZero() {
-			c.OldestPending = record.acceptedAt
+			c.OldestPending = record.acceptedTime
 		}
-		c.NewestPending = record.acceptedAt
+		c.NewestPending = record.acceptedTime
 		return visit(c, sequence, record)
 	})
 }
@@ -168,6 +190,9 @@ func (s *survey) readDeadLetters(visit func(entry deadEntry) error) error {
 // readRest reads the records that an export does not need, so that it reports
 // whatever the connector would not start with.
 func (s *survey) readRest() error {
+	if err := s.readClock(); err != nil {
+		return err
+	}
 	for _, prefix := range []byte{prefixSchema, prefixDuplicate, prefixTimer, prefixPointer} {
 		if err := s.each(prefix, func(_, _ []byte) error { return nil }); err != nil {
 			return err

@@ -106,7 +106,7 @@ func (m *imageMaker) work(s *pebble.Inbox, n int) {
 
 func (m *imageMaker) settle(s *pebble.Inbox, c inbox.Claim, way int) {
 	m.Helper()
-	var verdict inbox.Verdict = inbox.Retry{At: m.clock.Now().Add(time.Second)}
+	var verdict inbox.Verdict = inbox.Retry{After: time.Second}
 	e := m.image.pending[c.Event.ID]
 	if way > 0 {
 		delete(m.image.pending, e.ID)
@@ -251,8 +251,8 @@ func (h harmed) check(t *testing.T) (outcome string) {
 	fs := vfs.NewCrashableMem()
 	h.write(t, fs, "inbox")
 	ends, whole := make(chan error, 16), make(chan string, 1)
-	o := options(t, inboxtest.NewClock(), fs)
-	o.Log, o.Now = logr.Discard(), func() time.Time { return h.now.Add(time.Minute) }
+	o := options(t, clockAt(h.now.Add(time.Minute)), fs)
+	o.Log = logr.Discard()
 	o.Fatal = func(cause error) {
 		ends <- cause
 		select {} // it must not return

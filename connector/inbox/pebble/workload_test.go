@@ -253,8 +253,9 @@ func (w *workload) verdict(c inbox.Claim) (v inbox.Verdict, may, did func(*fate)
 	case roll < 3 && !f.mayBeDead:
 		return inbox.Dead{Reason: "HTTP 422"}, func(f *fate) { f.mayBeDead = true }, func(f *fate) { f.dead = true }
 	case roll < 6:
-		at := w.clock.Now().Add(time.Duration(w.roll(4)) * time.Second)
-		return inbox.Retry{At: at}, func(f *fate) { f.mayRetries++ }, func(f *fate) { f.retries++; f.at = at }
+		after := time.Duration(w.roll(4)) * time.Second
+		at := w.clock.Now().Add(after)
+		return inbox.Retry{After: after}, func(f *fate) { f.mayRetries++ }, func(f *fate) { f.retries++; f.at = at }
 	default:
 		return inbox.Taken{}, func(f *fate) { f.mayBeTaken = true }, func(f *fate) { f.taken = true }
 	}
