@@ -29,6 +29,8 @@ func TestLogJudge(t *testing.T) {
 		"good":                {[]string{`{"time":"2026-11-28T01:02:03Z","msg":"ready"}` + "\n"}, map[string]int{}},
 		"in two parts":        {[]string{`{"time":"2026-11-28T`, `01:02:03Z","msg":"ready"}` + "\n"}, map[string]int{}},
 		"text":                {[]string{"http: Accept error\n"}, map[string]int{promiseLogJSON: 1}},
+		"last words":          {[]string{"Error: open inbox\n"}, map[string]int{}},
+		"secret last words":   {[]string{"Error: of-the-shop\n"}, map[string]int{promiseLogSecrets: 1}},
 		"JSON and more":       {[]string{"{} {}\n"}, map[string]int{promiseLogJSON: 1}},
 		"a secret":            {[]string{`{"msg":"key of-the-shop"}` + "\n"}, map[string]int{promiseLogSecrets: 1}},
 		"a secret in halves":  {[]string{`{"msg":"key of-`, `the-shop"}` + "\n"}, map[string]int{promiseLogSecrets: 1}},

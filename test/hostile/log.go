@@ -16,6 +16,9 @@ const (
 	userMark = "6142494823"
 )
 
+// lastWords begin the only line that is not JSON: the command's own, when it fails.
+const lastWords = "Error: "
+
 // logJudge reads what the connector writes to stderr, line by line.
 type logJudge struct {
 	promises *promises
@@ -48,7 +51,7 @@ func (l *logJudge) judge(line string) {
 	l.minutes[time.Now().Unix()/60]++
 	l.last = append(l.last[max(0, len(l.last)-9):], line)
 	var entry struct{ Time time.Time }
-	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+	if err := json.Unmarshal([]byte(line), &entry); err != nil && !strings.HasPrefix(line, lastWords) {
 		l.promises.broken(promiseLogJSON, "%q: %v", line, err)
 	}
 	if entry.Time.After(l.latest) {
