@@ -75,7 +75,7 @@ func writeOverlay(ctx context.Context, dir string) (string, error) {
 	replace := make(map[string]string)
 	for path, content := range map[string][]byte{
 		clock: bytes.Replace(source, []byte(readsClock), []byte(readsClock+addsOffset), 1),
-		filepath.Join(filepath.Dir(clock), "wall_offset.go"):         offsetSource,
+		filepath.Join(filepath.Dir(clock), "wall_offset.go"):        offsetSource,
 		filepath.Join(module, "cmd", "connector", "wall_offset.go"): readerSource,
 	} {
 		replace[path] = filepath.Join(dir, fmt.Sprintf("overlay-%d.go", len(replace)))
