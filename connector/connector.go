@@ -40,6 +40,7 @@ type process struct {
 	budget   budget
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
+	ending   *ending
 
 	inbox      inbox.Inbox
 	dispatcher *delivery.Dispatcher
@@ -55,13 +56,19 @@ type listeners struct{ webhook, admin, probes net.Listener }
 
 // Run serves the configuration file at path until ctx ends, then stops in order
 // and returns nil. An error means that the start failed, that a part ended by
-// itself, or that the stop did not end in time.
+// itself, or that the stop did not end in time. In the last case what hangs,
+// such as a disk, goes on hanging: the caller ends the process.
 func Run(ctx context.Context, log logr.Logger, path string) error {
 	p := newProcess(log)
+	return p.ending.within(ctx, func() error { return p.run(ctx, path) })
+}
+
+func (p *process) run(ctx context.Context, path string) error {
 	cfg, err := config.Load(path)
 	if err != nil {
 		return err
 	}
+	p.ending.useGracePeriod(time.Duration(cfg.Stop.GracePeriod))
 	if p.budget, err = newBudget(cfg); err != nil {
 		return err
 	}
@@ -76,7 +83,7 @@ func Run(ctx context.Context, log logr.Logger, path string) error {
 }
 
 func newProcess(log logr.Logger) *process {
-	p := &process{begun: time.Now(), log: log, registry: prometheus.NewRegistry()}
+	p := &process{begun: time.Now(), log: log, registry: prometheus.NewRegistry(), ending: newEnding(log)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = telemetry.New(p.registry)
 	return p

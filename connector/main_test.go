@@ -23,7 +23,10 @@ import (
 	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	connector.UseDisks()
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must come; it asserts no speed.
 const patience = 30 * time.Second

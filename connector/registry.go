@@ -38,14 +38,18 @@ var (
 
 // openEmbedded opens the store, which may have so many files open.
 func openEmbedded(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
-	return pebble.Open(pebble.Options{
+	return pebble.Open(embeddedOptions(c, files, metrics, log))
+}
+
+func embeddedOptions(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
+	return pebble.Options{
 		Path:                c.Embedded.Path,
 		MaxSize:             int64(c.Embedded.MaxSize),
 		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
 		MaxOpenFiles:        files,
 		Metrics:             metrics,
 		Log:                 log.WithName("inbox"),
-	})
+	}
 }
 
 // waysIn are the channels as the webhook sees them.

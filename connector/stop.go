@@ -13,8 +13,14 @@ import (
 // closing the inbox and ending the process.
 const stopMargin = 2 * time.Second
 
+// callsTime is how long the stop waits for calls in flight. Each is answered
+// within 2 s of its arrival, so what is open after that is a connection without a
+// call, and must not take the time of the deliveries.
+const callsTime = 5 * time.Second
+
 // stop ends the parts in order. ctx does not end; the grace period does.
 func (p *process) stop(ctx context.Context) error {
+	p.ending.begin()
 	c := p.current.Load().Stop
 	grace := time.Duration(c.GracePeriod)
 	ctx, cancel := context.WithTimeout(ctx, grace-min(stopMargin, grace/4))
@@ -24,10 +30,9 @@ func (p *process) stop(ctx context.Context) error {
 	p.ready.Store(false)
 	p.webhook.Drain()
 	wait(ctx, time.Duration(c.DrainDelay))
-	err := p.webhook.Shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("calls were still in flight at the end of the grace period: %w", err)
-	}
+	p.ending.waitsFor("calls in flight")
+	err := p.endCalls(ctx)
+	p.ending.waitsFor("deliveries")
 	if c.Pending == config.PendingDeliver {
 		_ = p.dispatcher.Drain(ctx) // what it leaves is counted below
 	}
@@ -36,6 +41,15 @@ func (p *process) stop(ctx context.Context) error {
 		p.countAbandoned()
 	}
 	return errors.Join(err, p.close())
+}
+
+func (p *process) endCalls(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callsTime)
+	defer cancel()
+	if err := p.webhook.Shutdown(ctx); err != nil {
+		return fmt.Errorf("calls were still in flight and were cut off: %w", err)
+	}
+	return nil
 }
 
 // countAbandoned tells of events in an inbox that is deleted with its pod.
@@ -64,6 +78,7 @@ func (p *process) stopDeliveries(ctx context.Context) {
 
 // close ends the inbox and, last of all, probes and metrics.
 func (p *process) close() error {
+	p.ending.waitsFor("the inbox and its disk")
 	return errors.Join(p.admin.Close(), p.inbox.Close(), p.probes.Close())
 }
 

@@ -146,3 +146,36 @@ func TestAStartThatCannotWorkExits1AndSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// TestSIGTERMEndsAStartThatHangs: a read of the inbox never returns, as on a disk
+// that does not answer.
+func TestSIGTERMEndsAStartThatHangs(t *testing.T) {
+	config := writeFile(t, strings.Replace(servedConfig, "drainDelay: 1ms", "drainDelay: 1ms, gracePeriod: 2s", 1))
+	inbox := filepath.Join(filepath.Dir(config), "inbox")
+	if err := os.Mkdir(inbox, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(inbox, "LEDGER")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"MANIFEST-000001", "marker.manifest.000001.MANIFEST-000001"} {
+		if err := os.WriteFile(filepath.Join(inbox, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, said := spawn(t, config)
+	var writer *os.File
+	poll.Until(t, "the start reads", func() (reads bool) {
+		var err error
+		writer, err = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0) // it fails as long as nobody reads
+		return err == nil
+	})
+	defer func() { _ = writer.Close() }()
+	if err := p.Stop(patience); err == nil || !strings.HasSuffix(err.Error(), "exit status 1") {
+		t.Errorf("ended with %v, want exit code 1", err)
+	}
+	if !strings.Contains(said.String(), "waited for the start") {
+		t.Errorf("the message does not name what hangs:\n%s", said)
+	}
+}

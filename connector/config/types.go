@@ -158,6 +158,9 @@ const (
 	PendingDeliver PendingPolicy = "Deliver"
 )
 
+// DefaultGracePeriod is that of a Kubernetes pod as well.
+const DefaultGracePeriod = 30 * time.Second
+
 // Stop says how the process ends after SIGTERM.
 type Stop struct {
 	// DrainDelay is how long calls are still served after readiness has begun
@@ -453,7 +456,7 @@ func (c *Config) setDefaults() {
 	c.Dispatch.MaxConcurrency = 1024
 	c.Stop = Stop{
 		DrainDelay:  Duration(5 * time.Second),
-		GracePeriod: Duration(30 * time.Second),
+		GracePeriod: Duration(DefaultGracePeriod),
 		Pending:     PendingKeep,
 	}
 }

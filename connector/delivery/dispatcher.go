@@ -25,6 +25,10 @@ var ErrStopped = errors.New("delivery has stopped")
 // is not settled by then is attempted again after the restart.
 const settleGrace = time.Second
 
+// lastGrace is how long Stop waits for what it has cut short in every way, which
+// takes no time unless a sink or the store ignores it.
+const lastGrace = 100 * time.Millisecond
+
 // Channel is one channel's way out.
 type Channel struct {
 	// Name is the channel's name in the inbox.
@@ -230,7 +234,8 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 // Stop claims nothing more and waits for the attempts under way. When ctx ends
 // first it cuts them short, so that they are made again after a restart, and
 // returns ctx's error. No goroutine is left and every sink is closed when Stop
-// returns; a further call waits for the same.
+// returns, unless a sink or the inbox goes on in spite of its context's end; a
+// further call waits for the same.
 func (d *Dispatcher) Stop(ctx context.Context) error {
 	d.reload.Lock()
 	d.endClaiming()
@@ -250,7 +255,10 @@ func (d *Dispatcher) Stop(ctx context.Context) error {
 		case <-ended:
 		case <-time.After(settleGrace):
 			d.endSettling()
-			<-ended
+			select {
+			case <-ended:
+			case <-time.After(lastGrace):
+			}
 		}
 	}
 	d.endAttempting()

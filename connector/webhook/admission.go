@@ -80,6 +80,13 @@ func (a *admission) enter(s *share, interrupt func()) *ticket {
 	return t
 }
 
+// idle reports whether no call has a place.
+func (a *admission) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.taken[place] == 0
+}
+
 // widen raises the memory of the ticket to size, and reports whether it could.
 func (t *ticket) widen(size int64) bool {
 	t.mu.Lock()

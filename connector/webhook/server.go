@@ -92,10 +92,15 @@ func (s *Server) tls() *tls.Config {
 func (s *Server) Drain() { s.handler.Drain() }
 
 // Shutdown closes the listener and the idle connections, and waits for the calls
-// in flight. When ctx ends first, it cuts them off and returns ctx's error.
+// in flight. When ctx ends first it cuts off what is left, and returns ctx's
+// error if that is a call: a connection with half a request is none.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.http.Shutdown(ctx); err != nil {
-		return errors.Join(err, s.http.Close())
+	err := s.http.Shutdown(ctx)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if s.handler.inFlight.idle() {
+		err = nil
+	}
+	return errors.Join(err, s.http.Close())
 }
