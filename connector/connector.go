@@ -152,11 +152,24 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
 	p.forgetRemoved(cfg)
 	p.current.Store(cfg)
+	p.report(cfg)
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and what follows
 	// may be hours of idling.
 	debug.FreeOSMemory()
 	return nil
+}
+
+// report says what the version in use lets through that another would not.
+func (p *process) report(cfg *config.Config) {
+	for _, w := range cfg.Warnings() {
+		p.log.Info("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
+	}
+	for _, c := range cfg.Channels {
+		if c.ZaloOA != nil {
+			p.metrics.UseSignatureMode(c.Name, string(c.ZaloOA.Signature.Mode))
+		}
+	}
 }
 
 // forgetRemoved ends the series of channels that the new version no longer has.

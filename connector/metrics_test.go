@@ -13,6 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 )
 
 // exported are the connector's metrics, with their labels. Dashboards and
@@ -24,6 +26,8 @@ var exported = map[string][]string{
 	"webhook_ignored_total":             {"channel", "reason"},
 	"webhook_refused_total":             {"channel", "reason"},
 	"webhook_audit_failures_total":      {"channel", "reason"},
+	"webhook_odd_timestamps_total":      {"channel", "reason"},
+	"webhook_signature_mode":            {"channel", "mode"},
 	"webhook_accept_duration_seconds":   nil,
 	"webhook_in_flight_calls":           nil,
 	"webhook_buffered_bytes":            nil,
@@ -53,7 +57,7 @@ func useEverything(t *testing.T) *running {
 	sink := newReceiver(t)
 	s := sampledSettings(t, sink.URL)
 	s.channels = append(s.channels, channelSettings{
-		name: shopB, sink: sink.URL,
+		name: shopB, sink: sink.URL, age: "2h",
 		zalo: fmt.Sprintf(`appID: %q, signature: {mode: Audit, secretKeys: [{value: %s}]}`, app, secret),
 	})
 	r := start(t, s.write(t))
@@ -80,6 +84,10 @@ func useEverything(t *testing.T) *running {
 	resp.Body.Close()
 	if status, _, err := r.postRaw(m.body(), "", "?param.header.xp-api-key="+keyOf(shopA)[:16]); err != nil || status != http.StatusUnauthorized {
 		t.Errorf("half a key: %d, %v", status, err)
+	}
+	odd := []byte(`{"app_id":"` + app + `","timestamp":"178286350730"}`)
+	if status, _, err := r.postRaw(odd, zalo.Sign(app, odd, "178286350730", secret), query); err != nil || status != http.StatusOK {
+		t.Errorf("a timestamp of 12 digits: %d, %v", status, err)
 	}
 	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
 	sink.answers(status(http.StatusUnprocessableEntity))

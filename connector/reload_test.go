@@ -260,7 +260,7 @@ func TestKubeletsSymlinkSwapIsOneChange(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	project("..v1", "next-key-1")
+	project("..v1", "next-key-of-a-link-1")
 	for _, name := range []string{"api-key", "connector.yaml"} {
 		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(s.folder, name)); err != nil {
 			t.Fatal(err)
@@ -268,13 +268,13 @@ func TestKubeletsSymlinkSwapIsOneChange(t *testing.T) {
 	}
 	r := start(t, s.path())
 	for n := 1; n < 4; n++ {
-		for key, want := range map[string]int{fmt.Sprint("next-key-", n): 200, fmt.Sprint("next-key-", n-1): 401} {
+		for key, want := range map[string]int{fmt.Sprint("next-key-of-a-link-", n): 200, fmt.Sprint("next-key-of-a-link-", n-1): 401} {
 			code, _, err := r.post(message{shopA, "1", fmt.Sprint("m-", n)}, key)
 			if err != nil || code != want {
 				t.Errorf("version %d, %s: %d, %v, want %d", n, key, code, err, want)
 			}
 		}
-		r.awaitReload("applied", func() { project(fmt.Sprint("..v", n+1), fmt.Sprint("next-key-", n+1)) })
+		r.awaitReload("applied", func() { project(fmt.Sprint("..v", n+1), fmt.Sprint("next-key-of-a-link-", n+1)) })
 		if err := os.RemoveAll(filepath.Join(s.folder, fmt.Sprint("..v", n))); err != nil {
 			t.Fatal(err)
 		}

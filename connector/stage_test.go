@@ -76,10 +76,13 @@ type settings struct {
 type channelSettings struct {
 	name, sink string
 	keys       string
-	zalo       string
-	events     string
-	http       string
-	delivery   string
+	// age is maxEventAge: 0s by default, because messages and samples have the
+	// timestamps of their day.
+	age      string
+	zalo     string
+	events   string
+	http     string
+	delivery string
 }
 
 // newSettings is a configuration in a folder of its own. Retries come quickly,
@@ -107,11 +110,11 @@ channels:
 		fmt.Fprintf(&y, `- name: %s
   type: ZaloOA
   zaloOA: {%s}
-  webhook: {apiKeys: [%s], events: {%s}}
+  webhook: {apiKeys: [%s], maxEventAge: %s, events: {%s}}
   sink: {http: {url: %q, %s}}
   delivery: {%s}
 `, c.name, or(c.zalo, fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}`, app, secret)),
-			or(c.keys, fmt.Sprintf("{name: main, value: %s}", keyOf(c.name))), c.events, c.sink, c.http, or(c.delivery, quickRetries))
+			or(c.keys, fmt.Sprintf("{name: main, value: %s}", keyOf(c.name))), or(c.age, "0s"), c.events, c.sink, c.http, or(c.delivery, quickRetries))
 	}
 	return y.String()
 }

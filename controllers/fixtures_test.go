@@ -44,7 +44,7 @@ func newSecrets(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	for name, data := range map[string]map[string]string{
 		"shop-zalo": {"oa-secret-key": "Hidden0SecretKey0OA", "next": "Hidden0SecretKey1OA"},
-		"shop-xbot": {"xp-api-key": "Hidden0API0Key0000", "next": "Hidden0API0Key0001"},
+		"shop-xbot": {"xp-api-key": "Hidden0API0Key0000-of-32-characters", "next": "Hidden0API0Key0001-of-32-characters"},
 	} {
 		Expect(k8s.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data})).To(Succeed())
 	}

@@ -104,7 +104,7 @@ var _ = Describe("A Secret of a user", func() {
 			"SecretKeyNotFound", `Secret "shop-zalo" has no key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]): add the key, or correct the reference`),
 		Entry("two lines", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0Secret\nKey0OA"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
 			"SecretKeyMalformed", oaSecret+" holds white space or invisible characters, or is no text: put the key alone into it, on one line"),
-		Entry("the API key", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0API0Key0000"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
+		Entry("the API key", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0API0Key0000-of-32-characters"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
 			"OASecretKeyEqualsAPIKey", oaSecret+` is the same as the API key in Secret "shop-xbot", key "xp-api-key": the two are different things, copy the OA secret key from Zalo's console`),
 		Entry("no PEM", "bot-tls", `{"stringData":{"tls.crt":"not a certificate"}}`, "", "SecretKeyMalformed", `Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.caSecretKeyRef) holds no certificate in PEM: write a bundle of "BEGIN CERTIFICATE" blocks; `+
 			`Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef) holds no certificate in PEM: write a "BEGIN CERTIFICATE" block`),

@@ -144,8 +144,12 @@ func TestDecodeTakesWhatIsLargeAndForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := v1alpha1.OfficialAccount{ID: "999", DisplayName: "Cửa hàng số 999 🛍️ متجر"}
-	if list := got.Spec.ZaloOA.OfficialAccounts; len(list) != 1000 || list[999] != last {
-		t.Errorf("got %d accounts, the last of them %v", len(list), list[len(list)-1])
+	list := got.Spec.ZaloOA.OfficialAccounts
+	if len(list) != 1000 {
+		t.Fatalf("got %d accounts", len(list))
+	}
+	if diff := cmp.Diff(last, list[999]); diff != "" {
+		t.Errorf("the last account (-want +got):\n%s", diff)
 	}
 }
 

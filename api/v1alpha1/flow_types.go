@@ -27,6 +27,17 @@ type Webhook struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	APIKeys []APIKey `json:"apiKeys,omitempty"`
+	// maxEventAge is how old the timestamp of a call with a right signature may be:
+	// 0s, which judges no age, or 2h (Zalo retries for 1 h 50 min) to 8760h. An
+	// older one is answered 503 and counted as "stale": it may be a replay, or our
+	// clock may be ahead, and then Zalo's retries keep the event. Longer than
+	// inbox.deduplicationWindow, it lets a captured call in again. Default:
+	// inbox.deduplicationWindow.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && (duration(self) == duration('0s') || duration(self) >= duration('2h') && duration(self) <= duration('8760h'))",message="webhook.maxEventAge: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age"
+	MaxEventAge *metav1.Duration `json:"maxEventAge,omitempty"`
 	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
 	// 413. At most 64Mi. Default: 1Mi.
 	// +optional

@@ -2,6 +2,8 @@ package v1alpha1
 
 // ZaloOA is a Zalo app with one or more Official Accounts (OAs). Every OA that
 // authorised the app calls the same webhook.
+//
+// +kubebuilder:validation:XValidation:rule="self.signature.mode == 'Off' || (has(self.signature.secretKeyRefs) && size(self.signature.secretKeyRefs) > 0) || (has(self.officialAccounts) && self.officialAccounts.exists(a, has(a.secretKeyRefs) && size(a.secretKeyRefs) > 0))",fieldPath=".signature.secretKeyRefs",reason=FieldValueRequired,message="zaloOA.signature.secretKeyRefs: name at least one Secret key that holds the OA secret key, or write mode: \"Off\" to verify nothing"
 type ZaloOA struct {
 	// appID is the Zalo app's id, decimal digits in quotes. Example:
 	// "2553928453557884079"
@@ -20,6 +22,7 @@ type ZaloOA struct {
 	// +listType=map
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:XValidation:rule="self.filter(a, has(a.secretKeyRefs)).size() <= 100",message="zaloOA.officialAccounts: at most 100 OAs with secretKeyRefs: create another ChannelConnector"
 	OfficialAccounts []OfficialAccount `json:"officialAccounts,omitempty"`
 	// domainVerification serves what Zalo's console asks for to prove that the
 	// webhook's domain is yours. Default: nothing is served. Example: {codes:
@@ -40,8 +43,6 @@ const (
 )
 
 // Signature is the verification of the header X-ZEvent-Signature.
-//
-// +kubebuilder:validation:XValidation:rule="self.mode == 'Off' || (has(self.secretKeyRefs) && size(self.secretKeyRefs) > 0)",fieldPath=".secretKeyRefs",reason=FieldValueRequired,message="zaloOA.signature.secretKeyRefs: name at least one Secret key that holds the OA secret key, or write mode: \"Off\" to verify nothing"
 type Signature struct {
 	// mode is what happens to a call whose signature does not verify: Enforce
 	// refuses it with 401, Audit accepts, counts and reports it, Off looks at no
@@ -51,9 +52,10 @@ type Signature struct {
 	// +kubebuilder:default=Enforce
 	Mode SignatureMode `json:"mode,omitempty"`
 	// secretKeyRefs name the OA secret keys from Zalo's console (neither the
-	// app's secret nor an access token). A call signed with any of them is
-	// accepted: list the old and the new one during a rotation, or one for each
-	// OA. Required unless mode is "Off".
+	// app's secret nor an access token). Any of them signs for every OA of the
+	// app, and for events that name no OA: list the old and the new one during a
+	// rotation. Required unless an OA of officialAccounts has keys, or mode is
+	// "Off".
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -75,6 +77,16 @@ type OfficialAccount struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="zaloOA.officialAccounts.displayName: holds a line break or another control character: write one line"
 	DisplayName string `json:"displayName,omitempty"`
+	// secretKeyRefs name OA secret keys that sign for this OA alone, beside those
+	// of signature.secretKeyRefs: an event is verified with them if it names this
+	// OA and no other one of the list. So whoever holds one OA's key cannot speak
+	// for another OA. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +listMapKey=key
+	// +kubebuilder:validation:MaxItems=4
+	SecretKeyRefs []SecretKeyRef `json:"secretKeyRefs,omitempty"`
 }
 
 // DomainVerification lists the codes that Zalo's console shows.

@@ -63,7 +63,16 @@ func writeStatus(w io.Writer, s admin.Status) error {
 			printable(c.Name), state(c), c.Pending, age(c), c.DeadLetters, c.Accepted, c.Duplicates,
 			c.Ignored, c.Refused, c.AuditFailures, c.Taken, c.FailedAttempts, c.InFlight, lastError(c))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, c := range s.Channels {
+		if c.Stale > 0 {
+			fmt.Fprintf(w, "\n%s: %d signed events were older than webhook.maxEventAge and were answered 503: "+
+				"calls are replayed, or the clock of the connector's machine is ahead\n", printable(c.Name), c.Stale)
+		}
+	}
+	return nil
 }
 
 // newTable aligns columns that are separated by tabs.

@@ -57,6 +57,9 @@ type ChannelStatus struct {
 	// an account that is not on the allow-list.
 	Ignored int64 `json:"ignored"`
 	Refused int64 `json:"refused"`
+	// Stale counts those of Refused that were signed and older than
+	// webhook.maxEventAge: replays, or our clock is ahead.
+	Stale int64 `json:"stale"`
 	// AuditFailures counts calls let in under signature mode Audit that Enforce
 	// would have refused.
 	AuditFailures int64 `json:"auditFailures"`

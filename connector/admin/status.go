@@ -9,6 +9,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
 func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
@@ -76,6 +77,7 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 		Duplicates:     n.duplicates,
 		Ignored:        n.ignored,
 		Refused:        n.refused,
+		Stale:          n.stale,
 		AuditFailures:  n.auditFailures,
 		Taken:          n.taken,
 		FailedAttempts: n.failed,
@@ -90,24 +92,29 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 }
 
 // counts are one channel's counters.
-type counts struct{ accepted, duplicates, ignored, refused, auditFailures, taken, failed int64 }
+type counts struct{ accepted, duplicates, ignored, refused, stale, auditFailures, taken, failed int64 }
 
 // counts reads the counters of all channels.
 func (c Connector) counts() map[string]counts {
 	all := map[string]counts{}
-	add := func(vec *prometheus.CounterVec, count func(n *counts, result string, value int64)) {
+	add := func(vec *prometheus.CounterVec, label string, count func(n *counts, of string, value int64)) {
 		each(vec, func(labels map[string]string, value int64) {
 			n := all[labels["channel"]]
-			count(&n, labels["result"], value)
+			count(&n, labels[label], value)
 			all[labels["channel"]] = n
 		})
 	}
-	add(c.Metrics.Accepted, func(n *counts, _ string, value int64) { n.accepted += value })
-	add(c.Metrics.Duplicates, func(n *counts, _ string, value int64) { n.duplicates += value })
-	add(c.Metrics.Ignored, func(n *counts, _ string, value int64) { n.ignored += value })
-	add(c.Metrics.AuditFailures, func(n *counts, _ string, value int64) { n.auditFailures += value })
-	add(c.Metrics.Refused, func(n *counts, _ string, value int64) { n.refused += value })
-	add(c.Metrics.Attempts, func(n *counts, result string, value int64) {
+	add(c.Metrics.Accepted, "", func(n *counts, _ string, value int64) { n.accepted += value })
+	add(c.Metrics.Duplicates, "", func(n *counts, _ string, value int64) { n.duplicates += value })
+	add(c.Metrics.Ignored, "", func(n *counts, _ string, value int64) { n.ignored += value })
+	add(c.Metrics.AuditFailures, "", func(n *counts, _ string, value int64) { n.auditFailures += value })
+	add(c.Metrics.Refused, "reason", func(n *counts, reason string, value int64) {
+		n.refused += value
+		if reason == webhook.ReasonStale {
+			n.stale += value
+		}
+	})
+	add(c.Metrics.Attempts, "result", func(n *counts, result string, value int64) {
 		if result == delivery.ResultTaken {
 			n.taken += value
 		} else {

@@ -35,6 +35,7 @@ package channel
 
 import (
 	"net/http"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
@@ -102,6 +103,12 @@ type Call struct {
 	// Event is complete but for Channel, which only the webhook knows. It is
 	// set for KindEvent only.
 	Event event.Event
+	// Verified: a signature was demanded, and it is right.
+	Verified bool
+	// SentAt is when the platform says that it made the event; zero unless the
+	// timestamp has the platform's usual form, so that its age can be judged. It is
+	// set for KindEvent only.
+	SentAt time.Time
 	// AuditFailure is why the call would have been refused under Enforce, when
 	// the mode is Audit; empty otherwise.
 	AuditFailure Reason

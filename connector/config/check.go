@@ -13,6 +13,12 @@ import (
 )
 
 const (
+	// A key of 16 random characters from hex is 64 bits, which nobody guesses over a
+	// network; below, one is no key. 32 are 128 bits, as usual for a key.
+	minAPIKey, goodAPIKey = 16, 32
+	// goodOASecret is below what Zalo gives out. A shorter one is taken, since it
+	// is the platform's choice.
+	goodOASecret = 16
 	// minDeduplicationWindow outlasts Zalo's retries, which go on for 1 h 50 min.
 	minDeduplicationWindow = Duration(2 * time.Hour)
 	// minInboxSize leaves the store room for its log and for compaction.
@@ -65,6 +71,7 @@ func (c *checker) config(cfg *Config) {
 	for i := range cfg.Channels {
 		at := fmt.Sprintf("channels[%d]", i)
 		c.channel(at, &cfg.Channels[i])
+		c.maxEventAge(at+".webhook.maxEventAge", &cfg.Channels[i].Webhook, cfg.Inbox.DeduplicationWindow)
 		c.unique(at+".name", cfg.Channels[i].Name, names)
 	}
 	c.buffers(cfg)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -50,26 +51,56 @@ func (c *checker) zaloOA(at string, z *ZaloOA) {
 		c.addf(at+".appID", "want decimal digits only")
 	}
 	c.oneOf(at+".signature.mode", z.Signature.Mode, SignatureEnforce, SignatureAudit, SignatureOff)
-	keys := z.Signature.SecretKeys
-	if len(keys) == 0 && z.Signature.Mode != SignatureOff {
-		c.addf(at+".signature.secretKeys", "want at least one key, or mode \"Off\"")
+	if weak := weakModes[z.Signature.Mode]; weak != "" {
+		c.warnf(at+".signature.mode", "%s: %s", z.Signature.Mode, weak)
 	}
-	for i := range keys {
-		key := fmt.Sprintf("%s.signature.secretKeys[%d]", at, i)
-		if c.secret(key, &keys[i]) {
-			c.secrets = append(c.secrets, usedSecret{key, sha256.Sum256([]byte(keys[i].Reveal()))})
-		}
-	}
+	keys := len(z.Signature.SecretKeys)
+	c.oaSecrets(at+".signature.secretKeys", z.Signature.SecretKeys)
 	ids := map[string]string{}
 	for i, account := range z.OfficialAccounts {
-		id := fmt.Sprintf("%s.officialAccounts[%d].id", at, i)
-		c.required(id, account.ID)
-		c.unique(id, account.ID, ids)
+		path := fmt.Sprintf("%s.officialAccounts[%d]", at, i)
+		c.required(path+".id", account.ID)
+		c.unique(path+".id", account.ID, ids)
+		c.oaSecrets(path+".secretKeys", account.SecretKeys)
+		keys += len(account.SecretKeys)
+	}
+	if keys == 0 && z.Signature.Mode != SignatureOff {
+		c.addf(at+".signature.secretKeys", "want at least one key, here or in officialAccounts, or mode \"Off\"")
 	}
 	for i, code := range z.DomainVerification.Codes {
 		if !verificationCode.MatchString(code) {
 			c.addf(fmt.Sprintf("%s.domainVerification.codes[%d]", at, i), "want letters, digits, - and _ only")
 		}
+	}
+}
+
+// weakModes are what the modes let in that verify less than they could.
+var weakModes = map[SignatureMode]string{
+	SignatureAudit: "calls with a wrong signature or none are let in and counted; whoever has an API key can send events",
+	SignatureOff:   "no signature is looked at; whoever has an API key can send events",
+}
+
+// oaSecrets reads OA secret keys.
+func (c *checker) oaSecrets(at string, keys []Secret) {
+	for i := range keys {
+		key := fmt.Sprintf("%s[%d]", at, i)
+		if !c.secret(key, &keys[i]) {
+			continue
+		}
+		c.secrets = append(c.secrets, usedSecret{key, sha256.Sum256([]byte(keys[i].Reveal()))})
+		if utf8.RuneCountInString(keys[i].Reveal()) < goodOASecret {
+			c.warnf(key, "shorter than %d characters: make sure that the OA secret key is complete", goodOASecret)
+		}
+	}
+}
+
+// maxEventAge fills in the default, which is the window.
+func (c *checker) maxEventAge(at string, w *Webhook, window Duration) {
+	switch age := w.MaxEventAge; {
+	case age == nil:
+		w.MaxEventAge = &window
+	case *age != 0 && *age < minDeduplicationWindow:
+		c.addf(at, "want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age")
 	}
 }
 
@@ -111,7 +142,7 @@ func (c *checker) apiKey(at string, k *APIKey) {
 		c.addf(at, "set exactly one of sha256, value and file")
 		return
 	case k.SHA256 == "":
-		if !c.secret(at, &k.Secret) {
+		if !c.secret(at, &k.Secret) || !c.strong(at, k.Reveal()) {
 			return
 		}
 	default:
@@ -126,6 +157,26 @@ func (c *checker) apiKey(at string, k *APIKey) {
 		return
 	}
 	c.keys[digest] = at
+}
+
+// urlChanges are the characters that a URL's query does not keep as they are.
+const urlChanges = "+&%;#"
+
+// strong judges an API key that is known as such, and reports whether it can be
+// used.
+func (c *checker) strong(at, key string) bool {
+	switch length := utf8.RuneCountInString(key); {
+	case length < minAPIKey:
+		c.addf(at, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minAPIKey)
+		return false
+	case length < goodAPIKey:
+		c.warnf(at, "shorter than %d characters: make one with \"openssl rand -hex 32\"", goodAPIKey)
+	}
+	if strings.ContainsAny(key, urlChanges) {
+		c.warnf(at, "holds one of %s, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; "+
+			"better, take a key of letters and digits", strings.Join(strings.Split(urlChanges, ""), " "))
+	}
+	return true
 }
 
 func (c *checker) patterns(at string, patterns []string) {

@@ -68,6 +68,10 @@ func LoadAdmin(path string) (Admin, error) {
 	return c.Admin, r.err()
 }
 
+// Warnings returns what can be used and is seldom what was meant, such as a short
+// key, in the order of the checks. They hold no secret.
+func (c *Config) Warnings() []Problem { return slices.Clone(c.warnings) }
+
 // load reads one version through f. When current is set, what cannot change
 // while the connector runs must be as there.
 func load(path string, f *files, current *Config) (*Config, error) {
@@ -83,7 +87,7 @@ func load(path string, f *files, current *Config) (*Config, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	c.digest, c.files = f.digest(), f.names
+	c.digest, c.files, c.warnings = f.digest(), f.names, r.warnings
 	return c, nil
 }
 

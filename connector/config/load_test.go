@@ -34,11 +34,11 @@ channels:
     appID: "2553928453557884079"
     signature:
       secretKeys:
-      - value: HiddenValue-oa
+      - value: HiddenValue-oa-secret
   webhook:
     apiKeys:
     - name: first
-      value: HiddenValue-api
+      value: HiddenValue-api-key-0123456789abcdef
   sink:
     http:
       url: http://bot.chat.svc/events
@@ -86,11 +86,12 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Channels: []Channel{{
 			Name: "chat/shop", Type: ChannelZaloOA,
 			ZaloOA: &ZaloOA{AppID: "2553928453557884079", Signature: Signature{
-				Mode: SignatureEnforce, SecretKeys: []Secret{NewSecret("HiddenValue-oa")},
+				Mode: SignatureEnforce, SecretKeys: []Secret{NewSecret("HiddenValue-oa-secret")},
 			}},
 			Webhook: Webhook{
 				Path: "/webhook/xpbot/api/zalo/push", MaxBodySize: 1 << 20, Events: EventFilter{Include: []string{"*"}},
-				APIKeys: []APIKey{{Name: "first", Secret: NewSecret("HiddenValue-api")}},
+				APIKeys:     []APIKey{{Name: "first", Secret: NewSecret("HiddenValue-api-key-0123456789abcdef")}},
+				MaxEventAge: &day,
 			},
 			Sink: Sink{Type: SinkHTTP, HTTP: &HTTPSink{URL: "http://bot.chat.svc/events", Timeout: Duration(10 * time.Second), LocalAddresses: LocalAllow}},
 			Delivery: Delivery{
@@ -121,8 +122,8 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := edit(t, minimal,
-		"      - value: HiddenValue-oa", "      - file: oa-key\n      - file: "+elsewhere,
-		"value: HiddenValue-api", "file: keys/api-key\n    - name: digest\n      sha256: "+strings.Repeat("Ab", 32),
+		"      - value: HiddenValue-oa-secret", "      - file: oa-key\n      - file: "+elsewhere,
+		"value: HiddenValue-api-key-0123456789abcdef", "file: keys/api-key\n    - name: digest\n      sha256: "+strings.Repeat("Ab", 32),
 		"url: http://bot.chat.svc/events", `url: https://bot.chat.svc/events
       headers:
       - name: Authorization
@@ -133,7 +134,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 		"inbox:\n", "server: {tls: {certFile: cert.pem, keyFile: key.pem}}\ninbox:\n",
 	)
 	path := write(t, map[string]string{
-		"connector.yaml": text, "oa-key": " HiddenValue-oa\n", "keys/api-key": "HiddenValue-api\r\n",
+		"connector.yaml": text, "oa-key": " HiddenValue-oa-secret\n", "keys/api-key": "HiddenValue-api-key-0123456789abcdef\r\n",
 		"authorization": "Bearer HiddenValue", "cert.pem": cert, "key.pem": key,
 		"signing": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n",
 	})
@@ -148,9 +149,9 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	}
 	http := ch.Sink.HTTP
 	for what, pair := range map[string][2]any{
-		"first OA key":   {ch.ZaloOA.Signature.SecretKeys[0].Reveal(), "HiddenValue-oa"},
+		"first OA key":   {ch.ZaloOA.Signature.SecretKeys[0].Reveal(), "HiddenValue-oa-secret"},
 		"second OA key":  {ch.ZaloOA.Signature.SecretKeys[1].Reveal(), "HiddenValue-old"},
-		"API key":        {ch.Webhook.APIKeys[0].Digest(), sha256.Sum256([]byte("HiddenValue-api"))},
+		"API key":        {ch.Webhook.APIKeys[0].Digest(), sha256.Sum256([]byte("HiddenValue-api-key-0123456789abcdef"))},
 		"API key digest": {ch.Webhook.APIKeys[1].Digest(), digest},
 		"header":         {http.Headers[0].Reveal(), "Bearer HiddenValue"},
 		"signing secret": {http.SigningSecret.Reveal(), "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"},
@@ -185,9 +186,9 @@ func TestExampleLoads(t *testing.T) {
 	c, err := Load(write(t, map[string]string{
 		"connector.yaml": string(example),
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
-		"secrets/oa-secret-key": "HiddenValue-oa", "secrets/api-key": "HiddenValue-api",
+		"secrets/oa-secret-key": "HiddenValue-oa-secret", "secrets/api-key": "HiddenValue-api-key-0123456789abcdef",
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
-		"secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api", "secrets/lab-url": "https://bot.example/HiddenValue",
+		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/lab-url": "https://bot.example/HiddenValue",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +214,7 @@ func TestReadmesExampleLoads(t *testing.T) {
 		t.Fatal("README.md has no block of YAML")
 	}
 	if _, err := Load(write(t, map[string]string{
-		"connector.yaml": example, "secrets/oa-secret-key": "HiddenValue-oa\n", "secrets/api-key": strings.Repeat("5f", 32) + "\n",
+		"connector.yaml": example, "secrets/oa-secret-key": "HiddenValue-oa-secret\n", "secrets/api-key": strings.Repeat("5f", 32) + "\n",
 	})); err != nil {
 		t.Error(err)
 	}
@@ -241,8 +242,8 @@ func names(t reflect.Type, into map[string]bool) {
 
 func TestDigestCoversEveryFile(t *testing.T) {
 	path := write(t, map[string]string{
-		"connector.yaml": edit(t, minimal, "value: HiddenValue-api", "file: api-key"),
-		"api-key":        "HiddenValue-api",
+		"connector.yaml": edit(t, minimal, "value: HiddenValue-api-key-0123456789abcdef", "file: api-key"),
+		"api-key":        "HiddenValue-api-key-0123456789abcdef",
 	})
 	digest := func() string {
 		c, err := Load(path)
@@ -261,7 +262,7 @@ func TestDigestCoversEveryFile(t *testing.T) {
 	if again := digest(); again != first {
 		t.Errorf("the same files have digests %s and %s", first, again)
 	}
-	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "api-key"), []byte("HiddenValue-new"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "api-key"), []byte("HiddenValue-new-api-key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if changed := digest(); changed == first {

@@ -52,11 +52,13 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// report collects the problems of one version of a file.
+// report collects the problems of one version of a file, and what is no problem
+// and yet worth a warning.
 type report struct {
 	file     string
 	root     *yaml.Node
 	problems []Problem
+	warnings []Problem
 	// misread are the fields that could not be decoded, and suspect those right
 	// around them: what a check would say of them follows from the first
 	// problem and is left out.
@@ -85,6 +87,11 @@ func (r *report) addf(path, format string, args ...any) {
 		}
 	}
 	r.problems = append(r.problems, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+}
+
+// warnf reports what can be used, and is seldom what was meant.
+func (r *report) warnf(path, format string, args ...any) {
+	r.warnings = append(r.warnings, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
 }
 
 // err returns the problems in the order of lines, or nil.

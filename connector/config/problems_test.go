@@ -37,16 +37,16 @@ const (
 	afterKind  = "kind: ConnectorConfig\n"
 	inboxPath  = "    path: inbox\n"
 	appID      = `    appID: "2553928453557884079"` + "\n"
-	oaKey      = "      - value: HiddenValue-oa\n"
+	oaKey      = "      - value: HiddenValue-oa-secret\n"
 	webhook    = "  webhook:\n"
 	apiKeys    = "    apiKeys:\n"
-	apiKey     = "      value: HiddenValue-api\n"
+	apiKey     = "      value: HiddenValue-api-key-0123456789abcdef\n"
 	sinkHTTP   = "    http:\n"
 	sinkURL    = "      url: http://bot.chat.svc/events\n"
 	secondShop = `- name: chat/other
   type: ZaloOA
   zaloOA: {appID: "1", signature: {mode: "Off"}}
-  webhook: {apiKeys: [{name: first, value: HiddenValue-other}]}
+  webhook: {apiKeys: [{name: first, value: HiddenValue-other-key-0123456789abcdef}]}
   sink: {http: {url: "http://bot.chat.svc/events"}}
 `
 )
@@ -66,7 +66,7 @@ var problems = []flaw{
 	{"broken second document", []string{sinkURL, sinkURL + "---\nkind: ]\n"}, []string{":22: not YAML: did not find expected node content"}},
 	{"not fields", []string{minimal, "- a\n"}, []string{
 		":1: want fields (apiVersion, kind, server, metrics, admin, inbox, dispatch, stop, channels), not a list"}},
-	{"alias without an anchor", []string{"value: HiddenValue-oa", "value: *HiddenValue"}, []string{
+	{"alias without an anchor", []string{"value: HiddenValue-oa-secret", "value: *HiddenValue"}, []string{
 		": not YAML: an alias without an anchor: put a value that begins with * in quotes"}},
 
 	// Shape.
@@ -162,7 +162,7 @@ var problems = []flaw{
 	{"no app", []string{appID, ""}, []string{":9: channels[0].zaloOA.appID: required"}},
 	{"app", []string{"2553928453557884079", "12a"}, []string{":10: channels[0].zaloOA.appID: want decimal digits only"}},
 	{"no OA key", []string{"secretKeys:\n" + oaKey, "mode: Audit\n"}, []string{
-		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, or mode "Off"`}},
+		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, here or in officialAccounts, or mode "Off"`}},
 	{"mode", []string{"    signature:\n", "    signature:\n      mode: off\n"}, []string{
 		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off"`}},
 	{"OA keys", []string{oaKey, "      - {}\n      - {value: HiddenValue, file: empty}\n      - file: empty\n      - file: big\n      - value: ' HiddenValue'\n"}, []string{
@@ -171,9 +171,9 @@ var problems = []flaw{
 		":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
 		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB, which no secret is",
 		":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
-	{"OA key is an API key", []string{oaKey, "      - value: HiddenValue-api\n"}, []string{
+	{"OA key is an API key", []string{oaKey, "      - value: HiddenValue-api-key-0123456789abcdef\n"}, []string{
 		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
-	{"OA key is an API key given as a digest", []string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa")))}, []string{
+	{"OA key is an API key given as a digest", []string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa-secret")))}, []string{
 		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
 	{"accounts", under(appID, "    officialAccounts:\n    - {displayName: a}\n    - {id: \"1\"}\n    - {id: \"1\"}\n"), []string{
 		":12: channels[0].zaloOA.officialAccounts[0].id: required",
@@ -191,6 +191,14 @@ var problems = []flaw{
 	{"double slash in the path", under(webhook, "    path: /a//b\n"), []string{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
 	{"root path", under(webhook, "    path: /\n"), []string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
+	{"guessable API key", []string{"value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-ab"}, []string{
+		`:16: channels[0].webhook.apiKeys[0]: shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
+	{"age below Zalo's retries", under(webhook, "    maxEventAge: 1h59m\n"), []string{
+		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
+	{"negative age", under(webhook, "    maxEventAge: -2h\n"), []string{
+		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
+	{"an OA's key that is an API key", under("    appID: \"2553928453557884079\"\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-api-key-0123456789abcdef}]}]\n"), []string{
+		":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
 	{"health path", under(webhook, "    path: /healthz/\n"), []string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"}},
 	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
 		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
@@ -201,7 +209,7 @@ var problems = []flaw{
 		":17: channels[0].webhook.apiKeys[1].sha256: want the SHA-256 of the key as 64 hex digits",
 		":18: channels[0].webhook.apiKeys[2].name: the same as channels[0].webhook.apiKeys[1].name: it must be unique",
 		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value and file"}},
-	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other", "HiddenValue-api", 1)}, []string{
+	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other-key-0123456789abcdef", "HiddenValue-api-key-0123456789abcdef", 1)}, []string{
 		":24: channels[1].webhook.apiKeys[0]: the same key as channels[0].webhook.apiKeys[0]: a call finds its channel by the key, so each key is used once"}},
 	{"no body", under(webhook, "    maxBodySize: 0\n"), []string{":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
 	{"large body", under(webhook, "    maxBodySize: 65Mi\n"), []string{
@@ -290,7 +298,7 @@ var problems = []flaw{
 		":13: channels[0].zaloOA.signature.secretKeys[0].file: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},
 	{"secret as a digest", []string{apiKey, "      sha256: HiddenValue\n"}, []string{
 		":17: channels[0].webhook.apiKeys[0].sha256: want the SHA-256 of the key as 64 hex digits"}},
-	{"secret as a key's name", []string{"name: first", "name: HiddenValue", "value: HiddenValue-api", "value: HiddenValue-api\n    - {name: HiddenValue, value: HiddenValue-2}"}, []string{
+	{"secret as a key's name", []string{"name: first", "name: HiddenValue", "value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-api-key-0123456789abcdef\n    - {name: HiddenValue, value: HiddenValue-another-key}"}, []string{
 		":18: channels[0].webhook.apiKeys[1].name: the same as channels[0].webhook.apiKeys[0].name: it must be unique"}},
 	{"whole header as its name", under(sinkURL, "      headers: [{name: \"Authorization: Bearer HiddenValue\", value: a}]\n"), []string{
 		":21: channels[0].sink.http.headers[0].name: want the name of a header, such as \"Authorization\", without its value"}},

@@ -41,8 +41,9 @@ type Config struct {
 	// share a path.
 	Channels []Channel `yaml:"channels,omitempty"`
 
-	digest string
-	files  []string
+	digest   string
+	files    []string
+	warnings []Problem
 }
 
 // Server is the webhook's listener.
@@ -233,10 +234,10 @@ const (
 type Signature struct {
 	// Mode is "Enforce", "Audit" or "Off". Default: "Enforce".
 	Mode SignatureMode `yaml:"mode,omitempty"`
-	// SecretKeys are the OA secret keys from Zalo's console. A call signed with
-	// any of them is accepted: list the old and the new one during a rotation,
-	// or one for each OA. Required unless mode is "Off", which leaves them
-	// unused.
+	// SecretKeys are the OA secret keys from Zalo's console. Any of them signs for
+	// every OA of the app, and for events that name no OA: list the old and the
+	// new one during a rotation. Required unless an OA of officialAccounts has
+	// keys, or mode is "Off", which leaves all keys unused.
 	SecretKeys []Secret `yaml:"secretKeys,omitempty"`
 }
 
@@ -246,6 +247,11 @@ type OfficialAccount struct {
 	ID string `yaml:"id,omitempty"`
 	// DisplayName is for people.
 	DisplayName string `yaml:"displayName,omitempty"`
+	// SecretKeys are OA secret keys that sign for this OA alone, beside those of
+	// signature.secretKeys: an event is verified with them if it names this OA and
+	// no other one of the list. So whoever holds one OA's key cannot speak for
+	// another OA.
+	SecretKeys []Secret `yaml:"secretKeys,omitempty"`
 }
 
 // DomainVerification lists the codes that Zalo's console shows.
@@ -264,6 +270,13 @@ type Webhook struct {
 	// APIKeys are the accepted keys; any one lets a call in. At least one; two
 	// during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
+	// MaxEventAge is how old the timestamp of a call with a right signature may
+	// be. An older one is answered 503 and counted as "stale": it may be a replay,
+	// or our clock may be ahead, and then Zalo's retries keep the event. "0s"
+	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min.
+	// Longer than inbox.deduplicationWindow, it lets a captured call in again.
+	// Default: inbox.deduplicationWindow.
+	MaxEventAge *Duration `yaml:"maxEventAge,omitempty"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is
 	// answered 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize Size `yaml:"maxBodySize,omitempty"`
@@ -271,7 +284,9 @@ type Webhook struct {
 	Events EventFilter `yaml:"events,omitempty"`
 }
 
-// APIKey is one key. Exactly one of sha256, value and file is set.
+// APIKey is one key. Exactly one of sha256, value and file is set. A key of fewer
+// than 16 characters is refused, one of fewer than 32 warned of, and so is one with
+// + & % ; or #, which change when the key is pasted into a URL as it is.
 type APIKey struct {
 	// Name tells keys apart in messages. Unique within the channel.
 	// Required.

@@ -147,23 +147,23 @@ func apiKeyOf(c *Config) string { return c.Channels[0].Webhook.APIKeys[0].Reveal
 
 func withKeyFile(t *testing.T) string {
 	t.Helper()
-	return edit(t, minimal, "value: HiddenValue-api", "file: keys/api")
+	return edit(t, minimal, "value: HiddenValue-api-key-0123456789abcdef", "file: keys/api")
 }
 
 func TestWatcherRotatesASecretFile(t *testing.T) {
-	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-1"})
+	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-api-key-1"})
 	r := watch(t, path)
 	key := filepath.Join(filepath.Dir(path), "keys", "api")
-	put(t, key, "HiddenValue-2")
+	put(t, key, "HiddenValue-api-key-2")
 	r.until(t, "new key", good)
-	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-2" {
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-api-key-2" {
 		t.Errorf("the key in use is %q", got)
 	}
 	put(t, key, "")
 	r.until(t, "empty key", says("keys/api is empty"))
-	put(t, key, "HiddenValue-3")
+	put(t, key, "HiddenValue-api-key-3")
 	r.until(t, "third key", good)
-	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-3" {
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-api-key-3" {
 		t.Errorf("the key in use is %q", got)
 	}
 	if strings.Contains(r.log.String(), hidden) {
@@ -355,11 +355,11 @@ func project(t *testing.T, folder, version string, named map[string]string) {
 
 func TestWatcherFollowsKubeletsSymlinkSwap(t *testing.T) {
 	folder := t.TempDir()
-	text := edit(t, minimal, "value: HiddenValue-api", "file: api")
-	project(t, folder, "..2026_01", map[string]string{"connector.yaml": text, "api": "HiddenValue-1"})
+	text := edit(t, minimal, "value: HiddenValue-api-key-0123456789abcdef", "file: api")
+	project(t, folder, "..2026_01", map[string]string{"connector.yaml": text, "api": "HiddenValue-api-key-1"})
 	r := watch(t, filepath.Join(folder, "connector.yaml"))
 	for i := 2; i < 6; i++ {
-		want := fmt.Sprintf("HiddenValue-%d", i)
+		want := fmt.Sprintf("HiddenValue-api-key-%d", i)
 		project(t, folder, fmt.Sprintf("..2026_0%d", i), map[string]string{"connector.yaml": text, "api": want})
 		r.until(t, want, good)
 		if got := apiKeyOf(r.newest(t)); got != want {
@@ -395,11 +395,11 @@ func TestWatcherFollowsALinkedFolder(t *testing.T) {
 }
 
 func TestWatcherSurvivesDeletionAndReturn(t *testing.T) {
-	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-1"})
+	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": "HiddenValue-api-key-1"})
 	r := watch(t, path)
 	keys := filepath.Join(filepath.Dir(path), "keys")
 	for i := 2; i < 5; i++ {
-		want := fmt.Sprintf("HiddenValue-%d", i)
+		want := fmt.Sprintf("HiddenValue-api-key-%d", i)
 		if err := os.RemoveAll(keys); err != nil {
 			t.Fatal(err)
 		}
@@ -425,16 +425,16 @@ func TestWatcherWatchesWhatANewVersionNames(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
 	r := watch(t, path)
 	elsewhere := filepath.Join(t.TempDir(), "later", "api")
-	put(t, path, edit(t, minimal, "value: HiddenValue-api", "file: "+elsewhere))
+	put(t, path, edit(t, minimal, "value: HiddenValue-api-key-0123456789abcdef", "file: "+elsewhere))
 	r.until(t, "missing file", says("apiKeys[0].file: the file cannot be read"))
 	if err := os.Mkdir(filepath.Dir(elsewhere), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	put(t, elsewhere, "HiddenValue-1")
+	put(t, elsewhere, "HiddenValue-api-key-1")
 	r.until(t, "file", good)
-	put(t, elsewhere, "HiddenValue-2")
+	put(t, elsewhere, "HiddenValue-api-key-2")
 	r.until(t, "changed file", good)
-	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-2" {
+	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-api-key-2" {
 		t.Errorf("the key in use is %q", got)
 	}
 }

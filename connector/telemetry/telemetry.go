@@ -28,6 +28,12 @@ type Metrics struct {
 	// AuditFailures counts calls let in under mode Audit that Enforce would
 	// have refused, by channel and reason.
 	AuditFailures *prometheus.CounterVec
+	// OddTimestamps counts verified calls whose age could not be judged, by channel
+	// and reason (unusual, ahead).
+	OddTimestamps *prometheus.CounterVec
+	// SignatureMode is 1 for the mode in which a channel's signatures are verified,
+	// by channel and mode.
+	SignatureMode *prometheus.GaugeVec
 	// AcceptDuration is the time from a call's arrival to its answer, of calls
 	// whose body came.
 	AcceptDuration prometheus.Histogram
@@ -87,6 +93,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		Ignored:        f.counter("webhook", "ignored_total", "Calls answered 200 without being stored: probe, url_check, console_test, foreign_account, excluded.", "channel", "reason"),
 		Refused:        f.counter("webhook", "refused_total", "Calls refused, by reason.", "channel", "reason"),
 		AuditFailures:  f.counter("webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.", "channel", "reason"),
+		OddTimestamps:  f.counter("webhook", "odd_timestamps_total", "Verified calls whose age cannot be judged: a timestamp of unusual form, or ahead of our clock.", "channel", "reason"),
+		SignatureMode:  f.gaugeVec("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
 		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from the arrival of a call whose body came to its answer. The platform's limit is 2 s.",
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
 		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
@@ -119,11 +127,18 @@ func New(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) ForgetChannel(channel string) {
 	match := prometheus.Labels{"channel": channel}
 	for _, vec := range []*prometheus.CounterVec{
-		m.Accepted, m.Duplicates, m.Ignored, m.Refused, m.AuditFailures,
+		m.Accepted, m.Duplicates, m.Ignored, m.Refused, m.AuditFailures, m.OddTimestamps,
 		m.Attempts, m.DeadLettered, m.Abandoned,
 	} {
 		vec.DeletePartialMatch(match)
 	}
+	m.SignatureMode.DeletePartialMatch(match)
+}
+
+// UseSignatureMode exports the mode that a channel's signatures are verified in.
+func (m *Metrics) UseSignatureMode(channel, mode string) {
+	m.SignatureMode.DeletePartialMatch(prometheus.Labels{"channel": channel})
+	m.SignatureMode.WithLabelValues(channel, mode).Set(1)
 }
 
 // UseConfig exports digest as the one in use.

@@ -27,6 +27,8 @@ const (
 	// reasonAborted: the caller hung up before the body was complete. 400, if
 	// it still listens.
 	reasonAborted channel.Reason = "aborted"
+	// reasonStale: a verified event is older than the channel takes. 503.
+	reasonStale channel.Reason = "stale"
 	// reasonInboxFull: the inbox is at its bound. 503.
 	reasonInboxFull channel.Reason = "inbox_full"
 	// reasonDiskFull: the inbox's disk has no room. 503.
@@ -37,6 +39,9 @@ const (
 	// time. 503.
 	reasonTimeout channel.Reason = "timeout"
 )
+
+// ReasonStale is the label of events that are older than the channel takes.
+const ReasonStale = string(reasonStale)
 
 // Why calls are answered 200 and not stored: values of the metric label
 // "reason" of ignored calls.
@@ -105,6 +110,7 @@ var (
 	answerCutShort    = newAnswer(http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
 	answerCutOff      = newUnavailable("the body had not arrived when other calls needed the room")
 	answerSlowBody    = newUnavailable("the body did not arrive in time")
+	answerStale       = newUnavailable("the event's timestamp is older than the channel takes")
 	answerFull        = newUnavailable("inbox is full")
 	answerDiskFull    = newUnavailable("the inbox's disk is full")
 	answerFailed      = newUnavailable("the event could not be stored")

@@ -265,6 +265,8 @@ func (h *Handler) triage(x *exchange, r *route, found channel.Call) {
 		h.ignore(x, answerForeignAccount, r.Name, ignoredForeignAccount)
 	case !r.events.selects(found.Name):
 		h.ignore(x, answerExcluded, r.Name, ignoredExcluded)
+	case h.isStale(x, r, found):
+		h.refuse(x, answerStale, r.Name, reasonStale)
 	default:
 		h.store(x, r, found)
 	}

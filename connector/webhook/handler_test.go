@@ -26,7 +26,7 @@ import (
 type faulty struct {
 	path, method, key, app, messageID, account, name, signedWith string
 
-	busy, large, probe, malformed, unsigned, duplicate, full bool
+	busy, large, probe, malformed, unsigned, stale, duplicate, full bool
 }
 
 func (c faulty) body() []byte {
@@ -50,6 +50,9 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 	f := newFixture(t, nil, newChannel(func(ch *Channel) {
 		ch.MaxBodySize = 1024
 		ch.Events.Exclude = []string{"user_send_l*"}
+		if c.stale {
+			ch.MaxEventAge = time.Hour // the timestamp is that of a sample
+		}
 	}))
 	body := c.body()
 	call := httptest.NewRequest(c.method, c.path+"?"+keyParameter+"="+c.key, bytes.NewReader(body))
@@ -93,13 +96,14 @@ var rows = []row{
 	{row: "4a", fault: func(c *faulty) { c.unsigned = true }, status: 401, refused: "signature_missing", without: "6"},
 	{row: "5", fault: func(c *faulty) { c.large = true }, status: 413, message: answerTooLarge, refused: "too_large"},
 	// An empty object has no members to be wrong.
-	{row: "6", fault: func(c *faulty) { c.probe = true }, status: 200, message: answerProbe, ignored: "probe", without: "7 8 9 10 11 12 13"},
+	{row: "6", fault: func(c *faulty) { c.probe = true }, status: 200, message: answerProbe, ignored: "probe", without: "7 8 9 10 11 12 12a 13"},
 	{row: "7", fault: func(c *faulty) { c.malformed = true }, status: 400, refused: "malformed"},
 	{row: "8", fault: func(c *faulty) { c.app = "1" }, status: 403, refused: "wrong_app"},
 	{row: "9", fault: func(c *faulty) { c.signedWith = "another" }, status: 401, refused: "signature_wrong"},
 	{row: "10", fault: func(c *faulty) { c.messageID = "This is message id" }, status: 200, message: answerConsoleTest, ignored: "console_test"},
 	{row: "11", fault: func(c *faulty) { c.account = "1" }, status: 200, message: answerForeignAccount, ignored: "foreign_account"},
 	{row: "12", fault: func(c *faulty) { c.name = "user_send_link" }, status: 200, message: answerExcluded, ignored: "excluded"},
+	{row: "12a", fault: func(c *faulty) { c.stale = true }, status: 503, message: answerStale, refused: "stale"},
 	// The inbox alone orders these two.
 	{row: "13", fault: func(c *faulty) { c.duplicate = true }, status: 200, message: answerDuplicate, without: "14"},
 	{row: "14", fault: func(c *faulty) { c.full = true }, status: 503, message: answerFull, refused: "inbox_full"},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -37,6 +38,9 @@ type Channel struct {
 	Enforces bool
 	// MaxBodySize is the largest body accepted, in bytes.
 	MaxBodySize int64
+	// MaxEventAge is how old the timestamp of a verified call may be; 0: no age is
+	// judged.
+	MaxEventAge time.Duration
 	// Events selects what is stored, by the platform's event name.
 	Events config.EventFilter
 	// Ordering says whether a conversation is a lane, or every event its own.
@@ -60,6 +64,7 @@ type route struct {
 	events      filter
 	share       share
 	auditFailed throttle
+	stale       throttle
 }
 
 // NewRoutes makes channels ready for calls. How long a call takes to find its

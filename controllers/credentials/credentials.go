@@ -22,8 +22,10 @@ const GeneratedKey = "xp-api-key"
 
 // Credentials are the values, as the connector gets them.
 type Credentials struct {
-	// OASecretKeys verify signatures, in the order of the resource.
+	// OASecretKeys verify signatures of every OA, in the order of the resource.
 	OASecretKeys []string
+	// AccountKeys verify signatures of the one OA whose id they stand under.
+	AccountKeys map[string][]string
 	// APIKeys let calls in.
 	APIKeys []APIKey
 	// Headers are added to the requests to the sink.
@@ -92,7 +94,8 @@ type material struct {
 	Path        string
 	Purpose     purpose
 	Secret, Key string
-	// Name is that of the API key or the header.
+	// Name is that of the API key or the header, or the id of the one OA that an OA
+	// secret key is for.
 	Name string
 
 	// found says what of it there is.
@@ -134,6 +137,11 @@ func references(c *v1alpha1.ChannelConnector, generated string) []material {
 	if z := c.Spec.ZaloOA; z != nil && z.Signature.Mode != v1alpha1.SignatureOff {
 		for i, ref := range z.Signature.SecretKeyRefs {
 			add(oaSecretKey, fmt.Sprintf("spec.zaloOA.signature.secretKeyRefs[%d]", i), "", ref)
+		}
+		for i, account := range z.OfficialAccounts {
+			for j, ref := range account.SecretKeyRefs {
+				add(oaSecretKey, fmt.Sprintf("spec.zaloOA.officialAccounts[%d].secretKeyRefs[%d]", i, j), account.ID, ref)
+			}
 		}
 	}
 	for i, key := range c.Spec.Webhook.APIKeys {
@@ -201,6 +209,10 @@ func collect(materials []material) *Credentials {
 	for _, m := range materials {
 		switch m.Purpose {
 		case oaSecretKey:
+			if m.Name != "" {
+				c.addAccountKey(m.Name, m.Value)
+				continue
+			}
 			c.OASecretKeys = append(c.OASecretKeys, m.Value)
 		case apiKey:
 			digest := sha256.Sum256([]byte(m.Value))
@@ -218,4 +230,11 @@ func collect(materials []material) *Credentials {
 		}
 	}
 	return c
+}
+
+func (c *Credentials) addAccountKey(account, key string) {
+	if c.AccountKeys == nil {
+		c.AccountKeys = make(map[string][]string)
+	}
+	c.AccountKeys[account] = append(c.AccountKeys[account], key)
 }

@@ -26,7 +26,7 @@ const hidden = "HiddenValue"
 // The values of good, without a finding.
 const (
 	oaKey, oldOAKey   = hidden + "-oa-key", hidden + "-old-oa-key"
-	apiKey1, apiKey2  = hidden + "-api-key", hidden + "-old-api-key"
+	apiKey1, apiKey2  = hidden + "-api-key-of-32-characters", hidden + "-old-api-key-of-32-characters"
 	authorization     = "Bearer " + hidden
 	signing           = "whsec_" + "SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"
 	keyed, everything = `webhook: {apiKeys: [{name: first, secretKeyRef: {name: shop-xbot, key: xp-api-key}}]}`, `
@@ -136,6 +136,16 @@ func TestResolve(t *testing.T) {
 		"signatures that are only counted": {
 			patch: `zaloOA: {signature: {mode: Audit}},` + keyed,
 			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			reads: []string{"shop-zalo", "shop-xbot"},
+		},
+		"keys of single OAs": {
+			patch: `zaloOA: {signature: {secretKeyRefs: null}, officialAccounts: [
+			  {id: "1", secretKeyRefs: [{name: shop-zalo, key: oa-secret-key}, {name: shop-zalo, key: old}]}, {id: "2"},
+			  {id: "3", secretKeyRefs: [{name: shop-zalo, key: old}]}]},` + keyed,
+			want: &Credentials{
+				AccountKeys: map[string][]string{"1": {oaKey, oldOAKey}, "3": {oldOAKey}},
+				APIKeys:     []APIKey{{"first", digest(apiKey1)}},
+			},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"an unrelated key of 1 MiB": {

@@ -20,6 +20,7 @@ const (
 	ReasonEmpty             = "SecretKeyEmpty"
 	ReasonTooLarge          = "SecretKeyTooLarge"
 	ReasonMalformed         = "SecretKeyMalformed"
+	ReasonAPIKeyTooShort    = "APIKeyTooShort"
 	ReasonOASecretIsAPIKey  = "OASecretKeyEqualsAPIKey"
 	ReasonAPIKeyTwice       = "APIKeyGivenTwice"
 	ReasonAPIKeyDeleted     = "GeneratedAPIKeyDeleted"
@@ -30,6 +31,7 @@ const (
 	ReasonShared        = "SecretKeyShared"
 	ReasonLooksLikeUser = "SecretKeyLooksLikeAccessToken"
 	ReasonTrimmed       = "SecretKeyTrimmed"
+	ReasonURLChanges    = "APIKeyChangedByURL"
 )
 
 // Finding is something wrong with a credential.
@@ -67,6 +69,7 @@ var policies = []policy{
 	{ReasonEmpty, true, empty},
 	{ReasonTooLarge, true, tooLarge},
 	{ReasonMalformed, true, malformed},
+	{ReasonAPIKeyTooShort, true, tooShort},
 	{ReasonOASecretIsAPIKey, true, oaSecretIsAPIKey},
 	{ReasonAPIKeyTwice, true, apiKeyTwice},
 
@@ -74,6 +77,7 @@ var policies = []policy{
 	{ReasonShort, false, short},
 	{ReasonShared, false, shared},
 	{ReasonTrimmed, false, trimmed},
+	{ReasonURLChanges, false, changedByURL},
 }
 
 func judge(materials []material, c *v1alpha1.ChannelConnector, others []v1alpha1.ChannelConnector) []Finding {
@@ -255,14 +259,40 @@ func looksLikeAccessToken(m *material, _ subject) string {
 	return fmt.Sprintf("%s looks like an access token: make sure that it is the OA secret key or the API key", m)
 }
 
-// minLength is below what Zalo and xBot give out, in characters.
-const minLength = 16
+// The lengths in characters. The connector refuses an API key below the first,
+// which could be guessed, and warns below the second. An OA secret key is the
+// platform's choice: it is taken at any length, and what Zalo gives out is longer
+// than the third.
+const (
+	minAPIKey    = 16
+	goodAPIKey   = 32
+	goodOASecret = 16
+)
 
-func short(m *material, _ subject) string {
-	if !m.own() || utf8.RuneCountInString(m.Value) >= minLength {
+func tooShort(m *material, _ subject) string {
+	if m.Purpose != apiKey || utf8.RuneCountInString(m.Value) >= minAPIKey {
 		return ""
 	}
-	return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, minLength)
+	return fmt.Sprintf("%s is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", m, minAPIKey)
+}
+
+func short(m *material, _ subject) string {
+	switch length := utf8.RuneCountInString(m.Value); {
+	case m.Purpose == apiKey && length < goodAPIKey:
+		return fmt.Sprintf("%s is shorter than %d characters: make one with \"openssl rand -hex 32\"", m, goodAPIKey)
+	case m.Purpose == oaSecretKey && length < goodOASecret:
+		return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, goodOASecret)
+	}
+	return ""
+}
+
+// changedByURL finds what a URL's query does not keep as it is.
+func changedByURL(m *material, _ subject) string {
+	if m.Purpose != apiKey || !strings.ContainsAny(m.Value, "+&%;#") {
+		return ""
+	}
+	return fmt.Sprintf("%s holds one of + & %% ; #, which a URL changes: paste it percent-encoded into the platform's console, "+
+		"or every call is refused; better, take a key of letters and digits", m)
 }
 
 func shared(m *material, s subject) string {

@@ -95,8 +95,10 @@ func TestBlocking(t *testing.T) {
 		"a bundle above": {there.with("bot-ca", "ca.crt", bundle(there, 512<<10+1)), nil,
 			blocks(ReasonTooLarge, theCA+" is larger than 512 KiB: put the credential alone into it")},
 
-		"the OA secret key as API key": {there.with("shop-xbot", "old", oldOAKey), nil, blocks(ReasonOASecretIsAPIKey,
+		"the OA secret key as API key": {there.with("shop-xbot", "old", apiKey2).with("shop-zalo", "old", apiKey2), nil, blocks(ReasonOASecretIsAPIKey,
 			theOldOAKey+` is the same as the API key in Secret "shop-xbot", key "old": the two are different things, copy the OA secret key from Zalo's console`)},
+		"an API key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil,
+			blocks(ReasonAPIKeyTooShort, theAPIKey+` is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`)},
 		"two API keys of one value": {there.with("shop-xbot", "old", " "+apiKey1), nil,
 			blocks(ReasonAPIKeyTwice, theOldAPIKey+" is the same API key as "+theAPIKey+": write each key once")},
 		"two OA secret keys of one value": {there: there.with("shop-zalo", "old", oaKey)},
@@ -135,7 +137,7 @@ func TestMalformed(t *testing.T) {
 		"an OA key in another coding":  {there.with("shop-zalo", "oa-secret-key", "HiddenValue\xff\xfeHiddenValue"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
 		"an OA key with a mark before": {there.with("shop-zalo", "oa-secret-key", "\ufeffHiddenValue-oa-key"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
 		"an API key with a soft space": {there.with("shop-xbot", "xp-api-key", "HiddenValue\u200b-api-key"), nil, blocks(ReasonMalformed, theAPIKey+notAlone)},
-		"an API key in any script":     {there: there.with("shop-xbot", "xp-api-key", "Chìa-khóa-của-HiddenValue")},
+		"an API key in any script":     {there: there.with("shop-xbot", "xp-api-key", "Chìa-khóa-của-HiddenValue-rất-dài")},
 
 		"a header of two lines":      {there.with("bot", "authorization", "HiddenValue\r\nX-Other: y"), nil, blocks(ReasonMalformed, theHeader+notALine)},
 		"a header in another coding": {there.with("bot", "authorization", "HiddenValue \xe9"), nil, blocks(ReasonMalformed, theHeader+notALine)},
@@ -168,6 +170,9 @@ func TestWarnings(t *testing.T) {
 	const (
 		token  = " looks like an access token: make sure that it is the OA secret key or the API key"
 		shorts = " is shorter than 16 characters: make sure that it is complete"
+		weak   = ` is shorter than 32 characters: make one with "openssl rand -hex 32"`
+		change = " holds one of + & % ; #, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; " +
+			"better, take a key of letters and digits"
 		spaces = " begins or ends with white space, which is left out: write the Secret without it"
 		shares = ` is used by ChannelConnector "other" as well: give each connector keys of its own`
 	)
@@ -175,13 +180,21 @@ func TestWarnings(t *testing.T) {
 		"a token of 100 characters": {there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 100)), nil, warns(ReasonLooksLikeUser, theOAKey+token)},
 		"a key of 99 characters":    {there: there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 99))},
 		"a JSON Web Token":          {there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue.HiddenValue"), nil, warns(ReasonLooksLikeUser, theAPIKey+token)},
-		"a key with a point":        {there: there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue")},
+		"a key with a point":        {there: there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue-of-32-characters")},
 		"a header with a token":     {there: there.with("bot", "authorization", "Bearer "+strings.Repeat("x", 400))},
 
-		"a key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil, warns(ReasonShort, theAPIKey+shorts)},
-		"a key of 16 characters": {there: there.with("shop-xbot", "xp-api-key", "HiddenValue-1234")},
-		"a key of 15 letters":    {there.with("shop-zalo", "oa-secret-key", "ăâđêôơưăâđêôơưă"), nil, warns(ReasonShort, theOAKey+shorts)},
-		"a short header":         {there: there.with("bot", "authorization", "x")},
+		"an API key of 16 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-1234"), nil, warns(ReasonShort, theAPIKey+weak)},
+		"an API key of 31 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-1234567890123456789"), nil, warns(ReasonShort, theAPIKey+weak)},
+		"an API key of 32 characters": {there: there.with("shop-xbot", "xp-api-key", "HiddenValue-12345678901234567890")},
+		"an OA key of 16 characters":  {there: there.with("shop-zalo", "oa-secret-key", "HiddenValue-1234")},
+		"a key of 15 letters":         {there.with("shop-zalo", "oa-secret-key", "ăâđêôơưăâđêôơưă"), nil, warns(ReasonShort, theOAKey+shorts)},
+		"a short header":              {there: there.with("bot", "authorization", "x")},
+
+		"an API key with a plus":         {there.with("shop-xbot", "xp-api-key", "HiddenValue+12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
+		"an API key with a semicolon":    {there.with("shop-xbot", "xp-api-key", "HiddenValue;12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
+		"an API key with a percent":      {there.with("shop-xbot", "xp-api-key", "HiddenValue%12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
+		"an API key with what URLs keep": {there: there.with("shop-xbot", "xp-api-key", "HiddenValue=/?:@-._~!$'()*,12345678")},
+		"an OA key with a plus":          {there: there.with("shop-zalo", "oa-secret-key", "HiddenValue+1234")},
 
 		"white space around a key":    {there.with("shop-zalo", "oa-secret-key", oaKey+"\n"), nil, warns(ReasonTrimmed, theOAKey+spaces)},
 		"white space before a header": {there.with("bot", "authorization", " "+authorization), nil, warns(ReasonTrimmed, theHeader+spaces)},

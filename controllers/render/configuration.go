@@ -82,7 +82,11 @@ func zaloOA(z *v1alpha1.ZaloOA, creds *credentials.Credentials) *config.ZaloOA {
 		out.Signature.SecretKeys = append(out.Signature.SecretKeys, config.NewSecret(key))
 	}
 	for _, account := range z.OfficialAccounts {
-		out.OfficialAccounts = append(out.OfficialAccounts, config.OfficialAccount(account))
+		listed := config.OfficialAccount{ID: account.ID, DisplayName: account.DisplayName}
+		for _, key := range creds.AccountKeys[account.ID] {
+			listed.SecretKeys = append(listed.SecretKeys, config.NewSecret(key))
+		}
+		out.OfficialAccounts = append(out.OfficialAccounts, listed)
 	}
 	if z.DomainVerification != nil {
 		out.DomainVerification.Codes = z.DomainVerification.Codes
@@ -95,6 +99,10 @@ func webhook(w v1alpha1.Webhook, creds *credentials.Credentials) config.Webhook 
 		Path:        w.Path,
 		MaxBodySize: size(w.MaxBodySize),
 		Events:      config.EventFilter(w.Events),
+	}
+	if w.MaxEventAge != nil {
+		age := config.Duration(w.MaxEventAge.Duration)
+		out.MaxEventAge = &age
 	}
 	for _, key := range creds.APIKeys {
 		out.APIKeys = append(out.APIKeys, config.APIKey{Name: key.Name, SHA256: key.SHA256})

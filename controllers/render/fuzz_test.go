@@ -159,7 +159,7 @@ func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *credentials.Cr
 		Timeout: time.Duration(got.Sink.HTTP.Timeout), MaxBodySize: int64(got.Webhook.MaxBodySize),
 	}
 	for _, account := range z.OfficialAccounts {
-		want.Accounts = append(want.Accounts, config.OfficialAccount(account))
+		want.Accounts = append(want.Accounts, config.OfficialAccount{ID: account.ID, DisplayName: account.DisplayName})
 	}
 	for _, key := range w.APIKeys {
 		want.Keys = append(want.Keys, key.Name)

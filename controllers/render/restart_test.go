@@ -37,6 +37,8 @@ var changes = []change{
 	{"webhook.path", `webhook: {path: /zalo}`},
 	{"webhook.apiKeys", `webhook: {apiKeys: [{name: second, secretKeyRef: {name: shop-xbot, key: xp-api-key-old}}]}`},
 	{"webhook.apiKeys", `webhook: {apiKeys: null}`},
+	{"webhook.maxEventAge", `webhook: {maxEventAge: 0s}`},
+	{"webhook.maxEventAge", `webhook: {maxEventAge: 3h}`},
 	{"webhook.maxBodySize", `webhook: {maxBodySize: 64Mi}`},
 	{"webhook.maxBodySize", `webhook: {maxBodySize: 1}`},
 	{"webhook.events.include", `webhook: {events: {include: [user_*]}}`},

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -16,13 +17,17 @@ import (
 const (
 	appID  = "2553928453557884079"
 	secret = "benchmark-oa-secret-key"
+)
 
+// timestamp is of now, since the connector refuses old events.
+var timestamp = strconv.FormatInt(time.Now().UnixMilli(), 10)
+
+var (
 	// bodyFormat is xBot's published example with a sender and a msg_id to fill
 	// in. Every event has the example's 269 bytes.
 	bodyFormat = `{"event_name":"user_send_text","app_id":"` + appID + `","sender":{"id":"6142494823%08d"},` +
 		`"recipient":{"id":"3662729599332560487"},"message":{"text":"Chào A4B","msg_id":"%020x"},` +
 		`"timestamp":"` + timestamp + `","user_id_by_app":"979122185046046317"}`
-	timestamp = "1699003881354"
 )
 
 // msgIDAt is where the 20 hex digits of msg_id begin.

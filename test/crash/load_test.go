@@ -101,10 +101,13 @@ func (l *load) post(m message) (status int) {
 	return resp.StatusCode
 }
 
+// began is when the messages say that they were made, give or take.
+var began = time.Now().UnixMilli()
+
 // newRequest makes a signed call; it is the same, to the byte, for the same
 // message and text.
 func newRequest(ctx context.Context, url string, m message, text string) (*http.Request, error) {
-	timestamp := fmt.Sprint(1699003881354 + m.n)
+	timestamp := fmt.Sprint(began + int64(m.n))
 	body := fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":"%s","sender":{"id":"%d"},`+
 		`"recipient":{"id":"3662729599332560487"},"message":{"text":"Chào A4B%s","msg_id":"%v"},"timestamp":"%s"}`,
 		appID, 6142494823000000000+m.conversation, text, m, timestamp)

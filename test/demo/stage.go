@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +99,9 @@ func (s *stage) log() string {
 func (s *stage) pushURL() string { return "http://" + s.addresses.Server + config.DefaultPathZaloOA }
 
 // consoleURL is the URL as it is pasted into Zalo's console.
-func (s *stage) consoleURL() string { return s.pushURL() + "?param.header.xp-api-key=" + s.apiKey }
+func (s *stage) consoleURL() string {
+	return s.pushURL() + "?param.header.xp-api-key=" + url.QueryEscape(s.apiKey)
+}
 
 // start starts the sink and the connector and waits until both serve.
 func (s *stage) start(ctx context.Context) (err error) {

@@ -99,13 +99,13 @@ func writeYAML(path string, objects ...any) {
 	Expect(os.WriteFile(path, []byte(text.String()), 0o600)).To(Succeed())
 }
 
-// takesTheExample posts the event that xBot publishes, with connector send, and waits
+// takesTheExample posts the event that xBot publishes, as of now, with connector send, and waits
 // until the bot has it.
 func (c *channel) takesTheExample(ctx context.Context) {
 	GinkgoHelper()
 	folder, first := GinkgoT().TempDir(), traffic.Message{}
 	for name, content := range map[string][]byte{
-		"event.json": example.EventWithID(first.String()), "api-key": []byte(c.current.APIKey), "secret": []byte(c.current.OASecretKey),
+		"event.json": example.EventOf(first.String(), time.Now()), "api-key": []byte(c.current.APIKey), "secret": []byte(c.current.OASecretKey),
 	} {
 		Expect(os.WriteFile(filepath.Join(folder, name), content, 0o600)).To(Succeed())
 	}

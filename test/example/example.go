@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
+	"strconv"
+	"time"
 )
 
 // AppID is the app that the event belongs to.
@@ -24,6 +26,15 @@ var Event []byte
 // same id for a repetition.
 func EventWithID(id string) []byte {
 	return bytes.Replace(Event, []byte(MessageID), []byte(id), 1)
+}
+
+// timestamp is when the event was made, in November 2023.
+const timestamp = "1699003881354"
+
+// EventOf returns the example with another message id, as if it had been made at a
+// time, because a connector refuses old events unless it is told not to.
+func EventOf(id string, at time.Time) []byte {
+	return bytes.Replace(EventWithID(id), []byte(timestamp), strconv.AppendInt(nil, at.UnixMilli(), 10), 1)
 }
 
 // Key returns n random bytes in hexadecimal digits, as keys are written.

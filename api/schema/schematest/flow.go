@@ -53,6 +53,24 @@ var webhookRules = []Rule{
 		Messages: []string{`spec.webhook.path: Invalid value: "/a/.": webhook.path: write a plain URL path such as /webhook/xpbot/api/zalo/push, without a query, escapes, // or dot segments`},
 	},
 	{
+		Name:     "an age below Zalo's retries",
+		Accepted: `webhook: {maxEventAge: 2h}`,
+		Refused:  `webhook: {maxEventAge: 119m59s}`,
+		Messages: []string{`spec.webhook.maxEventAge: Invalid value: "119m59s": webhook.maxEventAge: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age`},
+	},
+	{
+		Name:     "an age that is never reached",
+		Accepted: `webhook: {maxEventAge: 0s}`,
+		Refused:  `webhook: {maxEventAge: 8760h1s}`,
+		Messages: []string{`spec.webhook.maxEventAge: Invalid value: "8760h1s": webhook.maxEventAge: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age`},
+	},
+	{
+		Name:     "an age below nothing",
+		Accepted: `webhook: {maxEventAge: 8760h}`,
+		Refused:  `webhook: {maxEventAge: -24h}`,
+		Messages: []string{`spec.webhook.maxEventAge: Invalid value: "-24h": webhook.maxEventAge: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age`},
+	},
+	{
 		Name:     "the path of health checks",
 		Accepted: `webhook: {path: /healthz/zalo}`,
 		Refused:  `webhook: {path: /healthz}`,

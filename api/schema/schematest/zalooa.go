@@ -111,6 +111,30 @@ var zaloOARules = []Rule{
 		Messages: []string{`spec.zaloOA.signature.secretKeyRefs: Required value: zaloOA.signature.secretKeyRefs: name at least one Secret key that holds the OA secret key, or write mode: "Off" to verify nothing`},
 	},
 	{
+		Name:     "no key but an OA's",
+		Accepted: `zaloOA: {signature: {secretKeyRefs: null}, officialAccounts: [{id: "1"}, {id: "2", secretKeyRefs: [{name: a, key: b}]}]}`,
+		Refused:  `zaloOA: {signature: {secretKeyRefs: null}, officialAccounts: [{id: "1"}, {id: "2", secretKeyRefs: []}]}`,
+		Messages: []string{`spec.zaloOA.signature.secretKeyRefs: Required value: zaloOA.signature.secretKeyRefs: name at least one Secret key that holds the OA secret key, or write mode: "Off" to verify nothing`},
+	},
+	{
+		Name:     "one key of an OA twice",
+		Accepted: `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: [{name: a, key: b}, {name: a, key: c}]}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: [{name: a, key: b}, {name: a, key: b}]}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].secretKeyRefs[1]: Duplicate value: {"key":"b","name":"a"}`},
+	},
+	{
+		Name:     "many keys of an OA",
+		Accepted: `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(4, "{name: a, key: k%d}") + `}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(5, "{name: a, key: k%d}") + `}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].secretKeyRefs: Too many: 5: must have at most 4 items`},
+	},
+	{
+		Name:     "many OAs with keys",
+		Accepted: `zaloOA: {officialAccounts: ` + list(100, `{id: "%d", secretKeyRefs: [{name: a, key: b}]}`) + `}`,
+		Refused:  `zaloOA: {officialAccounts: ` + list(101, `{id: "%d", secretKeyRefs: [{name: a, key: b}]}`) + `}`,
+		Messages: []string{`spec.zaloOA.officialAccounts: Invalid value: zaloOA.officialAccounts: at most 100 OAs with secretKeyRefs: create another ChannelConnector`},
+	},
+	{
 		Name:     "an unknown mode",
 		Accepted: `zaloOA: {signature: {mode: Enforce}}`,
 		Refused:  `zaloOA: {signature: {mode: Strict}}`,

@@ -43,6 +43,7 @@ func (z *Channel) identify(m *members, body []byte) channel.Call {
 		return call
 	}
 	conversation := z.conversation(p)
+	call.SentAt = sentAt(m.text[timestamp])
 	call.Event = event.Event{
 		ID:           z.eventID(name, conversation, p.oa, m, body),
 		Source:       z.source(p.oa),
@@ -64,7 +65,7 @@ func (z *Channel) isForeign(oa []byte, m *members) bool {
 	case len(z.accounts) == 0:
 		return false
 	case len(oa) > 0:
-		return !z.accounts[string(oa)]
+		return !z.lists(oa)
 	}
 	for _, which := range []member{oaID, oaIDCamel, sender, senderID, recipient, recipientID} {
 		if m.unusable[which] {
@@ -77,8 +78,8 @@ func (z *Channel) isForeign(oa []byte, m *members) bool {
 // parties tells the OA from the user.
 func (z *Channel) parties(name string, m *members) parties {
 	named := firstOf(m.id(oaID), m.id(oaIDCamel))
-	if group := m.id(groupID); len(group) > 0 || isGroup(name) {
-		return groupParties(named, m)
+	if len(m.id(groupID)) > 0 || len(m.id(recipientGroupID)) > 0 || isGroup(name) {
+		return z.groupParties(named, m)
 	}
 	oa, user := m.id(recipientID), m.id(senderID)
 	if z.senderIsOA(name, named, m) {
@@ -90,8 +91,13 @@ func (z *Channel) parties(name string, m *members) parties {
 	return parties{oa: firstOf(named, oa), user: firstOf(m.id(userID), m.id(followerID), user)}
 }
 
-func groupParties(oa []byte, m *members) parties {
-	p := parties{oa: oa, user: m.id(senderID), group: firstOf(m.id(groupID), m.id(recipientID))}
+// groupParties: where the group's id has a member of its own, recipient.id may be
+// the OA.
+func (z *Channel) groupParties(oa []byte, m *members) parties {
+	p := parties{oa: oa, user: m.id(senderID), group: firstOf(m.id(groupID), m.id(recipientGroupID), m.id(recipientID))}
+	if to := m.id(recipientID); len(p.oa) == 0 && z.lists(to) && !bytes.Equal(to, p.group) {
+		p.oa = to
+	}
 	if bytes.Equal(p.user, p.oa) {
 		p.user = nil // the OA itself spoke
 	}
@@ -112,7 +118,13 @@ func (z *Channel) senderIsOA(name string, named []byte, m *members) bool {
 }
 
 func (z *Channel) isOA(id, named []byte) bool {
-	return len(id) > 0 && (bytes.Equal(id, named) || z.accounts[string(id)])
+	return len(id) > 0 && (bytes.Equal(id, named) || z.lists(id))
+}
+
+// lists reports whether an id is that of an OA on the allow-list.
+func (z *Channel) lists(id []byte) bool {
+	_, listed := z.accounts[string(id)]
+	return listed
 }
 
 func firstOf(ids ...[]byte) []byte {
@@ -172,7 +184,7 @@ func digest(parts ...[]byte) event.ID {
 // eventTime reads milliseconds since the epoch. Samples have 11 to 13 digits;
 // anything else is unusable, and the zero time says so.
 func eventTime(text []byte) time.Time {
-	if len(text) < 11 || len(text) > 13 {
+	if len(text) < 11 || len(text) > usualDigits {
 		return time.Time{}
 	}
 	ms, err := strconv.ParseUint(string(text), 10, 63)
@@ -180,4 +192,16 @@ func eventTime(text []byte) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(ms)).UTC()
+}
+
+// usualDigits are those of a timestamp from 2001 to 2286.
+const usualDigits = 13
+
+// sentAt is the event's time where the timestamp is fit to be judged by it: those
+// of the samples with fewer digits are of no known unit.
+func sentAt(text []byte) time.Time {
+	if len(text) != usualDigits {
+		return time.Time{}
+	}
+	return eventTime(text)
 }

@@ -30,6 +30,7 @@ const (
 	groupID
 	senderID
 	recipientID
+	recipientGroupID
 	followerID
 	messageID
 
@@ -55,6 +56,8 @@ func lookup(parent member, name []byte) member {
 		return senderID
 	case parent == recipient && string(name) == "id":
 		return recipientID
+	case parent == recipient && string(name) == "group_id":
+		return recipientGroupID
 	case parent == follower && string(name) == "id":
 		return followerID
 	}
@@ -109,6 +112,28 @@ var (
 	errTooDeep   = fmt.Errorf("nested deeper than %d", maxDepth)
 )
 
+// disguises are how JSON begins that something on the way has changed. Nothing is
+// undone: the signature covers the bytes that the platform sent.
+var disguises = []struct {
+	begins string
+	err    error
+}{
+	{"\x1f\x8b", errors.New("compressed with gzip: send it as it is")},
+	{"\x28\xb5\x2f\xfd", errors.New("compressed with zstd: send it as it is")},
+	{"\xef\xbb\xbf", errors.New("begins with a byte order mark: send it without")},
+	{"\xff\xfe", errors.New("encoded in UTF-16: send UTF-8")},
+	{"\xfe\xff", errors.New("encoded in UTF-16: send UTF-8")},
+}
+
+func disguise(body []byte) error {
+	for _, d := range disguises {
+		if bytes.HasPrefix(body, []byte(d.begins)) {
+			return d.err
+		}
+	}
+	return nil
+}
+
 // scanner reads the members of one body. It validates the whole body and builds
 // nothing of what is not read.
 type scanner struct {
@@ -129,6 +154,9 @@ var scanOptions = []jsontext.Options{jsontext.AllowInvalidUTF8(true), jsontext.A
 // scan reads body, which must be one JSON object in valid UTF-8 with nothing but
 // white space around it.
 func scan(body []byte) (members, error) {
+	if err := disguise(body); err != nil {
+		return members{}, err
+	}
 	if !utf8.Valid(body) {
 		return members{}, errNotUTF8
 	}

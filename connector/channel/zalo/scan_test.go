@@ -18,7 +18,7 @@ import (
 
 var memberNames = map[member]string{
 	eventName: "event_name", appID: "app_id", timestamp: "timestamp", oaID: "oa_id", oaIDCamel: "oaId",
-	userID: "user_id", groupID: "group_id", senderID: "sender.id", recipientID: "recipient.id",
+	userID: "user_id", groupID: "group_id", senderID: "sender.id", recipientID: "recipient.id", recipientGroupID: "recipient.group_id",
 	followerID: "follower.id", messageID: "message.msg_id",
 }
 

@@ -1,6 +1,7 @@
 package zalo
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -23,6 +24,12 @@ var canonicalSignatureHeader = http.CanonicalHeaderKey(SignatureHeader)
 // Sign returns the value of SignatureHeader for a call: "mac=" and the
 // lower-case hex of SHA-256 over app id, raw body, the text of the body's
 // timestamp and the OA secret key, concatenated. It is not an HMAC.
+//
+// Nothing marks where one part ends, so the same bytes could be another call's: a
+// digit moved from the body's end to the timestamp, say. Four checks leave only one
+// way to take them apart, and each is needed: the app id is this channel's own; the
+// body is exactly one JSON object; app_id and timestamp are given once in it; and
+// the timestamp is that object's own, not a header's.
 func Sign(appID string, body []byte, timestamp, secret string) string {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(appID), body, []byte(timestamp), []byte(secret)} {
@@ -33,7 +40,7 @@ func Sign(appID string, body []byte, timestamp, secret string) string {
 
 // Precheck refuses by the header alone; see channel.Channel.
 func (z *Channel) Precheck(header http.Header) *channel.Refusal {
-	if z.mode != config.SignatureEnforce || len(z.secretKeys) == 0 {
+	if z.mode != config.SignatureEnforce || !z.hasKeys() {
 		return nil
 	}
 	_, refusal := readSignature(header)
@@ -96,22 +103,59 @@ func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
 	return signature, err == nil
 }
 
-// verify compares with every active key, so that the time it takes does not
-// tell which one matched. The body is hashed once, however many keys there are.
+// hasKeys reports whether there is any key to verify with.
+func (z *Channel) hasKeys() bool {
+	for _, own := range z.accounts {
+		if len(own) > 0 {
+			return true
+		}
+	}
+	return len(z.secretKeys) > 0
+}
+
+// verify compares with every key that may have signed, so that the time it takes
+// does not tell which one matched. The body is hashed once, however many keys there
+// are.
 func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members) bool {
 	prefix := sha256.New()
 	prefix.Write(m.text[appID])
 	prefix.Write(body)
 	prefix.Write(m.text[timestamp])
 	matches := 0
-	for _, key := range z.secretKeys {
-		h, err := prefix.(hash.Cloner).Clone()
-		if err != nil {
-			return false
+	for _, list := range []keys{z.secretKeys, z.accountKeys(m)} {
+		for _, key := range list {
+			h, err := prefix.(hash.Cloner).Clone()
+			if err != nil {
+				return false
+			}
+			_, _ = h.Write(key) // a hash takes everything
+			var sum [sha256.Size]byte
+			matches |= subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
 		}
-		_, _ = h.Write(key) // a hash takes everything
-		var sum [sha256.Size]byte
-		matches |= subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
 	}
 	return matches == 1
+}
+
+// accountKeys are the keys of the one OA that an event would be delivered as an
+// event of. Whoever has these keys may speak for that OA alone, and a bot may look
+// at another member of the body than we do: so there are none if any member names
+// another OA, nor if none names one.
+func (z *Channel) accountKeys(m *members) keys {
+	name, _, _ := names(m)
+	oa := z.parties(name, m).oa
+	own := z.accounts[string(oa)]
+	if len(own) == 0 {
+		return nil
+	}
+	for _, named := range [][]byte{m.id(oaID), m.id(oaIDCamel)} {
+		if len(named) > 0 && !bytes.Equal(named, oa) {
+			return nil
+		}
+	}
+	for _, side := range [][]byte{m.id(senderID), m.id(recipientID), m.id(userID), m.id(followerID)} {
+		if z.lists(side) && !bytes.Equal(side, oa) {
+			return nil
+		}
+	}
+	return own
 }

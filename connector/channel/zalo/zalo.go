@@ -23,11 +23,27 @@ const jsonSpace = " \t\r\n"
 
 // Channel is one configured Zalo app. It is immutable.
 type Channel struct {
-	appID      string
-	mode       config.SignatureMode
-	secretKeys [][]byte
-	accounts   map[string]bool
-	proof      channel.DomainProof
+	appID string
+	mode  config.SignatureMode
+	// secretKeys verify every event of the app.
+	secretKeys keys
+	// accounts are the OAs on the allow-list, each with the keys that verify only
+	// its own events.
+	accounts map[string]keys
+	proof    channel.DomainProof
+}
+
+// keys are OA secret keys.
+type keys [][]byte
+
+// add appends the keys that can verify. Anyone can sign with the empty key, so it
+// must never verify.
+func (k *keys) add(secrets []config.Secret) {
+	for _, secret := range secrets {
+		if secret.Reveal() != "" {
+			*k = append(*k, []byte(secret.Reveal()))
+		}
+	}
 }
 
 // New builds the channel of a validated configuration.
@@ -35,17 +51,14 @@ func New(c config.ZaloOA) *Channel {
 	z := &Channel{
 		appID:    c.AppID,
 		mode:     c.Signature.Mode,
-		accounts: make(map[string]bool, len(c.OfficialAccounts)),
+		accounts: make(map[string]keys, len(c.OfficialAccounts)),
 		proof:    domainProof(c.DomainVerification.Codes),
 	}
-	for _, key := range c.Signature.SecretKeys {
-		// Anyone can sign with the empty key, so it must never verify.
-		if key.Reveal() != "" {
-			z.secretKeys = append(z.secretKeys, []byte(key.Reveal()))
-		}
-	}
+	z.secretKeys.add(c.Signature.SecretKeys)
 	for _, account := range c.OfficialAccounts {
-		z.accounts[account.ID] = true
+		var own keys
+		own.add(account.SecretKeys)
+		z.accounts[account.ID] = own
 	}
 	return z
 }
@@ -67,6 +80,7 @@ func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.
 		return channel.Call{}, refusal
 	}
 	call := z.identify(&m, body)
+	call.Verified = refusal == nil && z.mode != config.SignatureOff
 	if refusal != nil {
 		call.AuditFailure = refusal.Reason
 	}

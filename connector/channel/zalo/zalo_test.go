@@ -277,6 +277,13 @@ func TestProbe(t *testing.T) {
 	if _, err := z.Read(http.Header{}, []byte(blanks+"{"+blanks[1:]+"}")); reason(err) != channel.ReasonSignatureMissing {
 		t.Errorf("an empty object of %d bytes: %v", channel.MaxProbeSize+1, err)
 	}
+	for body, hint := range map[string]string{
+		"\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xef\xbb\xbf{}": "byte order mark", "\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16",
+	} {
+		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed || !strings.Contains(err.Message, hint) {
+			t.Errorf("%q: %v, want a hint at %s", body, err, hint)
+		}
+	}
 	for _, body := range []string{blanks + blanks + " ", "{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}"} {
 		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%q: %v", body, err)
@@ -290,7 +297,7 @@ func TestConsoleTest(t *testing.T) {
 	for _, accounts := range [][]string{nil, vectors.OAs} {
 		z := build(config.SignatureEnforce, accounts, vectors.Secret)
 		call, err := z.Read(signed(test.Header), body)
-		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text"}
+		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text", Verified: true}
 		if diff := cmp.Diff(want, call); err != nil || diff != "" {
 			t.Errorf("allow-list of %d: %v %s", len(accounts), err, diff)
 		}

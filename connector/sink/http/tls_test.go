@@ -67,7 +67,7 @@ channels:
 - name: shop
   type: ZaloOA
   zaloOA: {appID: "1", signature: {mode: "Off"}}
-  webhook: {apiKeys: [{name: a, value: key}]}
+  webhook: {apiKeys: [{name: a, value: 0123456789abcdef0123456789abcdef}]}
   sink: {http: {url: %q, tls: {%s}}}
 `, url, tlsFields)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -637,6 +637,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         scalar: string
+    - name: secretKeyRefs
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+          elementRelationship: associative
+          keys:
+          - name
+          - key
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Ordering
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Resources
@@ -738,6 +747,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
       default: 1Mi
+    - name: maxEventAge
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: path
       type:
         scalar: string

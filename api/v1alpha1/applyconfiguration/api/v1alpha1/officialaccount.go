@@ -11,6 +11,11 @@ type OfficialAccountApplyConfiguration struct {
 	ID *string `json:"id,omitempty"`
 	// displayName is for people, in any script. Default: none. Example: Shop Hà Nội
 	DisplayName *string `json:"displayName,omitempty"`
+	// secretKeyRefs name OA secret keys that sign for this OA alone, beside those
+	// of signature.secretKeyRefs: an event is verified with them if it names this
+	// OA and no other one of the list. So whoever holds one OA's key cannot speak
+	// for another OA. Default: none.
+	SecretKeyRefs []SecretKeyRefApplyConfiguration `json:"secretKeyRefs,omitempty"`
 }
 
 // OfficialAccountApplyConfiguration constructs a declarative configuration of the OfficialAccount type for use with
@@ -32,5 +37,18 @@ func (b *OfficialAccountApplyConfiguration) WithID(value string) *OfficialAccoun
 // If called multiple times, the DisplayName field is set to the value of the last call.
 func (b *OfficialAccountApplyConfiguration) WithDisplayName(value string) *OfficialAccountApplyConfiguration {
 	b.DisplayName = &value
+	return b
+}
+
+// WithSecretKeyRefs adds the given value to the SecretKeyRefs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the SecretKeyRefs field.
+func (b *OfficialAccountApplyConfiguration) WithSecretKeyRefs(values ...*SecretKeyRefApplyConfiguration) *OfficialAccountApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithSecretKeyRefs")
+		}
+		b.SecretKeyRefs = append(b.SecretKeyRefs, *values[i])
+	}
 	return b
 }

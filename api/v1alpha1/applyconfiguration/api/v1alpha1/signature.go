@@ -17,9 +17,10 @@ type SignatureApplyConfiguration struct {
 	// false.
 	Mode *apiv1alpha1.SignatureMode `json:"mode,omitempty"`
 	// secretKeyRefs name the OA secret keys from Zalo's console (neither the
-	// app's secret nor an access token). A call signed with any of them is
-	// accepted: list the old and the new one during a rotation, or one for each
-	// OA. Required unless mode is "Off".
+	// app's secret nor an access token). Any of them signs for every OA of the
+	// app, and for events that name no OA: list the old and the new one during a
+	// rotation. Required unless an OA of officialAccounts has keys, or mode is
+	// "Off".
 	SecretKeyRefs []SecretKeyRefApplyConfiguration `json:"secretKeyRefs,omitempty"`
 }
 

@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	resource "k8s.io/apimachinery/pkg/api/resource"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // WebhookApplyConfiguration represents a declarative configuration of the Webhook type for use
@@ -20,6 +21,13 @@ type WebhookApplyConfiguration struct {
 	// the new one during a rotation. Default: the operator generates one and
 	// names its Secret in status.apiKeySecretName.
 	APIKeys []APIKeyApplyConfiguration `json:"apiKeys,omitempty"`
+	// maxEventAge is how old the timestamp of a call with a right signature may be:
+	// 0s, which judges no age, or 2h (Zalo retries for 1 h 50 min) to 8760h. An
+	// older one is answered 503 and counted as "stale": it may be a replay, or our
+	// clock may be ahead, and then Zalo's retries keep the event. Longer than
+	// inbox.deduplicationWindow, it lets a captured call in again. Default:
+	// inbox.deduplicationWindow.
+	MaxEventAge *v1.Duration `json:"maxEventAge,omitempty"`
 	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
 	// 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
@@ -52,6 +60,14 @@ func (b *WebhookApplyConfiguration) WithAPIKeys(values ...*APIKeyApplyConfigurat
 		}
 		b.APIKeys = append(b.APIKeys, *values[i])
 	}
+	return b
+}
+
+// WithMaxEventAge sets the MaxEventAge field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxEventAge field is set to the value of the last call.
+func (b *WebhookApplyConfiguration) WithMaxEventAge(value v1.Duration) *WebhookApplyConfiguration {
+	b.MaxEventAge = &value
 	return b
 }
 

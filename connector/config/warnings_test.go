@@ -1,0 +1,101 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What can be used and is seldom meant is said, and stops nothing.
+func TestLoadWarns(t *testing.T) {
+	const apiKey = "value: HiddenValue-api-key-0123456789abcdef"
+	const short = `:16: channels[0].webhook.apiKeys[0]: shorter than 32 characters: make one with "openssl rand -hex 32"`
+	changes := func(key string) []string {
+		return []string{apiKey, "value: \"" + key + "\""}
+	}
+	const changed = ":16: channels[0].webhook.apiKeys[0]: holds one of + & % ; #, which a URL changes: paste it percent-encoded into the platform's console, " +
+		"or every call is refused; better, take a key of letters and digits"
+	for name, tc := range map[string]struct {
+		edits []string
+		want  []string
+	}{
+		"nothing":                       {nil, nil},
+		"API key of 31 characters":      {changes("HiddenValue" + strings.Repeat("a", 20)), []string{short}},
+		"API key of 32 characters":      {changes("HiddenValue" + strings.Repeat("a", 21)), nil},
+		"API key of 16 characters":      {changes("HiddenValueàéîõü"), []string{short}},
+		"API key with a plus":           {changes("HiddenValue+" + strings.Repeat("a", 20)), []string{changed}},
+		"API key with an ampersand":     {changes("HiddenValue&" + strings.Repeat("a", 20)), []string{changed}},
+		"API key with a percent":        {changes("HiddenValue%41" + strings.Repeat("a", 20)), []string{changed}},
+		"API key with a semicolon":      {changes("HiddenValue;" + strings.Repeat("a", 20)), []string{changed}},
+		"API key with a number sign":    {changes("HiddenValue#" + strings.Repeat("a", 20)), []string{changed}},
+		"API key with what a URL keeps": {changes("HiddenValue=/?:@-._~!$'()*," + strings.Repeat("a", 20)), nil},
+		"short OA secret": {[]string{"value: HiddenValue-oa-secret", "value: HiddenValue-oa"}, []string{
+			":13: channels[0].zaloOA.signature.secretKeys[0]: shorter than 16 characters: make sure that the OA secret key is complete"}},
+		"short secret of an OA": {[]string{"    signature:\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-oa}]}]\n    signature:\n"}, []string{
+			":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: shorter than 16 characters: make sure that the OA secret key is complete"}},
+		"mode Audit": {[]string{"    signature:\n", "    signature:\n      mode: Audit\n"}, []string{
+			":12: channels[0].zaloOA.signature.mode: Audit: calls with a wrong signature or none are let in and counted; whoever has an API key can send events"}},
+		"mode Off": {[]string{"    signature:\n", "    signature:\n      mode: \"Off\"\n"}, []string{
+			":12: channels[0].zaloOA.signature.mode: Off: no signature is looked at; whoever has an API key can send events"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, map[string]string{"connector.yaml": edit(t, minimal, tc.edits...)})
+			c, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range c.Warnings() {
+				got = append(got, strings.TrimPrefix(w.String(), path))
+				if strings.Contains(w.String(), hidden) {
+					t.Errorf("a secret is shown: %s", w)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("warnings of %s (-want +got):\n%s", filepath.Base(path), diff)
+			}
+		})
+	}
+}
+
+func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"":                       24 * time.Hour,
+		"    maxEventAge: 0s\n":  0,
+		"    maxEventAge: 2h\n":  2 * time.Hour,
+		"    maxEventAge: 48h\n": 48 * time.Hour,
+	} {
+		c, err := Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "  webhook:\n", "  webhook:\n"+text)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Duration(*c.Channels[0].Webhook.MaxEventAge); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	c, err := Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "inbox:\n", "inbox:\n  deduplicationWindow: 36h\n")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := time.Duration(*c.Channels[0].Webhook.MaxEventAge); got != 36*time.Hour {
+		t.Errorf("%v of a window of 36h", got)
+	}
+}
+
+// The keys of an OA alone are enough.
+func TestAnOAsKeysAreEnough(t *testing.T) {
+	c, err := Load(write(t, map[string]string{
+		"oa": "HiddenValue-of-the-oa\n",
+		"connector.yaml": edit(t, minimal, "    signature:\n      secretKeys:\n      - value: HiddenValue-oa-secret\n",
+			"    officialAccounts: [{id: \"1\", secretKeys: [{file: oa}]}, {id: \"2\"}]\n"),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Channels[0].ZaloOA.OfficialAccounts[0].SecretKeys[0].Reveal(); got != "HiddenValue-of-the-oa" {
+		t.Errorf("read %d characters", len(got))
+	}
+}
