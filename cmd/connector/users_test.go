@@ -87,7 +87,7 @@ func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 		if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
 			t.Fatalf("user %d: %v\n%s", user, err, said)
 		}
-		code, _, stderr := run(t, "send", "--url", "http://"+addresses[1]+"/webhook/xpbot/api/zalo/push", "--api-key=key", "--app-id=1", "--count=3")
+		code, _, stderr := run(t, "send", "--url", "http://"+addresses[1]+"/webhook/xpbot/api/zalo/push", "--api-key="+servedKey, "--app-id=1", "--count=3")
 		if code != exitOK {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
