@@ -29,6 +29,11 @@ var classNames = [classes]string{"nothing", "key", "verified"}
 // the others, so that a new caller always finds one.
 const unverifiedShare = 8
 
+// newcomersShare is the part of the places in which connections that have shown
+// nothing yet are spared while an older one has shown a key: whoever has a key and
+// opens many connections must not cut off those that are about to show one.
+const newcomersShare = 16
+
 // registry holds the open connections by class, in each the one that has been
 // there longest first.
 type registry struct {
@@ -55,7 +60,7 @@ func (r *registry) add(c *Conn) bool {
 	return full && r.evict(c)
 }
 
-// evict closes the oldest connection of the lowest class, but not the newest one
+// evict closes the oldest connection of the lowest class, but not the newest ones
 // and no verified one. It reports whether there was one.
 func (r *registry) evict(newest *Conn) bool {
 	c := r.oldest(newest)
@@ -70,7 +75,11 @@ func (r *registry) evict(newest *Conn) bool {
 func (r *registry) oldest(newest *Conn) *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, members := range []*list.List{&r.members[showedNothing], &r.members[showedKey]} {
+	lowest, next := &r.members[showedNothing], &r.members[showedKey]
+	if lowest.Len() <= max(1, r.limit/newcomersShare) {
+		lowest, next = next, lowest
+	}
+	for _, members := range []*list.List{lowest, next} {
 		if first := members.Front(); first != nil && first.Value != newest {
 			c := first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
 			r.leave(c)

@@ -6,6 +6,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
@@ -71,6 +74,41 @@ func TestWhoShowedLeastGoesFirst(t *testing.T) {
 	}
 	if status := verified.asks("/verified"); status != 200 {
 		t.Errorf("the verified connection: %d", status)
+	}
+}
+
+// Whoever has a key and opens many connections does not cut off a new caller that
+// has not shown its own yet.
+func TestKeyedConnectionsDoNotCutOffNewcomers(t *testing.T) {
+	bounds := limits
+	bounds.Connections = 64
+	r := &registry{limit: bounds.Connections}
+	r.measure(telemetry.New(prometheus.NewRegistry()), "test")
+	open := func() *Conn {
+		ours, theirs := net.Pipe()
+		t.Cleanup(func() { ours.Close(); theirs.Close() })
+		c := &Conn{Conn: ours, raw: ours, listener: &Listener{}}
+		r.add(c)
+		return c
+	}
+	for range 2 * bounds.Connections {
+		r.raise(open(), showedKey)
+	}
+	newcomer := open()
+	for range bounds.Connections/newcomersShare - 1 {
+		open()
+	}
+	if newcomer.place == nil {
+		t.Error("a newcomer was cut off, though older connections have shown no more than a key")
+	}
+	for range bounds.Connections {
+		open()
+	}
+	if newcomer.place != nil {
+		t.Error("a stranger that shows nothing stays for ever")
+	}
+	if n := r.count(); n > bounds.Connections {
+		t.Errorf("%d connections", n)
 	}
 }
 
