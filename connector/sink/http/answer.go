@@ -34,14 +34,20 @@ func verdict(resp *http.Response, now time.Time) error {
 	return &sink.Failed{
 		Class:      "status",
 		Reason:     reason,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+		RetryAfter: retryAfter(resp.Header, now),
 	}
 }
 
 // retryAfter reads a Retry-After header: seconds or an HTTP date. It returns
-// zero for what is absent, past or unreadable.
-func retryAfter(value string, now time.Time) time.Duration {
+// zero for what is absent, past or unreadable. A date is one of the sink's clock,
+// and so is the header Date: their difference holds whatever ours shows. Only
+// without that one does now count.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
 	if at, err := http.ParseTime(value); err == nil {
+		if sent, err := http.ParseTime(header.Get("Date")); err == nil {
+			now = sent
+		}
 		return min(max(at.Sub(now), 0), maxRetryAfter)
 	}
 	seconds, err := strconv.ParseUint(value, 10, 64)

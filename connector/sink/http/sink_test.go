@@ -152,6 +152,7 @@ func TestSendSignsForStandardWebhooks(t *testing.T) {
 }
 
 func TestSendJudgesTheAnswer(t *testing.T) {
+	tomorrow := testNow.AddDate(0, 0, 1) // is what the sink's clock shows
 	tests := map[string]struct {
 		status     int
 		retryAfter string
@@ -170,7 +171,7 @@ func TestSendJudgesTheAnswer(t *testing.T) {
 		"429": {status: 429, retryAfter: "7", want: &sink.Failed{Class: "status", Reason: "HTTP 429", RetryAfter: 7 * time.Second}},
 		"500": {status: 500, want: &sink.Failed{Class: "status", Reason: "HTTP 500"}},
 		"503 with a date": {
-			status: 503, retryAfter: testNow.Add(time.Minute).Format(http.TimeFormat),
+			status: 503, retryAfter: tomorrow.Add(time.Minute).Format(http.TimeFormat),
 			want: &sink.Failed{Class: "status", Reason: "HTTP 503", RetryAfter: time.Minute},
 		},
 	}
@@ -181,6 +182,7 @@ func TestSendJudgesTheAnswer(t *testing.T) {
 				w.Header().Set("Location", elsewhere.URL)
 				if tt.retryAfter != "" {
 					w.Header().Set("Retry-After", tt.retryAfter)
+					w.Header().Set("Date", tomorrow.Format(http.TimeFormat))
 				}
 				w.WriteHeader(tt.status)
 			})
