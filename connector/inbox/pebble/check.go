@@ -24,7 +24,7 @@ func Check(ctx context.Context, path string, observe Observer) (channels []Chann
 	defer func() { err = errors.Join(err, opened.close()) }()
 	c := &checking{survey: newSurvey(opened)}
 	for _, step := range []func() error{
-		c.schema, c.readClock, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown,
+		c.schema, c.readClock, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown, c.verifyTables,
 	} {
 		if err := step(); err != nil {
 			return c.summaries(), err

@@ -44,7 +44,7 @@ func Export(ctx context.Context, path string, observe Observer, yield func(Expor
 	}
 	if err == nil {
 		s.compareCounts()
-		err = s.readRest()
+		err = errors.Join(s.readRest(), s.verifyTables())
 	}
 	return s.summaries(), err
 }
