@@ -10,8 +10,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// randomUse accepts, claims, settles and restarts at random and compares every
-// claim with a model: the lanes as plain lists.
+// randomUse accepts, claims, settles, restarts and makes the clock jump at random,
+// and compares every claim with a model: the lanes as plain lists.
 func randomUse(b *bench) {
 	for seed := range uint64(4) {
 		b.Run(fmt.Sprintf("seed %d", seed), func(*testing.T) {
@@ -42,10 +42,22 @@ func (m *model) step() {
 		m.hold(m.claim(1 + m.random.IntN(8)))
 	case roll < 97:
 		m.settleOne()
-	case roll < 99:
+	case roll < 98:
 		m.clock.Advance(time.Duration(m.random.IntN(5)) * time.Second)
+	case roll < 99:
+		m.jump()
 	default:
 		m.reopen()
+		m.held = nil
+	}
+}
+
+// jump makes the clock jump, perhaps over a restart. No order depends on it.
+func (m *model) jump() {
+	all := jumps()
+	j := all[m.random.IntN(len(all))]
+	j.happen(m.bench)
+	if j.restart {
 		m.held = nil
 	}
 }

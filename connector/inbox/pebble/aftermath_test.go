@@ -29,6 +29,9 @@ type aftermath struct {
 
 func (c *powerCut) check(t *testing.T) {
 	clock := clockAt(c.now)
+	if len(c.at)%2 == 1 { // a machine without a battery for its clock
+		clock.Set(time.Unix(0, 0))
+	}
 	o := options(t, clock, c.fs)
 	o.Log = logr.Discard()
 	if c.fatal != nil {
@@ -167,7 +170,7 @@ func (a *aftermath) checkClaim(c inbox.Claim) {
 		a.errorf("event %d of %s has %d failed attempts, want %d to %d",
 			after.n, c.Lane, c.Attempts, before.retries, after.mayRetries)
 	}
-	if before.mayRetries == before.retries && after.mayRetries == before.retries && a.clock.Now().Before(before.at) {
+	if before.mayRetries == before.retries && after.mayRetries == before.retries && a.cut.now.Add(a.clock.Elapsed()).Before(before.at) {
 		a.errorf("event %d of %s was claimed before its retry was due", after.n, c.Lane)
 	}
 }

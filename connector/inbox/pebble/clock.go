@@ -98,10 +98,10 @@ var errNoClock = fmt.Errorf("%w: there is no reading of the store's clock", errR
 // once the last reading is older than maxDowntime.
 func (s *Inbox) setClock(source Clock) error {
 	value, found, err := get(s.db, clockKey())
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !found {
+	case !found:
 		return errNoClock
 	}
 	last, err := decodeClock(value)

@@ -188,9 +188,12 @@ func decodeDead(value []byte) (deadRecord, error) {
 	return r, d.err
 }
 
-// appendTime appends what a machine's clock or a sender showed, which may be
-// any time.
+// appendTime appends what a machine's clock or a sender showed. A time that
+// decoder.time would refuse becomes none.
 func appendTime(b []byte, t time.Time) []byte {
+	if !shown(t) {
+		t = time.Time{}
+	}
 	return binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
 }
 
@@ -255,10 +258,13 @@ func (d *decoder) uvarint() uint64 {
 	return v
 }
 
-// time reads what appendTime appended. RFC 3339 and JSON know these years only.
+// shown says whether people can be shown t: RFC 3339 and JSON know these years.
+func shown(t time.Time) bool { return t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }
+
+// time reads what appendTime appended.
 func (d *decoder) time() time.Time {
 	t := time.Unix(d.varint(), d.varint())
-	if year := t.UTC().Year(); year < 1 || year > 9999 {
+	if !shown(t) {
 		d.fail("no time")
 		return time.Time{}
 	}

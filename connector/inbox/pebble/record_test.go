@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -15,6 +16,27 @@ func sampleEvent() eventRecord {
 			ID: event.ID{1}, Source: "/zalo/1/2", Type: "t", Subject: "s", Conversation: "c",
 			Time: time.Unix(0, 1_700_000_000_000_000_000), Body: []byte(`{"a":1}`),
 		},
+	}
+}
+
+// TestAnyTimeIsReadAgain: no time, whoever showed it, may make a record that the
+// store refuses as damaged.
+func TestAnyTimeIsReadAgain(t *testing.T) {
+	for _, shown := range []time.Time{
+		{}, time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1, 999_999_999), time.UnixMilli(math.MaxInt64), time.UnixMilli(math.MinInt64),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -14*3600)), time.Date(1, 1, 1, 0, 0, 0, 0, time.FixedZone("", 14*3600)),
+	} {
+		record := sampleEvent()
+		record.acceptedTime, record.event.Time = shown, shown
+		got, err := decodeEvent("", record.encode())
+		if err != nil {
+			t.Errorf("%v: %v", shown, err)
+		} else if at := got.acceptedTime; !at.Equal(shown) && !at.IsZero() || !got.event.Time.Equal(at) {
+			t.Errorf("%v became %v and %v", shown, at, got.event.Time)
+		}
+		if _, err := decodeClock(clockRecord{at: 1, time: shown}.encode()); err != nil {
+			t.Errorf("%v: %v", shown, err)
+		}
 	}
 }
 
