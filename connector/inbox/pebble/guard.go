@@ -11,9 +11,10 @@ import (
 )
 
 // guard is the file system that Pebble gets. It keeps the ledger, and ends the
-// process as soon as Pebble's log, once the store is open, cannot be created,
-// written or synced. Pebble notices that as well, but where it happens while it
-// begins another log, it dies of a mutex without a word of the cause.
+// process as soon as Pebble's log or folder, once the store is open, cannot be
+// created, written, synced or closed. Pebble notices that as well, but where it
+// happens while it begins another log, it dies of a mutex without a word of the
+// cause.
 type guard struct {
 	vfs.FS
 	store *Inbox
@@ -87,11 +88,15 @@ type guardedFolder struct {
 // older ones are history.
 func (f guardedFolder) Sync() error {
 	marked := f.guard.marked.Load()
-	if err := f.File.Sync(); err != nil || marked == nil {
-		return err
+	err := f.File.Sync()
+	if err == nil && marked != nil {
+		f.guard.marked.CompareAndSwap(marked, nil)
+		err = f.guard.ledger.replaceManifests(*marked)
 	}
-	f.guard.marked.CompareAndSwap(marked, nil)
-	return f.guard.ledger.replaceManifests(*marked)
+	if err != nil { // Pebble would panic, at the start too
+		f.guard.store.fatal(fmt.Errorf("the inbox's folder cannot be synced: %w", err))
+	}
+	return err
 }
 
 // ReuseForWrite implements vfs.FS.
@@ -201,5 +206,5 @@ func (f *guardedFile) attest() error {
 
 // Close implements vfs.File. What a log has synced is final then.
 func (f *guardedFile) Close() error {
-	return errors.Join(f.guard.ledger.write(), f.File.Close())
+	return f.check(errors.Join(f.guard.ledger.write(), f.File.Close()))
 }

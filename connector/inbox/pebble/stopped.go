@@ -116,18 +116,12 @@ func verifyLog(path string) (damage error) {
 	return damage
 }
 
-// openReading opens the store in Pebble, which panics over some contradictions
-// between files.
+// openReading opens the store in Pebble.
 func openReading(path string, files vfs.FS, lock *pebble.Lock) (db *pebble.DB, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("its files contradict each other: %v", cause)
-		}
-	}()
 	if _, err := openIntact(files, path); err != nil {
 		return nil, err
 	}
-	return pebble.Open(path, &pebble.Options{
+	return openEngine(path, &pebble.Options{
 		FS: files, Lock: lock, ReadOnly: true, CacheSize: cacheSize, MaxOpenFiles: openFiles,
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		Logger:             storeLog{logr.Discard(), func(cause error) { panic(cause) }},

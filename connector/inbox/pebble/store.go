@@ -101,7 +101,7 @@ func Open(o Options) (*Inbox, error) {
 	}
 	files := withRights(o.FS, o.Path)
 	s.files = &guard{FS: files, store: s}
-	db, err := pebble.Open(o.Path, s.options(o))
+	db, err := openEngine(o.Path, s.options(o))
 	if err != nil {
 		return nil, openError(o.Path, err)
 	}
@@ -119,6 +119,21 @@ func Open(o Options) (*Inbox, error) {
 	s.cancel = cancel
 	s.maintenance.Go(func() { s.maintain(ctx) })
 	return s, nil
+}
+
+// openEngine opens the store in Pebble, which panics over some contradictions
+// between files, and where its folder cannot be synced.
+func openEngine(path string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case error:
+			err = cause
+		default:
+			err = fmt.Errorf("its files contradict each other: %v", cause)
+		}
+	}()
+	return pebble.Open(path, o)
 }
 
 func (o *Options) setDefaults() {
