@@ -124,9 +124,9 @@ var zaloOARules = []Rule{
 	},
 	{
 		Name:     "many keys of an OA",
-		Accepted: `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(4, "{name: a, key: k%d}") + `}]}`,
-		Refused:  `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(5, "{name: a, key: k%d}") + `}]}`,
-		Messages: []string{`spec.zaloOA.officialAccounts[0].secretKeyRefs: Too many: 5: must have at most 4 items`},
+		Accepted: `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(2, "{name: a, key: k%d}") + `}]}`,
+		Refused:  `zaloOA: {officialAccounts: [{id: "1", secretKeyRefs: ` + list(3, "{name: a, key: k%d}") + `}]}`,
+		Messages: []string{`spec.zaloOA.officialAccounts[0].secretKeyRefs: Too many: 3: must have at most 2 items`},
 	},
 	{
 		Name:     "many OAs with keys",

@@ -14,7 +14,7 @@ type OfficialAccountApplyConfiguration struct {
 	// secretKeyRefs name OA secret keys that sign for this OA alone, beside those
 	// of signature.secretKeyRefs: an event is verified with them if it names this
 	// OA and no other one of the list. So whoever holds one OA's key cannot speak
-	// for another OA. Default: none.
+	// for another OA. At most 2: the old and the new key during a rotation. Default: none.
 	SecretKeyRefs []SecretKeyRefApplyConfiguration `json:"secretKeyRefs,omitempty"`
 }
 
