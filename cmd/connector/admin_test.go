@@ -103,12 +103,13 @@ func TestDeadLettersList(t *testing.T) {
 	}
 }
 
+// TestDeadLettersThatCannotBeListed: an error comes without the header of a table.
 func TestDeadLettersThatCannotBeListed(t *testing.T) {
 	for _, output := range []string{"table", "json"} {
 		address, _ := serveAdmin(t, map[string]any{"/v1/deadletters": map[string]string{"error": "disk on fire"}})
-		code, _, stderr := run(t, "deadletters", "list", "--admin", address, "--channel=chat/shop", "-o", output)
-		if code != exitFailure || !strings.Contains(stderr, "disk on fire") {
-			t.Errorf("%s: exit %d: %s", output, code, stderr)
+		code, stdout, stderr := run(t, "deadletters", "list", "--admin", address, "--channel=chat/shop", "-o", output)
+		if code != exitFailure || stdout != "" || !strings.Contains(stderr, "disk on fire") {
+			t.Errorf("%s: exit %d: %s%s", output, code, stdout, stderr)
 		}
 	}
 }

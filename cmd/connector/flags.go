@@ -44,6 +44,21 @@ func (c *choice) Set(word string) error {
 // Type lists the words, for the help text.
 func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
 
+// mayBeEmpty is the annotation of a flag that an empty value makes sense for.
+const mayBeEmpty = "may-be-empty"
+
+// refuseEmpty refuses flags with an empty value, which comes from a variable of a script
+// that is not set: a command must not go on as if the flag were not there, to another
+// connector or another channel.
+func refuseEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if _, allowed := flag.Annotations[mayBeEmpty]; !allowed && flag.Value.String() == "" {
+			err = fmt.Errorf("--%s is empty", flag.Name)
+		}
+	})
+	return err
+}
+
 // isTerminal reports whether a person reads what is written to w.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)

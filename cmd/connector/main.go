@@ -71,15 +71,22 @@ type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
+// usageError is what a command itself finds wrong with its arguments.
+type usageError struct{ error }
+
 // markFailures tells what commands return from what the parsing of their
 // arguments returns, which is a usage error.
 func markFailures(command *cobra.Command) {
 	if run := command.RunE; run != nil {
 		command.RunE = func(command *cobra.Command, args []string) error {
-			if err := run(command, args); err != nil {
-				return failure{err}
+			if err := refuseEmpty(command.Flags()); err != nil {
+				return err
 			}
-			return nil
+			err := run(command, args)
+			if _, usage := errors.AsType[usageError](err); usage || err == nil {
+				return err
+			}
+			return failure{err}
 		}
 	}
 	for _, sub := range command.Commands() {

@@ -54,6 +54,21 @@ func TestUsageErrorsExit2(t *testing.T) {
 		"send of file and app":   {[]string{"send", "--file=x", "--app-id=1"}, "file app-id"},
 		"a secret and its file":  {[]string{"send", "--app-id=1", "--secret=x", "--secret-file=y"}, "secret secret-file"},
 		"a negative count":       {[]string{"send", "--app-id=1", "--count=-1"}, "count"},
+		"a count of 0":           {[]string{"send", "--app-id=1", "--api-key=x", "--count=0"}, "--count is 0"},
+		"no API key":             {[]string{"send", "--app-id=1"}, "no API key: give --api-key-file"},
+		"no API key in the URL":  {[]string{"send", "--app-id=1", "--url=http://a/?param.header.xp-api-key="}, "no API key"},
+		"an empty API key":       {[]string{"send", "--app-id=1", "--api-key="}, "--api-key is empty"},
+		"an empty secret":        {[]string{"send", "--app-id=1", "--api-key=x", "--secret="}, "--secret is empty"},
+		"an empty app":           {[]string{"send", "--app-id=", "--api-key=x"}, "--app-id is empty"},
+		"a URL that is none":     {[]string{"send", "--app-id=1", "--api-key=x", "--url=http://[?key=private"}, "--url is no URL of a webhook: write for example http://"},
+		"a URL without a scheme": {[]string{"send", "--app-id=1", "--api-key=x", "--url=localhost:8080/webhook"}, "--url is no URL of a webhook"},
+		"a URL without a host":   {[]string{"send", "--app-id=1", "--api-key=x", "--url=http:///webhook"}, "--url is no URL of a webhook"},
+		"a URL of another kind":  {[]string{"send", "--app-id=1", "--api-key=x", "--url=ftp://host/webhook"}, "--url is no URL of a webhook"},
+		"an empty socket":        {[]string{"status", "--admin="}, "--admin is empty"},
+		"an empty configuration": {[]string{"status", "--config="}, "--config is empty"},
+		"an empty channel":       {[]string{"deadletters", "drop", "--all", "--channel="}, "--channel is empty"},
+		"an empty file":          {[]string{"inbox", "export", "--path=x", "--output="}, "--output is empty"},
+		"an empty folder":        {[]string{"inbox", "check", "--path="}, "--path is empty"},
 		"unknown level for logs": {[]string{"serve", "--config=x", "--log-level=loud"}, "want info|debug|warn|error"},
 	}
 	for name, tt := range tests {
@@ -62,15 +77,15 @@ func TestUsageErrorsExit2(t *testing.T) {
 			if code != exitUsage || !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "--help") {
 				t.Errorf("exit %d, want 2 with %q; stderr:\n%s", code, tt.want, stderr)
 			}
-			if stdout != "" {
-				t.Errorf("stdout: %s", stdout)
+			if stdout != "" || strings.Contains(stderr, "private") {
+				t.Errorf("stdout: %s, stderr: %s", stdout, stderr)
 			}
 		})
 	}
 }
 
 func TestFailuresArePrintedOnceWithoutUsage(t *testing.T) {
-	code, _, stderr := run(t, "send", "--file", "testdata/absent.json")
+	code, _, stderr := run(t, "send", "--api-key=x", "--file", "testdata/absent.json")
 	if code != exitFailure {
 		t.Errorf("exit %d, want 1", code)
 	}

@@ -3,13 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +25,17 @@ const (
 	// sendTimeout is longer than Zalo's own 2 s, to see how slow an answer is.
 	sendTimeout = 30 * time.Second
 	maxAnswer   = 64 << 10
+	// keyParameter is the query parameter in which xBot's platforms send the API key.
+	keyParameter = "param.header.xp-api-key"
+	// defaultURL is that of a connector on this machine.
+	defaultURL = "http://127.0.0.1:8080" + config.DefaultPathZaloOA
 )
 
 // send is what the flags of the command say.
 type send struct {
 	url                string
 	apiKey, apiKeyFile string
+	keyless            bool
 	secret, secretFile string
 	file               string
 	count              uint
@@ -41,38 +50,61 @@ func newSend() *cobra.Command {
 		Long: "Build a Zalo event, sign it with the OA secret key and post it as Zalo does. The\n" +
 			"event has the shape of user_send_text; for any other shape post a file. Without a\n" +
 			"secret nothing is signed. Prints each answer; fails unless every answer is 200.",
+		Example: "  connector send --api-key-file secrets/api-key --secret-file secrets/oa-secret-key \\\n" +
+			"    --app-id 2553928453557884079 --text \"Xin chào\"",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if err := s.check(); err != nil {
+				return usageError{err}
+			}
 			return s.run(command.Context(), command.OutOrStdout())
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&s.url, "url", "http://127.0.0.1:8080"+config.DefaultPathZaloOA, "the webhook's URL")
+	flags.StringVar(&s.url, "url", defaultURL, "the webhook's URL")
 	flags.StringVar(&s.apiKey, "api-key", "", "the channel's API key; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.apiKeyFile, "api-key-file", "", "a file with the channel's API key")
+	flags.BoolVar(&s.keyless, "without-api-key", false, "post without an API key, which a webhook refuses with 401")
 	flags.StringVar(&s.secret, "secret", "", "the OA secret key; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.secretFile, "secret-file", "", "a file with the OA secret key")
 	flags.StringVar(&s.message.appID, "app-id", "", "the Zalo app's id")
 	flags.StringVar(&s.message.oaID, "oa-id", "1000000000000000001", "the Official Account's id")
 	flags.StringVar(&s.message.userID, "user-id", "2000000000000000002", "the user's id")
 	flags.StringVar(&s.message.text, "text", "Xin chào", "the text of the message")
+	_ = flags.SetAnnotation("text", mayBeEmpty, nil) // it exists
 	flags.StringVar(&s.message.eventName, "event", "user_send_text", "the event's name")
 	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")
 	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
-	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file")
+	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file", "without-api-key")
 	command.MarkFlagsMutuallyExclusive("secret", "secret-file")
 	command.MarkFlagsMutuallyExclusive("file", "app-id")
 	command.MarkFlagsOneRequired("file", "app-id")
 	return command
 }
 
+// check refuses what could only fail, or would do nothing.
+func (s *send) check() error {
+	if s.count == 0 {
+		return errors.New("--count is 0, so nothing would be sent: want at least 1")
+	}
+	// Neither the URL nor its error is quoted: a key may be in it.
+	target, err := url.Parse(s.url)
+	if err != nil || (target.Scheme != "http" && target.Scheme != "https") || target.Hostname() == "" {
+		return fmt.Errorf("--url is no URL of a webhook: write for example %s", defaultURL)
+	}
+	if s.apiKey == "" && s.apiKeyFile == "" && !s.keyless && target.Query().Get(keyParameter) == "" {
+		return fmt.Errorf("no API key: give --api-key-file, a URL with %s, or --without-api-key", keyParameter)
+	}
+	return nil
+}
+
 func (s *send) run(ctx context.Context, out io.Writer) error {
 	var err error
 	if s.apiKey, err = secretOf(s.apiKey, s.apiKeyFile); err != nil {
-		return err
+		return fmt.Errorf("the API key: %w", err)
 	}
 	if s.secret, err = secretOf(s.secret, s.secretFile); err != nil {
-		return err
+		return fmt.Errorf("the OA secret key: %w", err)
 	}
 	// As for Zalo, a redirect is an answer like any other: no http.Client.
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
@@ -93,13 +125,22 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// secretOf returns value, or else what the file holds.
+// secretOf returns value, or else what the file holds. The error quotes neither.
 func secretOf(value, file string) (string, error) {
-	if file == "" {
-		return value, nil
+	if file != "" {
+		content, err := os.ReadFile(file) //nolint:gosec // whoever runs the command names the file
+		if err != nil {
+			return "", err
+		}
+		value = strings.TrimSpace(string(content))
+		if value == "" {
+			return "", fmt.Errorf("the file %s is empty", file)
+		}
 	}
-	content, err := os.ReadFile(file) //nolint:gosec // whoever runs the command names the file
-	return strings.TrimSpace(string(content)), err
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return "", errors.New("it has several lines or control characters: want the key alone")
+	}
+	return value, nil
 }
 
 // post posts one event and prints the answer.
@@ -112,14 +153,14 @@ func (s *send) post(ctx context.Context, transport http.RoundTripper, out io.Wri
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
-		return 0, errors.New("--url is no URL") // err quotes it, and a key may be in it
+		return 0, errors.New("--url is no URL") // it was parsed before; err quotes it
 	}
 	if err := s.authenticate(req.Header, body); err != nil {
 		return 0, err
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return 0, fmt.Errorf("no answer from %s: %w; is the connector running, and is this its server.address?", req.URL.Host, err)
+		return 0, unanswered(req.URL.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -128,6 +169,18 @@ func (s *send) post(ctx context.Context, transport http.RoundTripper, out io.Wri
 	}
 	_, err = fmt.Fprintf(out, "%d %s\n", resp.StatusCode, printable(strings.TrimSpace(string(answer))))
 	return resp.StatusCode, err
+}
+
+// unanswered says why a call got no answer. Only where nobody listens, the connector may
+// be elsewhere.
+func unanswered(host string, err error) error {
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+		return fmt.Errorf("%s speaks no TLS: write http:// in the URL", host)
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return fmt.Errorf("no answer from %s: %w; is the connector running, and is this its server.address?", host, err)
+	}
+	return fmt.Errorf("the call to %s failed: %w", host, err)
 }
 
 func (s *send) body() ([]byte, error) {

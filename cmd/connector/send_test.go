@@ -89,7 +89,7 @@ func TestSendPostsFilesByteForByte(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := listen(t, 200)
-			code, _, stderr := run(t, "send", "--url", server.URL, "--file", writeFile(t, body), "--secret-file", writeFile(t, testSecret))
+			code, _, stderr := run(t, "send", "--without-api-key", "--url", server.URL, "--file", writeFile(t, body), "--secret-file", writeFile(t, testSecret))
 			if code != exitOK || len(server.bodies) != 1 || server.bodies[0] != body {
 				t.Fatalf("exit %d, %q, stderr %s", code, server.bodies, stderr)
 			}
@@ -100,7 +100,7 @@ func TestSendPostsFilesByteForByte(t *testing.T) {
 
 func TestSendWithoutSecretSignsNothing(t *testing.T) {
 	server := listen(t, 200)
-	if code, _, stderr := run(t, "send", "--url", server.URL, "--file", writeFile(t, "{}")); code != exitOK {
+	if code, _, stderr := run(t, "send", "--without-api-key", "--url", server.URL, "--file", writeFile(t, "{}")); code != exitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	if _, signed := server.headers[0][http.CanonicalHeaderKey(zalo.SignatureHeader)]; signed {
@@ -131,20 +131,42 @@ func TestSendFails(t *testing.T) {
 		"another success":       {listen(t, 202).URL, event, "not accepted: 1 of 1"},
 		"redirect":              {listen(t, 307).URL, event, "not accepted: 1 of 1"},
 		"nobody there":          {gone.URL + "/?key=private", event, "is the connector running"},
-		"no URL":                {"http://[?key=private", event, "--url is no URL"},
+		"nobody of that name":   {"http://absent.invalid/?key=private", event, "is the connector running"},
+		"no HTTPS":              {strings.Replace(listen(t, 200).URL, "http:", "https:", 1), event, "speaks no TLS: write http:// in the URL"},
 		"unsignable file":       {gone.URL, []string{"--secret=x", "--file", writeFile(t, "<xml>")}, "leave the secret out"},
 		"file without app":      {gone.URL, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
 		"secret file is absent": {gone.URL, append(event, "--secret-file=absent"), "absent"},
+		"secret file is empty":  {gone.URL, append(event, "--secret-file="+writeFile(t, " \n")), "is empty"},
+		"secret of two lines":   {gone.URL, append(event, "--secret-file="+writeFile(t, "private\nprivate")), "the OA secret key: it has several lines"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			code, _, stderr := run(t, append([]string{"send", "--url", tt.url}, tt.args...)...)
+			code, _, stderr := run(t, append([]string{"send", "--api-key=k", "--url", tt.url}, tt.args...)...)
 			if code != exitFailure || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit %d, want 1 with %q; stderr: %s", code, tt.want, stderr)
 			}
 			if strings.Contains(stderr, "private") {
-				t.Errorf("the URL's query is told: %s", stderr)
+				t.Errorf("a key is told: %s", stderr)
+			}
+			if strings.Contains(stderr, "is the connector running") != (tt.want == "is the connector running") {
+				t.Errorf("the advice does not fit: %s", stderr)
 			}
 		})
+	}
+}
+
+func TestSendWithAKeyFileThatIsEmpty(t *testing.T) {
+	server := listen(t, 200)
+	file := writeFile(t, "\n")
+	code, _, stderr := run(t, "send", "--url", server.URL, "--app-id=1", "--api-key-file", file)
+	if code != exitFailure || !strings.Contains(stderr, "the API key: the file "+file+" is empty") || len(server.bodies) > 0 {
+		t.Errorf("exit %d, %d calls: %s", code, len(server.bodies), stderr)
+	}
+}
+
+func TestSendTakesTheKeyFromTheURL(t *testing.T) {
+	server := listen(t, 200)
+	if code, _, stderr := run(t, "send", "--url", server.URL+"/?param.header.xp-api-key=key", "--app-id=1", "--text="); code != exitOK {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -25,6 +25,8 @@ spec:
     - --url={{ .url }}
     {{- with .apiKey }}
     - --api-key-file=/api-key/{{ .key }}
+    {{- else }}
+    - --without-api-key
     {{- end }}
     resources:
       {{- include "channel-connector.briefResources" .root | nindent 6 }}
