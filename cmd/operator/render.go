@@ -20,15 +20,18 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-const renderExample = `  # a running connector without an operator: the first time, with an API key
-  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 --generate-api-key | kubectl apply -f -
+const renderExample = `  # the files hold secrets
+  umask 077
+
+  # a running connector without an operator: the first time, with an API key
+  operator render -f shop.yaml -f secrets.yaml --connector-image channel-connector:1.0 --generate-api-key | kubectl apply --server-side -f -
   kubectl -n chat get secret shop-api-key -o yaml >api-key.yaml
 
   # what would change
   operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl diff -f -
 
   # from then on
-  operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl apply -f -`
+  operator render -f shop.yaml -f secrets.yaml -f api-key.yaml --connector-image channel-connector:1.0 | kubectl apply --server-side -f -`
 
 // rendering is one call of the command render.
 type rendering struct {

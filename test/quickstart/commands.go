@@ -41,7 +41,7 @@ func (q *quickstart) apply(ctx context.Context, manifest string, values any) err
 		return err
 	}
 	fmt.Fprintf(q.out, "test/quickstart/manifests/%s:\n", manifest)
-	return q.runWith(ctx, text.Bytes(), kubectl("apply", "--filename=-"))
+	return q.runWith(ctx, text.Bytes(), kubectl("apply", "--server-side", "--filename=-"))
 }
 
 func (q *quickstart) runWith(ctx context.Context, input []byte, l line) error {
