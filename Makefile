@@ -53,15 +53,26 @@ help: ## List the targets
 QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
-quickstart: ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
+quickstart: toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
 	@$(QUICKSTART) up
 
 .PHONY: quickstart-down
 quickstart-down: ## Remove everything that quickstart made
 	@$(QUICKSTART) down
 
+# What an older Go compiles has the holes of its standard library. go.mod names the
+# oldest that will do; Go fetches that one by itself unless it is told not to.
+.PHONY: toolchain
+toolchain:
+	@wanted=$$(sed -n 's/^toolchain //p' go.mod); found=$$($(GO) env GOVERSION); \
+	if [ "$$(printf '%s\n' "$$wanted" "$${found#devel }" | sort -V | head -n 1)" != "$$wanted" ]; then \
+		echo "$$found is older than $$wanted, and what it builds has known security holes:" \
+			"install $$wanted or newer, or let Go fetch it with GOTOOLCHAIN=auto" >&2; \
+		exit 1; \
+	fi
+
 .PHONY: build
-build: ## Build bin/connector and bin/operator
+build: toolchain ## Build bin/connector and bin/operator
 	$(BUILD) -o $(BIN)/ ./cmd/...
 
 .PHONY: run
@@ -69,7 +80,7 @@ run: build ## Try it: a sink, the connector and two events on this machine (ONCE
 	$(GO) run ./test/demo -connector bin/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: images
-images: ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
+images: toolchain ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
 	@for platform in $(PLATFORMS); do \
 		echo "building for $$platform"; \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o dist/bin/$$platform/ ./cmd/... || exit 1; \
@@ -119,12 +130,12 @@ cluster-down: ## Remove the cluster and everything that it made
 ##@ Check
 
 .PHONY: test
-test: ## Run all tests with the race detector (needs a C compiler)
+test: toolchain ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
 		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: e2e
-e2e: ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
+e2e: toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
 	@mkdir -p dist/e2e
 	set -o pipefail; $(GOTEST) -v -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
 		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt

@@ -2,6 +2,8 @@ module xbot.a4b.vn/channel-connector
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/bits-and-blooms/bloom/v3 v3.7.1
 	github.com/cockroachdb/pebble/v2 v2.1.7

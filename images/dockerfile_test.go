@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,49 @@ func TestDockerBuildsAsTheMakefile(t *testing.T) {
 	build := readStages(t)["build"]
 	if !strings.Contains(build, " make build ") || strings.Contains(build, "go build") {
 		t.Errorf("the Dockerfile does not leave the build to make:\n%s", build)
+	}
+}
+
+// toolchain is the oldest Go that go.mod lets compile.
+func toolchain(t *testing.T) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^toolchain go(\S+)$`).FindSubmatch(readFile(t, filepath.Join("..", "go.mod")))
+	if found == nil {
+		t.Fatal("go.mod names no toolchain")
+	}
+	return string(found[1])
+}
+
+// TestDockerCompilesWithTheToolchain, which has no holes that are known.
+func TestDockerCompilesWithTheToolchain(t *testing.T) {
+	if want := " golang:" + toolchain(t) + " AS build\n"; !strings.Contains(readStages(t)["build"], want) {
+		t.Errorf("the Dockerfile does not build with%s", want)
+	}
+}
+
+// TestMakeRefusesAnOlderGo: a Go that may not fetch the toolchain compiles with what
+// it has, and says nothing.
+func TestMakeRefusesAnOlderGo(t *testing.T) {
+	wanted := toolchain(t)
+	for version, refused := range map[string]bool{
+		"go1.25.99": true, "go1.26rc2": true, "go1.26.0": true, "go1.9.9": true,
+		"go" + wanted: false, "go" + wanted + "-custom": false, "go1.26.10": false, "go1.100.0": false, "devel go1.99-0123abc": false,
+	} {
+		older := filepath.Join(t.TempDir(), "go")
+		if err := os.WriteFile(older, []byte("#!/bin/sh\necho '"+version+"'\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		check := exec.Command("make", "--no-print-directory", "toolchain", "GO="+older)
+		check.Dir = ".."
+		said, err := check.CombinedOutput()
+		if (err != nil) != refused || strings.Contains(string(said), version+" is older than go"+wanted) != refused {
+			t.Errorf("%s: %v: %s", version, err, said)
+		}
+	}
+	for _, target := range []string{"build", "images", "test", "e2e", "quickstart"} {
+		if !strings.Contains(string(readFile(t, filepath.Join("..", "Makefile"))), "\n"+target+": toolchain") {
+			t.Errorf("make %s compiles with any Go", target)
+		}
 	}
 }
 
