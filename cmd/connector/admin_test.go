@@ -45,7 +45,7 @@ func TestStatus(t *testing.T) {
 		Channels: []admin.ChannelStatus{
 			{Name: "chat/gone", DeadLetters: 1},
 			{Name: "chat/held", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
-			{Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime},
+			{Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, Refused: 2, Stale: 2, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime},
 		},
 	}
 	address, _ := serveAdmin(t, map[string]any{"/v1/status": status})
@@ -57,7 +57,9 @@ func TestStatus(t *testing.T) {
 		"CHANNEL    STATE    PENDING  OLDEST  DEAD  ACCEPTED  DUPLICATES  IGNORED  REFUSED  AUDIT  TAKEN  FAILED  IN FLIGHT  LAST ERROR",
 		"chat/gone  removed  0        -       1     0         0           0        0        0      0      0       0          -",
 		"chat/held  paused   2        1h2m5s  0     0         0           0        0        0      0      0       0          -",
-		"chat/shop  active   0        -       0     7         0           5        0        3      0      0       0          2026-11-22 10:00:00 HTTP 503",
+		"chat/shop  active   0        -       0     7         0           5        2        3      0      0       0          2026-11-22 10:00:00 HTTP 503",
+		"",
+		"chat/shop: 2 signed events were older than webhook.maxEventAge and were answered 503: calls are replayed, or the clock of the connector's machine is ahead",
 		"",
 	}, "\n")
 	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {
