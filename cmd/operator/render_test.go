@@ -35,7 +35,7 @@ stringData: {oa-secret-key: HiddenValue-0000000}
 const shopAPIKey = `apiVersion: v1
 kind: Secret
 metadata: {name: shop-api-key, namespace: chat}
-stringData: {xp-api-key: HiddenValue-1111111}
+stringData: {xp-api-key: HiddenValue-11111111111111111111}
 `
 
 // call runs the operator with the arguments and standard input.
