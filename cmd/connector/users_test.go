@@ -23,7 +23,7 @@ const (
 // everybodys is a folder that every user can use, unlike those of testing.
 func everybodys(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "everybodys-")
+	folder, err := os.MkdirTemp("", "everybodys-") //nolint:usetesting // that of the test is private
 	if err != nil {
 		t.Fatal(err)
 	}

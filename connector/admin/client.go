@@ -129,7 +129,7 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 
 // hostOf is the name under which the API at address is called. A socket has none.
 func hostOf(address string) string {
-	if network(address) == "unix" {
+	if network(address) == unixSocket {
 		return "localhost"
 	}
 	return address

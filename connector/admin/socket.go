@@ -82,10 +82,13 @@ func removeStale(ctx context.Context, path string) error {
 	return os.Remove(path)
 }
 
+// unixSocket is the network of a socket's path.
+const unixSocket = "unix"
+
 // network tells a socket's absolute path from a host and port.
 func network(address string) string {
 	if filepath.IsAbs(address) {
-		return "unix"
+		return unixSocket
 	}
 	return "tcp"
 }
@@ -100,7 +103,7 @@ func reason(err error) error {
 
 // unreachable says why nobody can be reached at address, and what to do.
 func unreachable(address string, cause error) error {
-	if network(address) != "unix" {
+	if network(address) != unixSocket {
 		return fmt.Errorf("no connector answers at %s (%w): is it running, and is this its admin.address?", address, cause)
 	}
 	info, err := os.Stat(address)

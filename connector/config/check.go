@@ -108,9 +108,9 @@ func (c *checker) listeners(cfg *Config) {
 	for _, l := range []struct{ path, address string }{
 		{"server.address", cfg.Server.Address},
 		{"metrics.address", cfg.Metrics.Address},
-		{"admin.address", cfg.Admin.Address},
+		{fieldAdminAddress, cfg.Admin.Address},
 	} {
-		if l.path == "admin.address" && l.address == "" {
+		if l.path == fieldAdminAddress && l.address == "" {
 			continue // a socket
 		}
 		host, port, err := net.SplitHostPort(l.address)
@@ -122,7 +122,7 @@ func (c *checker) listeners(cfg *Config) {
 		if number != 0 { // 0 takes a free port each time
 			c.unique(l.path, l.address, used)
 		}
-		if ip := net.ParseIP(host); l.path == "admin.address" && host != "localhost" && !ip.IsLoopback() {
+		if ip := net.ParseIP(host); l.path == fieldAdminAddress && host != "localhost" && !ip.IsLoopback() {
 			c.addf(l.path, "%q is not a loopback host, and the admin API asks for no password: write for example \"127.0.0.1:9091\"", host)
 		}
 	}

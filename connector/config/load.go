@@ -62,7 +62,7 @@ func LoadAdmin(path string) (Admin, error) {
 	check.admin(&c.Admin, c.Inbox)
 	if c.Admin != (Admin{}) { // else the inbox's problems are in the way of the default
 		r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool {
-			return p.Path != "" && p.Path != "admin" && enclosing(p.Path) != "admin"
+			return p.Path != "" && p.Path != fieldAdmin && enclosing(p.Path) != fieldAdmin
 		})
 	}
 	return c.Admin, r.err()
@@ -173,7 +173,7 @@ func (r *report) unchangeable(current, next *Config) {
 	}{
 		{"server", current.Server.settings(), next.Server.settings()},
 		{"metrics", current.Metrics, next.Metrics},
-		{"admin", current.Admin, next.Admin},
+		{fieldAdmin, current.Admin, next.Admin},
 		{"inbox", current.Inbox, next.Inbox},
 		{"dispatch", current.Dispatch, next.Dispatch},
 		{"stop", current.Stop, next.Stop},

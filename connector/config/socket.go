@@ -6,6 +6,12 @@ import (
 	"syscall"
 )
 
+// The fields of the section admin.
+const (
+	fieldAdmin        = "admin"
+	fieldAdminAddress = "admin.address"
+)
+
 const (
 	// SystemSocket is where the connectors in the operator's pods listen for the
 	// command line.
@@ -22,7 +28,7 @@ func UserSocket() string {
 	if !filepath.IsAbs(folder) {
 		return "" // as the XDG Base Directory Specification asks
 	}
-	info, err := os.Stat(folder)
+	info, err := os.Stat(folder) //nolint:gosec // the user's own environment names it
 	if err != nil || !info.IsDir() {
 		return ""
 	}
@@ -38,7 +44,7 @@ func UserSocket() string {
 func (c *checker) admin(a *Admin, in Inbox) {
 	switch {
 	case a.Socket != "" && a.Address != "":
-		c.addf("admin", "both socket and address: write one of them")
+		c.addf(fieldAdmin, "both socket and address: write one of them")
 		return
 	case a.Address != "":
 		return

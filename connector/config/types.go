@@ -101,14 +101,11 @@ type Metrics struct {
 // Admin is the listener for the command line. Whoever reaches it reads and
 // deletes events. At most one of socket and address is set.
 type Admin struct {
-	// Socket is the path of a unix socket, which only the connector's own user
-	// and root can open. An absolute path has at most 107 bytes. Missing folders
-	// are created. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", or where that
-	// variable names no folder of the user: inbox.embedded.path + ".admin.sock".
+	// Socket is the path of a unix socket, which only the connector's own user and root can open: at most 107 bytes as
+	// an absolute path. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", else inbox.embedded.path + ".admin.sock".
 	Socket string `yaml:"socket,omitempty"`
-	// Address is a host and port to listen on in place of a socket; the host must
-	// be a loopback address. It asks nobody: every user and every program of the
-	// machine can read and delete events there. Default: none.
+	// Address is a loopback host and port to listen on in place of a socket. It asks nobody: every user and every
+	// program of the machine can read and delete events there. Default: none.
 	Address string `yaml:"address,omitempty"`
 }
 
