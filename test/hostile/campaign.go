@@ -56,8 +56,8 @@ type campaign struct {
 
 func (c *campaign) disk() string { return filepath.Join(c.folder, "disk") }
 
-// count adds to a figure of the table.
-func (c *campaign) count(what string, n int) { c.counts[what] += n }
+// count counts one of a kind, for the table.
+func (c *campaign) count(what string) { c.counts[what]++ }
 
 func (c *campaign) acknowledged() (sum int) {
 	for _, ch := range c.channels {
@@ -250,12 +250,12 @@ func (c *campaign) countRefusals(ctx context.Context) {
 // settle lets everything be delivered, stops, and judges.
 func (c *campaign) settle(ctx context.Context) error {
 	if err := c.connector.becomes(ctx, "inbox_backlog_events", is(0), 2*time.Minute); err != nil {
-		c.promises.broken(promiseSound, "not everything was delivered: %v", err)
+		c.promises.brokenf(promiseSound, "not everything was delivered: %v", err)
 	}
 	c.stopConnector()
 	check := exec.CommandContext(ctx, c.connector.binary, "inbox", "check", "--path", c.connector.Inbox)
 	if out, err := check.CombinedOutput(); err != nil {
-		c.promises.broken(promiseSound, "%v: %s", err, out)
+		c.promises.brokenf(promiseSound, "%v: %s", err, out)
 	}
 	held, exit, err := export(ctx, c.connector.binary, c.connector.Inbox)
 	if err != nil || exit != 0 {

@@ -108,12 +108,13 @@ type firstTry struct {
 func (c *calls) add(ended []traffic.Call) {
 	for _, call := range ended {
 		c.all++
-		if !call.Failed() {
+		switch {
+		case !call.Failed():
 			c.ok++
-		} else if call.Status != 0 {
-			c.byError[fmt.Sprint(call.Status)]++
-		} else {
+		case call.Status == 0:
 			c.byError["no answer"]++
+		default:
+			c.byError[fmt.Sprint(call.Status)]++
 		}
 		if call.Try == 1 {
 			c.first = append(c.first, firstTry{call.At, call.Until, call.Status == http.StatusOK})

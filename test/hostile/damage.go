@@ -152,7 +152,7 @@ func (c *campaign) examine(ctx context.Context, d *damaged) (err error) {
 		return err
 	}
 	if exit != 0 {
-		c.count("damaged copies whose export said so", 1)
+		c.count("damaged copies whose export said so")
 	} else {
 		c.judgeCopy(d, "export with exit code 0", h.of)
 	}
@@ -162,7 +162,7 @@ func (c *campaign) examine(ctx context.Context, d *damaged) (err error) {
 func (c *campaign) judgeCopy(d *damaged, what string, held func(channel string) []traffic.Message) {
 	for name, owed := range d.owed {
 		if lost := missing(owed, held(name)); len(lost) > 0 {
-			c.promises.broken(promiseDamage, "%s: %s: %d of %d events of %s are missing, such as %v",
+			c.promises.brokenf(promiseDamage, "%s: %s: %d of %d events of %s are missing, such as %v",
 				d.harm, what, len(lost), len(owed), name, lost[0])
 		}
 	}
@@ -192,17 +192,17 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 	}
 	switch {
 	case other.ended():
-		c.count("damaged copies that refused to serve", 1)
+		c.count("damaged copies that refused to serve")
 		return nil
 	case err != nil:
-		c.promises.broken(promiseDamage, "%s: neither served nor refused: %v", d.harm, err)
+		c.promises.brokenf(promiseDamage, "%s: neither served nor refused: %v", d.harm, err)
 		other.kill()
 		return nil
 	}
 	if err := other.stop(); err != nil {
-		c.promises.broken(promiseStop, "a copy with %s: %v", d.harm, err)
+		c.promises.brokenf(promiseStop, "a copy with %s: %v", d.harm, err)
 	}
-	c.count("damaged copies that were served", 1)
+	c.count("damaged copies that were served")
 	h, _, err := export(ctx, other.binary, d.path)
 	if err != nil {
 		return err

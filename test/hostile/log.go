@@ -52,14 +52,14 @@ func (l *logJudge) judge(line string) {
 	l.last = append(l.last[max(0, len(l.last)-9):], line)
 	var entry struct{ Time time.Time }
 	if err := json.Unmarshal([]byte(line), &entry); err != nil && !strings.HasPrefix(line, lastWords) {
-		l.promises.broken(promiseLogJSON, "%q: %v", line, err)
+		l.promises.brokenf(promiseLogJSON, "%q: %v", line, err)
 	}
 	if entry.Time.After(l.latest) {
 		l.latest = entry.Time
 	}
 	for _, secret := range l.secrets {
 		if strings.Contains(line, secret) {
-			l.promises.broken(promiseLogSecrets, "%q in %q", secret, line)
+			l.promises.brokenf(promiseLogSecrets, "%q in %q", secret, line)
 		}
 	}
 }

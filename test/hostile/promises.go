@@ -41,8 +41,8 @@ type promises struct {
 	counts map[string]int
 }
 
-// broken notes that a promise was broken, and says how.
-func (p *promises) broken(promise, format string, args ...any) {
+// brokenf notes that a promise was broken, and says how.
+func (p *promises) brokenf(promise, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.counts[promise]++; p.counts[promise] <= examples {

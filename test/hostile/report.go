@@ -30,7 +30,7 @@ func (c *campaign) judge(ch *channel, held holding) {
 	if h := held[ch.name]; h != nil {
 		dead = h.dead
 		if len(h.pending) > 0 {
-			c.promises.broken(promiseSound, "%s: %d events are pending", ch.name, len(h.pending))
+			c.promises.brokenf(promiseSound, "%s: %d events are pending", ch.name, len(h.pending))
 		}
 	}
 	refused := make([]traffic.Message, 0, len(dead))
@@ -53,7 +53,7 @@ func (c *campaign) judge(ch *channel, held holding) {
 
 func (c *campaign) each(promise string, ch *channel, what string, messages []traffic.Message) {
 	for _, m := range messages {
-		c.promises.broken(promise, "%s: %s: %v", ch.name, what, m)
+		c.promises.brokenf(promise, "%s: %s: %v", ch.name, what, m)
 	}
 }
 
@@ -61,18 +61,18 @@ func (c *campaign) each(promise string, ch *channel, what string, messages []tra
 func (c *campaign) figures() []figure {
 	share, first := c.calls.share(c.disturbances)
 	if share < wantCalls {
-		c.promises.broken(promiseCalls, "%.2f %% of %d", 100*share, first)
+		c.promises.brokenf(promiseCalls, "%.2f %% of %d", 100*share, first)
 	}
 	probes := calls{first: c.probes}
 	answered, probed := probes.share(c.disturbances)
 	if answered < wantProbes {
-		c.promises.broken(promiseProbes, "%.2f %% of %d", 100*answered, probed)
+		c.promises.brokenf(promiseProbes, "%.2f %% of %d", 100*answered, probed)
 	}
 	if c.memory > mostMemory {
-		c.promises.broken(promiseMemory, "%.0f MiB", c.memory)
+		c.promises.brokenf(promiseMemory, "%.0f MiB", c.memory)
 	}
 	if c.log.busiest() > mostLines {
-		c.promises.broken(promiseLogBound, "%d lines in a minute", c.log.busiest())
+		c.promises.brokenf(promiseLogBound, "%d lines in a minute", c.log.busiest())
 	}
 	c.judgeCallers()
 	figures := []figure{
@@ -112,16 +112,16 @@ func (c *campaign) figures() []figure {
 func (c *campaign) judgeCallers() {
 	for _, caller := range callers {
 		if n := c.attacks.answered(caller.name); n > 0 && !caller.welcome {
-			c.promises.broken(promiseForged, "%d of %s", n, caller.name)
+			c.promises.brokenf(promiseForged, "%d of %s", n, caller.name)
 		}
 	}
 	if n := c.attacks.answered(oldCall); n > 0 {
-		c.promises.broken(promiseForged, "%d of %s", n, oldCall)
+		c.promises.brokenf(promiseForged, "%d of %s", n, oldCall)
 	}
 }
 
 func counted(counts map[string]int) string {
-	var parts []string
+	parts := make([]string, 0, len(counts))
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		parts = append(parts, fmt.Sprintf("%s: %d", name, counts[name]))
 	}

@@ -30,32 +30,38 @@ func (c *campaign) weather(ctx context.Context) error {
 		c.killed, c.killedWhileStarting, c.stopped, c.rotated, c.movedSink, c.badVersion, c.jumped, c.jumpedOverRestart,
 		c.copied, c.filled,
 	}
-	for {
+	for ctx.Err() == nil {
 		c.random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 		for _, disturb := range deck {
 			await(ctx, time.After(between(c.random, 100*time.Millisecond, c.pause)))
 			if ctx.Err() != nil {
-				return nil
+				break
 			}
 			// What was begun is carried through: a started connector is needed at the end.
-			ctx := context.WithoutCancel(ctx)
-			if err := disturb(ctx); err != nil {
+			if err := c.survive(context.WithoutCancel(ctx), disturb); err != nil {
 				return err
-			}
-			if c.connector.ended() {
-				c.promises.broken(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
-				if err := c.restart(ctx); err != nil {
-					return err
-				}
 			}
 		}
 	}
+	return nil
+}
+
+// survive disturbs the connector, and starts it where it has ended by itself.
+func (c *campaign) survive(ctx context.Context, disturb func(context.Context) error) error {
+	if err := disturb(ctx); err != nil {
+		return err
+	}
+	if !c.connector.ended() {
+		return nil
+	}
+	c.promises.brokenf(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
+	return c.restart(ctx)
 }
 
 // disturb begins a time in which calls may fail; the function returned ends it.
 func (c *campaign) disturb(what string) (end func()) {
 	c.last = what
-	c.count(what, 1)
+	c.count(what)
 	from := time.Now()
 	return func() { c.disturbances = append(c.disturbances, disturbance{from, time.Now()}) }
 }
@@ -68,7 +74,7 @@ func (c *campaign) restart(ctx context.Context) error {
 	}
 	took, err := c.connector.start(ctx, files)
 	if err != nil {
-		c.promises.broken(promiseStart, "after %s: %v:\n%s", c.last, err, c.log.end())
+		c.promises.brokenf(promiseStart, "after %s: %v:\n%s", c.last, err, c.log.end())
 		return err
 	}
 	c.starts = append(c.starts, took.Seconds())
@@ -100,14 +106,14 @@ func (c *campaign) stopped(ctx context.Context) error {
 
 func (c *campaign) stopConnector() {
 	if err := c.connector.stop(); err != nil {
-		c.promises.broken(promiseStop, "%v", err)
+		c.promises.brokenf(promiseStop, "%v", err)
 	}
 }
 
 // rotated changes the keys of a channel: old and new are valid for a while. The
 // first one's stay, with which the captured calls are signed.
 func (c *campaign) rotated(ctx context.Context) error {
-	c.count("rotated keys", 1)
+	c.count("rotated keys")
 	i := 1 + c.random.IntN(len(c.channels)-1)
 	ch, sink, next := c.channels[i], c.connector.Channels[i].Sink, newKeys()
 	c.log.hide(next.APIKey, next.OASecretKey)
@@ -123,14 +129,14 @@ func (c *campaign) rotated(ctx context.Context) error {
 	}
 	status, err := traffic.Post(ctx, &fresh, ch.platform.URL, old, inventedMessage, textSize)
 	if err == nil && status == 200 {
-		c.promises.broken(promiseForged, "keys that were removed got %d", status)
+		c.promises.brokenf(promiseForged, "keys that were removed got %d", status)
 	}
 	return nil
 }
 
 // movedSink leads a channel to its bot's other door, by way of a closed one.
 func (c *campaign) movedSink(ctx context.Context) error {
-	c.count("moved sinks", 1)
+	c.count("moved sinks")
 	i := c.random.IntN(len(c.channels))
 	ch := c.channels[i]
 	door := ch.doors[0]
@@ -163,13 +169,13 @@ func (c *campaign) reload(ctx context.Context, i int, s channelSettings) error {
 // reloads waits for what comes of a version.
 func (c *campaign) reloads(ctx context.Context, version, metric string, right func(float64) bool) {
 	if err := c.connector.becomes(ctx, metric, right, 10*time.Second); err != nil {
-		c.promises.broken(promiseReload, "%s: %v", version, err)
+		c.promises.brokenf(promiseReload, "%s: %v", version, err)
 	}
 }
 
 // badVersion writes a configuration that must be refused, then the right one again.
 func (c *campaign) badVersion(ctx context.Context) error {
-	c.count("bad versions", 1)
+	c.count("bad versions")
 	right, err := os.ReadFile(c.connector.configPath())
 	if err != nil {
 		return err
@@ -191,7 +197,7 @@ func (c *campaign) badVersion(ctx context.Context) error {
 
 // jumped moves the clock of the running process.
 func (c *campaign) jumped(ctx context.Context) error {
-	c.count("clock jumps", 1)
+	c.count("clock jumps")
 	return c.jump(ctx, jumps[c.random.IntN(len(jumps))])
 }
 
@@ -263,7 +269,7 @@ func (c *campaign) filled(ctx context.Context) error {
 		return err
 	}
 	if c.connector.ended() {
-		c.count("ends on a full disk", 1)
+		c.count("ends on a full disk")
 		return c.restart(ctx)
 	}
 	before := c.acknowledged()
@@ -271,7 +277,7 @@ func (c *campaign) filled(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := c.connector.process.Wait(ctx, "calls answered 200", accepts); err != nil {
-		c.promises.broken(promiseFull, "%v:\n%s", err, c.log.end())
+		c.promises.brokenf(promiseFull, "%v:\n%s", err, c.log.end())
 	}
 	return nil
 }

@@ -31,20 +31,10 @@ func taken(conversation, n int) Arrival {
 	return Arrival{Message: Message{conversation, n}, Taken: true}
 }
 
-func failed(conversation, n int) Arrival { return Arrival{Message: Message{conversation, n}} }
+// failed and refused are arrivals in the first conversation.
+func failed(n int) Arrival { return Arrival{Message: Message{0, n}} }
 
-func refused(conversation, n int) Arrival {
-	return Arrival{Message: Message{conversation, n}, Refused: true}
-}
-
-// What was inverted before a time or after it does not hide among what was within.
-func TestInvertedOutside(t *testing.T) {
-	v := Verdict{Inverted: []Message{{0, 4}, {0, 5}, {0, 8}, {0, 9}, {1, 5}}}
-	want := []Message{{0, 4}, {0, 9}, {1, 5}}
-	if diff := cmp.Diff(want, v.InvertedOutside([]int{5, 0}, []int{9, 5})); diff != "" {
-		t.Errorf("outside (-want +got):\n%s", diff)
-	}
-}
+func refused(n int) Arrival { return Arrival{Message: Message{0, n}, Refused: true} }
 
 func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -56,18 +46,18 @@ func TestJudge(t *testing.T) {
 		"all is well":             {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 3}},
 		"taken, no answer":        {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 1}},
 		"never came":              {[]int{2}, []Arrival{taken(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
-		"came and was not taken":  {[]int{1}, []Arrival{failed(0, 0)}, nil, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
-		"taken at last":           {[]int{1}, []Arrival{failed(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1}},
+		"came and was not taken":  {[]int{1}, []Arrival{failed(0)}, nil, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
+		"taken at last":           {[]int{1}, []Arrival{failed(0), taken(0, 0)}, nil, Verdict{Acknowledged: 1}},
 		"again":                   {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
 		"the later one first":     {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"before its turn":         {[]int{2}, []Arrival{failed(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"tried before its turn":   {[]int{2}, []Arrival{failed(0, 0), failed(0, 1), taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"before its turn":         {[]int{2}, []Arrival{failed(0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"tried before its turn":   {[]int{2}, []Arrival{failed(0), failed(1), taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
 		"after a number left out": {[]int{0}, []Arrival{taken(0, 1), taken(0, 3)}, nil, Verdict{}},
 		"an old one again":        {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
-		"a dead letter":           {[]int{2}, []Arrival{refused(0, 0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
-		"refused and gone":        {[]int{2}, []Arrival{refused(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}}},
-		"given up by itself":      {[]int{2}, []Arrival{failed(0, 0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
-		"before one was refused":  {[]int{2}, []Arrival{taken(0, 1), refused(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}, Inverted: []Message{{0, 1}}}},
+		"a dead letter":           {[]int{2}, []Arrival{refused(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"refused and gone":        {[]int{2}, []Arrival{refused(0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}}},
+		"given up by itself":      {[]int{2}, []Arrival{failed(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"before one was refused":  {[]int{2}, []Arrival{taken(0, 1), refused(0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}, Inverted: []Message{{0, 1}}}},
 		"dead without an arrival": {[]int{1}, nil, []Message{{0, 0}}, Verdict{Acknowledged: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +77,7 @@ func TestInvented(t *testing.T) {
 		"under way":               {[]Arrival{taken(0, 2)}, nil},
 		"of no conversation":      {[]Arrival{taken(1, 0), taken(0, 0)}, []Message{{1, 0}}},
 		"beyond what was sent":    {[]Arrival{taken(0, 3)}, []Message{{0, 3}}},
-		"refused, and never sent": {[]Arrival{refused(0, 3)}, []Message{{0, 3}}},
+		"refused, and never sent": {[]Arrival{refused(3)}, []Message{{0, 3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, Invented([]int{2}, c.arrivals)); diff != "" {
