@@ -217,10 +217,12 @@ func (c *campaign) probe(ctx context.Context) {
 		return
 	}
 	resp, err := fresh.Do(req)
+	outcome := fmt.Sprint(err)
 	if err == nil {
+		outcome = resp.Status
 		_ = resp.Body.Close()
 	}
-	c.probes = append(c.probes, firstTry{from, time.Now(), err == nil && resp.StatusCode == http.StatusOK})
+	c.probes = append(c.probes, firstTry{from, time.Now(), err == nil && resp.StatusCode == http.StatusOK, outcome})
 }
 
 // countRefusals adds what was refused since the last time, over all lives.

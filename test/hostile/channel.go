@@ -99,10 +99,16 @@ type calls struct {
 	first   []firstTry
 }
 
-// firstTry is a message's first call.
+// firstTry is a message's first call, or a probe.
 type firstTry struct {
 	from, to time.Time
 	good     bool
+	outcome  string
+}
+
+// String says what came of it.
+func (f firstTry) String() string {
+	return fmt.Sprintf("%s after %v: %s", f.from.Format("15:04:05.000"), f.to.Sub(f.from).Round(time.Millisecond), f.outcome)
 }
 
 func (c *calls) add(ended []traffic.Call) {
@@ -117,24 +123,23 @@ func (c *calls) add(ended []traffic.Call) {
 			c.byError[fmt.Sprint(call.Status)]++
 		}
 		if call.Try == 1 {
-			c.first = append(c.first, firstTry{call.At, call.Until, call.Status == http.StatusOK})
+			c.first = append(c.first, firstTry{call.At, call.Until, call.Status == http.StatusOK, fmt.Sprint(call.Status, call.Err)})
 		}
 	}
 }
 
 // share is the part of the first tries that were good, of those that no disturbance
-// touched.
-func (c *calls) share(disturbances []disturbance) (share float64, count int) {
-	good := 0
+// touched. The failed ones are returned.
+func (c *calls) share(disturbances []disturbance) (share float64, count int, failed []firstTry) {
 	for _, try := range c.first {
 		if slices.ContainsFunc(disturbances, func(d disturbance) bool { return d.touches(try.from, try.to) }) {
 			continue
 		}
-		if count++; try.good {
-			good++
+		if count++; !try.good {
+			failed = append(failed, try)
 		}
 	}
-	return float64(good) / float64(max(count, 1)), count
+	return float64(count-len(failed)) / float64(max(count, 1)), count, failed
 }
 
 // disturbance is a time in which calls may fail.

@@ -79,7 +79,7 @@ func TestShare(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := calls{byError: make(map[string]int)}
 			got.add(c.calls)
-			if share, count := got.share(disturbances); share != c.share || count != c.count {
+			if share, count, _ := got.share(disturbances); share != c.share || count != c.count {
 				t.Errorf("got %v of %d, want %v of %d", share, count, c.share, c.count)
 			}
 		})

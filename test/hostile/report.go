@@ -59,14 +59,14 @@ func (c *campaign) each(promise string, ch *channel, what string, messages []tra
 
 // figures judges the shares and bounds, and lists everything that was measured.
 func (c *campaign) figures() []figure {
-	share, first := c.calls.share(c.disturbances)
+	share, first, failedCalls := c.calls.share(c.disturbances)
 	if share < wantCalls {
-		c.promises.brokenf(promiseCalls, "%.2f %% of %d", 100*share, first)
+		c.promises.brokenf(promiseCalls, "%.2f %% of %d, %v", 100*share, first, failedCalls)
 	}
 	probes := calls{first: c.probes}
-	answered, probed := probes.share(c.disturbances)
+	answered, probed, failedProbes := probes.share(c.disturbances)
 	if answered < wantProbes {
-		c.promises.brokenf(promiseProbes, "%.2f %% of %d", 100*answered, probed)
+		c.promises.brokenf(promiseProbes, "%.2f %% of %d, %v", 100*answered, probed, failedProbes)
 	}
 	if c.memory > mostMemory {
 		c.promises.brokenf(promiseMemory, "%.0f MiB", c.memory)
