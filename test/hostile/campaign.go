@@ -209,7 +209,8 @@ func (c *campaign) watch(ctx context.Context) {
 }
 
 func (c *campaign) probe(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // kubelet's
+	// It is kubelet's time-out; the campaign's end cuts no probe short.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	from := time.Now()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.connector.Metrics+"/readyz", http.NoBody)
