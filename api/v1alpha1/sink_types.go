@@ -30,16 +30,23 @@ type Sink struct {
 // The rules on the URL are here and not at the field, because a refusal quotes a
 // field's value, and somebody may have written credentials into it.
 //
-// +kubebuilder:validation:XValidation:rule="self.url.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self.url) && size(url(self.url).getHostname()) > 0",fieldPath=".url",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
-// +kubebuilder:validation:XValidation:rule="!self.url.matches('^[^:]+://[^/?#]*@')",fieldPath=".url",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
-// +kubebuilder:validation:XValidation:rule="!self.url.contains('#')",fieldPath=".url",message="sink.http.url: must hold no fragment: remove # and what follows"
-// +kubebuilder:validation:XValidation:rule="!has(self.tls) || self.url.matches('^[hH][tT][tT][pP][sS]:')",fieldPath=".tls",message="sink.http.tls: needs an https URL in sink.http.url"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self.url) && size(url(self.url).getHostname()) > 0",fieldPath=".url",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.matches('^[^:]+://[^/?#]*@')",fieldPath=".url",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.contains('#')",fieldPath=".url",message="sink.http.url: must hold no fragment: remove # and what follows"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls) || !has(self.url) || self.url.matches('^[hH][tT][tT][pP][sS]:')",fieldPath=".tls",message="sink.http.tls: needs an https URL in sink.http.url"
+// +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.urlSecretKeyRef)",fieldPath=".url",reason=FieldValueRequired,message="sink.http.url: write exactly one of url and urlSecretKeyRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.proxy) || self.proxy == 'none' || (self.proxy.matches('^(https?|socks5h?)://([A-Za-z0-9._-]+|[[][0-9A-Fa-f:]+])(:[0-9]{1,5})?/?$') && isURL(self.proxy))",fieldPath=".proxy",message="sink.http.proxy: write none, or the URL of a proxy without credentials, for example http://proxy.example:3128"
 type HTTPSink struct {
 	// url is where events are posted: absolute, http or https, without
-	// credentials or fragment. Example: http://bot.chat.svc/events
-	// +required
+	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
+	// Example: http://bot.chat.svc/events
+	// +optional
 	// +kubebuilder:validation:MaxLength=2048
-	URL string `json:"url"`
+	URL string `json:"url,omitempty"`
+	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
+	// that is itself a secret. Logs and status show its scheme and host only.
+	// +optional
+	URLSecretKeyRef *SecretKeyRef `json:"urlSecretKeyRef,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
 	// 5m. Default: 10s.
 	// +optional
@@ -48,6 +55,20 @@ type HTTPSink struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="sink.http.timeout: write a duration from 100ms to 5m, for example 10s"
 	Timeout metav1.Duration `json:"timeout,omitempty"`
+	// proxy is the URL of a proxy (http, https, socks5 or socks5h) without
+	// credentials, or none. Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
+	// the connector's pod say, which the operator does not set. Example:
+	// http://proxy.example:3128
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Proxy string `json:"proxy,omitempty"`
+	// localAddresses is Refuse or Allow. Refused are loopback, link-local,
+	// unspecified and multicast addresses, and those of clouds' metadata
+	// services, at the moment of dialling, whatever the name was; of a proxy as
+	// well. Allow is for a sink in the connector's own pod. Default: Refuse.
+	// +optional
+	// +kubebuilder:default=Refuse
+	LocalAddresses LocalAddresses `json:"localAddresses,omitempty"`
 	// headers are added to every request, for example Authorization. Default:
 	// none.
 	// +optional
@@ -66,6 +87,16 @@ type HTTPSink struct {
 	// +optional
 	SigningSecretKeyRef *SecretKeyRef `json:"signingSecretKeyRef,omitempty"`
 }
+
+// LocalAddresses says whether a sink may be on the connector's own machine.
+// +kubebuilder:validation:Enum=Refuse;Allow
+type LocalAddresses string
+
+// The ways with local addresses.
+const (
+	LocalRefuse LocalAddresses = "Refuse"
+	LocalAllow  LocalAddresses = "Allow"
+)
 
 // Header is one request header whose value is a Secret's.
 type Header struct {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
@@ -60,19 +61,28 @@ func (c *checker) sinkURL(at string, h *HTTPSink) {
 		}
 		h.URLFile, h.fromFile = file.File, file.Reveal()
 	}
-	u, err := url.Parse(h.Target())
-	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		c.addf(field, "want an absolute URL such as \"http://bot.chat.svc/events\"")
-		return
-	case u.User != nil:
-		c.addf(field, "must hold no credentials: use headers, for example Authorization")
-	case strings.Contains(h.Target(), "#"):
-		c.addf(field, "must hold no fragment (#)")
+	u, err := ParseSinkURL(h.Target())
+	if err != nil {
+		c.addf(field, "%v", err)
 	}
-	if h.TLS != nil && u.Scheme != "https" {
+	if h.TLS != nil && u != nil && u.Scheme != "https" {
 		c.addf(at+".tls", "needs an https URL")
 	}
+}
+
+// ParseSinkURL returns the URL of a sink. The error says what is wrong with it
+// and does not quote it: it may hold credentials. The URL is nil if it is none.
+func ParseSinkURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return nil, errors.New(`want an absolute URL such as "http://bot.chat.svc/events"`)
+	case u.User != nil:
+		return u, errors.New("must hold no credentials: use headers, for example Authorization")
+	case strings.Contains(text, "#"):
+		return u, errors.New("must hold no fragment (#)")
+	}
+	return u, nil
 }
 
 func (c *checker) proxy(at, text string) {

@@ -30,6 +30,8 @@ type Credentials struct {
 	APIKeys []APIKey
 	// Headers are added to the requests to the sink.
 	Headers []Header
+	// SinkURL is where events are posted; empty where the resource itself says it.
+	SinkURL string
 	// SigningSecret signs the requests to the sink; empty: they are not signed.
 	SigningSecret string
 	// SinkCA, SinkClientCert and SinkClientKey are PEM; empty where not declared.
@@ -82,6 +84,7 @@ const (
 	oaSecretKey purpose = iota
 	apiKey
 	header
+	sinkURL
 	signingSecret
 	sinkCA
 	sinkClientCert
@@ -160,6 +163,9 @@ func sinkReferences(h *v1alpha1.HTTPSink, add func(p purpose, path, name string,
 	for i, h := range h.Headers {
 		add(header, fmt.Sprintf("spec.sink.http.headers[%d].secretKeyRef", i), h.Name, h.SecretKeyRef)
 	}
+	if h.URLSecretKeyRef != nil {
+		add(sinkURL, "spec.sink.http.urlSecretKeyRef", "", *h.URLSecretKeyRef)
+	}
 	if h.SigningSecretKeyRef != nil {
 		add(signingSecret, "spec.sink.http.signingSecretKeyRef", "", *h.SigningSecretKeyRef)
 	}
@@ -219,6 +225,8 @@ func collect(materials []material) *Credentials {
 			c.APIKeys = append(c.APIKeys, APIKey{Name: m.Name, SHA256: hex.EncodeToString(digest[:])})
 		case header:
 			c.Headers = append(c.Headers, Header{Name: m.Name, Value: m.Value})
+		case sinkURL:
+			c.SinkURL = m.Value
 		case signingSecret:
 			c.SigningSecret = m.Value
 		case sinkCA:

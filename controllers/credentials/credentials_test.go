@@ -28,12 +28,13 @@ const (
 	oaKey, oldOAKey   = hidden + "-oa-key", hidden + "-old-oa-key"
 	apiKey1, apiKey2  = hidden + "-api-key-of-32-characters", hidden + "-old-api-key-of-32-characters"
 	authorization     = "Bearer " + hidden
+	url               = "https://bot.example/" + hidden
 	signing           = "whsec_" + "SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"
 	keyed, everything = `webhook: {apiKeys: [{name: first, secretKeyRef: {name: shop-xbot, key: xp-api-key}}]}`, `
 zaloOA: {signature: {secretKeyRefs: [{name: shop-zalo, key: oa-secret-key}, {name: shop-zalo, key: old}]}},
 webhook: {apiKeys: [{name: new, secretKeyRef: {name: shop-xbot, key: xp-api-key}}, {name: old, secretKeyRef: {name: shop-xbot, key: old}}]},
 sink: {http: {
-  url: "https://bot.example/",
+  url: null, urlSecretKeyRef: {name: bot, key: url},
   headers: [{name: Authorization, secretKeyRef: {name: bot, key: authorization}}],
   signingSecretKeyRef: {name: bot, key: signing},
   tls: {caSecretKeyRef: {name: bot-ca, key: ca.crt}, clientCertificateSecretRef: {name: bot-tls}}}}`
@@ -49,7 +50,7 @@ func good(tb testing.TB) secrets {
 		"shop-zalo":    {"oa-secret-key": oaKey, "old": oldOAKey},
 		"shop-xbot":    {"xp-api-key": apiKey1, "old": apiKey2},
 		"shop-api-key": {"xp-api-key": apiKey1},
-		"bot":          {"authorization": authorization, "signing": signing},
+		"bot":          {"authorization": authorization, "url": url, "signing": signing},
 		"bot-ca":       {"ca.crt": cert},
 		"bot-tls":      {"tls.crt": cert, "tls.key": key},
 	}
@@ -122,6 +123,7 @@ func TestResolve(t *testing.T) {
 				OASecretKeys:  []string{oaKey, oldOAKey},
 				APIKeys:       []APIKey{{"new", digest(apiKey1)}, {"old", digest(apiKey2)}},
 				Headers:       []Header{{"Authorization", authorization}},
+				SinkURL:       url,
 				SigningSecret: signing,
 				SinkCA:        []byte(trim(ca)), SinkClientCert: []byte(trim(cert)), SinkClientKey: []byte(trim(key)),
 			},

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // The reasons of findings; those above the line block.
@@ -146,6 +147,7 @@ var shapes = map[purpose]func(m *material, s subject) string{
 	oaSecretKey:    notOneWord,
 	apiKey:         notOneWord,
 	header:         notOneLine,
+	sinkURL:        notSinkURL,
 	signingSecret:  notSigningSecret,
 	sinkCA:         noAuthorities,
 	sinkClientCert: noCertificate,
@@ -166,6 +168,17 @@ func notOneLine(m *material, _ subject) string {
 		return ""
 	}
 	return fmt.Sprintf("%s holds line breaks or control characters, or is no text: put the value on one line", m)
+}
+
+func notSinkURL(m *material, s subject) string {
+	u, err := config.ParseSinkURL(m.Value)
+	if err != nil {
+		return fmt.Sprintf("%s is no URL of a sink: %v", m, err)
+	}
+	if s.connector.Spec.Sink.HTTP.TLS != nil && u.Scheme != "https" {
+		return fmt.Sprintf("%s is no https URL, which spec.sink.http.tls needs: write an https URL, or leave tls out", m)
+	}
+	return ""
 }
 
 func notSigningSecret(m *material, _ subject) string {

@@ -20,6 +20,7 @@ const (
 	theAPIKey    = `Secret "shop-xbot", key "xp-api-key" (spec.webhook.apiKeys[0].secretKeyRef)`
 	theOldAPIKey = `Secret "shop-xbot", key "old" (spec.webhook.apiKeys[1].secretKeyRef)`
 	theHeader    = `Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef)`
+	theURL       = `Secret "bot", key "url" (spec.sink.http.urlSecretKeyRef)`
 	theSigning   = `Secret "bot", key "signing" (spec.sink.http.signingSecretKeyRef)`
 	theCA        = `Secret "bot-ca", key "ca.crt" (spec.sink.http.tls.caSecretKeyRef)`
 	theCert      = `Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef)`
@@ -76,6 +77,7 @@ func TestBlocking(t *testing.T) {
 
 		"no Secret": {there.without("bot", ""), nil, slices.Concat(
 			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.headers[0].secretKeyRef): create it with the key "authorization", or correct the reference`),
+			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.urlSecretKeyRef): create it with the key "url", or correct the reference`),
 			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.signingSecretKeyRef): create it with the key "signing", or correct the reference`),
 		)},
 		"no key": {there.without("shop-zalo", "old"), nil, blocks(ReasonKeyNotFound,
@@ -143,6 +145,17 @@ func TestMalformed(t *testing.T) {
 		"a header in another coding": {there.with("bot", "authorization", "HiddenValue \xe9"), nil, blocks(ReasonMalformed, theHeader+notALine)},
 		"a header with a tab":        {there: there.with("bot", "authorization", "HiddenValue\tHiddenValue")},
 		"a header in any script":     {there: there.with("bot", "authorization", "Khách HiddenValue")},
+
+		"a URL that is none": {there.with("bot", "url", "HiddenValue"), nil, blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`)},
+		"a URL with credentials": {
+			there.with("bot", "url", "https://me:HiddenValue@bot"), nil,
+			blocks(ReasonMalformed, theURL+" is no URL of a sink: must hold no credentials: use headers, for example Authorization"),
+		},
+		"a URL of two lines": {there.with("bot", "url", "https://bot/\nHiddenValue"), nil, blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`)},
+		"a plain URL with TLS": {
+			there.with("bot", "url", "http://bot/HiddenValue"), nil,
+			blocks(ReasonMalformed, theURL+" is no https URL, which spec.sink.http.tls needs: write an https URL, or leave tls out"),
+		},
 
 		"a signing secret of text":     {there.with("bot", "signing", "HiddenValue, HiddenValue"), nil, blocks(ReasonMalformed, theSigning+notSigning)},
 		"a signing secret too short":   {there.with("bot", "signing", "whsec_"+sized(23)), nil, blocks(ReasonMalformed, theSigning+notSigning)},

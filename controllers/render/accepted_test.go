@@ -41,6 +41,7 @@ var texts = []text{
 	{"URL", `sink: {http: {url: %s}}`, []string{
 		"http://bot.chat.svc/events", "HTTPS://bot:8443?a=b", "http://[::1]:80/", "http://[fe80::1%25eth0]/", "http://bot:/", "http://a@b", "http://b/%41", "http:///b",
 	}},
+	{"proxy", `sink: {http: {proxy: %s}}`, []string{"none", "http://proxy.example:3128", "https://proxy/", "socks5://10.0.0.1:1080", "socks5h://[::1]:1080", "http://[fd00::1]"}},
 	{"time-out", `sink: {http: {timeout: %s}}`, []string{"10s", "100ms", "1m30s", "0.5s", "5m"}},
 	{"header", `sink: {http: {headers: [{name: %s, secretKeyRef: {name: a, key: b}}]}}`, []string{"Authorization", "x-a", "Te", "T-e", "Ce", "Webhook", "content-typ"}},
 	{"first backoff", `delivery: {retry: {initialBackoff: %s}}`, []string{"1s", "10ms", "5m", "300000ms"}},
@@ -80,6 +81,9 @@ func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 	}
 	if len(creds.APIKeys) == 0 {
 		creds.APIKeys = []credentials.APIKey{{Name: "generated", SHA256: strings.Repeat("a", 64)}}
+	}
+	if c.Spec.Sink.HTTP.URLSecretKeyRef != nil {
+		creds.SinkURL = "https://bot.example/events"
 	}
 	for _, header := range c.Spec.Sink.HTTP.Headers {
 		creds.Headers = append(creds.Headers, credentials.Header{Name: header.Name, Value: "value"})

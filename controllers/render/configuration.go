@@ -115,7 +115,15 @@ func sink(s v1alpha1.Sink, creds *credentials.Credentials) config.Sink {
 	if s.HTTP == nil {
 		return out
 	}
-	out.HTTP = &config.HTTPSink{URL: s.HTTP.URL, Timeout: config.Duration(s.HTTP.Timeout.Duration)}
+	out.HTTP = &config.HTTPSink{
+		URL:            s.HTTP.URL,
+		Timeout:        config.Duration(s.HTTP.Timeout.Duration),
+		Proxy:          s.HTTP.Proxy,
+		LocalAddresses: config.LocalAddresses(s.HTTP.LocalAddresses),
+	}
+	if creds.SinkURL != "" {
+		out.HTTP.URLFile = fileURL
+	}
 	for _, header := range creds.Headers {
 		out.HTTP.Headers = append(out.HTTP.Headers, config.Header{Name: header.Name, Secret: config.NewSecret(header.Value)})
 	}

@@ -44,6 +44,7 @@ const (
 	// drainDelay is how long endpoints take to lose a pod that stops.
 	drainDelay = 5 * time.Second
 
+	fileURL                               = "sink-url"
 	fileCA, fileClientCert, fileClientKey = "sink-ca.crt", "sink-client.crt", "sink-client.key"
 )
 
@@ -76,7 +77,7 @@ func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Conf
 	}
 	files := map[string][]byte{FileName: file}
 	for name, content := range map[string][]byte{
-		fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
+		fileURL: []byte(creds.SinkURL), fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
 	} {
 		if len(content) > 0 {
 			files[name] = content

@@ -51,6 +51,10 @@ var changes = []change{
 	{"inbox.embedded.size", `inbox: {embedded: {size: 1024Mi}}`}, // the default in other words
 	{"inbox.embedded.storageClassName", `inbox: {embedded: {storageClassName: fast-ssd}}`},
 	{"sink.http.url", `sink: {http: {url: "https://bot.example/events"}}`},
+	{"sink.http.urlSecretKeyRef.name", `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url}}}`},
+	{"sink.http.urlSecretKeyRef.key", `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url-new}}}`},
+	{"sink.http.proxy", `sink: {http: {proxy: none}}`},
+	{"sink.http.localAddresses", `sink: {http: {localAddresses: Allow}}`},
 	{"sink.http.timeout", `sink: {http: {timeout: 1s}}`},
 	{"sink.http.headers", `sink: {http: {headers: [{name: Authorization, secretKeyRef: {name: bot, key: authorization}}]}}`},
 	{"sink.http.signingSecretKeyRef.name", `sink: {http: {signingSecretKeyRef: null}}`},

@@ -588,6 +588,13 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: localAddresses
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.LocalAddresses
+      default: Refuse
+    - name: proxy
+      type:
+        scalar: string
     - name: signingSecretKeyRef
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
@@ -601,6 +608,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+    - name: urlSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Header
   map:
     fields:
@@ -627,6 +637,8 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.InboxType
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LabelValue
+  scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.LocalAddresses
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.OfficialAccount
   map:

@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiv1alpha1 "xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
 // HTTPSinkApplyConfiguration represents a declarative configuration of the HTTPSink type for use
@@ -16,11 +17,25 @@ import (
 // field's value, and somebody may have written credentials into it.
 type HTTPSinkApplyConfiguration struct {
 	// url is where events are posted: absolute, http or https, without
-	// credentials or fragment. Example: http://bot.chat.svc/events
+	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
+	// Example: http://bot.chat.svc/events
 	URL *string `json:"url,omitempty"`
+	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
+	// that is itself a secret. Logs and status show its scheme and host only.
+	URLSecretKeyRef *SecretKeyRefApplyConfiguration `json:"urlSecretKeyRef,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
 	// 5m. Default: 10s.
 	Timeout *v1.Duration `json:"timeout,omitempty"`
+	// proxy is the URL of a proxy (http, https, socks5 or socks5h) without
+	// credentials, or none. Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
+	// the connector's pod say, which the operator does not set. Example:
+	// http://proxy.example:3128
+	Proxy *string `json:"proxy,omitempty"`
+	// localAddresses is Refuse or Allow. Refused are loopback, link-local,
+	// unspecified and multicast addresses, and those of clouds' metadata
+	// services, at the moment of dialling, whatever the name was; of a proxy as
+	// well. Allow is for a sink in the connector's own pod. Default: Refuse.
+	LocalAddresses *apiv1alpha1.LocalAddresses `json:"localAddresses,omitempty"`
 	// headers are added to every request, for example Authorization. Default:
 	// none.
 	Headers []HeaderApplyConfiguration `json:"headers,omitempty"`
@@ -47,11 +62,35 @@ func (b *HTTPSinkApplyConfiguration) WithURL(value string) *HTTPSinkApplyConfigu
 	return b
 }
 
+// WithURLSecretKeyRef sets the URLSecretKeyRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the URLSecretKeyRef field is set to the value of the last call.
+func (b *HTTPSinkApplyConfiguration) WithURLSecretKeyRef(value *SecretKeyRefApplyConfiguration) *HTTPSinkApplyConfiguration {
+	b.URLSecretKeyRef = value
+	return b
+}
+
 // WithTimeout sets the Timeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Timeout field is set to the value of the last call.
 func (b *HTTPSinkApplyConfiguration) WithTimeout(value v1.Duration) *HTTPSinkApplyConfiguration {
 	b.Timeout = &value
+	return b
+}
+
+// WithProxy sets the Proxy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Proxy field is set to the value of the last call.
+func (b *HTTPSinkApplyConfiguration) WithProxy(value string) *HTTPSinkApplyConfiguration {
+	b.Proxy = &value
+	return b
+}
+
+// WithLocalAddresses sets the LocalAddresses field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LocalAddresses field is set to the value of the last call.
+func (b *HTTPSinkApplyConfiguration) WithLocalAddresses(value apiv1alpha1.LocalAddresses) *HTTPSinkApplyConfiguration {
+	b.LocalAddresses = &value
 	return b
 }
 
