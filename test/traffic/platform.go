@@ -3,6 +3,7 @@ package traffic
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -35,6 +36,8 @@ type Platform struct {
 	Fresh int
 	// Again sends every n-th acknowledged message once more. Default: 0, none.
 	Again int
+	// TLS is the client's side of an https URL. Default: the system's.
+	TLS *tls.Config
 	// TextSize is that of a message's text, in bytes.
 	TextSize int
 
@@ -78,9 +81,9 @@ func (p *Platform) Start(ctx context.Context, keys Keys) {
 	ctx, p.cancel = context.WithCancel(ctx)
 	dial := (&net.Dialer{Timeout: answerTimeout}).DialContext
 	p.kept = http.Client{Timeout: answerTimeout, Transport: &http.Transport{
-		MaxIdleConnsPerHost: p.Conversations, DialContext: dial,
+		MaxIdleConnsPerHost: p.Conversations, DialContext: dial, TLSClientConfig: p.TLS,
 	}}
-	p.fresh = http.Client{Timeout: answerTimeout, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
+	p.fresh = http.Client{Timeout: answerTimeout, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial, TLSClientConfig: p.TLS}}
 	p.keys, p.acknowledged = keys, make([]int, p.Conversations)
 	for conversation := range p.Conversations {
 		p.talking.Go(func() { p.talk(ctx, conversation) })
