@@ -27,6 +27,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
@@ -38,6 +39,7 @@ type process struct {
 	registry *prometheus.Registry
 	metrics  *telemetry.Metrics
 	budget   budget
+	places   *httpsink.Places
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 	ending   *ending
@@ -94,6 +96,8 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
 	}
+	p.places = httpsink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
+	p.metrics.SinkConnectionsLimit.Set(float64(p.budget.sinkConnections))
 	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
 		Inbox: p.inbox, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
@@ -143,7 +147,7 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 // use puts a version of the configuration into use. Deliveries come first: they
 // alone can fail, and then everything stays as it was.
 func (p *process) use(ctx context.Context, cfg *config.Config) error {
-	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels)); err != nil {
+	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels, p.places)); err != nil {
 		return err
 	}
 	if cfg.Server.TLS != nil {

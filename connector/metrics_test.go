@@ -46,6 +46,8 @@ var exported = map[string][]string{
 	"delivery_latency_seconds":          nil,
 	"delivery_dead_lettered_total":      {"channel", "reason"},
 	"delivery_in_flight_attempts":       nil,
+	"delivery_sink_connections":         nil,
+	"delivery_sink_connections_limit":   nil,
 	"config_reloads_total":              {"result"},
 	"config_last_reload_successful":     nil,
 	"config_info":                       {"digest"},

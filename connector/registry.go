@@ -29,9 +29,14 @@ var (
 	inboxTypes = map[config.InboxType]func(config.Inbox, int, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 		config.InboxEmbedded: openEmbedded,
 	}
-	sinkTypes = map[config.SinkType]func(config.Channel) (sink.Sink, error){
-		config.SinkHTTP: func(c config.Channel) (sink.Sink, error) {
-			return httpsink.New(*c.Sink.HTTP, c.Delivery.Concurrency, time.Now)
+	sinkTypes = map[config.SinkType]func(config.Channel, *httpsink.Places) (sink.Sink, error){
+		config.SinkHTTP: func(c config.Channel, places *httpsink.Places) (sink.Sink, error) {
+			s, err := httpsink.New(*c.Sink.HTTP, c.Delivery.Concurrency, time.Now)
+			if err != nil {
+				return nil, err
+			}
+			s.Share(places)
+			return s, nil
 		},
 	}
 )
@@ -70,12 +75,12 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 }
 
 // waysOut are the channels as the delivery sees them.
-func waysOut(channels []config.Channel) []delivery.Channel {
+func waysOut(channels []config.Channel, places *httpsink.Places) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
 		out = append(out, delivery.Channel{
 			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
-			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c) },
+			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c, places) },
 		})
 	}
 	return out

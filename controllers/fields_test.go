@@ -83,6 +83,9 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 			s.Webhook.APIKeys = append(s.Webhook.APIKeys, v1alpha1.APIKey{Name: "second", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "next"}})
 		}),
 		Entry("webhook.maxBodySize", staysUp, `maxBodySize: "2097152"`, func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxBodySize = resource.MustParse("2Mi") }),
+		Entry("webhook.maxHeaderSize", rolls, `maxHeaderSize: "16384"`, func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxHeaderSize = resource.MustParse("16Ki") }),
+		Entry("webhook.maxHeaderLines", rolls, "maxHeaderLines: 200", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxHeaderLines = 200 }),
+		Entry("webhook.maxConnections", rolls, "maxConnections: 512", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxConnections = 512 }),
 		Entry("webhook.events.include", staysUp, "user_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Include = []string{"user_send_*"} }),
 		Entry("webhook.events.exclude", staysUp, "oa_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Exclude = []string{"oa_send_*"} }),
 		Entry("inbox.deduplicationWindow", rolls, "deduplicationWindow: 48h0m0s", func(s *v1alpha1.ChannelConnectorSpec) {

@@ -31,8 +31,8 @@ func smallest() *v1alpha1.ChannelConnector {
 			},
 			Webhook: v1alpha1.Webhook{
 				Path:        "/webhook/xpbot/api/zalo/push",
-				MaxBodySize: resource.MustParse("1Mi"),
-				Events:      v1alpha1.EventFilter{Include: []string{"*"}},
+				MaxBodySize: resource.MustParse("1Mi"), MaxHeaderSize: resource.MustParse("8Ki"), MaxHeaderLines: 100,
+				Events: v1alpha1.EventFilter{Include: []string{"*"}},
 			},
 			Inbox: v1alpha1.Inbox{Type: v1alpha1.InboxEmbedded, DeduplicationWindow: duration(24 * time.Hour)},
 			Sink: v1alpha1.Sink{

@@ -479,6 +479,7 @@ func (in *Webhook) DeepCopyInto(out *Webhook) {
 		**out = **in
 	}
 	out.MaxBodySize = in.MaxBodySize.DeepCopy()
+	out.MaxHeaderSize = in.MaxHeaderSize.DeepCopy()
 	in.Events.DeepCopyInto(&out.Events)
 }
 

@@ -71,6 +71,9 @@ type Metrics struct {
 	DeadLettered *prometheus.CounterVec
 	// DeliveriesInFlight is the number of attempts under way.
 	DeliveriesInFlight prometheus.Gauge
+	// SinkConnections is the number of connections to all sinks, busy and idle,
+	// and SinkConnectionsLimit how many there may be.
+	SinkConnections, SinkConnectionsLimit prometheus.Gauge
 	// Abandoned counts events that an Ephemeral inbox still held when the
 	// process had to end, by channel.
 	Abandoned *prometheus.CounterVec
@@ -113,9 +116,11 @@ func New(reg prometheus.Registerer) *Metrics {
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30),
 		DeliveryLatency: f.histogram("delivery", "latency_seconds", "Time from acceptance until the sink took the event.",
 			.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400),
-		DeadLettered:       f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
-		DeliveriesInFlight: f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
-		Abandoned:          f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
+		DeadLettered:         f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
+		DeliveriesInFlight:   f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
+		SinkConnections:      f.gauge("delivery", "sink_connections", "Connections to all sinks, busy and idle."),
+		SinkConnectionsLimit: f.gauge("delivery", "sink_connections_limit", "Connections to all sinks that there may be."),
+		Abandoned:            f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
 
 		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
 		ReloadSuccessful: f.gauge("config", "last_reload_successful", "1 when the newest version of the configuration is in use."),

@@ -33,6 +33,7 @@ var texts = []text{
 	{"path", `webhook: {path: %s}`, []string{"/webhook/xpbot/api/zalo/push", "/a/b/", "/a/./b", "/a/../b", "/a/...", "/zalo_verifie", "/~!$&'()*+,;=:@/."}},
 	{"API key's name", `webhook: {apiKeys: [{name: %s, secretKeyRef: {name: a, key: b}}]}`, []string{"2026-11", "~", "no"}},
 	{"body size", `webhook: {maxBodySize: %s}`, []string{"1Mi", "64Mi", "1", "1.5", "512k", "0.5", "1500m", "67108864"}},
+	{"header size", `webhook: {maxHeaderSize: %s}`, []string{"8Ki", "64Ki", "1Ki", "1.5Ki", "9k", "65536"}},
 	{"event age", `webhook: {maxEventAge: %s}`, []string{"0s", "24h", "2h", "8760h", "0h0m0s", "7200s"}},
 	{"event to include", `webhook: {events: {include: [%s]}}`, []string{"*", "user_send_*", "a.b-c"}},
 	{"event to exclude", `webhook: {events: {exclude: [%s]}}`, []string{"oa_send_*", "null", "."}},

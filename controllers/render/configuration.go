@@ -21,7 +21,7 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 	return &config.Config{
 		APIVersion: config.APIVersion,
 		Kind:       config.Kind,
-		Server:     config.Server{Address: fmt.Sprintf(":%d", PortWebhook)},
+		Server:     server(c.Spec.Webhook),
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
 		Inbox:      inbox(c),
@@ -35,6 +35,16 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 			Sink:     sink(c.Spec.Sink, creds),
 			Delivery: delivery(c.Spec.Delivery),
 		}},
+	}
+}
+
+// server bounds the connections of the only channel.
+func server(w v1alpha1.Webhook) config.Server {
+	return config.Server{
+		Address:        fmt.Sprintf(":%d", PortWebhook),
+		MaxConnections: int(w.MaxConnections),
+		MaxHeaderSize:  size(w.MaxHeaderSize),
+		MaxHeaderLines: int(w.MaxHeaderLines),
 	}
 }
 

@@ -158,6 +158,42 @@ var webhookRules = []Rule{
 		},
 	},
 	{
+		Name:     "a header size below the least",
+		Accepted: `webhook: {maxHeaderSize: 1Ki}`,
+		Refused:  `webhook: {maxHeaderSize: 1000}`,
+		Messages: []string{`spec.webhook.maxHeaderSize: Invalid value: 1000: webhook.maxHeaderSize: write a size from 1Ki to 64Ki, for example 8Ki`},
+	},
+	{
+		Name:     "a header size that is too large",
+		Accepted: `webhook: {maxHeaderSize: 64Ki}`,
+		Refused:  `webhook: {maxHeaderSize: 64.1Ki}`,
+		Messages: []string{`spec.webhook.maxHeaderSize: Invalid value: "64.1Ki": webhook.maxHeaderSize: write a size from 1Ki to 64Ki, for example 8Ki`},
+	},
+	{
+		Name:     "too few header lines",
+		Accepted: `webhook: {maxHeaderLines: 10}`,
+		Refused:  `webhook: {maxHeaderLines: 9}`,
+		Messages: []string{`spec.webhook.maxHeaderLines: Invalid value: 9: webhook.maxHeaderLines: write a number from 10 to 1000, for example 100`},
+	},
+	{
+		Name:     "too many header lines",
+		Accepted: `webhook: {maxHeaderLines: 1000}`,
+		Refused:  `webhook: {maxHeaderLines: 1001}`,
+		Messages: []string{`spec.webhook.maxHeaderLines: Invalid value: 1001: webhook.maxHeaderLines: write a number from 10 to 1000, for example 100`},
+	},
+	{
+		Name:     "too few connections",
+		Accepted: `webhook: {maxConnections: 16}`,
+		Refused:  `webhook: {maxConnections: 15}`,
+		Messages: []string{`spec.webhook.maxConnections: Invalid value: 15: webhook.maxConnections: write a number from 16 to 1000000, for example 2048`},
+	},
+	{
+		Name:     "too many connections",
+		Accepted: `webhook: {maxConnections: 1000000}`,
+		Refused:  `webhook: {maxConnections: 1000001}`,
+		Messages: []string{`spec.webhook.maxConnections: Invalid value: 1000001: webhook.maxConnections: write a number from 16 to 1000000, for example 2048`},
+	},
+	{
 		Name:     "an empty list of events",
 		Accepted: `webhook: {events: {include: [follow]}}`,
 		Refused:  `webhook: {events: {include: []}}`,

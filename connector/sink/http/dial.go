@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptrace"
+	"sync"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type dialer struct {
 	// of handshakes, those with a proxy included.
 	timeout time.Duration
 	maxAge  time.Duration
+	// places bound the connections of all sinks; nil: they are not bounded.
+	places *Places
 }
 
 func newDialer(timeout time.Duration) *dialer {
@@ -31,6 +34,8 @@ func newDialer(timeout time.Duration) *dialer {
 // connection is a connection of the sink.
 type connection struct {
 	net.Conn
+	// left gives the connection's place back, once.
+	left func()
 	// age is how long it takes new attempts, from its first one on.
 	age time.Duration
 	// retires is when that ends; zero before the first attempt.
@@ -44,15 +49,26 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	deadline := time.Now().Add(d.timeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	if err := d.places.take(ctx, d.timeout/2); err != nil { // half leaves time to say why
+		return nil, err
+	}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
+		d.places.giveBack()
 		return nil, err
 	}
-	if err := conn.SetDeadline(deadline); err != nil {
-		_ = conn.Close()
+	c := &connection{Conn: conn, left: sync.OnceFunc(d.places.giveBack), age: d.age()}
+	if err := c.SetDeadline(deadline); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
-	return &connection{Conn: conn, age: d.age()}, nil
+	return c, nil
+}
+
+// Close implements net.Conn.
+func (c *connection) Close() error {
+	defer c.left()
+	return c.Conn.Close()
 }
 
 // age is at random between half of the largest and the largest, so that

@@ -26,6 +26,9 @@ func (s *Sink) classify(ctx context.Context, err error) (class, reason string) {
 	if local, ok := errors.AsType[*localAddressError](err); ok {
 		return "address", s.peer + ": " + local.Error()
 	}
+	if full, ok := errors.AsType[*noPlaceError](err); ok {
+		return "connection", full.Error()
+	}
 	if refused, ok := errors.AsType[*proxyRefusedError](err); ok {
 		return "proxy", refused.Error()
 	}

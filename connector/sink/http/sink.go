@@ -38,6 +38,8 @@ type Sink struct {
 	// unreachable, if set, is why no attempt is made at all.
 	unreachable error
 	transport   *http.Transport
+	dialer      *dialer
+	places      *Places
 	trace       *httptrace.ClientTrace
 	header      http.Header
 	signer      *standardwebhooks.Webhook
@@ -66,9 +68,9 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 	d := newDialer(time.Duration(c.Timeout))
 	s := &Sink{
 		url: c.Target(), timeout: d.timeout, peer: target.Host,
-		transport: newTransport(c, concurrency, d, proxy),
-		trace:     &httptrace.ClientTrace{GotConn: beginAttempt},
-		header:    templateHeader(c.Headers), signer: signer, now: now,
+		transport: newTransport(c, concurrency, d, proxy), dialer: d,
+		trace:  &httptrace.ClientTrace{GotConn: beginAttempt},
+		header: templateHeader(c.Headers), signer: signer, now: now,
 	}
 	if proxy != nil {
 		s.peer = fmt.Sprintf("%s through proxy %s", target.Host, proxy.Host)
@@ -80,7 +82,12 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 }
 
 // Close closes idle connections; those of sends under way close when they end.
-func (s *Sink) Close() { s.transport.CloseIdleConnections() }
+func (s *Sink) Close() {
+	if s.places != nil {
+		s.places.leave(s.transport)
+	}
+	s.transport.CloseIdleConnections()
+}
 
 // errTimeout tells the attempt's own limit from the end of the caller's context.
 var errTimeout = errors.New("attempt timed out")

@@ -759,9 +759,20 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
       default: 1Mi
+    - name: maxConnections
+      type:
+        scalar: numeric
     - name: maxEventAge
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: maxHeaderLines
+      type:
+        scalar: numeric
+      default: 100
+    - name: maxHeaderSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+      default: 8Ki
     - name: path
       type:
         scalar: string

@@ -31,6 +31,18 @@ type WebhookApplyConfiguration struct {
 	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
 	// 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
+	// maxHeaderSize is the largest request line and header, in bytes from 1Ki to
+	// 64Ki, and bounds all that is read of a connection before it has shown an API
+	// key; a larger one is answered 431. Default: 8Ki.
+	MaxHeaderSize *resource.Quantity `json:"maxHeaderSize,omitempty"`
+	// maxHeaderLines is the largest number of header lines of a call, 10 to 1000;
+	// more are answered 431. Default: 100.
+	MaxHeaderLines *int32 `json:"maxHeaderLines,omitempty"`
+	// maxConnections is the number of connections at once, 16 to 1000000. Beyond it
+	// the oldest one that has shown no API key is closed, then the oldest without a
+	// verified call; verified ones are never closed for another. Descriptors bound
+	// it too. Default: one for each 64Ki of the memory limit's 4/5, 3276 for 256Mi.
+	MaxConnections *int32 `json:"maxConnections,omitempty"`
 	// events selects what is delivered by the platform's event name. Default:
 	// every event.
 	Events *EventFilterApplyConfiguration `json:"events,omitempty"`
@@ -76,6 +88,30 @@ func (b *WebhookApplyConfiguration) WithMaxEventAge(value v1.Duration) *WebhookA
 // If called multiple times, the MaxBodySize field is set to the value of the last call.
 func (b *WebhookApplyConfiguration) WithMaxBodySize(value resource.Quantity) *WebhookApplyConfiguration {
 	b.MaxBodySize = &value
+	return b
+}
+
+// WithMaxHeaderSize sets the MaxHeaderSize field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxHeaderSize field is set to the value of the last call.
+func (b *WebhookApplyConfiguration) WithMaxHeaderSize(value resource.Quantity) *WebhookApplyConfiguration {
+	b.MaxHeaderSize = &value
+	return b
+}
+
+// WithMaxHeaderLines sets the MaxHeaderLines field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxHeaderLines field is set to the value of the last call.
+func (b *WebhookApplyConfiguration) WithMaxHeaderLines(value int32) *WebhookApplyConfiguration {
+	b.MaxHeaderLines = &value
+	return b
+}
+
+// WithMaxConnections sets the MaxConnections field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxConnections field is set to the value of the last call.
+func (b *WebhookApplyConfiguration) WithMaxConnections(value int32) *WebhookApplyConfiguration {
+	b.MaxConnections = &value
 	return b
 }
 
