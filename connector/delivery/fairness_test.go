@@ -88,7 +88,10 @@ func TestGreedyChannelsSettleAtEqualShares(t *testing.T) {
 				r.accept(name, fmt.Sprint(n))
 			}
 			s := &fakeSink{answer: func(ctx context.Context, e event.Event) error {
-				elapse(5*time.Second + time.Duration(e.ID[1])*50*time.Millisecond)
+				select {
+				case <-ctx.Done(): // a sink that goes on in spite of it would outlive Stop
+				case <-time.After(5*time.Second + time.Duration(e.ID[1])*50*time.Millisecond):
+				}
 				return fail(ctx, e)
 			}}
 			sinks = append(sinks, s)

@@ -170,8 +170,11 @@ func (c *Conn) read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite ends what is sent, so that a caller still reads its answer.
+// CloseWrite ends what is sent, so that a caller still reads its answer. net/http
+// then waits half a second for a caller whose body it has not read. Whoever
+// begins many such calls must not fill the places with them.
 func (c *Conn) CloseWrite() error {
+	c.listener.registry.lower(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

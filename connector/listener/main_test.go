@@ -66,6 +66,8 @@ func answer(w http.ResponseWriter, call *http.Request) {
 		conn.ShowKey()
 	case "/verified":
 		conn.Verify()
+	case "/unread":
+		return
 	}
 	body, err := io.ReadAll(call.Body)
 	if err != nil {

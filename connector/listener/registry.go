@@ -13,8 +13,11 @@ import (
 type class int
 
 const (
+	// answered: the last answer was sent, and net/http only waits for the caller
+	// to close.
+	answered class = iota
 	// showedNothing: no key yet.
-	showedNothing class = iota
+	showedNothing
 	// showedKey: a call with a right API key.
 	showedKey
 	// showedSignature: a call whose signature was verified. Never cut off.
@@ -23,7 +26,7 @@ const (
 )
 
 // classNames are the values of the metric label "class".
-var classNames = [classes]string{"nothing", "key", "verified"}
+var classNames = [classes]string{"answered", "nothing", "key", "verified"}
 
 // unverifiedShare is the part of the places that verified connections leave to
 // the others, so that a new caller always finds one.
@@ -79,7 +82,7 @@ func (r *registry) oldest(newest *Conn) *Conn {
 	if lowest.Len() <= max(1, r.limit/newcomersShare) {
 		lowest, next = next, lowest
 	}
-	for _, members := range []*list.List{lowest, next} {
+	for _, members := range []*list.List{&r.members[answered], lowest, next} {
 		if first := members.Front(); first != nil && first.Value != newest {
 			c := first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
 			r.leave(c)
@@ -102,6 +105,16 @@ func (r *registry) raise(c *Conn, to class) {
 	}
 	r.leave(c)
 	r.enter(c, to)
+}
+
+// lower moves a connection to those that are closed first.
+func (r *registry) lower(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.place != nil {
+		r.leave(c)
+		r.enter(c, answered)
+	}
 }
 
 // remove forgets a connection that was closed.

@@ -112,6 +112,26 @@ func TestKeyedConnectionsDoNotCutOffNewcomers(t *testing.T) {
 	}
 }
 
+// A connection whose last answer was sent goes before one that may still call.
+func TestAnsweredConnectionsGoFirst(t *testing.T) {
+	s := serve(t, nil)
+	stranger := s.dial()
+	s.awaitsOpen(showedNothing, 1)
+	refused := s.dial()
+	refused.sends("POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+	if status, _ := refused.gets(); status != 200 {
+		t.Fatalf("%d", status)
+	}
+	s.awaitsOpen(answered, 1)
+	for range limits.Connections - 1 {
+		s.dial()
+	}
+	s.awaitsOpen(answered, 0)
+	if status := stranger.asks("/"); status != 200 {
+		t.Errorf("an older connection, which may still call: %d", status)
+	}
+}
+
 // Verified connections are never closed for others, and leave others a share.
 func TestVerifiedConnectionsLeaveAShare(t *testing.T) {
 	s := serve(t, nil)

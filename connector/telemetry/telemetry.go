@@ -43,7 +43,8 @@ type Metrics struct {
 	BufferedBytes prometheus.Gauge
 
 	// Connections is the number of open connections, by listener (webhook,
-	// metrics, admin) and what they have shown (nothing, key, verified).
+	// metrics, admin) and what they have shown (nothing, key, verified),
+	// or answered where nothing but their end is awaited.
 	Connections *prometheus.GaugeVec
 	// ConnectionsLimit is how many there may be, by listener.
 	ConnectionsLimit *prometheus.GaugeVec
@@ -103,7 +104,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
 		BufferedBytes: f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),
 
-		Connections:       f.gaugeVec("server", "connections", "Open connections, by what they have shown: nothing, key, verified.", "listener", "class"),
+		Connections:       f.gaugeVec("server", "connections", "Open connections, by what they have shown: nothing, key, verified; or answered, where only their end is awaited.", "listener", "class"),
 		ConnectionsLimit:  f.gaugeVec("server", "connections_limit", "Connections that may be open; beyond it the oldest of the lowest class is closed.", "listener"),
 		ConnectionsClosed: f.counter("server", "connections_closed_total", "Connections closed by the listener, and accepts that failed (exhausted), by reason.", "listener", "reason"),
 		ServerLog:         f.counter("server", "log_lines_total", "Lines of net/http's log, of which one of each kind is let through in a minute, panics always.", "kind"),

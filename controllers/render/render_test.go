@@ -200,9 +200,9 @@ func TestStartDigestIsStable(t *testing.T) {
 		connector *v1alpha1.ChannelConnector
 		want      string
 	}{
-		"minimal":   {connectortest.New(t), "421f6cd672e1d9cd"},
+		"minimal":   {connectortest.New(t), "aa1f147f2d012809"},
 		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "23fad93ca7df2939"},
-		"full":      {connectortest.Full(t), "6420ec42e20742de"},
+		"full":      {connectortest.Full(t), "a7fb257cbe23b153"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
