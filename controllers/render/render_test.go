@@ -201,7 +201,7 @@ func TestStartDigestIsStable(t *testing.T) {
 		want      string
 	}{
 		"minimal":   {connectortest.New(t), "aa1f147f2d012809"},
-		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "23fad93ca7df2939"},
+		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "7027fe82ac778710"},
 		"full":      {connectortest.Full(t), "a7fb257cbe23b153"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
