@@ -60,7 +60,7 @@ var _ = Describe("A generated API key", func() {
 		secret, config := apiKeySecret(ctx, shop), configOf(ctx, shop)
 		Expect(k8s.Delete(ctx, secret.DeepCopy())).To(Succeed())
 		stalled(ctx, shop, "GeneratedAPIKeyDeleted", deleted)
-		forcePass(ctx, shop)
+		op.forcePass(ctx, shop)
 		Expect(configOf(ctx, shop)).To(Equal(config))
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(secret), &corev1.Secret{})).To(MatchError(ContainSubstring("not found")))
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
@@ -79,7 +79,7 @@ var _ = Describe("A generated API key", func() {
 		patched(ctx, secret, `{"metadata":{"labels":null}}`)
 		stalled(ctx, shop, "GeneratedAPIKeyUnlabelled", `Secret "shop-api-key" with the generated API key lost the labels by which the operator knows it: `+
 			`put them back with "kubectl label --overwrite secret shop-api-key app.kubernetes.io/managed-by=channel-connector-operator app.kubernetes.io/instance=shop"`)
-		forcePass(ctx, shop)
+		op.forcePass(ctx, shop)
 		Expect(configOf(ctx, shop)).To(Equal(config))
 
 		Expect(k8s.Delete(ctx, apiKeySecret(ctx, shop))).To(Succeed())
@@ -99,7 +99,7 @@ var _ = Describe("A generated API key", func() {
 		serving(ctx)
 		first := generatedKey(ctx, shop)
 		regenerate(ctx, "1") // nothing is missing yet
-		forcePass(ctx, shop)
+		op.forcePass(ctx, shop)
 		Expect(generatedKey(ctx, shop)).To(Equal(first))
 
 		Expect(k8s.Delete(ctx, apiKeySecret(ctx, shop))).To(Succeed())

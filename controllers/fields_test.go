@@ -158,11 +158,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 	)
 
 	It("of any field leaves nothing to do", func(ctx context.Context) {
-		writes := settle(op)
-		for _, shop := range changed {
-			forcePass(ctx, shop)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, changed...)
 	})
 })
 

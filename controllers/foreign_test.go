@@ -50,7 +50,7 @@ var _ = Describe("A name that somebody else has", func() {
 			Expect(condition(ctx, shop, v1alpha1.ConditionStalled).Reason).To(Equal("NameTaken"))
 			Expect(condition(ctx, shop, v1alpha1.ConditionWorkloadAvailable).Reason).To(Equal("NotCreated"))
 			requests := op.requests.Load()
-			forcePass(ctx, shop)
+			op.forcePass(ctx, shop)
 			Consistently(op.requests.Load, "300ms").Should(BeNumerically("<", requests+30), "no hot loop")
 			before := object.GetResourceVersion()
 			Expect(child(ctx, shop, object).GetResourceVersion()).To(Equal(before), "it was written")

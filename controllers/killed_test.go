@@ -43,16 +43,6 @@ var _ = Describe("An operator killed between any two writes", func() {
 		newSecrets(ctx, namespace)
 	})
 
-	// settled expects that nothing is left to do.
-	settled := func(ctx context.Context, op *operator, all []*v1alpha1.ChannelConnector) {
-		GinkgoHelper()
-		writes := settle(op)
-		for _, c := range all {
-			forcePass(ctx, c)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
-	}
-
 	It("converges after the creation of a resource", func(ctx context.Context) {
 		all := killedAtEveryWrite(namespace, nil, func(name string) *v1alpha1.ChannelConnector {
 			c := newConnector(namespace, name)
@@ -67,7 +57,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 			haveChildren(ctx, c)
 			becomesReady(ctx, c)
 		}
-		settled(ctx, op, all)
+		staysSettled(ctx, op, all...)
 
 		By("having used up the value of the annotation, wherever it was killed")
 		for _, c := range all {
@@ -101,7 +91,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 			Expect(deploymentOf(ctx, c).Spec.Template.Spec.ServiceAccountName).To(Equal("shop"))
 			Expect(k8s.Get(ctx, childKey(c), &corev1.ServiceAccount{})).To(MatchError(ContainSubstring("not found")))
 		}
-		settled(ctx, op, all)
+		staysSettled(ctx, op, all...)
 	})
 
 	It("converges after an upgrade of the operator, one workload at a time", func(ctx context.Context) {
@@ -118,7 +108,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 			f, _ := cutAfter(writes)
 			op := startOperator(namespace, upgraded, func(s *setup) { s.wire.inject(f) })
 			for _, c := range all {
-				forcePass(ctx, c)
+				op.forcePass(ctx, c)
 			}
 			Expect(upgrading(ctx, namespace)).To(BeNumerically("<=", 1))
 			op.stop()
@@ -135,6 +125,6 @@ var _ = Describe("An operator killed between any two writes", func() {
 			}
 		}).Should(Succeed())
 		Eventually(func() int { return upgrading(ctx, namespace) }).Should(BeZero())
-		settled(ctx, op, all)
+		staysSettled(ctx, op, all...)
 	})
 })

@@ -70,12 +70,6 @@ var _ = Describe("A change of the leader", func() {
 		next = startOperator(namespace, elected, func(s *setup) { s.wire.inject(handover.watch) })
 		return leader, next, handover
 	}
-	settled := func(ctx context.Context, op *operator, c *v1alpha1.ChannelConnector) {
-		GinkgoHelper()
-		writes := settle(op)
-		forcePass(ctx, c)
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
-	}
 
 	It("that was killed in the middle of a pass: the next one does the rest, once its Lease has run out", func(ctx context.Context) {
 		var dead atomic.Bool
@@ -96,7 +90,7 @@ var _ = Describe("A change of the leader", func() {
 		haveChildren(ctx, shop)
 		becomesReady(ctx, shop)
 		Expect(holder(ctx, namespace)).NotTo(Equal(first))
-		settled(ctx, next, shop)
+		staysSettled(ctx, next, shop)
 		handover.expect()
 		for _, write := range leader.written() {
 			Expect(next.written()).NotTo(ContainElement(write), "it was written twice")
@@ -125,7 +119,7 @@ var _ = Describe("A change of the leader", func() {
 		Eventually(leader.ended).Should(BeClosed())
 		Expect(leader.err).To(MatchError(ContainSubstring("leader election lost")))
 		becomesReady(ctx, shop)
-		settled(ctx, next, shop)
+		staysSettled(ctx, next, shop)
 		handover.expect()
 	})
 })

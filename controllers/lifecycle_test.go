@@ -251,9 +251,7 @@ var _ = Describe("A deleted resource", func() {
 			}
 		}
 		Expect(op.log.lines("ERROR")).To(BeEmpty())
-		writes := settle(op)
-		forcePass(ctx, after)
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, after)
 	})
 
 	It("with its namespace is not created anew, and nobody is told of errors", func(ctx context.Context) {

@@ -102,11 +102,7 @@ var _ = Describe("An operator of several namespaces", func() {
 			}
 			becomesReady(ctx, shop)
 		}
-		writes := settle(op)
-		for _, shop := range shops {
-			forcePass(ctx, shop)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, shops...)
 	})
 
 	It("leaves alone what is in another one", func(ctx context.Context) {
@@ -116,7 +112,7 @@ var _ = Describe("An operator of several namespaces", func() {
 		serving(ctx, op)
 		patched(ctx, elsewhere.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
 		for _, shop := range shops {
-			forcePass(ctx, shop)
+			op.forcePass(ctx, shop)
 		}
 		Expect(condition(ctx, elsewhere, v1alpha1.ConditionReady).Status).To(BeEmpty())
 		Expect(op.written()).NotTo(ContainElement(ContainSubstring("/namespaces/" + elsewhere.Namespace + "/")))

@@ -38,6 +38,8 @@ type setup struct {
 type operator struct {
 	*wire
 	log *logbook
+	// passes are what it says of its reconciliations.
+	passes *passLog
 	// cache is what it knows of the cluster.
 	cache client.Reader
 	// ended is closed when the operator has ended, after err was set.
@@ -62,10 +64,10 @@ func startOperator(namespace string, change ...func(*setup)) *operator {
 	for _, f := range change {
 		f(s)
 	}
-	op := &operator{wire: s.wire, log: &logbook{}, ended: make(chan struct{})}
+	op := &operator{wire: s.wire, log: &logbook{}, passes: newPassLog(), ended: make(chan struct{})}
 	config := rest.CopyConfig(s.cluster)
 	config.Wrap(op.wrap)
-	mgr, err := ctrl.NewManager(config, s.managerOptions(op.log))
+	mgr, err := ctrl.NewManager(config, s.managerOptions(op))
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
 	op.cancel, op.cache = cancel, mgr.GetCache()
@@ -79,13 +81,14 @@ func startOperator(namespace string, change ...func(*setup)) *operator {
 	return op
 }
 
-func (s *setup) managerOptions(log io.Writer) ctrl.Options {
+func (s *setup) managerOptions(op *operator) ctrl.Options {
 	GinkgoHelper()
 	opts, err := s.ManagerOptions()
 	Expect(err).NotTo(HaveOccurred())
 	opts.Metrics = metricsserver.Options{BindAddress: "0"}
 	opts.Controller.SkipNameValidation = new(true) // several run in this process
-	opts.Logger = logr.FromSlogHandler(slog.NewTextHandler(io.MultiWriter(GinkgoWriter, log), &slog.HandlerOptions{Level: slog.Level(-1)}))
+	text := slog.NewTextHandler(io.MultiWriter(GinkgoWriter, op.log), &slog.HandlerOptions{Level: slog.Level(-1)})
+	opts.Logger = logr.FromSlogHandler(slog.NewMultiHandler(text, passHandler{log: op.passes}))
 	s.manage(&opts)
 	return opts
 }

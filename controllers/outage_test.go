@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,11 +162,7 @@ var _ = Describe("An API server", func() {
 		}
 		Eventually(configOf).WithTimeout(recovers).WithArguments(ctx, all["changed"]).Should(ContainSubstring(`appID: "42"`))
 		op.knowsDeleted(ctx, gone)
-		writes := settle(op)
-		for _, c := range all {
-			forcePass(ctx, c)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, slices.Collect(maps.Values(all))...)
 	})
 
 	It("that gives a status to another writer first does not bring Ready before its time", func(ctx context.Context) {
@@ -237,7 +235,7 @@ var _ = Describe("An API server", func() {
 		op.inject(nil)
 		writes := settle(op)
 		for _, c := range all {
-			forcePass(ctx, c)
+			op.forcePass(ctx, c)
 			Eventually(readiness).WithArguments(namespace, c.Name).Should(onceReady, c.Name)
 			Expect(deploymentOf(ctx, c).Generation).To(BeEquivalentTo(1))
 		}

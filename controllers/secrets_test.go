@@ -80,9 +80,7 @@ var _ = Describe("A Secret of a user", func() {
 			stalled(ctx, shop, reason, message)
 			Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(HaveField("Reason", reason), HaveField("Type", "Warning"))))
 			Expect(configOf(ctx, shop)).To(Equal(before))
-			writes := settle(op)
-			forcePass(ctx, shop)
-			Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+			staysSettled(ctx, op, shop)
 			Expect(op.log.lines("ERROR")).To(BeEmpty())
 
 			if mend == "" {
@@ -154,13 +152,13 @@ var _ = Describe("A Secret of a user", func() {
 	})
 
 	It("of another name changes nothing, and costs no pass", func(ctx context.Context) {
-		before, requests := passes(), op.requests.Load()
+		before, requests := op.passes.total(), op.requests.Load()
 		for range 20 {
 			other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "other-"}}
 			Expect(k8s.Create(ctx, other)).To(Succeed())
 			patched(ctx, other, `{"stringData":{"some":"thing"}}`)
 		}
-		Consistently(passes, "300ms").Should(Equal(before))
+		Consistently(op.passes.total, "300ms").Should(Equal(before))
 		Expect(op.requests.Load()).To(Equal(requests))
 	})
 

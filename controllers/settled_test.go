@@ -40,11 +40,11 @@ var _ = Describe("A settled resource causes no write", func() {
 
 	It("in 100 forced reconciliations", func(ctx context.Context) {
 		writes := settle(op)
-		before := passes()
+		before := op.passes.total()
 		for n := range 100 {
-			forcePass(ctx, all[n%len(all)])
+			op.forcePass(ctx, all[n%len(all)])
 		}
-		Expect(passes()).To(BeNumerically(">=", before+100))
+		Expect(op.passes.total()).To(BeNumerically(">=", before+100))
 		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
 	})
 
@@ -70,11 +70,10 @@ var _ = Describe("A settled resource causes no write", func() {
 	It("after a restart of the operator, with resyncs of its caches", func(ctx context.Context) {
 		settle(op)
 		op.stop()
-		before := passes()
 		op = startOperator(namespace, func(s *setup) {
 			s.manage = func(o *ctrl.Options) { o.Cache.SyncPeriod = new(2 * time.Second) }
 		})
-		Eventually(passes).Should(BeNumerically(">=", before+2*len(all)))
+		Eventually(op.passes.total).Should(BeNumerically(">=", 2*len(all)))
 		Expect(op.writes.Load()).To(BeZero(), "%v", op.written())
 	})
 
@@ -83,11 +82,7 @@ var _ = Describe("A settled resource causes no write", func() {
 		for _, c := range all {
 			Eventually(touchesOf).WithArguments(ctx, c).Should(ConsistOf(HaveSuffix("-3")))
 		}
-		writes := settle(op)
-		for _, c := range all {
-			forcePass(ctx, c)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, all...)
 	})
 })
 

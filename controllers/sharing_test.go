@@ -41,7 +41,7 @@ var _ = Describe("Resources that share their keys", func() {
 		resolved(third).Should(warning(`ChannelConnector "first" as well`))
 		writes := settle(op)
 		for range 10 {
-			forcePass(ctx, first)
+			op.forcePass(ctx, first)
 		}
 		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
 

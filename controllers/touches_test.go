@@ -2,13 +2,16 @@ package controllers_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -32,10 +35,12 @@ var _ = Describe("A changed configuration", func() {
 		pod = newPod(ctx, shop)
 		settle(op)
 	})
-	rotate := func(ctx context.Context) (digest string) {
+	// rotate writes another key, and returns the digest of the configuration with it.
+	rotate := func(ctx context.Context, n int) (digest string) {
 		GinkgoHelper()
-		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
-		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("Hidden0SecretKey9OA"))
+		key := fmt.Sprintf("Hidden0SecretKey%dOA", n)
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"`+key+`"}}`)
+		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(key))
 		return child(ctx, shop, &corev1.Secret{}).Annotations[children.AnnotationConfigDigest]
 	}
 	writtenAt := func(ctx context.Context) time.Time {
@@ -51,19 +56,33 @@ var _ = Describe("A changed configuration", func() {
 
 	It("is told to the pods at once, after 1 s and after 5 s, and then never again", func(ctx context.Context) {
 		Expect(touch(ctx)).To(BeEmpty(), "it started with its configuration")
-		digest := rotate(ctx)
-		at := writtenAt(ctx)
-		for _, told := range []struct {
-			touch string
-			after time.Duration
-		}{{digest + "-1", 0}, {digest + "-2", time.Second}, {digest + "-3", 5 * time.Second}} {
-			Eventually(touch).WithArguments(ctx).Should(Equal(told.touch))
-			Expect(time.Now()).To(BeTemporally(">=", at.Add(told.after)), "not too early")
+		told := recordTouches(ctx, namespace)
+		// Beside other work a touch can come so late that the next one is due, and stands
+		// for both. So one round of several has to show all of them.
+		const rounds = 5
+		for round := range rounds {
+			before := touches(op)
+			digest := rotate(ctx, 2+round)
+			at := writtenAt(ctx)
+			Eventually(told.of).WithArguments(digest).Should(HaveKey("3"))
+			for times, after := range map[string]time.Duration{"1": 0, "2": time.Second, "3": 5 * time.Second} {
+				if when, seen := told.of(digest)[times]; seen {
+					Expect(when).To(BeTemporally(">=", at.Add(after)), "not too early")
+				}
+			}
+			staysSettled(ctx, op, shop)
+			Expect(touches(op)-before).To(Equal(len(told.of(digest))), "%v", op.written())
+			if len(told.of(digest)) == 3 {
+				return
+			}
 		}
-		writes := settle(op)
-		forcePass(ctx, shop)
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
-		Expect(touches(op)).To(Equal(3))
+		Fail("a touch was left out each time")
+	})
+
+	It("counts as settled only after the last time", func(ctx context.Context) {
+		digest := rotate(ctx, 9)
+		settle(op)
+		Expect(touch(ctx)).To(Equal(digest + "-3"))
 	})
 
 	It("is told to none that started with it, is about to end, or is somebody else's", func(ctx context.Context) {
@@ -71,10 +90,10 @@ var _ = Describe("A changed configuration", func() {
 		patched(ctx, leaving, `{"metadata":{"finalizers":["example.com/stays"]}}`)
 		Expect(k8s.Delete(ctx, leaving, client.GracePeriodSeconds(30))).To(Succeed())
 		aSecondPasses(pod.CreationTimestamp)
-		digest := rotate(ctx)
+		digest := rotate(ctx, 9)
 		aSecondPasses(metav1.NewTime(writtenAt(ctx).Truncate(time.Second)))
 		younger := newPod(ctx, shop)
-		Eventually(touch).WithArguments(ctx).Should(Equal(digest + "-2"))
+		Eventually(touch).WithArguments(ctx).Should(MatchRegexp(digest + "-[23]$"))
 		for _, other := range []*corev1.Pod{leaving, younger} {
 			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 			Expect(other.Annotations).NotTo(HaveKey("xbot.a4b.vn/config-touched"))
@@ -83,8 +102,8 @@ var _ = Describe("A changed configuration", func() {
 	})
 
 	It("is told by the next operator where the one before ended", func(ctx context.Context) {
-		digest := rotate(ctx)
-		Eventually(touch).WithArguments(ctx).Should(Equal(digest + "-1"))
+		digest := rotate(ctx, 9)
+		Eventually(touch).WithArguments(ctx).Should(HavePrefix(digest))
 		op.stop()
 		before := touches(op)
 		op = startOperator(namespace)
@@ -102,13 +121,59 @@ var _ = Describe("A changed configuration", func() {
 	})
 
 	It("that changes again is told anew", func(ctx context.Context) {
-		first := rotate(ctx)
+		first := rotate(ctx, 9)
 		Eventually(touch).WithArguments(ctx).Should(HavePrefix(first))
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
 		Eventually(touch).WithArguments(ctx).ShouldNot(HavePrefix(first))
-		Eventually(touch).WithArguments(ctx).Should(HaveSuffix("-2"))
+		Eventually(touch).WithArguments(ctx).Should(MatchRegexp("-[23]$"))
 	})
 })
+
+// touchLog is when the pods of a namespace were seen to be told of each configuration.
+type touchLog struct {
+	mu   sync.Mutex
+	seen map[string]time.Time // by the annotation's value
+}
+
+// recordTouches watches the pods of a namespace until the spec ends. Asking now and then
+// would miss what stands for a second.
+func recordTouches(ctx context.Context, namespace string) *touchLog {
+	GinkgoHelper()
+	watcher, err := k8s.Watch(context.WithoutCancel(ctx), &corev1.PodList{}, client.InNamespace(namespace))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(watcher.Stop)
+	l := &touchLog{seen: map[string]time.Time{}}
+	go l.follow(watcher)
+	return l
+}
+
+func (l *touchLog) follow(watcher watch.Interface) {
+	for event := range watcher.ResultChan() {
+		pod, ok := event.Object.(*corev1.Pod)
+		if !ok {
+			continue
+		}
+		value := pod.Annotations["xbot.a4b.vn/config-touched"]
+		l.mu.Lock()
+		if _, again := l.seen[value]; !again {
+			l.seen[value] = time.Now()
+		}
+		l.mu.Unlock()
+	}
+}
+
+// of returns when a configuration was told, by how often it had been told then.
+func (l *touchLog) of(digest string) map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := map[string]time.Time{}
+	for value, when := range l.seen {
+		if times, ok := strings.CutPrefix(value, digest+"-"); ok {
+			told[times] = when
+		}
+	}
+	return told
+}
 
 // touches is how often an operator told pods of a configuration.
 func touches(op *operator) int {

@@ -83,11 +83,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		}
 		Eventually(upgrading).WithArguments(ctx, namespace).Should(BeZero())
 		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeZero())
-		writes := settle(op)
-		for _, c := range all {
-			forcePass(ctx, c)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, all...)
 	})
 
 	It("is not changed by a restart of the operator in between", func(ctx context.Context) {
@@ -97,7 +93,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		op.stop()
 		op = startOperator(namespace, upgraded)
 		for _, c := range all {
-			forcePass(ctx, c)
+			op.forcePass(ctx, c)
 		}
 		Expect(turn(ctx, 2).Name).To(Equal(first.Name))
 		Expect(op.writes.Load()).To(BeZero(), "%v", op.written())
@@ -175,11 +171,7 @@ var _ = Describe("An upgrade of the operator", func() {
 				Expect(readyCondition(ctx, c)).To(beTrue)
 			}
 		}
-		writes := settle(op)
-		for _, c := range all {
-			forcePass(ctx, c)
-		}
-		Expect(op.writes.Load()).To(Equal(writes), "%v", op.written())
+		staysSettled(ctx, op, all...)
 
 		becomesReady(ctx, next)
 		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())

@@ -15,8 +15,8 @@ var errCut = errors.New("the wire was cut")
 // wire is between an operator and the API server. It counts what passes, and
 // specs can put a fault into it.
 type wire struct {
-	// requests are all of them, writes those that could change a resource or a
-	// child.
+	// requests are all but those for events, which are sent whenever their recorder
+	// gets to it; writes are those that could change a resource or a child.
 	requests, writes atomic.Int64
 
 	mu    sync.Mutex
@@ -38,7 +38,9 @@ func (w *wire) wrap(next http.RoundTripper) http.RoundTripper {
 }
 
 func (w *wire) pass(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-	w.requests.Add(1)
+	if !strings.Contains(req.URL.Path, "/events") {
+		w.requests.Add(1)
+	}
 	w.mu.Lock()
 	fault := w.fault
 	w.mu.Unlock()
