@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,10 +27,13 @@ const mostPerSecond = 80_000
 type bench struct {
 	options
 	folder string // for everything on disk, removed at the end
-	binary string // of the connector
+	// builds are the connectors under test: this commit's, and the one that it is
+	// compared with.
+	builds []build
 	self   string // this binary, to start servers and loads from
 	table  *table
 	sent   int // events so far; the next one's number
+	floors int // started so far
 }
 
 // bareServer is a running server process of ours.
@@ -39,11 +43,23 @@ type bareServer struct {
 }
 
 func (b *bench) startServer(ctx context.Context, s serverSettings) (*bareServer, error) {
+	return b.startRole(ctx, "server", s)
+}
+
+// startFloor starts the floor, with a file of its own.
+func (b *bench) startFloor(ctx context.Context, sink string) (*bareServer, error) {
+	b.floors++
+	file := filepath.Join(b.folder, fmt.Sprintf("floor-%d", b.floors))
+	return b.startRole(ctx, "floor", floorSettings{Sink: sink, File: file})
+}
+
+// startRole starts a server process from this binary.
+func (b *bench) startRole(ctx context.Context, role string, s any) (*bareServer, error) {
 	settings, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, b.self, "-role", "server", "-server", string(settings))
+	cmd := exec.CommandContext(ctx, b.self, "-role", role, "-settings", string(settings))
 	cmd.Stderr = os.Stderr
 	// Left open: the server ends when its parent, and with it the pipe, does.
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -142,20 +158,21 @@ func (b *bench) accepts(address string, channels int) trial {
 	}
 }
 
-// compare runs two trials in turn, A B A B …, after one round of each that does
-// not count.
-func (b *bench) compare(ctx context.Context, a, other trial) (as, others series.Series, err error) {
+// compare runs trials in turn, A B A B …, after one round of each that does not
+// count. It returns the results of each.
+func (b *bench) compare(ctx context.Context, trials ...trial) ([]series.Series, error) {
+	results := make([]series.Series, len(trials))
 	for range b.rounds + 1 {
-		for _, side := range []struct {
-			run    trial
-			series *series.Series
-		}{{a, &as}, {other, &others}} {
-			rate, err := side.run(ctx)
+		for i, run := range trials {
+			rate, err := run(ctx)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			*side.series = append(*side.series, rate)
+			results[i] = append(results[i], rate)
 		}
 	}
-	return as[1:], others[1:], nil
+	for i := range results {
+		results[i] = results[i][1:]
+	}
+	return results, nil
 }

@@ -104,7 +104,12 @@ func TestParseFigures(t *testing.T) {
 // The benchmark's configuration is one that the connector takes, also when a
 // key is added for a reload.
 func TestWriteConfig(t *testing.T) {
+	ours, err := newBuild("this commit", "", configText)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := connector{
+		build:    ours,
 		settings: connectorSettings{Channels: 3, Paused: true, Sink: noSink},
 		folder:   t.TempDir(),
 		Server:   "127.0.0.1:1", Metrics: "127.0.0.1:2",

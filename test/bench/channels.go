@@ -15,20 +15,22 @@ const manyChannels = 1000
 
 // figure4 is 1,000 channels in one process.
 func figure4(ctx context.Context, b *bench) error {
-	if err := b.manyIdle(ctx); err != nil {
-		return err
+	for _, of := range b.builds {
+		if err := b.manyIdle(ctx, of); err != nil {
+			return err
+		}
 	}
 	return b.manyLoaded(ctx)
 }
 
 // manyIdle measures an idle connector that delivers, and its reload.
-func (b *bench) manyIdle(ctx context.Context) (err error) {
-	c, err := b.startConnector(ctx, connectorSettings{Channels: manyChannels, Sink: noSink})
+func (b *bench) manyIdle(ctx context.Context, of build) (err error) {
+	c, err := b.startConnector(ctx, of, connectorSettings{Channels: manyChannels, Sink: noSink})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	if err := b.idle(ctx, 4, "1,000 channels: memory idle", c, 48); err != nil {
+	if err := b.idle(ctx, 4, "1,000 channels: memory idle"+b.whose(of), c, 48); err != nil {
 		return err
 	}
 	times := series.Series{}
@@ -40,7 +42,7 @@ func (b *bench) manyIdle(ctx context.Context) (err error) {
 		times = append(times, float64(took.Microseconds())/1000)
 	}
 	b.table.add(row{
-		figure: 4, measure: "1,000 channels: file replaced until its new key is let in",
+		figure: 4, measure: "1,000 channels: file replaced until its new key is let in" + b.whose(of),
 		result: times.Spread() + " ms", asked: "under 100 ms", met: times.Median() < 100,
 	})
 	return nil
@@ -87,21 +89,22 @@ func (c *connector) probe(ctx context.Context, key string) (bool, error) {
 // manyLoaded compares the throughput of figure 1 over 1,000 channels with that
 // over one.
 func (b *bench) manyLoaded(ctx context.Context) (err error) {
-	one, err := b.startConnector(ctx, connectorSettings{Channels: 1, Paused: true, Sink: noSink})
+	one, err := b.startConnector(ctx, b.ours(), connectorSettings{Channels: 1, Paused: true, Sink: noSink})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, one.stop()) }()
-	many, err := b.startConnector(ctx, connectorSettings{Channels: manyChannels, Paused: true, Sink: noSink})
+	many, err := b.startConnector(ctx, b.ours(), connectorSettings{Channels: manyChannels, Paused: true, Sink: noSink})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, many.stop()) }()
 
-	ones, manys, err := b.compare(ctx, b.accepts(one.Server, 1), b.accepts(many.Server, manyChannels))
+	results, err := b.compare(ctx, b.accepts(one.Server, 1), b.accepts(many.Server, manyChannels))
 	if err != nil {
 		return err
 	}
+	ones, manys := results[0], results[1]
 	ratio := manys.Over(ones)
 	b.table.add(row{
 		figure: 4, measure: "1,000 channels: accept (baseline: the connector with one)",

@@ -19,7 +19,14 @@ import (
 //go:embed connector.yaml.tmpl
 var configText string
 
-var configTemplate = template.Must(template.New("connector.yaml").Parse(configText))
+// build is a connector of some commit, with the configuration that it takes.
+type build struct {
+	name, binary string
+	config       *template.Template
+}
+
+// ours is the build of this commit.
+func (b *bench) ours() build { return b.builds[0] }
 
 // connectorSettings are what differs between the connectors of the figures.
 type connectorSettings struct {
@@ -31,15 +38,16 @@ type connectorSettings struct {
 // connector is the connector under test: the real binary, its configuration
 // and its inbox in a folder of its own.
 type connector struct {
+	build
 	settings        connectorSettings
-	binary, folder  string
+	folder          string
 	Server, Metrics string
 	process         *process.Process
 	// extraKey is a second API key of channel 0.
 	extraKey string
 }
 
-func (b *bench) newConnector(s connectorSettings) (*connector, error) {
+func (b *bench) newConnector(of build, s connectorSettings) (*connector, error) {
 	folder, err := os.MkdirTemp(b.folder, "connector-")
 	if err != nil {
 		return nil, err
@@ -49,14 +57,14 @@ func (b *bench) newConnector(s connectorSettings) (*connector, error) {
 		return nil, err
 	}
 	return &connector{
-		settings: s, binary: b.binary, folder: folder,
+		build: of, settings: s, folder: folder,
 		Server: addresses[0], Metrics: addresses[1],
 	}, nil
 }
 
 // startConnector makes a connector and starts it.
-func (b *bench) startConnector(ctx context.Context, s connectorSettings) (*connector, error) {
-	c, err := b.newConnector(s)
+func (b *bench) startConnector(ctx context.Context, of build, s connectorSettings) (*connector, error) {
+	c, err := b.newConnector(of, s)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +116,8 @@ func (c *connector) writeConfig() error {
 		keys[0] = append(keys[0], digest(c.extraKey))
 	}
 	var text bytes.Buffer
-	err := configTemplate.Execute(&text, map[string]any{
-		"Server": c.Server, "Metrics": c.Metrics,
+	err := c.config.Execute(&text, map[string]any{
+		"Server": c.Server, "Metrics": c.Metrics, "Admin": "127.0.0.1:0", // that of commits before the socket
 		"AppID": appID, "Secret": secret, "Keys": keys,
 		"Sink": c.settings.Sink, "Paused": c.settings.Paused,
 	})

@@ -15,53 +15,67 @@ const (
 )
 
 // figure5 is the way of an event from the webhook to the sink, as a multiple of
-// one bare hop: the same client sending the same events straight to the sink.
+// one bare hop: the same client sending the same events straight to a sink.
 // Both end when the sink has read the body.
 func figure5(ctx context.Context, b *bench) (err error) {
-	sink, err := b.startServer(ctx, serverSettings{Status: 200, Record: true})
+	recording := serverSettings{Status: 200, Record: true}
+	sink, err := b.startServer(ctx, recording)
 	if err != nil {
 		return err
 	}
 	defer sink.process.Kill()
-	c, err := b.startConnector(ctx, connectorSettings{Channels: 1, Sink: sink.url()})
+	ways, stop, err := b.startWays(ctx, recording)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 
-	var hops, ways delays
-	total := 0
+	straight := &way{address: sink.address, sink: sink}
 	for range b.rounds {
-		for _, side := range []struct {
-			address string
-			delays  *delays
-		}{{sink.address, &hops}, {c.Server, &ways}} {
-			total += int(hopRate * b.duration.Seconds())
-			if err := b.travel(ctx, side.address, sink, total, side.delays); err != nil {
+		for _, w := range append([]*way{straight}, ways...) {
+			if err := w.travel(ctx, b); err != nil {
 				return err
 			}
 		}
 	}
-	b.table.add(hopRow("p50", hops.p50, ways.p50, 5))
-	b.table.add(hopRow("p99", hops.p99, ways.p99, 0))
+	for _, q := range []struct {
+		name string
+		of   func(*way) series.Series
+		most float64
+	}{
+		{"p50", func(w *way) series.Series { return w.delays.p50 }, 5},
+		{"p99", func(w *way) series.Series { return w.delays.p99 }, 0},
+	} {
+		var results []series.Series
+		for _, w := range ways[1:] {
+			results = append(results, q.of(w))
+		}
+		measure := "webhook to sink at 1,000 events/s, " + q.name
+		b.table.add(hopRow(measure+" (baseline: one bare hop)", "hops", q.of(straight), results[0], q.most))
+		b.table.add(hopRow(measure+" (baseline: the floor)", "of the floor", q.of(ways[0]), results[0], 0))
+		b.versus(5, measure, results, false, microseconds)
+	}
 	return nil
 }
 
 // delays are quantiles of each round, in microseconds.
 type delays struct{ p50, p99 series.Series }
 
+func microseconds(s series.Series) string { return fmt.Sprintf("%.0f µs", s.Median()) }
+
 // travel sends events at the fixed rate and adds how long they took to be in
-// the sink. total is how many the sink will have had then.
-func (b *bench) travel(ctx context.Context, address string, sink *bareServer, total int, d *delays) error {
+// the sink.
+func (w *way) travel(ctx context.Context, b *bench) error {
 	first := b.sent
 	r, err := b.load(ctx, job{
-		Address: address, Connections: hopConnections, Rate: hopRate,
+		Address: w.address, Connections: hopConnections, Rate: hopRate,
 		Count: int(hopRate * b.duration.Seconds()), Conversations: 10_000, Channels: 1,
 	})
 	if err != nil {
 		return err
 	}
-	got, err := sink.waitReceived(ctx, total)
+	w.sent += r.Sent
+	got, err := w.sink.waitReceived(ctx, w.sent)
 	if err != nil {
 		return err
 	}
@@ -73,20 +87,16 @@ func (b *bench) travel(ctx context.Context, address string, sink *bareServer, to
 		}
 		times[i] = float64(time.Duration(arrived-sent).Nanoseconds()) / 1000
 	}
-	d.p50 = append(d.p50, series.Series(times).Quantile(0.5))
-	d.p99 = append(d.p99, series.Series(times).Quantile(0.99))
+	w.delays.p50 = append(w.delays.p50, series.Series(times).Quantile(0.5))
+	w.delays.p99 = append(w.delays.p99, series.Series(times).Quantile(0.99))
 	return nil
 }
 
 // hopRow compares one quantile; most is the highest multiple asked for, 0 for
 // none.
-func hopRow(name string, hops, ways series.Series, most float64) row {
-	ratio := ways.Over(hops)
-	r := row{
-		figure: 5, measure: "webhook to sink at 1,000 events/s, " + name + " (baseline: one bare hop)",
-		baseline: fmt.Sprintf("%.0f µs", hops.Median()), connector: fmt.Sprintf("%.0f µs", ways.Median()),
-		result: ratio.Spread() + " hops",
-	}
+func hopRow(measure, unit string, base, ours series.Series, most float64) row {
+	ratio := ours.Over(base)
+	r := row{figure: 5, measure: measure, baseline: microseconds(base), connector: microseconds(ours), result: ratio.Spread() + " " + unit}
 	if most > 0 {
 		r.asked, r.met = fmt.Sprintf("at most %.0f", most), ratio.Median() <= most
 	}

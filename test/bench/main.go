@@ -29,6 +29,15 @@
 //  5. From the client's write to the sink's read, through the connector and
 //     straight, at a fixed 1,000 events/s.
 //
+// Figures 2 and 5 have a second line whose baseline is the floor: a program of a few
+// dozen lines (floor.go) that receives, checks the SHA-256, appends to one file with an
+// fsync that all who wait share, and forwards with net/http. It shows what the same work
+// costs without a queue, order, duplicates, retries and bounds.
+//
+// With -against each line has another one, whose baseline is the connector of that
+// commit. It is built from the commit's files, has the configuration that they hold, and
+// takes turns with this one in the same rounds. "No worse" leaves 5 % to chance.
+//
 // A call that is not answered 200, or an event that does not arrive, ends the
 // benchmark with an error. A figure that is missed does not.
 package main
@@ -48,7 +57,6 @@ import (
 	"syscall"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/test/process"
 	"xbot.a4b.vn/channel-connector/test/series"
 )
 
@@ -63,17 +71,19 @@ type options struct {
 	duration    time.Duration
 	rounds      int
 	connections int
+	against     string
 	dir         string
 }
 
 func main() {
 	role := flag.String("role", "", "used by the benchmark itself: what its child processes are")
-	settings := flag.String("server", "{}", "used by the benchmark itself: the settings of a bare server")
+	settings := flag.String("settings", "{}", "used by the benchmark itself: the settings of a child process")
 	var o options
 	chosen := flag.String("figure", "1,2,3,4,5", "the figures to measure")
 	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long one round of load lasts")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each side of a comparison is measured")
 	flag.IntVar(&o.connections, "connections", 256, "connections of the load of figures 1 to 4")
+	flag.StringVar(&o.against, "against", "", "a commit to compare with: its connector takes turns with this one")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where inboxes are laid; its disk decides what a sync costs")
 	flag.Parse()
 
@@ -83,6 +93,11 @@ func main() {
 		var s serverSettings
 		if err = json.Unmarshal([]byte(*settings), &s); err == nil {
 			err = runServer(s, os.Stdin, os.Stdout)
+		}
+	case "floor":
+		var s floorSettings
+		if err = json.Unmarshal([]byte(*settings), &s); err == nil {
+			err = runFloor(s, os.Stdin, os.Stdout)
 		}
 	case "load":
 		err = runLoad(os.Stdin, os.Stdout)
@@ -125,7 +140,7 @@ func run(o options) (err error) {
 		return err
 	}
 	b := &bench{options: o, folder: folder, self: self, table: &table{progress: os.Stderr}}
-	if b.binary, err = process.Build(ctx, folder, "connector"); err != nil {
+	if b.builds, err = makeBuilds(ctx, folder, o.against); err != nil {
 		return err
 	}
 	sync, err := syncTime(folder)
@@ -138,9 +153,23 @@ func run(o options) (err error) {
 			return fmt.Errorf("figure %d: %w", n, err)
 		}
 	}
-	fmt.Printf("%d processors, %s; %d rounds of %s, %d connections; one fsync of 4 KiB takes %s here\n\n",
-		runtime.NumCPU(), runtime.Version(), o.rounds, o.duration, o.connections, sync)
+	fmt.Printf("%s; %d rounds of %s, %d connections; one fsync of 4 KiB takes %s here\n\n",
+		machine(), o.rounds, o.duration, o.connections, sync)
 	return b.table.print(os.Stdout)
+}
+
+// machine says where figures were measured, and what else ran there.
+func machine() string {
+	model := "unknown processor"
+	text, _ := os.ReadFile("/proc/cpuinfo") // for people only
+	for line := range strings.Lines(string(text)) {
+		if name, found := strings.CutPrefix(line, "model name"); found {
+			model = strings.TrimLeft(strings.TrimSpace(name), ": \t")
+			break
+		}
+	}
+	load, _ := os.ReadFile("/proc/loadavg")
+	return fmt.Sprintf("%d × %s, %s, load average %.14s", runtime.NumCPU(), model, runtime.Version(), load)
 }
 
 // syncTime is the median time of an fsync in folder: a disk that syncs in no

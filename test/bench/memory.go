@@ -19,14 +19,23 @@ const (
 )
 
 // figure3 is memory, and how soon a killed connector is ready again.
-func figure3(ctx context.Context, b *bench) (err error) {
-	c, err := b.startConnector(ctx, connectorSettings{Channels: 1, Paused: true, Sink: noSink})
+func figure3(ctx context.Context, b *bench) error {
+	for _, of := range b.builds {
+		if err := b.memory(ctx, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) memory(ctx context.Context, of build) (err error) {
+	c, err := b.startConnector(ctx, of, connectorSettings{Channels: 1, Paused: true, Sink: noSink})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 
-	if err := b.idle(ctx, 3, "memory idle", c, 25); err != nil {
+	if err := b.idle(ctx, 3, "memory idle"+b.whose(of), c, 25); err != nil {
 		return err
 	}
 	var first report
@@ -71,7 +80,7 @@ func (b *bench) recovery(ctx context.Context, c *connector) error {
 		return err
 	}
 	b.table.add(row{
-		figure: 3, measure: "ready after SIGKILL with that backlog",
+		figure: 3, measure: "ready after SIGKILL with that backlog" + b.whose(c.build),
 		result: ready.Round(time.Millisecond).String(), asked: "within 5s", met: ready <= 5*time.Second,
 	})
 	watch := func() error { return pause(ctx, settle) }
@@ -119,7 +128,7 @@ func (b *bench) peak(c *connector, measure string, work func() error) error {
 	if err != nil {
 		return err
 	}
-	b.table.add(memoryRow(3, measure, used, 128))
+	b.table.add(memoryRow(3, measure+b.whose(c.build), used, 128))
 	return nil
 }
 

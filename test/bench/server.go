@@ -32,9 +32,13 @@ type server struct {
 
 var answer = []byte(`{"status":"0","message":"accepted"}`)
 
-// runServer is the server process: it prints its address and serves until in
-// ends, which is when its parent ends.
+// runServer is the server process.
 func runServer(settings serverSettings, in io.Reader, out io.Writer) error {
+	return serve(&server{settings: settings, arrivals: map[int]int64{}}, in, out)
+}
+
+// serve prints its address and serves until in ends, which is when its parent ends.
+func serve(handler http.Handler, in io.Reader, out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -42,12 +46,11 @@ func runServer(settings serverSettings, in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
 		return err
 	}
-	s := &server{settings: settings, arrivals: map[int]int64{}}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = listener.Close()
 	}()
-	_ = http.Serve(listener, s) // ends with the listener
+	_ = http.Serve(listener, handler) // ends with the listener
 	return nil
 }
 
