@@ -60,7 +60,7 @@ func newBudget(cfg *config.Config) (budget, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return budget{}, fmt.Errorf("read the limit on open files: %w", err)
 	}
-	return divide(int(min(limit.Cur, maxFiles)), debug.SetMemoryLimit(-1), cfg) //nolint:gosec // at most maxFiles
+	return divide(int(min(limit.Cur, maxFiles)), debug.SetMemoryLimit(-1), cfg)
 }
 
 // divide divides files descriptors, and a memory limit in bytes.

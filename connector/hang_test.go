@@ -34,7 +34,7 @@ func rawSink(t *testing.T, text, again string) (url string) {
 		_, _ = conn.Read(make([]byte, 64<<10))
 		_, err := io.WriteString(conn, text)
 		for err == nil && again != "" {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			_, err = io.WriteString(conn, again)
 		}
 		_, _ = io.Copy(io.Discard, conn)

@@ -37,7 +37,7 @@ func smallest() *v1alpha1.ChannelConnector {
 			Inbox: v1alpha1.Inbox{Type: v1alpha1.InboxEmbedded, DeduplicationWindow: duration(24 * time.Hour)},
 			Sink: v1alpha1.Sink{
 				Type: v1alpha1.SinkHTTP,
-				HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events", Timeout: duration(10 * time.Second)},
+				HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events", Timeout: duration(10 * time.Second), LocalAddresses: v1alpha1.LocalRefuse},
 			},
 			Delivery: v1alpha1.Delivery{
 				Ordering:    v1alpha1.PerConversation,

@@ -9,7 +9,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
-	"xbot.a4b.vn/channel-connector/connector/webhook"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
@@ -110,7 +110,7 @@ func (c Connector) counts() map[string]counts {
 	add(c.Metrics.AuditFailures, "", func(n *counts, _ string, value int64) { n.auditFailures += value })
 	add(c.Metrics.Refused, "reason", func(n *counts, reason string, value int64) {
 		n.refused += value
-		if reason == webhook.ReasonStale {
+		if reason == telemetry.ReasonStale {
 			n.stale += value
 		}
 	})

@@ -65,7 +65,7 @@ func (c *checker) sinkURL(at string, h *HTTPSink) {
 	if err != nil {
 		c.addf(field, "%v", err)
 	}
-	if h.TLS != nil && u != nil && u.Scheme != "https" {
+	if h.TLS != nil && u != nil && u.Scheme != schemeHTTPS {
 		c.addf(at+".tls", "needs an https URL")
 	}
 }
@@ -75,7 +75,7 @@ func (c *checker) sinkURL(at string, h *HTTPSink) {
 func ParseSinkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+	case err != nil || (u.Scheme != "http" && u.Scheme != schemeHTTPS) || u.Hostname() == "":
 		return nil, errors.New(`want an absolute URL such as "http://bot.chat.svc/events"`)
 	case u.User != nil:
 		return u, errors.New("must hold no credentials: use headers, for example Authorization")

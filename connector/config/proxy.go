@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
+// schemeHTTPS is that of a URL with TLS.
+const schemeHTTPS = "https"
+
 // proxySchemes are those that net/http knows for proxies.
-var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+var proxySchemes = []string{"http", schemeHTTPS, "socks5", "socks5h"}
 
 var errProxy = errors.New(`want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`)
 

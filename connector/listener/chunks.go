@@ -34,7 +34,7 @@ const maxSizeDigits = 16
 func (k *chunks) follow(p []byte) int {
 	for i := 0; i < len(p); i++ {
 		if k.state == inData {
-			n := min(uint64(len(p)-i), k.size)
+			n := min(uint64(len(p)-i), k.size) //nolint:gosec // i is below len(p)
 			k.size -= n
 			i += int(n) - 1 //nolint:gosec // at most len(p)
 			if k.size == 0 {

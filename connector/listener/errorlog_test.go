@@ -33,7 +33,7 @@ func TestServerLogIsCountedAndThrottled(t *testing.T) {
 		if len(logged) != 3+2 {
 			t.Errorf("%d lines", len(logged))
 		}
-		time.Sleep(logEvery)
+		<-time.After(logEvery)
 		say()
 		if len(logged) != 2*(3+2) {
 			t.Errorf("%d lines after another minute", len(logged))

@@ -67,11 +67,11 @@ func framing(header []byte) (length int64, chunked bool, err error) {
 		known = true
 		switch {
 		case bytes.EqualFold(name, []byte("content-length")):
-			next, err := strconv.ParseUint(text, 10, 62)
-			if err != nil || (given && int64(next) != length) { //nolint:gosec // 62 bits fit
+			next, ok := contentLength(text)
+			if !ok || given && next != length {
 				return 0, false, errFraming
 			}
-			length, given = int64(next), true //nolint:gosec // 62 bits fit
+			length, given = next, true
 		case bytes.EqualFold(name, []byte("transfer-encoding")):
 			if chunked || !strings.EqualFold(text, "chunked") {
 				return 0, false, errFraming
@@ -81,9 +81,19 @@ func framing(header []byte) (length int64, chunked bool, err error) {
 			known = false
 		}
 	}
-	// HTTP/1.0 knows no chunks, so net/http looks at the Content-Length alone.
-	if chunked && (given || !bytes.HasSuffix(bytes.TrimRight(request, "\r"), []byte("HTTP/1.1"))) {
+	if chunked && (given || !knowsChunks(request)) {
 		return 0, false, errFraming
 	}
 	return length, chunked, nil
+}
+
+// contentLength reads the value of a Content-Length.
+func contentLength(text string) (length int64, ok bool) {
+	n, err := strconv.ParseUint(text, 10, 62)
+	return int64(n), err == nil
+}
+
+// knowsChunks: HTTP/1.0 knows none, so net/http looks at the Content-Length alone.
+func knowsChunks(request []byte) bool {
+	return bytes.HasSuffix(bytes.TrimRight(request, "\r"), []byte("HTTP/1.1"))
 }

@@ -124,7 +124,7 @@ func (l *Listener) acceptAll() {
 		case isExhaustion(err):
 			l.count("exhausted")
 			l.registry.evict(nil)
-			time.Sleep(acceptPause)
+			<-time.After(acceptPause)
 		default:
 			l.failed <- err
 			return

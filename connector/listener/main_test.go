@@ -3,6 +3,7 @@ package listener
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -52,7 +53,7 @@ func serve(t *testing.T, change func(*Options)) *served {
 	go func() { done <- server.Serve(New(inner, o)) }()
 	t.Cleanup(func() {
 		_ = server.Shutdown(context.Background())
-		if err := <-done; err != http.ErrServerClosed {
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("Serve: %v", err)
 		}
 	})

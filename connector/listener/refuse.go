@@ -25,7 +25,7 @@ var refusals = map[error]struct{ status, reason string }{
 // refuse answers a header in place of net/http, and ends the connection. The
 // error is io.EOF, at which net/http answers nothing.
 func (c *Conn) refuse(why error) error {
-	with := refusals[why] //nolint:errorlint // the errors of this package, never wrapped
+	with := refusals[why]
 	c.listener.count(with.reason)
 	_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // a closed connection fails the write
 	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(why.Error()))

@@ -11,6 +11,10 @@ import "github.com/prometheus/client_golang/prometheus"
 
 const namespace = "xbot_connector"
 
+// ReasonStale is the reason, on Refused, of an event that is older than the channel
+// takes. It stands here because a status reads the count too.
+const ReasonStale = "stale"
+
 // Metrics are the instruments, created once per process.
 type Metrics struct {
 	// Accepted counts events stored, by channel.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 // Why calls are refused, besides the reasons of package channel. All are values
@@ -28,7 +29,7 @@ const (
 	// it still listens.
 	reasonAborted channel.Reason = "aborted"
 	// reasonStale: a verified event is older than the channel takes. 503.
-	reasonStale channel.Reason = "stale"
+	reasonStale channel.Reason = telemetry.ReasonStale
 	// reasonInboxFull: the inbox is at its bound. 503.
 	reasonInboxFull channel.Reason = "inbox_full"
 	// reasonDiskFull: the inbox's disk has no room. 503.
@@ -39,9 +40,6 @@ const (
 	// time. 503.
 	reasonTimeout channel.Reason = "timeout"
 )
-
-// ReasonStale is the label of events that are older than the channel takes.
-const ReasonStale = string(reasonStale)
 
 // Why calls are answered 200 and not stored: values of the metric label
 // "reason" of ignored calls.

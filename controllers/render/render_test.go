@@ -40,7 +40,7 @@ func secrets(tb testing.TB) map[string]*corev1.Secret {
 		}},
 		"bot": {Data: map[string][]byte{
 			"authorization": []byte("Bearer " + hidden), "tenant": []byte("true"),
-			"url": []byte("https://bot.example/"+hidden), "url-new": []byte("https://bot.example/"+hidden+"-new"),
+			"url": []byte("https://bot.example/" + hidden), "url-new": []byte("https://bot.example/" + hidden + "-new"),
 			"signing": []byte("whsec_SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"), "signing-new": []byte("SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtbmV3"),
 		}},
 	}

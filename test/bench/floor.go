@@ -101,7 +101,7 @@ func (f *floor) commit() {
 // whoever waits for it.
 func (f *floor) post(client *http.Client) {
 	for body := range f.forward {
-		resp, err := client.Post(f.sink, "application/json", bytes.NewReader(body)) //nolint:noctx // it ends with its process
+		resp, err := client.Post(f.sink, "application/json", bytes.NewReader(body))
 		if err != nil {
 			continue
 		}

@@ -56,8 +56,8 @@ var _ = ReportAfterSuite("figures", func(Report) {
 		fmt.Fprintf(w, "%s\t%s\t%v\t%v\t%v\t%d\n", what, figures.goals[what], at(0.5), at(0.95), at(1), len(values))
 	}
 	_ = w.Flush() // to the terminal
-	fmt.Println()
+	fmt.Fprintln(os.Stdout)
 	for _, line := range figures.counts {
-		fmt.Println(line)
+		fmt.Fprintln(os.Stdout, line)
 	}
 })

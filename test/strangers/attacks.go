@@ -136,7 +136,7 @@ func (a attack) open(address string, held chan net.Conn, opened *atomic.Int64, b
 	for {
 		n := opened.Add(1)
 		if late := n - int64(a.Held); late > 0 {
-			time.Sleep(time.Until(begin.Add(time.Duration(late) * time.Second / time.Duration(a.PerSecond))))
+			<-time.After(time.Until(begin.Add(time.Duration(late) * time.Second / time.Duration(a.PerSecond))))
 		}
 		conn, err := dial(address, n)
 		if err != nil {

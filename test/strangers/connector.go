@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"text/template"
 	"time"
 
@@ -132,8 +134,8 @@ func (c *connector) launch(ctx context.Context, binary string) error {
 	cmd := exec.CommandContext(ctx, binary, "serve", "--config", filepath.Join(c.folder, "connector.yaml"))
 	if c.group.exists() {
 		// The shell enters the group, and becomes the connector.
-		join := []string{"-c", `echo $$ >"$0" && exec "$@"`, c.group.processes()}
-		cmd = exec.CommandContext(ctx, "/bin/sh", append(join, cmd.Args...)...)
+		join := slices.Concat([]string{"-c", `echo $$ >"$0" && exec "$@"`, c.group.processes()}, cmd.Args)
+		cmd = exec.CommandContext(ctx, "/bin/sh", join...)
 	}
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+goMemoryLimit)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -158,8 +160,7 @@ func (c *connector) survive(ctx context.Context, lasts time.Duration) error {
 
 func (c *connector) close() error {
 	c.process.Kill()
-	c.bot.Close()
-	return c.group.remove()
+	return errors.Join(c.bot.Close(), c.group.remove())
 }
 
 // caller is a platform, and what became of its calls.
@@ -177,7 +178,7 @@ func (c *connector) callers(ctx context.Context) callers {
 		}
 		p := &traffic.Platform{
 			URL: scheme + c.Server + config.DefaultPathZaloOA, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: fresh,
-			TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // its own server, on loopback
+			TLS: &tls.Config{InsecureSkipVerify: true},
 		}
 		p.Start(ctx, traffic.Keys{APIKey: ch.Key, OASecretKey: c.Secret})
 		return caller{p}

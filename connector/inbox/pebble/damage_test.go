@@ -26,15 +26,13 @@ type damage struct {
 	refused bool
 }
 
-// flipped flips a bit somewhere in a part of the file, from its beginning.
-func flipped(part float64) func([]byte, *rand.Rand) []byte {
-	return func(content []byte, random *rand.Rand) []byte {
-		content[random.IntN(int(part*float64(len(content))))] ^= 1 << random.IntN(8)
-		return content
-	}
+// flipped flips a bit somewhere in the file.
+func flipped(content []byte, random *rand.Rand) []byte {
+	content[random.IntN(len(content))] ^= 1 << random.IntN(8)
+	return content
 }
 
-// cutIn cuts the file somewhere in such a part.
+// cutIn cuts the file somewhere in a part of it, from its beginning.
 func cutIn(part float64) func([]byte, *rand.Rand) []byte {
 	return func(content []byte, random *rand.Rand) []byte {
 		return content[:random.IntN(int(part*float64(len(content))))]
@@ -46,10 +44,10 @@ func deleted([]byte, *rand.Rand) []byte { return nil }
 // The damages. Where refused is false, damage that takes nothing away may go
 // unnoticed; what takes away may not.
 var damages = []damage{
-	{"table flipped", ".sst", flipped(1), false},
+	{"table flipped", ".sst", flipped, false},
 	{"table cut", ".sst", cutIn(1), true},
 	{"table deleted", ".sst", deleted, true},
-	{"log flipped", ".log", flipped(1), true},
+	{"log flipped", ".log", flipped, true},
 	{"log cut", ".log", cutIn(1), true},
 	{"log emptied", ".log", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
 	{"log deleted", ".log", deleted, true},
@@ -57,7 +55,7 @@ var damages = []damage{
 		clear(b[len(b)/4 : len(b)/2])
 		return b
 	}, true},
-	{"manifest flipped", "MANIFEST-", flipped(1), true},
+	{"manifest flipped", "MANIFEST-", flipped, true},
 	{"manifest cut", "MANIFEST-", cutIn(1), true},
 	{"manifest emptied", "MANIFEST-", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
 	{"manifest deleted", "MANIFEST-", deleted, true},
@@ -65,8 +63,8 @@ var damages = []damage{
 	{"marker of the format deleted", "marker.format-version.", deleted, true},
 	{"ledger emptied", "LEDGER", func(b []byte, _ *rand.Rand) []byte { return b[:0] }, true},
 	{"ledger deleted", "LEDGER", deleted, true},
-	{"ledger flipped", "LEDGER", flipped(1), false},
-	{"options flipped", "OPTIONS-", flipped(1), false},
+	{"ledger flipped", "LEDGER", flipped, false},
+	{"options flipped", "OPTIONS-", flipped, false},
 }
 
 // TestDamage harms the files of a stopped store. It must not open, or end when

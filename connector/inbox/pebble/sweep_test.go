@@ -167,7 +167,7 @@ type harmed struct {
 	content []byte
 }
 
-func (h harmed) String() string { return h.image.name + ": " + h.file + " " + h.how }
+func (h harmed) String() string { return h.name + ": " + h.file + " " + h.how }
 
 // harms are all the damages of one file: a bit flipped, the file cut and a page
 // zeroed, each every so many bytes and near both ends, and the file emptied,

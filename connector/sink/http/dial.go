@@ -74,7 +74,7 @@ func (c *connection) Close() error {
 // age is at random between half of the largest and the largest, so that
 // connections made at the same time do not all end at the same time.
 func (d *dialer) age() time.Duration {
-	return d.maxAge/2 + rand.N(d.maxAge/2)
+	return d.maxAge/2 + rand.N(d.maxAge/2) //nolint:gosec // nobody gains by foretelling it
 }
 
 // beginAttempt is called when an attempt has got a connection, before anything

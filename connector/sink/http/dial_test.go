@@ -2,7 +2,6 @@ package httpsink
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -181,7 +180,7 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 				})
 			}
 			sending.Wait()
-			t.Log(fmt.Sprintf("%d connections for %d events", tt.made.Load(), lanes*events))
+			t.Logf("%d connections for %d events", tt.made.Load(), lanes*events)
 			if tt.made.Load() <= lanes {
 				t.Error("no connection has retired: this shows nothing")
 			}

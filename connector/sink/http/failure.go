@@ -12,6 +12,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
+// classProtocol is the class of requests and answers that are no HTTP.
+const classProtocol = "protocol"
+
 // failure says why no answer came. It never quotes what the other side sent,
 // nor the URL beyond its host.
 func (s *Sink) failure(ctx context.Context, err error) *sink.Failed {
@@ -42,9 +45,9 @@ func (s *Sink) classify(ctx context.Context, err error) (class, reason string) {
 		return "connection", s.peer + ": " + reason
 	}
 	if strings.Contains(err.Error(), "response headers exceeded") { // net/http has no type for it
-		return "protocol", fmt.Sprintf("%s: the answer's headers are larger than %d KiB", s.peer, maxAnswerHeader>>10)
+		return classProtocol, fmt.Sprintf("%s: the answer's headers are larger than %d KiB", s.peer, maxAnswerHeader>>10)
 	}
-	return "protocol", s.peer + ": the answer's status line or headers cannot be read as HTTP/1.1"
+	return classProtocol, s.peer + ": the answer's status line or headers cannot be read as HTTP/1.1"
 }
 
 func isTimeout(ctx context.Context, err error) bool {

@@ -67,7 +67,7 @@ func trickle(conn net.Conn, text string) {
 		if _, err := io.WriteString(conn, text); err != nil {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -54,11 +54,12 @@ func TestConnectionsOfAllSinksAreBounded(t *testing.T) {
 			open.Add(1)
 		case http.StateClosed, http.StateHijacked:
 			open.Add(-1)
+		case http.StateActive, http.StateIdle:
 		}
 	}
 	server.Start()
 	defer server.Close()
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"})
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Open connections."})
 	places := NewPlaces(bound, gauge)
 	var sending sync.WaitGroup
 	for _, s := range sharing(t, server.URL, 5*bound, patience, places) {
@@ -90,7 +91,7 @@ func TestNoPlaceForAConnection(t *testing.T) {
 		<-hold
 	}))
 	defer server.Close()
-	places := NewPlaces(1, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"}))
+	places := NewPlaces(1, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Open connections."}))
 	busy := sharing(t, server.URL, 1, patience, places)[0]
 	done := make(chan error, 1)
 	go func() { done <- busy.Send(t.Context(), event.Event{}) }()

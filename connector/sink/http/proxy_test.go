@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/sink"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // setProxies sets the variables of the environment that name proxies, and no
@@ -68,7 +68,7 @@ func TestChooseProxy(t *testing.T) {
 			if err == nil {
 				return
 			}
-			for _, part := range strings.Split(tt.complaints, "|") {
+			for part := range strings.SplitSeq(tt.complaints, "|") {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("%q does not say %q", err, part)
 				}

@@ -102,7 +102,7 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	defer cancel()
 	req, err := s.request(httptrace.WithClientTrace(ctx, s.trace), e)
 	if err != nil {
-		return &sink.Failed{Class: "protocol", Reason: "the sink's URL cannot be requested"}
+		return &sink.Failed{Class: classProtocol, Reason: "the sink's URL cannot be requested"}
 	}
 	// RoundTrip and not http.Client: a redirect is an answer like any other, and
 	// following it would post the event somewhere nobody configured.
