@@ -39,12 +39,13 @@ type Sink struct {
 type HTTPSink struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
-	// Example: http://bot.chat.svc/events
+	// Default: none. Example: http://bot.chat.svc/events
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
 	// that is itself a secret. Logs and status show its scheme and host only.
+	// Default: none.
 	// +optional
 	URLSecretKeyRef *SecretKeyRef `json:"urlSecretKeyRef,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to

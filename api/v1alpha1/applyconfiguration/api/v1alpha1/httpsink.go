@@ -18,10 +18,11 @@ import (
 type HTTPSinkApplyConfiguration struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
-	// Example: http://bot.chat.svc/events
+	// Default: none. Example: http://bot.chat.svc/events
 	URL *string `json:"url,omitempty"`
 	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
 	// that is itself a secret. Logs and status show its scheme and host only.
+	// Default: none.
 	URLSecretKeyRef *SecretKeyRefApplyConfiguration `json:"urlSecretKeyRef,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
 	// 5m. Default: 10s.
