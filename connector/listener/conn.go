@@ -42,6 +42,9 @@ type Conn struct {
 	left int64
 	// chunks follow a chunked body, which comes after left.
 	chunks chunks
+	// refused: a header was answered here, and there is nothing more to read.
+	// net/http reads ahead while it answers, and once more after that.
+	refused bool
 }
 
 // ShowKey says that a call on the connection had a right API key.
@@ -73,6 +76,9 @@ func (c *Conn) begin() error {
 
 // Read implements net.Conn. Like net/http it expects one reader at a time.
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.refused {
+		return 0, io.EOF
+	}
 	if c.left == 0 && !c.chunks.open {
 		if err := c.readHeader(); err != nil {
 			return 0, err

@@ -75,7 +75,7 @@ func TestLaterHeadersAreBounded(t *testing.T) {
 			t.Errorf("%s: %d", reason, status)
 		}
 		if s.closed(reason) != 1 || !c.wasClosed() {
-			t.Errorf("%s: not counted, or still open", reason)
+			t.Errorf("%s: not counted once, or still open", reason)
 		}
 	}
 }

@@ -25,6 +25,7 @@ var refusals = map[error]struct{ status, reason string }{
 // refuse answers a header in place of net/http, and ends the connection. The
 // error is io.EOF, at which net/http answers nothing.
 func (c *Conn) refuse(why error) error {
+	c.refused = true
 	with := refusals[why]
 	c.listener.count(with.reason)
 	_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // a closed connection fails the write

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"time"
@@ -78,14 +79,16 @@ func (d *dialer) age() time.Duration {
 }
 
 // beginAttempt is called when an attempt has got a connection, before anything
-// is written to it. One that retires is closed. The transport then takes another
-// for the attempt, since it knows that nothing was sent: nothing is lost or sent
-// twice. Each connection serves at least one attempt, however long it was made.
-func beginAttempt(got httptrace.GotConnInfo) {
+// is written to it. On one that retires, the attempt asks the sink to close it with
+// the answer. It is not closed from here: net/http releases a connection before it
+// hands over the answer, so the attempt before could lose an answer that has come.
+// Each connection serves at least one attempt, however long it was made.
+func beginAttempt(got httptrace.GotConnInfo, header http.Header) {
 	c, ok := underneath(got.Conn).(*connection)
 	if !ok {
 		return
 	}
+	delete(header, headerConnection) // the attempt may have lost another connection
 	now := time.Now()
 	switch {
 	case c.retires.IsZero():
@@ -93,7 +96,7 @@ func beginAttempt(got httptrace.GotConnInfo) {
 		// From here on the attempt's context is what ends it.
 		_ = c.SetDeadline(time.Time{}) // it fails only if the connection is closed
 	case !now.Before(c.retires):
-		_ = c.Close()
+		header[headerConnection] = []string{"close"}
 	}
 }
 

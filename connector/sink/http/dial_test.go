@@ -149,13 +149,14 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 		}
 	}
 	plain, made := countConnections(t, handler)
-	secured := listenTLS(t, 0)
-	secured.Config.Handler = http.HandlerFunc(handler)
-	secured.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
+	secured := listenTLS(t, 0, func(s *http.Server) {
+		s.Handler = http.HandlerFunc(handler)
+		s.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
 		}
-	}
+	})
 	for name, tt := range map[string]struct {
 		c    config.HTTPSink
 		made *atomic.Int64

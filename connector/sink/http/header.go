@@ -24,6 +24,8 @@ const (
 	headerPartitionKey = "Ce-Partitionkey"
 	headerChannel      = "Ce-Channel"
 
+	headerConnection = "Connection"
+
 	headerWebhookID        = "Webhook-Id"
 	headerWebhookTimestamp = "Webhook-Timestamp"
 	headerWebhookSignature = "Webhook-Signature"

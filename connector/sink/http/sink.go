@@ -40,7 +40,6 @@ type Sink struct {
 	transport   *http.Transport
 	dialer      *dialer
 	places      *Places
-	trace       *httptrace.ClientTrace
 	header      http.Header
 	signer      *standardwebhooks.Webhook
 	now         func() time.Time
@@ -69,7 +68,6 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 	s := &Sink{
 		url: c.Target(), timeout: d.timeout, peer: target.Host,
 		transport: newTransport(c, concurrency, d, proxy), dialer: d,
-		trace:  &httptrace.ClientTrace{GotConn: beginAttempt},
 		header: templateHeader(c.Headers), signer: signer, now: now,
 	}
 	if proxy != nil {
@@ -100,7 +98,7 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
 	defer cancel()
-	req, err := s.request(httptrace.WithClientTrace(ctx, s.trace), e)
+	req, err := s.request(ctx, e)
 	if err != nil {
 		return &sink.Failed{Class: classProtocol, Reason: "the sink's URL cannot be requested"}
 	}
@@ -116,11 +114,15 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 }
 
 func (s *Sink) request(ctx context.Context, e event.Event) (*http.Request, error) {
+	header := s.eventHeader(e)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { beginAttempt(got, header) },
+	})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(e.Body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header = s.eventHeader(e)
+	req.Header = header
 	if s.signer == nil {
 		return req, nil
 	}

@@ -25,7 +25,7 @@ type tlsSink struct {
 	client *x509.Certificate
 }
 
-func listenTLS(t *testing.T, clientAuth tls.ClientAuthType) *tlsSink {
+func listenTLS(t *testing.T, clientAuth tls.ClientAuthType, change ...func(*http.Server)) *tlsSink {
 	t.Helper()
 	s := &tlsSink{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -35,6 +35,9 @@ func listenTLS(t *testing.T, clientAuth tls.ClientAuthType) *tlsSink {
 	}))
 	s.TLS = &tls.Config{ClientAuth: clientAuth}
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the handshakes that fail are the test
+	for _, f := range change {
+		f(s.Config)
+	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
 
