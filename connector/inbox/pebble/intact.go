@@ -31,8 +31,10 @@ import (
 // So after any crash every file that the ledger holds is there, and as long as
 // the ledger says and with that checksum; anything else is damage. What remains
 // is the end of the newest log that was written less than checkpointInterval
-// before a crash: it is judged by the records behind it, see brokenOff, and
-// damage to the very last one cannot be told from a write that was torn.
+// before a crash: it is judged by the records behind it, see brokenOff. Damage to
+// the very last one cannot be told from a write that was torn, nor at times damage
+// to the one before it: Pebble wakes who waits for a sync before it notes how far
+// that went, so the last record may not know of it.
 
 // errDamaged is damage that was found before Pebble opened the store.
 var errDamaged = errors.New("the store is damaged")

@@ -146,13 +146,12 @@ func (m *imageMaker) take(name string) image {
 	i := m.image
 	i.name, i.now, i.files = name, m.clock.Now(), map[string][]byte{}
 	i.pending, i.dead, i.gone = maps.Clone(i.pending), maps.Clone(i.dead), maps.Clone(i.gone)
-	fs := m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
-	names, err := fs.List("inbox")
+	names, err := m.fs.List("inbox")
 	if err != nil {
 		m.Fatal(err)
 	}
 	for _, name := range names {
-		i.files[name] = readFile(m.T, fs, "inbox/"+name)
+		i.files[name] = readFile(m.T, m.fs, "inbox/"+name)
 	}
 	return i
 }
@@ -160,8 +159,6 @@ func (m *imageMaker) take(name string) image {
 // harmed is an image with one file that is not what it was.
 type harmed struct {
 	image
-	// n is its number among all.
-	n         int
 	file, how string
 	// content is nil if the file is missing.
 	content []byte
@@ -174,9 +171,7 @@ func (h harmed) String() string { return h.name + ": " + h.file + " " + h.how }
 // deleted, grown, and replaced by each older version of itself.
 func harms(i image, file string, older []image, stride int) (all []harmed) {
 	whole := i.files[file]
-	add := func(how string, content []byte) {
-		all = append(all, harmed{image: i, file: file, how: how, content: content})
-	}
+	add := func(how string, content []byte) { all = append(all, harmed{i, file, how, content}) }
 	add("deleted", nil)
 	add("grown by zeros", append(bytes.Clone(whole), make([]byte, 5000)...))
 	add("grown by noise", append(bytes.Clone(whole), bytes.Repeat([]byte{0xa5, 0x03, 0x5c, 1}, 300)...))
@@ -208,81 +203,48 @@ func places(length, stride int) (at []int) {
 	return at
 }
 
-const (
-	// sampled is how many damages the test does unless SWEEP_STRIDE is set.
-	sampled = 120
-	// sweepParts are the processes that share a whole sweep: one that ends in
-	// the middle of its work leaves its memory behind.
-	sweepParts = 24
-)
+// sampled is how many damages the test does unless SWEEP_STRIDE is set.
+const sampled = 120
 
 // TestHarmedFiles damages every file of a store in every way, after no, one and
 // two restarts: either nothing that was acknowledged is missing, or the store
 // refuses to serve, and everything outside the damaged file can be exported.
 //
 // SWEEP_STRIDE=n damages each file at every nth byte, and manifests at each. By
-// default a sample is taken, another one in each run.
+// default a sample is
+// taken, another one in each run.
 func TestHarmedFiles(t *testing.T) {
-	const sweepPart = "SWEEP_PART"
+	if !inOwnProcess(t) {
+		return
+	}
+	all := images(t)
 	stride, err := strconv.Atoi(os.Getenv("SWEEP_STRIDE"))
-	if err != nil {
-		if inOwnProcess(t) {
-			checkSample(t)
-		}
-		return
-	}
-	if part, err := strconv.Atoi(os.Getenv(sweepPart)); err == nil {
-		checkAll(t, slices.DeleteFunc(allHarms(t, stride), func(h harmed) bool { return h.n%sweepParts != part }))
-		return
-	}
-	for part := range sweepParts {
-		out, err := runAgain(t, fmt.Sprintf("%s=%d", sweepPart, part))
-		t.Logf("%s", out)
-		if err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func checkSample(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	all := allHarms(t, 0)
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	checkAll(t, all[:sampled])
-}
-
-func checkAll(t *testing.T, all []harmed) {
-	counts := map[string]int{}
-	for _, h := range all {
-		counts[h.check(t)]++
-	}
-	t.Logf("%d damages: %v", len(all), counts)
-}
-
-// allHarms are those of every file of every image; without a stride, of some
-// places in each.
-func allHarms(t *testing.T, stride int) (all []harmed) {
-	images := images(t)
-	for n, i := range images {
+	whole := err == nil
+	var cases []harmed
+	for n, i := range all {
 		for _, file := range slices.Sorted(maps.Keys(i.files)) {
 			every := stride
 			switch {
-			case stride == 0:
+			case !whole:
 				every = max(len(i.files[file])/64, 1)
-			case isManifest(file):
+			case strings.HasPrefix(file, "MANIFEST-"):
 				every = 1
 			}
-			for _, h := range harms(i, file, images[:n], every) {
-				h.n = len(all)
-				all = append(all, h)
-			}
+			cases = append(cases, harms(i, file, all[:n], every)...)
 		}
 	}
-	return all
+	if !whole {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+		cases = cases[:sampled]
+	}
+	counts := map[string]int{}
+	for _, h := range cases {
+		counts[h.check(t)]++
+	}
+	t.Logf("%d damages: %v", len(cases), counts)
 }
-
-func isManifest(file string) bool { return strings.HasPrefix(file, "MANIFEST-") }
 
 // check opens a harmed store and says how that ended.
 func (h harmed) check(t *testing.T) (outcome string) {
