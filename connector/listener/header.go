@@ -54,37 +54,56 @@ func (s *headerSearch) find(buffer []byte, limits Limits) (size int, err error) 
 // ends with it.
 func framing(header []byte) (length int64, chunked bool, err error) {
 	request, rest, _ := bytes.Cut(bytes.TrimLeft(header, "\r\n"), []byte("\n"))
-	given, known := false, false // a Content-Length; the field above is one of ours
+	var f fields
 	for line := range bytes.Lines(rest) {
-		if line[0] == ' ' || line[0] == '\t' {
-			if known {
-				return 0, false, errFraming
-			}
-			continue
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		text := strings.Trim(string(bytes.TrimRight(value, "\r\n")), " \t")
-		known = true
-		switch {
-		case bytes.EqualFold(name, []byte("content-length")):
-			next, ok := contentLength(text)
-			if !ok || given && next != length {
-				return 0, false, errFraming
-			}
-			length, given = next, true
-		case bytes.EqualFold(name, []byte("transfer-encoding")):
-			if chunked || !strings.EqualFold(text, "chunked") {
-				return 0, false, errFraming
-			}
-			chunked = true
-		default:
-			known = false
+		if err := f.follow(line); err != nil {
+			return 0, false, err
 		}
 	}
-	if chunked && (given || !knowsChunks(request)) {
+	if f.chunked && (f.given || !knowsChunks(request)) {
 		return 0, false, errFraming
 	}
-	return length, chunked, nil
+	return f.length, f.chunked, nil
+}
+
+// fields are what a header says of its body.
+type fields struct {
+	// length is the Content-Length, if it is given.
+	length int64
+	given  bool
+	// chunked: there is a Transfer-Encoding.
+	chunked bool
+	// known: the line before was one of these.
+	known bool
+}
+
+// follow takes the next line of a header.
+func (f *fields) follow(line []byte) error {
+	if line[0] == ' ' || line[0] == '\t' {
+		if f.known {
+			return errFraming // one of these goes on
+		}
+		return nil
+	}
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	text := strings.Trim(string(bytes.TrimRight(value, "\r\n")), " \t")
+	f.known = true
+	switch {
+	case bytes.EqualFold(name, []byte("content-length")):
+		next, ok := contentLength(text)
+		if !ok || f.given && next != f.length {
+			return errFraming
+		}
+		f.length, f.given = next, true
+	case bytes.EqualFold(name, []byte("transfer-encoding")):
+		if f.chunked || !strings.EqualFold(text, "chunked") {
+			return errFraming
+		}
+		f.chunked = true
+	default:
+		f.known = false
+	}
+	return nil
 }
 
 // contentLength reads the value of a Content-Length.
