@@ -156,6 +156,10 @@ fuzz: ## Run every fuzzer FUZZTIME (5000x)
 hostile: ## Attack a real connector for an hour, and judge order and loss (HOSTILEFLAGS, see test/hostile)
 	$(GO) run ./test/hostile $(HOSTILEFLAGS)
 
+.PHONY: strangers
+strangers: ## Let strangers attack a connector in 256 MiB, and print what signed calls get (STRANGERSFLAGS, such as -attack held)
+	$(GO) run ./test/strangers $(STRANGERSFLAGS)
+
 .PHONY: bench
 bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
 	$(GO) run ./test/bench $(BENCHFLAGS)
