@@ -56,6 +56,13 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 		{"two spellings of oa_id", `"event_name":"follow","oa_id":"oa-1","oaId":"oa-2"`, "", refused, refused},
 		{"from one OA to the other", `"event_name":"user_send_text","sender":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
 		{"the other OA as the user", `"event_name":"user_click_chatnow","oa_id":"oa-1","user_id":"oa-2"`, "", refused, refused},
+		{"the other OA where no id can be", `"event_name":"user_send_text","oa_id":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"the other OA as no follower can be", `"event_name":"user_send_text","follower":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"the other OA in a list", `"event_name":"user_send_text","sender":["oa-2"],"recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"the other OA in capitals", `"event_name":"user_send_text","OA_ID":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"the other OA as a Sender", `"event_name":"user_send_text","ſender":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"the other OA's Id", `"event_name":"user_send_text","sender":{"id":"u","Id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
+		{"a message's Id", `"event_name":"user_send_text","message":{"Id":"x"},"recipient":{"id":"oa-1"}`, "", "", refused},
 		{"the other OA as the follower", `"event_name":"follow","oa_id":"oa-1","follower":{"id":"oa-2"}`, "", refused, refused},
 	} {
 		body := []byte(fmt.Sprintf(`{"app_id":%q,"timestamp":"1782863507304",%s}`, vectors.AppID, tc.body))
@@ -71,6 +78,29 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 			if refusal != nil || call.AuditFailure != want || call.Verified != (want == "") {
 				t.Errorf("%s, key %q under Audit: %v, failure %q, verified %v; want %q", tc.name, key, refusal, call.AuditFailure, call.Verified, want)
 			}
+		}
+	}
+}
+
+// An OA's own key does not reach the conversation of another OA's group.
+func TestGroupsOfOAsWithKeysAreApart(t *testing.T) {
+	conversation := func(oa, key string) string {
+		body := fmt.Appendf(nil, `{"app_id":%q,"timestamp":"1782863507304","event_name":"user_send_group_text","oa_id":%q,"sender":{"id":"u"},"recipient":{"id":"g"}}`,
+			vectors.AppID, oa)
+		call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		return call.Event.Conversation
+	}
+	for _, tc := range []struct{ oa, key, want string }{
+		{"oa-1", "first-agency", "oa/oa-1/group/g"},
+		{"oa-1", "of-the-app", "oa/oa-1/group/g"},
+		{"oa-2", "second-agency", "oa/oa-2/group/g"},
+		{"oa-3", "of-the-app", "group/g"},
+	} {
+		if got := conversation(tc.oa, tc.key); got != tc.want {
+			t.Errorf("%s, key %s: %s, want %s", tc.oa, tc.key, got, tc.want)
 		}
 	}
 }

@@ -136,9 +136,13 @@ func firstOf(ids ...[]byte) []byte {
 	return nil
 }
 
-// conversation is the group, else OA and user, else the OA, else the app.
+// conversation is the group, else OA and user, else the OA, else the app. Whoever
+// has an OA's own key can name any group: it stands beside that OA, and so is not
+// the same as another OA's.
 func (z *Channel) conversation(p parties) string {
 	switch {
+	case len(p.group) > 0 && len(z.accounts[string(p.oa)]) > 0:
+		return "oa/" + string(p.oa) + "/group/" + string(p.group)
 	case len(p.group) > 0:
 		return "group/" + string(p.group)
 	case len(p.oa) > 0 && len(p.user) > 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -92,6 +93,16 @@ func lookupRoot(name []byte) member {
 	return unread
 }
 
+// lookalikes are the names of the members that may hold an OA's id, and of the
+// objects around them.
+var lookalikes = [][]byte{[]byte("oa_id"), []byte("oaId"), []byte("user_id"), []byte("sender"), []byte("recipient"), []byte("follower"), []byte("id")}
+
+// looksRead reports whether a member that is not read differs in case alone from
+// one that may hold an OA's id: some JSON libraries, such as Go's, take either.
+func looksRead(parent member, name []byte) bool {
+	return parent != message && slices.ContainsFunc(lookalikes, func(known []byte) bool { return bytes.EqualFold(known, name) })
+}
+
 // members is what was read. Texts alias the body unless they were escaped. A
 // member that is absent, null, empty, or neither string nor number has no text.
 type members struct {
@@ -104,6 +115,8 @@ type members struct {
 	// lossy: a member is unusable, or a text had an escape of half a surrogate
 	// pair, which no Go string can hold. So different members may look the same.
 	lossy bool
+	// alike: there is a member that other readers may take for one of these.
+	alike bool
 }
 
 var (
@@ -201,6 +214,9 @@ func (s *scanner) object(parent member) error {
 			return err
 		}
 		m := lookup(parent, name)
+		if m == unread && looksRead(parent, name) {
+			s.members.alike = true
+		}
 		if m != unread && s.seen[m] {
 			return fmt.Errorf("member %q given twice", name)
 		}

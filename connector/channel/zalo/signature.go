@@ -139,12 +139,12 @@ func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members) b
 // accountKeys are the keys of the one OA that an event would be delivered as an
 // event of. Whoever has these keys may speak for that OA alone, and a bot may look
 // at another member of the body than we do: so there are none if any member names
-// another OA, nor if none names one.
+// another OA or cannot be read, nor if none names one.
 func (z *Channel) accountKeys(m *members) keys {
 	name, _, _ := names(m)
 	oa := z.parties(name, m).oa
 	own := z.accounts[string(oa)]
-	if len(own) == 0 {
+	if len(own) == 0 || m.alike || m.lossy {
 		return nil
 	}
 	for _, named := range [][]byte{m.id(oaID), m.id(oaIDCamel)} {
