@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,14 +11,8 @@ import (
 // serveBounded serves metrics or the admin API, which ask for no key, until the
 // server is closed.
 func (p *process) serveBounded(name string, server *http.Server, inner net.Listener, connections int) error {
-	limits := p.headerLimits(connections)
-	server.MaxHeaderBytes = limits.HeaderSize
 	server.ErrorLog = slog.NewLogLogger(listener.NewErrorLog(p.log.WithName(name), p.metrics), slog.LevelWarn)
-	bounded := listener.New(inner, listener.Options{Name: name, Limits: limits, Keyless: true, Metrics: p.metrics})
-	if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return listener.Serve(server, inner, listener.Options{Name: name, Limits: p.headerLimits(connections), Keyless: true, Metrics: p.metrics})
 }
 
 // headerLimits are the same for every listener.

@@ -42,8 +42,12 @@ type Conn struct {
 	left int64
 	// chunks follow a chunked body, which comes after left.
 	chunks chunks
+	// serving: net/http serves a call, and its answer is not complete.
+	serving atomic.Bool
+	// refusal is why the header that comes next is refused.
+	refusal error
 	// refused: a header was answered here, and there is nothing more to read.
-	// net/http reads ahead while it answers, and once more after that.
+	// net/http reads once more after the end.
 	refused bool
 }
 
@@ -54,7 +58,8 @@ func (c *Conn) ShowKey() {
 	}
 }
 
-// Verify says that a call on the connection had a right signature.
+// Verify says that a call on the connection brought a new event with a right
+// signature. One that is known already may be somebody's capture.
 func (c *Conn) Verify() {
 	if c != nil {
 		c.ShowKey()
@@ -76,8 +81,8 @@ func (c *Conn) begin() error {
 
 // Read implements net.Conn. Like net/http it expects one reader at a time.
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.refused {
-		return 0, io.EOF
+	if c.refusal != nil {
+		return 0, c.refuse()
 	}
 	if c.left == 0 && !c.chunks.open {
 		if err := c.readHeader(); err != nil {
@@ -109,7 +114,8 @@ func (c *Conn) readHeader() error {
 			err = errHeaderSize
 		}
 		if err != nil {
-			return c.refuse(err)
+			c.refusal = err
+			return c.refuse()
 		}
 		if size > 0 {
 			return c.accept(size)
@@ -124,7 +130,8 @@ func (c *Conn) readHeader() error {
 func (c *Conn) accept(size int) error {
 	length, chunked, err := framing(c.buffer[:size])
 	if err != nil {
-		return c.refuse(err)
+		c.refusal = err
+		return c.refuse()
 	}
 	c.search = headerSearch{}
 	c.left, c.chunks = int64(size)+length, chunks{open: chunked}

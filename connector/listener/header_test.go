@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,26 @@ func TestHeadersAreBounded(t *testing.T) {
 			}
 			if tc.reason != "" {
 				poll.Until(t, "its count", func() bool { return s.closed(tc.reason) == 1 })
+			}
+		})
+	}
+}
+
+// The refusal of a header that came ahead of its time is no answer to the call
+// before it.
+func TestARefusalComesAfterTheAnswerBeforeIt(t *testing.T) {
+	for name, header := range map[string]string{
+		"400": "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"431": "GET / HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("k:\n", limits.HeaderLines+1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := serve(t, nil).dial()
+			c.sends("POST /ahead HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}" + header)
+			if status, body := c.gets(); status != 200 || body != "/ahead 2" {
+				t.Errorf("the call got %d %q", status, body)
+			}
+			if status, _ := c.gets(); strconv.Itoa(status) != name {
+				t.Errorf("the header after it got %d", status)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"syscall"
@@ -79,8 +80,20 @@ type Listener struct {
 	opening sync.WaitGroup
 }
 
-// New bounds the connections of inner, which the Listener closes with itself.
-func New(inner net.Listener, o Options) *Listener {
+// Serve serves the calls of inner's connections, bounded, until the server is shut
+// down or closed: then it returns nil, while a Shutdown may still wait. It sets
+// the server's MaxHeaderBytes, ConnContext and ConnState, and closes inner.
+func Serve(server *http.Server, inner net.Listener, o Options) error {
+	server.MaxHeaderBytes = o.Limits.HeaderSize
+	server.ConnContext, server.ConnState = connContext, connState
+	if err := server.Serve(bound(inner, o)); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// bound bounds the connections of inner, which the Listener closes with itself.
+func bound(inner net.Listener, o Options) *Listener {
 	l := &Listener{
 		Listener: inner, options: o, registry: registry{limit: o.Limits.Connections},
 		ready: make(chan *Conn), closed: make(chan struct{}), failed: make(chan error, 1),
@@ -155,8 +168,13 @@ func (l *Listener) newConn(raw net.Conn) *Conn {
 	return c
 }
 
-// open waits for the first header and hands the connection over.
+// open waits for the first header and hands the connection over. A connection
+// that was accepted while the listener closed may be too late for closeOpening.
 func (l *Listener) open(c *Conn) {
+	if l.isClosed() {
+		_ = c.Close()
+		return
+	}
 	_ = c.raw.SetDeadline(time.Now().Add(FirstHeaderTimeout)) // a closed connection fails the next read
 	if err := c.begin(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -177,6 +195,15 @@ func (l *Listener) open(c *Conn) {
 	}
 }
 
+func (l *Listener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // count counts a connection that the listener closed, by the reason.
 func (l *Listener) count(reason string) {
 	l.options.Metrics.ConnectionsClosed.WithLabelValues(l.options.Name, reason).Inc()
@@ -184,10 +211,16 @@ func (l *Listener) count(reason string) {
 
 type connKey struct{}
 
-// ConnContext is for http.Server.ConnContext: it lets a handler find its
-// connection with FromContext.
-func ConnContext(ctx context.Context, c net.Conn) context.Context {
+// connContext lets a handler find its connection with FromContext.
+func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
+}
+
+// connState tells a connection whether a call is under way on it.
+func connState(c net.Conn, state http.ConnState) {
+	if c, ok := c.(*Conn); ok {
+		c.serving.Store(state == http.StateActive)
+	}
 }
 
 // FromContext returns the connection of a call; nil, on which every method does

@@ -24,12 +24,18 @@ var refusals = map[error]struct{ status, reason string }{
 
 // refuse answers a header in place of net/http, and ends the connection. The
 // error is io.EOF, at which net/http answers nothing.
-func (c *Conn) refuse(why error) error {
+//
+// net/http reads ahead while a call is served: the answer of that call comes
+// first, and the refusal with the read after it.
+func (c *Conn) refuse() error {
+	if c.refused || c.serving.Load() {
+		return io.EOF
+	}
 	c.refused = true
-	with := refusals[why]
+	with := refusals[c.refusal]
 	c.listener.count(with.reason)
 	_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // a closed connection fails the write
-	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(why.Error()))
+	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(c.refusal.Error()))
 	if errors.Join(err, c.CloseWrite()) == nil {
 		_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.raw, lingerSize)

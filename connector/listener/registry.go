@@ -20,13 +20,16 @@ const (
 	showedNothing
 	// showedKey: a call with a right API key.
 	showedKey
-	// showedSignature: a call whose signature was verified. Never cut off.
+	// surplus: a call whose event was new and verified, when verified connections
+	// had their whole share.
+	surplus
+	// showedSignature: a call whose event was new and verified. Never cut off.
 	showedSignature
 	classes
 )
 
 // classNames are the values of the metric label "class".
-var classNames = [classes]string{"answered", "nothing", "key", "verified"}
+var classNames = [classes]string{"answered", "nothing", "key", "surplus", "verified"}
 
 // unverifiedShare is the part of the places that verified connections leave to
 // the others, so that a new caller always finds one.
@@ -82,7 +85,7 @@ func (r *registry) oldest(newest *Conn) *Conn {
 	if lowest.Len() <= max(1, r.limit/newcomersShare) {
 		lowest, next = next, lowest
 	}
-	for _, members := range []*list.List{&r.members[answered], lowest, next} {
+	for _, members := range []*list.List{&r.members[answered], lowest, next, &r.members[surplus]} {
 		if first := members.Front(); first != nil && first.Value != newest {
 			c := first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
 			r.leave(c)
@@ -93,14 +96,14 @@ func (r *registry) oldest(newest *Conn) *Conn {
 }
 
 // raise moves a connection up to a class. A verified one that would leave the
-// others too few places stays where it is.
+// others too few places becomes a surplus one.
 func (r *registry) raise(c *Conn, to class) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.place == nil || c.class >= to {
-		return
-	}
 	if to == showedSignature && r.members[to].Len() >= r.limit-max(2, r.limit/unverifiedShare) {
+		to = surplus
+	}
+	if c.place == nil || c.class >= to {
 		return
 	}
 	r.leave(c)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -156,6 +158,32 @@ func TestVerifiedConnectionsLeaveAShare(t *testing.T) {
 	}
 }
 
+// A verified connection for which the share had no room gives way after those
+// that have shown a key alone.
+func TestASurplusConnectionOutlivesKeyedOnes(t *testing.T) {
+	s := serve(t, nil)
+	for range limits.Connections - 2 {
+		s.dial().asks("/verified")
+	}
+	beyond := s.dial()
+	beyond.asks("/verified")
+	s.awaitsOpen(surplus, 1)
+	for range 4 {
+		if status := s.dial().asks("/key"); status != 200 {
+			t.Fatalf("a caller with a key: %d", status)
+		}
+	}
+	if status := beyond.asks("/verified"); status != 200 {
+		t.Errorf("the verified connection beyond the share: %d", status)
+	}
+	for range 2 {
+		s.dial().asks("/verified")
+	}
+	if !beyond.wasClosed() {
+		t.Error("the oldest of the surplus connections holds a newcomer's place")
+	}
+}
+
 func TestClosedConnectionsLeaveTheirPlaces(t *testing.T) {
 	s := serve(t, nil)
 	for _, path := range []string{"", "/", "/key", "/verified"} {
@@ -195,7 +223,7 @@ func TestAcceptGoesOnWhenDescriptorsRunOut(t *testing.T) {
 	}
 	s := serve(t, nil)
 	errs := make(chan error, 3)
-	l := New(exhausted{inner, errs}, Options{Name: "exhausted", Limits: limits, Metrics: s.metrics})
+	l := bound(exhausted{inner, errs}, Options{Name: "exhausted", Limits: limits, Metrics: s.metrics})
 	defer l.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", inner.Addr().String())
@@ -223,13 +251,59 @@ func TestAcceptGoesOnWhenDescriptorsRunOut(t *testing.T) {
 	}
 }
 
+// late accepts a connection while it is closed.
+type late struct {
+	net.Listener
+
+	conn   chan net.Conn
+	closed chan struct{}
+}
+
+func (l late) Accept() (net.Conn, error) {
+	<-l.closed
+	<-time.After(time.Millisecond) // Close has closed what it knew
+	select {
+	case conn := <-l.conn:
+		return conn, nil
+	default:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l late) Close() error {
+	close(l.closed)
+	return nil
+}
+
+// A connection that comes while the listener closes does not hold it up.
+func TestCloseWaitsForNoLateConnection(t *testing.T) {
+	metrics := telemetry.New(prometheus.NewRegistry())
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		inner := late{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+		inner.conn <- ours
+		l := bound(inner, Options{Name: "late", Limits: limits, Metrics: metrics})
+		begun := time.Now()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begun); waited >= FirstHeaderTimeout {
+			t.Errorf("Close waited %v", waited)
+		}
+		if _, err := theirs.Read(make([]byte, 1)); err == nil {
+			t.Error("the late connection is open")
+		}
+	})
+}
+
 func TestFinalAcceptErrorEndsTheServer(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	inner.Close()
-	l := New(inner, Options{Name: "closed", Limits: limits, Metrics: serve(t, nil).metrics})
+	l := bound(inner, Options{Name: "closed", Limits: limits, Metrics: serve(t, nil).metrics})
 	defer l.Close()
 	for range 2 {
 		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {

@@ -47,7 +47,7 @@ type Metrics struct {
 	BufferedBytes prometheus.Gauge
 
 	// Connections is the number of open connections, by listener (webhook,
-	// metrics, admin) and what they have shown (nothing, key, verified),
+	// metrics, admin) and what they have shown (nothing, key, surplus, verified),
 	// or answered where nothing but their end is awaited.
 	Connections *prometheus.GaugeVec
 	// ConnectionsLimit is how many there may be, by listener.

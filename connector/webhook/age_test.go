@@ -3,6 +3,7 @@ package webhook
 import (
 	"container/heap"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -30,6 +31,43 @@ func aged(age time.Duration, mode config.SignatureMode) Channel {
 		z.Signature.Mode = mode
 		c.MaxEventAge, c.Type, c.Events.Exclude = age, zalo.New(z), []string{"user_send_l*"}
 	})
+}
+
+// Only a new event makes a connection one that is never cut off: whoever captured
+// a call and sends it again would hold every such place.
+func TestOnlyANewEventEarnsAPlace(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(24*time.Hour, config.SignatureEnforce))
+	target := f.serve(t)
+	verified := f.metrics.Connections.WithLabelValues("webhook", "verified")
+	call := func(client *http.Client, timestamp string, status int) {
+		body, signature := messageAt("m", timestamp)
+		r := request(target, body, signature)
+		r.RequestURI = ""
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body) // or the connection is closed
+		_ = response.Body.Close()
+		if response.StatusCode != status {
+			t.Errorf("%d, want %d", response.StatusCode, status)
+		}
+	}
+	for _, tc := range []struct {
+		name, timestamp  string
+		status, verified int
+	}{
+		{"stale", "1577836800000", 503, 0},
+		{"new", millis(start), 200, 1},
+		{"known", millis(start), 200, 1},
+	} {
+		client := &http.Client{Transport: &http.Transport{}}
+		defer client.CloseIdleConnections()
+		call(client, tc.timestamp, tc.status)
+		if n := value(verified); n != tc.verified {
+			t.Errorf("%s: %d verified connections, want %d", tc.name, n, tc.verified)
+		}
+	}
 }
 
 // A captured call is of no use after the window, in which it is a duplicate.

@@ -20,6 +20,7 @@
 //	10  the platform's console test: 200, not stored
 //	11  an account that is not on the allow-list: 200, not stored
 //	12  an event that the channel leaves out: 200, not stored
+//	12a verified, and older than the channel's bound: 503, not stored
 //	13  an event that is already stored: 200
 //	14  inbox full or failing, or not durable within 1.8 s: 503
 //	15  anything else: stored, 200

@@ -242,9 +242,6 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 		h.refuse(x, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
 		return
 	}
-	if found.Kind != channel.KindProbe { // a probe is unsigned
-		x.conn.Verify()
-	}
 	if found.AuditFailure != "" {
 		h.count(h.metrics.AuditFailures, r.Name, string(found.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
@@ -286,6 +283,7 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))
 	switch {
 	case err == nil && outcome == inbox.Stored:
+		x.conn.Verify() // a captured call, sent again, earns nothing
 		h.count(h.metrics.Accepted, r.Name)
 		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
 		answerAccepted.write(x)

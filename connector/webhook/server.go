@@ -50,8 +50,6 @@ func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Se
 		ReadHeaderTimeout: readHeaderTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    limits.HeaderSize,
-		ConnContext:       listener.ConnContext,
 		// "OPTIONS *" is an unknown path like any other.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(listener.NewErrorLog(logger, handler.metrics), slog.LevelWarn),
@@ -65,11 +63,7 @@ func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.St
 // Serve serves calls of the listener, which it closes, until Shutdown begins:
 // then it returns nil while Shutdown still waits.
 func (s *Server) Serve(inner net.Listener) error {
-	bounded := listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
-	if err := s.http.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return listener.Serve(s.http, inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
 }
 
 // tls is nil without a certificate.
