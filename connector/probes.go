@@ -17,6 +17,9 @@ const (
 	maxScrapes = 16
 	// scrapeTimeout is Prometheus's own default.
 	scrapeTimeout = 10 * time.Second
+	// readTimeout is how long a scraper may take to read a page that is ready:
+	// it holds a place all the while.
+	readTimeout = 2 * time.Second
 )
 
 // newProbes serves metrics and probes. Liveness only says that the process
@@ -42,7 +45,7 @@ func (p *process) newProbes() *http.Server {
 func (p *process) scrapes() http.Handler {
 	metrics := promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxGathers, Timeout: scrapeTimeout})
 	places := semaphore.NewWeighted(maxScrapes)
-	return promhttp.InstrumentMetricHandler(p.registry, http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+	counted := promhttp.InstrumentMetricHandler(p.registry, http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
 		if !places.TryAcquire(1) {
 			http.Error(w, "too many scrapes at once", http.StatusServiceUnavailable)
 			return
@@ -50,4 +53,14 @@ func (p *process) scrapes() http.Handler {
 		defer places.Release(1)
 		metrics.ServeHTTP(w, call)
 	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) { counted.ServeHTTP(page{w}, call) })
+}
+
+// page is an answer that is written at once, when it is ready.
+type page struct{ http.ResponseWriter }
+
+func (p page) Write(content []byte) (int, error) {
+	// Without a deadline of its own it is bounded by the server's.
+	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(readTimeout))
+	return p.ResponseWriter.Write(content)
 }
