@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -56,6 +57,10 @@ type process struct {
 // start with a clear error.
 type listeners struct{ webhook, admin, probes net.Listener }
 
+func (l listeners) close() error {
+	return errors.Join(l.webhook.Close(), l.admin.Close(), l.probes.Close())
+}
+
 // Run serves the configuration file at path until ctx ends, then stops in order
 // and returns nil. An error means that the start failed, that a part ended by
 // itself, or that the stop did not end in time. In the last case what hangs,
@@ -77,9 +82,14 @@ func (p *process) run(ctx context.Context, path string) error {
 	if err := p.open(ctx, cfg); err != nil {
 		return err
 	}
+	// Nothing is delivered before the addresses are bound: a start that fails must
+	// wait for no sink.
 	l, err := listen(ctx, cfg)
 	if err != nil {
-		return errors.Join(err, p.abort(ctx))
+		return errors.Join(err, p.close())
+	}
+	if err := p.use(ctx, cfg); err != nil {
+		return errors.Join(err, l.close(), p.close())
 	}
 	return p.serve(ctx, path, l)
 }
@@ -91,7 +101,7 @@ func newProcess(log logr.Logger) *process {
 	return p
 }
 
-// open opens the inbox and builds every part on top of it.
+// open opens the inbox and builds every part on top of it; none is in use yet.
 func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
@@ -111,9 +121,6 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	})
 	p.probes = p.newProbes()
 	telemetry.RegisterInbox(p.registry, p.inboxState)
-	if err := p.use(ctx, cfg); err != nil {
-		return errors.Join(err, p.abort(ctx))
-	}
 	return nil
 }
 
@@ -166,8 +173,10 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 
 // report says what the version in use lets through that another would not.
 func (p *process) report(cfg *config.Config) {
+	// logr has no level for warnings, slog has.
+	warn := slog.New(logr.ToSlogHandler(p.log)).Warn
 	for _, w := range cfg.Warnings() {
-		p.log.Info("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
+		warn("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
 	}
 	for _, c := range cfg.Channels {
 		if c.ZaloOA != nil {

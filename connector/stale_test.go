@@ -51,6 +51,9 @@ func TestWeakKeysAndModesAreTold(t *testing.T) {
 	sink := newReceiver(t)
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL, keys: `{name: a, value: "hidden-key+with-a-plus"}`})
 	r := start(t, s.write(t))
+	if !strings.Contains(r.logs.String(), `"level":"WARN","msg":"configuration warning"`) {
+		t.Error("the warnings are no warnings to whoever filters by level")
+	}
 	for _, want := range []string{"shorter than 32 characters", "which a URL changes"} {
 		if !strings.Contains(r.logs.String(), want) {
 			t.Errorf("the log lacks %q", want)

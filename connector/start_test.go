@@ -3,6 +3,7 @@ package connector_test
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,28 @@ func TestStartNamesTheAddressInUse(t *testing.T) {
 	if err := start(t, s.write(t)).stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A start that fails for its addresses delivers nothing, and so waits for no sink.
+func TestAFailedStartWaitsForNoSink(t *testing.T) {
+	sink := newReceiver(t)
+	sink.answers(func(w http.ResponseWriter, _ attempt) { w.WriteHeader(http.StatusServiceUnavailable) })
+	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
+	r := start(t, s.write(t))
+	r.call(message{shopA, "1", "m-1"})
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	used, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	s.address = used.Addr().String()
+	release := make(chan struct{})
+	defer close(release)
+	sink.answers(func(http.ResponseWriter, attempt) { <-release })
+	refusesToStart(t, s.write(t), "server.address", "address already in use")
 }
 
 func TestStartNamesAnInboxThatCannotBeUsed(t *testing.T) {

@@ -64,12 +64,6 @@ func (p *process) countAbandoned() {
 	}
 }
 
-// abort ends what open made, when nothing is served yet.
-func (p *process) abort(ctx context.Context) error {
-	p.stopDeliveries(ctx)
-	return p.close()
-}
-
 func (p *process) stopDeliveries(ctx context.Context) {
 	if err := p.dispatcher.Stop(ctx); err != nil {
 		p.log.Info("attempts under way were cut short; they are made again after the next start")
