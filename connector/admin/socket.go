@@ -27,6 +27,11 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := lock(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
@@ -35,11 +40,25 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// For systems that do not take the mode from the descriptor.
+	// The umask took its part from the mode.
 	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
+}
+
+// lock keeps others from replacing a socket of the folder, until unlock: two
+// connectors that start at once could each find the stale one, and the later one
+// would remove the socket that the earlier one has just made.
+func lock(folder string) (unlock func(), err error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", folder, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil // which ends the lock
 }
 
 // modeIn is the mode of a socket in a folder.
@@ -59,8 +78,8 @@ func restrict(mode fs.FileMode) func(_, _ string, socket syscall.RawConn) error 
 	}
 }
 
-// removeStale removes a socket on which nobody listens. That two processes do so at
-// once is not possible for two with one inbox, since its lock lets one of them start.
+// removeStale removes a socket on which nobody listens. A process that ends may
+// remove its own meanwhile.
 func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -76,10 +95,16 @@ func removeStale(ctx context.Context, path string) error {
 		_ = conn.Close()
 		return fmt.Errorf("another process listens on %s: choose another path", path)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("another process may listen on %s (%w): choose another path", path, reason(err))
 	}
-	return os.Remove(path)
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // unixSocket is the network of a socket's path.

@@ -106,6 +106,39 @@ func TestSocketOfAKilledProcessIsReplaced(t *testing.T) {
 	}
 }
 
+// Of two processes that start at once beside the socket of a killed one, one gets
+// the name, and keeps it.
+func TestTwoThatReplaceAStaleSocket(t *testing.T) {
+	for range 200 {
+		path := filepath.Join(t.TempDir(), "admin.sock")
+		stale, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale.(*net.UnixListener).SetUnlinkOnClose(false)
+		stale.Close()
+		listeners := make(chan net.Listener, 2)
+		for range 2 {
+			go func() {
+				l, err := Listen(t.Context(), path)
+				if err != nil {
+					l = nil
+				}
+				listeners <- l
+			}()
+		}
+		first, second := <-listeners, <-listeners
+		if (first == nil) == (second == nil) {
+			t.Fatalf("first has the socket: %v, second: %v", first != nil, second != nil)
+		}
+		for _, l := range []net.Listener{first, second} {
+			if l != nil {
+				l.Close()
+			}
+		}
+	}
+}
+
 func TestSocketOfALivingProcessIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	answering(t, listen(t, path))
