@@ -33,15 +33,17 @@ type WebhookApplyConfiguration struct {
 	MaxBodySize *resource.Quantity `json:"maxBodySize,omitempty"`
 	// maxHeaderSize is the largest request line and header, in bytes from 1Ki to
 	// 64Ki, and bounds all that is read of a connection before it has shown an API
-	// key; a larger one is answered 431. Default: 8Ki.
+	// key; a larger one is answered 431. A change restarts the pods. Default: 8Ki.
 	MaxHeaderSize *resource.Quantity `json:"maxHeaderSize,omitempty"`
 	// maxHeaderLines is the largest number of header lines of a call, 10 to 1000;
-	// more are answered 431. Default: 100.
+	// more are answered 431. A change restarts the pods. Default: 100.
 	MaxHeaderLines *int32 `json:"maxHeaderLines,omitempty"`
 	// maxConnections is the number of connections at once, 16 to 1000000. Beyond it
-	// the oldest one that has shown no API key is closed, then the oldest without a
-	// verified call; verified ones are never closed for another. Descriptors bound
-	// it too. Default: one for each 64Ki of the memory limit's 4/5, 3276 for 256Mi.
+	// one is closed that has shown less than the others, the oldest first: one without
+	// an API key while those hold over 1/16 of the places, else one without a verified
+	// call. Those that brought a new verified event are never closed for another, and
+	// hold at most 7/8 of the places. Descriptors bound it too. A change restarts the
+	// pods. Default: one for each 64Ki of the memory limit's 4/5, 3276 for 256Mi.
 	MaxConnections *int32 `json:"maxConnections,omitempty"`
 	// events selects what is delivered by the platform's event name. Default:
 	// every event.
