@@ -30,7 +30,7 @@ import (
 // 256 MiB for that.
 func TestBound(t *testing.T) {
 	const margin = 128 << 20
-	for _, bound := range []int64{64 << 20, 256 << 20} { // 64 MiB is the least that a configuration may ask for
+	for _, bound := range []int64{64 << 20, 128 << 20} { // 64 MiB is the least that a configuration may ask for
 		t.Run(fmt.Sprintf("%dMi", bound>>20), func(t *testing.T) {
 			o := options(t, inboxtest.NewClock(), vfs.Default)
 			o.Path, o.MaxSize, o.Log = filepath.Join(t.TempDir(), "inbox"), bound, logr.Discard()
