@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/cluster/local"
 	"xbot.a4b.vn/channel-connector/test/traffic"
 )
@@ -140,7 +142,8 @@ func kill(ctx context.Context, pod corev1.Pod) {
 	Expect(machine.KillContainer(ctx, pod.Spec.NodeName, pod.Status.ContainerStatuses[0].ContainerID)).To(Succeed())
 }
 
-// postLarge posts bodies of the largest size, which nobody signed, until ctx ends.
+// postLarge posts bodies of the largest size, with a wrong signature, until ctx
+// ends.
 func postLarge(ctx context.Context, url, apiKey string) {
 	body := bytes.Repeat([]byte(" "), 1<<20)
 	for ctx.Err() == nil {
@@ -149,6 +152,7 @@ func postLarge(ctx context.Context, url, apiKey string) {
 			return
 		}
 		req.Header.Set("Xp-Api-Key", apiKey)
+		req.Header.Set(zalo.SignatureHeader, "mac="+strings.Repeat("a", 64)) // or the body is not read
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			_ = resp.Body.Close()
 		}
