@@ -36,6 +36,15 @@ func failed(n int) Arrival { return Arrival{Message: Message{0, n}} }
 
 func refused(n int) Arrival { return Arrival{Message: Message{0, n}, Refused: true} }
 
+// What was inverted before a time or after it does not hide among what was within.
+func TestInvertedOutside(t *testing.T) {
+	v := Verdict{Inverted: []Message{{0, 4}, {0, 5}, {0, 8}, {0, 9}, {1, 5}}}
+	want := []Message{{0, 4}, {0, 9}, {1, 5}}
+	if diff := cmp.Diff(want, v.InvertedOutside([]int{5, 0}, []int{9, 5})); diff != "" {
+		t.Errorf("outside (-want +got):\n%s", diff)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		acknowledged []int
