@@ -43,8 +43,9 @@ func TestStatus(t *testing.T) {
 	status := admin.Status{
 		ConfigDigest: "cafe", InboxUsedBytes: 3 << 20, InboxLimitBytes: 1 << 30, RefusedWithoutChannel: 4,
 		Channels: []admin.ChannelStatus{
+			{Name: "chat/busy", Configured: true, Pending: 1, OldestPendingSeconds: 1, NextProbeAt: testTime},
 			{Name: "chat/gone", DeadLetters: 1},
-			{Name: "chat/held", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
+			{Name: "chat/rest", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
 			{Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, Refused: 2, Stale: 2, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime},
 		},
 	}
@@ -55,8 +56,9 @@ func TestStatus(t *testing.T) {
 		"Configuration cafe, inbox 3.0 MiB of 1.0 GiB, 4 calls refused without a channel (wrong path or key)",
 		"",
 		"CHANNEL    STATE    PENDING  OLDEST  DEAD  ACCEPTED  DUPLICATES  IGNORED  REFUSED  AUDIT  TAKEN  FAILED  IN FLIGHT  LAST ERROR",
+		"chat/busy  held     1        1s      0     0         0           0        0        0      0      0       0          -",
 		"chat/gone  removed  0        -       1     0         0           0        0        0      0      0       0          -",
-		"chat/held  paused   2        1h2m5s  0     0         0           0        0        0      0      0       0          -",
+		"chat/rest  paused   2        1h2m5s  0     0         0           0        0        0      0      0       0          -",
 		"chat/shop  active   0        -       0     7         0           5        2        3      0      0       0          2026-11-22 10:00:00 HTTP 503",
 		"",
 		"chat/shop: 2 signed events were older than webhook.maxEventAge and were answered 503: calls are replayed, or the clock of the connector's machine is ahead",

@@ -84,6 +84,8 @@ func state(c admin.ChannelStatus) string {
 		return "removed"
 	case c.Paused:
 		return "paused"
+	case !c.NextProbeAt.IsZero():
+		return "held" // by the sink's Retry-After
 	default:
 		return "active"
 	}

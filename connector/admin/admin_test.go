@@ -151,7 +151,7 @@ func TestStatus(t *testing.T) {
 	m.Attempts.WithLabelValues("chat/shop", "status").Add(5)
 	m.Attempts.WithLabelValues("chat/shop", "refused").Add(1)
 	m.Accepted.WithLabelValues("chat/new").Add(7)
-	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour)}
+	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour), NextProbe: testNow.Add(time.Second)}
 	api.connector.Delivery = func(channel string) delivery.Status {
 		return map[string]delivery.Status{"chat/shop": failing}[channel]
 	}
@@ -169,6 +169,7 @@ func TestStatus(t *testing.T) {
 			Pending: 12, OldestPendingSeconds: 90, DeadLetters: 3,
 			Accepted: 20, Duplicates: 2, Ignored: 11, Refused: 7, AuditFailures: 13, Taken: 8, FailedAttempts: 6,
 			InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour),
+			NextProbeAt: testNow.Add(time.Second),
 		},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -85,6 +85,7 @@ func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
 		LastError:      delivering.LastError,
 		LastErrorAt:    delivering.LastErrorAt,
 		LastTakenAt:    delivering.LastTakenAt,
+		NextProbeAt:    delivering.NextProbe,
 
 		OldestPendingSeconds: stats.OldestPendingAge.Seconds(),
 	}

@@ -57,6 +57,9 @@ type Status struct {
 	// LastTakenAt is when the sink last took an event; zero if it took none
 	// since the start.
 	LastTakenAt time.Time
+	// NextProbe is when the next single attempt is made while the channel is
+	// held, since its sink asked for a pause; zero while it is not.
+	NextProbe time.Time
 }
 
 // Dispatcher delivers the events of all channels. Its methods may be called
@@ -208,12 +211,15 @@ func (d *Dispatcher) Status(channel string) Status {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.status
+	status := p.status
+	status.NextProbe = p.hold.next
+	return status
 }
 
 // Drain goes on delivering until no channel in use has anything pending, and
 // returns nil then, or ctx's error when ctx ends first. Paused channels count as
-// empty. It has a meaning only while nothing is accepted. It stops nothing.
+// empty, and no channel is held any more: what is left may be lost. It has a meaning
+// only while nothing is accepted. It stops nothing.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	pumps := *d.pumps.Load()
 	empty := make(map[*pump]<-chan struct{}, len(pumps))

@@ -19,6 +19,11 @@
 // maxAge. An attempt that fails at or past maxAge makes the event a dead
 // letter, so every event gets at least one.
 //
+// # A sink that asks for a pause
+//
+// A Retry-After delays its own conversation. After three of different conversations
+// in a row the channel is held (see hold): single attempts, until one succeeds.
+//
 // # Fairness between channels
 //
 // A channel is bounded by its own concurrency, and all channels together by a

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ type fakeQueue struct {
 	failClaim, failSettle error
 	failConfigure         error
 	claimGate             chan struct{} // when set, Claim waits for it
+	releaseGate           chan struct{} // when set, Settle waits for it with what is released
 	claimCalls            int
 	bodySize              int      // of the events to accept
 	configured            []string // channels, in the order of Configure
@@ -80,11 +82,24 @@ func (c *fakeChannel) pausedSoFar() time.Duration {
 func (q *fakeQueue) accept(channel, lane string) event.ID {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.put(channel, lane, lane)
+}
+
+// acceptUnordered stores events that have a lane each.
+func (q *fakeQueue) acceptUnordered(channel string, conversations ...string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, conversation := range conversations {
+		q.put(channel, conversation, fmt.Sprint("lane ", q.channel(channel).sequence))
+	}
+}
+
+func (q *fakeQueue) put(channel, conversation, lane string) event.ID {
 	c := q.channel(channel)
 	c.sequence++
 	id := event.ID{byte(c.sequence >> 8), byte(c.sequence)}
 	e := &fakeEvent{acceptedAt: time.Now(), pausedThen: c.pausedSoFar(), Claim: inbox.Claim{
-		Event:    event.Event{ID: id, Channel: channel, Conversation: lane, Body: make([]byte, q.bodySize)},
+		Event:    event.Event{ID: id, Channel: channel, Conversation: conversation, Body: make([]byte, q.bodySize)},
 		Lane:     lane,
 		Sequence: c.sequence,
 	}}
@@ -153,6 +168,12 @@ func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdi
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if _, released := v.(inbox.Released); released && q.releaseGate != nil {
+		gate := q.releaseGate
+		q.mu.Unlock()
+		<-gate
+		q.mu.Lock()
+	}
 	if q.failSettle != nil {
 		return q.failSettle
 	}
@@ -234,6 +255,12 @@ func (q *fakeQueue) dead(channel string) []inbox.DeadLetter {
 	return slices.Clone(q.channel(channel).dead)
 }
 
+func (q *fakeQueue) gateReleases(gate chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.releaseGate = gate
+}
+
 // fail sets or clears the error of one kind of call.
 func (q *fakeQueue) fail(which *error, err error) {
 	q.mu.Lock()
@@ -267,16 +294,24 @@ func (s *fakeSink) Send(ctx context.Context, e event.Event) error {
 	}
 	s.arrived = append(s.arrived, arrival{e.ID, e.Conversation, time.Now()})
 	s.busy++
+	answer := s.answer
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.busy--
 	}()
-	if s.answer == nil {
+	if answer == nil {
 		return nil
 	}
-	return s.answer(ctx, e)
+	return answer(ctx, e)
+}
+
+// answers changes what the attempts from now on result in.
+func (s *fakeSink) answers(answer func(ctx context.Context, e event.Event) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 func (s *fakeSink) Close() {

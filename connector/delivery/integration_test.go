@@ -237,3 +237,42 @@ func TestDeadLetterAndRedrive(t *testing.T) {
 		t.Errorf("taken (-want +got):\n%s", diff)
 	}
 }
+
+// TestABusyBotGetsProbesUntilItTakesOne: on the real store too, each probe is of
+// another conversation, so that three which the bot never takes do not keep the
+// others from it.
+func TestABusyBotGetsProbesUntilItTakesOne(t *testing.T) {
+	const poisoned = 3
+	b := newBot(t)
+	var well bool
+	var asked []string // the conversations of all calls
+	b.answerWith(func(w http.ResponseWriter, id string) int {
+		asked = append(asked, id[:2])
+		if well && id[:2] >= fmt.Sprintf("%02x", poisoned) {
+			return http.StatusOK
+		}
+		w.Header().Set("Retry-After", "1")
+		return http.StatusServiceUnavailable
+	})
+	p := start(t, t.TempDir(), b)
+	defer p.stop(t.Context())
+	want := p.accept(100, 3)
+	poll.Until(t, "the hold's probes", func() bool { calls, _ := b.count(); return calls >= 12 })
+	b.mu.Lock()
+	for i := 1; i < len(asked); i++ {
+		if asked[i] == asked[i-1] {
+			t.Errorf("calls %d and %d are of the same conversation", i-1, i)
+		}
+	}
+	well = true
+	b.mu.Unlock()
+	poll.Until(t, "what the bot takes", func() bool { _, taken := b.count(); return taken == 3*(100-poisoned) })
+	for n := range poisoned {
+		delete(want, fmt.Sprintf("conversation-%d", n))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if diff := cmp.Diff(want, b.taken); diff != "" {
+		t.Errorf("taken (-want +got):\n%s", diff)
+	}
+}

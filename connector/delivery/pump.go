@@ -46,6 +46,8 @@ type pump struct {
 	removed  bool // no series of the channel may come back
 	sink     *outlet
 	delivery config.Delivery
+	hold     hold
+	returns  int // calls of release under way
 	status   Status
 	logged   time.Time
 	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
@@ -90,12 +92,17 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	}
 	changed := p.delivery != c.Delivery
 	p.delivery = c.Delivery
+	if changed || o != nil {
+		p.endHold() // what was asked for was not asked of this configuration
+	}
 	p.mu.Unlock()
 	if o != nil {
 		old.leave()
 	}
 	if changed {
 		p.d.slots.setBound(&p.seat, c.Delivery.Concurrency)
+	}
+	if changed || o != nil {
 		p.poke()
 	}
 }
@@ -139,12 +146,16 @@ func (p *pump) end() {
 // cannot matter before the pump is woken by something else.
 func (p *pump) claim() (wait time.Duration, err error) {
 	p.mu.Lock()
-	paused, idle, drained := p.delivery.Paused, p.status.InFlight == 0, p.drained
+	paused, drained, held := p.delivery.Paused, p.drained, p.hold
+	idle := p.status.InFlight == 0 && p.returns == 0
 	p.mu.Unlock()
-	if paused {
+	switch {
+	case paused:
 		p.d.slots.withdraw(&p.seat)
 		p.reportDrained(drained)
 		return inbox.Never, nil
+	case held.held():
+		return p.claimProbe(held)
 	}
 	room := p.d.slots.take(&p.seat)
 	if room == 0 {
@@ -152,6 +163,10 @@ func (p *pump) claim() (wait time.Duration, err error) {
 		return inbox.Never, nil
 	}
 	claims, wait, err := p.d.queue.Claim(p.channel, room)
+	if p.heldMeanwhile(claims) {
+		p.d.slots.giveBack(&p.seat, room, 0)
+		return 0, err
+	}
 	p.start(claims)
 	p.d.slots.giveBack(&p.seat, room-len(claims), 0)
 	switch {
@@ -197,6 +212,7 @@ func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	c.Event.Body, a.claim.Event.Body = nil, nil
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
+	p.observeHold(a, o)
 	p.record(a, v)
 	p.settlingNow <- struct{}{}
 	p.d.slots.giveBack(&p.seat, 1, bytes)
@@ -277,19 +293,22 @@ func (p *pump) count(vec *prometheus.CounterVec, label string) {
 // remove ends the claiming and the counting.
 func (p *pump) remove() {
 	p.mu.Lock()
+	p.endHold()
 	p.removed = true
 	p.mu.Unlock()
 	p.halt()
 }
 
 // drain returns a channel that is closed once a claim that begins after this
-// call finds nothing pending.
+// call finds nothing pending. What it leaves may be lost, so that a hold ends and
+// none begins: every conversation may be attempted once its own wait is over.
 func (p *pump) drain() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drained == nil {
 		p.drained = make(chan struct{})
 	}
+	p.endHold()
 	p.poke()
 	return p.drained
 }

@@ -116,7 +116,7 @@ type Retry struct{ After time.Duration }
 // (no secrets, ids or bodies); the lane goes on with its next event.
 type Dead struct{ Reason string }
 
-// Released: no attempt was made or its result is unknown because the process
+// Released: no attempt was made, or its result is unknown because the process
 // stops; the claim ends and nothing is counted.
 type Released struct{}
 

@@ -76,6 +76,9 @@ type Metrics struct {
 	DeadLettered *prometheus.CounterVec
 	// DeliveriesInFlight is the number of attempts under way.
 	DeliveriesInFlight prometheus.Gauge
+	// Held is 1 while a channel makes single attempts only, since its sink asked
+	// for a pause, by channel.
+	Held *prometheus.GaugeVec
 	// SinkConnections is the number of connections to all sinks, busy and idle,
 	// and SinkConnectionsLimit how many there may be.
 	SinkConnections, SinkConnectionsLimit prometheus.Gauge
@@ -123,6 +126,7 @@ func New(reg prometheus.Registerer) *Metrics {
 			.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400),
 		DeadLettered:         f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
 		DeliveriesInFlight:   f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
+		Held:                 f.gaugeVec("delivery", "held", "1 while the sink's Retry-After holds the channel: single attempts, until one succeeds.", "channel"),
 		SinkConnections:      f.gauge("delivery", "sink_connections", "Connections to all sinks, busy and idle."),
 		SinkConnectionsLimit: f.gauge("delivery", "sink_connections_limit", "Connections to all sinks that there may be."),
 		Abandoned:            f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
@@ -143,6 +147,7 @@ func (m *Metrics) ForgetChannel(channel string) {
 		vec.DeletePartialMatch(match)
 	}
 	m.SignatureMode.DeletePartialMatch(match)
+	m.Held.DeletePartialMatch(match)
 }
 
 // UseSignatureMode exports the mode that a channel's signatures are verified in.
