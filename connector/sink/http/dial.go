@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"sync"
 	"time"
 )
@@ -41,6 +40,8 @@ type connection struct {
 	age time.Duration
 	// retires is when that ends; zero before the first attempt.
 	retires time.Time
+	// closed is closed when its last attempt has closed it; nil before that begins.
+	closed chan struct{}
 }
 
 // dial returns a connection with a deadline. The transport goes on with a
@@ -78,25 +79,54 @@ func (d *dialer) age() time.Duration {
 	return d.maxAge/2 + rand.N(d.maxAge/2) //nolint:gosec // nobody gains by foretelling it
 }
 
-// beginAttempt is called when an attempt has got a connection, before anything
-// is written to it. On one that retires, the attempt asks the sink to close it with
-// the answer. It is not closed from here: net/http releases a connection before it
-// hands over the answer, so the attempt before could lose an answer that has come.
-// Each connection serves at least one attempt, however long it was made.
-func beginAttempt(got httptrace.GotConnInfo, header http.Header) {
-	c, ok := underneath(got.Conn).(*connection)
+// attempt is one post. net/http may give it one connection after another.
+type attempt struct {
+	header http.Header
+	// ends is the connection that ends with this attempt, as net/http knows it, and
+	// closed tells the attempt that has got it already; nil: none does.
+	ends   net.Conn
+	closed chan struct{}
+}
+
+// begin is called when the attempt has got a connection, before anything is
+// written to it. On one that retires, the attempt asks the sink to close it with
+// the answer, and closes it at its end, since a sink need not heed that. Each
+// connection serves at least one attempt, however long it was made.
+//
+// net/http releases a connection before it hands over the answer. So the next
+// attempt may have got it already. It waits until the last one has its answer,
+// finds the connection closed, has written nothing, and is given another one.
+func (a *attempt) begin(ctx context.Context, got net.Conn) {
+	a.end() // the attempt may have lost another connection
+	delete(a.header, headerConnection)
+	c, ok := underneath(got).(*connection)
 	if !ok {
 		return
 	}
-	delete(header, headerConnection) // the attempt may have lost another connection
 	now := time.Now()
 	switch {
+	case c.closed != nil:
+		select {
+		case <-c.closed:
+		case <-ctx.Done():
+		}
 	case c.retires.IsZero():
 		c.retires = now.Add(c.age)
 		// From here on the attempt's context is what ends it.
 		_ = c.SetDeadline(time.Time{}) // it fails only if the connection is closed
 	case !now.Before(c.retires):
-		header[headerConnection] = []string{"close"}
+		a.header[headerConnection] = []string{"close"}
+		c.closed = make(chan struct{})
+		a.ends, a.closed = got, c.closed
+	}
+}
+
+// end is called when the attempt has its answer, or will get none.
+func (a *attempt) end() {
+	if a.ends != nil {
+		_ = a.ends.Close() // the sink may have closed it
+		close(a.closed)
+		a.ends, a.closed = nil, nil
 	}
 }
 

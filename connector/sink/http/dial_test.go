@@ -2,6 +2,8 @@ package httpsink
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -105,7 +108,7 @@ func listenTwice(t *testing.T, first, then string) *moves {
 func aging(s *Sink, maxAge time.Duration, names *net.Resolver) {
 	d := newDialer(s.timeout)
 	d.maxAge, d.Resolver = maxAge, names
-	s.transport.DialContext = d.dial
+	s.dialer, s.transport.DialContext = d, d.dial
 }
 
 // TestBusyConnectionsFollowTheName: a sink's address moves, its old one still
@@ -168,19 +171,7 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 			const lanes, events = 4, 60
 			s := newSink(t, tt.c)
 			aging(s, 4*time.Millisecond, nil)
-			var sending sync.WaitGroup
-			for lane := range lanes {
-				sending.Go(func() {
-					for n := range events {
-						e := exampleEvent(t)
-						e.ID = event.ID{byte(lane), byte(n), byte(len(name))}
-						if err := s.Send(t.Context(), e); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			sending.Wait()
+			sendAll(t, s, lanes, events, byte(len(name)))
 			t.Logf("%d connections for %d events", tt.made.Load(), lanes*events)
 			if tt.made.Load() <= lanes {
 				t.Error("no connection has retired: this shows nothing")
@@ -191,6 +182,106 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 			s.Close()
 		})
 	}
+}
+
+// stubborn answers all requests of a connection, and keeps it open, whatever they
+// ask for. It fails the test if a request comes on a connection that was asked to
+// close before.
+func stubborn(t *testing.T, take func(*http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for asked := false; err == nil; r, err = http.ReadRequest(buffered.Reader) {
+			if asked {
+				t.Error("an attempt came on a connection that was asked to close")
+			}
+			asked = r.Close
+			_, _ = io.Copy(io.Discard, r.Body)
+			take(r)
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: "+answerOf(r))
+		}
+	}
+}
+
+// answerOf is an answer's length and body, for every other event no body: net/http
+// releases the connection before it hands over the one, and after it the other.
+func answerOf(r *http.Request) string {
+	if id := r.Header.Get(headerID); id[3]%2 == 0 {
+		return "0\r\n\r\n"
+	}
+	return "2\r\n\r\nok"
+}
+
+// TestStubbornSinksLoseTheirConnections: a sink that leaves connections open when
+// asked to close them gets no more attempts on them; they are closed, also those
+// that no attempt follows, and each event is taken by its first attempt, once.
+func TestStubbornSinksLoseTheirConnections(t *testing.T) {
+	var taken sync.Map
+	var events atomic.Int64
+	handler := stubborn(t, func(r *http.Request) {
+		events.Add(1)
+		if _, again := taken.LoadOrStore(r.Header.Get(headerID), true); again {
+			t.Error("an event came twice")
+		}
+	})
+	plain := listen(t, handler)
+	secured := listenTLS(t, 0, func(s *http.Server) { s.Handler = handler })
+	for name, c := range map[string]config.HTTPSink{
+		"http":  {URL: plain.URL},
+		"https": load(t, secured.URL, "caFile: "+secured.certFile),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSink(t, c)
+			aging(s, 4*time.Millisecond, nil)
+			s.Share(NewPlaces(100, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"})))
+			events.Store(0)
+			const lanes, each = 4, 100
+			sendAll(t, s, lanes, each, byte(len(name)))
+			if events.Load() != lanes*each {
+				t.Errorf("%d events came, want %d", events.Load(), lanes*each)
+			}
+			expectAllClose(t, s, byte(len(name)))
+		})
+	}
+}
+
+// expectAllClose sends until all connections have had their last attempt, and
+// expects that none is open then.
+func expectAllClose(t *testing.T, s *Sink, mark byte) {
+	t.Helper()
+	e := exampleEvent(t)
+	e.ID[2] = mark
+	var n uint32
+	poll.Until(t, "no open connections", func() bool {
+		n++
+		binary.BigEndian.PutUint32(e.ID[8:], n)
+		expectClass(t, s.Send(t.Context(), e), "")
+		return len(s.places.taken) == 0
+	})
+}
+
+// sendAll sends different events in several lanes at once; each must be taken by
+// its first attempt.
+func sendAll(t *testing.T, s *Sink, lanes, each int, mark byte) {
+	t.Helper()
+	var sending sync.WaitGroup
+	for lane := range lanes {
+		sending.Go(func() {
+			for n := range each {
+				e := exampleEvent(t)
+				e.ID = event.ID{byte(lane), byte(n), mark}
+				if err := s.Send(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	sending.Wait()
 }
 
 // TestAgesDiffer: connections made together do not retire together, and none

@@ -98,7 +98,9 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
 	defer cancel()
-	req, err := s.request(ctx, e)
+	a := &attempt{header: s.eventHeader(e)}
+	defer a.end()
+	req, err := s.request(ctx, e, a)
 	if err != nil {
 		return &sink.Failed{Class: classProtocol, Reason: "the sink's URL cannot be requested"}
 	}
@@ -113,16 +115,15 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	return verdict(resp, s.now())
 }
 
-func (s *Sink) request(ctx context.Context, e event.Event) (*http.Request, error) {
-	header := s.eventHeader(e)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(got httptrace.GotConnInfo) { beginAttempt(got, header) },
+func (s *Sink) request(ctx context.Context, e event.Event, a *attempt) (*http.Request, error) {
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { a.begin(ctx, got.Conn) },
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(e.Body))
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, s.url, bytes.NewReader(e.Body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header = header
+	req.Header = a.header
 	if s.signer == nil {
 		return req, nil
 	}
