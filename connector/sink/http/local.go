@@ -8,7 +8,15 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/net/idna"
+
 	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// What is said of the addresses that names stand for as well.
+const (
+	kindLoopback = "a loopback address"
+	kindMetadata = "the address of a metadata service"
 )
 
 // localAddressError is an address that the sink may not dial.
@@ -51,14 +59,47 @@ func refuseLocalAddress(_ context.Context, _, address string, _ syscall.RawConn)
 
 // kindOfHost is kindOfAddress of a host as a URL spells it.
 func kindOfHost(host string) string {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
-		return "a loopback address"
+	host = strings.TrimRight(strings.ToLower(asSent(host)), ".")
+	if kind, ok := localNames[host]; ok {
+		return kind
+	}
+	if strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+		return kindLoopback
 	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		return kindOfAddress(address)
 	}
+	if endsInNumber(host) {
+		return "an address in an unusual spelling"
+	}
 	return ""
+}
+
+// asSent returns a host as net/http names it to a proxy, which turns 127。0。0。1
+// into 127.0.0.1.
+func asSent(host string) string {
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		return ascii
+	}
+	return host
+}
+
+// localNames are names that machines have in /etc/hosts, or a cloud's name server
+// knows.
+var localNames = map[string]string{
+	"localhost": kindLoopback, "localhost.localdomain": kindLoopback,
+	"localhost4": kindLoopback, "localhost4.localdomain4": kindLoopback, // Fedora
+	"localhost6": kindLoopback, "localhost6.localdomain6": kindLoopback,
+	"ip6-localhost": kindLoopback, "ip6-loopback": kindLoopback, // Debian
+	"metadata.google.internal": kindMetadata,
+}
+
+// endsInNumber reports whether a host is an address for the URL standard, and for
+// the many resolvers that take 127.1, 0x7f.0.0.1 and 2130706433 for 127.0.0.1. No
+// top-level domain looks so.
+func endsInNumber(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return strings.HasPrefix(last, "0x") || last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // metadata are the addresses of clouds' metadata services that are not
@@ -86,9 +127,9 @@ func kindOfAddress(a netip.Addr) string {
 	}
 	switch {
 	case a.IsLoopback():
-		return "a loopback address"
+		return kindLoopback
 	case metadata[a]:
-		return "the address of a metadata service"
+		return kindMetadata
 	case a.IsLinkLocalUnicast():
 		return "a link-local address"
 	case a.IsUnspecified(), thisNetwork.Contains(a):

@@ -10,7 +10,7 @@ import (
 )
 
 func TestKindOfHost(t *testing.T) {
-	const loopback, linkLocal, metadata, unspecified, multicast = "a loopback address", "a link-local address",
+	const numeric, loopback, linkLocal, metadata, unspecified, multicast = "an address in an unusual spelling", "a loopback address", "a link-local address",
 		"the address of a metadata service", "an unspecified address", "a multicast address"
 	tests := map[string]string{
 		"127.0.0.1": loopback, "127.255.1.2": loopback, "::1": loopback, "::ffff:127.0.0.1": loopback, "64:ff9b::127.0.0.1": loopback,
@@ -21,8 +21,17 @@ func TestKindOfHost(t *testing.T) {
 		"0.0.0.0": unspecified, "::": unspecified, "0.1.2.3": unspecified, "::ffff:0.0.0.0": unspecified,
 		"224.0.0.1": multicast, "ff02::1": multicast, "255.255.255.255": multicast,
 
+		"127.1": numeric, "2130706433": numeric, "0x7f.0.0.1": numeric, "0": numeric, "2852039166": numeric, "0X7F000001": numeric,
+		"127.0.0.1.": loopback, "127.1.": numeric, "0177.0.0.1": numeric, "010.0.0.1": numeric, "bot.1": numeric, "1.2.3.4.5": numeric, "0x": numeric,
+		"127.0.0.0x1": numeric, "999.1.1.1": numeric, "127.1..": numeric, "127.0.0.1..": loopback,
+		"ip6-localhost": loopback, "IP6-Loopback.": loopback, "localhost.localdomain": loopback, "localhost6": loopback,
+		"metadata.google.internal": metadata, "Metadata.Google.Internal.": metadata,
+		"１２７.0.0.1": loopback, "127。0。0。1": loopback, "①27.1": numeric, "ｌocalhost": loopback,
+
 		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "", "2001:db8::1": "", "64:ff9b::8.8.8.8": "",
 		"bot.chat.svc": "", "localhost.example": "", "128.0.0.1": "", "": "",
+		"10.0.0.1.": "", "1.example": "", "0x7f.example": "", "bot1": "", "1bot": "", "bot.x0": "", "a.bot-1": "", "bót.example": "",
+		"my-ip6-localhost": "", "google.internal": "",
 	}
 	for host, want := range tests {
 		if got := kindOfHost(host); got != want {
@@ -66,6 +75,8 @@ func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 		"behind a remote proxy":  {URL: server.URL, Proxy: "http://192.0.2.1:3128"},
 		"name behind a proxy":    {URL: "http://localhost" + port, Proxy: "http://192.0.2.1:3128"},
 		"metadata behind proxy":  {URL: "http://169.254.169.254/latest", Proxy: "socks5://192.0.2.1:1080"},
+		"number behind a proxy":  {URL: "http://2130706433" + port, Proxy: "http://192.0.2.1:3128"},
+		"hex behind a proxy":     {URL: "https://0x7f.1" + port, Proxy: "http://192.0.2.1:3128"},
 		"metadata":               {URL: "http://169.254.169.254/latest"},
 		"metadata, IPv6":         {URL: "http://[fd00:ec2::254]/latest"},
 		"link-local with a zone": {URL: "http://[fe80::1%25lo]" + port},
