@@ -103,9 +103,8 @@ func endsInNumber(host string) bool {
 }
 
 // metadata are the addresses of clouds' metadata services that are not
-// link-local.
+// link-local, beside those of awsServices.
 var metadata = map[netip.Addr]bool{
-	netip.MustParseAddr("fd00:ec2::254"):   true, // AWS
 	netip.MustParseAddr("fd20:ce::254"):    true, // Google Cloud
 	netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud
 	netip.MustParseAddr("168.63.129.16"):   true, // Azure
@@ -116,6 +115,11 @@ var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")    // RFC 1122: Linux takes 0.0.0.0 for loopback
 	nat64       = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in its last 32 bits
 	broadcast   = netip.MustParseAddr("255.255.255.255")
+	// localNAT64 is RFC 8215's: which of its bits hold the IPv4 address is each
+	// network's own choice.
+	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
+	// awsServices hold EC2's metadata (::254) and the credentials of EKS pods (::23).
+	awsServices = netip.MustParsePrefix("fd00:ec2::/32")
 )
 
 // kindOfAddress names what makes an address local; it is empty for others.
@@ -128,7 +132,9 @@ func kindOfAddress(a netip.Addr) string {
 	switch {
 	case a.IsLoopback():
 		return kindLoopback
-	case metadata[a]:
+	case localNAT64.Contains(a):
+		return "an address that local NAT64 translates"
+	case metadata[a], awsServices.Contains(a):
 		return kindMetadata
 	case a.IsLinkLocalUnicast():
 		return "a link-local address"

@@ -10,6 +10,7 @@ import (
 )
 
 func TestKindOfHost(t *testing.T) {
+	const translated = "an address that local NAT64 translates"
 	const numeric, loopback, linkLocal, metadata, unspecified, multicast = "an address in an unusual spelling", "a loopback address", "a link-local address",
 		"the address of a metadata service", "an unspecified address", "a multicast address"
 	tests := map[string]string{
@@ -18,6 +19,8 @@ func TestKindOfHost(t *testing.T) {
 		"169.254.169.254": linkLocal, "169.254.0.1": linkLocal, "fe80::1": linkLocal, "fe80::1%eth0": linkLocal,
 		"::ffff:169.254.169.254": linkLocal, "64:ff9b::a9fe:a9fe": linkLocal,
 		"fd00:ec2::254": metadata, "fd20:ce::254": metadata, "100.100.100.200": metadata, "168.63.129.16": metadata,
+		"fd00:ec2::23": metadata, "fd00:ec2::": metadata, "fd00:ec2:ffff::1": metadata,
+		"64:ff9b:1::127.0.0.1": translated, "64:ff9b:1:7f00:0:100::": translated, "64:ff9b:1:ffff::8.8.8.8": translated,
 		"0.0.0.0": unspecified, "::": unspecified, "0.1.2.3": unspecified, "::ffff:0.0.0.0": unspecified,
 		"224.0.0.1": multicast, "ff02::1": multicast, "255.255.255.255": multicast,
 
@@ -28,7 +31,8 @@ func TestKindOfHost(t *testing.T) {
 		"metadata.google.internal": metadata, "Metadata.Google.Internal.": metadata,
 		"１２７.0.0.1": loopback, "127。0。0。1": loopback, "①27.1": numeric, "ｌocalhost": loopback,
 
-		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "", "2001:db8::1": "", "64:ff9b::8.8.8.8": "",
+		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "", "fd00:ec1:ffff::1": "", "fd00:ec3::1": "", "64:ff9b:2::127.0.0.1": "",
+		"2001:db8::1": "", "64:ff9b::8.8.8.8": "",
 		"bot.chat.svc": "", "localhost.example": "", "128.0.0.1": "", "": "",
 		"10.0.0.1.": "", "1.example": "", "0x7f.example": "", "bot1": "", "1bot": "", "bot.x0": "", "a.bot-1": "", "bót.example": "",
 		"my-ip6-localhost": "", "google.internal": "",
