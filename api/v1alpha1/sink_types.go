@@ -33,9 +33,11 @@ type Sink struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self.url) && size(url(self.url).getHostname()) > 0",fieldPath=".url",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.matches('^[^:]+://[^/?#]*@')",fieldPath=".url",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.contains('#')",fieldPath=".url",message="sink.http.url: must hold no fragment: remove # and what follows"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.matches('^[^/]+//[^/?#]*:0*(0|[1-9][0-9]{5,}|[7-9][0-9]{4}|6[6-9][0-9]{3}|65[6-9][0-9]{2}|655[4-9][0-9]|6553[6-9])([/?#]|$)')",fieldPath=".url",message="sink.http.url: write a port from 1 to 65535"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls) || !has(self.url) || self.url.matches('^[hH][tT][tT][pP][sS]:')",fieldPath=".tls",message="sink.http.tls: needs an https URL in sink.http.url"
 // +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.urlSecretKeyRef)",fieldPath=".url",reason=FieldValueRequired,message="sink.http.url: write exactly one of url and urlSecretKeyRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.proxy) || self.proxy == 'none' || (self.proxy.matches('^(https?|socks5h?)://([A-Za-z0-9._-]+|[[][0-9A-Fa-f:]+])(:[0-9]{1,5})?/?$') && isURL(self.proxy))",fieldPath=".proxy",message="sink.http.proxy: write none, or the URL of a proxy without credentials, for example http://proxy.example:3128"
+// +kubebuilder:validation:XValidation:rule="!has(self.proxy) || !self.proxy.matches('^[^/]+//[^/?#]*:0*(0|[1-9][0-9]{5,}|[7-9][0-9]{4}|6[6-9][0-9]{3}|65[6-9][0-9]{2}|655[4-9][0-9]|6553[6-9])([/?#]|$)')",fieldPath=".proxy",message="sink.http.proxy: write a port from 1 to 65535"
 type HTTPSink struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.

@@ -81,6 +81,8 @@ func ParseSinkURL(text string) (*url.URL, error) {
 		return u, errors.New("must hold no credentials: use headers, for example Authorization")
 	case strings.Contains(text, "#"):
 		return u, errors.New("must hold no fragment (#)")
+	case !validPort(u):
+		return u, errPort
 	}
 	return u, nil
 }

@@ -234,6 +234,9 @@ var problems = []flaw{
 	{"credentials in the URL", []string{"http://bot", "http://me:HiddenValue@bot"}, []string{
 		":20: channels[0].sink.http.url: must hold no credentials: use headers, for example Authorization"}},
 	{"fragment", []string{"svc/events", "svc/events#"}, []string{":20: channels[0].sink.http.url: must hold no fragment (#)"}},
+	{"large port", []string{"bot.chat.svc/", "bot.chat.svc:65536/"}, []string{":20: channels[0].sink.http.url: want a port from 1 to 65535"}},
+	{"port 0", []string{"bot.chat.svc/", "bot.chat.svc:0/"}, []string{":20: channels[0].sink.http.url: want a port from 1 to 65535"}},
+	{"large port of a proxy", under(sinkURL, "      proxy: http://proxy:99999\n"), []string{":21: channels[0].sink.http.proxy: want a port from 1 to 65535"}},
 	{"two URLs", under(sinkURL, "      urlFile: garbage\n"), []string{":20: channels[0].sink.http.url: set exactly one of url and urlFile"}},
 	{"URL file missing", []string{sinkURL, "      urlFile: none\n"}, []string{
 		":20: channels[0].sink.http.urlFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},

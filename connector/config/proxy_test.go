@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,11 @@ func TestParseProxy(t *testing.T) {
 		"no host, but port": {"http://:3128", ""},
 		"another scheme":    {"ftp://proxy:3128", ""},
 		"port in words":     {"http://proxy:many", ""},
+		"the last port":     {"http://proxy:65535", "http://proxy:65535"},
+		"an empty port":     {"http://proxy:", "http://proxy:"},
+		"port 0":            {"http://proxy:0", ""},
+		"a large port":      {"[::1]:65536", ""},
+		"a larger port":     {"socks5://proxy:18446744073709551617", ""},
 		"broken brackets":   {"http://[::1", ""},
 		"a path":            {"http://proxy:3128/path", ""},
 		"a query":           {"http://proxy:3128?a=b", ""},
@@ -51,7 +57,7 @@ func FuzzParseProxy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := ParseProxy(text)
 		if err != nil {
-			if err.Error() != errProxy.Error() {
+			if !errors.Is(err, errProxy) && !errors.Is(err, errPort) {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

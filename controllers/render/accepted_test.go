@@ -41,8 +41,9 @@ var texts = []text{
 	{"inbox's size", `inbox: {embedded: {size: %s}}`, []string{"1Gi", "64Mi", "16Ti", "67108864", "0.1Ti", "64000001k"}},
 	{"URL", `sink: {http: {url: %s}}`, []string{
 		"http://bot.chat.svc/events", "HTTPS://bot:8443?a=b", "http://[::1]:80/", "http://[fe80::1%25eth0]/", "http://bot:/", "http://a@b", "http://b/%41", "http:///b",
+		"http://bot:65535/", "http://[::1]:09?a=:0",
 	}},
-	{"proxy", `sink: {http: {proxy: %s}}`, []string{"none", "http://proxy.example:3128", "https://proxy/", "socks5://10.0.0.1:1080", "socks5h://[::1]:1080", "http://[fd00::1]"}},
+	{"proxy", `sink: {http: {proxy: %s}}`, []string{"none", "http://proxy.example:3128", "https://proxy/", "socks5://10.0.0.1:1080", "socks5h://[::1]:1080", "http://[fd00::1]", "http://proxy:65529"}},
 	{"time-out", `sink: {http: {timeout: %s}}`, []string{"10s", "100ms", "1m30s", "0.5s", "5m"}},
 	{"header", `sink: {http: {headers: [{name: %s, secretKeyRef: {name: a, key: b}}]}}`, []string{"Authorization", "x-a", "Te", "T-e", "Ce", "Webhook", "content-typ"}},
 	{"first backoff", `delivery: {retry: {initialBackoff: %s}}`, []string{"1s", "10ms", "5m", "300000ms"}},

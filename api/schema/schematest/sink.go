@@ -41,6 +41,18 @@ var sinkRules = []Rule{
 		Messages: []string{`spec.sink.http.proxy: Invalid value: sink.http.proxy: write none, or the URL of a proxy without credentials, for example http://proxy.example:3128`},
 	},
 	{
+		Name:     "a proxy with a large port",
+		Accepted: `sink: {http: {proxy: "http://proxy.example:65535"}}`,
+		Refused:  `sink: {http: {proxy: "http://proxy.example:70000"}}`,
+		Messages: []string{`spec.sink.http.proxy: Invalid value: sink.http.proxy: write a port from 1 to 65535`},
+	},
+	{
+		Name:     "a proxy with port 0",
+		Accepted: `sink: {http: {proxy: "socks5://[fd00::1]:09999"}}`,
+		Refused:  `sink: {http: {proxy: "socks5://[fd00::1]:00000"}}`,
+		Messages: []string{`spec.sink.http.proxy: Invalid value: sink.http.proxy: write a port from 1 to 65535`},
+	},
+	{
 		Name:     "a long proxy",
 		Accepted: `sink: {http: {proxy: "http://` + strings.Repeat("p", 2041) + `"}}`,
 		Refused:  `sink: {http: {proxy: "http://` + strings.Repeat("p", 2042) + `"}}`,
@@ -93,6 +105,24 @@ var sinkRules = []Rule{
 		Accepted: `sink: {http: {url: "http://bot:80/"}}`,
 		Refused:  `sink: {http: {url: "http://bot:http/"}}`,
 		Messages: []string{`spec.sink.http.url: Invalid value: sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events`},
+	},
+	{
+		Name:     "a URL with a large port",
+		Accepted: `sink: {http: {url: "http://bot:65535/"}}`,
+		Refused:  `sink: {http: {url: "http://bot:65536/"}}`,
+		Messages: []string{`spec.sink.http.url: Invalid value: sink.http.url: write a port from 1 to 65535`},
+	},
+	{
+		Name:     "a URL with port 0",
+		Accepted: `sink: {http: {url: "http://[fd00::1]:1?a=:0"}}`,
+		Refused:  `sink: {http: {url: "http://[fd00::1]:0?a=:1"}}`,
+		Messages: []string{`spec.sink.http.url: Invalid value: sink.http.url: write a port from 1 to 65535`},
+	},
+	{
+		Name:     "a URL with a number for a port",
+		Accepted: `sink: {http: {url: "http://bot:"}}`,
+		Refused:  `sink: {http: {url: "http://bot:18446744073709551617"}}`,
+		Messages: []string{`spec.sink.http.url: Invalid value: sink.http.url: write a port from 1 to 65535`},
 	},
 	{
 		Name:     "a URL with a bad escape",
