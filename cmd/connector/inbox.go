@@ -180,7 +180,11 @@ func (e exportInbox) toFile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.run(ctx, file), file.Sync(), file.Close())
+	err = errors.Join(e.run(ctx, file), file.Sync())
+	if info, unknown := file.Stat(); err != nil && unknown == nil && info.Size() == 0 {
+		err = errors.Join(err, os.Remove(name)) // it would be in the way of the next run
+	}
+	return errors.Join(err, file.Close())
 }
 
 func (e exportInbox) run(ctx context.Context, w io.Writer) error {

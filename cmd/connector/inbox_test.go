@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,5 +187,21 @@ func TestInboxThatIsNone(t *testing.T) {
 		if code != exitFailure || !strings.Contains(stderr, "holds no inbox") {
 			t.Errorf("%s: exit %d: %s", verb, code, stderr)
 		}
+	}
+}
+
+// TestAnExportThatWroteNothing can be run again with the right folder: the file
+// that it was to write must not exist yet.
+func TestAnExportThatWroteNothing(t *testing.T) {
+	path, _ := stoppedInbox(t)
+	file := filepath.Join(t.TempDir(), "events.jsonl")
+	if code, _, stderr := run(t, "inbox", "export", "--path", t.TempDir(), "--output", file); code != exitFailure || !strings.Contains(stderr, "holds no inbox") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file is left: %v", err)
+	}
+	if code, _, stderr := run(t, "inbox", "export", "--path", path, "--output", file); code != exitOK {
+		t.Errorf("exit %d with the right folder: %s", code, stderr)
 	}
 }
