@@ -171,11 +171,14 @@ func (s *send) post(ctx context.Context, transport http.RoundTripper, out io.Wri
 	return resp.StatusCode, err
 }
 
-// unanswered says why a call got no answer. Only where nobody listens, the connector may
-// be elsewhere.
+// unanswered says why a call got no answer. Only where nobody listens at an address,
+// the connector may be elsewhere.
 func unanswered(host string, err error) error {
 	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
 		return fmt.Errorf("%s speaks no TLS: write http:// in the URL", host)
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("no answer from %s: %w", host, lookup)
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
 		return fmt.Errorf("no answer from %s: %w; is the connector running, and is this its server.address?", host, err)

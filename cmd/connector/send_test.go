@@ -131,7 +131,7 @@ func TestSendFails(t *testing.T) {
 		"another success":       {listen(t, 202).URL, event, "not accepted: 1 of 1"},
 		"redirect":              {listen(t, 307).URL, event, "not accepted: 1 of 1"},
 		"nobody there":          {gone.URL + "/?key=private", event, "is the connector running"},
-		"nobody of that name":   {"http://absent.invalid/?key=private", event, "is the connector running"},
+		"nobody of that name":   {"http://absent.invalid/?key=private", event, "no answer from absent.invalid: "},
 		"no HTTPS":              {strings.Replace(listen(t, 200).URL, "http:", "https:", 1), event, "speaks no TLS: write http:// in the URL"},
 		"unsignable file":       {gone.URL, []string{"--secret=x", "--file", writeFile(t, "<xml>")}, "leave the secret out"},
 		"file without app":      {gone.URL, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
