@@ -27,3 +27,6 @@ func (s *Inbox) KnownIDs() (n int, err error) {
 	})
 	return n, err
 }
+
+// Compactions counts those that ended since the store was opened.
+func (s *Inbox) Compactions() int64 { return s.db.Metrics().Compact.Count }

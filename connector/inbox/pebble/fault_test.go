@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -63,10 +64,10 @@ type fault struct {
 	cause error
 }
 
-var faults = []fault{
+var faults = slices.Concat(startFaults, []fault{
 	{"log write", ".log", writes, 80, true, syscall.EIO},
 	{"log write, no space", ".log", writes, 80, true, syscall.ENOSPC},
-	{"log sync", ".log", syncs, 60, true, syscall.EIO},
+	logSync,
 	{"manifest write", "MANIFEST-", writes, 8, true, syscall.EIO},
 	{"manifest sync", "MANIFEST-", syncs, 8, true, syscall.EIO},
 	{"ledger write", "LEDGER", writes, 8, true, syscall.EIO},
@@ -77,6 +78,14 @@ var faults = []fault{
 	{"table write, no space", ".sst", writes, 8, false, syscall.ENOSPC},
 	{"table sync", ".sst", syncs, 4, true, syscall.EIO},
 	{"table creation", ".sst", []errorfs.OpKind{errorfs.OpCreate}, 4, true, syscall.EIO},
+})
+
+var logSync = fault{"log sync", ".log", syncs, 60, true, syscall.EIO}
+
+// startFaults fail what Pebble does at the end of a start.
+var startFaults = []fault{
+	{"log creation, no space", ".log", []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite}, 6, true, syscall.ENOSPC},
+	{"options write, no space", ".dbtmp", writes, 6, true, syscall.ENOSPC},
 }
 
 var (
@@ -209,8 +218,7 @@ const storedLine = "stored one\n"
 
 // acceptUntilTheEnd ends with the process.
 func acceptUntilTheEnd(t *testing.T, path string) {
-	i := &injected{fault: faults[2], first: 40}
-	i.cause = syscall.EIO
+	i := &injected{fault: logSync, first: 40}
 	o := options(t, inboxtest.NewClock(), errorfs.Wrap(vfs.Default, i))
 	o.Path, o.Fatal = path, nil
 	o.Log = logr.FromSlogHandler(slog.NewTextHandler(os.Stdout, nil))

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/go-logr/logr"
 
@@ -79,18 +78,6 @@ var _ inbox.Inbox = (*Inbox)(nil)
 // schemaVersion is what this release writes under schemaKey.
 const schemaVersion = 1
 
-// Memory that Pebble takes at most, beside two memtables: enough for the newest
-// blocks, small enough for an idle connector.
-const (
-	cacheSize    = 8 << 20
-	memTableSize = 8 << 20
-	// openFiles bounds table readers; a store at its default bound has far
-	// fewer tables.
-	openFiles = 512
-	// otherFiles are logs, folders, and the tables that compactions write.
-	otherFiles = 64
-)
-
 // Open opens the store, creates it when there is none, and recovers what a
 // crash left. The error says what to do.
 func Open(o Options) (*Inbox, error) {
@@ -101,7 +88,7 @@ func Open(o Options) (*Inbox, error) {
 	}
 	files := withRights(o.FS, o.Path)
 	s.files = &guard{FS: files, store: s}
-	db, err := openEngine(o.Path, s.options(o))
+	db, err := openWritable(o.Path, s.options(o))
 	if err != nil {
 		return nil, openError(o.Path, err)
 	}
@@ -121,21 +108,6 @@ func Open(o Options) (*Inbox, error) {
 	return s, nil
 }
 
-// openEngine opens the store in Pebble, which panics over some contradictions
-// between files, and where its folder cannot be synced.
-func openEngine(path string, o *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		switch cause := recover().(type) {
-		case nil:
-		case error:
-			err = cause
-		default:
-			err = fmt.Errorf("its files contradict each other: %v", cause)
-		}
-	}()
-	return pebble.Open(path, o)
-}
-
 func (o *Options) setDefaults() {
 	if o.MaxOpenFiles == 0 {
 		o.MaxOpenFiles = openFiles + otherFiles
@@ -153,36 +125,6 @@ func (o *Options) setDefaults() {
 			os.Exit(1)
 		}
 	}
-}
-
-func (s *Inbox) options(o Options) *pebble.Options {
-	opts := &pebble.Options{
-		FS:           s.files,
-		CacheSize:    cacheSize,
-		MemTableSize: memTableSize,
-		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
-		// Raised only a release after its readers are out, so that a rollback
-		// can still open the store. This one tells a torn end of the log from
-		// damage in the middle of it.
-		FormatMajorVersion: pebble.FormatWALSyncChunks,
-		// Range deletions free whole tables only once they are flushed.
-		FlushDelayDeleteRange: time.Second,
-		Logger:                storeLog{s.log, s.fatal},
-		EventListener:         s.events(),
-	}
-	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	opts.Experimental.SpanPolicyFunc = splitByPrefix
-	return opts
-}
-
-// splitByPrefix ends a table where the kind of key changes. Events come in key
-// order: tables of nothing else never overlap, so compaction moves them without
-// rewriting, and a range deletion drops them unread. Shared with the ids, which
-// come in random order, they would be merged again and again.
-func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
-	return policy, []byte{start[0] + 1}, nil
 }
 
 // recover checks the schema, sets the clock, and reads the channels and the
@@ -216,19 +158,13 @@ func (s *Inbox) checkSchema(source Clock) error {
 	return nil
 }
 
-// create makes a new store, whose clock begins with it. Pebble begins the first log of a store before it
-// raises the format. The flush, whose end does not matter, begins another log,
-// which says how much of it was synced.
+// create makes a new store, whose clock begins with it.
 func (s *Inbox) create(source Clock) error {
 	b := s.db.NewBatch()
-	err := errors.Join(
+	return errors.Join(
 		b.Set(schemaKey(), []byte{schemaVersion}, nil),
 		b.Set(clockKey(), clockRecord{at: 1, time: source.Now()}.encode(), nil),
 		b.Commit(pebble.Sync))
-	if err == nil {
-		_, err = s.db.AsyncFlush()
-	}
-	return err
 }
 
 func (s *Inbox) loadChannels() error {

@@ -1,0 +1,126 @@
+package pebble
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// Memory that Pebble takes at most, beside two memtables: enough for the newest
+// blocks, small enough for an idle connector.
+const (
+	cacheSize    = 8 << 20
+	memTableSize = 8 << 20
+	// openFiles bounds table readers; a store at its default bound has far
+	// fewer tables.
+	openFiles = 512
+	// otherFiles are logs, folders, and the tables that compactions write.
+	otherFiles = 64
+)
+
+// openEngine opens a store in Pebble, which panics over some contradictions
+// between files, and where its folder cannot be synced.
+func openEngine(path string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case error:
+			err = cause
+		default:
+			err = fmt.Errorf("its files contradict each other: %v", cause)
+		}
+	}()
+	return pebble.Open(path, o)
+}
+
+// openWritable opens a store that is written to.
+func openWritable(path string, o *pebble.Options) (*pebble.DB, error) {
+	if err := replayLog(path, o); err != nil {
+		return nil, err
+	}
+	compactions := newScheduler()
+	o.Experimental.CompactionScheduler = compactions
+	db, err := openEngine(path, o)
+	if err == nil {
+		compactions.start()
+	}
+	return db, err
+}
+
+// replayLog brings what the log holds to tables. Pebble does that in the middle
+// of Open, and the new tables make it compact and collect statistics in the
+// background. If Open then fails, as it does for want of space, it frees its
+// caches under both, and they panic. So this Open does neither, and the next one
+// has no new tables. It also raises the format of a new store, so that the next
+// one's log says how much of it was synced.
+func replayLog(path string, o *pebble.Options) error {
+	quiet := o.Clone()
+	quiet.DisableTableStats = true
+	quiet.Experimental.CompactionScheduler = newScheduler() // which is never started
+	db, err := openEngine(path, quiet)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+// scheduler allows no compaction before it is started. Then it is Pebble's own,
+// without the goroutine that asks whether more compactions are allowed than
+// before: here it is always one.
+type scheduler struct {
+	*pebble.ConcurrencyLimitScheduler
+	started atomic.Bool
+}
+
+func newScheduler() *scheduler {
+	return &scheduler{ConcurrencyLimitScheduler: pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()}
+}
+
+// TrySchedule implements pebble.CompactionScheduler.
+func (s *scheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
+	if !s.started.Load() {
+		return false, nil
+	}
+	return s.ConcurrencyLimitScheduler.TrySchedule()
+}
+
+// start allows compactions, and begins the one that was refused before.
+func (s *scheduler) start() {
+	s.started.Store(true)
+	if allowed, grant := s.TrySchedule(); allowed {
+		grant.Done() // the end of a compaction begins the one that waits
+	}
+}
+
+func (s *Inbox) options(o Options) *pebble.Options {
+	opts := &pebble.Options{
+		FS:           s.files,
+		CacheSize:    cacheSize,
+		MemTableSize: memTableSize,
+		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
+		// Raised only a release after its readers are out, so that a rollback
+		// can still open the store. This one tells a torn end of the log from
+		// damage in the middle of it.
+		FormatMajorVersion: pebble.FormatWALSyncChunks,
+		// Range deletions free whole tables only once they are flushed.
+		FlushDelayDeleteRange: time.Second,
+		Logger:                storeLog{s.log, s.fatal},
+		EventListener:         s.events(),
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	opts.Experimental.SpanPolicyFunc = splitByPrefix
+	return opts
+}
+
+// splitByPrefix ends a table where the kind of key changes. Events come in key
+// order: tables of nothing else never overlap, so compaction moves them without
+// rewriting, and a range deletion drops them unread. Shared with the ids, which
+// come in random order, they would be merged again and again.
+func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	return policy, []byte{start[0] + 1}, nil
+}
