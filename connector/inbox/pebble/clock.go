@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -110,7 +111,24 @@ func (s *Inbox) setClock(source Clock) error {
 	}
 	now := source.Now()
 	s.clock = clock{source: source, opened: source.Elapsed(), at: last.resumed(now)}
-	return s.db.Set(clockKey(), clockRecord{at: s.clock.at, time: now}.encode(), pebble.Sync)
+	reading := clockRecord{at: s.clock.at, time: now}
+	s.reading.Store(&reading)
+	return s.db.Set(clockKey(), reading.encode(), pebble.Sync)
+}
+
+// maxDrift is how far the machine's clock may go from the store's before that is
+// stored. It is far above what a time server corrects by slewing within a minute.
+const maxDrift = time.Second
+
+// keepTime stores a reading if the machine's clock was set since the last one.
+// Otherwise the next start would take the jump for a downtime.
+func (s *Inbox) keepTime(ctx context.Context) error {
+	last := s.reading.Load()
+	drift := s.clock.source.Now().Round(0).Sub(last.time) - s.clock.now().since(last.at)
+	if drift.Abs() <= maxDrift {
+		return nil
+	}
+	return s.do(ctx, &tick{pending: newPending(64)})
 }
 
 // writeClock stores a reading with everything else that is stored, so that no
@@ -119,7 +137,9 @@ func (tx *transaction) writeClock() error {
 	if tx.Empty() && !tx.keepTime {
 		return nil // a refused call must not write to a full disk
 	}
-	return tx.Set(clockKey(), clockRecord{at: tx.now, time: tx.time}.encode(), nil)
+	reading := clockRecord{at: tx.now, time: tx.time}
+	tx.store.reading.Store(&reading)
+	return tx.Set(clockKey(), reading.encode(), nil)
 }
 
 // tick is the operation that stores a reading of the clock and nothing else.

@@ -103,6 +103,52 @@ func TestIdleTimeIsStored(t *testing.T) {
 	checkWait(t, s, 80*time.Hour)
 }
 
+// TestClockSetWhileOpen sets the clock of an idle store, whose process is killed
+// before it has anything else to store: the jump must not pass for a downtime.
+func TestClockSetWhileOpen(t *testing.T) {
+	const after = 100 * time.Hour
+	for name, by := range map[string]time.Duration{"ahead": 56 * 365 * 24 * time.Hour, "ahead a little": 2 * time.Second, "back": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			clock, fs := inboxtest.NewClock(), vfs.NewCrashableMem()
+			o := options(t, clock, fs)
+			if err := waiting(t, o, after).Close(); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, o) // with no checkpoint to make
+			defer func() { _ = s.Close() }()
+			clock.Set(clock.Now().Add(by))
+			clock.Advance(time.Hour) // which a start after a clock that was set back would miss
+			late := time.After(20 * time.Second)
+			for tick := time.Tick(10 * time.Millisecond); ; {
+				wait := waitAfterKill(t, clock, fs)
+				if wait == after-time.Hour {
+					return
+				}
+				select {
+				case <-tick:
+				case <-late:
+					t.Fatalf("it waits %v after a restart, want %v", wait, after-time.Hour)
+				}
+			}
+		})
+	}
+}
+
+// waitAfterKill is how long a store's event waits if its process is killed now,
+// and started at once.
+func waitAfterKill(t *testing.T, clock *inboxtest.Clock, fs *vfs.MemFS) time.Duration {
+	t.Helper()
+	o := options(t, clock, fs.CrashClone(vfs.CrashCloneCfg{}))
+	o.Log = logr.Discard()
+	s := open(t, o)
+	defer func() { _ = s.Close() }()
+	_, wait, err := s.Claim(workChannel, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait
+}
+
 // TestYoungDeaths kills a store again and again before it stores anything. Time
 // goes on all the same.
 func TestYoungDeaths(t *testing.T) {

@@ -49,9 +49,9 @@
 // Whatever has an age, a wait, a window or a retention goes by the store's own
 // clock, which counts from the store's creation. While the store is open it goes
 // on with the machine's monotonic clock. Every batch stores a reading of it,
-// with the time of day, and so does every minute without a batch. When the store
-// is opened again, its clock moves on by the difference of the times of day, but
-// by 0 at least and by 24 h at most. So:
+// with the time of day, and so does every minute without a batch, and the moment
+// after the time of day was set. When the store is opened again, its clock moves on
+// by the difference of the times of day, but by 0 at least and by 24 h at most. So:
 //
 //   - A time of day that jumps while the store is open changes nothing.
 //   - One that jumps over a restart ends waits, windows and retention up to 24 h

@@ -50,6 +50,7 @@ func (s *Inbox) maintain(ctx context.Context) {
 			return
 		case <-measure.C:
 			s.space.measure()
+			err = s.keepTime(ctx)
 		case <-checkpoint.C:
 			err = errors.Join(s.checkpointAll(ctx), s.writeLedger())
 		case <-expiry.C:

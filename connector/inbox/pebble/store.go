@@ -53,7 +53,9 @@ type Inbox struct {
 	metrics    *telemetry.Metrics
 	log        logr.Logger
 	clock      clock
-	fatal      func(cause error)
+	// reading is the last one of the clock that was stored.
+	reading atomic.Pointer[clockRecord]
+	fatal   func(cause error)
 
 	// opened says that the store has opened.
 	opened atomic.Bool
