@@ -23,14 +23,14 @@ import (
 //     relies on the record, and deletes what it replaces, only then. So what the
 //     ledger does not hold yet, nothing relies on.
 //   - A log's first sync ends only once the ledger holds the log. Its later
-//     syncs are noted within checkpointInterval, and when the log ends, so that
+//     syncs are noted within ledgerInterval, and when the log ends, so that
 //     commits do not wait for two files.
 //   - A file leaves the ledger before it is removed, and a manifest as soon as
 //     the marker of its successor is durable.
 //
 // So after any crash every file that the ledger holds is there, and as long as
 // the ledger says and with that checksum; anything else is damage. What remains
-// is the end of the newest log that was written less than checkpointInterval
+// is the end of the newest log that was written less than ledgerInterval
 // before a crash: it is judged by the records behind it, see brokenOff. Damage to
 // the very last one cannot be told from a write that was torn, nor at times damage
 // to the one before it: Pebble wakes who waits for a sync before it notes how far

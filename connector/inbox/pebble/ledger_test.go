@@ -1,18 +1,25 @@
 package pebble_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/go-logr/logr"
 
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // TestFlippedEndOfTheManifest: a restart makes the last record of the manifest
@@ -81,6 +88,9 @@ func (d *diskStore) awaitLedger() {
 func TestNewestLog(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()
+	d.accept(1)
+	d.close()
+	d.open() // with no checkpoint to make, which would be the end of the log
 	d.accept(30)
 	d.awaitLedger()
 	killed := d.copy(t)
@@ -111,6 +121,48 @@ func TestNewestLog(t *testing.T) {
 			c.refused(".log")
 		})
 	}
+}
+
+// TestLedgerGoesOnWhileSpaceIsReclaimed holds up the flush with which a full store
+// begins to reclaim space. What the log syncs meanwhile reaches the ledger.
+func TestLedgerGoesOnWhileSpaceIsReclaimed(t *testing.T) {
+	mem, flushing, goOn := vfs.NewMem(), make(chan struct{}), make(chan struct{})
+	var full atomic.Bool
+	once := sync.OnceFunc(func() { close(flushing) })
+	fs := &failing{FS: errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") && full.Load() {
+			once()
+			<-goOn
+		}
+		return nil
+	}))}
+	fs.usage = func() (vfs.DiskUsage, error) {
+		if full.Load() {
+			return vfs.DiskUsage{TotalBytes: 1 << 40}, nil
+		}
+		return mem.GetDiskUsage("")
+	}
+	o := options(t, inboxtest.NewClock(), fs)
+	o.Log = logr.Discard()
+	s := open(t, o)
+	defer func() { _ = s.Close() }()
+	defer close(goOn)
+	for n := range 2 {
+		if err := accepts(t, s, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full.Store(true)
+	<-flushing
+	settle := func() {
+		if err := s.Settle(t.Context(), claimOne(t, s), inbox.Taken{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle() // which begins another log, and brings it to the ledger
+	before := readFile(t, mem, "inbox/LEDGER")
+	settle()
+	poll.Until(t, "what was synced in the ledger", func() bool { return !bytes.Equal(before, readFile(t, mem, "inbox/LEDGER")) })
 }
 
 // flipBack flips a bit so many bytes before the end of what was written.

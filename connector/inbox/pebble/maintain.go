@@ -17,6 +17,9 @@ import (
 const (
 	// checkpointInterval is how much claiming a restart repeats at most.
 	checkpointInterval = time.Second
+	// ledgerInterval is how old what was written last must be for damage to it
+	// to be known.
+	ledgerInterval = time.Second
 	// expiryInterval is how often ids and dead letters are looked through for
 	// expired ones.
 	expiryInterval = time.Minute
@@ -29,39 +32,50 @@ const (
 	reclaimSlice = minReserve / 2
 )
 
-// maintain runs the periodic work until Close.
+// maintain begins the periodic work, which goes on until ctx ends. Each piece has
+// a goroutine of its own, so that none waits for another: a store that reclaims
+// space does so for minutes.
 func (s *Inbox) maintain(ctx context.Context) {
-	measure := time.NewTicker(measureInterval)
-	checkpoint := time.NewTicker(checkpointInterval)
-	expiry := time.NewTicker(expiryInterval)
-	reclaim := time.NewTicker(reclaimInterval)
-	for _, t := range []*time.Ticker{measure, checkpoint, expiry, reclaim} {
-		defer t.Stop()
+	for _, piece := range []struct {
+		interval time.Duration
+		work     func(context.Context) error
+	}{
+		{measureInterval, func(context.Context) error { s.space.measure(); return nil }},
+		{measureInterval, s.keepTime},
+		{ledgerInterval, func(context.Context) error { return s.writeLedger() }},
+		{checkpointInterval, s.checkpointAll},
+		{expiryInterval, s.expire},
+		{reclaimInterval, s.reclaim},
+	} {
+		s.maintenance.Go(func() { s.every(ctx, piece.interval, piece.work) })
 	}
+}
+
+// every does a piece of work again and again until ctx ends.
+func (s *Inbox) every(ctx context.Context, interval time.Duration, work func(context.Context) error) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
-			// A clean end leaves nothing to repeat, and no time out.
-			ctx := context.WithoutCancel(ctx)
-			if err := errors.Join(s.checkpointAll(ctx), s.do(ctx, &tick{pending: newPending(64)})); err != nil {
-				s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
-			}
 			return
-		case <-measure.C:
-			s.space.measure()
-			err = s.keepTime(ctx)
-		case <-checkpoint.C:
-			err = errors.Join(s.checkpointAll(ctx), s.writeLedger())
-		case <-expiry.C:
-			err = s.expire(ctx)
-		case <-reclaim.C:
-			err = s.reclaim(ctx)
+		case <-ticker.C:
 		}
-		if err != nil && ctx.Err() == nil {
+		if err := work(ctx); err != nil && ctx.Err() == nil {
 			s.endIfDamaged(err)
 			s.log.Error(err, "inbox maintenance failed; it is tried again")
 		}
+	}
+}
+
+// endMaintenance ends the periodic work. A clean end leaves nothing to repeat, and
+// no time out.
+func (s *Inbox) endMaintenance() {
+	s.cancel()
+	s.maintenance.Wait()
+	ctx := context.Background() //nolint:forbidigo // Close waits for it
+	if err := errors.Join(s.checkpointAll(ctx), s.do(ctx, &tick{pending: newPending(64)})); err != nil {
+		s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
 	}
 }
 

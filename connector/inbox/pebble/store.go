@@ -106,7 +106,7 @@ func Open(o Options) (*Inbox, error) {
 	go s.committer.run(s.commit)
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until Close, not as long as a caller
 	s.cancel = cancel
-	s.maintenance.Go(func() { s.maintain(ctx) })
+	s.maintain(ctx)
 	return s, nil
 }
 
@@ -288,8 +288,7 @@ func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
 // Close implements inbox.Inbox.
 func (s *Inbox) Close() error {
 	s.closing.Do(func() {
-		s.cancel()
-		s.maintenance.Wait()
+		s.endMaintenance()
 		s.committer.close()
 		s.life.Lock()
 		defer s.life.Unlock()
