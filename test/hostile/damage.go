@@ -159,6 +159,16 @@ func (c *campaign) examine(ctx context.Context, d *damaged) (err error) {
 	return c.serveCopy(ctx, d)
 }
 
+// listsDeadLetters reports whether all dead letters can be read.
+func (c *campaign) listsDeadLetters(of *connector) bool {
+	for _, ch := range c.channels {
+		if exec.Command(of.binary, "deadletters", "list", "--admin", of.Admin, "--channel", ch.name).Run() != nil {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *campaign) judgeCopy(d *damaged, what string, held func(channel string) []traffic.Message) {
 	for name, owed := range d.owed {
 		if lost := missing(owed, held(name)); len(lost) > 0 {
@@ -196,6 +206,12 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 		return nil
 	case err != nil:
 		c.promises.brokenf(promiseDamage, "%s: neither served nor refused: %v", d.harm, err)
+		other.kill()
+		return nil
+	}
+	// Damage among the dead letters shows when somebody asks for them.
+	if !c.listsDeadLetters(other) {
+		c.count("damaged copies that said so of their dead letters")
 		other.kill()
 		return nil
 	}

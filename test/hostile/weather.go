@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/test/traffic"
@@ -106,7 +108,7 @@ func (c *campaign) stopped(ctx context.Context) error {
 
 func (c *campaign) stopConnector() {
 	if err := c.connector.stop(); err != nil {
-		c.promises.brokenf(promiseStop, "%v", err)
+		c.promises.brokenf(promiseStop, "%v:\n%s", err, c.log.end())
 	}
 }
 
@@ -268,15 +270,22 @@ func (c *campaign) filled(ctx context.Context) error {
 	if err := empty(); err != nil {
 		return err
 	}
-	if c.connector.ended() {
-		c.count("ends on a full disk")
-		return c.restart(ctx)
-	}
+	return c.acceptsAgain(ctx)
+}
+
+// acceptsAgain waits for acknowledged calls after a full disk. What the process met
+// while the disk was full may end it a moment later.
+func (c *campaign) acceptsAgain(ctx context.Context) error {
 	before := c.acknowledged()
 	accepts := func(context.Context) bool { return c.acknowledged() > before }
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	patient, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := c.connector.process.Wait(ctx, "calls answered 200", accepts); err != nil {
+	err := c.connector.process.Wait(patient, "calls answered 200", accepts)
+	switch {
+	case c.connector.ended() && strings.Contains(c.log.end(), syscall.ENOSPC.Error()):
+		c.count("ends on a full disk")
+		return c.restart(ctx)
+	case err != nil:
 		c.promises.brokenf(promiseFull, "%v:\n%s", err, c.log.end())
 	}
 	return nil
