@@ -52,12 +52,11 @@ type Server struct {
 	Address string `yaml:"address,omitempty"`
 	// TLS serves HTTPS when set. Both files are read anew when they change.
 	TLS *ServerTLS `yaml:"tls,omitempty"`
-	// MaxConnections is the number of connections at once; beyond it one is closed
-	// that has shown less than the others, the oldest first: one without an API key
-	// while those hold over 1/16 of the places, else one without a verified call.
-	// Those that brought a new verified event are never closed for another, and hold
-	// at most 7/8 of the places. At least 16. Default: as many as memory and
-	// descriptors allow.
+	// MaxConnections is the number of connections at once; beyond it the oldest one
+	// without an API key is closed while those hold over 1/16 of the places, else
+	// one without a verified call. Those that brought a new verified event are never
+	// closed for another, and hold at most 7/8 of the places. At least 16. Default:
+	// as many as memory and descriptors allow.
 	MaxConnections int `yaml:"maxConnections,omitempty"`
 	// MaxHeaderSize is the largest request line and header, in bytes, and bounds
 	// all that is read of a connection before it has shown an API key; a larger one

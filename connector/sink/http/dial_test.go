@@ -238,7 +238,7 @@ func TestStubbornSinksLoseTheirConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSink(t, c)
 			aging(s, 4*time.Millisecond, nil)
-			s.Share(NewPlaces(100, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"})))
+			s.Share(NewPlaces(100, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Connections."})))
 			events.Store(0)
 			const lanes, each = 4, 100
 			sendAll(t, s, lanes, each, byte(len(name)))
