@@ -30,7 +30,7 @@ type guard struct {
 func (g *guard) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
 	if err != nil {
-		return nil, err
+		return nil, lockError{err}
 	}
 	if g.ledger, err = openIntact(g.FS, g.PathDir(name)); err == nil {
 		// A new store's ledger is durable before its first manifest.

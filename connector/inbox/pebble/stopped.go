@@ -222,7 +222,7 @@ func (r readOnly) Lock(name string) (io.Closer, error) {
 	}
 	shared := syscall.Flock_t{Type: syscall.F_RDLCK, Whence: io.SeekStart}
 	if err := syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &shared); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(lockError{err}, file.Close())
 	}
 	return file, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 )
@@ -14,6 +16,11 @@ type trouble struct {
 	errors       []error
 	what, remedy string
 }
+
+// lockError is the error of a lock.
+type lockError struct{ error }
+
+func (e lockError) Unwrap() error { return e.error }
 
 var troubles = []trouble{
 	{
@@ -33,8 +40,12 @@ var troubles = []trouble{
 		"the network file system does not answer",
 		"mount it again and start the connector; better, use a disk of the machine or a block volume",
 	}, {
-		[]error{syscall.ENOLCK, syscall.ENOSYS, syscall.EOPNOTSUPP}, "the file system cannot lock files",
-		"use a disk of the machine or a block volume, or mount the network file system with its lock service",
+		[]error{syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL, syscall.EBUSY, syscall.ENOLCK},
+		"the file system lacks what the store needs, such as syncs of files and folders",
+		"use a disk of the machine or a block volume with a file system of Linux",
+	}, {
+		[]error{syscall.EFBIG}, "a file may not become as large as the store needs",
+		"raise the process's limit of the size of files (ulimit -f), or use a file system without so low a one",
 	}, {
 		[]error{fs.ErrPermission}, "this user may not read or write there",
 		"make the folder and everything in it readable and writable for the user that the connector runs as",
@@ -57,10 +68,23 @@ var troubles = []trouble{
 	},
 }
 
+// noLocks is what errors that can mean anything mean of a lock.
+var noLocks = trouble{
+	[]error{syscall.ENOLCK, syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL}, "the file system cannot lock files",
+	"use a disk of the machine or a block volume, or mount the network file system with its lock service",
+}
+
+func (t trouble) is(err error) bool {
+	return slices.ContainsFunc(t.errors, func(known error) bool { return errors.Is(err, known) })
+}
+
 // troubleOf finds what the system below the store failed with.
 func troubleOf(err error) (t trouble, found bool) {
+	if _, locking := errors.AsType[lockError](err); locking && noLocks.is(err) {
+		return noLocks, true
+	}
 	for _, t := range troubles {
-		if slices.ContainsFunc(t.errors, func(known error) bool { return errors.Is(err, known) }) {
+		if t.is(err) {
 			return t, true
 		}
 	}
@@ -80,7 +104,17 @@ func remedyFor(cause error, path string) string {
 	if t, found := troubleOf(cause); found {
 		return t.what + ": " + t.remedy
 	}
+	if errors.Is(cause, fs.ErrNotExist) && isGone(path) {
+		return "the folder of the inbox is gone: put it back or mount its volume again, and start the connector"
+	}
 	return "if it happens again, stop the connector and " + inspect(path)
+}
+
+// isGone says whether the folder of a store that was open there was removed, moved
+// or unmounted: the ledger leaves it never.
+func isGone(path string) bool {
+	_, err := os.Stat(filepath.Join(path, ledgerName))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // outOfSpace says whether an error passes as soon as the disk has room.

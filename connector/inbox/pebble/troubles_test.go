@@ -72,8 +72,8 @@ func TestTroublesAtOpen(t *testing.T) {
 		cause error
 		want  []string
 	}{
-		{syscall.ENOLCK, []string{"cannot lock files", "lock service"}},
-		{syscall.ENOSYS, []string{"cannot lock files"}},
+		{syscall.EFBIG, []string{"as large as the store needs", "ulimit -f"}},
+		{syscall.EBUSY, []string{"lacks what the store needs", "block volume"}},
 		{syscall.EROFS, []string{"read-only", "dmesg"}},
 		{syscall.EIO, []string{"the disk fails", "healthy disk"}},
 		{syscall.EUCLEAN, []string{"the disk fails"}},
@@ -98,6 +98,16 @@ func TestTroublesAtOpen(t *testing.T) {
 				words(t, err, append(tt.want, "inbox", tt.cause.Error())...)
 			})
 		}
+	}
+}
+
+// TestTroubleWithLocks: that files cannot be locked is said of a lock alone.
+func TestTroubleWithLocks(t *testing.T) {
+	for _, cause := range []error{syscall.ENOLCK, syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL} {
+		_, err := pebble.Open(options(t, inboxtest.NewClock(), &failing{FS: vfs.NewMem(), lock: cause}))
+		words(t, err, "cannot lock files", "lock service", cause.Error())
+		_, err = pebble.Open(options(t, inboxtest.NewClock(), &failing{FS: vfs.NewMem(), list: cause}))
+		words(t, err, "lacks what the store needs", "block volume", cause.Error())
 	}
 }
 
@@ -330,10 +340,32 @@ func TestNoFreeInodes(t *testing.T) {
 // TestTroubleThatEndsTheProcess: the log's last line names the remedy of its
 // cause.
 func TestTroubleThatEndsTheProcess(t *testing.T) {
-	for _, err := range []error{syscall.EIO, syscall.EROFS, syscall.EDQUOT} {
+	for _, err := range []error{
+		syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EFBIG, syscall.EINVAL, syscall.EBUSY, syscall.ENOSYS, syscall.EOPNOTSUPP,
+	} {
 		words(t, errors.New(pebble.RemedyFor(fmt.Errorf("sync: %w", err), "inbox")), ":")
 	}
 	if remedy := pebble.RemedyFor(pebble.ErrDamaged, "inbox"); !strings.Contains(remedy, "connector inbox check --path inbox") {
 		t.Errorf("damage: %s", remedy)
 	}
+}
+
+// TestFolderThatIsGone: a missing file is damage where the store's others are
+// there.
+func TestFolderThatIsGone(t *testing.T) {
+	d := newDiskStore(t)
+	d.open()
+	d.close()
+	missing := &os.PathError{Op: "open", Path: "000004.sst", Err: syscall.ENOENT}
+	if remedy := pebble.RemedyFor(missing, d.path); !strings.Contains(remedy, "connector inbox check") {
+		t.Errorf("a missing table: %s", remedy)
+	}
+	if err := os.RemoveAll(d.path); err != nil {
+		t.Fatal(err)
+	}
+	words(t, errors.New(pebble.RemedyFor(missing, d.path)), "the folder of the inbox is gone", "mount")
+	if err := os.Mkdir(d.path, 0o700); err != nil { // as where a volume was mounted
+		t.Fatal(err)
+	}
+	words(t, errors.New(pebble.RemedyFor(missing, d.path)), "the folder of the inbox is gone", "mount")
 }
