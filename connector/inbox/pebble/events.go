@@ -73,7 +73,7 @@ func (s *Inbox) backgroundFailed(err error) {
 		s.fatal(fmt.Errorf("the store could not flush or compact: %w", err))
 	default:
 		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",
-			"remedy", remedyFor(err, s.space.path))
+			"remedy", remedyFor(err, s.path))
 		<-time.After(spacePause)
 	}
 }

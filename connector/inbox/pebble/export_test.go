@@ -30,3 +30,11 @@ func (s *Inbox) KnownIDs() (n int, err error) {
 
 // Compactions counts those that ended since the store was opened.
 func (s *Inbox) Compactions() int64 { return s.db.Metrics().Compact.Count }
+
+// FailEarly reports a failure in the background to a store whose Open has not
+// returned yet.
+func FailEarly(o Options, err error) {
+	s := &Inbox{path: o.Path, log: o.Log, fatal: o.Fatal}
+	s.opened.Store(true)
+	s.backgroundFailed(err)
+}

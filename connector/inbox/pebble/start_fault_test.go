@@ -3,11 +3,13 @@ package pebble_test
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
@@ -45,6 +47,18 @@ func failStart(t *testing.T, o pebble.Options, disk *vfs.MemFS, f *injected) {
 	o.FS = disk
 	if err := open(t, o).Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestNoSpaceBeforeOpenReturns: a compaction may meet the end of the disk before
+// the store has measured it.
+func TestNoSpaceBeforeOpenReturns(t *testing.T) {
+	var log strings.Builder
+	o := options(t, inboxtest.NewClock(), nil)
+	o.Log = funcr.New(func(_, line string) { log.WriteString(line) }, funcr.Options{})
+	pebble.FailEarly(o, syscall.ENOSPC)
+	if !strings.Contains(log.String(), "free space") {
+		t.Errorf("logged %s", log.String())
 	}
 }
 

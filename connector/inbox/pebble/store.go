@@ -45,6 +45,7 @@ type Options struct {
 
 // Inbox is an open store. It implements inbox.Inbox.
 type Inbox struct {
+	path       string
 	db         *pebble.DB
 	files      *guard
 	committer  *committer
@@ -85,7 +86,7 @@ const schemaVersion = 1
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
-		committer: newCommitter(), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
+		path: o.Path, committer: newCommitter(), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
 		channels: make(map[string]*channel),
 	}
 	files := withRights(o.FS, o.Path)
