@@ -44,7 +44,7 @@ type Conn struct {
 	chunks chunks
 	// serving: net/http serves a call, and its answer is not complete.
 	serving atomic.Bool
-	// refusal is why the header that comes next is refused.
+	// refusal is why the header that comes next is refused; nil if it is not.
 	refusal error
 	// refused: a header was answered here, and there is nothing more to read.
 	// net/http reads once more after the end.
@@ -82,7 +82,7 @@ func (c *Conn) begin() error {
 // Read implements net.Conn. Like net/http it expects one reader at a time.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.refusal != nil {
-		return 0, c.refuse()
+		return 0, c.refuse(c.refusal)
 	}
 	if c.left == 0 && !c.chunks.open {
 		if err := c.readHeader(); err != nil {
@@ -114,8 +114,7 @@ func (c *Conn) readHeader() error {
 			err = errHeaderSize
 		}
 		if err != nil {
-			c.refusal = err
-			return c.refuse()
+			return c.refuse(err)
 		}
 		if size > 0 {
 			return c.accept(size)
@@ -130,8 +129,7 @@ func (c *Conn) readHeader() error {
 func (c *Conn) accept(size int) error {
 	length, chunked, err := framing(c.buffer[:size])
 	if err != nil {
-		c.refusal = err
-		return c.refuse()
+		return c.refuse(err)
 	}
 	c.search = headerSearch{}
 	c.left, c.chunks = int64(size)+length, chunks{open: chunked}

@@ -27,15 +27,16 @@ var refusals = map[error]struct{ status, reason string }{
 //
 // net/http reads ahead while a call is served: the answer of that call comes
 // first, and the refusal with the read after it.
-func (c *Conn) refuse() error {
+func (c *Conn) refuse(why error) error {
+	c.refusal = why
 	if c.refused || c.serving.Load() {
 		return io.EOF
 	}
 	c.refused = true
-	with := refusals[c.refusal]
+	with := refusals[why]
 	c.listener.count(with.reason)
 	_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // a closed connection fails the write
-	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(c.refusal.Error()))
+	_, err := io.WriteString(c.Conn, "HTTP/1.1 "+with.status+"\r\n"+refusalHeader+refusalBody(why.Error()))
 	if errors.Join(err, c.CloseWrite()) == nil {
 		_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.raw, lingerSize)
