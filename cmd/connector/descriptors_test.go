@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -27,15 +26,7 @@ func TestIdleConnectionsLeaveFilesToTheInbox(t *testing.T) {
 	text := strings.NewReplacer(`server: {address: "127.0.0.1:0"}`, fmt.Sprintf("server: {address: %q}", addresses[1]),
 		"sink: {", "delivery: {paused: true}\n  sink: {").Replace(processConfig(addresses[0], "drainDelay: 1ms"))
 	config := writeFile(t, text)
-	cmd := exec.Command("/bin/sh", "-c", `ulimit -n "$0" && exec "$@"`, limit, os.Args[0], "serve", "--config", config)
-	cmd.Env = append(os.Environ(), runAsConnector+"=yes")
-	said := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = said, said
-	p, err := process.Start(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Kill)
+	p, said := launch(t, exec.Command("/bin/sh", "-c", `ulimit -n "$0" && exec "$@"`, limit, os.Args[0], "serve", "--config", config))
 	readyz := process.Answers("http://" + addresses[0] + "/readyz")
 	if err := p.Wait(t.Context(), "readiness", readyz); err != nil {
 		t.Fatalf("%v\n%s", err, said)

@@ -31,8 +31,15 @@ func processConfig(metrics, stop string) string {
 // read after it has ended.
 func spawn(t *testing.T, config string) (*process.Process, *bytes.Buffer) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--config", config)
-	cmd.Env = append(os.Environ(), runAsConnector+"=yes")
+	return launch(t, exec.Command(os.Args[0], "serve", "--config", config))
+}
+
+// launch starts a command line of the connector, and kills it when the test ends.
+func launch(t *testing.T, cmd *exec.Cmd) (*process.Process, *bytes.Buffer) {
+	t.Helper()
+	if cmd.Env == nil {
+		cmd.Env = append(os.Environ(), runAsConnector+"=yes")
+	}
 	said := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = said, said
 	p, err := process.Start(cmd)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -76,14 +75,7 @@ func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 	}
 
 	for i, user := range []uint32{firstUser, secondUser, firstUser} {
-		cmd := commandAs(t, user, volumesGroup, "serve", "--config", config)
-		said := &bytes.Buffer{}
-		cmd.Stdout, cmd.Stderr = said, said
-		p, err := process.Start(cmd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.Kill)
+		p, said := launch(t, commandAs(t, user, volumesGroup, "serve", "--config", config))
 		if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
 			t.Fatalf("user %d: %v\n%s", user, err, said)
 		}

@@ -24,6 +24,16 @@ func asks(pause time.Duration) error {
 	return &sink.Failed{Class: "status", Reason: "HTTP 503", RetryAfter: pause}
 }
 
+// poisonedSink takes all events but those of conversations that are called poisoned.
+func poisonedSink(pause time.Duration) *fakeSink {
+	return &fakeSink{answer: func(_ context.Context, e event.Event) error {
+		if strings.HasPrefix(e.Conversation, "poisoned") {
+			return asks(pause)
+		}
+		return nil
+	}}
+}
+
 func TestHold(t *testing.T) {
 	const pause = 20 * time.Second
 	down := &sink.Failed{Class: "connection"}
@@ -122,12 +132,7 @@ func TestABusySinkIsLeftAlone(t *testing.T) {
 // TestAPoisonedConversationHoldsItselfOnly: the others go on at their pace.
 func TestAPoisonedConversationHoldsItselfOnly(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
-		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
-			if strings.HasPrefix(e.Conversation, "poisoned") {
-				return asks(10 * time.Second)
-			}
-			return nil
-		}}
+		s := poisonedSink(10 * time.Second)
 		r.use(channel("shop", s))
 		for range 3 {
 			r.accept("shop", "poisoned-1")

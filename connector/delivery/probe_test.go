@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
 // TestProbesAreOfDifferentConversations: of what may be claimed for a probe, the
@@ -66,12 +64,7 @@ func TestAHoldRemembersABoundedNumber(t *testing.T) {
 // comes in its turn and ends the hold.
 func TestThreePoisonedConversationsCannotHoldForGood(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
-		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
-			if strings.HasPrefix(e.Conversation, "poisoned") {
-				return asks(30 * time.Second)
-			}
-			return nil
-		}}
+		s := poisonedSink(30 * time.Second)
 		r.use(channel("shop", s))
 		for n := range 3 {
 			r.accept("shop", fmt.Sprint("poisoned-", n))
@@ -91,12 +84,7 @@ func TestThreePoisonedConversationsCannotHoldForGood(t *testing.T) {
 func poisonedHold(t *testing.T, poisoned int, test func(r *rig, s *fakeSink)) {
 	t.Helper()
 	inBubble(t, 64, func(r *rig) {
-		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
-			if strings.HasPrefix(e.Conversation, "poisoned") {
-				return asks(time.Second)
-			}
-			return nil
-		}}
+		s := poisonedSink(time.Second)
 		for n := range poisoned {
 			r.accept("shop", fmt.Sprint("poisoned-", n))
 		}
@@ -125,12 +113,7 @@ func TestPoisonedConversationsDoNotTakeEveryProbe(t *testing.T) {
 // attempted at once, and is still one conversation.
 func TestAPoisonedConversationOfAnUnorderedChannel(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
-		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
-			if strings.HasPrefix(e.Conversation, "poisoned") {
-				return asks(10 * time.Second)
-			}
-			return nil
-		}}
+		s := poisonedSink(10 * time.Second)
 		r.use(channel("shop", s))
 		r.acceptUnordered("shop", slices.Repeat([]string{"poisoned-1", "poisoned-2"}, 50)...)
 		synctest.Wait()
