@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/go-logr/logr"
+	"golang.org/x/sys/unix"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
@@ -100,21 +102,26 @@ func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
 		return err
 	}
 	for _, made := range missing {
-		if err := setMode(made, r.rights.folder); err != nil {
-			return err
-		}
+		_ = setMode(made, r.rights.folder) // what a file system without modes leaves is told of later
 	}
 	return nil
 }
 
 // setMode sets the mode of what belongs to this process's user, and leaves alone what
-// does not.
+// does not, and links: another user of the group may have put one in the place of a
+// file. O_PATH holds on to what was looked at. Unlike any other descriptor of the
+// store's lock, it does not unlock it when it is closed.
 func setMode(name string, mode fs.FileMode) error {
-	info, err := os.Lstat(name)
-	if err != nil || info.Mode()&(fs.ModePerm|fs.ModeSetgid) == mode || !isOurs(info) {
+	file, err := os.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
 		return err
 	}
-	return os.Chmod(name, mode)
+	defer func() { _ = file.Close() }() // nothing was written
+	info, err := file.Stat()
+	if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode()&(fs.ModePerm|fs.ModeSetgid) == mode || !isOurs(info) {
+		return err
+	}
+	return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), mode)
 }
 
 func isOurs(info fs.FileInfo) bool {
@@ -129,6 +136,9 @@ var storesFile = regexp.MustCompile(`^(LOCK|LEDGER|CURRENT|(MANIFEST|OPTIONS)-[0
 // after a backup was put back, and tells of what others can read nevertheless. The
 // folder is changed only if nothing but a store is in it.
 func (r rightsFS) tighten(path string, log logr.Logger) {
+	if behind, err := filepath.EvalSymlinks(path); err == nil {
+		path = behind
+	}
 	entries, err := os.ReadDir(path)
 	alone, wide := err == nil, 0
 	for _, entry := range entries {

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -136,6 +137,62 @@ func TestInboxThatOthersCanReadIsTightened(t *testing.T) {
 	}
 	useStore(t, path)
 	modes(t, path, fs.ModeDir|0o700, 0o600)
+}
+
+// TestInboxBehindALink: the modes of a link itself say nothing.
+func TestInboxBehindALink(t *testing.T) {
+	folder := t.TempDir()
+	path, link := filepath.Join(folder, "inbox"), filepath.Join(folder, "link")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("inbox", link); err != nil {
+		t.Fatal(err)
+	}
+	if logged := useStore(t, link); strings.Contains(logged, "other users") {
+		t.Errorf("logged %s", logged)
+	}
+	modes(t, path, fs.ModeDir|0o700, 0o600)
+}
+
+// TestPlantedLink: who may write to the folder of a group must not get at the modes
+// of other files by links.
+func TestPlantedLink(t *testing.T) {
+	volume := groupsFolder(t)
+	path, other := filepath.Join(volume, "inbox"), filepath.Join(t.TempDir(), "other")
+	useStore(t, path)
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock := filepath.Join(path, "LOCK")
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(other, lock); err != nil {
+		t.Fatal(err)
+	}
+	useStore(t, path)
+	if info, err := os.Stat(other); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the file behind the link has mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestLockOutlivesTheRights: setting the mode of a locked file does not unlock it.
+func TestLockOutlivesTheRights(t *testing.T) {
+	d := newDiskStore(t)
+	d.open()
+	defer d.close()
+	const other = "INBOX_TEST_LOCKED"
+	if path := os.Getenv(other); path != "" {
+		_, err := pebble.Check(t.Context(), path, pebble.Observer{})
+		if !errors.Is(err, pebble.ErrInUse) {
+			t.Errorf("%v, want that the store is in use", err)
+		}
+		return
+	}
+	if out, err := runAgain(t, other+"="+d.path); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 // TestWhatIsNotTheInboxsIsLeftAlone: a folder may hold other things, whose users would
