@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/wal"
 )
 
 // Pebble takes the first damaged record of a manifest for the end of it, and
@@ -90,19 +91,27 @@ func (l *ledger) begin(names []string) error {
 
 // verify compares files with what the ledger says of them.
 func (l *ledger) verify(path string) error {
-	newest := ""
 	for _, name := range slices.Sorted(maps.Keys(l.files)) {
 		if err := l.verifyFile(l.fs.PathJoin(path, name), l.files[name]); err != nil {
 			return err
 		}
-		if isLog(name) {
-			newest = name
-		}
 	}
+	newest := l.newestLog()
 	if newest == "" {
 		return nil
 	}
 	return checkEnd(l.fs, l.fs.PathJoin(path, newest))
+}
+
+// newestLog is the name of the log with the highest number, empty if there is none.
+func (l *ledger) newestLog() (newest string) {
+	var highest wal.NumWAL
+	for name := range l.files {
+		if number, _, ok := wal.ParseLogFilename(name); ok && number >= highest {
+			newest, highest = name, number
+		}
+	}
+	return newest
 }
 
 func (l *ledger) verifyFile(name string, want prefix) error {

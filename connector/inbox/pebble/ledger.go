@@ -107,14 +107,14 @@ func (l *ledger) has(name string) bool {
 }
 
 // forget makes durable that a file may be missing. It must return before the
-// file is removed.
+// file is removed. A file that is not known may be one on disk, after a write that
+// failed.
 func (l *ledger) forget(name string) error {
-	if !l.has(name) {
-		return nil
-	}
 	l.mu.Lock()
-	delete(l.files, name)
-	l.changed = true
+	if _, found := l.files[name]; found {
+		delete(l.files, name)
+		l.changed = true
+	}
 	l.mu.Unlock()
 	return l.write()
 }
