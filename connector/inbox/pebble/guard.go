@@ -112,7 +112,7 @@ func (g *guard) ReuseForWrite(oldpath, newpath string, category vfs.DiskWriteCat
 func (g *guard) Remove(path string) error {
 	if name, guarded := g.guarded(path); guarded {
 		if err := g.ledger.forget(name); err != nil {
-			return err
+			return g.store.ledgerFailed(err) // Pebble would only leave the file
 		}
 	}
 	return g.FS.Remove(path)

@@ -101,10 +101,13 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 }
 
 // writeLedger brings the log's syncs since the last call to the ledger.
-func (s *Inbox) writeLedger() error {
-	err := s.files.ledger.write()
+func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.write()) }
+
+// ledgerFailed returns the error of a write of the ledger, if that is for want of
+// space. Any other ends the process: a disk that does not write cannot keep promises.
+func (s *Inbox) ledgerFailed(err error) error {
 	if err != nil && !outOfSpace(err) {
-		s.fatal(err) // a disk that does not write cannot keep promises
+		s.fatal(err)
 	}
 	return err
 }
