@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/go-logr/logr"
-	"golang.org/x/sys/unix"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
@@ -109,19 +107,20 @@ func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
 
 // setMode sets the mode of what belongs to this process's user, and leaves alone what
 // does not, and links: another user of the group may have put one in the place of a
-// file. O_PATH holds on to what was looked at. Unlike any other descriptor of the
-// store's lock, it does not unlock it when it is closed.
+// file. The file itself is not opened, because closing a descriptor of the store's
+// lock would unlock it.
 func setMode(name string, mode fs.FileMode) error {
-	file, err := os.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	folder, err := os.OpenRoot(filepath.Dir(name)) // no link leads out of a root
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // nothing was written
-	info, err := file.Stat()
+	defer func() { _ = folder.Close() }() // nothing was written
+	name = filepath.Base(name)
+	info, err := folder.Lstat(name)
 	if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode()&(fs.ModePerm|fs.ModeSetgid) == mode || !isOurs(info) {
 		return err
 	}
-	return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), mode)
+	return folder.Chmod(name, mode)
 }
 
 func isOurs(info fs.FileInfo) bool {
