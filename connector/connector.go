@@ -162,8 +162,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	}
 	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
 	p.forgetRemoved(cfg)
-	p.current.Store(cfg)
-	p.report(cfg)
+	p.report(p.current.Swap(cfg), cfg)
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and what follows
 	// may be hours of idling.
@@ -171,28 +170,35 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// report says what the version in use lets through that another would not.
-func (p *process) report(cfg *config.Config) {
+// report says what the version in use lets through that another would not. At the
+// start, the one before is the same.
+func (p *process) report(before, cfg *config.Config) {
 	// logr has no level for warnings, slog has.
 	warn := slog.New(logr.ToSlogHandler(p.log)).Warn
 	for _, w := range cfg.Warnings() {
 		warn("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
 	}
+	were := signatureModes(before)
+	for name, mode := range signatureModes(cfg) {
+		p.metrics.UseSignatureMode(name, were[name], mode)
+	}
+}
+
+// signatureModes are those of a version's channels, by name.
+func signatureModes(cfg *config.Config) map[string]string {
+	modes := make(map[string]string, len(cfg.Channels))
 	for _, c := range cfg.Channels {
 		if c.ZaloOA != nil {
-			p.metrics.UseSignatureMode(c.Name, string(c.ZaloOA.Signature.Mode))
+			modes[c.Name] = string(c.ZaloOA.Signature.Mode)
 		}
 	}
+	return modes
 }
 
 // forgetRemoved ends the series of channels that the new version no longer has.
 func (p *process) forgetRemoved(next *config.Config) {
-	current := p.current.Load()
-	if current == nil {
-		return
-	}
 	stays := names(next)
-	for _, c := range current.Channels {
+	for _, c := range p.current.Load().Channels {
 		if !stays[c.Name] {
 			p.metrics.ForgetChannel(c.Name)
 		}

@@ -150,9 +150,12 @@ func (m *Metrics) ForgetChannel(channel string) {
 	m.Held.DeletePartialMatch(match)
 }
 
-// UseSignatureMode exports the mode that a channel's signatures are verified in.
-func (m *Metrics) UseSignatureMode(channel, mode string) {
-	m.SignatureMode.DeletePartialMatch(prometheus.Labels{"channel": channel})
+// UseSignatureMode exports the mode that a channel's signatures are verified in, in
+// the place of the one before; "" is none.
+func (m *Metrics) UseSignatureMode(channel, before, mode string) {
+	if before != mode {
+		m.SignatureMode.DeleteLabelValues(channel, before)
+	}
 	m.SignatureMode.WithLabelValues(channel, mode).Set(1)
 }
 
