@@ -59,7 +59,7 @@ channels:
   type: ZaloOA
   zaloOA: {appID: "{{.AppID}}", signature: {secretKeys: [{value: "{{.Secret}}"}]}}
   webhook: {apiKeys: [{name: a, value: "{{.APIKey}}"}]}
-  sink: {http: {url: "{{.Sink}}", headers: [{name: {{.LifeHeader}}, value: "{{.Life}}"}]}}
+  sink: {http: {url: "{{.Sink}}", timeout: 5m, headers: [{name: {{.LifeHeader}}, value: "{{.Life}}"}]}}
   delivery: {retry: {initialBackoff: 10ms, maxBackoff: 100ms}}
 `))
 
