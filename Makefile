@@ -132,7 +132,7 @@ cluster-down: ## Remove the cluster and everything that it made
 .PHONY: test
 test: toolchain ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
-		$(GOTEST) -race -timeout 20m $(TESTFLAGS) ./...
+		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
 
 .PHONY: e2e
 e2e: toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
