@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
@@ -38,9 +37,8 @@ var _ = BeforeSuite(func() {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, nil)))
 	controllers.RegisterMetrics()
 	apiServer = &envtest.Environment{
-		ControlPlaneStartTimeout: 2 * time.Minute, // the machine may be busy
-		CRDDirectoryPaths:        []string{"../config/crd/bases"},
-		ErrorIfCRDPathMissing:    true,
+		CRDDirectoryPaths:     []string{"../config/crd/bases"},
+		ErrorIfCRDPathMissing: true,
 	}
 	// Some distributions demand the right to block the deletion of an owner.
 	apiServer.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")

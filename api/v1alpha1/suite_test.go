@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -34,9 +33,8 @@ func TestAPI(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	apiServer = &envtest.Environment{
-		ControlPlaneStartTimeout: 2 * time.Minute, // the machine may be busy
-		CRDDirectoryPaths:        []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing:    true,
+		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
+		ErrorIfCRDPathMissing: true,
 	}
 	var err error
 	cluster, err = apiServer.Start()
