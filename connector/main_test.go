@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must come; it asserts no speed.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // running is a connector at work.
 type running struct {

@@ -19,7 +19,7 @@ import (
 // runAsConnector in the environment makes the test binary the connector.
 const runAsConnector = "TEST_RUN_AS_CONNECTOR"
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // processConfig is a configuration whose probes are found on a known address.
 func processConfig(metrics, stop string) string {

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come; it asserts no speed.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // running is a Watcher at work. Every reload is one value of results.
 type running struct {

@@ -101,7 +101,7 @@ func start(t *testing.T, folder string, b *bot) *process {
 		Name:       shop,
 		SinkDigest: b.URL,
 		Open: func() (sink.Sink, error) {
-			return httpsink.New(config.HTTPSink{URL: b.URL, Timeout: config.Duration(10 * time.Second)}, concurrency, time.Now)
+			return httpsink.New(config.HTTPSink{URL: b.URL, Timeout: config.Duration(time.Minute)}, concurrency, time.Now)
 		},
 		Delivery: config.Delivery{
 			Concurrency:         concurrency,

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -73,14 +72,7 @@ func (d *diskStore) awaitLedger() {
 		return string(content)
 	}
 	before := read()
-	deadline := time.After(10 * time.Second)
-	for tick := time.Tick(10 * time.Millisecond); read() == before; {
-		select {
-		case <-tick:
-		case <-deadline:
-			d.Fatal("the ledger stays as it is")
-		}
-	}
+	poll.Until(d, "a newer ledger", func() bool { return read() != before })
 }
 
 // TestNewestLog harms the newest log of a store that was stopped, and of one

@@ -22,6 +22,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
 // image is what a stopped store's folder holds, and what must be in it.
@@ -130,14 +131,7 @@ func (m *imageMaker) awaitLedger() {
 		return
 	}
 	before := readFile(m.T, m.fs, name)
-	deadline := time.After(10 * time.Second)
-	for tick := time.Tick(10 * time.Millisecond); bytes.Equal(before, readFile(m.T, m.fs, name)); {
-		select {
-		case <-tick:
-		case <-deadline:
-			m.Fatal("the ledger stays as it is")
-		}
-	}
+	poll.Until(m, "a newer ledger", func() bool { return !bytes.Equal(before, readFile(m.T, m.fs, name)) })
 }
 
 // take copies the folder as a process that is killed now leaves it.

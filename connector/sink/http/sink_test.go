@@ -23,7 +23,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func exampleEvent(t *testing.T) event.Event {
 	t.Helper()
