@@ -204,7 +204,7 @@ func TestARemovedChannelLeavesNoHold(t *testing.T) {
 			r.accept("shop", fmt.Sprint("slow-", n))
 		}
 		synctest.Wait()
-		for n := range 5 {
+		for n := range holdAfter { // no more: one not attempted before the hold would be at its return
 			r.accept("shop", fmt.Sprint(n))
 		}
 		pass(time.Second)
