@@ -18,6 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/test/certificate"
 	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // garbled answers what is no HTTP.
@@ -78,8 +79,8 @@ func downSink(t *testing.T) *badSink {
 	t.Helper()
 	sink := &receiver{}
 	sink.Server = httptest.NewUnstartedServer(sink)
-	address := sink.Listener.Addr().String()
 	_ = sink.Listener.Close()
+	address := reserved.Address(t)
 	return &badSink{
 		receiver: sink, channel: channelSettings{sink: "http://" + address},
 		mend: func(*running) { listen(t, sink.Server, address) },
@@ -176,16 +177,13 @@ func failedAttempts(status admin.Status, channel string) int64 {
 	return 0
 }
 
-// listen starts a server on an address that was free a moment ago.
+// listen starts a server on an address that is reserved for it.
 func listen(t *testing.T, server *httptest.Server, address string) {
 	t.Helper()
-	poll.Until(t, "a listener on "+address, func() bool {
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			server.Listener = listener
-		}
-		return err == nil
-	})
+	var err error
+	if server.Listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 }

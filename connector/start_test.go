@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
@@ -64,12 +65,7 @@ func TestStartNamesTheAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer used.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := reserved.Address(t)
 	sink := newReceiver(t)
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
 	s.address = address

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"xbot.a4b.vn/channel-connector/controllers"
+	"xbot.a4b.vn/channel-connector/test/apiserver"
 )
 
 var (
@@ -42,6 +43,7 @@ var _ = BeforeSuite(func() {
 	}
 	// Some distributions demand the right to block the deletion of an owner.
 	apiServer.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	Expect(apiserver.Reserve(apiServer)).To(Succeed())
 	var err error
 	cluster, err = apiServer.Start()
 	Expect(err).NotTo(HaveOccurred(), "start a real API server: make test names its binaries in KUBEBUILDER_ASSETS")

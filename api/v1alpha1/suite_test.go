@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/test/apiserver"
 )
 
 var (
@@ -36,6 +37,7 @@ var _ = BeforeSuite(func() {
 		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
+	Expect(apiserver.Reserve(apiServer)).To(Succeed())
 	var err error
 	cluster, err = apiServer.Start()
 	Expect(err).NotTo(HaveOccurred(), "start a real API server: make test names its binaries in KUBEBUILDER_ASSETS")

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 var testTime = time.Date(2026, 11, 22, 10, 0, 0, 0, time.Local)
@@ -79,9 +80,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusWithoutConnector(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
-	code, _, stderr := run(t, "status", "--admin", gone.Listener.Addr().String())
+	code, _, stderr := run(t, "status", "--admin", reserved.Address(t))
 	if code != exitFailure || !strings.Contains(stderr, "no connector answers") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}

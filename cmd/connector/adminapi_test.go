@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // nobody is a user who is not the tests'.
@@ -17,13 +18,10 @@ const nobody = 65534
 // spawnWithDefaults starts a connector whose file says nothing of the admin API.
 func spawnWithDefaults(t *testing.T) (p *process.Process, config string) {
 	t.Helper()
-	addresses, err := process.FreeAddresses(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = writeFile(t, strings.Replace(processConfig(addresses[0], "drainDelay: 1ms"), "admin: {socket: admin.sock}\n", "", 1))
+	address := reserved.Address(t)
+	config = writeFile(t, strings.Replace(processConfig(address, "drainDelay: 1ms"), "admin: {socket: admin.sock}\n", "", 1))
 	p, said := spawn(t, config)
-	if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
+	if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+address+"/readyz")); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	return p, config

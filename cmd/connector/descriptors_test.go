@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/test/poll"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // TestIdleConnectionsLeaveFilesToTheInbox: with a hard limit of 1,024 open files,
@@ -19,7 +20,7 @@ import (
 // configuration is still reloaded, and calls, probes and commands are answered.
 func TestIdleConnectionsLeaveFilesToTheInbox(t *testing.T) {
 	const idle, limit, nextKey = 1500, "1024", "fedcba9876543210fedcba9876543210"
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		t.Fatal(err)
 	}

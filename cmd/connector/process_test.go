@@ -14,6 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/test/poll"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // runAsConnector in the environment makes the test binary the connector.
@@ -53,12 +54,9 @@ func launch(t *testing.T, cmd *exec.Cmd) (*process.Process, *bytes.Buffer) {
 // spawnReady is spawn, and waits until the process is ready.
 func spawnReady(t *testing.T, stop string) (p *process.Process, said *bytes.Buffer, config, readyz string) {
 	t.Helper()
-	addresses, err := process.FreeAddresses(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = writeFile(t, processConfig(addresses[0], stop))
-	readyz = "http://" + addresses[0] + "/readyz"
+	address := reserved.Address(t)
+	config = writeFile(t, processConfig(address, stop))
+	readyz = "http://" + address + "/readyz"
 	p, said = spawn(t, config)
 	if err := p.Wait(t.Context(), "readiness", process.Answers(readyz)); err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -103,16 +101,13 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 // may be.
 func TestAStartWaitsForTheInbox(t *testing.T) {
 	before, _, config, _ := spawnReady(t, "drainDelay: 1ms")
-	addresses, err := process.FreeAddresses(1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := reserved.Address(t)
 	inbox := filepath.Join(filepath.Dir(config), "inbox")
-	next, said := spawn(t, writeFile(t, strings.Replace(processConfig(addresses[0], "drainDelay: 1ms"), "path: inbox", "path: "+inbox, 1)))
+	next, said := spawn(t, writeFile(t, strings.Replace(processConfig(address, "drainDelay: 1ms"), "path: inbox", "path: "+inbox, 1)))
 	if err := before.Stop(patience); err != nil {
 		t.Fatal(err)
 	}
-	if err := next.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
+	if err := next.Wait(t.Context(), "readiness", process.Answers("http://"+address+"/readyz")); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.Stop(patience); err != nil {

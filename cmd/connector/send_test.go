@@ -11,6 +11,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 const (
@@ -119,8 +120,7 @@ func TestSendPostsAnEmptyFile(t *testing.T) {
 }
 
 func TestSendFails(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	nobody := "http://" + reserved.Address(t)
 	event := []string{"--app-id", testAppID}
 	tests := map[string]struct {
 		url  string
@@ -130,14 +130,14 @@ func TestSendFails(t *testing.T) {
 		"refused":               {listen(t, 401).URL, append(event, "--count=3"), "not accepted: 3 of 3"},
 		"another success":       {listen(t, 202).URL, event, "not accepted: 1 of 1"},
 		"redirect":              {listen(t, 307).URL, event, "not accepted: 1 of 1"},
-		"nobody there":          {gone.URL + "/?key=private", event, "is the connector running"},
+		"nobody there":          {nobody + "/?key=private", event, "is the connector running"},
 		"nobody of that name":   {"http://absent.invalid/?key=private", event, "no answer from absent.invalid: "},
 		"no HTTPS":              {strings.Replace(listen(t, 200).URL, "http:", "https:", 1), event, "speaks no TLS: write http:// in the URL"},
-		"unsignable file":       {gone.URL, []string{"--secret=x", "--file", writeFile(t, "<xml>")}, "leave the secret out"},
-		"file without app":      {gone.URL, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
-		"secret file is absent": {gone.URL, append(event, "--secret-file=absent"), "absent"},
-		"secret file is empty":  {gone.URL, append(event, "--secret-file="+writeFile(t, " \n")), "is empty"},
-		"secret of two lines":   {gone.URL, append(event, "--secret-file="+writeFile(t, "private\nprivate")), "the OA secret key: it has several lines"},
+		"unsignable file":       {nobody, []string{"--secret=x", "--file", writeFile(t, "<xml>")}, "leave the secret out"},
+		"file without app":      {nobody, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
+		"secret file is absent": {nobody, append(event, "--secret-file=absent"), "absent"},
+		"secret file is empty":  {nobody, append(event, "--secret-file="+writeFile(t, " \n")), "is empty"},
+		"secret of two lines":   {nobody, append(event, "--secret-file="+writeFile(t, "private\nprivate")), "the OA secret key: it has several lines"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/test/poll"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // talkingSink answers 204 with a body, which no answer of that status may have:
@@ -41,7 +42,7 @@ func talkingSink(t *testing.T) (url string) {
 // TestNothingButTheLogReachesStderr: each line is JSON of ours, and none quotes
 // what a sink says.
 func TestNothingButTheLogReachesStderr(t *testing.T) {
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // The users of a volume, whose group is that of both.
@@ -62,7 +63,7 @@ func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 	if err := os.Chmod(volume, 0o775|fs.ModeSetgid); err != nil {
 		t.Fatal(err)
 	}
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,20 +8,14 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only
 // that he may not.
 func TestAwaitAPIServer(t *testing.T) {
-	var lc net.ListenConfig
-	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := reserved.Address(t)
 	ended := make(chan error, 1)
 	go func() { ended <- awaitAPIServer(t.Context(), &rest.Config{Host: "http://" + address}) }()
 	select {
@@ -29,7 +23,9 @@ func TestAwaitAPIServer(t *testing.T) {
 		t.Fatalf("it did not wait: %v", err)
 	case <-time.After(awaitInterval / 2):
 	}
-	if listener, err = lc.Listen(t.Context(), "tcp", address); err != nil {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", address)
+	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -25,6 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -377,14 +378,11 @@ func TestInboxErrors(t *testing.T) {
 }
 
 func TestClientMeetsSomethingElse(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	for server, want := range map[*httptest.Server]string{
-		gone: "no connector answers", other: "is no connector: HTTP 404",
+	for address, want := range map[string]string{
+		reserved.Address(t): "no connector answers", other.Listener.Addr().String(): "is no connector: HTTP 404",
 	} {
-		address := server.Listener.Addr().String()
 		_, err := NewClient(address).Status(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), address) {
 			t.Errorf("got %v, want %q with the address", err, want)

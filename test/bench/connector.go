@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 //go:embed connector.yaml.tmpl
@@ -52,7 +53,7 @@ func (b *bench) newConnector(of build, s connectorSettings) (*connector, error) 
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		return nil, err
 	}

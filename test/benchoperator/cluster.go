@@ -16,6 +16,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/config/crd"
 	"xbot.a4b.vn/channel-connector/controllers"
+	"xbot.a4b.vn/channel-connector/test/apiserver"
 )
 
 // operatorUser is whom the audit log knows the operator as.
@@ -60,6 +61,9 @@ func startCluster(folder string) (*cluster, error) {
 		Set("audit-policy-file", policy).
 		Set("audit-log-path", c.auditLog).
 		Set("audit-log-maxsize", "100000") // MB: it is read as it grows, and must not be renamed
+	if err := apiserver.Reserve(c.environment); err != nil {
+		return nil, err
+	}
 	config, err := c.environment.Start()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the API server of %s: %w", assetsVariable, err), c.stop())

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // operator is the operator under test: the real binary with its default flags.
@@ -26,7 +27,7 @@ type operator struct {
 
 // startOperator starts the operator and waits until it is ready.
 func (b *bench) startOperator(ctx context.Context) error {
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		return err
 	}

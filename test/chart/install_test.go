@@ -22,7 +22,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/test/installation"
-	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // expectPodsTaken checks every pod of a release, hooks included, against the Pod
@@ -158,7 +158,7 @@ var _ = Describe("The chart", Ordered, func() {
 
 	It("has a test that finds the operator ready", func(ctx context.Context) {
 		all := objects(ctx, "cluster", "xbot-system")
-		addresses, err := process.FreeAddresses(1)
+		addresses, err := reserved.Addresses(1)
 		Expect(err).NotTo(HaveOccurred())
 		k8s.Run(operator, "xbot-system", deploymentOf(all).Spec.Template.Spec, "--leader-election-namespace=xbot-system",
 			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[0])

@@ -19,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 const (
@@ -82,7 +83,7 @@ type connector struct {
 // at the path inbox.
 func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	t.Helper()
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		t.Fatal(err)
 	}

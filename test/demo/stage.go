@@ -18,6 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/example"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 	"xbot.a4b.vn/channel-connector/test/transcript"
 )
 
@@ -45,7 +46,7 @@ type addresses struct{ Server, Sink, Metrics string }
 // something else uses.
 func chooseAddresses() (addresses, error) {
 	usual := []string{"127.0.0.1:8080", "127.0.0.1:8090", "127.0.0.1:9090"}
-	chosen, err := process.FreeAddresses(len(usual), usual...)
+	chosen, err := reserved.Addresses(len(usual), usual...)
 	if err != nil {
 		return addresses{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 	"xbot.a4b.vn/channel-connector/test/wallclock"
 )
 
@@ -68,7 +69,7 @@ func newConnector(binary, folder, inbox string, clock wallclock.Clock, log *logJ
 	for i := range preferred {
 		preferred[i] = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
 	}
-	addresses, err := process.FreeAddresses(len(preferred), preferred...)
+	addresses, err := reserved.Addresses(len(preferred), preferred...)
 	if err != nil {
 		return nil, err
 	}

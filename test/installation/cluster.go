@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"xbot.a4b.vn/channel-connector/controllers"
+	"xbot.a4b.vn/channel-connector/test/apiserver"
 )
 
 // Cluster is a real API server.
@@ -34,6 +35,7 @@ func Start() *Cluster {
 	GinkgoHelper()
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(GinkgoWriter, nil)))
 	apiServer := &envtest.Environment{}
+	Expect(apiserver.Reserve(apiServer)).To(Succeed())
 	config, err := apiServer.Start()
 	Expect(err).NotTo(HaveOccurred(), "start a real API server: make test names its binaries in KUBEBUILDER_ASSETS")
 	DeferCleanup(apiServer.Stop)

@@ -155,26 +155,3 @@ func Listens(address string) func(context.Context) bool {
 		return true
 	}
 }
-
-// FreeAddresses returns n loopback addresses whose ports were free a moment ago:
-// the preferred ones, where they are free.
-func FreeAddresses(n int, preferred ...string) ([]string, error) {
-	addresses := make([]string, 0, n)
-	for i := range n {
-		wanted := "127.0.0.1:0"
-		if i < len(preferred) {
-			wanted = preferred[i]
-		}
-		listener, err := net.Listen("tcp", wanted)
-		if err != nil {
-			listener, err = net.Listen("tcp", "127.0.0.1:0")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("no free port on 127.0.0.1: %w", err)
-		}
-		// Held until all are chosen, so that no two are the same.
-		defer func() { _ = listener.Close() }()
-		addresses = append(addresses, listener.Addr().String())
-	}
-	return addresses, nil
-}

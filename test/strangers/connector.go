@@ -24,6 +24,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/example"
 	"xbot.a4b.vn/channel-connector/test/process"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 	"xbot.a4b.vn/channel-connector/test/traffic"
 )
 
@@ -82,7 +83,7 @@ func (s stage) start(ctx context.Context, secure bool) (_ *connector, err error)
 	if c.folder, err = os.MkdirTemp(s.folder, "connector-"); err != nil {
 		return nil, err
 	}
-	addresses, err := process.FreeAddresses(2)
+	addresses, err := reserved.Addresses(2)
 	if err != nil {
 		return nil, err
 	}

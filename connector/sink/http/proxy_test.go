@@ -14,6 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 // setProxies sets the variables of the environment that name proxies, and no
@@ -143,8 +144,7 @@ func TestSendThroughAProxy(t *testing.T) {
 func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 	refusing := listen(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) })
 	host := refusing.Listener.Addr().String()
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	nobody := reserved.Address(t)
 	tests := map[string]struct {
 		environment map[string]string
 		url         string
@@ -159,8 +159,8 @@ func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 			sink.Failed{Class: "status", Reason: "HTTP 407: the proxy asks for credentials"},
 		},
 		"nobody there": {
-			map[string]string{"HTTPS_PROXY": gone.URL}, "https://bot.example/?token=abc",
-			sink.Failed{Class: "connection", Reason: "bot.example through proxy " + gone.Listener.Addr().String() + ": dial: connect: connection refused"},
+			map[string]string{"HTTPS_PROXY": "http://" + nobody}, "https://bot.example/?token=abc",
+			sink.Failed{Class: "connection", Reason: "bot.example through proxy " + nobody + ": dial: connect: connection refused"},
 		},
 	}
 	for name, tt := range tests {

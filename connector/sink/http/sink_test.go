@@ -21,6 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/test/reserved"
 )
 
 const patience = time.Minute
@@ -263,9 +264,7 @@ func expectClass(t *testing.T, err error, class string) {
 }
 
 func TestSendMeetsNobody(t *testing.T) {
-	server := httptest.NewServer(nil)
-	server.Close()
-	s := newSink(t, config.HTTPSink{URL: server.URL + "/?token=abc"})
+	s := newSink(t, config.HTTPSink{URL: "http://" + reserved.Address(t) + "/?token=abc"})
 	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "connection")
 }
 
