@@ -20,20 +20,17 @@ import (
 // configuration is still reloaded, and calls, probes and commands are answered.
 func TestIdleConnectionsLeaveFilesToTheInbox(t *testing.T) {
 	const idle, limit, nextKey = 1500, "1024", "fedcba9876543210fedcba9876543210"
-	addresses, err := reserved.Addresses(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.NewReplacer(`server: {address: "127.0.0.1:0"}`, fmt.Sprintf("server: {address: %q}", addresses[1]),
-		"sink: {", "delivery: {paused: true}\n  sink: {").Replace(processConfig(addresses[0], "drainDelay: 1ms"))
+	metrics, server := reserved.Address(t), reserved.Address(t)
+	text := strings.NewReplacer(`server: {address: "127.0.0.1:0"}`, fmt.Sprintf("server: {address: %q}", server),
+		"sink: {", "delivery: {paused: true}\n  sink: {").Replace(processConfig(metrics, "drainDelay: 1ms"))
 	config := writeFile(t, text)
 	p, said := launch(t, exec.Command("/bin/sh", "-c", `ulimit -n "$0" && exec "$@"`, limit, os.Args[0], "serve", "--config", config))
-	readyz := process.Answers("http://" + addresses[0] + "/readyz")
+	readyz := process.Answers("http://" + metrics + "/readyz")
 	if err := p.Wait(t.Context(), "readiness", readyz); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	for range idle {
-		stranger, err := net.Dial("tcp", addresses[1])
+		stranger, err := net.Dial("tcp", server)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +40,7 @@ func TestIdleConnectionsLeaveFilesToTheInbox(t *testing.T) {
 	post := func(n int, key string) int {
 		// 20 MB in all, so that the inbox fills its memory and makes tables.
 		body := fmt.Sprintf(`{"app_id":"1","event_name":"user_send_text","message":{"msg_id":"%d","text":%q}}`, n, strings.Repeat("a", 500_000))
-		url := "http://" + addresses[1] + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + key
+		url := "http://" + server + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + key
 		response, err := http.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)

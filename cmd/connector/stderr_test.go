@@ -42,18 +42,15 @@ func talkingSink(t *testing.T) (url string) {
 // TestNothingButTheLogReachesStderr: each line is JSON of ours, and none quotes
 // what a sink says.
 func TestNothingButTheLogReachesStderr(t *testing.T) {
-	addresses, err := reserved.Addresses(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := strings.NewReplacer("http://127.0.0.1:1", talkingSink(t), `server: {address: "127.0.0.1:0"}`, `server: {address: "`+addresses[1]+`"}`).
-		Replace(processConfig(addresses[0], "drainDelay: 1ms"))
+	metrics, server := reserved.Address(t), reserved.Address(t)
+	config := strings.NewReplacer("http://127.0.0.1:1", talkingSink(t), `server: {address: "127.0.0.1:0"}`, `server: {address: "`+server+`"}`).
+		Replace(processConfig(metrics, "drainDelay: 1ms"))
 	p, said := spawn(t, writeFile(t, config))
-	if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
+	if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+metrics+"/readyz")); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"app_id":"1","event_name":"user_send_text","sender":{"id":"hidden-user"},"recipient":{"id":"2"},"message":{"text":"hidden","msg_id":"m"},"timestamp":"1"}`
-	call := "http://" + addresses[1] + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + servedKey
+	call := "http://" + server + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + servedKey
 	resp, err := http.Post(call, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +59,7 @@ func TestNothingButTheLogReachesStderr(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("the call is answered %d", resp.StatusCode)
 	}
-	poll.Until(t, "the event is taken", func() bool { return hasSeries(t, addresses[0], `result="taken"} 1`) })
+	poll.Until(t, "the event is taken", func() bool { return hasSeries(t, metrics, `result="taken"} 1`) })
 	if err := p.Stop(patience); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}

@@ -63,24 +63,21 @@ func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 	if err := os.Chmod(volume, 0o775|fs.ModeSetgid); err != nil {
 		t.Fatal(err)
 	}
-	addresses, err := reserved.Addresses(2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	metrics, server := reserved.Address(t), reserved.Address(t)
 	config := filepath.Join(folder, "connector.yaml")
 	text := strings.NewReplacer("path: inbox", "path: "+filepath.Join(volume, "inbox"),
-		`server: {address: "127.0.0.1:0"}`, fmt.Sprintf("server: {address: %q}", addresses[1]),
-		"sink: {", "delivery: {paused: true}\n  sink: {", "admin: {socket: admin.sock}\n", "").Replace(processConfig(addresses[0], "drainDelay: 1ms"))
+		`server: {address: "127.0.0.1:0"}`, fmt.Sprintf("server: {address: %q}", server),
+		"sink: {", "delivery: {paused: true}\n  sink: {", "admin: {socket: admin.sock}\n", "").Replace(processConfig(metrics, "drainDelay: 1ms"))
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 
 	for i, user := range []uint32{firstUser, secondUser, firstUser} {
 		p, said := launch(t, commandAs(t, user, volumesGroup, "serve", "--config", config))
-		if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+addresses[0]+"/readyz")); err != nil {
+		if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+metrics+"/readyz")); err != nil {
 			t.Fatalf("user %d: %v\n%s", user, err, said)
 		}
-		code, _, stderr := run(t, "send", "--url", "http://"+addresses[1]+"/webhook/xpbot/api/zalo/push", "--api-key="+servedKey, "--app-id=1", "--count=3")
+		code, _, stderr := run(t, "send", "--url", "http://"+server+"/webhook/xpbot/api/zalo/push", "--api-key="+servedKey, "--app-id=1", "--count=3")
 		if code != exitOK {
 			t.Errorf("exit %d: %s", code, stderr)
 		}

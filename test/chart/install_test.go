@@ -158,15 +158,14 @@ var _ = Describe("The chart", Ordered, func() {
 
 	It("has a test that finds the operator ready", func(ctx context.Context) {
 		all := objects(ctx, "cluster", "xbot-system")
-		addresses, err := reserved.Addresses(1)
-		Expect(err).NotTo(HaveOccurred())
+		address := reserved.Address(GinkgoTB())
 		k8s.Run(operator, "xbot-system", deploymentOf(all).Spec.Template.Spec, "--leader-election-namespace=xbot-system",
-			"--metrics-bind-address=0", "--health-probe-bind-address="+addresses[0])
+			"--metrics-bind-address=0", "--health-probe-bind-address="+address)
 		probe := &corev1.Pod{}
 		installation.Convert(installation.Only(all, "Pod"), probe)
 		var arguments []string
 		for _, argument := range probe.Spec.Containers[0].Args {
-			arguments = append(arguments, strings.Replace(argument, "cluster-channel-connector-operator.xbot-system.svc:8081", addresses[0], 1))
+			arguments = append(arguments, strings.Replace(argument, "cluster-channel-connector-operator.xbot-system.svc:8081", address, 1))
 		}
 		Eventually(ctx, func() error { return exec.CommandContext(ctx, connector, arguments...).Run() }).
 			WithTimeout(installation.Soon).Should(Succeed())

@@ -83,11 +83,7 @@ type connector struct {
 // at the path inbox.
 func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	t.Helper()
-	addresses, err := reserved.Addresses(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &connector{t: t, folder: t.TempDir(), server: addresses[0], metrics: addresses[1]}
+	c := &connector{t: t, folder: t.TempDir(), server: reserved.Address(t), metrics: reserved.Address(t)}
 	c.admin = filepath.Join(c.folder, "admin.sock")
 	c.settings = map[string]string{
 		"Server": c.server, "Metrics": c.metrics, "Admin": c.admin, "Inbox": inbox, "MaxSize": maxSize,

@@ -5,7 +5,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -63,13 +62,7 @@ type connector struct {
 }
 
 func newConnector(binary, folder, inbox string, clock wallclock.Clock, log *logJudge) (*connector, error) {
-	// Below the range from which a connection gets its own port: a stranger's would
-	// keep the connector from starting again.
-	preferred := make([]string, 3)
-	for i := range preferred {
-		preferred[i] = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
-	}
-	addresses, err := reserved.Addresses(len(preferred), preferred...)
+	addresses, err := reserved.Addresses(3)
 	if err != nil {
 		return nil, err
 	}
