@@ -44,6 +44,8 @@ type process struct {
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 	ending   *ending
+	// warned are the warnings of the version in use, without their lines.
+	warned map[config.Problem]bool
 
 	inbox      inbox.Inbox
 	dispatcher *delivery.Dispatcher
@@ -173,15 +175,28 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 // report says what the version in use lets through that another would not. At the
 // start, the one before is the same.
 func (p *process) report(before, cfg *config.Config) {
-	// logr has no level for warnings, slog has.
-	warn := slog.New(logr.ToSlogHandler(p.log)).Warn
-	for _, w := range cfg.Warnings() {
-		warn("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
-	}
+	p.warn(cfg)
 	were := signatureModes(before)
 	for name, mode := range signatureModes(cfg) {
 		p.metrics.UseSignatureMode(name, were[name], mode)
 	}
+}
+
+// warn logs the warnings that the version before did not have: whoever changes one
+// channel of a thousand reads nothing about the others.
+func (p *process) warn(cfg *config.Config) {
+	// logr has no level for warnings, slog has.
+	warn := slog.New(logr.ToSlogHandler(p.log)).Warn
+	warned := make(map[config.Problem]bool)
+	for _, w := range cfg.Warnings() {
+		same := w
+		same.Line = 0 // moves with what stands above
+		warned[same] = true
+		if !p.warned[same] {
+			warn("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
+		}
+	}
+	p.warned = warned
 }
 
 // signatureModes are those of a version's channels, by name.

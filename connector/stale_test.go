@@ -69,4 +69,10 @@ func TestWeakKeysAndModesAreTold(t *testing.T) {
 	if !strings.Contains(r.logs.String(), "no signature is looked at") {
 		t.Error("the log does not tell of mode Off")
 	}
+	r.awaitReload("applied", func() { put(t, s.path(), "# a line above\n"+s.yaml()) })
+	for _, told := range []string{"shorter than 32 characters", "which a URL changes", "no signature is looked at"} {
+		if n := strings.Count(r.logs.String(), told); n != 1 {
+			t.Errorf("%q is told %d times by three versions, want once", told, n)
+		}
+	}
 }
