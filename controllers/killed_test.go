@@ -110,12 +110,12 @@ var _ = Describe("An operator killed between any two writes", func() {
 			for _, c := range all {
 				op.forcePass(ctx, c)
 			}
-			Expect(upgrading(ctx, namespace)).To(BeNumerically("<=", 1))
+			Expect(turns(ctx, namespace)).To(BeNumerically("<=", 1))
 			op.stop()
 		}
 		op := startOperator(namespace, upgraded)
 		Eventually(func(g Gomega) {
-			Expect(upgrading(ctx, namespace)).To(BeNumerically("<=", 1))
+			Expect(turns(ctx, namespace)).To(BeNumerically("<=", 1))
 			for _, c := range all {
 				g.Expect(say(ctx, c, rolledOut)).To(Succeed())
 			}

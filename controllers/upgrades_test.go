@@ -13,6 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
 const upgradedImage = "registry.test/connector:2"
@@ -263,16 +264,23 @@ func imageOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
 	return deploymentOf(ctx, c).Spec.Template.Spec.Containers[0].Image
 }
 
-// upgrading is the number of workloads that are being upgraded.
+// upgrading is the number of workloads that are marked as being upgraded.
 func upgrading(ctx context.Context, namespace string) int {
+	GinkgoHelper()
+	return len(marked(ctx, namespace))
+}
+
+// turns is the number of workloads whose turn it is. A workload that has rolled out
+// has ended its turn, although its mark stands until its next pass.
+func turns(ctx context.Context, namespace string) int {
+	GinkgoHelper()
+	return len(slices.DeleteFunc(marked(ctx, namespace), func(d appsv1.Deployment) bool { return status.RolledOut(&d) }))
+}
+
+// marked returns the Deployments with the mark of an upgrade.
+func marked(ctx context.Context, namespace string) []appsv1.Deployment {
 	GinkgoHelper()
 	list := &appsv1.DeploymentList{}
 	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-	n := 0
-	for i := range list.Items {
-		if list.Items[i].Annotations[children.AnnotationUpgrading] == "true" {
-			n++
-		}
-	}
-	return n
+	return slices.DeleteFunc(list.Items, func(d appsv1.Deployment) bool { return d.Annotations[children.AnnotationUpgrading] != "true" })
 }
