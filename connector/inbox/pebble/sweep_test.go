@@ -134,18 +134,20 @@ func (m *imageMaker) awaitLedger() {
 	poll.Until(m, "a newer ledger", func() bool { return !bytes.Equal(before, readFile(m.T, m.fs, name)) })
 }
 
-// take copies the folder as a process that is killed now leaves it.
+// take copies the folder as a process that is killed now leaves it. A clone is the
+// folder of one moment: the store that is still open may delete a table at any.
 func (m *imageMaker) take(name string) image {
 	m.Helper()
 	i := m.image
 	i.name, i.now, i.files = name, m.clock.Now(), map[string][]byte{}
 	i.pending, i.dead, i.gone = maps.Clone(i.pending), maps.Clone(i.dead), maps.Clone(i.gone)
-	names, err := m.fs.List("inbox")
+	folder := m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
+	names, err := folder.List("inbox")
 	if err != nil {
 		m.Fatal(err)
 	}
 	for _, name := range names {
-		i.files[name] = readFile(m.T, m.fs, "inbox/"+name)
+		i.files[name] = readFile(m.T, folder, "inbox/"+name)
 	}
 	return i
 }
