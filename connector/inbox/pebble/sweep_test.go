@@ -135,12 +135,15 @@ func (m *imageMaker) awaitLedger() {
 }
 
 // take copies the folder as a process that is killed now leaves it. A clone is the
-// folder of one moment: the store that is still open may delete a table at any.
+// folder of one moment: the store that is still open may delete a table at any. It
+// would bring back what was deleted before the folder was last synced, as only a
+// power cut does, so the folder is synced first.
 func (m *imageMaker) take(name string) image {
 	m.Helper()
 	i := m.image
 	i.name, i.now, i.files = name, m.clock.Now(), map[string][]byte{}
 	i.pending, i.dead, i.gone = maps.Clone(i.pending), maps.Clone(i.dead), maps.Clone(i.gone)
+	m.syncFolder()
 	folder := m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
 	names, err := folder.List("inbox")
 	if err != nil {
@@ -150,6 +153,17 @@ func (m *imageMaker) take(name string) image {
 		i.files[name] = readFile(m.T, folder, "inbox/"+name)
 	}
 	return i
+}
+
+func (m *imageMaker) syncFolder() {
+	m.Helper()
+	folder, err := m.fs.OpenDir("inbox")
+	if err != nil {
+		m.Fatal(err)
+	}
+	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
+		m.Fatal(err)
+	}
 }
 
 // harmed is an image with one file that is not what it was.
