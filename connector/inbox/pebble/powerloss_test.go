@@ -89,11 +89,16 @@ func syncEntry(fs *vfs.MemFS, path string) error {
 	if !strings.HasPrefix(fs.PathBase(path), "MANIFEST-") {
 		return nil
 	}
-	dir, err := fs.OpenDir(fs.PathDir(path))
+	return syncFolder(fs, fs.PathDir(path))
+}
+
+// syncFolder makes what a folder lists durable.
+func syncFolder(fs vfs.FS, path string) error {
+	folder, err := fs.OpenDir(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func (c *powerCuts) cut(fs *vfs.MemFS, path string) {
