@@ -44,8 +44,8 @@ type process struct {
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 	ending   *ending
-	// warned are the warnings of the version in use, without their lines.
-	warned map[config.Problem]bool
+	// told are the lacks and warnings of the version in use, without their lines.
+	told map[config.Problem]bool
 
 	inbox      inbox.Inbox
 	dispatcher *delivery.Dispatcher
@@ -175,28 +175,31 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 // report says what the version in use lets through that another would not. At the
 // start, the one before is the same.
 func (p *process) report(before, cfg *config.Config) {
-	p.warn(cfg)
+	p.tell(cfg)
 	were := signatureModes(before)
 	for name, mode := range signatureModes(cfg) {
 		p.metrics.UseSignatureMode(name, were[name], mode)
 	}
 }
 
-// warn logs the warnings that the version before did not have: whoever changes one
-// channel of a thousand reads nothing about the others.
-func (p *process) warn(cfg *config.Config) {
+// tell logs the lacks and warnings that the version before did not have: whoever
+// changes one channel of a thousand reads nothing about the others.
+func (p *process) tell(cfg *config.Config) {
 	// logr has no level for warnings, slog has.
-	warn := slog.New(logr.ToSlogHandler(p.log)).Warn
-	warned := make(map[config.Problem]bool)
-	for _, w := range cfg.Warnings() {
-		same := w
-		same.Line = 0 // moves with what stands above
-		warned[same] = true
-		if !p.warned[same] {
-			warn("configuration warning", "file", w.File, "line", w.Line, "path", w.Path, "warning", w.Message)
+	log, told := slog.New(logr.ToSlogHandler(p.log)), make(map[config.Problem]bool)
+	once := func(problems []config.Problem, log func(message string, args ...any), message, key string) {
+		for _, w := range problems {
+			same := w
+			same.Line = 0 // moves with what stands above
+			told[same] = true
+			if !p.told[same] {
+				log(message, "file", w.File, "line", w.Line, "path", w.Path, key, w.Message)
+			}
 		}
 	}
-	p.warned = warned
+	once(cfg.Lacks(), log.Error, "a secret is not in use", "problem")
+	once(cfg.Warnings(), log.Warn, "configuration warning", "warning")
+	p.told = told
 }
 
 // signatureModes are those of a version's channels, by name.

@@ -31,6 +31,9 @@ var (
 	}
 	sinkTypes = map[config.SinkType]func(config.Channel, *httpsink.Places) (sink.Sink, error){
 		config.SinkHTTP: func(c config.Channel, places *httpsink.Places) (sink.Sink, error) {
+			if len(c.Sink.HTTP.Lacks()) > 0 {
+				return sink.Withheld{}, nil
+			}
 			s, err := httpsink.New(*c.Sink.HTTP, c.Delivery.Concurrency, time.Now)
 			if err != nil {
 				return nil, err
@@ -63,7 +66,9 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 	for _, c := range channels {
 		keys := make([][sha256.Size]byte, 0, len(c.Webhook.APIKeys))
 		for _, key := range c.Webhook.APIKeys {
-			keys = append(keys, key.Digest())
+			if key.Usable() {
+				keys = append(keys, key.Digest())
+			}
 		}
 		in = append(in, webhook.Channel{
 			Name: c.Name, Path: c.Webhook.Path, Keys: keys, MaxBodySize: int64(c.Webhook.MaxBodySize),
@@ -78,8 +83,11 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 func waysOut(channels []config.Channel, places *httpsink.Places) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
+		// Without a credential that the sink must be called with, events are held.
+		held := c.Delivery
+		held.Paused = held.Paused || len(c.Sink.HTTP.Lacks()) > 0
 		out = append(out, delivery.Channel{
-			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
+			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Digest(), c.Delivery.Concurrency), Delivery: held,
 			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c, places) },
 		})
 	}

@@ -55,8 +55,8 @@ func TestStartRefusesAWrongConfiguration(t *testing.T) {
 	refusesToStart(t, s.path(), s.path(), "no such file")
 	put(t, s.path(), s.yaml()+"chanels: []\n")
 	refusesToStart(t, s.path(), s.path()+":15", "chanels")
-	s.channels[0].keys = "{name: main, file: absent/api-key}"
-	refusesToStart(t, s.write(t), s.path()+":12", "channels[0].webhook.apiKeys[0].file", "no such file")
+	s.server = "tls: {certFile: absent/tls.crt, keyFile: absent/tls.key}"
+	refusesToStart(t, s.write(t), s.path()+":3", "server.tls.certFile", "no such file")
 	if _, err := os.Stat(filepath.Join(s.folder, "inbox")); err == nil {
 		t.Error("a wrong configuration touched the inbox")
 	}

@@ -37,7 +37,7 @@ func TestTheCertificateIsReplacedUnderWay(t *testing.T) {
 		t.Errorf("a connection from before: %d, %v", code, err)
 	}
 
-	r.awaitReload("refused", func() { put(t, filepath.Join(s.folder, "tls", "tls.key"), oldKey) })
+	r.awaitReload("applied", func() { put(t, filepath.Join(s.folder, "tls", "tls.key"), oldKey) })
 	serves(t, r, newCert)
 }
 

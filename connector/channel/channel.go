@@ -128,6 +128,9 @@ const (
 	ReasonSignatureMissing Reason = "signature_missing"
 	// ReasonSignatureWrong: the signature matches no active key. 401.
 	ReasonSignatureWrong Reason = "signature_wrong"
+	// ReasonAwaitingSecret: the secret that verifies the call is not there yet. 503,
+	// so that the platform's retries keep the event.
+	ReasonAwaitingSecret Reason = "awaiting_secret"
 )
 
 // Refusal is why a call is not let in. Message is for the caller: it names the

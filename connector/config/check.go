@@ -50,15 +50,20 @@ type checker struct {
 	// secret keys.
 	keys    map[[sha256.Size]byte]string
 	secrets []usedSecret
+	// inUse is what this version takes from its files, and before what the one in use
+	// took.
+	inUse, before materials
+	absences      *absences
 }
 
 type usedSecret struct {
 	path   string
-	digest [sha256.Size]byte
+	secret *Secret
 }
 
 func (c *checker) config(cfg *Config) {
 	c.keys = make(map[[sha256.Size]byte]string, len(cfg.Channels))
+	c.inUse = materials{keyFiles: map[string]string{}, certificates: map[string][]byte{}}
 	c.oneOf("apiVersion", cfg.APIVersion, APIVersion)
 	c.oneOf("kind", cfg.Kind, Kind)
 	c.server(&cfg.Server)
@@ -76,8 +81,8 @@ func (c *checker) config(cfg *Config) {
 	}
 	c.buffers(cfg)
 	for _, s := range c.secrets {
-		if key, same := c.keys[s.digest]; same {
-			c.addf(s.path, "the same as the API key %s: the two are different things, copy the OA secret key from Zalo's console", key)
+		if key, same := c.keys[sha256.Sum256([]byte(s.secret.Reveal()))]; same {
+			c.unfitf(s.path, s.secret, "the same as the API key %s: the two are different things, copy the OA secret key from Zalo's console", key)
 		}
 	}
 }
@@ -98,7 +103,9 @@ func (c *checker) server(s *Server) {
 	}
 	named := c.required("server.tls.certFile", s.TLS.CertFile)
 	if c.required("server.tls.keyFile", s.TLS.KeyFile) && named {
-		s.TLS.certificate = c.certificate("server.tls", &s.TLS.CertFile, &s.TLS.KeyFile)
+		if s.TLS.certificate = c.pair("server.tls", &s.TLS.CertFile, &s.TLS.KeyFile); s.TLS.certificate == nil {
+			c.problems, c.lacks = append(c.problems, c.lacks...), nil // nothing can be served without it
+		}
 	}
 }
 

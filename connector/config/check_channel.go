@@ -65,7 +65,8 @@ func (c *checker) zaloOA(at string, z *ZaloOA) {
 		keys += len(account.SecretKeys)
 	}
 	if keys == 0 && z.Signature.Mode != SignatureOff {
-		c.addf(at+".signature.secretKeys", "want at least one key, here or in officialAccounts, or mode \"Off\"")
+		c.addf(at+".signature.secretKeys", "want at least one key, here or in officialAccounts, or mode \"Off\"; "+
+			"before Zalo's console shows the first one, name a file that does not exist yet")
 	}
 	for i, code := range z.DomainVerification.Codes {
 		if !verificationCode.MatchString(code) {
@@ -84,10 +85,10 @@ var weakModes = map[SignatureMode]string{
 func (c *checker) oaSecrets(at string, keys []Secret) {
 	for i := range keys {
 		key := fmt.Sprintf("%s[%d]", at, i)
-		if !c.secret(key, &keys[i]) {
+		if !c.key(key, &keys[i]) {
 			continue
 		}
-		c.secrets = append(c.secrets, usedSecret{key, sha256.Sum256([]byte(keys[i].Reveal()))})
+		c.secrets = append(c.secrets, usedSecret{key, &keys[i]})
 		if utf8.RuneCountInString(keys[i].Reveal()) < goodOASecret {
 			c.warnf(key, "shorter than %d characters: make sure that the OA secret key is complete", goodOASecret)
 		}
@@ -137,12 +138,11 @@ func (c *checker) webhook(at string, w *Webhook) {
 // apiKey checks the key and that it is the only one with its digest.
 func (c *checker) apiKey(at string, k *APIKey) {
 	switch {
-	case k.SHA256 == "" && k.Value == "" && k.File == "",
-		k.SHA256 != "" && k.Value+k.File != "":
-		c.addf(at, "set exactly one of sha256, value and file")
+	case !oneSet(k.SHA256 != "", k.Value != "", k.File != "", k.Missing):
+		c.addf(at, "set exactly one of sha256, value, file and missing")
 		return
 	case k.SHA256 == "":
-		if !c.secret(at, &k.Secret) || !c.strong(at, k.Reveal()) {
+		if !c.key(at, &k.Secret) || !c.strong(at, &k.Secret) {
 			return
 		}
 	default:
@@ -153,7 +153,7 @@ func (c *checker) apiKey(at string, k *APIKey) {
 	}
 	digest := k.Digest()
 	if first, again := c.keys[digest]; again {
-		c.addf(at, "the same key as %s: a call finds its channel by the key, so each key is used once", first)
+		c.unfitf(at, &k.Secret, "the same key as %s: a call finds its channel by the key, so each key is used once", first)
 		return
 	}
 	c.keys[digest] = at
@@ -164,10 +164,11 @@ const urlChanges = "+&%;#"
 
 // strong judges an API key that is known as such, and reports whether it can be
 // used.
-func (c *checker) strong(at, key string) bool {
+func (c *checker) strong(at string, k *Secret) bool {
+	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {
 	case length < minAPIKey:
-		c.addf(at, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minAPIKey)
+		c.unfitf(at, k, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minAPIKey)
 		return false
 	case length < goodAPIKey:
 		c.warnf(at, "shorter than %d characters: make one with \"openssl rand -hex 32\"", goodAPIKey)

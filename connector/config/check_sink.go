@@ -31,43 +31,66 @@ func (c *checker) httpSink(at string, h *HTTPSink) {
 	for i := range h.Headers {
 		header := fmt.Sprintf("%s.headers[%d]", at, i)
 		c.header(header, &h.Headers[i])
+		h.needs(header, h.Headers[i].Reveal())
 		c.unique(header+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
 	}
 	if h.TLS != nil {
-		c.sinkTLS(at+".tls", h.TLS)
+		c.sinkTLS(at+".tls", h)
 	}
 	if h.SigningSecret != nil && c.secret(at+".signingSecret", h.SigningSecret) {
 		encoded := strings.TrimPrefix(h.SigningSecret.Reveal(), "whsec_")
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil || len(raw) < 24 || len(raw) > 64 {
-			c.addf(at+".signingSecret", "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
+			c.unfitf(at+".signingSecret", h.SigningSecret, "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
 		}
+	}
+	if h.SigningSecret != nil {
+		h.needs(at+".signingSecret", h.SigningSecret.Reveal())
+	}
+}
+
+// needs notes the field of a credential that the sink must not be called without.
+func (h *HTTPSink) needs(field, credential string) {
+	if credential == "" {
+		h.lacks = append(h.lacks, field)
 	}
 }
 
 // sinkURL never quotes the URL: whoever writes credentials into it should not
 // find them in a log.
 func (c *checker) sinkURL(at string, h *HTTPSink) {
-	field := at + ".url"
 	switch {
-	case (h.URL == "") == (h.URLFile == ""):
-		c.addf(field, "set exactly one of url and urlFile")
-		return
+	case !oneSet(h.URL != "", h.URLFile != ""):
+		c.addf(at+".url", "set exactly one of url and urlFile")
 	case h.URLFile != "":
-		field = at + ".urlFile"
 		file := Secret{File: h.URLFile}
-		if !c.secretFile(field, &file) {
-			return
-		}
+		c.secretFile(at+".urlFile", &file)
 		h.URLFile, h.fromFile = file.File, file.Reveal()
+		if h.fromFile != "" && c.judgeSinkURL(at, h, c.lackf) {
+			h.fromFile = ""
+		}
+		h.needs(at+".urlFile", h.fromFile)
+	default:
+		c.judgeSinkURL(at, h, c.addf)
 	}
-	u, err := ParseSinkURL(h.Target())
-	if err != nil {
-		c.addf(field, "%v", err)
+}
+
+// judgeSinkURL says what is wrong with the URL, if anything, and reports whether
+// it did.
+func (c *checker) judgeSinkURL(at string, h *HTTPSink, say func(path, format string, args ...any)) bool {
+	field := at + ".url"
+	if h.URLFile != "" {
+		field = at + ".urlFile"
 	}
-	if h.TLS != nil && u != nil && u.Scheme != schemeHTTPS {
-		c.addf(at+".tls", "needs an https URL")
+	switch u, err := ParseSinkURL(h.Target()); {
+	case err != nil:
+		say(field, "%v", err)
+	case h.TLS != nil && u.Scheme != schemeHTTPS:
+		say(at+".tls", "needs an https URL")
+	default:
+		return false
 	}
+	return true
 }
 
 // ParseSinkURL returns the URL of a sink. The error says what is wrong with it
@@ -107,6 +130,6 @@ func (c *checker) header(at string, h *Header) {
 		c.addf(at+".name", "the connector sets this header itself")
 	}
 	if c.secret(at, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		c.addf(at, "the value must hold no line breaks and no control characters")
+		c.unfitf(at, &h.Secret, "the value must hold no line breaks and no control characters")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -17,14 +18,14 @@ import (
 // Load reads and checks the configuration file at path and every file that it
 // names. The error is an *Error with every problem that was found.
 func Load(path string) (*Config, error) {
-	return load(path, newFiles(readFile), nil)
+	return load(path, newFiles(readFile), nil, nil)
 }
 
 // LoadFrom is Load of files that need not exist: read returns the content of the
 // file with an absolute path, or why it cannot be read. It is for programs that
 // write a configuration and check it before anybody uses it.
 func LoadFrom(path string, read func(path string) ([]byte, error)) (*Config, error) {
-	return load(path, newFiles(read), nil)
+	return load(path, newFiles(read), nil, nil)
 }
 
 // Encode returns the configuration as YAML that Load accepts. What is empty is
@@ -72,22 +73,37 @@ func LoadAdmin(path string) (Admin, error) {
 // key, in the order of the checks. They hold no secret.
 func (c *Config) Warnings() []Problem { return slices.Clone(c.warnings) }
 
+// Lacks returns the secrets that are missing or unusable, and are not in use, in the
+// order of the checks. They hold no secret.
+func (c *Config) Lacks() []Problem { return slices.Clone(c.lacks) }
+
+// same reports whether a version says the same as another one, and takes the same
+// from its files.
+func (c *Config) same(other *Config) bool {
+	return c.digest == other.digest && maps.Equal(c.materials.keyFiles, other.materials.keyFiles)
+}
+
 // load reads one version through f. When current is set, what cannot change
-// while the connector runs must be as there.
-func load(path string, f *files, current *Config) (*Config, error) {
+// while the connector runs must be as there, and absent tells since when key files
+// are.
+func load(path string, f *files, current *Config, absent *absences) (*Config, error) {
 	r := newReport(path)
 	c, folder, err := r.read(f)
 	if err != nil {
 		return nil, err
 	}
-	(&checker{report: r, files: f, dir: folder}).config(c)
+	check := &checker{report: r, files: f, dir: folder, absences: absent}
+	if current != nil {
+		check.before = current.materials
+	}
+	check.config(c)
 	if current != nil {
 		r.unchangeable(current, c)
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	c.digest, c.files, c.warnings = f.digest(), f.names, r.warnings
+	c.digest, c.files, c.warnings, c.lacks, c.materials = f.digest(), f.names, r.warnings, r.lacks, check.inUse
 	return c, nil
 }
 
@@ -105,7 +121,7 @@ func (r *report) read(f *files) (c *Config, folder string, err error) {
 	if problem := r.parse(content); problem != nil {
 		return nil, "", &Error{[]Problem{*problem}}
 	}
-	c = &Config{}
+	c = &Config{document: content}
 	setDefaults(reflect.ValueOf(c).Elem())
 	d := decoder{r, map[reflect.Type]map[string]member{}}
 	d.decode(r.root, reflect.ValueOf(c).Elem(), "")

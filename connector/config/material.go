@@ -1,12 +1,18 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -14,64 +20,208 @@ import (
 // file.
 const maxSecretSize = 64 << 10
 
-// secret reads s and reports whether it can be used.
-func (c *checker) secret(at string, s *Secret) bool {
-	if (s.Value == "") == (s.File == "") {
-		c.addf(at, "set exactly one of value and file")
-		return false
-	}
-	if s.File == "" {
-		if strings.TrimSpace(s.Value) != s.Value {
-			c.addf(at+".value", "must not begin or end with white space")
-			return false
-		}
-		s.revealed = s.Value
-		return true
-	}
-	return c.secretFile(at+".file", s)
+// key reads a key that lets calls in, and reports whether it can be used.
+func (c *checker) key(at string, s *Secret) bool {
+	return c.read(at, s, c.keyFile)
 }
 
-// secretFile reads s from its file, which the field at names.
-func (c *checker) secretFile(at string, s *Secret) bool {
-	content, ok := c.open(at, &s.File)
-	if !ok {
-		return false
-	}
-	if len(content) > maxSecretSize {
-		c.addf(at, "%s is larger than 64 KiB, which no secret is", s.File)
-		return false
-	}
-	s.revealed = strings.TrimSpace(string(content))
-	if s.revealed == "" {
-		c.addf(at, "%s is empty", s.File)
+// secret reads a secret that is sent, and reports whether it can be used.
+func (c *checker) secret(at string, s *Secret) bool {
+	return c.read(at, s, c.secretFile)
+}
+
+func (c *checker) read(at string, s *Secret, fromFile func(at string, s *Secret)) bool {
+	switch {
+	case !oneSet(s.Value != "", s.File != "", s.Missing):
+		c.addf(at, "set exactly one of value, file and missing")
+	case s.Missing:
+		c.lackf(at, "%s is not there", cmp.Or(s.Source, "it"))
+	case s.File != "":
+		fromFile(at+".file", s)
+	case strings.TrimSpace(s.Value) != s.Value:
+		c.addf(at+".value", "must not begin or end with white space")
+	default:
+		s.revealed = s.Value
 	}
 	return s.revealed != ""
 }
 
-// certificate loads a certificate with its key, or reports why it cannot.
-func (c *checker) certificate(at string, certFile, keyFile *string) *tls.Certificate {
-	chain, ok := c.open(at+".certFile", certFile)
-	key, ok2 := c.open(at+".keyFile", keyFile)
-	if !ok || !ok2 {
-		return nil
+// secretFile reads s from its file, which the field at names. A file that holds no
+// secret refuses nothing else: the version may be the one that removes another key.
+func (c *checker) secretFile(at string, s *Secret) {
+	if err := c.reveal(s); err != nil {
+		c.lackf(at, "%v", err)
 	}
-	pair, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		c.addf(at+".certFile", "%s and %s are no pair of certificate and key: %s", *certFile, *keyFile, strings.TrimPrefix(err.Error(), "tls: "))
-		return nil
-	}
-	return &pair
 }
 
-// sinkTLS loads the files of t into its configuration.
-func (c *checker) sinkTLS(at string, t *SinkTLS) {
+// keyFile reads the key s from its file, which the field at names. The key of the
+// version before stays in use for a while if the file is absent or blank, and for as
+// long as the disk fails to read it.
+func (c *checker) keyFile(at string, s *Secret) {
+	err := c.reveal(s)
+	last := c.before.keyFiles[s.File]
+	switch absent := errors.Is(err, errBlank) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR); {
+	case err == nil:
+	case last == "" || errors.Is(err, errLarge):
+		c.lackf(at, "%v", err)
+	case absent:
+		c.keep(at, s, last, err)
+	default:
+		c.lackf(at, "%v: the last key stays in use until it can", err)
+		s.revealed = last
+	}
+	c.inUse.keyFiles[s.File] = s.revealed
+}
+
+// keep keeps a key in use whose file is absent, until its grace has ended.
+func (c *checker) keep(at string, s *Secret, last string, err error) {
+	until := c.absences.until(s.File)
+	c.inUse.absent = append(c.inUse.absent, s.File)
+	if !time.Now().Before(until) {
+		c.lackf(at, "%v: the key is out of use", err)
+		return
+	}
+	c.lackf(at, "%v: the key stays in use until %s", err, until.UTC().Format(time.RFC3339))
+	s.revealed = last
+}
+
+// The reasons why a file holds no secret that can be used.
+var (
+	errBlank = errors.New("is empty")
+	errLarge = errors.New("is larger than 64 KiB, which no secret is")
+)
+
+// reveal reads s from its file.
+func (c *checker) reveal(s *Secret) error {
+	s.File = c.absolute(s.File)
+	content, err := c.files.open(s.File)
+	revealed := strings.TrimSpace(string(content))
+	switch {
+	case err != nil:
+		return fmt.Errorf("the file cannot be read: %w (a relative path begins at the folder of this file)", err)
+	case len(content) > maxSecretSize:
+		return fmt.Errorf("%s %w", s.File, errLarge)
+	case revealed == "":
+		return fmt.Errorf("%s %w", s.File, errBlank)
+	}
+	s.Source, s.revealed = cmp.Or(s.Source, s.File), revealed
+	return nil
+}
+
+// unfitf takes a secret out of use that cannot be what it is meant to be. One in the
+// configuration file itself refuses the file, as any mistake in it does.
+func (c *checker) unfitf(at string, s *Secret, format string, args ...any) {
+	s.revealed = ""
+	delete(c.inUse.keyFiles, s.File)
+	if s.File != "" {
+		c.lackf(at+".file", format, args...)
+		return
+	}
+	c.addf(at, format, args...)
+}
+
+// oneSet reports whether exactly one of the conditions holds.
+func oneSet(conditions ...bool) bool {
+	return len(slices.DeleteFunc(conditions, func(holds bool) bool { return !holds })) == 1
+}
+
+// namedFile is a field of the configuration file that names another one.
+type namedFile struct {
+	field string
+	path  *string
+}
+
+// material returns the contents of certificate files that fit together. If they do
+// not, it says so and returns those of the last version in which they did, so that a
+// certificate that is renewed badly keeps nothing else from being used; nil when
+// there was none.
+func (c *checker) material(fit func(contents [][]byte) error, files ...namedFile) [][]byte {
+	contents, ok := c.contents(files)
+	if ok {
+		if err := fit(contents); err != nil {
+			c.lackf(files[0].field, "%v", err)
+			ok = false
+		}
+	}
+	if !ok {
+		contents = c.lastGood(files)
+	}
+	if contents != nil {
+		for i, f := range files {
+			c.inUse.certificates[*f.path] = contents[i]
+		}
+	}
+	return contents
+}
+
+// contents reads files, whose paths it makes absolute. A name that leads nowhere is
+// not quoted: it may be the secret itself.
+func (c *checker) contents(files []namedFile) (contents [][]byte, ok bool) {
+	ok = true
+	for _, f := range files {
+		*f.path = c.absolute(*f.path)
+		content, err := c.files.open(*f.path)
+		if err != nil {
+			c.lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
+			ok = false
+		}
+		contents = append(contents, content)
+	}
+	return contents, ok
+}
+
+// lastGood returns what the version in use has of files, nil unless it has all.
+func (c *checker) lastGood(files []namedFile) (contents [][]byte) {
+	for _, f := range files {
+		content, ok := c.before.certificates[*f.path]
+		if !ok {
+			return nil
+		}
+		contents = append(contents, content)
+	}
+	return contents
+}
+
+// pair returns a certificate with its key, nil when there is no good one.
+func (c *checker) pair(at string, certFile, keyFile *string) *tls.Certificate {
+	contents := c.material(func(contents [][]byte) error {
+		_, err := tls.X509KeyPair(contents[0], contents[1])
+		if err != nil {
+			return fmt.Errorf("%s and %s are no pair of certificate and key: %s", *certFile, *keyFile, strings.TrimPrefix(err.Error(), "tls: "))
+		}
+		return nil
+	}, namedFile{at + ".certFile", certFile}, namedFile{at + ".keyFile", keyFile})
+	if contents == nil {
+		return nil
+	}
+	loaded, _ := tls.X509KeyPair(contents[0], contents[1]) // it fits, or did before
+	return &loaded
+}
+
+// authorities returns a bundle of certificate authorities, nil when there is no good
+// one.
+func (c *checker) authorities(at string, file *string) *x509.CertPool {
+	contents := c.material(func(contents [][]byte) error {
+		if !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
+			return fmt.Errorf("%s holds no PEM certificate", *file)
+		}
+		return nil
+	}, namedFile{at, file})
+	if contents == nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(contents[0])
+	return pool
+}
+
+// sinkTLS loads the files of a sink into its configuration.
+func (c *checker) sinkTLS(at string, h *HTTPSink) {
+	t := h.TLS
 	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CAFile != "" {
-		if bundle, ok := c.open(at+".caFile", &t.CAFile); ok {
-			t.client.RootCAs = x509.NewCertPool()
-			if !t.client.RootCAs.AppendCertsFromPEM(bundle) {
-				c.addf(at+".caFile", "%s holds no PEM certificate", t.CAFile)
-			}
+		if t.client.RootCAs = c.authorities(at+".caFile", &t.CAFile); t.client.RootCAs == nil {
+			h.lacks = append(h.lacks, at+".caFile")
 		}
 	}
 	switch {
@@ -79,15 +229,14 @@ func (c *checker) sinkTLS(at string, t *SinkTLS) {
 	case t.CertFile == "" || t.KeyFile == "":
 		c.addf(at, "set certFile and keyFile together")
 	default:
-		if pair := c.certificate(at, &t.CertFile, &t.KeyFile); pair != nil {
+		if pair := c.pair(at, &t.CertFile, &t.KeyFile); pair != nil {
 			t.client.Certificates = []tls.Certificate{*pair}
+		} else {
+			h.lacks = append(h.lacks, at+".certFile")
 		}
 	}
 	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {
-		if name != "" {
-			content, _ := c.files.open(name) // a failure was reported above
-			t.contents = append(t.contents, content)
-		}
+		t.contents = append(t.contents, c.inUse.certificates[name])
 	}
 }
 
@@ -118,15 +267,4 @@ func (s Sink) Digest() string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// open makes a path of the file absolute and returns the file's content. A name
-// that leads nowhere is not quoted: it may be the secret itself.
-func (c *checker) open(at string, path *string) ([]byte, bool) {
-	*path = c.absolute(*path)
-	content, err := c.files.open(*path)
-	if err != nil {
-		c.addf(at, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
-	}
-	return content, err == nil
 }

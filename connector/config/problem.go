@@ -59,6 +59,7 @@ type report struct {
 	root     *yaml.Node
 	problems []Problem
 	warnings []Problem
+	lacks    []Problem
 	// misread are the fields that could not be decoded, and suspect those right
 	// around them: what a check would say of them follows from the first
 	// problem and is left out.
@@ -78,15 +79,23 @@ func (r *report) misreadf(line int, path, format string, args ...any) {
 
 // addf reports what a check found in a field that is present or missing.
 func (r *report) addf(path, format string, args ...any) {
+	if !r.follows(path) {
+		r.problems = append(r.problems, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+	}
+}
+
+// follows reports whether what a check says of a field follows from a field that
+// could not be decoded.
+func (r *report) follows(path string) bool {
 	if r.suspect[path] {
-		return
+		return true
 	}
 	for field := path; field != ""; field = enclosing(field) {
 		if r.misread[field] {
-			return
+			return true
 		}
 	}
-	r.problems = append(r.problems, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+	return false
 }
 
 // warnf reports what can be used, and is seldom what was meant.
@@ -94,13 +103,22 @@ func (r *report) warnf(path, format string, args ...any) {
 	r.warnings = append(r.warnings, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
 }
 
-// err returns the problems in the order of lines, or nil.
+// lackf reports a secret that cannot be used, while everything else is.
+func (r *report) lackf(path, format string, args ...any) {
+	if !r.follows(path) {
+		r.lacks = append(r.lacks, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+	}
+}
+
+// err returns the problems in the order of lines, with the lacks among them, or nil
+// where there are lacks at most.
 func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return &Error{Problems: r.problems}
+	all := slices.Concat(r.problems, r.lacks)
+	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return &Error{Problems: all}
 }
 
 // enclosing returns the path of the field around path: "a.b" for "a.b[0]", "a"

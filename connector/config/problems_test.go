@@ -76,7 +76,7 @@ var problems = []flaw{
 		`:6: inbox.embedded: unknown field: known are path, maxSize`}},
 	{"unknown top field", []string{afterKind, afterKind + "servers: {}\n"}, []string{":3: servers: unknown field: did you mean \"server\"?"}},
 	{"secret as a field's name", []string{oaKey, "      - HiddenValue:\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: unknown field: known are value, file"}},
+		":13: channels[0].zaloOA.signature.secretKeys[0]: unknown field: known are value, file, missing, source"}},
 	{"misspelt field of a secret", []string{oaKey, "      - valeu: HiddenValue\n"}, []string{
 		":13: channels[0].zaloOA.signature.secretKeys[0].valeu: unknown field: did you mean \"value\"?"}},
 	{"duplicate field", under(inboxPath, "    path: other\n"), []string{":6: inbox.embedded.path: given twice, first on line 5"}},
@@ -99,7 +99,7 @@ var problems = []flaw{
 		":9: channels[0].delivery.paused: want true or false, not text"}},
 	{"text for a list", under(webhook, "    events: {include: all}\n"), []string{":15: channels[0].webhook.events.include: want a list, not text"}},
 	{"text for fields", []string{oaKey, "      - HiddenValue\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: want fields (value, file), not text"}},
+		":13: channels[0].zaloOA.signature.secretKeys[0]: want fields (value, file, missing, source), not text"}},
 	{"fields for a secret", []string{oaKey, "      - value: {HiddenValue: a}\n"}, []string{
 		":13: channels[0].zaloOA.signature.secretKeys[0].value: want text: put it in quotes, not fields"}},
 	{"number for a secret", []string{apiKey, "      value: 12345678\n"}, []string{
@@ -162,12 +162,12 @@ var problems = []flaw{
 	{"no app", []string{appID, ""}, []string{":9: channels[0].zaloOA.appID: required"}},
 	{"app", []string{"2553928453557884079", "12a"}, []string{":10: channels[0].zaloOA.appID: want decimal digits only"}},
 	{"no OA key", []string{"secretKeys:\n" + oaKey, "mode: Audit\n"}, []string{
-		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, here or in officialAccounts, or mode "Off"`}},
+		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, here or in officialAccounts, or mode "Off"; before Zalo's console shows the first one, name a file that does not exist yet`}},
 	{"mode", []string{"    signature:\n", "    signature:\n      mode: off\n"}, []string{
 		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off"`}},
 	{"OA keys", []string{oaKey, "      - {}\n      - {value: HiddenValue, file: empty}\n      - file: empty\n      - file: big\n      - value: ' HiddenValue'\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value and file",
-		":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value and file",
+		":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value, file and missing",
+		":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value, file and missing",
 		":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
 		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB, which no secret is",
 		":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
@@ -205,10 +205,10 @@ var problems = []flaw{
 	{"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"}, []string{":15: channels[0].webhook.apiKeys: want at least one key"}},
 	{"API keys", under(apiKeys, "    - {}\n    - {name: a, sha256: abc}\n    - {name: a, value: HiddenValue, sha256: abc}\n"), []string{
 		":16: channels[0].webhook.apiKeys[0].name: required",
-		":16: channels[0].webhook.apiKeys[0]: set exactly one of sha256, value and file",
+		":16: channels[0].webhook.apiKeys[0]: set exactly one of sha256, value, file and missing",
 		":17: channels[0].webhook.apiKeys[1].sha256: want the SHA-256 of the key as 64 hex digits",
 		":18: channels[0].webhook.apiKeys[2].name: the same as channels[0].webhook.apiKeys[1].name: it must be unique",
-		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value and file"}},
+		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value, file and missing"}},
 	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other-key-0123456789abcdef", "HiddenValue-api-key-0123456789abcdef", 1)}, []string{
 		":24: channels[1].webhook.apiKeys[0]: the same key as channels[0].webhook.apiKeys[0]: a call finds its channel by the key, so each key is used once"}},
 	{"no body", under(webhook, "    maxBodySize: 0\n"), []string{":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
@@ -238,11 +238,6 @@ var problems = []flaw{
 	{"port 0", []string{"bot.chat.svc/", "bot.chat.svc:0/"}, []string{":20: channels[0].sink.http.url: want a port from 1 to 65535"}},
 	{"large port of a proxy", under(sinkURL, "      proxy: http://proxy:99999\n"), []string{":21: channels[0].sink.http.proxy: want a port from 1 to 65535"}},
 	{"two URLs", under(sinkURL, "      urlFile: garbage\n"), []string{":20: channels[0].sink.http.url: set exactly one of url and urlFile"}},
-	{"URL file missing", []string{sinkURL, "      urlFile: none\n"}, []string{
-		":20: channels[0].sink.http.urlFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},
-	{"no URL in its file", []string{sinkURL, "      urlFile: garbage\n"}, []string{
-		`:20: channels[0].sink.http.urlFile: want an absolute URL such as "http://bot.chat.svc/events"`}},
-	{"URL's file over http", []string{sinkURL, "      urlFile: url\n      tls: {}\n"}, []string{":21: channels[0].sink.http.tls: needs an https URL"}},
 	{"proxy", under(sinkURL, "      proxy: ftp://me:HiddenValue@proxy\n"), []string{
 		`:21: channels[0].sink.http.proxy: want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`}},
 	{"credentials of a proxy", under(sinkURL, "      proxy: http://me:HiddenValue@proxy:3128\n"), []string{
@@ -266,21 +261,17 @@ var problems = []flaw{
 		":26: channels[0].sink.http.headers[4]: the value must hold no line breaks and no control characters",
 		":27: channels[0].sink.http.headers[5].name: the same as channels[0].sink.http.headers[4].name: it must be unique",
 		":28: channels[0].sink.http.headers[6].name: required",
-		":29: channels[0].sink.http.headers[7]: set exactly one of value and file"}},
+		":29: channels[0].sink.http.headers[7]: set exactly one of value, file and missing"}},
 	{"TLS over http", under(sinkURL, "      tls: {}\n"), []string{":21: channels[0].sink.http.tls: needs an https URL"}},
 	{"TLS files", []string{sinkURL, "      url: https://bot\n      tls: {caFile: garbage, certFile: garbage}\n"}, []string{
-		":21: channels[0].sink.http.tls.caFile: DIR/garbage holds no PEM certificate",
-		":21: channels[0].sink.http.tls: set certFile and keyFile together"}},
-	{"TLS pair", []string{sinkURL, "      url: https://bot\n      tls: {certFile: garbage, keyFile: garbage}\n"}, []string{
-		":21: channels[0].sink.http.tls.certFile: DIR/garbage and DIR/garbage are no pair of certificate and key: failed to find any PEM data in certificate input"}},
-	{"TLS file missing", []string{sinkURL, "      url: https://bot\n      tls: {caFile: none}\n"}, []string{
-		":21: channels[0].sink.http.tls.caFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},
+		":21: channels[0].sink.http.tls: set certFile and keyFile together",
+		":21: channels[0].sink.http.tls.caFile: DIR/garbage holds no PEM certificate"}},
 	{"short signing secret", under(sinkURL, "      signingSecret: {value: whsec_SGlkZGVuVmFsdWU=}\n"), []string{
 		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
 	{"signing secret", under(sinkURL, "      signingSecret: {value: HiddenValueHiddenValueHiddenValueHiddenValue!}\n"), []string{
 		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
 	{"no signing secret", under(sinkURL, "      signingSecret: {}\n"), []string{
-		":21: channels[0].sink.http.signingSecret: set exactly one of value and file"}},
+		":21: channels[0].sink.http.signingSecret: set exactly one of value, file and missing"}},
 	{"delivery", under(sinkURL, `  delivery:
     ordering: Random
     concurrency: 10001
@@ -297,8 +288,6 @@ var problems = []flaw{
 	// A secret in a field beside its own is not quoted either.
 	{"secret as a mode", []string{"    signature:\n", "    signature:\n      mode: HiddenValue\n"}, []string{
 		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off"`}},
-	{"secret as a file", []string{oaKey, "      - file: HiddenValue/x\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0].file: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)"}},
 	{"secret as a digest", []string{apiKey, "      sha256: HiddenValue\n"}, []string{
 		":17: channels[0].webhook.apiKeys[0].sha256: want the SHA-256 of the key as 64 hex digits"}},
 	{"secret as a key's name", []string{"name: first", "name: HiddenValue", "value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-api-key-0123456789abcdef\n    - {name: HiddenValue, value: HiddenValue-another-key}"}, []string{

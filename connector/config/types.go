@@ -44,6 +44,10 @@ type Config struct {
 	digest   string
 	files    []string
 	warnings []Problem
+	lacks    []Problem
+	// document is the file itself.
+	document  []byte
+	materials materials
 }
 
 // Server is the webhook's listener.
@@ -235,7 +239,9 @@ type Signature struct {
 	// SecretKeys are the OA secret keys from Zalo's console. Any of them signs for
 	// every OA of the app, and for events that name no OA: list the old and the
 	// new one during a rotation. Required unless an OA of officialAccounts has
-	// keys, or mode is "Off", which leaves all keys unused.
+	// keys, or mode is "Off", which leaves all keys unused. While every key is
+	// missing, mode "Enforce" answers events 503, so that Zalo's retries keep them:
+	// Zalo's console shows the first key only after it has called the webhook.
 	SecretKeys []Secret `yaml:"secretKeys,omitempty"`
 }
 
@@ -282,7 +288,7 @@ type Webhook struct {
 	Events EventFilter `yaml:"events,omitempty"`
 }
 
-// APIKey is one key. Exactly one of sha256, value and file is set. A key of fewer
+// APIKey is one key. Exactly one of sha256, value, file and missing is set. A key of fewer
 // than 16 characters is refused, one of fewer than 32 warned of, and so is one with
 // + & % ; or #, which change when the key is pasted into a URL as it is.
 type APIKey struct {
@@ -293,6 +299,9 @@ type APIKey struct {
 	SHA256 string `yaml:"sha256,omitempty"`
 	Secret `yaml:",inline"`
 }
+
+// Usable reports whether there is a key, which may be missing.
+func (k APIKey) Usable() bool { return k.SHA256 != "" || k.Reveal() != "" }
 
 // Digest returns the SHA-256 of the key, by which a call's key is looked up.
 func (k APIKey) Digest() [sha256.Size]byte {
@@ -312,108 +321,6 @@ type EventFilter struct {
 	// "oa_send_*", "user_seen_message" and "user_received_message" unless the
 	// bot must see its own messages come back. Default: none.
 	Exclude []string `yaml:"exclude,omitempty"`
-}
-
-// SinkType names a kind of sink.
-type SinkType string
-
-// SinkHTTP posts CloudEvents to a URL.
-const SinkHTTP SinkType = "HTTP"
-
-// Sink is where events go. Exactly the member named by type is set.
-type Sink struct {
-	// Type is the kind of sink: "HTTP". Default: "HTTP".
-	Type SinkType `yaml:"type,omitempty"`
-	// HTTP is the sink of type HTTP. Required.
-	HTTP *HTTPSink `yaml:"http,omitempty"`
-}
-
-// HTTPSink posts each event as a CloudEvent in binary mode: the body is the
-// platform's, byte for byte, the attributes are "ce-" headers.
-type HTTPSink struct {
-	// URL is where events are posted: absolute, http or https, without
-	// credentials. Exactly one of url and urlFile is set.
-	URL string `yaml:"url,omitempty"`
-	// URLFile is a file that holds the URL instead, for a URL that is itself a
-	// secret. Of either, messages, logs and status show scheme and host only.
-	URLFile string `yaml:"urlFile,omitempty"`
-	// Timeout bounds one attempt, from dialling to the answer's headers.
-	// Default: 10s.
-	Timeout Duration `yaml:"timeout,omitempty"`
-	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without
-	// credentials, or "none". Default: what the environment's HTTP_PROXY,
-	// HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
-	Proxy string `yaml:"proxy,omitempty"`
-	// LocalAddresses is "Allow" or "Refuse". Refused are loopback, link-local,
-	// unspecified and multicast addresses, and those of clouds' metadata
-	// services, at the moment of dialling, whatever the name was. It applies to
-	// a proxy of this file as well, not to one of the environment. Default:
-	// "Allow".
-	LocalAddresses LocalAddresses `yaml:"localAddresses,omitempty"`
-	// Headers are added to every request, for example Authorization.
-	Headers []Header `yaml:"headers,omitempty"`
-	// TLS adjusts how an https URL is trusted.
-	TLS *SinkTLS `yaml:"tls,omitempty"`
-	// SigningSecret signs every request by the Standard Webhooks specification:
-	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
-	SigningSecret *Secret `yaml:"signingSecret,omitempty"`
-
-	// fromFile is the URL of urlFile.
-	fromFile string
-}
-
-// Target returns the URL, after Load has read it from its file if need be.
-func (h *HTTPSink) Target() string {
-	if h.URLFile != "" {
-		return h.fromFile
-	}
-	return h.URL
-}
-
-// ProxyNone is the proxy setting that ignores the environment.
-const ProxyNone = "none"
-
-// LocalAddresses says whether a sink may be on the connector's own machine.
-type LocalAddresses string
-
-const (
-	// LocalAllow dials every address.
-	LocalAllow LocalAddresses = "Allow"
-	// LocalRefuse fails an attempt that would dial a local address.
-	LocalRefuse LocalAddresses = "Refuse"
-)
-
-// Header is one request header. Exactly one of value and file is set.
-type Header struct {
-	// Name is the header's name; those that the connector sets itself are
-	// refused. Required.
-	Name   string `yaml:"name,omitempty"`
-	Secret `yaml:",inline"`
-}
-
-// SinkTLS names PEM files.
-type SinkTLS struct {
-	// CAFile is a bundle of certificate authorities to trust instead of the
-	// system's.
-	CAFile string `yaml:"caFile,omitempty"`
-	// CertFile is a client certificate chain; set together with keyFile.
-	CertFile string `yaml:"certFile,omitempty"`
-	// KeyFile is the client certificate's private key.
-	KeyFile string `yaml:"keyFile,omitempty"`
-
-	client *tls.Config
-	// contents are those of the files above.
-	contents [][]byte
-}
-
-// Client returns a copy of the client side's TLS configuration, made of the
-// files as Load has read and checked them; nil, which stands for the defaults,
-// when s is nil.
-func (s *SinkTLS) Client() *tls.Config {
-	if s == nil {
-		return nil
-	}
-	return s.client.Clone()
 }
 
 // Ordering says which events wait for each other.

@@ -43,13 +43,20 @@ func (s *Size) UnmarshalText(text []byte) error {
 // MarshalText writes the plain number of bytes.
 func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int64(s)), nil }
 
-// Secret is a value that must not be shown. Exactly one of value and file is
-// set. It prints as "[redacted]".
+// Secret is a value that must not be shown. Exactly one of value, file and missing
+// is set. It prints as "[redacted]".
 type Secret struct {
 	// Value is the secret itself.
 	Value string `yaml:"value,omitempty"`
-	// File is a file that holds the secret; white space around it is ignored.
+	// File is a file that holds the secret; white space around it is ignored. While
+	// it holds none, the secret is missing.
 	File string `yaml:"file,omitempty"`
+	// Missing says that the secret is not there yet. Whatever can be served without
+	// it is served. Default: false.
+	Missing bool `yaml:"missing,omitempty"`
+	// Source says in messages where the secret comes from; under the operator
+	// "<Secret>/<key>". Default: file.
+	Source string `yaml:"source,omitempty"`
 
 	revealed string
 }
@@ -58,7 +65,7 @@ type Secret struct {
 // in code.
 func NewSecret(value string) Secret { return Secret{Value: value, revealed: value} }
 
-// Reveal returns the secret, after Load has read it.
+// Reveal returns the secret, after Load has read it; empty while it is missing.
 func (s Secret) Reveal() string { return s.revealed }
 
 // String hides the secret.

@@ -50,6 +50,8 @@ type Watcher struct {
 	files  []string
 	// watched are the folders being watched, sorted.
 	watched []string
+	// absences outlive the versions. Default: of the grace that is documented.
+	absences *absences
 }
 
 // Run watches the folders of every file of current, which is in use, and
@@ -64,6 +66,9 @@ type Watcher struct {
 // event queue are all the same case.
 func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	w.current, w.digest, w.files = current, current.digest, current.files
+	if w.absences == nil {
+		w.absences = newAbsences()
+	}
 	defer w.close()
 	due, unnotified := time.After(0), (<-chan time.Time)(nil)
 	for {
@@ -82,8 +87,8 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 			if w.look() { // files may have changed before they were watched
 				due = time.After(settle)
 			}
-			if w.blind {
-				unnotified = time.After(lookInterval)
+			if wait := w.absences.next(); w.blind || wait >= 0 {
+				unnotified = time.After(w.unnotifiedIn(wait))
 			}
 			continue
 		}
@@ -123,24 +128,65 @@ func (w *Watcher) look() (further bool) {
 	return further
 }
 
-// reload reads the files if they have changed, and applies or refuses them.
+// unnotifiedIn is when to look without a notification: when the next key goes out of
+// use, and soon where there are no notifications.
+func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
+	if w.blind && (nextKey < 0 || lookInterval < nextKey) {
+		return lookInterval
+	}
+	return nextKey
+}
+
+// reload reads the files if they have changed, or a key goes out of use, and applies
+// or refuses them.
 func (w *Watcher) reload() {
-	if digestOf(w.files) == w.digest {
+	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) {
 		return
 	}
 	f := newFiles(readFile)
-	next, err := load(w.Path, f, w.current)
-	w.digest, w.files = f.digest(), f.names
-	if err == nil && next.digest != w.current.digest {
-		err = w.Apply(next)
+	err := w.apply(f)
+	for _, name := range w.current.files { // a version that is refused may name none
+		_, _ = f.open(name)
 	}
+	w.digest, w.files = f.digest(), f.names
 	if err != nil {
 		w.refused(err)
+		w.applyFilesAlone()
 	} else {
-		w.current = next
-		w.Log.Info("configuration applied", "digest", next.digest)
+		w.Log.Info("configuration applied", "digest", w.current.digest)
 	}
 	w.Observe(err)
+}
+
+// apply reads a version through f and puts it into use.
+func (w *Watcher) apply(f *files) error {
+	next, err := load(w.Path, f, w.current, w.absences)
+	if err != nil {
+		return err
+	}
+	w.absences.forgetOthers(next.materials.absent)
+	if !next.same(w.current) {
+		if err := w.Apply(next); err != nil {
+			return err
+		}
+	}
+	w.current = next
+	return nil
+}
+
+// applyFilesAlone reads the configuration file as it is in use, and the files that it
+// names as they are now: a key that is removed goes out of use even while the
+// configuration file is broken.
+func (w *Watcher) applyFilesAlone() {
+	f := newFiles(func(name string) ([]byte, error) {
+		if name == w.current.files[0] {
+			return w.current.document, nil
+		}
+		return readFile(name)
+	})
+	if err := w.apply(f); err != nil {
+		w.Log.Error(err, "the files that the last good version names cannot be used")
+	}
 }
 
 func (w *Watcher) refused(err error) {

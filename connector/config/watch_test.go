@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,15 +59,14 @@ func watch(t *testing.T, path string) *running {
 
 func watchFrom(t *testing.T, path string, current *Config) *running {
 	t.Helper()
-	return watchBy(t, path, current, nil)
+	return watchBy(t, path, current, func(*Watcher) {})
 }
 
-func watchBy(t *testing.T, path string, current *Config, open func() (*fsnotify.Watcher, error)) *running {
+func watchBy(t *testing.T, path string, current *Config, change func(*Watcher)) *running {
 	t.Helper()
 	r := &running{path: path, applied: make(chan *Config, 100), results: make(chan error, 100), refuse: make(chan error, 1), log: &logged{}}
 	w := &Watcher{
 		Path: path,
-		open: open,
 		Log: funcr.New(func(_, line string) {
 			r.log.Lock()
 			defer r.log.Unlock()
@@ -83,6 +83,7 @@ func watchBy(t *testing.T, path string, current *Config, open func() (*fsnotify.
 		},
 		Observe: func(err error) { r.results <- err },
 	}
+	change(w)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx, current) }()
@@ -117,6 +118,30 @@ func good(err error) bool { return err == nil }
 
 func says(text string) func(error) bool {
 	return func(err error) bool { return err != nil && strings.Contains(err.Error(), text) }
+}
+
+// version waits for a version that is as wanted, and returns it.
+func (r *running) version(t *testing.T, what string, wanted func(*Config) bool) *Config {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case c := <-r.applied:
+			if wanted(c) {
+				return c
+			}
+		case <-late:
+			t.Fatalf("no such version: %s", what)
+		}
+	}
+}
+
+// lacking waits for a version that lacks a secret for a reason, and returns it.
+func (r *running) lacking(t *testing.T, reason string) *Config {
+	t.Helper()
+	return r.version(t, reason, func(c *Config) bool {
+		return slices.ContainsFunc(c.Lacks(), func(lack Problem) bool { return strings.Contains(lack.String(), reason) })
+	})
 }
 
 // newest returns the version that was applied last.
@@ -155,17 +180,14 @@ func TestWatcherRotatesASecretFile(t *testing.T) {
 	r := watch(t, path)
 	key := filepath.Join(filepath.Dir(path), "keys", "api")
 	put(t, key, "HiddenValue-api-key-2")
-	r.until(t, "new key", good)
-	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-api-key-2" {
-		t.Errorf("the key in use is %q", got)
-	}
+	// A file that is written in place may be seen empty, and then whole again.
+	r.version(t, "the new key", func(c *Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-2" })
 	put(t, key, "")
-	r.until(t, "empty key", says("keys/api is empty"))
-	put(t, key, "HiddenValue-api-key-3")
-	r.until(t, "third key", good)
-	if got := apiKeyOf(r.newest(t)); got != "HiddenValue-api-key-3" {
+	if got := apiKeyOf(r.lacking(t, "keys/api is empty: the key stays in use until ")); got != "HiddenValue-api-key-2" {
 		t.Errorf("the key in use is %q", got)
 	}
+	put(t, key, "HiddenValue-api-key-3")
+	r.version(t, "the third key", func(c *Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-3" })
 	if strings.Contains(r.log.String(), hidden) {
 		t.Error("the log shows a secret")
 	}
@@ -236,11 +258,13 @@ func TestWatcherWithoutNotifications(t *testing.T) {
 		t.Fatal(err)
 	}
 	var usable atomic.Bool
-	r := watchBy(t, path, current, func() (*fsnotify.Watcher, error) {
-		if !usable.Load() {
-			return nil, syscall.EMFILE
+	r := watchBy(t, path, current, func(w *Watcher) {
+		w.open = func() (*fsnotify.Watcher, error) {
+			if !usable.Load() {
+				return nil, syscall.EMFILE
+			}
+			return fsnotify.NewWatcher()
 		}
-		return fsnotify.NewWatcher()
 	})
 	for _, name := range []string{"chat/second", "chat/third"} {
 		put(t, path, edit(t, minimal, "chat/shop", name))
@@ -271,7 +295,7 @@ func TestWatcherOfAFolderThatCannotBeWatched(t *testing.T) {
 	}
 	refusing := *closed
 	refusing.Events, refusing.Errors = make(chan fsnotify.Event), make(chan error)
-	r := watchBy(t, path, current, func() (*fsnotify.Watcher, error) { return &refusing, nil })
+	r := watchBy(t, path, current, func(w *Watcher) { w.open = func() (*fsnotify.Watcher, error) { return &refusing, nil } })
 	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
 	r.until(t, "change that nothing tells of", good)
 }
@@ -305,18 +329,24 @@ func TestWatcherReplacesTheServersCertificate(t *testing.T) {
 		"connector.yaml": edit(t, minimal, afterKind, afterKind+"server: {tls: {certFile: tls/crt, keyFile: tls/key}}\n"),
 		"tls/crt":        cert, "tls/key": key,
 	})
-	r := watch(t, path)
+	before, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := watchFrom(t, path, before)
 	folder := filepath.Dir(path)
 	cert, key = certificate.New(t, 1)
 	put(t, filepath.Join(folder, "tls", "crt"), cert)
-	r.until(t, "half a pair", says("no pair of certificate and key"))
+	half := r.lacking(t, "no pair of certificate and key")
+	if !half.Server.TLS.Certificate().Leaf.Equal(before.Server.TLS.Certificate().Leaf) {
+		t.Error("the last good certificate is not in use")
+	}
 	put(t, filepath.Join(folder, "tls", "key"), key)
-	r.until(t, "new pair", good)
+	got := r.version(t, "the new pair", func(c *Config) bool { return len(c.Lacks()) == 0 }).Server.TLS.Certificate()
 	want, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := r.newest(t).Server.TLS.Certificate()
 	if !got.Leaf.Equal(want.Server.TLS.Certificate().Leaf) {
 		t.Error("the old certificate is in use")
 	}
@@ -403,15 +433,12 @@ func TestWatcherSurvivesDeletionAndReturn(t *testing.T) {
 		if err := os.RemoveAll(keys); err != nil {
 			t.Fatal(err)
 		}
-		r.until(t, "deletion of a folder", says("apiKeys[0].file: the file cannot be read"))
+		r.lacking(t, "apiKeys[0].file: the file cannot be read")
 		if err := os.Mkdir(keys, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		put(t, filepath.Join(keys, "api"), want)
-		r.until(t, "return of the folder", good)
-		if got := apiKeyOf(r.newest(t)); got != want {
-			t.Errorf("the key in use is %q, want %q", got, want)
-		}
+		r.version(t, "the return of the folder", func(c *Config) bool { return apiKeyOf(c) == want })
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -426,7 +453,7 @@ func TestWatcherWatchesWhatANewVersionNames(t *testing.T) {
 	r := watch(t, path)
 	elsewhere := filepath.Join(t.TempDir(), "later", "api")
 	put(t, path, edit(t, minimal, "value: HiddenValue-api-key-0123456789abcdef", "file: "+elsewhere))
-	r.until(t, "missing file", says("apiKeys[0].file: the file cannot be read"))
+	r.lacking(t, "apiKeys[0].file: the file cannot be read")
 	if err := os.Mkdir(filepath.Dir(elsewhere), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,9 @@ const ResultTaken = "taken"
 
 // The other results that are not a failure class of package sink.
 const (
-	resultRefused = "refused"
-	resultUnknown = "unknown"
+	resultRefused  = "refused"
+	resultWithheld = "withheld"
+	resultUnknown  = "unknown"
 )
 
 // attempt is one attempt that has ended.
@@ -42,7 +43,7 @@ func decide(a attempt, r config.Retry, random func() float64) inbox.Verdict {
 		return inbox.Taken{}
 	case result == resultRefused:
 		return inbox.Dead{Reason: reason}
-	case a.cut:
+	case a.cut, errors.Is(a.err, sink.ErrWithheld):
 		return inbox.Released{}
 	case left <= 0:
 		return inbox.Dead{Reason: fmt.Sprintf("expired after attempt %d: %s", attempts, reason)}
@@ -81,6 +82,9 @@ func describe(err error) (result, reason string) {
 	}
 	if failed, ok := errors.AsType[*sink.Failed](err); ok {
 		return failed.Class, failed.Error()
+	}
+	if errors.Is(err, sink.ErrWithheld) {
+		return resultWithheld, err.Error()
 	}
 	return resultUnknown, "sink failed for a reason that it did not name"
 }

@@ -5,6 +5,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -20,6 +21,19 @@ type Sink interface {
 	// Close releases connections. Sends under way may still finish.
 	Close()
 }
+
+// ErrWithheld means that no attempt was made, because a credential that the sink
+// must be called with is missing.
+var ErrWithheld = errors.New("nothing was sent: a credential of the sink is missing")
+
+// Withheld is a sink whose credential is missing.
+type Withheld struct{}
+
+// Send returns ErrWithheld.
+func (Withheld) Send(context.Context, event.Event) error { return ErrWithheld }
+
+// Close does nothing.
+func (Withheld) Close() {}
 
 // Refused means the event itself is the problem: it goes to the dead letters at
 // once. Reason is a short text without secrets, ids or bodies, for example

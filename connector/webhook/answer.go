@@ -121,6 +121,16 @@ var refusalStatus = map[channel.Reason]int{
 	channel.ReasonWrongApp:         http.StatusForbidden,
 	channel.ReasonSignatureMissing: http.StatusUnauthorized,
 	channel.ReasonSignatureWrong:   http.StatusUnauthorized,
+	channel.ReasonAwaitingSecret:   http.StatusServiceUnavailable,
+}
+
+// answerTo is the answer to a call that its channel type refuses.
+func answerTo(refusal *channel.Refusal) *answer {
+	status := refusalStatus[refusal.Reason]
+	if status == http.StatusServiceUnavailable {
+		return newUnavailable(refusal.Message)
+	}
+	return newAnswer(status, refusal.Message)
 }
 
 func (a *answer) write(w http.ResponseWriter) {

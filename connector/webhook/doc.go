@@ -16,6 +16,7 @@
 //	6   the platform's probe: 200, not stored
 //	7   malformed body: 400
 //	8   another app's call: 403
+//	8a  nothing to verify the call with yet: 503
 //	9   signature missing or wrong: 401
 //	10  the platform's console test: 200, not stored
 //	11  an account that is not on the allow-list: 200, not stored

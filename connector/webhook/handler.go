@@ -227,7 +227,7 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 		return body, true
 	case errors.Is(err, errTooLarge) && unsigned != nil:
 		x.closeAfter() // or net/http would wait for the body before it answers
-		h.refuse(x, newAnswer(refusalStatus[unsigned.Reason], unsigned.Message), r.Name, unsigned.Reason)
+		h.refuse(x, answerTo(unsigned), r.Name, unsigned.Reason)
 	default:
 		a, reason := bodyRefusal(err, t)
 		h.refuse(x, a, r.Name, reason)
@@ -239,7 +239,7 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	found, refusal := r.Type.Read(x.call.Header, body)
 	if refusal != nil {
-		h.refuse(x, newAnswer(refusalStatus[refusal.Reason], refusal.Message), r.Name, refusal.Reason)
+		h.refuse(x, answerTo(refusal), r.Name, refusal.Reason)
 		return
 	}
 	if found.AuditFailure != "" {

@@ -25,7 +25,7 @@ import (
 type faulty struct {
 	path, method, key, app, messageID, account, name, signedWith string
 
-	busy, large, probe, malformed, unsigned, stale, duplicate, full bool
+	busy, large, probe, malformed, unsigned, awaiting, stale, duplicate, full bool
 }
 
 func (c faulty) body() []byte {
@@ -51,6 +51,9 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 		ch.Events.Exclude = []string{"user_send_l*"}
 		if c.stale {
 			ch.MaxEventAge = time.Hour // the timestamp is that of a sample
+		}
+		if c.awaiting {
+			ch.Type = zalo.New(config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureEnforce, SecretKeys: []config.Secret{{Missing: true}}}})
 		}
 	}))
 	body := c.body()
@@ -92,12 +95,13 @@ var rows = []row{
 	{row: "2a", fault: func(c *faulty) { c.method = http.MethodPut }, status: 405, message: answerUsePost, refused: "method", stranger: true},
 	{row: "3", fault: func(c *faulty) { c.key = key[:63] + "e" }, status: 401, message: answerKey, refused: "key", stranger: true},
 	{row: "4", fault: func(c *faulty) { c.busy = true }, status: 503, message: answerBusy, refused: "busy"},
-	{row: "4a", fault: func(c *faulty) { c.unsigned = true }, status: 401, refused: "signature_missing", without: "6"},
+	{row: "4a", fault: func(c *faulty) { c.unsigned = true }, status: 401, refused: "signature_missing", without: "6 8a"},
 	{row: "5", fault: func(c *faulty) { c.large = true }, status: 413, message: answerTooLarge, refused: "too_large"},
 	// An empty object has no members to be wrong.
-	{row: "6", fault: func(c *faulty) { c.probe = true }, status: 200, message: answerProbe, ignored: "probe", without: "7 8 9 10 11 12 12a 13"},
+	{row: "6", fault: func(c *faulty) { c.probe = true }, status: 200, message: answerProbe, ignored: "probe", without: "7 8 8a 9 10 11 12 12a 13"},
 	{row: "7", fault: func(c *faulty) { c.malformed = true }, status: 400, refused: "malformed"},
 	{row: "8", fault: func(c *faulty) { c.app = "1" }, status: 403, refused: "wrong_app"},
+	{row: "8a", fault: func(c *faulty) { c.awaiting = true }, status: 503, refused: "awaiting_secret"},
 	{row: "9", fault: func(c *faulty) { c.signedWith = "another" }, status: 401, refused: "signature_wrong"},
 	{row: "10", fault: func(c *faulty) { c.messageID = "This is message id" }, status: 200, message: answerConsoleTest, ignored: "console_test"},
 	{row: "11", fault: func(c *faulty) { c.account = "1" }, status: 200, message: answerForeignAccount, ignored: "foreign_account"},
@@ -219,7 +223,9 @@ func TestSamplesEndToEnd(t *testing.T) {
 
 // xBot's published example is unsigned.
 func TestPublishedExample(t *testing.T) {
-	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{Mode: config.SignatureAudit}}
+	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{
+		Mode: config.SignatureAudit, SecretKeys: []config.Secret{config.NewSecret("an-oa-secret-key")},
+	}}
 	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(c) }))
 	target := f.serve(t)
 	body := sample(t, "xbot_example.json")

@@ -141,7 +141,7 @@ func firstOf(ids ...[]byte) []byte {
 // the same as another OA's.
 func (z *Channel) conversation(p parties) string {
 	switch {
-	case len(p.group) > 0 && len(z.accounts[string(p.oa)]) > 0:
+	case len(p.group) > 0 && z.accounts[string(p.oa)].configured():
 		return "oa/" + string(p.oa) + "/group/" + string(p.group)
 	case len(p.group) > 0:
 		return "group/" + string(p.group)

@@ -53,6 +53,9 @@ func (z *Channel) authenticate(header http.Header, body []byte, m *members) *cha
 	if z.mode == config.SignatureOff {
 		return nil
 	}
+	if !z.hasKeys() {
+		return awaiting()
+	}
 	signature, refusal := readSignature(header)
 	switch {
 	case refusal != nil:
@@ -61,10 +64,16 @@ func (z *Channel) authenticate(header http.Header, body []byte, m *members) *cha
 		return missing("app_id is missing, which the signature needs")
 	case len(m.text[timestamp]) == 0:
 		return missing("timestamp is missing, which the signature needs")
-	case !z.verify(signature, body, m):
+	}
+	account := z.accountKeys(m)
+	switch {
+	case z.verify(signature, body, m, account.present):
+		return nil
+	case len(z.secretKeys.present)+len(account.present) == 0 && (z.secretKeys.missing || account.missing):
+		return awaiting()
+	default:
 		return wrong("signature matches no OA secret key of this channel")
 	}
-	return nil
 }
 
 // readSignature returns the signature that a header carries, or why there is none.
@@ -91,6 +100,11 @@ func wrong(message string) *channel.Refusal {
 	return &channel.Refusal{Reason: channel.ReasonSignatureWrong, Message: message}
 }
 
+// awaiting refuses a call that no key can verify yet.
+func awaiting() *channel.Refusal {
+	return &channel.Refusal{Reason: channel.ReasonAwaitingSecret, Message: "the OA secret key is not configured yet: send the event again later"}
+}
+
 // parseSignature reads "mac=<64 hex>" or "<64 hex>", in either case of digits.
 func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
 	value = strings.TrimPrefix(value, signaturePrefix)
@@ -106,23 +120,23 @@ func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
 // hasKeys reports whether there is any key to verify with.
 func (z *Channel) hasKeys() bool {
 	for _, own := range z.accounts {
-		if len(own) > 0 {
+		if len(own.present) > 0 {
 			return true
 		}
 	}
-	return len(z.secretKeys) > 0
+	return len(z.secretKeys.present) > 0
 }
 
 // verify compares with every key that may have signed, so that the time it takes
 // does not tell which one matched. The body is hashed once, however many keys there
 // are.
-func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members) bool {
+func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, account [][]byte) bool {
 	prefix := sha256.New()
 	prefix.Write(m.text[appID])
 	prefix.Write(body)
 	prefix.Write(m.text[timestamp])
 	matches := 0
-	for _, list := range []keys{z.secretKeys, z.accountKeys(m)} {
+	for _, list := range [][][]byte{z.secretKeys.present, account} {
 		for _, key := range list {
 			h, err := prefix.(hash.Cloner).Clone()
 			if err != nil {
@@ -144,17 +158,17 @@ func (z *Channel) accountKeys(m *members) keys {
 	name, _, _ := names(m)
 	oa := z.parties(name, m).oa
 	own := z.accounts[string(oa)]
-	if len(own) == 0 || m.alike || m.lossy {
-		return nil
+	if !own.configured() || m.alike || m.lossy {
+		return keys{}
 	}
 	for _, named := range [][]byte{m.id(oaID), m.id(oaIDCamel)} {
 		if len(named) > 0 && !bytes.Equal(named, oa) {
-			return nil
+			return keys{}
 		}
 	}
 	for _, side := range [][]byte{m.id(senderID), m.id(recipientID), m.id(userID), m.id(followerID)} {
 		if z.lists(side) && !bytes.Equal(side, oa) {
-			return nil
+			return keys{}
 		}
 	}
 	return own

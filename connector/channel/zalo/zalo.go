@@ -34,31 +34,40 @@ type Channel struct {
 }
 
 // keys are OA secret keys.
-type keys [][]byte
-
-// add appends the keys that can verify. Anyone can sign with the empty key, so it
-// must never verify.
-func (k *keys) add(secrets []config.Secret) {
-	for _, secret := range secrets {
-		if secret.Reveal() != "" {
-			*k = append(*k, []byte(secret.Reveal()))
-		}
-	}
+type keys struct {
+	// present can verify.
+	present [][]byte
+	// missing reports whether a further key is configured that is not there yet.
+	missing bool
 }
+
+// newKeys sorts the keys that are there from those that are missing. A missing key
+// reads as the empty one, with which anyone can sign: it must never verify.
+func newKeys(secrets []config.Secret) (k keys) {
+	for _, secret := range secrets {
+		if secret.Reveal() == "" {
+			k.missing = true
+			continue
+		}
+		k.present = append(k.present, []byte(secret.Reveal()))
+	}
+	return k
+}
+
+// configured reports whether there are any keys, present or missing.
+func (k keys) configured() bool { return k.missing || len(k.present) > 0 }
 
 // New builds the channel of a validated configuration.
 func New(c config.ZaloOA) *Channel {
 	z := &Channel{
-		appID:    c.AppID,
-		mode:     c.Signature.Mode,
-		accounts: make(map[string]keys, len(c.OfficialAccounts)),
-		proof:    domainProof(c.DomainVerification.Codes),
+		appID:      c.AppID,
+		mode:       c.Signature.Mode,
+		secretKeys: newKeys(c.Signature.SecretKeys),
+		accounts:   make(map[string]keys, len(c.OfficialAccounts)),
+		proof:      domainProof(c.DomainVerification.Codes),
 	}
-	z.secretKeys.add(c.Signature.SecretKeys)
 	for _, account := range c.OfficialAccounts {
-		var own keys
-		own.add(account.SecretKeys)
-		z.accounts[account.ID] = own
+		z.accounts[account.ID] = newKeys(account.SecretKeys)
 	}
 	return z
 }
