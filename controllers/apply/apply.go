@@ -170,7 +170,7 @@ func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 // the other is shortened to; the annotation then tells them apart.
 func Claims(object client.Object, name string) bool {
 	labels, inFull := object.GetLabels(), object.GetAnnotations()[children.AnnotationConnector]
-	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelInstance] == children.Instance(name) &&
+	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelConnector] == children.Instance(name) &&
 		(inFull == "" || inFull == name)
 }
 

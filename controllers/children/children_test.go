@@ -1,6 +1,7 @@
 package children
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -197,8 +199,50 @@ func TestAPIKeySecret(t *testing.T) {
 	if len(first.OwnerReferences) > 0 || first.Name != "shop-api-key" || first.Namespace != "chat" {
 		t.Errorf("got %v", first.ObjectMeta)
 	}
-	if diff := cmp.Diff(Labels("shop"), first.Labels); diff != "" {
+	if diff := cmp.Diff(KeptLabels("shop"), first.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	checkKept(t, first)
+}
+
+// checkKept checks what keeps Argo CD and Flux from deleting an object.
+func checkKept(t *testing.T, object metav1.Object) {
+	t.Helper()
+	if by, ok := object.GetLabels()[LabelInstance]; ok {
+		t.Errorf("by its label Argo CD takes it for the application %q", by)
+	}
+	for name, want := range map[string]string{
+		"argocd.argoproj.io/sync-options": "Prune=false,Delete=false", "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+		"kustomize.toolkit.fluxcd.io/prune": "disabled",
+	} {
+		if got := object.GetAnnotations()[name]; got != want {
+			t.Errorf("annotation %s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestNothingThatOutlivesTheResourceIsPrunable: every other child has an owner, which
+// no tool of GitOps prunes.
+func TestNothingThatOutlivesTheResourceIsPrunable(t *testing.T) {
+	c := connectortest.New(t)
+	c.UID = "uid"
+	kept := 0
+	for _, child := range Build(Input{Connector: c, Image: "i", Config: &render.Config{}}) {
+		encoded, err := child.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		object := child.New()
+		if err := json.Unmarshal(encoded, object); err != nil {
+			t.Fatal(err)
+		}
+		if len(object.GetOwnerReferences()) == 0 {
+			kept++
+			checkKept(t, object)
+		}
+	}
+	if kept != 1 {
+		t.Errorf("%d children without an owner, want the volume's claim", kept)
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	LabelComponent = "app.kubernetes.io/component"
 	LabelPartOf    = "app.kubernetes.io/part-of"
 	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// LabelConnector is on every child, and names its ChannelConnector by Instance.
+	LabelConnector = "xbot.a4b.vn/connector"
 )
 
 // ManagedBy is the value of LabelManagedBy by which children are told from the
@@ -39,7 +41,7 @@ const (
 // child's name may be that as well.
 var serviceName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
-// Instance is the value of LabelInstance for a ChannelConnector's name, and what
+// Instance is the value of LabelInstance and LabelConnector for a ChannelConnector's name, and what
 // the names of its children begin with: the name itself where that can be the
 // name of a Service, otherwise as much of it as fits and a hash of it.
 func Instance(name string) string {
@@ -61,12 +63,21 @@ func ConnectorName(name string) string { return Instance(name) + connectorSuffix
 // APIKeyName is the name of the Secret with the generated API key.
 func APIKeyName(name string) string { return Instance(name) + apiKeySuffix }
 
-// Labels are those of every child of a ChannelConnector.
+// Labels are those of every child that goes with its ChannelConnector.
 func Labels(name string) map[string]string {
 	labels := Selector(name)
 	labels[LabelComponent] = "connector"
 	labels[LabelPartOf] = "channel-connector"
 	labels[LabelManagedBy] = ManagedBy
+	labels[LabelConnector] = Instance(name)
+	return labels
+}
+
+// KeptLabels are those of a child that outlives its ChannelConnector. By the label of
+// the instance Argo CD takes what has no owner for its own application's, and prunes it.
+func KeptLabels(name string) map[string]string {
+	labels := Labels(name)
+	delete(labels, LabelInstance)
 	return labels
 }
 
@@ -74,6 +85,19 @@ func Labels(name string) map[string]string {
 // change for a Deployment that exists.
 func Selector(name string) map[string]string {
 	return map[string]string{LabelName: "channel-connector", LabelInstance: Instance(name)}
+}
+
+// keptAnnotations are those of a child that outlives its ChannelConnector. Whatever the
+// tracking, Argo CD and Flux neither delete it nor call it superfluous.
+//
+// Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage
+// collection" of Flux's kustomize-controller.
+func keptAnnotations(c *v1alpha1.ChannelConnector) map[string]string {
+	kept := annotations(c)
+	kept["argocd.argoproj.io/sync-options"] = "Prune=false,Delete=false"
+	kept["argocd.argoproj.io/compare-options"] = "IgnoreExtraneous"
+	kept["kustomize.toolkit.fluxcd.io/prune"] = "disabled"
+	return kept
 }
 
 // annotations are those of every child.

@@ -27,8 +27,8 @@ func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfigu
 		spec.WithStorageClassName(e.StorageClassName)
 	}
 	claim := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
-		WithLabels(Labels(in.Connector.Name)).
-		WithAnnotations(annotations(in.Connector)).
+		WithLabels(KeptLabels(in.Connector.Name)).
+		WithAnnotations(keptAnnotations(in.Connector)).
 		WithSpec(spec)
 	if in.Connector.Annotations[v1alpha1.DeleteInboxAnnotation] == "true" {
 		claim.WithOwnerReferences(owner(in.Connector)...)

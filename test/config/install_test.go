@@ -133,10 +133,11 @@ var _ = Describe("config/samples", func() {
 				s.secrets[generated], err = children.APIKeySecret(c)
 				Expect(err).NotTo(HaveOccurred())
 			}
-			resolved, findings, err := credentials.Resolve(ctx, c, generated, s.secret, nil)
+			resolved, err := credentials.Resolve(ctx, credentials.Input{Connector: c, Generated: generated, From: s.secret})
 			Expect(err).NotTo(HaveOccurred())
-			Expect(findings).To(BeEmpty())
-			_, err = render.Render(c, resolved)
+			Expect(resolved.Unread).NotTo(HaveOccurred())
+			Expect(resolved.Findings).To(BeEmpty())
+			_, err = render.Render(c, resolved.Credentials)
 			Expect(err).NotTo(HaveOccurred())
 		})
 	}
