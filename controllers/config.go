@@ -61,44 +61,76 @@ func (p *pass) findConfig(ctx context.Context) error {
 	return nil
 }
 
-// resolveCredentials reads every Secret key that the resource names.
+// resolveCredentials reads every Secret key that the resource names. What cannot be
+// read for the moment stays as it is, and is read again with the next pass.
 func (p *pass) resolveCredentials(ctx context.Context) error {
-	generated, finding, err := p.generatedAPIKey(ctx)
-	if err != nil {
-		return err
-	}
-	if finding != nil {
-		p.seen.Judged, p.seen.Findings = true, []credentials.Finding{*finding}
-		return nil
-	}
+	generated, finding, unmade := p.generatedAPIKey(ctx)
 	others, err := p.sharing(ctx)
 	if err != nil {
 		return err
 	}
-	source := func(ctx context.Context, name string) (*corev1.Secret, error) {
-		if generated != nil && name == generated.Name {
-			return generated, nil
-		}
-		secret := &corev1.Secret{}
-		err := p.Live.Get(ctx, client.ObjectKey{Namespace: p.connector.Namespace, Name: name}, secret)
-		return secret, err
+	name, key := children.APIKeyName(p.connector.Name), client.ObjectKeyFromObject(p.connector)
+	in := credentials.Input{
+		Connector: p.connector, Generated: name, GeneratedFinding: finding, Others: others,
+		Expiring: p.absences.with(key, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
+		From: func(ctx context.Context, secret string) (*corev1.Secret, error) {
+			if secret == name && len(p.connector.Spec.Webhook.APIKeys) == 0 {
+				return p.generated(generated, unmade)
+			}
+			return p.live(ctx, secret)
+		},
 	}
-	resolved, findings, err := credentials.Resolve(ctx, p.connector, children.APIKeyName(p.connector.Name), source, others)
+	if p.current != nil {
+		in.InUse = p.inUse
+	}
+	resolved, err := credentials.Resolve(ctx, in)
 	if err != nil {
 		return err
 	}
-	p.seen.Judged, p.seen.Findings = true, findings
-	for _, f := range findings {
-		if f.Blocking {
-			return nil
+	p.absences.note(key, resolved.Expiring)
+	p.credentials, p.unread = resolved.Credentials, resolved.Unread
+	p.seen.Judged, p.seen.Findings, p.seen.Unread = true, resolved.Findings, resolved.Unread != nil
+	for _, e := range resolved.Expiring {
+		if left := e.AcceptedUntil.Sub(in.Now); left > 0 {
+			p.seen.Expiring = append(p.seen.Expiring, e)
+			p.lookAgain(left)
 		}
 	}
-	p.credentials = resolved
 	return nil
 }
 
-// renderConfig makes the configuration that is declared. While a credential is
-// missing there is none, and the one in the cluster stays.
+// generated is the Secret with the generated API key, as a source of credentials.
+func (p *pass) generated(secret *corev1.Secret, unmade error) (*corev1.Secret, error) {
+	if secret == nil && unmade == nil {
+		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), children.APIKeyName(p.connector.Name))
+	}
+	return secret, unmade
+}
+
+// live reads a Secret from the API server.
+func (p *pass) live(ctx context.Context, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	return secret, p.Live.Get(ctx, client.ObjectKey{Namespace: p.connector.Namespace, Name: name}, secret)
+}
+
+// inUse reads what the connector has, with the values that the cache leaves out. Of a
+// configuration that cannot be read nothing is kept.
+func (p *pass) inUse(ctx context.Context) (*credentials.InUse, error) {
+	secret, err := p.live(ctx, children.ConnectorName(p.connector.Name))
+	if apierrors.IsNotFound(err) {
+		return &credentials.InUse{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Secret %q: %w", secret.Name, err)
+	}
+	has, err := render.InUse(secret.Data)
+	if err != nil || !apply.Belongs(secret, p.connector) {
+		return &credentials.InUse{}, nil //nolint:nilerr // the pass writes it anew
+	}
+	return has, nil
+}
+
+// renderConfig makes the configuration that is declared.
 func (p *pass) renderConfig(context.Context) error {
 	if p.credentials == nil {
 		return nil
@@ -142,7 +174,7 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 	case err != nil:
 		return nil, nil, fmt.Errorf("read Secret %q: %w", name, err)
 	case !apply.Claims(secret, p.connector.Name):
-		return nil, p.unclaimedAPIKey(name), nil
+		return p.unclaimedAPIKey(secret)
 	}
 	p.seen.APIKeySecretName = name
 	// An operator that ended between two writes has noted it nowhere else.
@@ -154,20 +186,21 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 
 // unclaimedAPIKey is the finding that a Secret without the operator's labels has the
 // name of the generated API key. It may be the key in use, which the platform calls
-// with: nobody must be told to delete that.
-func (p *pass) unclaimedAPIKey(name string) *credentials.Finding {
+// with: that one stays, and nobody must be told to delete it.
+func (p *pass) unclaimedAPIKey(secret *corev1.Secret) (*corev1.Secret, *credentials.Finding, error) {
+	name := secret.Name
 	if p.connector.Status.APIKeySecretName != name {
-		return &credentials.Finding{
+		return nil, &credentials.Finding{
 			Reason: credentials.ReasonAPIKeyNameClashes, Blocking: true,
 			Message: fmt.Sprintf("Secret %q, which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or name your own keys in spec.webhook.apiKeys", name),
-		}
+		}, nil
 	}
 	p.seen.APIKeySecretName = name
-	return &credentials.Finding{
+	return secret, &credentials.Finding{
 		Reason: credentials.ReasonAPIKeyUnlabelled, Blocking: true,
 		Message: fmt.Sprintf("Secret %q with the generated API key lost the labels by which the operator knows it: put them back with \"kubectl label --overwrite secret %s %s=%s %s=%s\"",
-			name, name, children.LabelManagedBy, children.ManagedBy, children.LabelInstance, children.Instance(p.connector.Name)),
-	}
+			name, name, children.LabelManagedBy, children.ManagedBy, children.LabelConnector, children.Instance(p.connector.Name)),
+	}, nil
 }
 
 // makeAPIKey makes an API key, unless one was in use that somebody deleted: the

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Options struct {
 	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after
 	// the operator has changed.
 	MaxConcurrentUpgrades int
+	// Clock tells the time. Default: the machine's.
+	Clock clock.PassiveClock
 }
 
 // NewScheme returns the scheme of everything that the operator reads or writes.
@@ -72,7 +75,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 		Scopes:                scopes,
 		Live:                  mgr.GetAPIReader(),
 		Recorder:              mgr.GetEventRecorder("channel-connector-operator"),
-		Clock:                 clock.RealClock{},
+		Clock:                 cmp.Or[clock.PassiveClock](o.Clock, clock.RealClock{}),
 		Image:                 o.Image,
 		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
 	}

@@ -35,7 +35,8 @@ type Reconciler struct {
 	Live client.Reader
 	// Recorder records events.
 	Recorder events.EventRecorder
-	// Clock tells when pods are to be told of a configuration again.
+	// Clock tells when pods are to be told of a configuration again, and until when an
+	// absent key is accepted.
 	Clock clock.PassiveClock
 	// Image is the connector's container image.
 	Image string
@@ -44,6 +45,8 @@ type Reconciler struct {
 	MaxConcurrentUpgrades int
 
 	rollOuts   rollOuts
+	absences   absences
+	failures   failures
 	upgrades   *upgrades
 	definition *definition
 }
@@ -57,11 +60,12 @@ type pass struct {
 	input children.Input
 	// current is the configuration that is in the cluster, wanted the one that is
 	// declared; nil where there is none.
-	current *currentConfig
-	wanted  *render.Config
-	// credentials are nil while one that is needed is missing.
+	current     *currentConfig
+	wanted      *render.Config
 	credentials *credentials.Credentials
-	seen        status.Observation
+	// unread is why some Secret could not be read; the rest of the pass does without.
+	unread error
+	seen   status.Observation
 	// before is the Deployment as it was before the pass, nil when there was none.
 	before *appsv1.Deployment
 	// upgradeFailed says that the workload was upgraded and does not come up.
@@ -79,6 +83,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
 		r.upgrades.forget(req.NamespacedName)
 		r.rollOuts.forget(req.NamespacedName)
+		r.absences.note(req.NamespacedName, nil)
+		r.failures.end(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -86,7 +92,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	p := &pass{Reconciler: r, Scope: scope, connector: connector, seen: status.Observation{Connector: connector}}
 	p.input = children.Input{Connector: connector, Image: r.Image}
-	err = p.report(ctx, p.run(ctx))
+	err = p.report(ctx, errors.Join(p.run(ctx), p.unread))
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // everything goes
 		return ctrl.Result{}, nil
@@ -129,16 +135,24 @@ const (
 	maxObstacle = time.Minute
 )
 
+// lookAgain asks for a pass after a while, unless one is near.
+func (p *pass) lookAgain(after time.Duration) {
+	if p.again == 0 || after < p.again {
+		p.again = after
+	}
+}
+
 // obstruct notes what keeps the children from being written, to look again after
 // as long as the resource has not been Ready: soon when somebody is about to mend
 // it, rarely when nobody is.
 func (p *pass) obstruct(o status.Obstacle) {
 	p.seen.Obstacle = &o
-	p.again = minObstacle
+	again := minObstacle
 	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
 	if ready != nil && ready.Status != metav1.ConditionTrue {
-		p.again = min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
+		again = min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
 	}
+	p.lookAgain(again)
 }
 
 // applyChildren writes what is not as wanted, and stops at the first child whose

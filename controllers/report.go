@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -22,18 +23,32 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
+// patience is how long passes may fail for a moment before the status says so. A
+// resource without a status is told at once.
+const patience = 5 * time.Second
+
+// reportTimeout bounds the report of a pass that ran out of time.
+const reportTimeout = 10 * time.Second
+
 // report ends a pass: it writes the status, once and only when it changed, and
-// records an event for what happened. A pass that failed for a moment says
-// nothing: the status of the last one stays true, and the next one is near.
+// records an event for what happened. A pass that failed says what it knows, and what
+// stopped it.
 func (p *pass) report(ctx context.Context, failed error) error {
-	if failed != nil && !refused(failed) {
-		return failed
-	}
 	if failed != nil {
-		p.seen.Obstacle = &status.Obstacle{Reason: status.ReasonApplyRefused, Message: p.refusal(failed)}
+		if p.momentary(failed) || errors.Is(ctx.Err(), context.Canceled) {
+			return failed
+		}
+		if ctx.Err() != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+			defer cancel()
+		}
+		p.seen.Obstacle = p.obstacle(failed)
 		if err := p.observeWorkload(ctx); err != nil {
 			return errors.Join(failed, err)
 		}
+	} else {
+		p.failures.end(client.ObjectKeyFromObject(p.connector))
 	}
 	p.seen.DefinitionOutdated = p.definition.outdated()
 	old, next := p.connector.Status, status.Compute(p.seen)
@@ -52,13 +67,33 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	return failed
 }
 
-// refusal says what the API server, or a webhook of somebody's, refuses. While it
-// goes on to refuse the same, its first words stay: they may hold a time or an id,
-// and a status that changes with each pass would cause the next one.
-func (p *pass) refusal(failed error) string {
-	message := "The API server refuses what the operator asks for: " + failed.Error()
+// momentary reports whether a failure needs no word yet: the next pass is near.
+func (p *pass) momentary(failed error) bool {
+	since := p.failures.note(client.ObjectKeyFromObject(p.connector), p.Clock.Now())
+	switch {
+	case apierrors.IsConflict(failed), apierrors.HasStatusCause(failed, corev1.NamespaceTerminatingCause):
+		return true
+	case refused(failed), len(p.connector.Status.Conditions) == 0:
+		return false
+	}
+	return p.Clock.Since(since) < patience
+}
+
+// obstacle is a failure as the status tells it.
+func (p *pass) obstacle(failed error) *status.Obstacle {
+	if refused(failed) {
+		return &status.Obstacle{Reason: status.ReasonApplyRefused, Message: p.words(status.ReasonApplyRefused, "The API server refuses what the operator asks for: ", failed)}
+	}
+	return &status.Obstacle{Reason: status.ReasonApplyFailed, Message: p.words(status.ReasonApplyFailed, "The operator's request failed and is repeated: ", failed)}
+}
+
+// words are what a failure says. While it goes on to say the same, its first words
+// stay: they may hold a time or an id, and a status that changes with each pass would
+// cause the next one.
+func (p *pass) words(reason, introduction string, failed error) string {
+	message := introduction + failed.Error()
 	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Reason != status.ReasonApplyRefused || ready.ObservedGeneration != p.connector.Generation {
+	if ready == nil || ready.Reason != reason || ready.ObservedGeneration != p.connector.Generation {
 		return message
 	}
 	asked := message

@@ -61,6 +61,8 @@ const (
 // concurrency is the number of resources reconciled at a time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.rollOuts.done = map[client.ObjectKey]rollOut{}
+	r.failures.since = map[client.ObjectKey]time.Time{}
+	r.absences.of = map[client.ObjectKey][]v1alpha1.ExpiringKey{}
 	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
 	var err error
 	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {
@@ -127,7 +129,7 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
-		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelInstance]} }},
+		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelConnector]} }},
 		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
@@ -173,7 +175,7 @@ func upgradingOf(o client.Object) []string {
 // the resource's name unless the index says otherwise. A resource that is not
 // there needs no work.
 func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
-	namespace, instance := child.GetNamespace(), child.GetLabels()[children.LabelInstance]
+	namespace, instance := child.GetNamespace(), child.GetLabels()[children.LabelConnector]
 	return append(r.connectors(ctx, namespace, indexInstance, instance),
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }

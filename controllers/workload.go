@@ -80,8 +80,8 @@ func (p *pass) touchPods(ctx context.Context) error {
 		if !pod.CreationTimestamp.Time.Before(p.input.ConfigWrittenAt) || pod.DeletionTimestamp != nil {
 			continue
 		}
-		if next > 0 && (p.again == 0 || next < p.again) {
-			p.again = next
+		if next > 0 {
+			p.lookAgain(next)
 		}
 		if pod.Annotations[AnnotationTouched] == touched {
 			continue

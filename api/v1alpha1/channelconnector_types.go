@@ -125,12 +125,32 @@ type ChannelConnectorStatus struct {
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
 	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
+	// expiringKeys are API keys and OA secret keys whose Secret, or key in it, is
+	// gone or blank, and that are accepted for 30 s more: whoever deletes a Secret
+	// to make it again changes nothing. A key with another value in its place, and
+	// one that the spec no longer names, is not accepted at all.
+	// +optional
+	// +listType=atomic
+	ExpiringKeys []ExpiringKey `json:"expiringKeys,omitempty"`
 	// replicas is the number of pods.
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// selector selects the pods, as text, for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`
+}
+
+// ExpiringKey is a key that is accepted although it is absent.
+type ExpiringKey struct {
+	// secretName is the Secret's name.
+	// +required
+	SecretName string `json:"secretName"`
+	// key in the Secret's data.
+	// +required
+	Key string `json:"key"`
+	// acceptedUntil is when the key goes out of use, unless it is back by then.
+	// +required
+	AcceptedUntil metav1.Time `json:"acceptedUntil"`
 }
 
 // Address is where something is reached; it makes the resource Addressable as
@@ -159,6 +179,8 @@ const (
 	ConditionCredentialsResolved = "CredentialsResolved"
 	// ConditionWorkloadAvailable is True when a connector pod takes calls.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
+	// ConditionDelivering is False while the sink does not take events.
+	ConditionDelivering = "Delivering"
 	// ConditionUpdatePending is present and True while the workload waits for
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"

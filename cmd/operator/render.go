@@ -96,13 +96,15 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 	if err := r.generateAPIKey(c, from); err != nil {
 		return err
 	}
-	resolved, findings, err := credentials.Resolve(ctx, c, children.APIKeyName(c.Name), from.source(c.Namespace), from.inNamespace(c.Namespace))
-	if err != nil {
+	resolved, err := credentials.Resolve(ctx, credentials.Input{
+		Connector: c, Generated: children.APIKeyName(c.Name), From: from.source(c.Namespace), Others: from.inNamespace(c.Namespace),
+	})
+	if err := errors.Join(err, resolved.Unread); err != nil {
 		return err
 	}
 	var blocking []error
-	for _, f := range findings {
-		if f.Blocking {
+	for _, f := range resolved.Findings {
+		if f.Blocking && !f.Passing {
 			blocking = append(blocking, errors.New(f.Message))
 		} else {
 			fmt.Fprintln(r.warnings, "Warning:", f.Message)
@@ -111,7 +113,7 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 	if len(blocking) > 0 {
 		return errors.Join(blocking...)
 	}
-	config, err := render.Render(c, resolved)
+	config, err := render.Render(c, resolved.Credentials)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func TestRenderRefuses(t *testing.T) {
 	}{
 		"no image":             {stdin: shop, want: "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
 		"no resource":          {stdin: shopSecret, args: []string{"--connector-image=c:1"}, want: "the files hold no ChannelConnector"},
-		"a missing Secret":     {stdin: shop + "---\n" + shopAPIKey, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference`},
+		"a missing Secret":     {stdin: shop + "  webhook: {apiKeys: [{name: a, secretKeyRef: {name: shop-xbot, key: key}}]}\n---\n" + shopSecret, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": Secret "shop-xbot" does not exist (spec.webhook.apiKeys[0].secretKeyRef): create it with the key "key", or correct the reference`},
 		"no API key":           {stdin: shop + "---\n" + shopSecret, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": spec.webhook.apiKeys names no key, and the files hold no Secret "shop-api-key" with a generated one. Add that Secret, for example from "kubectl -n chat get secret shop-api-key -o yaml", or make it once with --generate-api-key and keep it: each new key has to be pasted into Zalo's console`},
 		"another kind":         {stdin: "apiVersion: v1\nkind: ConfigMap\n", args: []string{"--connector-image=c:1"}, want: `-, document 1: kind "ConfigMap": want ChannelConnectors and Secrets only`},
 		"a Secret's typo":      {stdin: shop + "---\n" + strings.Replace(shopSecret, "stringData", "stringDatas", 1), args: []string{"--connector-image=c:1"}, want: "-, document 2: not a Secret: an unknown field, a wrong type, or data that is not base64"},
@@ -167,14 +167,20 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+// TestRenderWarns of what is in nobody's way: Zalo's console shows the OA secret key
+// only after the connector has answered a call.
 func TestRenderWarns(t *testing.T) {
-	short := strings.Replace(shopSecret, "HiddenValue-0000000", "HiddenValue", 1)
-	_, stderr, err := call(t, shop+"---\n"+short+"---\n"+shopAPIKey, "render", "-f", "-", "--connector-image", "connector:1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `Warning: Secret "shop-zalo", key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]) is shorter than 16 characters: make sure that it is complete` + "\n"
-	if diff := cmp.Diff(want, stderr); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
+	for secret, want := range map[string]string{
+		shopSecret: "",
+		strings.Replace(shopSecret, "HiddenValue-0000000", "HiddenValue", 1): `Warning: Secret "shop-zalo", key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]) is shorter than 16 characters: make sure that it is complete` + "\n",
+		strings.Replace(shopSecret, "shop-zalo", "other", 1):                 `Warning: Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference` + "\n",
+	} {
+		_, stderr, err := call(t, shop+"---\n"+secret+"---\n"+shopAPIKey, "render", "-f", "-", "--connector-image", "connector:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, stderr); diff != "" {
+			t.Errorf("warnings (-want +got):\n%s", diff)
+		}
 	}
 }

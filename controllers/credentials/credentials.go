@@ -7,9 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,61 +23,131 @@ import (
 // GeneratedKey is the key under which a generated API key stands in its Secret.
 const GeneratedKey = "xp-api-key"
 
-// Credentials are the values, as the connector gets them.
+// Credentials are the values, as the connector gets them. A value is empty while
+// there is none that can be used.
 type Credentials struct {
 	// OASecretKeys verify signatures of every OA, in the order of the resource.
-	OASecretKeys []string
+	OASecretKeys []Credential
 	// AccountKeys verify signatures of the one OA whose id they stand under.
-	AccountKeys map[string][]string
+	AccountKeys map[string][]Credential
 	// APIKeys let calls in.
 	APIKeys []APIKey
 	// Headers are added to the requests to the sink.
 	Headers []Header
-	// SinkURL is where events are posted; empty where the resource itself says it.
+	// SinkURL is where events are posted, where the resource itself does not say it.
 	SinkURL string
-	// SigningSecret signs the requests to the sink; empty: they are not signed.
-	SigningSecret string
-	// SinkCA, SinkClientCert and SinkClientKey are PEM; empty where not declared.
+	// SigningSecret signs the requests to the sink, where the resource names it.
+	SigningSecret Credential
+	// SinkCA, SinkClientCert and SinkClientKey are PEM, where the resource names them.
 	SinkCA, SinkClientCert, SinkClientKey []byte
 }
 
+// Credential is a value and where it comes from, as "<Secret>/<key>".
+type Credential struct{ Value, Source string }
+
 // APIKey is an accepted key, of which only the digest leaves this package.
 type APIKey struct {
-	Name string
+	Name, Source string
 	// SHA256 is the digest as 64 hex digits.
 	SHA256 string
 }
 
 // Header is a request header.
-type Header struct{ Name, Value string }
+type Header struct {
+	Name string
+	Credential
+}
 
 // Source returns a Secret of the resource's namespace, or an error for which
 // apierrors.IsNotFound holds.
 type Source func(ctx context.Context, name string) (*corev1.Secret, error)
 
-// Resolve reads every Secret key that the resource names and judges them. Where
-// the resource names no API keys, generated is the Secret that holds the one
-// that the operator made; others are ChannelConnectors that share any of its OwnKeys. The
-// credentials are of use only when no finding is
-// Blocking. An error is the source's: nothing is known then.
-func Resolve(ctx context.Context, c *v1alpha1.ChannelConnector, generated string, from Source, others []v1alpha1.ChannelConnector) (*Credentials, []Finding, error) {
-	materials := references(c, generated)
-	secrets := map[string]*corev1.Secret{}
+// Input is what Resolve goes by.
+type Input struct {
+	Connector *v1alpha1.ChannelConnector
+	// Generated is the Secret with the API key that the operator made, where the
+	// resource names none.
+	Generated string
+	// GeneratedFinding is what is wrong with that Secret; nil: judge it.
+	GeneratedFinding *Finding
+	From             Source
+	// Others are ChannelConnectors that share any of the resource's OwnKeys.
+	Others []v1alpha1.ChannelConnector
+	// InUse returns what the connector has now; nil while there is no connector. It
+	// is asked only when something is amiss.
+	InUse func(ctx context.Context) (*InUse, error)
+	// Expiring are the keys that were absent before, and Now is the time.
+	Expiring []v1alpha1.ExpiringKey
+	Now      time.Time
+}
+
+// Resolved is what Resolve found.
+type Resolved struct {
+	// Credentials are nil where some could not be read and there is no connector yet.
+	Credentials *Credentials
+	Findings    []Finding
+	// Expiring are the keys that the connector has although they are absent.
+	Expiring []v1alpha1.ExpiringKey
+	// Unread is why some Secret could not be read: what the connector has of it stays.
+	Unread error
+}
+
+// Resolve reads every Secret key that the resource names and judges it. What cannot
+// be used is left out, and keeps nothing else from use:
+//
+//   - A key that lets calls in goes out of use at once when something else stands in
+//     its place, and after Grace when its Secret or its key is gone or blank.
+//   - Of certificates the last good ones stay.
+//   - Without a credential of the sink the connector holds the events.
+//
+// An error means that nothing can be said.
+func Resolve(ctx context.Context, in Input) (*Resolved, error) {
+	materials, unread := read(ctx, in)
+	out := &Resolved{Unread: unread}
+	if amiss := judge(materials, in); amiss && in.InUse != nil {
+		has, err := in.InUse(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Expiring = keep(materials, has, in)
+	}
+	awaiting := awaited(materials)
+	for i := range materials {
+		out.Findings = append(out.Findings, materials[i].conclude(awaiting)...)
+	}
+	if unread == nil || in.InUse != nil {
+		out.Credentials = collect(materials)
+	}
+	return out, nil
+}
+
+// read reads each Secret once. The error says which ones could not be read.
+func read(ctx context.Context, in Input) ([]material, error) {
+	materials := references(in.Connector, in.Generated)
+	secrets, unread := map[string]*corev1.Secret{}, map[string]error{}
 	for i := range materials {
 		m := &materials[i]
 		if _, known := secrets[m.Secret]; !known {
-			secret, err := from(ctx, m.Secret)
-			if err != nil && !apierrors.IsNotFound(err) {
-				return nil, nil, fmt.Errorf("read Secret %q: %w", m.Secret, err)
-			}
-			if err != nil {
+			secret, err := in.From(ctx, m.Secret)
+			switch {
+			case apierrors.IsNotFound(err):
 				secret = nil
+			case err != nil:
+				unread[m.Secret] = fmt.Errorf("read Secret %q: %w", m.Secret, err)
 			}
 			secrets[m.Secret] = secret
 		}
+		if unread[m.Secret] != nil {
+			m.state = unknown
+			continue
+		}
 		m.read(secrets[m.Secret])
 	}
-	return collect(materials), judge(materials, c, others), nil
+	all := make([]error, 0, len(unread))
+	for _, name := range slices.Sorted(maps.Keys(unread)) {
+		all = append(all, unread[name])
+	}
+	return materials, errors.Join(all...)
 }
 
 // purpose is what a Secret key is for.
@@ -91,6 +164,9 @@ const (
 	sinkClientKey
 )
 
+// generatedPath stands for a field where no field names the generated API key.
+const generatedPath = "generated"
+
 // material is one Secret key that a resource names.
 type material struct {
 	// Path is the field that names it.
@@ -101,12 +177,36 @@ type material struct {
 	// secret key is for.
 	Name string
 
-	// found says what of it there is.
+	// secretFound and keyFound say what of it there is, and state what can be done
+	// with it.
 	secretFound, keyFound bool
+	state                 state
 	// raw is the value as it stands in the Secret, Value the same without white
 	// space around it.
 	raw, Value string
+	// kept is the digest of an API key that is accepted although it is absent, and
+	// until says how long a key is.
+	kept  string
+	until time.Time
+	// findings are what policies say of it.
+	findings []Finding
 }
+
+// state says what can be done with a Secret key.
+type state int
+
+const (
+	usable state = iota
+	// gone: there is no such Secret or key, or it is blank.
+	gone
+	// bad: the value cannot be what it is meant to be.
+	bad
+	// unknown: the API server could not say.
+	unknown
+)
+
+// source names the material to the connector.
+func (m *material) source() string { return m.Secret + "/" + m.Key }
 
 func (m *material) read(secret *corev1.Secret) {
 	if secret == nil {
@@ -122,8 +222,8 @@ func (m *material) read(secret *corev1.Secret) {
 // own says that no other ChannelConnector should have the same.
 func (m *material) own() bool { return m.Purpose == oaSecretKey || m.Purpose == apiKey }
 
-// usable says that there is a value to judge.
-func (m *material) usable() bool { return m.keyFound && m.Value != "" }
+// there says that there is a value to judge.
+func (m *material) there() bool { return m.keyFound && m.Value != "" }
 
 // String names the material in a message, never its value.
 func (m *material) String() string {
@@ -151,7 +251,7 @@ func references(c *v1alpha1.ChannelConnector, generated string) []material {
 		add(apiKey, fmt.Sprintf("spec.webhook.apiKeys[%d].secretKeyRef", i), key.Name, key.SecretKeyRef)
 	}
 	if len(c.Spec.Webhook.APIKeys) == 0 {
-		add(apiKey, "generated", "generated", v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
+		add(apiKey, generatedPath, "generated", v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 	}
 	if h := c.Spec.Sink.HTTP; h != nil {
 		sinkReferences(h, add)
@@ -212,23 +312,24 @@ func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 
 func collect(materials []material) *Credentials {
 	c := &Credentials{}
-	for _, m := range materials {
+	for i := range materials {
+		m := &materials[i]
+		one := Credential{Value: m.Value, Source: m.source()}
 		switch m.Purpose {
 		case oaSecretKey:
 			if m.Name != "" {
-				c.addAccountKey(m.Name, m.Value)
+				c.addAccountKey(m.Name, one)
 				continue
 			}
-			c.OASecretKeys = append(c.OASecretKeys, m.Value)
+			c.OASecretKeys = append(c.OASecretKeys, one)
 		case apiKey:
-			digest := sha256.Sum256([]byte(m.Value))
-			c.APIKeys = append(c.APIKeys, APIKey{Name: m.Name, SHA256: hex.EncodeToString(digest[:])})
+			c.APIKeys = append(c.APIKeys, APIKey{Name: m.Name, Source: one.Source, SHA256: m.digest()})
 		case header:
-			c.Headers = append(c.Headers, Header{Name: m.Name, Value: m.Value})
+			c.Headers = append(c.Headers, Header{m.Name, one})
 		case sinkURL:
 			c.SinkURL = m.Value
 		case signingSecret:
-			c.SigningSecret = m.Value
+			c.SigningSecret = one
 		case sinkCA:
 			c.SinkCA = []byte(m.Value)
 		case sinkClientCert:
@@ -240,9 +341,18 @@ func collect(materials []material) *Credentials {
 	return c
 }
 
-func (c *Credentials) addAccountKey(account, key string) {
+// digest is that of an API key, empty where there is none.
+func (m *material) digest() string {
+	if m.Value == "" {
+		return m.kept
+	}
+	digest := sha256.Sum256([]byte(m.Value))
+	return hex.EncodeToString(digest[:])
+}
+
+func (c *Credentials) addAccountKey(account string, key Credential) {
 	if c.AccountKeys == nil {
-		c.AccountKeys = make(map[string][]string)
+		c.AccountKeys = make(map[string][]Credential)
 	}
 	c.AccountKeys[account] = append(c.AccountKeys[account], key)
 }

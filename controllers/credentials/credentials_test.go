@@ -40,6 +40,9 @@ sink: {http: {
   tls: {caSecretKeyRef: {name: bot-ca, key: ca.crt}, clientCertificateSecretRef: {name: bot-tls}}}}`
 )
 
+// The OA secret keys as the connector gets them.
+var theOA, theOldOA = Credential{oaKey, "shop-zalo/oa-secret-key"}, Credential{oldOAKey, "shop-zalo/old"}
+
 // secrets are the data of Secrets by name.
 type secrets map[string]map[string]string
 
@@ -109,22 +112,22 @@ func TestResolve(t *testing.T) {
 		reads []string
 	}{
 		"a generated API key": {
-			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"generated", digest(apiKey1)}}},
+			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"generated", "shop-api-key/xp-api-key", digest(apiKey1)}}},
 			reads: []string{"shop-zalo", "shop-api-key"},
 		},
 		"an API key of the user's": {
 			patch: keyed,
-			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"everything, each Secret read once": {
 			patch: everything,
 			want: &Credentials{
-				OASecretKeys:  []string{oaKey, oldOAKey},
-				APIKeys:       []APIKey{{"new", digest(apiKey1)}, {"old", digest(apiKey2)}},
-				Headers:       []Header{{"Authorization", authorization}},
+				OASecretKeys:  []Credential{theOA, theOldOA},
+				APIKeys:       []APIKey{{"new", "shop-xbot/xp-api-key", digest(apiKey1)}, {"old", "shop-xbot/old", digest(apiKey2)}},
+				Headers:       []Header{{"Authorization", Credential{authorization, "bot/authorization"}}},
 				SinkURL:       url,
-				SigningSecret: signing,
+				SigningSecret: Credential{signing, "bot/signing"},
 				SinkCA:        []byte(trim(ca)), SinkClientCert: []byte(trim(cert)), SinkClientKey: []byte(trim(key)),
 			},
 			reads: []string{"shop-zalo", "shop-xbot", "bot", "bot-ca", "bot-tls"},
@@ -132,12 +135,12 @@ func TestResolve(t *testing.T) {
 		"signatures that nobody looks at": {
 			patch: `zaloOA: {signature: {mode: "Off"}},` + keyed,
 			there: there.without("shop-zalo", ""),
-			want:  &Credentials{APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			want:  &Credentials{APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
 			reads: []string{"shop-xbot"},
 		},
 		"signatures that are only counted": {
 			patch: `zaloOA: {signature: {mode: Audit}},` + keyed,
-			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"keys of single OAs": {
@@ -145,15 +148,15 @@ func TestResolve(t *testing.T) {
 			  {id: "1", secretKeyRefs: [{name: shop-zalo, key: oa-secret-key}, {name: shop-zalo, key: old}]}, {id: "2"},
 			  {id: "3", secretKeyRefs: [{name: shop-zalo, key: old}]}]},` + keyed,
 			want: &Credentials{
-				AccountKeys: map[string][]string{"1": {oaKey, oldOAKey}, "3": {oldOAKey}},
-				APIKeys:     []APIKey{{"first", digest(apiKey1)}},
+				AccountKeys: map[string][]Credential{"1": {theOA, theOldOA}, "3": {theOldOA}},
+				APIKeys:     []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}},
 			},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"an unrelated key of 1 MiB": {
 			patch: keyed,
 			there: there.with("shop-zalo", "other", strings.Repeat("x", 1<<20)),
-			want:  &Credentials{OASecretKeys: []string{oaKey}, APIKeys: []APIKey{{"first", digest(apiKey1)}}},
+			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 	} {
@@ -162,11 +165,11 @@ func TestResolve(t *testing.T) {
 				c.there = there
 			}
 			var reads []string
-			got, findings, err := Resolve(t.Context(), connectortest.New(t, c.patch), "shop-api-key", c.there.source(&reads), nil)
-			if err != nil || len(findings) > 0 {
-				t.Errorf("%v, %v", findings, err)
+			got, err := Resolve(t.Context(), Input{Connector: connectortest.New(t, c.patch), Generated: "shop-api-key", From: c.there.source(&reads)})
+			if err != nil || got.Unread != nil || len(got.Findings) > 0 {
+				t.Errorf("%v, %v, %v", got.Findings, got.Unread, err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, got.Credentials); diff != "" {
 				t.Errorf("credentials (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.reads, reads); diff != "" {
@@ -176,9 +179,9 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveFails: while the API server cannot say, nothing is known, and no
-// Secret counts as missing.
-func TestResolveFails(t *testing.T) {
+// TestUnread: while the API server cannot say, no Secret counts as missing, and what is
+// read tells what is wrong with it.
+func TestUnread(t *testing.T) {
 	away := errors.New("the API server is away")
 	from := func(_ context.Context, name string) (*corev1.Secret, error) {
 		if name == "shop-xbot" {
@@ -186,12 +189,12 @@ func TestResolveFails(t *testing.T) {
 		}
 		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
 	}
-	got, findings, err := Resolve(t.Context(), connectortest.New(t, keyed), "", from, nil)
-	if got != nil || findings != nil || !errors.Is(err, away) {
-		t.Errorf("%v, %v, %v", got, findings, err)
+	got, err := Resolve(t.Context(), Input{Connector: connectortest.New(t, keyed), From: from})
+	if err != nil || got.Credentials != nil || !errors.Is(got.Unread, away) || len(got.Findings) != 1 {
+		t.Fatalf("%v, %+v", err, got)
 	}
-	if want := `read Secret "shop-xbot": the API server is away`; err.Error() != want {
-		t.Errorf("got %s, want %s", err, want)
+	if want := `read Secret "shop-xbot": the API server is away`; got.Unread.Error() != want {
+		t.Errorf("got %s, want %s", got.Unread, want)
 	}
 }
 

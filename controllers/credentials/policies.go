@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,6 +17,8 @@ import (
 
 // The reasons of findings; those above the line block.
 const (
+	ReasonAwaitingOASecretKey = "AwaitingOASecretKey"
+
 	ReasonSecretNotFound    = "SecretNotFound"
 	ReasonKeyNotFound       = "SecretKeyNotFound"
 	ReasonEmpty             = "SecretKeyEmpty"
@@ -41,9 +44,14 @@ type Finding struct {
 	Reason string
 	// Message names the Secret, the key, the field and the remedy, never a value.
 	Message string
-	// Blocking findings keep the configuration from being written; others only
-	// warn.
+	// Blocking findings keep the resource from being Ready; others only warn.
 	Blocking bool
+	// Passing findings are part of setting a channel up: nobody has to be called.
+	Passing bool
+	// Meanwhile is what follows from a Blocking finding until it is mended.
+	Meanwhile string
+	// Sink says that the sink lacks a credential, so that events are held.
+	Sink bool
 }
 
 // subject is what a policy judges.
@@ -81,22 +89,64 @@ var policies = []policy{
 	{ReasonURLChanges, false, changedByURL},
 }
 
-func judge(materials []material, c *v1alpha1.ChannelConnector, others []v1alpha1.ChannelConnector) []Finding {
-	var findings []Finding
-	s := subject{all: materials, connector: c, others: others}
+// absent are the reasons for which a Secret key counts as gone.
+var absent = []string{ReasonSecretNotFound, ReasonKeyNotFound, ReasonEmpty}
+
+// judge lets the policies judge what could be read, and drops what cannot be used. It
+// reports whether there is any such.
+func judge(materials []material, in Input) (amiss bool) {
+	s := subject{all: materials, connector: in.Connector, others: in.Others}
 	for i := range materials {
-		for _, p := range policies {
-			message := p.judge(&materials[i], s)
-			if message == "" {
-				continue
-			}
-			findings = append(findings, Finding{Reason: p.reason, Message: message, Blocking: p.blocking})
-			if p.blocking {
-				break
-			}
+		m := &materials[i]
+		switch {
+		case m.state == unknown:
+		case m.Path == generatedPath && in.GeneratedFinding != nil:
+			m.noteGenerated(*in.GeneratedFinding)
+		default:
+			m.ask(s)
+		}
+		amiss = amiss || m.state != usable
+	}
+	for i := range materials { // after all were compared with each other
+		if m := &materials[i]; m.state != usable {
+			m.Value = ""
 		}
 	}
-	return findings
+	return amiss
+}
+
+// ask asks the policies about one Secret key.
+func (m *material) ask(s subject) {
+	for _, p := range policies {
+		message := p.judge(m, s)
+		if message == "" {
+			continue
+		}
+		m.note(Finding{Reason: p.reason, Message: message, Blocking: p.blocking})
+		if p.blocking {
+			return
+		}
+	}
+}
+
+// noteGenerated keeps a finding about the generated API key, which may be in use
+// nevertheless.
+func (m *material) noteGenerated(f Finding) {
+	m.note(f)
+	if m.state = usable; !m.there() {
+		m.state = gone
+	}
+}
+
+// note keeps a finding.
+func (m *material) note(f Finding) {
+	m.findings = append(m.findings, f)
+	switch {
+	case f.Blocking && slices.Contains(absent, f.Reason):
+		m.state = gone
+	case f.Blocking:
+		m.state = bad
+	}
 }
 
 func secretMissing(m *material, _ subject) string {
@@ -234,7 +284,7 @@ func oaSecretIsAPIKey(m *material, s subject) string {
 		return ""
 	}
 	for i := range s.all {
-		if key := &s.all[i]; key.Purpose == apiKey && key.usable() && key.Value == m.Value {
+		if key := &s.all[i]; key.Purpose == apiKey && key.there() && key.Value == m.Value {
 			return fmt.Sprintf("%s is the same as the API key in Secret %q, key %q: the two are different things, copy the OA secret key from Zalo's console", m, key.Secret, key.Key)
 		}
 	}
@@ -250,7 +300,7 @@ func apiKeyTwice(m *material, s subject) string {
 		if earlier == m {
 			return ""
 		}
-		if earlier.Purpose == apiKey && earlier.usable() && earlier.Value == m.Value {
+		if earlier.Purpose == apiKey && earlier.there() && earlier.Value == m.Value {
 			return fmt.Sprintf("%s is the same API key as %s: write each key once", m, earlier)
 		}
 	}

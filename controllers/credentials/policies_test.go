@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
@@ -28,8 +29,10 @@ const (
 )
 
 // blocks and warns are what a case expects.
-func blocks(reason, message string) []Finding { return []Finding{{reason, message, true}} }
-func warns(reason, message string) []Finding  { return []Finding{{reason, message, false}} }
+func blocks(reason, message string) []Finding {
+	return []Finding{{Reason: reason, Message: message, Blocking: true}}
+}
+func warns(reason, message string) []Finding { return []Finding{{Reason: reason, Message: message}} }
 
 // judged is a case: Secrets, and what is found in them.
 type judged struct {
@@ -50,11 +53,12 @@ func (c judged) check(t *testing.T) {
 	}
 	connector := connectortest.New(t, everything)
 	others = append(others, *connector) // itself is no other
-	_, got, err := Resolve(t.Context(), connector, "", c.there.source(new([]string)), others)
-	if err != nil {
-		t.Fatal(err)
+	resolved, err := Resolve(t.Context(), Input{Connector: connector, From: c.there.source(new([]string)), Others: others})
+	if err != nil || resolved.Unread != nil {
+		t.Fatal(err, resolved.Unread)
 	}
-	if diff := cmp.Diff(c.want, got); diff != "" {
+	got := resolved.Findings
+	if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Finding{}, "Meanwhile", "Sink")); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 	for _, f := range got {
@@ -236,19 +240,19 @@ func TestOrder(t *testing.T) {
 	short, warned := "eyJ.x. \n", "eyJ.Hidden.x\n"
 	for name, c := range map[string]judged{
 		"every warning of one key": {there.with("shop-zalo", "oa-secret-key", warned), []string{``}, []Finding{
-			{ReasonLooksLikeUser, theOAKey + " looks like an access token: make sure that it is the OA secret key or the API key", false},
-			{ReasonShort, theOAKey + " is shorter than 16 characters: make sure that it is complete", false},
-			{ReasonShared, theOAKey + ` is used by ChannelConnector "other" as well: give each connector keys of its own`, false},
-			{ReasonTrimmed, theOAKey + " begins or ends with white space, which is left out: write the Secret without it", false},
+			{Reason: ReasonLooksLikeUser, Message: theOAKey + " looks like an access token: make sure that it is the OA secret key or the API key"},
+			{Reason: ReasonShort, Message: theOAKey + " is shorter than 16 characters: make sure that it is complete"},
+			{Reason: ReasonShared, Message: theOAKey + ` is used by ChannelConnector "other" as well: give each connector keys of its own`},
+			{Reason: ReasonTrimmed, Message: theOAKey + " begins or ends with white space, which is left out: write the Secret without it"},
 		}},
 		"nothing after what blocks": {there.with("shop-zalo", "oa-secret-key", "eyJ. .\n"), []string{``},
 			blocks(ReasonMalformed, theOAKey+" holds white space or invisible characters, or is no text: put the key alone into it, on one line")},
 		"by field": {there.with("bot", "authorization", "").with("shop-zalo", "oa-secret-key", short).without("bot-ca", ""), nil, []Finding{
-			{ReasonLooksLikeUser, theOAKey + " looks like an access token: make sure that it is the OA secret key or the API key", false},
-			{ReasonShort, theOAKey + " is shorter than 16 characters: make sure that it is complete", false},
-			{ReasonTrimmed, theOAKey + " begins or ends with white space, which is left out: write the Secret without it", false},
-			{ReasonEmpty, theHeader + " is empty: fill it in", true},
-			{ReasonSecretNotFound, `Secret "bot-ca" does not exist (spec.sink.http.tls.caSecretKeyRef): create it with the key "ca.crt", or correct the reference`, true},
+			{Reason: ReasonLooksLikeUser, Message: theOAKey + " looks like an access token: make sure that it is the OA secret key or the API key"},
+			{Reason: ReasonShort, Message: theOAKey + " is shorter than 16 characters: make sure that it is complete"},
+			{Reason: ReasonTrimmed, Message: theOAKey + " begins or ends with white space, which is left out: write the Secret without it"},
+			{Reason: ReasonEmpty, Message: theHeader + " is empty: fill it in", Blocking: true},
+			{Reason: ReasonSecretNotFound, Message: `Secret "bot-ca" does not exist (spec.sink.http.tls.caSecretKeyRef): create it with the key "ca.crt", or correct the reference`, Blocking: true},
 		}},
 	} {
 		t.Run(name, c.check)
@@ -268,11 +272,11 @@ func TestGenerated(t *testing.T) {
 			blocks(ReasonKeyNotFound, `Secret "shop-api-key" has no key "xp-api-key" (generated): add the key, or correct the reference`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, got, err := Resolve(t.Context(), connectortest.New(t), "shop-api-key", c.there.source(new([]string)), nil)
+			resolved, err := Resolve(t.Context(), Input{Connector: connectortest.New(t), Generated: "shop-api-key", From: c.there.source(new([]string))})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, resolved.Findings, cmpopts.IgnoreFields(Finding{}, "Meanwhile", "Sink")); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})

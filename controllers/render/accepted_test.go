@@ -77,7 +77,7 @@ func accepted(t *testing.T, patch string) *v1alpha1.ChannelConnector {
 // renders reports a resource that the loader refuses.
 func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 	t.Helper()
-	creds := &credentials.Credentials{OASecretKeys: []string{"an-oa-secret-key"}}
+	creds := &credentials.Credentials{OASecretKeys: []credentials.Credential{{Value: "an-oa-secret-key"}}}
 	for i, key := range c.Spec.Webhook.APIKeys {
 		creds.APIKeys = append(creds.APIKeys, credentials.APIKey{Name: key.Name, SHA256: fmt.Sprintf("%064x", i)})
 	}
@@ -88,7 +88,7 @@ func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 		creds.SinkURL = "https://bot.example/events"
 	}
 	for _, header := range c.Spec.Sink.HTTP.Headers {
-		creds.Headers = append(creds.Headers, credentials.Header{Name: header.Name, Value: "value"})
+		creds.Headers = append(creds.Headers, credentials.Header{Name: header.Name, Credential: credentials.Credential{Value: "value"}})
 	}
 	if _, err := render.Render(c, creds); err != nil {
 		t.Errorf("%s: the schema accepts it, the connector does not: %v", what, err)

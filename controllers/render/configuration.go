@@ -89,12 +89,12 @@ func zaloOA(z *v1alpha1.ZaloOA, creds *credentials.Credentials) *config.ZaloOA {
 	}
 	out := &config.ZaloOA{AppID: z.AppID, Signature: config.Signature{Mode: config.SignatureMode(z.Signature.Mode)}}
 	for _, key := range creds.OASecretKeys {
-		out.Signature.SecretKeys = append(out.Signature.SecretKeys, config.NewSecret(key))
+		out.Signature.SecretKeys = append(out.Signature.SecretKeys, secret(key))
 	}
 	for _, account := range z.OfficialAccounts {
 		listed := config.OfficialAccount{ID: account.ID, DisplayName: account.DisplayName}
 		for _, key := range creds.AccountKeys[account.ID] {
-			listed.SecretKeys = append(listed.SecretKeys, config.NewSecret(key))
+			listed.SecretKeys = append(listed.SecretKeys, secret(key))
 		}
 		out.OfficialAccounts = append(out.OfficialAccounts, listed)
 	}
@@ -102,6 +102,13 @@ func zaloOA(z *v1alpha1.ZaloOA, creds *credentials.Credentials) *config.ZaloOA {
 		out.DomainVerification.Codes = z.DomainVerification.Codes
 	}
 	return out
+}
+
+// secret is a credential, or the note that it is missing.
+func secret(c credentials.Credential) config.Secret {
+	s := config.NewSecret(c.Value)
+	s.Source, s.Missing = c.Source, c.Value == ""
+	return s
 }
 
 func webhook(w v1alpha1.Webhook, creds *credentials.Credentials) config.Webhook {
@@ -115,7 +122,9 @@ func webhook(w v1alpha1.Webhook, creds *credentials.Credentials) config.Webhook 
 		out.MaxEventAge = &age
 	}
 	for _, key := range creds.APIKeys {
-		out.APIKeys = append(out.APIKeys, config.APIKey{Name: key.Name, SHA256: key.SHA256})
+		out.APIKeys = append(out.APIKeys, config.APIKey{
+			Name: key.Name, SHA256: key.SHA256, Secret: config.Secret{Source: key.Source, Missing: key.SHA256 == ""},
+		})
 	}
 	return out
 }
@@ -131,30 +140,31 @@ func sink(s v1alpha1.Sink, creds *credentials.Credentials) config.Sink {
 		Proxy:          s.HTTP.Proxy,
 		LocalAddresses: config.LocalAddresses(s.HTTP.LocalAddresses),
 	}
-	if creds.SinkURL != "" {
+	if s.HTTP.URLSecretKeyRef != nil {
 		out.HTTP.URLFile = fileURL
 	}
 	for _, header := range creds.Headers {
-		out.HTTP.Headers = append(out.HTTP.Headers, config.Header{Name: header.Name, Secret: config.NewSecret(header.Value)})
+		out.HTTP.Headers = append(out.HTTP.Headers, config.Header{Name: header.Name, Secret: secret(header.Credential)})
 	}
-	if creds.SigningSecret != "" {
-		secret := config.NewSecret(creds.SigningSecret)
-		out.HTTP.SigningSecret = &secret
+	if s.HTTP.SigningSecretKeyRef != nil {
+		signing := secret(creds.SigningSecret)
+		out.HTTP.SigningSecret = &signing
 	}
-	out.HTTP.TLS = sinkTLS(creds)
+	out.HTTP.TLS = sinkTLS(s.HTTP.TLS)
 	return out
 }
 
-func sinkTLS(creds *credentials.Credentials) *config.SinkTLS {
+// sinkTLS names the files, which are missing while there is nothing good in them.
+func sinkTLS(declared *v1alpha1.SinkTLS) *config.SinkTLS {
+	if declared == nil || declared.CASecretKeyRef == nil && declared.ClientCertificateSecretRef == nil {
+		return nil
+	}
 	tls := &config.SinkTLS{}
-	if len(creds.SinkCA) > 0 {
+	if declared.CASecretKeyRef != nil {
 		tls.CAFile = fileCA
 	}
-	if len(creds.SinkClientCert) > 0 {
+	if declared.ClientCertificateSecretRef != nil {
 		tls.CertFile, tls.KeyFile = fileClientCert, fileClientKey
-	}
-	if tls.CAFile == "" && tls.CertFile == "" {
-		return nil
 	}
 	return tls
 }

@@ -89,6 +89,41 @@ func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Conf
 	return &Config{Files: files, Digest: digest(files), StartDigest: digest(map[string][]byte{FileName: start})}, nil
 }
 
+// InUse reads back what a connector's configuration has.
+func InUse(files map[string][]byte) (*credentials.InUse, error) {
+	c, err := load(files)
+	if err != nil {
+		return nil, err
+	}
+	has := &credentials.InUse{
+		Values: map[string]string{}, APIKeys: map[string]string{}, SinkURL: string(files[fileURL]),
+		SinkCA: files[fileCA], SinkClientCert: files[fileClientCert], SinkClientKey: files[fileClientKey],
+	}
+	note := func(secrets ...config.Secret) {
+		for _, s := range secrets {
+			has.Values[s.Source] = s.Reveal()
+		}
+	}
+	for _, channel := range c.Channels {
+		if z := channel.ZaloOA; z != nil {
+			note(z.Signature.SecretKeys...)
+			for _, account := range z.OfficialAccounts {
+				note(account.SecretKeys...)
+			}
+		}
+		for _, key := range channel.Webhook.APIKeys {
+			has.APIKeys[key.Source] = key.SHA256
+		}
+		for _, header := range channel.Sink.HTTP.Headers {
+			note(header.Secret)
+		}
+		if channel.Sink.HTTP.SigningSecret != nil {
+			note(*channel.Sink.HTTP.SigningSecret)
+		}
+	}
+	return has, nil
+}
+
 // load reads the files as the connector will.
 func load(files map[string][]byte) (*config.Config, error) {
 	return config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {

@@ -8,6 +8,7 @@
 package status
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -30,6 +31,10 @@ const (
 	ReasonConfigRefused        = "ConfigurationRefused"
 	ReasonNameTaken            = "NameTaken"
 	ReasonApplyRefused         = "ApplyRefused"
+	ReasonApplyFailed          = "ApplyFailed"
+	ReasonNotJudged            = "NotJudged"
+	ReasonSecretUnreadable     = "SecretUnreadable"
+	ReasonCredentialMissing    = "CredentialMissing" //nolint:gosec // the name of a reason
 	ReasonWaitsForTurn         = "WaitsForTurn"
 	ReasonUpgradesStopped      = "UpgradesStopped"
 	ReasonFieldsMissing        = "FieldsMissing"
@@ -42,6 +47,10 @@ type Observation struct {
 	// Judged says that its credentials were looked at, Findings what was found.
 	Judged   bool
 	Findings []credentials.Finding
+	// Unread says that some Secret could not be read.
+	Unread bool
+	// Expiring are keys that are accepted although they are absent.
+	Expiring []v1alpha1.ExpiringKey
 	// Obstacle is what kept the children from being written; nil when they were.
 	Obstacle *Obstacle
 	// ConfigWritten says that a configuration is in the cluster: the one that is
@@ -83,6 +92,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		Conditions:         slices.Clone(c.Status.Conditions),
 		Address:            &v1alpha1.Address{URL: children.URL(c)},
 		APIKeySecretName:   o.APIKeySecretName,
+		ExpiringKeys:       o.Expiring,
 		Selector:           labels.SelectorFromSet(children.Selector(c.Name)).String(),
 	}
 	if o.Deployment != nil {
@@ -96,13 +106,12 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	available := workload(o)
 	ready := readiness(o, available)
 	set(v1alpha1.ConditionReady, ready)
-	if o.Judged {
-		set(v1alpha1.ConditionCredentialsResolved, resolved(o.Findings))
-	}
+	set(v1alpha1.ConditionCredentialsResolved, resolved(o))
 	set(v1alpha1.ConditionWorkloadAvailable, available)
 	for kind, v := range map[string]*verdict{
 		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
+		v1alpha1.ConditionDelivering:         delivering(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
 		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
 	} {
@@ -131,9 +140,10 @@ func Shorten(message string) string {
 
 // readiness sums everything up. The first that applies decides.
 func readiness(o Observation, available verdict) verdict {
-	switch blocking := blocking(o.Findings); {
-	case len(blocking) > 0:
-		return verdict{metav1.ConditionFalse, blocking[0].Reason, messages(blocking) + lastGood(o), true}
+	blocking := blocking(o.Findings)
+	switch {
+	case len(blocking) > 0 && !blocking[0].Passing:
+		return unresolved(o, blocking)
 	case o.Obstacle != nil:
 		return verdict{metav1.ConditionFalse, o.Obstacle.Reason, o.Obstacle.Message + lastGood(o), o.Obstacle.Stalled}
 	case available.status == metav1.ConditionFalse:
@@ -142,8 +152,19 @@ func readiness(o Observation, available verdict) verdict {
 		return notYet(o, verdict{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"})
 	case available.reason == ReasonScaledToZero:
 		return available
+	case len(blocking) > 0:
+		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
 	}
 	return verdict{status: metav1.ConditionTrue, reason: ReasonReady, message: "The connector takes calls with the declared configuration"}
+}
+
+// unresolved says what is wrong with credentials, and what else is in the way.
+func unresolved(o Observation, blocking []credentials.Finding) verdict {
+	message := messages(blocking)
+	if o.Obstacle != nil {
+		message += ". " + o.Obstacle.Message + lastGood(o)
+	}
+	return verdict{metav1.ConditionFalse, blocking[0].Reason, message, true}
 }
 
 // LastGood ends a message where something is served although something is wrong.
@@ -156,26 +177,65 @@ func lastGood(o Observation) string {
 	return ""
 }
 
-func resolved(findings []credentials.Finding) verdict {
-	if blocking := blocking(findings); len(blocking) > 0 {
-		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking)}
-	}
-	if len(findings) > 0 {
-		return verdict{status: metav1.ConditionTrue, reason: ReasonResolvedWithWarnings, message: messages(findings)}
+func resolved(o Observation) verdict {
+	blocking := blocking(o.Findings)
+	switch {
+	case !o.Judged:
+		return verdict{status: metav1.ConditionUnknown, reason: ReasonNotJudged, message: "The Secrets were not looked at: Ready says why"}
+	case len(blocking) > 0:
+		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
+	case o.Unread:
+		return verdict{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: "A Secret could not be read, and what was read of it before stays in use: Ready says why"}
+	case len(o.Findings) > 0:
+		return verdict{status: metav1.ConditionTrue, reason: ReasonResolvedWithWarnings, message: messages(o.Findings)}
 	}
 	return verdict{status: metav1.ConditionTrue, reason: ReasonResolved, message: "Every Secret key that the resource names was found"}
 }
 
+// next is the step after a channel was declared: Zalo's console shows the OA secret key
+// only after it has called the webhook.
+func next(o Observation) string {
+	if first := blocking(o.Findings)[0]; !first.Passing {
+		return ""
+	}
+	c, key := o.Connector, "<API key>"
+	if o.APIKeySecretName != "" {
+		key = fmt.Sprintf("<key %q of Secret %q>", credentials.GeneratedKey, o.APIKeySecretName)
+	}
+	events := "events are answered 503, so that Zalo's retries keep them"
+	if c.Spec.ZaloOA != nil && c.Spec.ZaloOA.Signature.Mode == v1alpha1.SignatureAudit {
+		events = "events are taken unverified, as signature.mode Audit says"
+	}
+	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then %s",
+		children.URL(c), c.Spec.Webhook.Path, key, events)
+}
+
+// delivering says that the sink lacks a credential; nil while it does not.
+func delivering(o Observation) *verdict {
+	missing := slices.DeleteFunc(slices.Clone(o.Findings), func(f credentials.Finding) bool { return !f.Sink })
+	if len(missing) == 0 {
+		return nil
+	}
+	return &verdict{status: metav1.ConditionFalse, reason: ReasonCredentialMissing, message: messages(missing)}
+}
+
+// blocking returns what is in the way, what passes by itself last.
 func blocking(findings []credentials.Finding) []credentials.Finding {
-	return slices.DeleteFunc(slices.Clone(findings), func(f credentials.Finding) bool { return !f.Blocking })
+	of := func(passing bool) []credentials.Finding {
+		return slices.DeleteFunc(slices.Clone(findings), func(f credentials.Finding) bool { return !f.Blocking || f.Passing != passing })
+	}
+	return append(of(false), of(true)...)
 }
 
 func messages(findings []credentials.Finding) string {
 	all := make([]string, len(findings))
 	for i, f := range findings {
 		all[i] = f.Message
+		if f.Meanwhile != "" {
+			all[i] += ". Meanwhile " + f.Meanwhile
+		}
 	}
-	return strings.Join(all, "; ")
+	return strings.Join(all, ". ")
 }
 
 // onlyWhen is a condition that is there only while it is True.

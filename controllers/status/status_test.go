@@ -125,7 +125,7 @@ func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
 type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
-	definition                        string
+	definition, delivering            string
 }
 
 const (
@@ -143,7 +143,7 @@ func (e expected) conditions() map[string]string {
 	for kind, text := range map[string]string{
 		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
 		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
-		v1alpha1.ConditionDefinitionOutdated: e.definition,
+		v1alpha1.ConditionDefinitionOutdated: e.definition, v1alpha1.ConditionDelivering: e.delivering,
 	} {
 		if text != "" {
 			all[kind] = text
@@ -177,11 +177,6 @@ func verify(t *testing.T, o status.Observation, want expected) {
 
 func TestSummary(t *testing.T) {
 	const lastGood = status.LastGood
-	block := []credentials.Finding{
-		{Reason: credentials.ReasonShort, Message: "S is short"},
-		{Reason: credentials.ReasonEmpty, Message: "A is empty", Blocking: true},
-		{Reason: credentials.ReasonMalformed, Message: "B is malformed", Blocking: true},
-	}
 	notCreated := func(o *status.Observation) { o.Deployment, o.Pods, o.ConfigWritten = nil, nil, false }
 	taken := &status.Obstacle{Reason: status.ReasonNameTaken, Message: `Service "shop-connector" exists`, Stalled: true}
 	for name, c := range map[string]struct {
@@ -191,39 +186,9 @@ func TestSummary(t *testing.T) {
 		"well": {},
 		"warnings": {
 			[]func(*status.Observation){func(o *status.Observation) {
-				o.Findings = []credentials.Finding{block[0], {Reason: credentials.ReasonTrimmed, Message: "T is trimmed"}}
+				o.Findings = []credentials.Finding{{Reason: credentials.ReasonShort, Message: "S is short"}, {Reason: credentials.ReasonTrimmed, Message: "T is trimmed"}}
 			}},
-			expected{credentials: "True ResolvedWithWarnings: S is short; T is trimmed"},
-		},
-		"credentials, from the start": {
-			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Findings = block }},
-			expected{
-				stalled:     "SecretKeyEmpty: A is empty; B is malformed",
-				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
-				available:   "False NotCreated: There is no Deployment yet",
-			},
-		},
-		"credentials, while serving": {
-			[]func(*status.Observation){func(o *status.Observation) { o.Findings = block }},
-			expected{
-				stalled:     "SecretKeyEmpty: A is empty; B is malformed" + lastGood,
-				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
-			},
-		},
-		"credentials, while the workload is down": {
-			[]func(*status.Observation){down(), func(o *status.Observation) { o.Findings = block }},
-			expected{
-				stalled:     "SecretKeyEmpty: A is empty; B is malformed",
-				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
-				available:   "False Starting: The pod is starting",
-			},
-		},
-		"credentials before anything else in the way": {
-			[]func(*status.Observation){func(o *status.Observation) { o.Findings, o.Obstacle = block, taken }},
-			expected{
-				stalled:     "SecretKeyEmpty: A is empty; B is malformed" + lastGood,
-				credentials: "False SecretKeyEmpty: A is empty; B is malformed",
-			},
+			expected{credentials: "True ResolvedWithWarnings: S is short. T is trimmed"},
 		},
 		"a name is taken": {
 			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Obstacle = taken }},
@@ -256,21 +221,95 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestNotJudged: while nobody could look at the credentials, their last verdict
-// stays; a resource that has none gets none.
+func TestSummaryOfCredentials(t *testing.T) {
+	const lastGood, wrong = status.LastGood, "SecretKeyEmpty: A is empty. B is malformed"
+	block := []credentials.Finding{
+		{Reason: credentials.ReasonShort, Message: "S is short"},
+		{Reason: credentials.ReasonEmpty, Message: "A is empty", Blocking: true},
+		{Reason: credentials.ReasonMalformed, Message: "B is malformed", Blocking: true},
+	}
+	awaiting := []credentials.Finding{{Reason: credentials.ReasonAwaitingOASecretKey, Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"}}
+	const next = `No O. Meanwhile M. Next: paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL ` +
+		"into Zalo's console, which shows the OA secret key after its call was answered. Until then events are answered 503, so that Zalo's retries keep them"
+	lacking := []credentials.Finding{{Reason: credentials.ReasonSecretNotFound, Message: "No H", Blocking: true, Sink: true, Meanwhile: "events are accepted and held"}}
+	notCreated := func(o *status.Observation) { o.Deployment, o.Pods, o.ConfigWritten = nil, nil, false }
+	taken := &status.Obstacle{Reason: status.ReasonNameTaken, Message: `Service "shop-connector" exists`, Stalled: true}
+	for name, c := range map[string]struct {
+		change []func(*status.Observation)
+		want   expected
+	}{
+		"credentials, from the start": {
+			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Findings = block }},
+			expected{
+				stalled: wrong, credentials: "False " + wrong,
+				available: "False NotCreated: There is no Deployment yet",
+			},
+		},
+		"credentials, and the OA secret key is awaited": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings = append(slices.Clone(awaiting), block[1]) }},
+			expected{stalled: "SecretKeyEmpty: A is empty. No O. Meanwhile M", credentials: "False SecretKeyEmpty: A is empty. No O. Meanwhile M"},
+		},
+		"credentials, while serving": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings = block }},
+			expected{stalled: wrong, credentials: "False " + wrong},
+		},
+		"credentials, while the workload is down": {
+			[]func(*status.Observation){down(), func(o *status.Observation) { o.Findings = block }},
+			expected{
+				stalled: wrong, credentials: "False " + wrong,
+				available: "False Starting: The pod is starting",
+			},
+		},
+		"credentials before anything else in the way": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings, o.Obstacle = block, taken }},
+			expected{
+				stalled:     `SecretKeyEmpty: A is empty. B is malformed. Service "shop-connector" exists` + lastGood,
+				credentials: "False SecretKeyEmpty: A is empty. B is malformed",
+			},
+		},
+		"the OA secret key is yet to come": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings = awaiting }},
+			expected{reconciling: "AwaitingOASecretKey: " + next, credentials: "False AwaitingOASecretKey: " + next},
+		},
+		"the OA secret key is yet to come, and the pod": {
+			[]func(*status.Observation){down(), func(o *status.Observation) { o.Findings = awaiting }},
+			expected{
+				reconciling: "Starting: The pod is starting", available: "False Starting: The pod is starting",
+				credentials: "False AwaitingOASecretKey: " + next,
+			},
+		},
+		"the sink lacks a credential": {
+			[]func(*status.Observation){func(o *status.Observation) { o.Findings = lacking }},
+			expected{
+				stalled:     "SecretNotFound: No H. Meanwhile events are accepted and held",
+				credentials: "False SecretNotFound: No H. Meanwhile events are accepted and held",
+				delivering:  "False CredentialMissing: No H. Meanwhile events are accepted and held",
+			},
+		},
+		"a Secret that cannot be read": {
+			[]func(*status.Observation){func(o *status.Observation) {
+				o.Unread, o.Obstacle = true, &status.Obstacle{Reason: status.ReasonApplyFailed, Message: "No"}
+			}},
+			expected{
+				reconciling: "ApplyFailed: No" + lastGood,
+				credentials: "Unknown SecretUnreadable: A Secret could not be read, and what was read of it before stays in use: Ready says why",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) { verify(t, observed(t, c.change...), c.want) })
+	}
+}
+
+// TestNotJudged: while nobody could look at the credentials, their last verdict goes.
 func TestNotJudged(t *testing.T) {
-	notJudged := func(o *status.Observation) {
+	o := observed(t, func(o *status.Observation) {
 		o.Judged, o.Obstacle = false, &status.Obstacle{Reason: status.ReasonApplyRefused, Message: "No"}
-	}
-	o := observed(t, notJudged)
-	if got := status.Compute(o); meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionCredentialsResolved) != nil {
-		t.Errorf("got %v", got.Conditions)
-	}
+	})
 	o.Connector.Status = status.Compute(observed(t))
 	o.Connector.Generation++
-	kept := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionCredentialsResolved)
-	if kept == nil || kept.Reason != status.ReasonResolved || kept.ObservedGeneration != o.Connector.Generation-1 {
-		t.Errorf("got %v", kept)
+	got := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionCredentialsResolved)
+	if got == nil || got.Status != metav1.ConditionUnknown || got.Reason != status.ReasonNotJudged || got.ObservedGeneration != o.Connector.Generation {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -34,6 +34,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EmbeddedInboxApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventFilter"):
 		return &apiv1alpha1.EventFilterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringKey"):
+		return &apiv1alpha1.ExpiringKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Header"):
 		return &apiv1alpha1.HeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPSink"):

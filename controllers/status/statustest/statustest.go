@@ -22,30 +22,33 @@ var (
 	blocking = []string{
 		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
 		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice,
-		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
+		credentials.ReasonAPIKeyTooShort, credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
 	}
 	noWorkload = []string{
 		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
 		status.ReasonImagePullFailed, status.ReasonContainerNotCreated, status.ReasonCrashLooping, status.ReasonPodsRefused,
 		status.ReasonRollingOut,
 	}
-	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonConfigRefused}
+	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused}
+	awaited  = []string{credentials.ReasonAwaitingOASecretKey}
 	notReady = slices.Concat(blocking, noWorkload, inTheWay)
 )
 
 // Reasons are those that a condition may have with a status, which is written
 // "Ready=True".
 var Reasons = map[string][]string{
-	"Ready=True":                {status.ReasonReady, status.ReasonScaledToZero},
-	"Ready=False":               notReady,
-	"Reconciling=True":          notReady,
-	"Stalled=True":              notReady,
-	"CredentialsResolved=True":  {status.ReasonResolved, status.ReasonResolvedWithWarnings},
-	"CredentialsResolved=False": blocking,
-	"WorkloadAvailable=True":    {status.ReasonAvailable, status.ReasonScaledToZero},
-	"WorkloadAvailable=False":   noWorkload,
-	"UpdatePending=True":        {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
-	"DefinitionOutdated=True":   {status.ReasonFieldsMissing},
+	"Ready=True":                  {status.ReasonReady, status.ReasonScaledToZero},
+	"Ready=False":                 slices.Concat(notReady, awaited),
+	"Reconciling=True":            slices.Concat(notReady, awaited),
+	"Stalled=True":                notReady,
+	"CredentialsResolved=True":    {status.ReasonResolved, status.ReasonResolvedWithWarnings},
+	"CredentialsResolved=False":   slices.Concat(blocking, awaited),
+	"CredentialsResolved=Unknown": {status.ReasonNotJudged, status.ReasonSecretUnreadable},
+	"Delivering=False":            {status.ReasonCredentialMissing},
+	"WorkloadAvailable=True":      {status.ReasonAvailable, status.ReasonScaledToZero},
+	"WorkloadAvailable=False":     noWorkload,
+	"UpdatePending=True":          {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
+	"DefinitionOutdated=True":     {status.ReasonFieldsMissing},
 }
 
 // Check returns what is wrong with the status of a resource that the operator has
@@ -69,9 +72,7 @@ func checkGenerations(c *v1alpha1.ChannelConnector) (wrong []string) {
 		wrong = append(wrong, fmt.Sprintf("observedGeneration is %d, and the generation %d", observed, c.Generation))
 	}
 	for _, condition := range c.Status.Conditions {
-		// Credentials keep their verdict while nobody can look at them.
-		kept := condition.Type == v1alpha1.ConditionCredentialsResolved && condition.ObservedGeneration > 0 && condition.ObservedGeneration < observed
-		if condition.ObservedGeneration != observed && !kept {
+		if condition.ObservedGeneration != observed {
 			wrong = append(wrong, fmt.Sprintf("%s: observedGeneration is %d, not %d", condition.Type, condition.ObservedGeneration, observed))
 		}
 	}
@@ -116,6 +117,9 @@ func checkSummary(conditions []metav1.Condition) (wrong []string) {
 	// What is in the way of writing may be in the way of looking at credentials.
 	if resolved == nil || resolved.Status == metav1.ConditionTrue || slices.Contains(inTheWay, ready.Reason) {
 		return wrong
+	}
+	if slices.Contains(awaited, resolved.Reason) {
+		return wrong // waiting helps
 	}
 	if stalled == nil || stalled.Reason != resolved.Reason {
 		wrong = append(wrong, "CredentialsResolved is False, and Stalled does not say why")

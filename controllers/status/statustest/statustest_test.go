@@ -55,8 +55,16 @@ func TestCheck(t *testing.T) {
 		"stalled":       {is: with("CredentialsResolved=False SecretNotFound: m", "Ready=False SecretNotFound: m n", "Stalled=True SecretNotFound: m n", available)},
 		"update":        {is: with(resolved, ready, "UpdatePending=True WaitsForTurn: m", available)},
 		"not looked at": {is: with("Ready=False ApplyRefused: m", "Reconciling=True ApplyRefused: m", down)},
-		"an old verdict": {is: change(with("CredentialsResolved=False SecretNotFound: m", "Ready=False ApplyRefused: m", "Reconciling=True ApplyRefused: m", down),
-			func(c *v1alpha1.ChannelConnector) { c.Status.Conditions[0].ObservedGeneration = 1 })},
+		"an old verdict": {
+			is: change(with("CredentialsResolved=False SecretNotFound: m", "Ready=False ApplyRefused: m", "Reconciling=True ApplyRefused: m", down),
+				func(c *v1alpha1.ChannelConnector) { c.Status.Conditions[0].ObservedGeneration = 1 }),
+			want: []string{"CredentialsResolved: observedGeneration is 1, not 2"},
+		},
+		"awaiting": {is: with("CredentialsResolved=False AwaitingOASecretKey: m", "Ready=False AwaitingOASecretKey: m", "Reconciling=True AwaitingOASecretKey: m", available)},
+		"awaiting, and ready": {
+			is:   with("CredentialsResolved=False AwaitingOASecretKey: m", ready, available),
+			want: []string{"Ready, but not WorkloadAvailable and CredentialsResolved"},
+		},
 
 		"empty": {is: &v1alpha1.ChannelConnector{}, want: []string{"observedGeneration is 0, and the generation 0", "Ready or WorkloadAvailable is missing"}},
 		"ahead": {

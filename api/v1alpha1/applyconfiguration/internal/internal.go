@@ -502,6 +502,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: expiringKeys
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ExpiringKey
+          elementRelationship: atomic
     - name: observedGeneration
       type:
         scalar: numeric
@@ -577,6 +583,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
       default:
       - '*'
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.ExpiringKey
+  map:
+    fields:
+    - name: acceptedUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: key
+      type:
+        scalar: string
+    - name: secretName
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.HTTPSink
   map:
     fields:

@@ -22,6 +22,11 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	APIKeySecretName *string `json:"apiKeySecretName,omitempty"`
+	// expiringKeys are API keys and OA secret keys whose Secret, or key in it, is
+	// gone or blank, and that are accepted for 30 s more: whoever deletes a Secret
+	// to make it again changes nothing. A key with another value in its place, and
+	// one that the spec no longer names, is not accepted at all.
+	ExpiringKeys []ExpiringKeyApplyConfiguration `json:"expiringKeys,omitempty"`
 	// replicas is the number of pods.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// selector selects the pods, as text, for the scale subresource.
@@ -68,6 +73,19 @@ func (b *ChannelConnectorStatusApplyConfiguration) WithAddress(value *AddressApp
 // If called multiple times, the APIKeySecretName field is set to the value of the last call.
 func (b *ChannelConnectorStatusApplyConfiguration) WithAPIKeySecretName(value string) *ChannelConnectorStatusApplyConfiguration {
 	b.APIKeySecretName = &value
+	return b
+}
+
+// WithExpiringKeys adds the given value to the ExpiringKeys field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ExpiringKeys field.
+func (b *ChannelConnectorStatusApplyConfiguration) WithExpiringKeys(values ...*ExpiringKeyApplyConfiguration) *ChannelConnectorStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithExpiringKeys")
+		}
+		b.ExpiringKeys = append(b.ExpiringKeys, *values[i])
+	}
 	return b
 }
 

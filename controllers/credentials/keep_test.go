@@ -1,0 +1,170 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+)
+
+// now is the time of the tests.
+var now = time.Date(2026, 11, 29, 1, 2, 3, 400_000_000, time.UTC)
+
+// inUse is what the connector has of everything.
+func inUse(there secrets) *InUse {
+	pem := func(name, key string) []byte { return []byte(strings.TrimSpace(there[name][key])) }
+	return &InUse{
+		Values: map[string]string{
+			"shop-zalo/oa-secret-key": oaKey, "shop-zalo/old": oldOAKey, "bot/authorization": authorization, "bot/signing": signing,
+		},
+		APIKeys: map[string]string{"shop-xbot/xp-api-key": digest(apiKey1), "shop-xbot/old": digest(apiKey2)},
+		SinkURL: url,
+		SinkCA:  pem("bot-ca", "ca.crt"), SinkClientCert: pem("bot-tls", "tls.crt"), SinkClientKey: pem("bot-tls", "tls.key"),
+	}
+}
+
+// expires is the entry of a key whose absence was seen before.
+func expires(secret, key string, left time.Duration) v1alpha1.ExpiringKey {
+	return v1alpha1.ExpiringKey{SecretName: secret, Key: key, AcceptedUntil: metav1.NewTime(now.Add(left).Truncate(time.Second))}
+}
+
+// TestKeep: of everything one Secret key is amiss, and the connector had all of it.
+func TestKeep(t *testing.T) {
+	const soon = "it is accepted until 2026-11-29T01:02:33Z"
+	for name, c := range map[string]struct {
+		change func(secrets) secrets
+		before []v1alpha1.ExpiringKey
+		// kept is whether the connector goes on using it.
+		kept      bool
+		meanwhile string
+		want      []v1alpha1.ExpiringKey
+	}{
+		"API key's entry gone":   {change: remove("shop-xbot", "old"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
+		"API key blank":          {change: set("shop-xbot", "old", " \n"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
+		"OA key's entry gone":    {change: remove("shop-zalo", "old"), kept: true, meanwhile: soon, want: list(expires("shop-zalo", "old", Grace))},
+		"API key malformed":      {change: set("shop-xbot", "old", "two words of HiddenValue"), meanwhile: "calls with it get 401"},
+		"API key too short":      {change: set("shop-xbot", "old", "HiddenValue"), meanwhile: "calls with it get 401"},
+		"API key twice":          {change: set("shop-xbot", "old", apiKey1), meanwhile: "calls with it get 401"},
+		"OA key malformed":       {change: set("shop-zalo", "old", "two words"), meanwhile: "nothing is verified with it"},
+		"OA key equals API key":  {change: set("shop-zalo", "old", apiKey1), meanwhile: "nothing is verified with it"},
+		"first sight counts":     {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 5*time.Second)), kept: true, meanwhile: "it is accepted until 2026-11-29T01:02:08Z", want: list(expires("shop-xbot", "old", 5*time.Second))},
+		"a clock that was ahead": {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", time.Hour)), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
+		"grace is over":          {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 0)), meanwhile: "calls with it get 401", want: list(expires("shop-xbot", "old", 0))},
+		"another key's absence":  {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "xp-api-key", 0)), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
+		"header gone":            {change: remove("bot", "authorization"), meanwhile: "events are accepted and held"},
+		"header malformed":       {change: set("bot", "authorization", "two\nlines"), meanwhile: "events are accepted and held"},
+		"URL gone":               {change: remove("bot", "url"), meanwhile: "events are accepted and held"},
+		"signing secret gone":    {change: remove("bot", "signing"), meanwhile: "events are accepted and held"},
+		"bundle gone":            {change: remove("bot-ca", ""), kept: true, meanwhile: "the last good one stays in use"},
+		"bundle malformed":       {change: set("bot-ca", "ca.crt", "none"), kept: true, meanwhile: "the last good one stays in use"},
+		"certificate gone":       {change: remove("bot-tls", "tls.crt"), kept: true, meanwhile: "the last good one stays in use"},
+		"its key malformed":      {change: set("bot-tls", "tls.key", "none"), kept: true, meanwhile: "the last good one stays in use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			there := good(t)
+			all, err := resolveEverything(t, there, there, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := resolveEverything(t, c.change(there), there, c.before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if same := cmp.Equal(all.Credentials, got.Credentials); same != c.kept {
+				t.Errorf("kept: %v, want %v", same, c.kept)
+			}
+			if diff := cmp.Diff(c.want, got.Expiring); diff != "" {
+				t.Errorf("expiring (-want +got):\n%s", diff)
+			}
+			blocking := slices.DeleteFunc(got.Findings, func(f Finding) bool { return !f.Blocking })
+			if len(blocking) != 1 || blocking[0].Meanwhile != c.meanwhile {
+				t.Errorf("%+v, want meanwhile %q", blocking, c.meanwhile)
+			}
+			if sink := c.meanwhile == "events are accepted and held"; len(blocking) == 1 && blocking[0].Sink != sink {
+				t.Errorf("the sink lacks it: %v, want %v", blocking[0].Sink, sink)
+			}
+		})
+	}
+}
+
+func list(keys ...v1alpha1.ExpiringKey) []v1alpha1.ExpiringKey { return keys }
+
+func remove(name, key string) func(secrets) secrets {
+	return func(s secrets) secrets { return s.without(name, key) }
+}
+
+func set(name, key, value string) func(secrets) secrets {
+	return func(s secrets) secrets { return s.with(name, key, value) }
+}
+
+// resolveEverything resolves everything while the connector has what was there before.
+func resolveEverything(t *testing.T, there, before secrets, expiring []v1alpha1.ExpiringKey) (*Resolved, error) {
+	t.Helper()
+	return Resolve(t.Context(), Input{
+		Connector: connectortest.New(t, everything), From: there.source(new([]string)), Expiring: expiring, Now: now,
+		InUse: func(context.Context) (*InUse, error) { return inUse(before), nil },
+	})
+}
+
+// TestUnreadStays: what cannot be read for the moment stays in use, for however long.
+func TestUnreadStays(t *testing.T) {
+	there, away := good(t), errors.New("the API server is away")
+	all, err := resolveEverything(t, there, there, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unread := range []string{"shop-zalo", "shop-xbot", "bot", "bot-ca", "bot-tls"} {
+		got, err := Resolve(t.Context(), Input{
+			Connector: connectortest.New(t, everything), Now: now,
+			From: func(ctx context.Context, name string) (*corev1.Secret, error) {
+				if name == unread {
+					return nil, away
+				}
+				return there.source(new([]string))(ctx, name)
+			},
+			InUse: func(context.Context) (*InUse, error) { return inUse(there), nil },
+		})
+		if err != nil || !errors.Is(got.Unread, away) || len(got.Findings)+len(got.Expiring) > 0 {
+			t.Errorf("%s: %v, %+v", unread, err, got)
+		}
+		if diff := cmp.Diff(all.Credentials, got.Credentials); diff != "" {
+			t.Errorf("%s (-before +unread):\n%s", unread, diff)
+		}
+	}
+}
+
+// TestAwaiting: a channel is being set up while every OA secret key is yet to come.
+func TestAwaiting(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(secrets) secrets
+		want   bool
+	}{
+		"no Secret":     {remove("shop-zalo", ""), true},
+		"neither entry": {func(s secrets) secrets { return s.without("shop-zalo", "old").without("shop-zalo", "oa-secret-key") }, true},
+		"one of two":    {remove("shop-zalo", "old"), false},
+		"one bad, one blank": {func(s secrets) secrets {
+			return s.with("shop-zalo", "old", "").with("shop-zalo", "oa-secret-key", "a b")
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Resolve(t.Context(), Input{Connector: connectortest.New(t, everything), From: c.change(good(t)).source(new([]string))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range got.Findings {
+				if f.Passing != c.want || (f.Reason == ReasonAwaitingOASecretKey) != c.want {
+					t.Errorf("%+v", f)
+				}
+			}
+		})
+	}
+}
