@@ -1,0 +1,130 @@
+// Package report is what a connector tells its operator about its traffic: a small
+// JSON document on the listener of the metrics, for whoever has the token.
+//
+// A report says how things stand and since when. It judges nothing: what is worth a
+// condition is the operator's matter. It holds no secret, no user id and nothing of a
+// body.
+package report
+
+import "time"
+
+const (
+	// Path is where the listener of the metrics serves the report. Whoever asks sends
+	// the token of the configuration as "Authorization: Bearer <token>".
+	Path = "/report"
+	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than
+	// fit has no report.
+	MaxSize = 16 << 10
+)
+
+// Report is the document.
+type Report struct {
+	// Began is when the process began; what it counts begins there.
+	Began time.Time `json:"began"`
+	// Inbox is the store of all channels.
+	Inbox Inbox `json:"inbox"`
+	// Channels are the configured ones, in the order of the configuration.
+	Channels []Channel `json:"channels"`
+}
+
+// InboxState says whether the inbox takes events.
+type InboxState string
+
+const (
+	// InboxOK is an inbox that takes events, or took the last one.
+	InboxOK InboxState = "OK"
+	// InboxFull is an inbox at its bound, or on a disk without room.
+	InboxFull InboxState = "Full"
+	// InboxFailing is an inbox that could not store the last event.
+	InboxFailing InboxState = "Failing"
+)
+
+// Inbox is how the store is.
+type Inbox struct {
+	// State is of the last event that was to be stored.
+	State InboxState `json:"state"`
+	// Since is when State began; zero for InboxOK.
+	Since time.Time `json:"since,omitzero"`
+	// Error is why events are not stored; empty for InboxOK.
+	Error string `json:"error,omitempty"`
+	// UsedBytes and LimitBytes are the space on the disk.
+	UsedBytes  int64 `json:"usedBytes"`
+	LimitBytes int64 `json:"limitBytes"`
+	// FullInSeconds is when the space ends at the rate of the last minutes; zero while
+	// it does not shrink.
+	FullInSeconds float64 `json:"fullInSeconds,omitempty"`
+}
+
+// Channel is the traffic of one channel.
+type Channel struct {
+	// Name is the channel's in the configuration.
+	Name string `json:"name"`
+	// LastAuthentic is when a call last was let in: with a right signature, or with an
+	// API key where no signature is demanded. Zero if none was since the process began.
+	LastAuthentic time.Time `json:"lastAuthentic,omitzero"`
+	// LastEvent is when an event last was stored, or recognised as stored.
+	LastEvent time.Time `json:"lastEvent,omitzero"`
+	// APIKeys are the accepted ones, in the order of the configuration.
+	APIKeys []Key `json:"apiKeys,omitempty"`
+	// Signature is how calls are verified.
+	Signature Signature `json:"signature"`
+	// Delivery is the way out.
+	Delivery Delivery `json:"delivery"`
+	// DeadLetters are the events that were given up.
+	DeadLetters DeadLetters `json:"deadLetters"`
+}
+
+// Key is a credential that calls show or are signed with.
+type Key struct {
+	// Name is for people: of an API key its name, of a signing key where it stands.
+	Name string `json:"name"`
+	// ID is the same in every replica and after a restart as long as the value is, and
+	// tells nothing of it: 16 hex digits of an HMAC with the report's token. Of an API
+	// key it is empty.
+	ID string `json:"id,omitempty"`
+	// LastUsed is when a call last was let in by it; zero if none was since the process
+	// began, or since the key came into use.
+	LastUsed time.Time `json:"lastUsed,omitzero"`
+}
+
+// Signature is the verification of calls.
+type Signature struct {
+	// Mode is Enforce, Audit or Off.
+	Mode string `json:"mode"`
+	// Keys are the signing keys that are there.
+	Keys []Key `json:"keys,omitempty"`
+	// Failed counts the calls since FailingSince whose signature matched no key. Calls
+	// without any signature do not count: they are nobody's who knows a secret.
+	Failed int64 `json:"failed,omitempty"`
+	// FailingSince is when the first call failed since one was verified, or since the
+	// keys changed; zero while none did. LastFailed is when the last one did.
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	LastFailed   time.Time `json:"lastFailed,omitzero"`
+}
+
+// Delivery is how events reach the sink.
+type Delivery struct {
+	// Paused says that the configuration holds deliveries, or that the sink lacks a
+	// credential.
+	Paused bool `json:"paused,omitempty"`
+	// Pending counts the events that wait.
+	Pending int64 `json:"pending"`
+	// OldestPendingSeconds is how long the oldest one waits.
+	OldestPendingSeconds float64 `json:"oldestPendingSeconds,omitempty"`
+	// FailingSince is when the first attempt failed since the sink took an event; zero
+	// while none did.
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	// LastError is why the last attempt failed, while FailingSince is set.
+	LastError string `json:"lastError,omitempty"`
+}
+
+// DeadLetters are the events that were given up and are kept.
+type DeadLetters struct {
+	// Count is how many there are.
+	Count int64 `json:"count"`
+	// LatestReason and LatestError say why the latest one was given up since the
+	// process began; empty if none was.
+	LatestReason string    `json:"latestReason,omitempty"`
+	LatestError  string    `json:"latestError,omitempty"`
+	LatestAt     time.Time `json:"latestAt,omitzero"`
+}
