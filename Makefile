@@ -13,8 +13,8 @@ KUBERNETES = $(shell $(GO) list -modfile=tools/controlplane/go.mod -m -f '{{.Ver
 KUBESCORE := --ignore-test pod-networkpolicy,container-image-pull-policy --ignore-container-cpu-limit
 # What is not committed has a version of its own, since a cluster does not look twice
 # at an image whose name it knows.
-VERSION   ?= $(shell git describe --tags --always \
-	--dirty=-dirty-$$(git diff HEAD | git hash-object --stdin | cut -c 1-8) 2>/dev/null || echo dev)
+VERSION   ?= $(shell { git describe --tags --always \
+	--dirty=-dirty-$$(git diff HEAD | git hash-object --stdin | cut -c 1-8) || echo dev; } 2>/dev/null)
 REVISION  ?= $(shell git rev-parse HEAD 2>/dev/null)
 # Images bear the time of their commit, so that they come out the same at any time.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
@@ -48,12 +48,20 @@ help: ## List the targets
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# What a machine must have beside Go and make. Root on Debian and Ubuntu gets what is
+# missing, see test/setup. Only the local cluster is of this machine's making.
+SETUP_CLUSTER := setup-$(if $(filter local,$(CLUSTER)),cluster,build)
+
+.PHONY: setup-build setup-test setup-cluster
+setup-build setup-test setup-cluster: setup-%:
+	@$(GO) run ./test/setup $*
+
 ##@ Use
 
 QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
-quickstart: toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
+quickstart: toolchain $(SETUP_CLUSTER) ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
 	@$(QUICKSTART) up
 
 .PHONY: quickstart-down
@@ -72,12 +80,13 @@ toolchain:
 	fi
 
 .PHONY: build
-build: toolchain ## Build bin/connector and bin/operator
+build: toolchain setup-build ## Build bin/connector and bin/operator
 	$(BUILD) -o $(BIN)/ ./cmd/...
 
 .PHONY: run
-run: build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
-	$(GO) run ./test/demo -connector bin/connector $(if $(filter-out 0,$(ONCE)),-once)
+run: toolchain setup-build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
+	$(BUILD) -o $(BIN)/ ./cmd/connector
+	$(GO) run ./test/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: images
 images: toolchain ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
@@ -116,7 +125,7 @@ chart: ## Package the Helm chart into CHARTS (dist), with the images of IMAGE an
 ##@ Cluster
 
 .PHONY: cluster-up
-cluster-up: ## Start a Kubernetes cluster (CLUSTER=local, kind or current)
+cluster-up: $(SETUP_CLUSTER) ## Start a Kubernetes cluster (CLUSTER=local, kind or current)
 	$(GO) run ./test/cluster -cluster=$(CLUSTER) up
 
 .PHONY: cluster-status
@@ -134,12 +143,12 @@ cluster-down: ## Remove the cluster and everything that it made
 .PHONY: test
 test: export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT := 5m
 test: export KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT := 5m
-test: toolchain ## Run all tests with the race detector (needs a C compiler)
+test: toolchain setup-test ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
 		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
 
 .PHONY: e2e
-e2e: toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
+e2e: toolchain setup-cluster ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
 	@mkdir -p dist/e2e
 	set -o pipefail; $(GOTEST) -v -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
 		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt

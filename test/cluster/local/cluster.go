@@ -56,7 +56,7 @@ func (c *Cluster) lock(ctx context.Context) (release func(), err error) {
 // ends, it removes all that it made except the logs. It works in the repository's
 // top folder.
 func (c *Cluster) Up(ctx context.Context) error {
-	if err := thisHost().check(); err != nil {
+	if err := checkHost(ctx); err != nil {
 		return err
 	}
 	release, err := c.lock(ctx)

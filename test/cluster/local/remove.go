@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
 // Down removes the cluster and everything that it made, whatever state it is in.
 func (c *Cluster) Down(ctx context.Context) error {
-	if err := thisHost().checkUser(); err != nil {
+	if err := checkUser(runtime.GOOS, os.Geteuid()); err != nil {
 		return err
 	}
 	release, err := c.lock(ctx)

@@ -1,0 +1,80 @@
+package packages
+
+import (
+	"context"
+	"slices"
+)
+
+// Need is something that a command of the repository wants of the machine, beside
+// Go and make.
+type Need struct {
+	// What names it in messages: a command, or words.
+	What string
+	// Why ends a sentence in messages, as in "for the race detector".
+	Why string
+	// Packages are the Debian packages that bring it.
+	Packages []string
+	present  func(ctx context.Context, m Machine) bool
+}
+
+const (
+	forModules = "for downloading Go modules"
+	forRaces   = "for the race detector"
+	forCluster = "for the local cluster"
+	forCI      = "for checking what is committed"
+)
+
+// Build is what everything needs.
+func Build() []Need {
+	return []Need{{
+		What: "CA certificates", Why: forModules, Packages: []string{"ca-certificates"},
+		present: func(_ context.Context, m Machine) bool { return m.trusts() },
+	}}
+}
+
+// Test is what `make test` needs.
+func Test() []Need { return append(Build(), compiler(forRaces)) }
+
+// Cluster is what the local cluster needs, to run and to build its programs.
+func Cluster() []Need {
+	return append(
+		Build(),
+		program("ip", "iproute2", forCluster),
+		program("nft", "nftables", forCluster),
+		program("iptables", "iptables", forCluster),
+		program("conntrack", "conntrack", forCluster),
+		program("mount", "mount", forCluster),
+		program("nsenter", "util-linux", forCluster),
+		compiler(forCluster),
+		program("pkg-config", "pkg-config", forCluster),
+		Need{
+			What: "libseccomp's headers", Why: forCluster, Packages: []string{"libseccomp-dev"},
+			present: func(ctx context.Context, m Machine) bool {
+				return m.succeeds(ctx, "pkg-config", "--exists", "libseccomp")
+			},
+		},
+	)
+}
+
+// CI is what the whole check of a commit needs, in which everything else is.
+func CI() []Need {
+	return append(Cluster(), program("git", "git", forCI))
+}
+
+func program(name, pkg, why string) Need {
+	return Need{
+		What: name, Why: why, Packages: []string{pkg},
+		present: func(_ context.Context, m Machine) bool { return m.find(name) },
+	}
+}
+
+// compiler tries the compiler, because Debian has one without the headers of C.
+func compiler(why string) Need {
+	return Need{
+		What: "a C compiler with its headers", Why: why, Packages: []string{"gcc", "libc6-dev"},
+		present: func(ctx context.Context, m Machine) bool {
+			include := []string{"-E", "-include", "stdlib.h", "-x", "c", "/dev/null"}
+			return m.succeeds(ctx, m.compiler[0], slices.Concat(m.compiler[1:], include)...)
+		},
+	}
+}
