@@ -28,13 +28,13 @@ func EventWithID(id string) []byte {
 	return bytes.Replace(Event, []byte(MessageID), []byte(id), 1)
 }
 
-// timestamp is when the event was made, in November 2023.
-const timestamp = "1699003881354"
+// Timestamp is when the event was made, in November 2023, as it says itself.
+const Timestamp = "1699003881354"
 
 // EventOf returns the example with another message id, as if it had been made at a
 // time, because a connector refuses old events unless it is told not to.
 func EventOf(id string, at time.Time) []byte {
-	return bytes.Replace(EventWithID(id), []byte(timestamp), strconv.AppendInt(nil, at.UnixMilli(), 10), 1)
+	return bytes.Replace(EventWithID(id), []byte(Timestamp), strconv.AppendInt(nil, at.UnixMilli(), 10), 1)
 }
 
 // Key returns n random bytes in hexadecimal digits, as keys are written.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/example"
 )
 
@@ -25,52 +24,75 @@ func (q *quickstart) makeChannel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(present, "secret/shop-zalo") || !strings.Contains(present, "secret/shop-xbot") {
-		keys := map[string]string{"OASecretKey": example.Key(16), "APIKey": example.Key(32)}
-		if err := q.apply(ctx, "secrets.yaml", keys); err != nil {
+	if !strings.Contains(present, "secret/shop-xbot") {
+		if err := q.apply(ctx, "api-key.yaml", map[string]string{"APIKey": example.Key(32)}); err != nil {
 			return err
 		}
 	}
 	if err := q.apply(ctx, "channel.yaml", map[string]string{"AppID": example.AppID}); err != nil {
 		return err
 	}
-	return q.run(ctx, kubectl("wait", "--for=condition=Ready", channel, timeout))
+	q.awaiting = !strings.Contains(present, "secret/shop-zalo")
+	if !q.awaiting {
+		fmt.Fprintln(q.out, "The OA secret key is there since an earlier run.")
+		return q.run(ctx, kubectl("wait", "--for=condition=Ready", channel, timeout))
+	}
+	return q.awaitConnector(ctx)
 }
 
-// send lets a Job send the event, because it sees the Service as Zalo's calls do
-// after an Ingress.
-func (q *quickstart) send(ctx context.Context) error {
-	address, err := output(ctx, kubectl("get", channel, "--output=jsonpath={.status.address.url}"))
-	if err != nil {
+// awaitConnector waits until the connector serves without the OA secret key, and shows
+// what the resource says then.
+func (q *quickstart) awaitConnector(ctx context.Context) error {
+	if err := q.run(ctx, kubectl("wait", "--for=condition=WorkloadAvailable", channel, timeout)); err != nil {
 		return err
 	}
-	err = q.apply(ctx, "send.yaml", map[string]string{
-		"Message": q.message,
-		"Image":   q.connectorImage(),
-		"URL":     address + config.DefaultPathZaloOA,
-		"Event":   string(example.EventWithID(q.message)),
+	const resolved = `{range .status.conditions[?(@.type=="CredentialsResolved")]}{.type}={.status} {.reason}: {.message}{end}`
+	var says string
+	err := until(ctx, "that the channel awaits its OA secret key", func(ctx context.Context) (held bool, err error) {
+		says, err = output(ctx, kubectl("get", channel, "--output=jsonpath="+resolved))
+		return strings.HasPrefix(says, "CredentialsResolved=False AwaitingOASecretKey: "), err
+	})
+	if err != nil {
+		return fmt.Errorf("%w; it says %q", err, says)
+	}
+	fmt.Fprintf(q.out, "\nIts condition, which kubectl describe %s shows:\n\n  %s\n", channel, says)
+	return nil
+}
+
+// saveURL does what Zalo's console does when somebody pastes the webhook's URL into
+// it. An event that comes before the key is refused, so that Zalo sends it again.
+func (q *quickstart) saveURL(ctx context.Context) error {
+	return q.calling(ctx, func(p platform) error {
+		if err := p.expect(ctx, 200, probe); err != nil {
+			return err
+		}
+		if err := p.expect(ctx, 200, check); err != nil || !q.awaiting {
+			return err
+		}
+		q.oaSecretKey = example.Key(16)
+		fmt.Fprintf(q.out, "\nAn event that comes now cannot be verified yet:\n")
+		return p.expect(ctx, 503, signed(q.message, q.oaSecretKey))
+	})
+}
+
+// receive makes the Secret that is awaited, if any, and sends the event until it is
+// accepted, as Zalo does.
+func (q *quickstart) receive(ctx context.Context) error {
+	err := q.calling(ctx, func(p platform) (err error) {
+		if !q.awaiting {
+			q.oaSecretKey, err = secret(ctx, "shop-zalo", "oa-secret-key")
+		} else {
+			err = q.apply(ctx, "oa-secret-key.yaml", map[string]string{"OASecretKey": q.oaSecretKey})
+		}
+		if err != nil {
+			return err
+		}
+		return p.insist(ctx, signed(q.message, q.oaSecretKey))
 	})
 	if err != nil {
 		return err
 	}
-	if err := until(ctx, "the end of "+q.job(), q.sent); err != nil {
-		return err
-	}
-	return q.run(ctx, kubectl("logs", q.job()))
-}
-
-// job has another name in every run, because a Job cannot be run again.
-func (q *quickstart) job() string { return "job/send-" + q.message }
-
-func (q *quickstart) sent(ctx context.Context) (bool, error) {
-	conditions, err := output(ctx, kubectl("get", q.job(), "--output=jsonpath={.status.conditions[*].type}"))
-	if err != nil {
-		return false, err
-	}
-	if strings.Contains(conditions, "Failed") {
-		return false, fmt.Errorf("the event was not accepted: see the log of %s", q.job())
-	}
-	return strings.Contains(conditions, "Complete"), nil
+	return q.run(ctx, kubectl("wait", "--for=condition=Ready", channel, timeout))
 }
 
 // showDelivered shows what the sink got.

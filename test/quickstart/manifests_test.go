@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -24,8 +23,7 @@ import (
 
 // values has what any of the manifests needs.
 var values = map[string]string{
-	"Image": "channel-connector:v1", "AppID": example.AppID, "Message": example.MessageID,
-	"URL": "http://shop-connector.quickstart.svc/push", "Event": string(example.Event),
+	"Image": "channel-connector:v1", "AppID": example.AppID,
 	"APIKey": "1e10", "OASecretKey": "10",
 }
 
@@ -65,8 +63,8 @@ func TestPods(t *testing.T) {
 			}
 		}
 	}
-	if judged != 2 {
-		t.Errorf("%d pods, want the sink's and the sender's", judged)
+	if judged != 1 {
+		t.Errorf("%d pods, want the sink's alone", judged)
 	}
 }
 
@@ -78,34 +76,17 @@ func TestSecrets(t *testing.T) {
 			got = append(got, secret.Name, secret.StringData["oa-secret-key"]+secret.StringData["xp-api-key"])
 		}
 	}
-	want := []string{"shop-zalo", values["OASecretKey"], "shop-xbot", values["APIKey"]}
+	want := []string{"shop-xbot", values["APIKey"], "shop-zalo", values["OASecretKey"]}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestEventIsSentAsItIs: the signature is of the bytes.
-func TestEventIsSentAsItIs(t *testing.T) {
-	for _, object := range objects(t) {
-		if files, ok := object.(*corev1.ConfigMap); ok {
-			if got := files.Data["event.json"]; got != string(example.Event) {
-				t.Errorf("the file is %q, want %q", got, example.Event)
-			}
-			return
-		}
-	}
-	t.Error("no ConfigMap has the event")
-}
-
 func podTemplate(object runtime.Object) *corev1.PodTemplateSpec {
-	switch o := object.(type) {
-	case *appsv1.Deployment:
-		return &o.Spec.Template
-	case *batchv1.Job:
-		return &o.Spec.Template
-	default:
-		return nil
+	if deployment, ok := object.(*appsv1.Deployment); ok {
+		return &deployment.Spec.Template
 	}
+	return nil
 }
 
 // objects reads all of Kubernetes' own, strictly.
@@ -113,7 +94,7 @@ func objects(t *testing.T) []runtime.Object {
 	t.Helper()
 	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	var all []runtime.Object
-	for _, name := range []string{"namespace.yaml", "sink.yaml", "secrets.yaml", "send.yaml"} {
+	for _, name := range []string{"namespace.yaml", "sink.yaml", "api-key.yaml", "oa-secret-key.yaml"} {
 		for _, document := range render(t, name) {
 			object, _, err := strict.Decode(document, nil, nil)
 			if err != nil {

@@ -18,6 +18,7 @@ const (
 	sink      = "deployment/bot"
 	channel   = "channelconnector/shop"
 	connector = "deployment/shop-connector"
+	service   = "service/shop-connector"
 )
 
 // patience is how long a pod may take to come up on a machine that does much else;
@@ -47,6 +48,11 @@ type quickstart struct {
 	// message is the id of the event that this run sends. It is new every time,
 	// because the connector recognises repetitions.
 	message string
+	// awaiting says that there is no OA secret key yet, as before Zalo's console has
+	// called for the first time.
+	awaiting bool
+	// oaSecretKey is what Zalo signs with.
+	oaSecretKey string
 }
 
 func (q *quickstart) up(ctx context.Context) error {
@@ -80,12 +86,13 @@ func (q *quickstart) steps() []step {
 		{"Install the operator with Helm", q.installOperator, []line{pods, events, kubectl("logs", operator)}},
 		{"Deploy a sink in the place of a bot", q.deploySink, []line{pods, events}},
 		{
-			"Make a channel: its Secrets and a ChannelConnector", q.makeChannel,
+			"Make a channel without the OA secret key, which nobody knows yet", q.makeChannel,
 			[]line{pods, events, kubectl("logs", operator), log, condition},
 		},
+		{"Save its URL in Zalo's console, which calls it and then shows the OA secret key", q.saveURL, []line{pods, condition, log}},
 		{
-			"Send xBot's example event to the channel's Service, signed as Zalo signs", q.send,
-			[]line{pods, condition, log, kubectl("logs", q.job())},
+			"Make the Secret with that key, and let Zalo send the event", q.receive,
+			[]line{pods, condition, kubectl("logs", operator), log},
 		},
 		{
 			"See it arrive at the sink as a CloudEvent", q.showDelivered,
