@@ -25,6 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers"
+	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
 
 const (
@@ -48,15 +49,17 @@ type application struct {
 	log       io.Writer
 	// refusals counts, by a resource's name, how often the API server called it invalid.
 	refusals map[string]int
+	// told has the lines that were logged once for all.
+	told map[string]bool
 }
 
 func newApply() *cobra.Command {
-	a := &application{refusals: map[string]int{}}
+	a := &application{refusals: map[string]int{}, told: map[string]bool{}}
 	command := &cobra.Command{
 		Use:   "apply CONFIGMAP",
 		Short: "Apply the ChannelConnectors in a ConfigMap and wait until they are Ready",
 		Long: "Apply the ChannelConnectors that a ConfigMap holds, one under each key, in its namespace, and wait until " +
-			"they are Ready. They are deleted when the ConfigMap no longer holds them, and when it is deleted. The Helm " +
+			"they are Ready, or serve and lack nothing but the OA secret key, which Zalo's console shows only then. They are deleted when the ConfigMap no longer holds them, and when it is deleted. The Helm " +
 			"chart runs this for its value connectors.",
 		Args:    cobra.ExactArgs(1),
 		PreRunE: fromEnvironment,
@@ -192,7 +195,8 @@ func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConne
 	return client.IgnoreNotFound(a.client.Delete(ctx, existing))
 }
 
-// apply applies a resource and returns an error unless it is Ready.
+// apply applies a resource and returns an error unless it is Ready, or waits for its OA
+// secret key alone.
 func (a *application) apply(ctx context.Context, resource *unstructured.Unstructured) error {
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(resource), client.ForceOwnership, client.FieldOwner(applyManager))
 	if err != nil {
@@ -202,16 +206,55 @@ func (a *application) apply(ctx context.Context, resource *unstructured.Unstruct
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(resource.Object, c); err != nil {
 		return err
 	}
-	ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+	return a.judge(c)
+}
+
+// judge returns what is left to wait for, nil where there is nothing.
+func (a *application) judge(c *v1alpha1.ChannelConnector) error {
+	if c.DeletionTimestamp == nil && awaits(c) {
+		a.tell(fmt.Sprintf("ChannelConnector %q serves, and is Ready when it has its OA secret key: kubectl describe it", c.Name))
+		return nil
+	}
+	return unready(c)
+}
+
+// awaits says that a resource lacks its OA secret key alone. Zalo's console shows that
+// key only to whom a connector has answered it, so it must not be waited for here.
+func awaits(c *v1alpha1.ChannelConnector) bool {
+	ready := current(c, v1alpha1.ConditionReady)
+	available := current(c, v1alpha1.ConditionWorkloadAvailable)
+	return ready.Reason == credentials.ReasonAwaitingOASecretKey && available.Status == metav1.ConditionTrue
+}
+
+// unready is what is left to wait for, nil where a resource is Ready.
+func unready(c *v1alpha1.ChannelConnector) error {
+	ready := current(c, v1alpha1.ConditionReady)
 	switch {
 	case c.DeletionTimestamp != nil:
 		return fmt.Errorf("ChannelConnector %q is being deleted; it is made anew then", c.Name)
-	case ready == nil || ready.ObservedGeneration != c.Generation:
+	case ready.Type == "":
 		return fmt.Errorf("ChannelConnector %q: the operator has not looked at it yet", c.Name)
 	case ready.Status != metav1.ConditionTrue:
 		return fmt.Errorf("ChannelConnector %q is not Ready: %s: %s", c.Name, ready.Reason, ready.Message)
 	}
 	return nil
+}
+
+// current returns a condition of the resource as it is declared now, an empty one where
+// there is none.
+func current(c *v1alpha1.ChannelConnector, kind string) metav1.Condition {
+	if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil && found.ObservedGeneration == c.Generation {
+		return *found
+	}
+	return metav1.Condition{}
+}
+
+// tell logs a line once, however many passes come to it.
+func (a *application) tell(line string) {
+	if !a.told[line] {
+		a.told[line] = true
+		fmt.Fprintln(a.log, line)
+	}
 }
 
 // refusal is the error of a resource that the API server has not taken, permanent

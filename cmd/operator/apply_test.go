@@ -51,6 +51,7 @@ func newApplication(t *testing.T, applied func() error, objects ...client.Object
 		timeout:   applyTimeout,
 		log:       io.Discard,
 		refusals:  map[string]int{},
+		told:      map[string]bool{},
 	}
 }
 
@@ -119,6 +120,41 @@ func TestApplyGivesUpWhatStaysInvalid(t *testing.T) {
 					t.Errorf("gave up after %s, want from %s to %s", took, c.atLeast, c.below)
 				}
 			})
+		})
+	}
+}
+
+// TestApplyAwaitsNoOASecretKey: Zalo's console shows the key only to whom the connector
+// has answered it, so neither Helm nor anybody may wait for it.
+func TestApplyAwaitsNoOASecretKey(t *testing.T) {
+	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "M", ObservedGeneration: 2}
+	}
+	awaiting := condition("Ready", metav1.ConditionFalse, "AwaitingOASecretKey")
+	available := condition("WorkloadAvailable", metav1.ConditionTrue, "Available")
+	old := awaiting
+	old.ObservedGeneration = 1
+	for name, c := range map[string]struct {
+		conditions []metav1.Condition
+		want       string
+	}{
+		"serves":               {[]metav1.Condition{awaiting, available}, ""},
+		"does not serve yet":   {[]metav1.Condition{awaiting, condition("WorkloadAvailable", metav1.ConditionFalse, "Starting")}, "is not Ready: AwaitingOASecretKey: M"},
+		"awaited it before":    {[]metav1.Condition{old, available}, "the operator has not looked at it yet"},
+		"lacks something else": {[]metav1.Condition{condition("Ready", metav1.ConditionFalse, "SecretNotFound"), available}, "is not Ready: SecretNotFound: M"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			a := &application{log: &log, told: map[string]bool{}}
+			resource := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Name: "shop", Generation: 2}}
+			resource.Status.Conditions = c.conditions
+			err := errors.Join(a.judge(resource), a.judge(resource))
+			if c.want == "" && (err != nil || strings.Count(log.String(), `"shop" serves, and is Ready when it has its OA secret key`) != 1) {
+				t.Errorf("got %v; the log:\n%s", err, &log)
+			}
+			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/schema"
@@ -144,9 +145,19 @@ var _ = Describe("The value connectors", Ordered, func() {
 		Eventually(ctx, connectorNames).Should(ConsistOf("shop"))
 	})
 
+	It("are applied without their OA secret key, which Zalo's console shows only then", func(ctx context.Context) {
+		upgrade(ctx, connectors(map[string]string{
+			"shop": "zaloOA: {signature: {secretKeyRefs: [{name: absent, key: oa-secret-key}]}}",
+		}))
+		expectApplied(ctx, "shop")
+		shop := &v1alpha1.ChannelConnector{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "shop"}, shop)).To(Succeed())
+		Expect(meta.FindStatusCondition(shop.Status.Conditions, v1alpha1.ConditionReady)).To(HaveField("Reason", "AwaitingOASecretKey"))
+	})
+
 	It("say what is missing when they do not become Ready", func(ctx context.Context) {
 		upgrade(ctx, "--set=connectorsTimeout=3s", connectors(map[string]string{
-			"shop": "zaloOA: {signature: {secretKeyRefs: [{name: absent, key: oa-secret-key}]}}",
+			"shop": "webhook: {apiKeys: [{name: first, secretKeyRef: {name: absent, key: xp-api-key}}]}",
 		}))
 		Expect(refused(ctx)).To(And(
 			ContainSubstring("not Ready after 3s"), ContainSubstring(`ChannelConnector "shop"`), ContainSubstring(`Secret "absent" does not exist`)))
