@@ -22,8 +22,10 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 # in the binary, because an image has no other place for them. grpcnotrace leaves
 # out a page that nobody serves, for whose templates the linker would keep every
 # method there is: a fifth of the operator.
-BUILD     := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags timetzdata,grpcnotrace \
-	-ldflags '-s -w -X main.version=$(VERSION)'
+FLAGS     := -trimpath -buildvcs=false -tags timetzdata,grpcnotrace
+BUILD     := CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X main.version=$(VERSION)'
+# What runs beside a build has its flags, so that nothing is compiled twice.
+RUN       := CGO_ENABLED=0 $(GO) run $(FLAGS)
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64
@@ -54,7 +56,7 @@ SETUP_CLUSTER := setup-$(if $(filter local,$(CLUSTER)),cluster,build)
 
 .PHONY: setup-build setup-test setup-cluster
 setup-build setup-test setup-cluster: setup-%:
-	@$(GO) run ./test/setup $*
+	@$(RUN) ./test/setup $*
 
 ##@ Use
 
@@ -80,13 +82,13 @@ toolchain:
 	fi
 
 .PHONY: build
-build: toolchain setup-build ## Build bin/connector and bin/operator
+build: toolchain ## Build bin/connector and bin/operator
 	$(BUILD) -o $(BIN)/ ./cmd/...
 
 .PHONY: run
 run: toolchain setup-build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
 	$(BUILD) -o $(BIN)/ ./cmd/connector
-	$(GO) run ./test/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
+	$(RUN) ./test/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: images
 images: toolchain ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
