@@ -1,9 +1,11 @@
 // Quickstart shows the connector at work in Kubernetes; `make quickstart` runs it,
 // in the repository's top folder. It starts a cluster, makes the images and
-// installs the operator with its Helm chart, then makes a channel, sends it xBot's
-// published example event as Zalo does, and shows what the bot gets. Every step
-// says how long it took, and a failed one where to look. A second run goes on from
-// where the first one was, and sends another event. "down" removes everything.
+// installs the operator with its Helm chart, then goes the way of Zalo's console: it
+// makes a channel whose OA secret key nobody knows yet, makes the calls that verify
+// its URL, makes the Secret with the key, sends xBot's published example event as
+// Zalo does, and shows what the bot gets. Every step says how long it took, and a
+// failed one where to look. A second run goes on from where the first one was, and
+// sends another event. "down" removes everything.
 package main
 
 import (
