@@ -86,7 +86,7 @@ func (p platform) insist(ctx context.Context, c call) error {
 		case got.status != http.StatusOK:
 			return false, fmt.Errorf("the connector answered %s", got)
 		}
-		fmt.Fprintf(p.out, "    %s\n\nAccepted after %.1f s; before that, %d calls were answered 503.\n",
+		fmt.Fprintf(p.out, "    %s\n\nAccepted after %.1f s. Calls answered 503 before that: %d.\n",
 			got, time.Since(begun).Seconds(), unavailable)
 		return true, nil
 	})

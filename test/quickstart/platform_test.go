@@ -113,7 +113,7 @@ func TestInsist(t *testing.T) {
 	if len(asked) != 3 || asked[0] != asked[1] || asked[1] != asked[2] {
 		t.Errorf("it made these calls: %q", asked)
 	}
-	if !strings.Contains(out.String(), "200 said 200\n\nAccepted after ") || !strings.Contains(out.String(), "2 calls were answered 503") {
+	if !strings.Contains(out.String(), "200 said 200\n\nAccepted after ") || !strings.Contains(out.String(), "Calls answered 503 before that: 2.") {
 		t.Errorf("it shows:\n%s", &out)
 	}
 }
