@@ -60,8 +60,8 @@ func only(namespace string) map[string]cache.Config {
 // memory.
 func slim(object any) (any, error) {
 	switch o := object.(type) {
-	case *corev1.Pod: // who it is and how it does
-		o.Spec = corev1.PodSpec{}
+	case *corev1.Pod: // who it is, where, and how it does
+		o.Spec = corev1.PodSpec{NodeName: shared(o.Spec.NodeName)}
 	case *metav1.PartialObjectMetadata: // a user's Secret: that it is there, and which version
 		o.Labels, o.Annotations, o.OwnerReferences = nil, nil, nil
 	}

@@ -37,8 +37,8 @@ func TestSlim(t *testing.T) {
 			&corev1.Service{ObjectMeta: whole, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"}},
 		},
 		"a pod": {
-			&corev1.Pod{ObjectMeta: metadata(), Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{Phase: "Running"}},
-			&corev1.Pod{ObjectMeta: whole, Status: corev1.PodStatus{Phase: "Running"}},
+			&corev1.Pod{ObjectMeta: metadata(), Spec: corev1.PodSpec{NodeName: "n", Hostname: "h"}, Status: corev1.PodStatus{Phase: "Running"}},
+			&corev1.Pod{ObjectMeta: whole, Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{Phase: "Running"}},
 		},
 		"a user's Secret": {
 			&metav1.PartialObjectMetadata{ObjectMeta: metadata()},

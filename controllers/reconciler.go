@@ -31,12 +31,13 @@ import (
 type Reconciler struct {
 	// Scopes are what is watched, by namespace; metav1.NamespaceAll is all of them.
 	Scopes map[string]*Scope
-	// Live reads from the API server: users' Secrets, and names that may be taken.
+	// Live reads from the API server: users' Secrets, names that may be taken, and the
+	// events of a workload that does not come up.
 	Live client.Reader
 	// Recorder records events.
 	Recorder events.EventRecorder
-	// Clock tells when pods are to be told of a configuration again, and until when an
-	// absent key is accepted.
+	// Clock tells when pods are to be told of a configuration again, until when an
+	// absent key is accepted, and how long a workload has been down.
 	Clock clock.PassiveClock
 	// Image is the connector's container image.
 	Image string
@@ -66,6 +67,8 @@ type pass struct {
 	// unread is why some Secret could not be read; the rest of the pass does without.
 	unread error
 	seen   status.Observation
+	// heard says that events were read.
+	heard bool
 	// before is the Deployment as it was before the pass, nil when there was none.
 	before *appsv1.Deployment
 	// upgradeFailed says that the workload was upgraded and does not come up.

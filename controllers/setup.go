@@ -55,7 +55,7 @@ const (
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=list;create;patch
 
 // SetupWithManager adds the controller to a manager that runs the Scopes;
 // concurrency is the number of resources reconciled at a time.

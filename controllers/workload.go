@@ -13,6 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
 // AnnotationTouched on a pod says of which configuration the pod was told, and
@@ -60,7 +61,11 @@ func (p *pass) observeWorkload(ctx context.Context) error {
 	if err := p.rollOuts.note(client.ObjectKeyFromObject(p.connector), deployment); err != nil {
 		return err
 	}
-	p.seen.Deployment, p.seen.Pods = deployment, pods.Items
+	p.seen.Deployment, p.seen.Pods, p.seen.Now = deployment, pods.Items, p.Clock.Now()
+	if after := status.LookAgain(p.seen); after > 0 {
+		p.lookAgain(after)
+	}
+	p.hearWarnings(ctx)
 	return nil
 }
 

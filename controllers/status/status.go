@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -60,6 +61,10 @@ type Observation struct {
 	Deployment *appsv1.Deployment
 	// Pods are the Deployment's.
 	Pods []corev1.Pod
+	// Now is when these were looked at.
+	Now time.Time
+	// Warnings are what events say where the Deployment and its pods are Silent.
+	Warnings []Warning
 	// UpdatePending says that the workload waits for its turn to be upgraded, and
 	// UpgradesStopped that the turn will not come by itself.
 	UpdatePending, UpgradesStopped bool

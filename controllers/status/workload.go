@@ -31,6 +31,9 @@ const (
 	ReasonContainerNotCreated = "ContainerNotCreated"
 	ReasonCrashLooping        = "CrashLooping"
 	ReasonPodsRefused         = "PodsRefused"
+	ReasonVolumeNotMounted    = "VolumeNotMounted"
+	ReasonNodeLost            = "NodeLost"
+	ReasonUnavailable         = "Unavailable"
 )
 
 // progress are the reasons of what takes its time in any roll-out.
@@ -66,7 +69,7 @@ func notYet(o Observation, otherwise verdict) verdict {
 	v := otherwise
 	if p := problem(o); p != nil {
 		v = *p
-		v.stalled = p.stalled || DeadlineExceeded(o.Deployment)
+		v.stalled = p.stalled || pastDeadline(o)
 	}
 	v.status = metav1.ConditionFalse
 	return v
@@ -114,6 +117,21 @@ func problem(o Observation) *verdict {
 	if o.Deployment.Status.ObservedGeneration < o.Deployment.Generation {
 		return nil // the pods are of an earlier template
 	}
+	v := said(o)
+	if v == nil {
+		v = quoted(o)
+	}
+	if lost := nodeLost(o, v); lost != nil {
+		return lost
+	}
+	if v == nil && pastDeadline(o) {
+		return &verdict{reason: unavailable(o), message: "The pod did not become available in time: see its events and logs"}
+	}
+	return v
+}
+
+// said is what the Deployment or the newest pods say themselves; nil when they are silent.
+func said(o Observation) *verdict {
 	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
@@ -127,9 +145,6 @@ func problem(o Observation) *verdict {
 			}
 		}
 	}
-	if DeadlineExceeded(o.Deployment) {
-		return &verdict{reason: ReasonRollingOut, message: "The pod did not become available in time: see its events and logs"}
-	}
 	return nil
 }
 
@@ -139,7 +154,7 @@ func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
 		p := &pods[i]
-		if p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+		if p.DeletionTimestamp == nil && !ended(p) {
 			living = append(living, p)
 		}
 	}
@@ -154,18 +169,15 @@ func newest(pods []corev1.Pod) []*corev1.Pod {
 var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
 func unschedulable(o Observation, pod *corev1.Pod) *verdict {
-	for _, c := range pod.Status.Conditions {
-		failed := c.Reason == corev1.PodReasonUnschedulable || c.Reason == corev1.PodReasonSchedulerError
-		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse || !failed {
-			continue
-		}
-		if volumeWords.MatchString(c.Message) {
-			return &verdict{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
-				class(o.Connector), strings.TrimSuffix(c.Message, "."))}
-		}
-		return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
+	c := podCondition(pod, corev1.PodScheduled)
+	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable && c.Reason != corev1.PodReasonSchedulerError {
+		return nil
 	}
-	return nil
+	if volumeWords.MatchString(c.Message) {
+		return &verdict{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
+			class(o.Connector), strings.TrimSuffix(c.Message, "."))}
+	}
+	return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 }
 
 // class is that of the inbox's volume.

@@ -27,7 +27,7 @@ var (
 	noWorkload = []string{
 		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
 		status.ReasonImagePullFailed, status.ReasonContainerNotCreated, status.ReasonCrashLooping, status.ReasonPodsRefused,
-		status.ReasonRollingOut,
+		status.ReasonRollingOut, status.ReasonVolumeNotMounted, status.ReasonNodeLost, status.ReasonUnavailable,
 	}
 	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused}
 	awaited  = []string{credentials.ReasonAwaitingOASecretKey}

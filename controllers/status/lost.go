@@ -1,0 +1,100 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// patience is how long after its grace period a pod may still be there: its node then
+// frees what the pod used, and deletes it.
+const patience = time.Minute
+
+// lostNode returns a pod whose node does not answer for it, the first by name; nil when
+// there is none. The pod alone is looked at: the operator reads no nodes.
+func lostNode(o Observation) *corev1.Pod {
+	var found *corev1.Pod
+	for i := range o.Pods {
+		p := &o.Pods[i]
+		lost := unreachable(p) || leaving(p) && !o.Now.Before(overdue(p))
+		if lost && (found == nil || p.Name < found.Name) {
+			found = p
+		}
+	}
+	return found
+}
+
+// unreachable reports whether the cluster, and not the pod's node, says that the pod is
+// not ready. A node that says so says it of the containers as well, or of the pod's
+// readiness gates.
+func unreachable(p *corev1.Pod) bool {
+	const nodeLost, gates = "NodeLost", "ReadinessGatesNotReady"
+	ready, containers := podCondition(p, corev1.PodReady), podCondition(p, corev1.ContainersReady)
+	switch {
+	case ended(p) || p.Spec.NodeName == "" || ready == nil:
+		return false
+	case ready.Status == corev1.ConditionUnknown || ready.Reason == nodeLost:
+		return true
+	}
+	return ready.Status == corev1.ConditionFalse && ready.Reason != gates && containers != nil && containers.Status == corev1.ConditionTrue
+}
+
+func podCondition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == kind {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// leaving reports whether a pod is deleted, and its node has yet to say that it ended.
+func leaving(p *corev1.Pod) bool {
+	return p.DeletionTimestamp != nil && p.Spec.NodeName != "" && !ended(p)
+}
+
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// overdue is when a pod that is leaving should be gone. The time of its deletion is the
+// end of its grace period.
+func overdue(p *corev1.Pod) time.Time { return p.DeletionTimestamp.Add(patience) }
+
+// byLostNode are the reasons for which a pod may wait because of another one's node.
+var byLostNode = []string{ReasonUnschedulable, ReasonVolumeNotBound, ReasonVolumeNotMounted, ReasonUnavailable, ReasonRollingOut}
+
+// nodeLost says that a node keeps the pod's successor from coming up, and what that one
+// says; nil where no node does.
+func nodeLost(o Observation, successor *verdict) *verdict {
+	pod := lostNode(o)
+	if pod == nil || successor != nil && !slices.Contains(byLostNode, successor.reason) {
+		return nil
+	}
+	follows := slices.ContainsFunc(newest(o.Pods), func(p *corev1.Pod) bool { return !unreachable(p) })
+	v := &verdict{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it pod %q: ", pod.Spec.NodeName, pod.Name)}
+	switch {
+	case !ephemeral(o.Connector):
+		v.message += "the inbox's volume stays attached to that node. Bring the node back; or make sure that it is off, " +
+			"since two pods must never write to the volume, and taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, " +
+			"which detaches the volume and deletes the pod, or delete the pod by force"
+	case follows:
+		return nil // it needs nothing of the lost one
+	default:
+		v.message += "the cluster replaces the pod after its toleration of unreachable nodes, 5 minutes by default, " +
+			"and loses what its inbox holds. Bring the node back before that, or delete the pod by force to have another one now"
+	}
+	if follows && successor != nil {
+		v.message += ". Its successor waits: " + strings.TrimSuffix(successor.message, ".")
+	}
+	return v
+}
+
+func ephemeral(c *v1alpha1.ChannelConnector) bool {
+	return c.Spec.Inbox.Embedded != nil && c.Spec.Inbox.Embedded.Storage == v1alpha1.StorageEphemeral
+}
