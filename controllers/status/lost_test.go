@@ -41,34 +41,36 @@ func TestNodeLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		pod  func(*corev1.Pod)
 		lost bool
+		// ends says that the pod is waited for, however long the outage.
+		ends bool
 	}{
-		"marked by the cluster":               {unreachable, true},
-		"marked by an older cluster":          {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "NodeLost"), true},
-		"unknown":                             {readiness(corev1.ConditionUnknown, corev1.ConditionTrue, ""), true},
-		"a probe that fails":                  {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "ContainersNotReady"), false},
-		"a readiness gate":                    {readiness(corev1.ConditionFalse, corev1.ConditionTrue, "ReadinessGatesNotReady"), false},
-		"ready":                               {readiness(corev1.ConditionTrue, corev1.ConditionTrue, ""), false},
-		"said of none":                        {func(*corev1.Pod) {}, false},
-		"said of no node":                     {func(p *corev1.Pod) { unreachable(p); p.Spec.NodeName = "" }, false},
-		"ended":                               {func(p *corev1.Pod) { unreachable(p); p.Status.Phase = corev1.PodFailed }, false},
-		"deleted, and its grace not over":     {isDeleted(time.Minute), false},
-		"deleted, and about to go":            {isDeleted(-59 * time.Second), false},
-		"deleted, and there for too long":     {isDeleted(-time.Minute), true},
-		"deleted, ended, and kept by another": {func(p *corev1.Pod) { isDeleted(-time.Hour)(p); p.Status.Phase = corev1.PodSucceeded }, false},
+		"marked by the cluster":               {unreachable, true, false},
+		"marked by an older cluster":          {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "NodeLost"), true, false},
+		"unknown":                             {readiness(corev1.ConditionUnknown, corev1.ConditionTrue, ""), true, false},
+		"a probe that fails":                  {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "ContainersNotReady"), false, false},
+		"a readiness gate":                    {readiness(corev1.ConditionFalse, corev1.ConditionTrue, "ReadinessGatesNotReady"), false, false},
+		"ready":                               {readiness(corev1.ConditionTrue, corev1.ConditionTrue, ""), false, false},
+		"said of none":                        {func(*corev1.Pod) {}, false, false},
+		"said of no node":                     {func(p *corev1.Pod) { unreachable(p); p.Spec.NodeName = "" }, false, false},
+		"ended":                               {func(p *corev1.Pod) { unreachable(p); p.Status.Phase = corev1.PodFailed }, false, false},
+		"deleted, and its grace not over":     {isDeleted(time.Minute), false, true},
+		"deleted, and about to go":            {isDeleted(-59 * time.Second), false, true},
+		"deleted, and there for too long":     {isDeleted(-time.Minute), true, false},
+		"deleted, ended, and kept by another": {func(p *corev1.Pod) { isDeleted(-time.Hour)(p); p.Status.Phase = corev1.PodSucceeded }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			early, late := starting, unavailable
-			if c.lost {
-				early, late = lostAs("new"), lostAs("new")
+			early, late := starting, expected{stalled: unavailable}
+			switch {
+			case c.lost:
+				early, late = lostAs("new"), expected{stalled: lostAs("new")}
+			case c.ends:
+				late = expected{reconciling: starting}
 			}
-			verify(t, observed(t, downFor(0, c.pod)), expected{reconciling: early, available: "False " + early})
-			at := observed(t, downFor(0, c.pod))
-			at.Deployment.Status.Conditions[1].LastTransitionTime.Time = outage.Add(-tooLong)
-			if name == "deleted, and its grace not over" || name == "deleted, and about to go" {
-				verify(t, at, expected{reconciling: starting, available: "False " + starting})
-				return
-			}
-			verify(t, at, expected{stalled: late, available: "False " + late})
+			o := observed(t, downFor(0, c.pod))
+			verify(t, o, expected{reconciling: early, available: "False " + early})
+			o.Deployment.Status.Conditions[1].LastTransitionTime.Time = outage.Add(-tooLong)
+			late.available = "False " + late.reconciling + late.stalled
+			verify(t, o, late)
 		})
 	}
 }
