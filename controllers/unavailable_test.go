@@ -44,14 +44,15 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 		says(ctx, shop, wasRolledOut)
 		settle(op)
 	})
-	// isAfter expects Ready's reason and words, at once after the deadline has passed.
+	// isAfter lets the deadline pass, and expects Stalled and Ready with a reason and words.
 	isAfter := func(ctx context.Context, reason string, words ...string) {
 		GinkgoHelper()
 		Expect(asked.Load()).To(BeZero(), "events are read only past the deadline")
 		watch.put(deadline)
 		op.forcePass(ctx, shop)
+		// A pass that met the change of the resource is repeated.
+		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionStalled).Should(HaveField("Reason", reason))
 		ready := readyCondition(ctx, shop)
-		Expect(ready.Reason).To(Equal(reason), ready.Message)
 		for _, text := range words {
 			Expect(ready.Message).To(ContainSubstring(text))
 		}
