@@ -34,6 +34,7 @@
 package channel
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"time"
 
@@ -105,6 +106,9 @@ type Call struct {
 	Event event.Event
 	// Verified: a signature was demanded, and it is right.
 	Verified bool
+	// SignedBy is the SHA-256 of the key that the signature matches; zero unless
+	// Verified.
+	SignedBy [sha256.Size]byte
 	// SentAt is when the platform says that it made the event; zero unless the
 	// timestamp has the platform's usual form, so that its age can be judged. It is
 	// set for KindEvent only.

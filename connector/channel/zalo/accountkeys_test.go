@@ -1,6 +1,7 @@
 package zalo
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -71,11 +72,15 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 		} {
 			header := signed(Sign(vectors.AppID, body, "1782863507304", key))
 			call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(header, body)
-			if got := reason(refusal); got != want || refusal == nil && !call.Verified {
-				t.Errorf("%s, key %q: %v, want %q", tc.name, key, refusal, want)
+			signer := [sha256.Size]byte{}
+			if want == "" {
+				signer = sha256.Sum256([]byte(key))
+			}
+			if got := reason(refusal); got != want || refusal == nil && !call.Verified || call.SignedBy != signer {
+				t.Errorf("%s, key %q: %v, signed by %x, want %q", tc.name, key, refusal, call.SignedBy, want)
 			}
 			call, refusal = agencies(config.SignatureAudit, "of-the-app").Read(header, body)
-			if refusal != nil || call.AuditFailure != want || call.Verified != (want == "") {
+			if refusal != nil || call.AuditFailure != want || call.Verified != (want == "") || call.SignedBy != signer {
 				t.Errorf("%s, key %q under Audit: %v, failure %q, verified %v; want %q", tc.name, key, refusal, call.AuditFailure, call.Verified, want)
 			}
 		}

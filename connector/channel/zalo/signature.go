@@ -48,31 +48,32 @@ func (z *Channel) Precheck(header http.Header) *channel.Refusal {
 }
 
 // authenticate returns why a call is not authentic, nil when it is or when the
-// mode is Off.
-func (z *Channel) authenticate(header http.Header, body []byte, m *members) *channel.Refusal {
+// mode is Off. SignedBy is the digest of the key that it is authentic by.
+func (z *Channel) authenticate(header http.Header, body []byte, m *members) (signedBy [sha256.Size]byte, _ *channel.Refusal) {
 	if z.mode == config.SignatureOff {
-		return nil
+		return signedBy, nil
 	}
 	if !z.hasKeys() {
-		return awaiting()
+		return signedBy, awaiting()
 	}
 	signature, refusal := readSignature(header)
 	switch {
 	case refusal != nil:
-		return refusal
+		return signedBy, refusal
 	case len(m.text[appID]) == 0:
-		return missing("app_id is missing, which the signature needs")
+		return signedBy, missing("app_id is missing, which the signature needs")
 	case len(m.text[timestamp]) == 0:
-		return missing("timestamp is missing, which the signature needs")
+		return signedBy, missing("timestamp is missing, which the signature needs")
 	}
 	account := z.accountKeys(m)
+	signedBy, verified := z.verify(signature, body, m, account.present)
 	switch {
-	case z.verify(signature, body, m, account.present):
-		return nil
+	case verified:
+		return signedBy, nil
 	case len(z.secretKeys.present)+len(account.present) == 0 && (z.secretKeys.missing || account.missing):
-		return awaiting()
+		return signedBy, awaiting()
 	default:
-		return wrong("signature matches no OA secret key of this channel")
+		return signedBy, wrong("signature matches no OA secret key of this channel")
 	}
 }
 
@@ -128,26 +129,28 @@ func (z *Channel) hasKeys() bool {
 }
 
 // verify compares with every key that may have signed, so that the time it takes
-// does not tell which one matched. The body is hashed once, however many keys there
-// are.
-func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, account [][]byte) bool {
+// does not tell which one matched; nor does noting that one's digest. The body is
+// hashed once, however many keys there are.
+func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, account []key) (signedBy [sha256.Size]byte, verified bool) {
 	prefix := sha256.New()
 	prefix.Write(m.text[appID])
 	prefix.Write(body)
 	prefix.Write(m.text[timestamp])
 	matches := 0
-	for _, list := range [][][]byte{z.secretKeys.present, account} {
-		for _, key := range list {
+	for _, list := range [][]key{z.secretKeys.present, account} {
+		for i := range list {
 			h, err := prefix.(hash.Cloner).Clone()
 			if err != nil {
-				return false
+				return signedBy, false
 			}
-			_, _ = h.Write(key) // a hash takes everything
+			_, _ = h.Write(list[i].secret) // a hash takes everything
 			var sum [sha256.Size]byte
-			matches |= subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
+			match := subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
+			subtle.ConstantTimeCopy(match, signedBy[:], list[i].digest[:])
+			matches |= match
 		}
 	}
-	return matches == 1
+	return signedBy, matches == 1
 }
 
 // accountKeys are the keys of the one OA that an event would be delivered as an

@@ -8,6 +8,7 @@ package zalo
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"net/http"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
@@ -36,9 +37,16 @@ type Channel struct {
 // keys are OA secret keys.
 type keys struct {
 	// present can verify.
-	present [][]byte
+	present []key
 	// missing reports whether a further key is configured that is not there yet.
 	missing bool
+}
+
+// key is one that is there.
+type key struct {
+	secret []byte
+	// digest tells it apart from others.
+	digest [sha256.Size]byte
 }
 
 // newKeys sorts the keys that are there from those that are missing. A missing key
@@ -49,7 +57,7 @@ func newKeys(secrets []config.Secret) (k keys) {
 			k.missing = true
 			continue
 		}
-		k.present = append(k.present, []byte(secret.Reveal()))
+		k.present = append(k.present, key{[]byte(secret.Reveal()), sha256.Sum256([]byte(secret.Reveal()))})
 	}
 	return k
 }
@@ -84,12 +92,12 @@ func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.
 	if m.given[appID] && string(m.text[appID]) != z.appID {
 		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
 	}
-	refusal := z.authenticate(header, body, &m)
+	signedBy, refusal := z.authenticate(header, body, &m)
 	if refusal != nil && z.mode != config.SignatureAudit {
 		return channel.Call{}, refusal
 	}
 	call := z.identify(&m, body)
-	call.Verified = refusal == nil && z.mode != config.SignatureOff
+	call.Verified, call.SignedBy = refusal == nil && z.mode != config.SignatureOff, signedBy
 	if refusal != nil {
 		call.AuditFailure = refusal.Reason
 	}

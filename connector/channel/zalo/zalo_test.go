@@ -1,6 +1,7 @@
 package zalo
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -301,7 +302,7 @@ func TestConsoleTest(t *testing.T) {
 	for _, accounts := range [][]string{nil, vectors.OAs} {
 		z := build(config.SignatureEnforce, accounts, vectors.Secret)
 		call, err := z.Read(signed(test.Header), body)
-		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text", Verified: true}
+		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text", Verified: true, SignedBy: sha256.Sum256([]byte(vectors.Secret))}
 		if diff := cmp.Diff(want, call); err != nil || diff != "" {
 			t.Errorf("allow-list of %d: %v %s", len(accounts), err, diff)
 		}
