@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strconv"
@@ -30,9 +31,9 @@ type Options struct {
 	Inbox inbox.Accepter
 	// Metrics are the process's instruments.
 	Metrics *telemetry.Metrics
-	// Log receives, without any data of a call: why the inbox takes no events,
-	// and that calls would be refused under Enforce, each at most once a minute;
-	// at level 1, why each call is refused.
+	// Log receives, without any data of a call: why calls are refused and how many
+	// are, why the inbox takes no events, and that calls would be refused under
+	// Enforce, each at most once a minute.
 	Log logr.Logger
 	// Now is the clock.
 	Now func() time.Time
@@ -55,6 +56,7 @@ type Handler struct {
 	routes   atomic.Pointer[Routes]
 	draining atomic.Bool
 	inFlight *admission
+	refusals *repeats
 
 	inboxFull, diskFull, inboxLate, inboxFailed throttle
 }
@@ -67,16 +69,25 @@ func NewHandler(o Options) *Handler {
 		log:      o.Log,
 		now:      o.Now,
 		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes),
+		refusals: newRepeats(o.Log),
 	}
 	h.Use(NewRoutes(nil))
 	return h
 }
 
 // Use replaces the channels at once; a call under way keeps those it began with.
-// Once Use returns, no series of a removed channel comes back.
+// What is known of a channel's traffic stays as long as the channel does. Once Use
+// returns, no series of a removed channel comes back.
 func (h *Handler) Use(routes *Routes) {
 	h.counting.Lock()
 	defer h.counting.Unlock()
+	before := h.routes.Load()
+	for name, r := range routes.names {
+		if before != nil && before.names[name] != nil {
+			r.traffic = before.names[name].traffic
+		}
+		r.traffic.use(r.Keys, r.SigningKeys)
+	}
 	h.routes.Store(routes)
 }
 
@@ -91,6 +102,8 @@ type exchange struct {
 	call *http.Request
 	// conn is told what the call has shown.
 	conn *listener.Conn
+	// apiKey is the digest of the call's, once it has named a channel.
+	apiKey [sha256.Size]byte
 	// arrived is when, by the handler's clock.
 	arrived time.Time
 	// deadline is by when it is answered, by the system's clock, which
@@ -164,7 +177,7 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	post := x.call.Method == http.MethodPost
 	var r *route
 	if post || isRead(x.call) {
-		r = routes.authenticate(x.call, path)
+		r, x.apiKey = routes.authenticate(x.call, path)
 		x.showKey(r)
 	}
 	switch {
@@ -227,7 +240,7 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 		return body, true
 	case errors.Is(err, errTooLarge) && unsigned != nil:
 		x.closeAfter() // or net/http would wait for the body before it answers
-		h.refuse(x, answerTo(unsigned), r.Name, unsigned.Reason)
+		h.turnAway(x, r, unsigned)
 	default:
 		a, reason := bodyRefusal(err, t)
 		h.refuse(x, a, r.Name, reason)
@@ -239,9 +252,10 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	found, refusal := r.Type.Read(x.call.Header, body)
 	if refusal != nil {
-		h.refuse(x, answerTo(refusal), r.Name, refusal.Reason)
+		h.turnAway(x, r, refusal)
 		return
 	}
+	r.traffic.letIn(x.apiKey, found, r.Enforces, x.arrived)
 	if found.AuditFailure != "" {
 		h.count(h.metrics.AuditFailures, r.Name, string(found.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
@@ -249,6 +263,14 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 		}
 	}
 	h.triage(x, r, found)
+}
+
+// turnAway refuses a call that its channel type refuses.
+func (h *Handler) turnAway(x *exchange, r *route, refusal *channel.Refusal) {
+	if refusal.Reason == channel.ReasonSignatureWrong {
+		r.traffic.unverified(x.arrived)
+	}
+	h.refuse(x, answerTo(refusal), r.Name, refusal.Reason)
 }
 
 // triage tells the calls to store from those that are only counted.
@@ -281,6 +303,9 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
 	defer cancel()
 	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))
+	if err == nil {
+		r.traffic.stored(x.arrived)
+	}
 	switch {
 	case err == nil && outcome == inbox.Stored:
 		x.conn.Verify() // a captured call, sent again, earns nothing
@@ -323,7 +348,7 @@ func lane(ordering config.Ordering, e event.Event) string {
 // refuse answers, counts and logs. Channel is empty until the key named one.
 func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
 	h.count(h.metrics.Refused, channelName, string(reason))
-	h.log.V(1).Info("call refused", "channel", channelName, "reason", reason)
+	h.refusals.note(channelName, reason)
 	if channelName == "" {
 		x.closeAfter()
 	}
@@ -340,7 +365,7 @@ func (h *Handler) ignore(x *exchange, a *answer, channelName, reason string) {
 func (h *Handler) count(vec *prometheus.CounterVec, channelName string, reason ...string) {
 	h.counting.RLock()
 	defer h.counting.RUnlock()
-	if channelName == "" || h.routes.Load().names[channelName] {
+	if channelName == "" || h.routes.Load().names[channelName] != nil {
 		vec.WithLabelValues(append([]string{channelName}, reason...)...).Inc()
 	}
 }

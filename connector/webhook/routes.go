@@ -34,6 +34,8 @@ type Channel struct {
 	// Keys are the SHA-256 digests of the accepted API keys. No two channels
 	// may share a key.
 	Keys [][sha256.Size]byte
+	// SigningKeys are the SHA-256 digests of the keys that calls are verified with.
+	SigningKeys [][sha256.Size]byte
 	// Enforces says that a call without a right signature is refused.
 	Enforces bool
 	// MaxBodySize is the largest body accepted, in bytes.
@@ -52,7 +54,7 @@ type Channel struct {
 // Routes are the channels of one version of the configuration. They are
 // immutable.
 type Routes struct {
-	names map[string]bool
+	names map[string]*route
 	paths map[string]bool
 	byKey map[[sha256.Size]byte]*route
 	pages map[string][]byte
@@ -65,13 +67,15 @@ type route struct {
 	share       share
 	auditFailed throttle
 	stale       throttle
+	// traffic outlives the route: see Handler.Use.
+	traffic *traffic
 }
 
 // NewRoutes makes channels ready for calls. How long a call takes to find its
 // channel does not depend on their number.
 func NewRoutes(channels []Channel) *Routes {
 	routes := &Routes{
-		names: make(map[string]bool),
+		names: make(map[string]*route),
 		paths: make(map[string]bool),
 		byKey: make(map[[sha256.Size]byte]*route),
 		pages: make(map[string][]byte),
@@ -79,8 +83,8 @@ func NewRoutes(channels []Channel) *Routes {
 	var tags []channel.MetaTag
 	for _, c := range channels {
 		c.Path = oneSlashLess(c.Path)
-		routes.names[c.Name], routes.paths[c.Path] = true, true
-		r := &route{Channel: c, events: newFilter(c.Events), share: share{alone: len(channels) == 1}}
+		r := &route{Channel: c, events: newFilter(c.Events), share: share{alone: len(channels) == 1}, traffic: &traffic{}}
+		routes.names[c.Name], routes.paths[c.Path] = r, true
 		for _, key := range c.Keys {
 			routes.byKey[key] = r
 		}
@@ -117,29 +121,29 @@ func oneSlashLess(path string) string {
 	return path
 }
 
-// authenticate returns the channel whose key a call on a path carries, nil when it
-// carries none or one of a channel with another path. Finding it by digest tells an
+// authenticate returns the channel whose key a call on a path carries, and the key's
+// digest; nil when it carries none or one of a channel with another path. Finding it by digest tells an
 // attacker nothing, since digests of guesses are not near each other; the
 // comparison itself takes constant time over all active keys.
-func (r *Routes) authenticate(call *http.Request, path string) *route {
+func (r *Routes) authenticate(call *http.Request, path string) (found *route, digest [sha256.Size]byte) {
 	key := apiKey(call)
 	if key == "" {
-		return nil
+		return nil, digest
 	}
 	var buffer [128]byte // keeps keys of the usual size off the heap
-	digest := sha256.Sum256(append(buffer[:0], key...))
-	found := r.byKey[digest]
+	digest = sha256.Sum256(append(buffer[:0], key...))
+	found = r.byKey[digest]
 	if found == nil || found.Path != path {
-		return nil
+		return nil, digest
 	}
 	matches := 0
 	for i := range found.Keys {
 		matches |= subtle.ConstantTimeCompare(found.Keys[i][:], digest[:])
 	}
 	if matches != 1 {
-		return nil
+		return nil, digest
 	}
-	return found
+	return found, digest
 }
 
 // apiKey returns the key of the query if it has one, else that of the header.

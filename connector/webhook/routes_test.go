@@ -198,7 +198,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 			call := httptest.NewRequest(http.MethodPost, path+"?"+keyParameter+"="+key, nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				if routes.authenticate(call, path) == nil {
+				if found, _ := routes.authenticate(call, path); found == nil {
 					b.Fatal("refused")
 				}
 			}

@@ -89,6 +89,7 @@ func (s *Server) Drain() { s.handler.Drain() }
 // in flight. When ctx ends first it cuts off what is left, and returns ctx's
 // error if that is a call: a connection with half a request is none.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.handler.refusals.end()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
 		return nil
