@@ -60,6 +60,24 @@ type Status struct {
 	// NextProbe is when the next single attempt is made while the channel is
 	// held, since its sink asked for a pause; zero while it is not.
 	NextProbe time.Time
+	// FailingSince is when the first attempt failed since the sink in use last took
+	// or refused an event; zero while none did. A refusal is an answer: the sink is
+	// up. LastError is then why the last attempt failed.
+	FailingSince time.Time
+	// Paused says that events are held.
+	Paused bool
+	// LatestDeath is the latest event that was given up since the start.
+	LatestDeath Death
+}
+
+// Death is why an event was given up: zero for none.
+type Death struct {
+	// Reason is as in the metrics: refused or expired.
+	Reason string
+	// Error is why the last attempt failed, without secrets, ids or bodies.
+	Error string
+	// At is when that attempt ended.
+	At time.Time
 }
 
 // Dispatcher delivers the events of all channels. Its methods may be called
@@ -212,7 +230,7 @@ func (d *Dispatcher) Status(channel string) Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	status := p.status
-	status.NextProbe = p.hold.next
+	status.NextProbe, status.Paused = p.hold.next, p.delivery.Paused
 	return status
 }
 

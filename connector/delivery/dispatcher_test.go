@@ -228,11 +228,11 @@ func TestStatusTellsTheLastError(t *testing.T) {
 		r.check("status before any attempt", Status{}, r.d.Status("shop"))
 		r.accept("shop", "a")
 		synctest.Wait()
-		want := Status{LastError: "sink failed: HTTP 503", LastErrorAt: start}
+		want := Status{LastError: "sink failed: HTTP 503", LastErrorAt: start, FailingSince: start}
 		r.check("status after a failure", want, r.d.Status("shop"))
 		up.Store(true)
 		pass(time.Hour)
-		want.LastTakenAt = start.Add(500 * time.Millisecond)
+		want.LastTakenAt, want.FailingSince = start.Add(500*time.Millisecond), time.Time{}
 		r.check("status after a success", want, r.d.Status("shop"))
 	})
 }

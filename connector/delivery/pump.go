@@ -89,6 +89,7 @@ func (p *pump) adopt(c Channel, o *outlet) {
 	old := p.sink
 	if o != nil {
 		p.sink = o
+		p.status.FailingSince = time.Time{} // it was another sink that failed
 	}
 	changed := p.delivery != c.Delivery
 	p.delivery = c.Delivery
@@ -213,7 +214,7 @@ func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
 	o.leave()
 	v := decide(a, p.retry(), p.d.random)
 	p.observeHold(a, o)
-	p.record(a, v)
+	p.record(a, v, o)
 	p.settlingNow <- struct{}{}
 	p.d.slots.giveBack(&p.seat, 1, bytes)
 	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, v) })
@@ -251,12 +252,13 @@ func (p *pump) finish() {
 	}
 }
 
-// record counts an attempt and keeps the last error for Status.
-func (p *pump) record(a attempt, v inbox.Verdict) {
+// record counts an attempt at sink o and keeps the last error for Status.
+func (p *pump) record(a attempt, v inbox.Verdict, o *outlet) {
 	result, reason := describe(a.err)
 	p.count(p.d.metrics.Attempts, result)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.judge(a, result, o)
 	if a.err == nil {
 		p.d.metrics.DeliveryLatency.Observe((a.claim.Age + a.took).Seconds())
 		p.status.LastTakenAt = a.ended
@@ -270,15 +272,32 @@ func (p *pump) record(a attempt, v inbox.Verdict) {
 	}
 }
 
+// judge keeps since when the sink in use fails. An attempt that was cut short or not
+// made says nothing of it. The caller holds mu.
+func (p *pump) judge(a attempt, result string, o *outlet) {
+	switch {
+	case o != p.sink:
+	case result == ResultTaken, result == resultRefused:
+		p.status.FailingSince = time.Time{}
+	case a.cut, result == resultWithheld:
+	case p.status.FailingSince.IsZero():
+		p.status.FailingSince = a.ended
+	}
+}
+
 func (p *pump) countDead(a attempt, v inbox.Verdict) {
 	if _, dead := v.(inbox.Dead); !dead {
 		return
 	}
 	reason := "expired"
-	if result, _ := describe(a.err); result == resultRefused {
+	result, why := describe(a.err)
+	if result == resultRefused {
 		reason = resultRefused
 	}
 	p.count(p.d.metrics.DeadLettered, reason)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status.LatestDeath = Death{Reason: reason, Error: why, At: a.ended}
 }
 
 // count counts on a series of the channel while the channel is in use.
