@@ -197,6 +197,9 @@ type Inbox interface {
 	Channels() []string
 	// Stats describes one channel.
 	Stats(channel string) (Stats, error)
+	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or
+	// wraps it.
+	Room() error
 	// Usage is the size on disk and the bound, in bytes.
 	Usage() (used, limit int64)
 	// Close waits for commits under way and closes the store cleanly. Calls

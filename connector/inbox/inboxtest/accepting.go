@@ -110,6 +110,9 @@ func stats(b *bench) {
 	if used, limit := b.inbox.Usage(); used <= 0 || limit <= 0 {
 		b.Errorf("usage %d of %d", used, limit)
 	}
+	if err := b.inbox.Room(); err != nil {
+		b.Errorf("room: %v", err)
+	}
 	if diff := cmp.Diff([]string{channelName}, b.inbox.Channels()); diff != "" {
 		b.Errorf("channels (-want +got):\n%s", diff)
 	}

@@ -283,6 +283,9 @@ func (s *Inbox) Stats(name string) (inbox.Stats, error) {
 	}, err
 }
 
+// Room implements inbox.Inbox.
+func (s *Inbox) Room() error { return s.space.full() }
+
 // Usage implements inbox.Inbox.
 func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
 

@@ -296,6 +296,9 @@ func TestFullDiskIsNotAFullInbox(t *testing.T) {
 	if !errors.Is(err, inbox.ErrDiskFull) || errors.Is(err, inbox.ErrFull) {
 		t.Errorf("%v, want that the disk is full", err)
 	}
+	if err := s.Room(); !errors.Is(err, inbox.ErrDiskFull) {
+		t.Errorf("room: %v, want that the disk is full", err)
+	}
 	for want, said := range map[string]bool{"the disk of the inbox is full": true, "free space on the disk": true, "larger size": false} {
 		if strings.Contains(log.String(), want) != said {
 			t.Errorf("%q is said: %v, want %v", want, !said, said)
