@@ -155,6 +155,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 		Entry("workload.terminationGracePeriodSeconds", rolls, `"terminationGracePeriodSeconds":90`, func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Workload.TerminationGracePeriodSeconds = 90
 		}),
+		Entry("workload.logLevel", staysUp, "level: warn", func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.LogLevel = v1alpha1.LogWarn }),
 	)
 
 	It("of any field leaves nothing to do", func(ctx context.Context) {

@@ -75,7 +75,25 @@ type Workload struct {
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:XValidation:rule="self >= 10 && self <= 3600",message="workload.terminationGracePeriodSeconds: write a number of seconds from 10 to 3600, for example 30"
 	TerminationGracePeriodSeconds int64 `json:"terminationGracePeriodSeconds,omitempty"`
+	// logLevel is the least important line that the connector logs: debug, info,
+	// warn or error. Refused calls are counted in the log at info. A change
+	// restarts nothing. Default: info.
+	// +optional
+	// +kubebuilder:default=info
+	LogLevel LogLevel `json:"logLevel,omitempty"`
 }
+
+// LogLevel names the least important lines that are logged.
+// +kubebuilder:validation:Enum=debug;info;warn;error
+type LogLevel string
+
+// The log levels.
+const (
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63

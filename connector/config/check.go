@@ -10,12 +10,15 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
 	// A key of 16 random characters from hex is 64 bits, which nobody guesses over a
 	// network; below, one is no key. 32 are 128 bits, as usual for a key.
 	minAPIKey, goodAPIKey = 16, 32
+	// minReportToken is as for an API key.
+	minReportToken = 16
 	// goodOASecret is below what Zalo gives out. A shorter one is taken, since it
 	// is the platform's choice.
 	goodOASecret = 16
@@ -68,6 +71,8 @@ func (c *checker) config(cfg *Config) {
 	c.oneOf("kind", cfg.Kind, Kind)
 	c.server(&cfg.Server)
 	c.listeners(cfg)
+	c.reportToken(cfg.Report.Token)
+	c.oneOf("log.level", cfg.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
 	c.inbox(&cfg.Inbox)
 	c.admin(&cfg.Admin, cfg.Inbox)
 	c.between("dispatch.maxConcurrency", cfg.Dispatch.MaxConcurrency, maxProcessConcurrency)
@@ -132,6 +137,17 @@ func (c *checker) listeners(cfg *Config) {
 		if ip := net.ParseIP(host); l.path == fieldAdminAddress && host != "localhost" && !ip.IsLoopback() {
 			c.addf(l.path, "%q is not a loopback host, and the admin API asks for no password: write for example \"127.0.0.1:9091\"", host)
 		}
+	}
+}
+
+// reportToken reads the token of the report.
+func (c *checker) reportToken(token *Secret) {
+	const at = "report.token"
+	if token == nil || !c.key(at, token) {
+		return
+	}
+	if utf8.RuneCountInString(token.Reveal()) < minReportToken {
+		c.unfitf(at, token, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minReportToken)
 	}
 }
 

@@ -78,6 +78,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Kind:       Kind,
 		Server:     Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
 		Metrics:    Metrics{Address: "127.0.0.1:9090"},
+		Log:        Log{Level: LogInfo},
 		Admin:      Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
 		Inbox: Inbox{Type: InboxEmbedded, DeduplicationWindow: day, Embedded: &EmbeddedInbox{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
@@ -189,7 +190,7 @@ func TestExampleLoads(t *testing.T) {
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
 		"secrets/oa-secret-key": "HiddenValue-oa-secret", "secrets/api-key": "HiddenValue-api-key-0123456789abcdef",
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
-		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/lab-url": "https://bot.example/HiddenValue",
+		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/report-token": "HiddenValue-report-token", "secrets/lab-url": "https://bot.example/HiddenValue",
 	}))
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ var problems = []flaw{
 	{"two documents", []string{sinkURL, sinkURL + "---\nkind: x\n"}, []string{":21: a second document: the file must hold one only"}},
 	{"broken second document", []string{sinkURL, sinkURL + "---\nkind: ]\n"}, []string{":22: not YAML: did not find expected node content"}},
 	{"not fields", []string{minimal, "- a\n"}, []string{
-		":1: want fields (apiVersion, kind, server, metrics, admin, inbox, dispatch, stop, channels), not a list"}},
+		":1: want fields (apiVersion, kind, server, metrics, report, log, admin, inbox, dispatch, stop, channels), not a list"}},
 	{"alias without an anchor", []string{"value: HiddenValue-oa-secret", "value: *HiddenValue"}, []string{
 		": not YAML: an alias without an anchor: put a value that begins with * in quotes"}},
 
@@ -146,6 +146,10 @@ var problems = []flaw{
 	{"stop", under(afterKind, "stop: {drainDelay: 30s, pending: Drop}\n"), []string{
 		":3: stop.gracePeriod: must be longer than drainDelay (30s)",
 		`:3: stop.pending: want "Keep" or "Deliver"`}},
+	{"log level", under(afterKind, "log: {level: WARN}\n"), []string{`:3: log.level: want "debug" or "info" or "warn" or "error"`}},
+	{"short report token", under(afterKind, "report: {token: {value: HiddenValue-abc}}\n"), []string{
+		`:3: report.token: shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
+	{"report token without a source", under(afterKind, "report: {token: {}}\n"), []string{":3: report.token: set exactly one of value, file and missing"}},
 	{"negative delay", under(afterKind, "stop: {drainDelay: -1s}\n"), []string{":3: stop.drainDelay: must not be negative"}},
 
 	// A channel and its type.

@@ -24,8 +24,13 @@ type Config struct {
 	Kind string `yaml:"kind,omitempty"`
 	// Server is the listener that platforms call.
 	Server Server `yaml:"server,omitempty"`
-	// Metrics is the listener for /metrics, /healthz and /readyz.
+	// Metrics is the listener for /metrics, /healthz and /readyz, and for /report
+	// if there is a token for it.
 	Metrics Metrics `yaml:"metrics,omitempty"`
+	// Report is the report of the traffic on the metrics' listener.
+	Report Report `yaml:"report,omitempty"`
+	// Log says what the process logs.
+	Log Log `yaml:"log,omitempty"`
 	// Admin is the listener behind "connector status" and "connector
 	// deadletters".
 	Admin Admin `yaml:"admin,omitempty"`
@@ -101,6 +106,35 @@ type Metrics struct {
 	// there, so name an address that only Prometheus and probes reach; the operator
 	// writes ":9090", for kubelet and Prometheus. Default: "127.0.0.1:9090".
 	Address string `yaml:"address,omitempty"`
+}
+
+// Report is a small JSON document for a monitor, the operator for one: how traffic
+// stands, and since when.
+type Report struct {
+	// Token is what whoever asks for the report sends as "Authorization: Bearer
+	// <token>": at least 16 characters. Without one there is no report.
+	Token *Secret `yaml:"token,omitempty"`
+}
+
+// LogLevel names the least important lines that are written.
+type LogLevel string
+
+const (
+	// LogDebug is for whoever looks for a mistake in the connector.
+	LogDebug LogLevel = "debug"
+	// LogInfo is how things go, and what is refused.
+	LogInfo LogLevel = "info"
+	// LogWarn is what is seldom meant.
+	LogWarn LogLevel = "warn"
+	// LogError is what has failed.
+	LogError LogLevel = "error"
+)
+
+// Log says what the process logs.
+type Log struct {
+	// Level is the least important line to write: "debug", "info", "warn" or
+	// "error". Default: "info".
+	Level LogLevel `yaml:"level,omitempty"`
 }
 
 // Admin is the listener for the command line. Whoever reaches it reads and
@@ -371,6 +405,7 @@ const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = "127.0.0.1:9090"
+	c.Log.Level = LogInfo
 	c.Inbox.Type = InboxEmbedded
 	c.Inbox.DeduplicationWindow = Duration(24 * time.Hour)
 	c.Dispatch.MaxConcurrency = 1024

@@ -23,6 +23,7 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 		Kind:       config.Kind,
 		Server:     server(c.Spec.Webhook),
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
+		Log:        config.Log{Level: config.LogLevel(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
 		Inbox:      inbox(c),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},

@@ -85,6 +85,7 @@ var changes = []change{
 	{"workload.imagePullSecrets", `workload: {imagePullSecrets: [{name: registry}]}`},
 	{"workload.priorityClassName", `workload: {priorityClassName: high}`},
 	{"workload.terminationGracePeriodSeconds", `workload: {terminationGracePeriodSeconds: 60}`},
+	{"workload.logLevel", `workload: {logLevel: debug}`},
 }
 
 // constants are the fields with one value only.

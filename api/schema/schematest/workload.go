@@ -35,6 +35,12 @@ var workloadRules = []Rule{
 		Messages: []string{`spec.workload.terminationGracePeriodSeconds: Invalid value: 3601: workload.terminationGracePeriodSeconds: write a number of seconds from 10 to 3600, for example 30`},
 	},
 	{
+		Name:     "an unknown log level",
+		Accepted: `workload: {logLevel: debug}`,
+		Refused:  `workload: {logLevel: trace}`,
+		Messages: []string{`spec.workload.logLevel: Unsupported value: "trace": supported values: "debug", "info", "warn", "error"`},
+	},
+	{
 		Name:     "a node label that cannot be",
 		Accepted: `workload: {nodeSelector: {kubernetes.io/arch: amd64}}`,
 		Refused:  `workload: {nodeSelector: {a b: amd64}}`,

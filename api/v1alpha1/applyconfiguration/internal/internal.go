@@ -658,6 +658,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LocalAddresses
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.LogLevel
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.OfficialAccount
   map:
     fields:
@@ -809,6 +811,10 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: logLevel
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.LogLevel
+      default: info
     - name: nodeSelector
       type:
         map:

@@ -50,6 +50,10 @@ type WorkloadApplyConfiguration struct {
 	// 3600 seconds: 5 s for endpoints to drain, then for calls and deliveries
 	// under way, and with an Ephemeral inbox for what is pending. Default: 30.
 	TerminationGracePeriodSeconds *int64 `json:"terminationGracePeriodSeconds,omitempty"`
+	// logLevel is the least important line that the connector logs: debug, info,
+	// warn or error. Refused calls are counted in the log at info. A change
+	// restarts nothing. Default: info.
+	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
 }
 
 // WorkloadApplyConfiguration constructs a declarative configuration of the Workload type for use with
@@ -178,5 +182,13 @@ func (b *WorkloadApplyConfiguration) WithPriorityClassName(value string) *Worklo
 // If called multiple times, the TerminationGracePeriodSeconds field is set to the value of the last call.
 func (b *WorkloadApplyConfiguration) WithTerminationGracePeriodSeconds(value int64) *WorkloadApplyConfiguration {
 	b.TerminationGracePeriodSeconds = &value
+	return b
+}
+
+// WithLogLevel sets the LogLevel field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogLevel field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithLogLevel(value apiv1alpha1.LogLevel) *WorkloadApplyConfiguration {
+	b.LogLevel = &value
 	return b
 }
