@@ -37,6 +37,7 @@ import (
 type process struct {
 	begun    time.Time
 	log      logr.Logger
+	level    *slog.LevelVar
 	registry *prometheus.Registry
 	metrics  *telemetry.Metrics
 	budget   budget
@@ -48,6 +49,7 @@ type process struct {
 	told map[config.Problem]bool
 
 	inbox      inbox.Inbox
+	health     *inboxHealth
 	dispatcher *delivery.Dispatcher
 	handler    *webhook.Handler
 	webhook    *webhook.Server
@@ -67,8 +69,10 @@ func (l listeners) close() error {
 // and returns nil. An error means that the start failed, that a part ended by
 // itself, or that the stop did not end in time. In the last case what hangs,
 // such as a disk, goes on hanging: the caller ends the process.
-func Run(ctx context.Context, log logr.Logger, path string) error {
-	p := newProcess(log)
+//
+// Run sets level to the configuration's log.level, at every change of it.
+func Run(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string) error {
+	p := newProcess(log, level)
 	return p.ending.within(ctx, func() error { return p.run(ctx, path) })
 }
 
@@ -77,6 +81,7 @@ func (p *process) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	p.useLevel(cfg)
 	p.ending.useGracePeriod(time.Duration(cfg.Stop.GracePeriod))
 	if p.budget, err = newBudget(cfg); err != nil {
 		return err
@@ -96,8 +101,15 @@ func (p *process) run(ctx context.Context, path string) error {
 	return p.serve(ctx, path, l)
 }
 
-func newProcess(log logr.Logger) *process {
-	p := &process{begun: time.Now(), log: log, registry: prometheus.NewRegistry(), ending: newEnding(log)}
+// useLevel has the level that a version names logged from now on.
+func (p *process) useLevel(cfg *config.Config) {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Log.Level)) // checked by Load: these are slog's names
+	p.level.Set(level)
+}
+
+func newProcess(log logr.Logger, level *slog.LevelVar) *process {
+	p := &process{begun: time.Now(), log: log, level: level, registry: prometheus.NewRegistry(), ending: newEnding(log)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = telemetry.New(p.registry)
 	return p
@@ -108,11 +120,12 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	if p.inbox, err = p.openInbox(ctx, cfg); err != nil {
 		return err
 	}
+	p.health = newInboxHealth(p.inbox)
 	p.places = httpsink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
 	p.metrics.SinkConnectionsLimit.Set(float64(p.budget.sinkConnections))
 	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
-		Inbox: p.inbox, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
+		Inbox: p.health, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
 		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: int64(cfg.Server.MaxBufferedBytes),
 	})
 	p.current.Store(cfg)
@@ -159,6 +172,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels, p.places)); err != nil {
 		return err
 	}
+	p.useLevel(cfg)
 	if cfg.Server.TLS != nil {
 		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
 	}
@@ -239,6 +253,7 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	serving.Go(func() error { return p.serveBounded("admin", p.admin, l.admin, p.budget.admin) })
 	serving.Go(func() error { return p.serveBounded("metrics", p.probes, l.probes, p.budget.metrics) })
 	serving.Go(func() error { return p.watch(failed, path) })
+	serving.Go(func() error { return p.health.watch(failed) })
 	p.ready.Store(true)
 	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(), "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
 		"admin", l.admin.Addr().String(), "channels", len(p.current.Load().Channels), "config", p.current.Load().Digest())

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"xbot.a4b.vn/channel-connector/connector/report"
 	"xbot.a4b.vn/channel-connector/test/poll"
 )
 
@@ -44,6 +45,13 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 	}
 	stored := fill(0)
 	r.counts(`webhook_refused_total{channel="chat/a",reason="inbox_full"}`, 1)
+	r.awaitsReport("a full inbox", func(got report.Report) bool {
+		if got.Inbox.State == report.InboxFull {
+			return !got.Inbox.Since.IsZero() && got.Inbox.Error == "inbox is full"
+		}
+		stored = fill(stored) // a compaction has made room
+		return false
+	})
 	for _, remedy := range []string{"connector status tells", "ids of the de-duplication window"} {
 		if !strings.Contains(r.logs.String(), remedy) {
 			t.Errorf("the log lacks %q", remedy)
@@ -65,6 +73,7 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 	}
 	r.counts(`webhook_duplicates_total{channel="chat/a"}`, known)
 	held.release()
+	r.awaitsReport("room again, without a call,", func(got report.Report) bool { return got.Inbox.State == report.InboxOK })
 	poll.Until(t, "room again", func() bool { return post(largeMessage(stored)) == http.StatusOK })
 	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
 	if got := len(sink.count()); got != stored+1 {

@@ -39,6 +39,7 @@ type running struct {
 	// answers are the bodies of everything but 200 that callers saw.
 	answers transcript.Transcript
 	address struct{ Webhook, Metrics, Admin string }
+	level   slog.LevelVar
 	client  *http.Client
 	cancel  context.CancelFunc
 	ended   chan struct{}
@@ -55,7 +56,7 @@ func start(t testing.TB, path string) *running {
 	r.cancel = cancel
 	go func() {
 		defer close(r.ended)
-		r.err = connector.Run(ctx, newLogger(r.logs), path)
+		r.err = connector.Run(ctx, newLogger(r.logs), &r.level, path)
 	}()
 	t.Cleanup(func() { r.finish(t) })
 	poll.Until(t, "readiness", func() bool {
@@ -90,6 +91,8 @@ func (r *running) finish(t testing.TB) {
 	case <-r.ended:
 	default:
 		r.hasNoSecrets("/metrics", r.scrape())
+		_, document := r.askReport("Bearer " + reportToken)
+		r.hasNoSecrets("the report", document)
 		if err := r.stop(); err != nil {
 			t.Errorf("stop: %v", err)
 		}

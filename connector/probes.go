@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
+
+	"xbot.a4b.vn/channel-connector/connector/report"
 )
 
 const (
@@ -22,13 +24,14 @@ const (
 	readTimeout = 2 * time.Second
 )
 
-// newProbes serves metrics and probes. Liveness only says that the process
+// newProbes serves metrics, the report and probes. Liveness only says that the process
 // answers, and readiness only that it takes calls: a full inbox or a dead sink
 // changes neither, because a caller would then get "connection refused" in
 // place of an honest 503.
 func (p *process) newProbes() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.scrapes())
+	mux.Handle("GET "+report.Path, p.reports())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !p.ready.Load() {

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"log/slog"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func (d *deadlined) Write(content []byte) (int, error) {
 // time only.
 func TestAPageIsReadSoon(t *testing.T) {
 	w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
-	newProcess(logr.Discard()).scrapes().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	newProcess(logr.Discard(), &slog.LevelVar{}).scrapes().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 || len(w.writes) == 0 {
 		t.Fatalf("%d, %d writes", w.Code, len(w.writes))
 	}

@@ -40,7 +40,11 @@ const (
 var hidden = []string{
 	secret, user, "Xin ch", "msg_id", sampled,
 	keyOf(shopA), keyOf(shopB), keyOf(shopA)[:16], "next-key", "hidden-",
+	reportToken,
 }
+
+// reportToken lets whoever has it read the report.
+const reportToken = "synthetic-report-token"
 
 // keyOf is a channel's API key.
 func keyOf(channel string) string {
@@ -69,7 +73,9 @@ type settings struct {
 	// stop and channels likewise.
 	server, stop string
 	address      string
-	channels     []channelSettings
+	// report and log are the sections of that name, in YAML's flow form.
+	report, log string
+	channels    []channelSettings
 }
 
 // channelSettings are one channel; every field but the first two has a default.
@@ -88,7 +94,8 @@ type channelSettings struct {
 // newSettings is a configuration in a folder of its own. Retries come quickly,
 // and the stop does not wait for endpoints.
 func newSettings(t testing.TB, channels ...channelSettings) *settings {
-	return &settings{folder: t.TempDir(), stop: "drainDelay: 0s, gracePeriod: 20s", address: "127.0.0.1:0", channels: channels}
+	return &settings{folder: t.TempDir(), stop: "drainDelay: 0s, gracePeriod: 20s", address: "127.0.0.1:0",
+		report: fmt.Sprintf("token: {value: %s}", reportToken), channels: channels}
 }
 
 const quickRetries = "retry: {initialBackoff: 5ms, maxBackoff: 50ms}"
@@ -101,11 +108,13 @@ func (s *settings) yaml() string {
 kind: ConnectorConfig
 server: {address: %q, %s}
 metrics: {address: "127.0.0.1:0"}
+report: {%s}
+log: {%s}
 admin: {socket: admin.sock}
 inbox: {embedded: {path: inbox, maxSize: 64Mi}}
 stop: {%s}
 channels:
-`, s.address, s.server, s.stop)
+`, s.address, s.server, s.report, s.log, s.stop)
 	for _, c := range s.channels {
 		fmt.Fprintf(&y, `- name: %s
   type: ZaloOA

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -31,7 +32,7 @@ func refusesToStart(t *testing.T, path string, wants ...string) {
 // saysWhyNot checks the error of a start that cannot work.
 func saysWhyNot(t *testing.T, path string, wants ...string) {
 	t.Helper()
-	err := connector.Run(context.Background(), newLogger(&transcript.Transcript{}), path)
+	err := connector.Run(context.Background(), newLogger(&transcript.Transcript{}), &slog.LevelVar{}, path)
 	if err == nil {
 		t.Fatal("the connector ran")
 	}
@@ -54,7 +55,7 @@ func TestStartRefusesAWrongConfiguration(t *testing.T) {
 	s := newSettings(t, channelSettings{name: shopA, sink: "http://127.0.0.1:1"})
 	refusesToStart(t, s.path(), s.path(), "no such file")
 	put(t, s.path(), s.yaml()+"chanels: []\n")
-	refusesToStart(t, s.path(), s.path()+":15", "chanels")
+	refusesToStart(t, s.path(), s.path()+":17", "chanels")
 	s.server = "tls: {certFile: absent/tls.crt, keyFile: absent/tls.key}"
 	refusesToStart(t, s.write(t), s.path()+":3", "server.tls.certFile", "no such file")
 	if _, err := os.Stat(filepath.Join(s.folder, "inbox")); err == nil {

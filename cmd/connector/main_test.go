@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestUsageErrorsExit2(t *testing.T) {
 		"an empty channel":       {[]string{"deadletters", "drop", "--all", "--channel="}, "--channel is empty"},
 		"an empty file":          {[]string{"inbox", "export", "--path=x", "--output="}, "--output is empty"},
 		"an empty folder":        {[]string{"inbox", "check", "--path="}, "--path is empty"},
-		"unknown level for logs": {[]string{"serve", "--config=x", "--log-level=loud"}, "want info|debug|warn|error"},
+		"unknown form of logs":   {[]string{"serve", "--config=x", "--log-format=loud"}, "want auto|text|json"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,21 +112,27 @@ func TestVersion(t *testing.T) {
 }
 
 func TestLogger(t *testing.T) {
-	tests := []struct{ format, level, want string }{
-		{"auto", "info", `"msg":"said"`}, // no terminal
-		{"json", "info", `"msg":"said"`},
-		{"text", "info", "msg=said"},
-		{"text", "debug", "msg=whispered"},
+	tests := []struct {
+		format string
+		level  slog.Level
+		want   string
+	}{
+		{"auto", slog.LevelInfo, `"msg":"said"`}, // no terminal
+		{"json", slog.LevelInfo, `"msg":"said"`},
+		{"text", slog.LevelInfo, "msg=said"},
+		{"text", slog.LevelDebug, "msg=whispered"},
 	}
 	for _, tt := range tests {
 		var b bytes.Buffer
-		log := newLogger(&b, tt.format, tt.level)
+		level := &slog.LevelVar{}
+		log := newLogger(&b, tt.format, level)
+		level.Set(tt.level) // as a configuration does, later
 		log.Info("said")
 		log.V(4).Info("whispered")
 		if !strings.Contains(b.String(), tt.want) {
 			t.Errorf("%+v: %s", tt, b.String())
 		}
-		if whispered := strings.Contains(b.String(), "whispered"); whispered != (tt.level == "debug") {
+		if whispered := strings.Contains(b.String(), "whispered"); whispered != (tt.level == slog.LevelDebug) {
 			t.Errorf("%+v: %s", tt, b.String())
 		}
 	}

@@ -14,30 +14,27 @@ import (
 func newServe() *cobra.Command {
 	var path string
 	format := oneOf("auto", asText, asJSON)
-	level := oneOf("info", "debug", "warn", "error")
 	command := &cobra.Command{
 		Use:   "serve --config PATH",
 		Short: "Accept webhook calls and deliver their events until SIGTERM or Ctrl-C",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			log := newLogger(command.ErrOrStderr(), format.value, level.value)
+			level := &slog.LevelVar{}
+			log := newLogger(command.ErrOrStderr(), format.value, level)
 			librarylog.Redirect(log)
-			return connector.Run(command.Context(), log, path)
+			return connector.Run(command.Context(), log, level, path)
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&path, "config", "", "the configuration file; it is watched, and changes are applied")
 	flags.Var(format, "log-format", "how to write logs; auto is text on a terminal and JSON elsewhere")
-	flags.Var(level, "log-level", "the least important log to write")
 	_ = command.MarkFlagRequired("config") // it exists
 	return command
 }
 
-// newLogger logs to w. The level is one of slog's names.
-func newLogger(w io.Writer, format, level string) logr.Logger {
-	var threshold slog.Level
-	_ = threshold.UnmarshalText([]byte(level)) // the flag allows known names only
-	options := &slog.HandlerOptions{Level: threshold}
+// newLogger logs to w what level says at the time.
+func newLogger(w io.Writer, format string, level slog.Leveler) logr.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if format == asText || (format == "auto" && isTerminal(w)) {
 		return logr.FromSlogHandler(slog.NewTextHandler(w, options))
 	}

@@ -15,6 +15,9 @@ const (
 	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than
 	// fit has no report.
 	MaxSize = 16 << 10
+	// MaxKeys bounds the signing keys of a channel in a report, the first ones in the
+	// order of the configuration, those of single accounts last.
+	MaxKeys = 32
 )
 
 // Report is the document.
@@ -91,7 +94,7 @@ type Key struct {
 type Signature struct {
 	// Mode is Enforce, Audit or Off.
 	Mode string `json:"mode"`
-	// Keys are the signing keys that are there.
+	// Keys are the signing keys that are there, at most MaxKeys.
 	Keys []Key `json:"keys,omitempty"`
 	// Failed counts the calls since FailingSince whose signature matched no key. Calls
 	// without any signature do not count: they are nobody's who knows a secret.
@@ -111,8 +114,8 @@ type Delivery struct {
 	Pending int64 `json:"pending"`
 	// OldestPendingSeconds is how long the oldest one waits.
 	OldestPendingSeconds float64 `json:"oldestPendingSeconds,omitempty"`
-	// FailingSince is when the first attempt failed since the sink took an event; zero
-	// while none did.
+	// FailingSince is when the first attempt failed since the sink took an event, or
+	// refused one for good, which shows that it is up; zero while none did.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	// LastError is why the last attempt failed, while FailingSince is set.
 	LastError string `json:"lastError,omitempty"`
@@ -122,8 +125,8 @@ type Delivery struct {
 type DeadLetters struct {
 	// Count is how many there are.
 	Count int64 `json:"count"`
-	// LatestReason and LatestError say why the latest one was given up since the
-	// process began; empty if none was.
+	// LatestReason is why the latest one was given up since the process began, refused
+	// or expired, and LatestError how its last attempt failed; empty if none was.
 	LatestReason string    `json:"latestReason,omitempty"`
 	LatestError  string    `json:"latestError,omitempty"`
 	LatestAt     time.Time `json:"latestAt,omitzero"`
