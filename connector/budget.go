@@ -2,16 +2,14 @@ package connector
 
 import (
 	"fmt"
-	"math"
-	"runtime/debug"
 	"syscall"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // budget divides the descriptors that the process may have open (RLIMIT_NOFILE)
-// between its parts, so that callers can take none that store, sinks, probes and
-// reloads need. It is the one home of this arithmetic.
+// and its memory between its parts, so that callers can take none that store, sinks,
+// probes and reloads need. It is the one home of this arithmetic.
 type budget struct {
 	// files is the limit itself.
 	files int
@@ -21,6 +19,13 @@ type budget struct {
 	sinkConnections int
 	// webhook, metrics and admin are the connections of the listeners.
 	webhook, metrics, admin int
+
+	// bodies are the bytes of the bodies of calls in flight, and as many are those
+	// of the events under way to sinks.
+	bodies int64
+	// storeCache, storeQueue and memTable are the bytes of the inbox's block cache, of
+	// what may wait for its disk, and of one of its two tables in memory.
+	storeCache, storeQueue, memTable int64
 }
 
 const (
@@ -44,26 +49,42 @@ const (
 	minWebhookConnections = 16
 )
 
-// What a connection may take of the process's memory limit, in bytes: about 40
-// KiB with the largest header, twice as much with TLS, and the collector lets
-// half of it be garbage.
+// What a connection may take of the memory of Go's heap, in bytes: about 40 KiB with
+// the largest header, twice as much with TLS, and the collector lets half of it be
+// garbage.
 const (
 	memoryPerConnection    = 64 << 10
 	memoryPerTLSConnection = 128 << 10
-	// assumedMemory stands in for a limit where none is set (GOMEMLIMIT).
+	// assumedMemory stands in for the heap's where there is no limit.
 	assumedMemory = 256 << 20
 )
 
-// newBudget divides the process's own limits.
-func newBudget(cfg *config.Config) (budget, error) {
+// The parts of the memory limit that buffers may take. At the operator's default of
+// 256 MiB each is as large as where there is no limit.
+const (
+	// otherMemory is for everything but bodies, under load. Two fifths of what is left
+	// are for those of calls, as much for those under way, and as much for those that
+	// wait for the disk: it is seldom that all three are at their bounds.
+	otherMemory   = 96 << 20
+	maxStoreQueue = 64 << 20
+	// storePart is for the block cache, and for one table in memory. With less than
+	// minStoreMemory, a table would be written for each large body.
+	storePart      = 32
+	maxStoreMemory = 8 << 20
+	minStoreMemory = 1 << 20
+)
+
+// newBudget divides the process's own limit on descriptors, and a memory limit in
+// bytes, 0 for none.
+func newBudget(memory int64, cfg *config.Config) (budget, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return budget{}, fmt.Errorf("read the limit on open files: %w", err)
 	}
-	return divide(int(min(limit.Cur, maxFiles)), debug.SetMemoryLimit(-1), cfg)
+	return divide(int(min(limit.Cur, maxFiles)), memory, cfg)
 }
 
-// divide divides files descriptors, and a memory limit in bytes.
+// divide divides files descriptors, and a memory limit in bytes, 0 for none.
 func divide(files int, memory int64, cfg *config.Config) (budget, error) {
 	if files < minFiles {
 		return budget{}, fmt.Errorf("the process may have %d files open and needs at least %d: raise the limit (ulimit -n, LimitNOFILE=)", files, minFiles)
@@ -75,12 +96,32 @@ func divide(files int, memory int64, cfg *config.Config) (budget, error) {
 		metrics:         min(maxProbeConnections, files/16),
 		admin:           min(maxAdminConnections, files/32),
 	}
+	return b.within(memory, cfg), nil
+}
+
+// within is the budget with another memory limit, in bytes, 0 for none.
+func (b budget) within(memory int64, cfg *config.Config) budget {
 	wanted := cfg.Server.MaxConnections
 	if wanted == 0 {
 		wanted = connectionsIn(memory, cfg.Server.TLS != nil)
 	}
 	b.webhook = max(minWebhookConnections, min(wanted, b.left()))
-	return b, nil
+	b.bodies, b.storeQueue, b.storeCache = int64(cfg.Server.MaxBufferedBytes), maxStoreQueue, maxStoreMemory
+	if memory > 0 {
+		part := max((memory-otherMemory)/5*2, largestBody(cfg))
+		b.bodies, b.storeQueue = min(b.bodies, part), min(maxStoreQueue, part)
+		b.storeCache = min(maxStoreMemory, max(memory/storePart, minStoreMemory))
+	}
+	b.memTable = b.storeCache
+	return b
+}
+
+// largestBody is the size of the largest body that a channel takes, in bytes.
+func largestBody(cfg *config.Config) (largest int64) {
+	for _, c := range cfg.Channels {
+		largest = max(largest, int64(c.Webhook.MaxBodySize))
+	}
+	return largest
 }
 
 // left are the descriptors that no other part has.
@@ -90,11 +131,12 @@ func (b budget) left() int {
 
 // connectionsIn is how many connections a memory limit has room for.
 func connectionsIn(memory int64, encrypted bool) int {
-	if memory == math.MaxInt64 {
-		memory = assumedMemory
+	heap := int64(assumedMemory)
+	if memory > 0 {
+		heap = softLimit(memory)
 	}
 	if encrypted {
-		return int(memory / memoryPerTLSConnection)
+		return int(heap / memoryPerTLSConnection)
 	}
-	return int(memory / memoryPerConnection)
+	return int(heap / memoryPerConnection)
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,11 +41,14 @@ type process struct {
 	level    *slog.LevelVar
 	registry *prometheus.Registry
 	metrics  *telemetry.Metrics
+	memory   *memory
 	budget   budget
 	places   *httpsink.Places
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 	ending   *ending
+	// resizing is held while the parts get their shares of the memory.
+	resizing sync.Mutex
 	// told are the lacks and warnings of the version in use, without their lines.
 	told map[config.Problem]bool
 
@@ -83,7 +87,8 @@ func (p *process) run(ctx context.Context, path string) error {
 	}
 	p.useLevel(cfg)
 	p.ending.useGracePeriod(time.Duration(cfg.Stop.GracePeriod))
-	if p.budget, err = newBudget(cfg); err != nil {
+	p.memory.look()
+	if p.budget, err = newBudget(p.memory.divisible(), cfg); err != nil {
 		return err
 	}
 	if err := p.open(ctx, cfg); err != nil {
@@ -112,6 +117,7 @@ func newProcess(log logr.Logger, level *slog.LevelVar) *process {
 	p := &process{begun: time.Now(), log: log, level: level, registry: prometheus.NewRegistry(), ending: newEnding(log)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = telemetry.New(p.registry)
+	p.memory = newMemory(p.metrics.MemoryLimit, log.WithName("memory"))
 	return p
 }
 
@@ -123,10 +129,10 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	p.health = newInboxHealth(p.inbox)
 	p.places = httpsink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
 	p.metrics.SinkConnectionsLimit.Set(float64(p.budget.sinkConnections))
-	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(cfg.Server.MaxBufferedBytes), p.metrics, p.log.WithName("delivery"))
+	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(p.budget.bodies), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
 		Inbox: p.health, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
-		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: int64(cfg.Server.MaxBufferedBytes),
+		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: p.budget.bodies,
 	})
 	p.current.Store(cfg)
 	p.webhook = webhook.NewServer(p.handler, p.headerLimits(p.budget.webhook), p.log.WithName("webhook"))
@@ -149,7 +155,7 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 	poll := time.NewTicker(inboxPoll)
 	defer poll.Stop()
 	for told := false; ; told = true {
-		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.budget.store, p.metrics, p.log)
+		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.budget, p.metrics, p.log)
 		if !errors.Is(err, inbox.ErrInUse) {
 			return opened, err
 		}
@@ -179,6 +185,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
 	p.forgetRemoved(cfg)
 	p.report(p.current.Swap(cfg), cfg)
+	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and what follows
 	// may be hours of idling.
@@ -254,6 +261,7 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	serving.Go(func() error { return p.serveBounded("metrics", p.probes, l.probes, p.budget.metrics) })
 	serving.Go(func() error { return p.watch(failed, path) })
 	serving.Go(func() error { return p.health.watch(failed) })
+	serving.Go(func() error { return p.followMemory(failed) })
 	p.ready.Store(true)
 	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(), "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
 		"admin", l.admin.Addr().String(), "channels", len(p.current.Load().Channels), "config", p.current.Load().Digest())

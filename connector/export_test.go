@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -12,6 +14,14 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
+// RunWithin is Run in a cgroup whose limit read reads; setSoft takes the place of
+// that of Go's runtime, which the tests share.
+func RunWithin(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string, read func() (uint64, error), setSoft func(bytes int64)) error {
+	p := newProcess(log, level)
+	p.memory.read, p.memory.setSoft, p.memory.chosen = read, setSoft, false
+	return p.ending.within(ctx, func() error { return p.run(ctx, path) })
+}
+
 // disks are the file systems of inboxes, by path.
 var disks sync.Map
 
@@ -20,8 +30,8 @@ func SetDisk(path string, fs vfs.FS) { disks.Store(path, fs) }
 
 // UseDisks has SetDisk heeded.
 func UseDisks() {
-	inboxTypes[config.InboxEmbedded] = func(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
-		o := embeddedOptions(c, files, metrics, log)
+	inboxTypes[config.InboxEmbedded] = func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+		o := embeddedOptions(c, b, metrics, log)
 		if fs, ok := disks.Load(o.Path); ok {
 			o.FS = fs.(vfs.FS)
 		}

@@ -51,12 +51,20 @@ type running struct {
 // searched for what must not be there.
 func start(t testing.TB, path string) *running {
 	t.Helper()
+	return startBy(t, func(ctx context.Context, log logr.Logger, level *slog.LevelVar) error {
+		return connector.Run(ctx, log, level, path)
+	})
+}
+
+// startBy is start with another way to run the connector.
+func startBy(t testing.TB, run func(context.Context, logr.Logger, *slog.LevelVar) error) *running {
+	t.Helper()
 	r := &running{t: t, logs: &transcript.Transcript{}, client: newClient(t), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
 		defer close(r.ended)
-		r.err = connector.Run(ctx, newLogger(r.logs), &r.level, path)
+		r.err = run(ctx, newLogger(r.logs), &r.level)
 	}()
 	t.Cleanup(func() { r.finish(t) })
 	poll.Until(t, "readiness", func() bool {

@@ -31,6 +31,7 @@ var exported = map[string][]string{
 	"webhook_accept_duration_seconds":   nil,
 	"webhook_in_flight_calls":           nil,
 	"webhook_buffered_bytes":            nil,
+	"webhook_buffered_bytes_limit":      nil,
 	"server_connections":                {"class", "listener"},
 	"server_connections_limit":          {"listener"},
 	"server_connections_closed_total":   {"listener", "reason"},
@@ -51,6 +52,7 @@ var exported = map[string][]string{
 	"config_reloads_total":              {"result"},
 	"config_last_reload_successful":     nil,
 	"config_info":                       {"digest"},
+	"memory_limit_bytes":                nil,
 }
 
 // useEverything brings every kind of series into being.

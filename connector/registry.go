@@ -26,7 +26,7 @@ var (
 	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
 		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(*c.ZaloOA) },
 	}
-	inboxTypes = map[config.InboxType]func(config.Inbox, int, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
+	inboxTypes = map[config.InboxType]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 		config.InboxEmbedded: openEmbedded,
 	}
 	sinkTypes = map[config.SinkType]func(config.Channel, *httpsink.Places) (sink.Sink, error){
@@ -44,17 +44,20 @@ var (
 	}
 )
 
-// openEmbedded opens the store, which may have so many files open.
-func openEmbedded(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
-	return pebble.Open(embeddedOptions(c, files, metrics, log))
+// openEmbedded opens the store, which has its parts of the budget.
+func openEmbedded(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+	return pebble.Open(embeddedOptions(c, b, metrics, log))
 }
 
-func embeddedOptions(c config.Inbox, files int, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
+func embeddedOptions(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
 	return pebble.Options{
 		Path:                c.Embedded.Path,
 		MaxSize:             int64(c.Embedded.MaxSize),
 		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
-		MaxOpenFiles:        files,
+		MaxOpenFiles:        b.store,
+		CacheSize:           b.storeCache,
+		QueueSize:           b.storeQueue,
+		MemTableSize:        uint64(b.memTable), //nolint:gosec // it is no less than minStoreMemory
 		Metrics:             metrics,
 		Log:                 log.WithName("inbox"),
 	}

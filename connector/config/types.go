@@ -82,7 +82,8 @@ type Server struct {
 	// MaxBufferedBytes is the memory that the bodies of calls in flight may
 	// take together, as far as they have arrived; beyond it calls give way as
 	// beyond maxInFlight. The bodies under way to the sinks may take as much
-	// again. At least the largest maxBodySize. Default: 64Mi.
+	// again. At least the largest maxBodySize. Where the memory limit has no room for
+	// it, as much as it has. Default: 64Mi.
 	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 

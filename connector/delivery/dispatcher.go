@@ -120,6 +120,10 @@ func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Met
 	return d
 }
 
+// Resize changes the number of bytes that the events under way may have together,
+// at any time. Attempts under way go on.
+func (d *Dispatcher) Resize(maxBytes int) { d.slots.resize(maxBytes) }
+
 // Use replaces the set of channels. Nothing is lost or repeated: new channels
 // start; removed ones claim no more, while their attempts under way end and
 // their backlog stays in the inbox; a changed sink is used from the next claim

@@ -102,6 +102,15 @@ func (l *limiter) setBound(s *seat, bound int) {
 	l.wakeNext()
 }
 
+// resize changes the budget of bytes. What is under way beyond it stays until its
+// attempts end.
+func (l *limiter) resize(budget int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.budget = budget
+	l.wakeNext()
+}
+
 // room is the number of further slots that s may take. Each slot that s takes
 // both adds to its own and removes a free one, hence the half, rounded up.
 func (l *limiter) room(s *seat) int {

@@ -115,7 +115,7 @@ func newGame(random *rand.Rand, players int) *game {
 func (g *game) step() {
 	i := g.random.IntN(len(g.seats))
 	s := g.seats[i]
-	switch g.random.IntN(6) {
+	switch g.random.IntN(7) {
 	case 0, 1: // wants more
 		g.woken[i] = false
 		g.slots.fill(s, g.slots.take(s)*g.random.IntN(10))
@@ -127,6 +127,8 @@ func (g *game) step() {
 		if s.taken > 0 {
 			g.slots.giveBack(s, 1+g.random.IntN(s.taken), g.random.IntN(s.bytes+1))
 		}
+	case 5: // the memory is another one
+		g.slots.resize(g.random.IntN(100))
 	default: // wants nothing
 		g.woken[i] = false
 		g.slots.withdraw(s)
@@ -156,5 +158,27 @@ func TestLimiterSetBound(t *testing.T) {
 	l.setBound(s, 1)
 	if got := l.take(s); got != 0 {
 		t.Errorf("took %d beyond a lowered bound", got)
+	}
+}
+
+// What is under way beyond a smaller budget goes on, and makes room for nothing.
+func TestLimiterResize(t *testing.T) {
+	woken := 0
+	l := &limiter{capacity: 100, budget: 1000}
+	s, other := &seat{bound: 10, wake: func() { woken++ }}, &seat{bound: 10}
+	l.take(s)
+	l.fill(s, 400)
+	l.setBound(s, 20)
+	l.resize(200)
+	if got := l.take(s); got != 0 {
+		t.Errorf("took %d slots beyond a smaller budget", got)
+	}
+	if got := l.take(other); got != 1 {
+		t.Errorf("a channel that has nothing took %d slots, want 1", got)
+	}
+	l.wait(s)
+	l.resize(1000)
+	if got := l.take(s); woken != 1 || got != 10 {
+		t.Errorf("woken %d times, took %d more, after the budget rose", woken, got)
 	}
 }

@@ -38,7 +38,7 @@ const acceptPause = 10 * time.Millisecond
 
 // Limits are the bounds of one listener; all are required.
 type Limits struct {
-	// Connections is the number of connections at once.
+	// Connections is the number of connections at once, until Resize.
 	Connections int
 	// HeaderSize is the largest request line and header, in bytes. As much is
 	// read in all of a connection that has shown no key.
@@ -80,20 +80,37 @@ type Listener struct {
 	opening sync.WaitGroup
 }
 
-// Serve serves the calls of inner's connections, bounded, until the server is shut
-// down or closed: then it returns nil, while a Shutdown may still wait. It sets
-// the server's MaxHeaderBytes, ConnContext and ConnState, and closes inner.
+// Serve serves the calls of inner's connections, as those of New are served.
 func Serve(server *http.Server, inner net.Listener, o Options) error {
-	server.MaxHeaderBytes = o.Limits.HeaderSize
+	return New(inner, o).Serve(server)
+}
+
+// Serve serves the calls of the connections, bounded, until the server is shut
+// down or closed: then it returns nil, while a Shutdown may still wait. It sets
+// the server's MaxHeaderBytes, ConnContext and ConnState, and closes the listener.
+func (l *Listener) Serve(server *http.Server) error {
+	server.MaxHeaderBytes = l.options.Limits.HeaderSize
 	server.ConnContext, server.ConnState = connContext, connState
-	if err := server.Serve(bound(inner, o)); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// bound bounds the connections of inner, which the Listener closes with itself.
-func bound(inner net.Listener, o Options) *Listener {
+// Resize changes the number of connections at once. Of those beyond it the oldest
+// one that has shown the least is closed, as for a newer one, but none on which a
+// call is under way: that one goes with its answer. Verified connections beyond
+// their share of the new number lose their protection, the oldest first. It may be
+// called at any time.
+func (l *Listener) Resize(connections int) {
+	l.registry.resize(connections)
+	for l.registry.evictIdle() {
+		l.count("displaced")
+	}
+}
+
+// New bounds the connections of inner, which the Listener closes with itself.
+func New(inner net.Listener, o Options) *Listener {
 	l := &Listener{
 		Listener: inner, options: o, registry: registry{limit: o.Limits.Connections},
 		ready: make(chan *Conn), closed: make(chan struct{}), failed: make(chan error, 1),
@@ -216,10 +233,18 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connState tells a connection whether a call is under way on it.
-func connState(c net.Conn, state http.ConnState) {
-	if c, ok := c.(*Conn); ok {
-		c.serving.Store(state == http.StateActive)
+// connState tells a connection whether a call is under way on it, and closes one
+// that is idle again if there are more than there may be since a Resize.
+func connState(conn net.Conn, state http.ConnState) {
+	c, ok := conn.(*Conn)
+	if !ok {
+		return
+	}
+	c.serving.Store(state == http.StateActive)
+	if state == http.StateIdle && c.listener.registry.beyond.Load() {
+		if c.listener.registry.evictIdle() {
+			c.listener.count("displaced")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package listener
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,7 +24,8 @@ const (
 	// surplus: a call whose event was new and verified, when verified connections
 	// had their whole share.
 	surplus
-	// showedSignature: a call whose event was new and verified. Never cut off.
+	// showedSignature: a call whose event was new and verified. Never cut off, unless
+	// a resize makes it a surplus one.
 	showedSignature
 	classes
 )
@@ -43,15 +45,19 @@ const newcomersShare = 16
 // registry holds the open connections by class, in each the one that has been
 // there longest first.
 type registry struct {
-	limit int
-
 	mu      sync.Mutex
+	limit   int
 	members [classes]list.List // of *Conn
 	gauges  [classes]prometheus.Gauge
+	bound   prometheus.Gauge
+	// beyond says that a resize has left more connections than the limit, whose
+	// calls were under way.
+	beyond atomic.Bool
 }
 
 func (r *registry) measure(metrics *telemetry.Metrics, name string) {
-	metrics.ConnectionsLimit.WithLabelValues(name).Set(float64(r.limit))
+	r.bound = metrics.ConnectionsLimit.WithLabelValues(name)
+	r.bound.Set(float64(r.limit))
 	for i := range r.gauges {
 		r.gauges[i] = metrics.Connections.WithLabelValues(name, classNames[i])
 	}
@@ -69,38 +75,88 @@ func (r *registry) add(c *Conn) bool {
 // evict closes the oldest connection of the lowest class, but not the newest ones
 // and no verified one. It reports whether there was one.
 func (r *registry) evict(newest *Conn) bool {
-	c := r.oldest(newest)
+	r.mu.Lock()
+	var c *Conn
+	for _, members := range r.unprotected() {
+		if first := members.Front(); first != nil && first.Value != newest {
+			c = first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
+			r.leave(c)
+			break
+		}
+	}
+	r.mu.Unlock()
+	return closeRaw(c)
+}
+
+// unprotected are the connections that may be closed, in that order.
+func (r *registry) unprotected() []*list.List {
+	lowest, next := &r.members[showedNothing], &r.members[showedKey]
+	if lowest.Len() <= max(1, r.limit/newcomersShare) {
+		lowest, next = next, lowest
+	}
+	return []*list.List{&r.members[answered], lowest, next, &r.members[surplus]}
+}
+
+// closeRaw closes the raw connection, because the end of a TLS one waits for its
+// peer. It reports whether there is one.
+func closeRaw(c *Conn) bool {
 	if c != nil {
-		// The raw connection, because the end of a TLS one waits for its peer.
 		_ = c.raw.Close()
 	}
 	return c != nil
 }
 
-// oldest takes the connection out that is to be closed next.
-func (r *registry) oldest(newest *Conn) *Conn {
+// resize changes the limit. The verified connections that the new one has no share
+// for become surplus ones.
+func (r *registry) resize(limit int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lowest, next := &r.members[showedNothing], &r.members[showedKey]
-	if lowest.Len() <= max(1, r.limit/newcomersShare) {
-		lowest, next = next, lowest
+	r.limit = limit
+	r.bound.Set(float64(limit))
+	for verified := &r.members[showedSignature]; verified.Len() > r.verifiedShare(); {
+		c := verified.Front().Value.(*Conn) //nolint:forcetypeassert // the list holds nothing else
+		r.leave(c)
+		r.enter(c, surplus)
 	}
-	for _, members := range []*list.List{&r.members[answered], lowest, next, &r.members[surplus]} {
-		if first := members.Front(); first != nil && first.Value != newest {
-			c := first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
-			r.leave(c)
-			return c
+	r.beyond.Store(r.count() > limit)
+}
+
+// evictIdle closes a connection if there are more than the limit: the one that
+// evict would, of those without a call under way. It reports whether there was one.
+func (r *registry) evictIdle() bool {
+	r.mu.Lock()
+	c := r.surplusIdle()
+	if c != nil {
+		r.leave(c)
+	}
+	r.beyond.Store(r.count() > r.limit)
+	r.mu.Unlock()
+	return closeRaw(c)
+}
+
+func (r *registry) surplusIdle() *Conn {
+	if r.count() <= r.limit {
+		return nil
+	}
+	for _, members := range r.unprotected() {
+		for e := members.Front(); e != nil; e = e.Next() {
+			if c := e.Value.(*Conn); !c.serving.Load() { //nolint:forcetypeassert // the lists hold nothing else
+				return c
+			}
 		}
 	}
 	return nil
 }
+
+// verifiedShare is how many connections may be verified ones.
+func (r *registry) verifiedShare() int { return r.limit - max(2, r.limit/unverifiedShare) }
 
 // raise moves a connection up to a class. A verified one that would leave the
 // others too few places becomes a surplus one.
 func (r *registry) raise(c *Conn, to class) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if to == showedSignature && r.members[to].Len() >= r.limit-max(2, r.limit/unverifiedShare) {
+	if to == showedSignature && r.members[to].Len() >= r.verifiedShare() {
 		to = surplus
 	}
 	if c.place == nil || c.class >= to {

@@ -223,7 +223,7 @@ func TestAcceptGoesOnWhenDescriptorsRunOut(t *testing.T) {
 	}
 	s := serve(t, nil)
 	errs := make(chan error, 3)
-	l := bound(exhausted{inner, errs}, Options{Name: "exhausted", Limits: limits, Metrics: s.metrics})
+	l := New(exhausted{inner, errs}, Options{Name: "exhausted", Limits: limits, Metrics: s.metrics})
 	defer l.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", inner.Addr().String())
@@ -283,7 +283,7 @@ func TestCloseWaitsForNoLateConnection(t *testing.T) {
 		defer theirs.Close()
 		inner := late{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 		inner.conn <- ours
-		l := bound(inner, Options{Name: "late", Limits: limits, Metrics: metrics})
+		l := New(inner, Options{Name: "late", Limits: limits, Metrics: metrics})
 		begun := time.Now()
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
@@ -303,7 +303,7 @@ func TestFinalAcceptErrorEndsTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	inner.Close()
-	l := bound(inner, Options{Name: "closed", Limits: limits, Metrics: serve(t, nil).metrics})
+	l := New(inner, Options{Name: "closed", Limits: limits, Metrics: serve(t, nil).metrics})
 	defer l.Close()
 	for range 2 {
 		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {

@@ -43,8 +43,9 @@ type Metrics struct {
 	AcceptDuration prometheus.Histogram
 	// InFlight is the number of calls being served.
 	InFlight prometheus.Gauge
-	// BufferedBytes is what the calls being served hold of their bodies.
-	BufferedBytes prometheus.Gauge
+	// BufferedBytes is what the calls being served hold of their bodies, and
+	// BufferedBytesLimit how much they may.
+	BufferedBytes, BufferedBytesLimit prometheus.Gauge
 
 	// Connections is the number of open connections, by listener (webhook,
 	// metrics, admin) and what they have shown (nothing, key, surplus, verified),
@@ -92,6 +93,9 @@ type Metrics struct {
 	ReloadSuccessful prometheus.Gauge
 	// ConfigInfo is 1 for the digest in use.
 	ConfigInfo *prometheus.GaugeVec
+
+	// MemoryLimit is the memory limit of the process's cgroup; 0 without one.
+	MemoryLimit prometheus.Gauge
 }
 
 // New creates the instruments and registers them with reg.
@@ -108,8 +112,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		SignatureMode:  f.gaugeVec("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
 		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from the arrival of a call whose body came to its answer. The platform's limit is 2 s.",
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
-		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
-		BufferedBytes: f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),
+		InFlight:           f.gauge("webhook", "in_flight_calls", "Calls being served."),
+		BufferedBytes:      f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),
+		BufferedBytesLimit: f.gauge("webhook", "buffered_bytes_limit", "What the calls being served may hold of their bodies; falls with the memory limit."),
 
 		Connections:       f.gaugeVec("server", "connections", "Open connections, by what they have shown: nothing, key, verified; or answered, where only their end is awaited.", "listener", "class"),
 		ConnectionsLimit:  f.gaugeVec("server", "connections_limit", "Connections that may be open; beyond it the oldest of the lowest class is closed.", "listener"),
@@ -134,6 +139,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
 		ReloadSuccessful: f.gauge("config", "last_reload_successful", "1 when the newest version of the configuration is in use."),
 		ConfigInfo:       f.gaugeVec("config", "info", "1 for the digest of the configuration in use.", "digest"),
+
+		MemoryLimit: f.gauge("memory", "limit_bytes", "Memory limit of the process's cgroup; 0 without one."),
 	}
 }
 

@@ -36,8 +36,8 @@ type admission struct {
 	taken    [resources]int64
 	// shares are those that take anything.
 	shares map[*share]bool
-	// buffered shows the memory taken.
-	buffered prometheus.Gauge
+	// buffered shows the memory taken, and bound how much there is.
+	buffered, bound prometheus.Gauge
 }
 
 // share is what the calls of one channel take together. Its admission guards it.
@@ -62,8 +62,19 @@ type ticket struct {
 	cutOff bool
 }
 
-func newAdmission(places int, bytes int64, buffered prometheus.Gauge) *admission {
-	return &admission{capacity: [resources]int64{place: int64(places), memory: bytes}, shares: make(map[*share]bool), buffered: buffered}
+func newAdmission(places int, bytes int64, buffered, bound prometheus.Gauge) *admission {
+	a := &admission{capacity: [resources]int64{place: int64(places)}, shares: make(map[*share]bool), buffered: buffered, bound: bound}
+	a.resize(bytes)
+	return a
+}
+
+// resize changes the memory that there is. Bodies beyond it stay until their calls
+// end, as soon as they would anyway, and make room for no further one meanwhile.
+func (a *admission) resize(bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.capacity[memory] = bytes
+	a.bound.Set(float64(bytes))
 }
 
 // enter returns a ticket with a place, for a call whose body is awaited; nil if

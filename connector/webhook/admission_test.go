@@ -18,7 +18,7 @@ type visitors struct {
 }
 
 func newVisitors(t *testing.T, places int, bytes int64) *visitors {
-	return &visitors{admission: newAdmission(places, bytes, prometheus.NewGauge(prometheus.GaugeOpts{})), t: t, tickets: make(map[string]*ticket)}
+	return &visitors{admission: newAdmission(places, bytes, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{})), t: t, tickets: make(map[string]*ticket)}
 }
 
 // comes reports whether a call got a place.
@@ -114,4 +114,34 @@ func TestShares(t *testing.T) {
 		t.Error("more room than there is")
 	}
 	v.wantCutOff()
+}
+
+// Whoever was let in stays when there is less memory; who comes makes those give way
+// that wait, as always.
+func TestLessMemoryCutsNobodyOff(t *testing.T) {
+	v, s := newVisitors(t, 10, 1000), &share{alone: true}
+	for _, name := range []string{"arrived", "waiting", "third"} {
+		if !v.comes(s, name) || !v.tickets[name].widen(300) {
+			t.Fatalf("no room for the %s", name)
+		}
+	}
+	if !v.tickets["arrived"].arrive() {
+		t.Fatal("the first was cut off")
+	}
+	v.resize(400)
+	v.wantCutOff()
+	if value(v.buffered) != 900 || value(v.bound) != 400 {
+		t.Errorf("%v of %v bytes are taken", value(v.buffered), value(v.bound))
+	}
+	if v.tickets["third"].widen(301) {
+		t.Error("the third found room that there is not")
+	}
+	v.wantCutOff("waiting")
+	if !v.tickets["third"].arrive() || !v.comes(s, "fourth") {
+		t.Error("the third was cut off, or the fourth has no place")
+	}
+	v.resize(1000)
+	if !v.tickets["fourth"].widen(400) || v.tickets["fourth"].widen(401) {
+		t.Error("the fourth does not find the room that there is again")
+	}
 }

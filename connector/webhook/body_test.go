@@ -59,7 +59,7 @@ func TestBodyGrowsWithinItsRoom(t *testing.T) {
 		for name, slowly := range map[string]func(io.Reader) io.Reader{"at once": iotest.DataErrReader, "slowly": iotest.OneByteReader} {
 			for _, known := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%d of %d with %d free, %s, length known %v", tc.size, tc.limit, tc.free, name, known), func(t *testing.T) {
-					a := newAdmission(1, tc.free, prometheus.NewGauge(prometheus.GaugeOpts{}))
+					a := newAdmission(1, tc.free, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{}))
 					ticket := a.enter(&share{alone: true}, func() {})
 					ticket.arrive() // or the body itself would give way
 					sent := bytes.Repeat([]byte("0123456789"), int(tc.size/10)+1)[:tc.size]

@@ -39,7 +39,7 @@ type Options struct {
 	Now func() time.Time
 	// MaxInFlight bounds the calls served at once.
 	MaxInFlight int
-	// MaxBufferedBytes bounds the bodies of calls in flight together.
+	// MaxBufferedBytes bounds the bodies of calls in flight together, until Resize.
 	MaxBufferedBytes int64
 }
 
@@ -68,7 +68,7 @@ func NewHandler(o Options) *Handler {
 		metrics:  o.Metrics,
 		log:      o.Log,
 		now:      o.Now,
-		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes),
+		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes, o.Metrics.BufferedBytesLimit),
 		refusals: newRepeats(o.Log),
 	}
 	h.Use(NewRoutes(nil))
@@ -90,6 +90,11 @@ func (h *Handler) Use(routes *Routes) {
 	}
 	h.routes.Store(routes)
 }
+
+// Resize changes how many bytes the bodies of calls in flight may have together,
+// at least as many as the largest of a channel. A call that has begun goes on; it
+// gives way to others as before.
+func (h *Handler) Resize(maxBufferedBytes int64) { h.inFlight.resize(maxBufferedBytes) }
 
 // Drain makes every further answer ask its caller to close the connection, so
 // that callers move to another endpoint. Calls are still served.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,9 +33,12 @@ const (
 // until callers have moved, then Shutdown.
 type Server struct {
 	handler     *Handler
-	limits      listener.Limits
 	http        *http.Server
 	certificate atomic.Pointer[tls.Certificate]
+
+	mu       sync.Mutex
+	limits   listener.Limits
+	listener *listener.Listener // nil before Serve
 }
 
 // NewServer makes a server of plain HTTP/1.1, or of HTTPS if UseCertificate is
@@ -63,7 +67,23 @@ func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.St
 // Serve serves calls of the listener, which it closes, until Shutdown begins:
 // then it returns nil while Shutdown still waits.
 func (s *Server) Serve(inner net.Listener) error {
-	return listener.Serve(s.http, inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
+	s.mu.Lock()
+	s.listener = listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
+	s.mu.Unlock()
+	return s.listener.Serve(s.http)
+}
+
+// Resize changes the number of connections at once, as listener.Listener does.
+func (s *Server) Resize(connections int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limits.Connections == connections {
+		return
+	}
+	s.limits.Connections = connections
+	if s.listener != nil {
+		s.listener.Resize(connections)
+	}
 }
 
 // tls is nil without a certificate.

@@ -67,14 +67,13 @@ const (
 	maxBatchOperations = 4096
 )
 
-// maxQueuedBytes bounds what waits for a disk that hangs: callers give up after
-// their time, but what they queued stays until it is committed.
-const maxQueuedBytes = 64 << 20
-
 // committer is the one goroutine that writes.
 type committer struct {
 	// queued is the size of what is queued or being committed, in bytes.
 	queued atomic.Int64
+	// maxQueued bounds what waits for a disk that hangs: callers give up after
+	// their time, but what they queued stays until it is committed.
+	maxQueued atomic.Int64
 
 	mu     sync.Mutex
 	queue  []operation
@@ -83,8 +82,10 @@ type committer struct {
 	done   chan struct{}
 }
 
-func newCommitter() *committer {
-	return &committer{wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newCommitter(maxQueued int64) *committer {
+	c := &committer{wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c.maxQueued.Store(maxQueued)
+	return c
 }
 
 // submit queues an operation.
@@ -148,7 +149,7 @@ func (c *committer) close() {
 }
 
 // overloaded says that the disk does not keep up.
-func (c *committer) overloaded() bool { return c.queued.Load() > maxQueuedBytes }
+func (c *committer) overloaded() bool { return c.queued.Load() > c.maxQueued.Load() }
 
 // nextBatch says how many operations, at least one, fit into one batch, and
 // their size.

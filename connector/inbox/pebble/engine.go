@@ -9,11 +9,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// Memory that Pebble takes at most, beside two memtables: enough for the newest
-// blocks, small enough for an idle connector.
+// Memory that the store takes where Options do not say less, beside two memtables:
+// enough for the newest blocks, small enough for an idle connector.
 const (
 	cacheSize    = 8 << 20
 	memTableSize = 8 << 20
+	queueSize    = 64 << 20
 	// openFiles bounds table readers; a store at its default bound has far
 	// fewer tables.
 	openFiles = 512
@@ -98,8 +99,8 @@ func (s *scheduler) start() {
 func (s *Inbox) options(o Options) *pebble.Options {
 	opts := &pebble.Options{
 		FS:           s.files,
-		CacheSize:    cacheSize,
-		MemTableSize: memTableSize,
+		Cache:        s.cache.blocks,
+		MemTableSize: o.MemTableSize,
 		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
 		// Raised only a release after its readers are out, so that a rollback
 		// can still open the store. This one tells a torn end of the log from

@@ -20,8 +20,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Options say where and how to open an Inbox. All fields but MaxOpenFiles, Log,
-// FS, Clock and Fatal are required.
+// Options say where and how to open an Inbox. All fields but MaxOpenFiles,
+// those of memory, Log, FS, Clock and Fatal are required.
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
@@ -32,6 +32,16 @@ type Options struct {
 	// MaxOpenFiles is about how many descriptors the store has open, tables and
 	// all; Pebble keeps 64 tables open whatever it says. Default: 576.
 	MaxOpenFiles int
+	// CacheSize is how many bytes of blocks are kept in memory, until Resize.
+	// Default, and the most: 8 MiB.
+	CacheSize int64
+	// QueueSize is how many bytes may wait for the disk before calls are refused
+	// with ErrOverloaded, until Resize. Default: 64 MiB.
+	QueueSize int64
+	// MemTableSize is how many bytes of the newest events are kept in memory before
+	// they become a table; there are two of them while one is written. Default: 8
+	// MiB.
+	MemTableSize uint64
 	Metrics      *telemetry.Metrics
 	Log          logr.Logger
 	// FS is the file system. Default: the operating system's.
@@ -47,6 +57,7 @@ type Options struct {
 type Inbox struct {
 	path       string
 	db         *pebble.DB
+	cache      *cache
 	files      *guard
 	committer  *committer
 	duplicates *duplicates
@@ -86,9 +97,10 @@ const schemaVersion = 1
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
-		path: o.Path, committer: newCommitter(), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
-		channels: make(map[string]*channel),
+		path: o.Path, committer: newCommitter(o.QueueSize), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
+		channels: make(map[string]*channel), cache: newCache(o.CacheSize),
 	}
+	defer s.cache.blocks.Unref() // the open store has a reference of its own
 	files := withRights(o.FS, o.Path)
 	s.files = &guard{FS: files, store: s}
 	db, err := openWritable(o.Path, s.options(o))
@@ -114,6 +126,15 @@ func Open(o Options) (*Inbox, error) {
 func (o *Options) setDefaults() {
 	if o.MaxOpenFiles == 0 {
 		o.MaxOpenFiles = openFiles + otherFiles
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = cacheSize
+	}
+	if o.QueueSize == 0 {
+		o.QueueSize = queueSize
+	}
+	if o.MemTableSize == 0 {
+		o.MemTableSize = memTableSize
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default
