@@ -103,16 +103,14 @@ func plain(labels map[string]v1alpha1.LabelValue) map[string]string {
 }
 
 func container(in Input) *corev1ac.ContainerApplyConfiguration {
-	resources := containerResources(in.Connector)
 	return corev1ac.Container().
 		WithName(ContainerName).
 		WithImage(in.Image).
 		WithArgs("serve", "--config", render.Directory+"/"+render.FileName).
-		WithEnv(memoryLimit(*resources.Limits)).
 		WithPorts(
 			corev1ac.ContainerPort().WithName(portWebhook).WithContainerPort(render.PortWebhook).WithProtocol(corev1.ProtocolTCP),
 			corev1ac.ContainerPort().WithName(portProbes).WithContainerPort(render.PortProbes).WithProtocol(corev1.ProtocolTCP)).
-		WithResources(resources).
+		WithResources(containerResources(in.Connector)).
 		WithStartupProbe(probe("/healthz").WithPeriodSeconds(1).WithFailureThreshold(recoverySeconds)).
 		WithReadinessProbe(probe("/readyz").WithPeriodSeconds(2).WithFailureThreshold(1)).
 		WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6)).

@@ -3,7 +3,6 @@ package children
 import (
 	"encoding/json"
 	"maps"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -51,18 +50,6 @@ func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirem
 		}
 	}
 	return corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits)
-}
-
-// memoryShare is the part of the memory limit that Go's heap may take before its
-// collector works harder; the rest is for the store's own memory and for stacks.
-const memoryShare = 0.8
-
-// memoryLimit tells Go's runtime of the container's limit, which it does not
-// know by itself: without it a burst ends in an out-of-memory kill that an earlier
-// collection would have avoided.
-func memoryLimit(limits corev1.ResourceList) *corev1ac.EnvVarApplyConfiguration {
-	bytes := float64(limits.Memory().Value()) * memoryShare
-	return corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(strconv.FormatInt(int64(bytes), 10))
 }
 
 // as turns one of Kubernetes' types into its apply configuration, whose fields
