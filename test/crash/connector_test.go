@@ -18,6 +18,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/cgroup"
 	"xbot.a4b.vn/channel-connector/test/process"
 	"xbot.a4b.vn/channel-connector/test/reserved"
 )
@@ -72,6 +73,10 @@ type connector struct {
 	folder                 string
 	server, metrics, admin string
 	process                *process.Process
+	// group is the cgroup that it runs in, nil for the test's own, and environment
+	// what it has beside the test's.
+	group       *cgroup.Group
+	environment []string
 	// settings are those of the configuration file.
 	settings map[string]string
 	// life counts the starts; every event says to the sink in which it was
@@ -138,6 +143,10 @@ func (c *connector) start() {
 	defer func() { _ = log.Close() }() // the child has a copy
 	cmd := exec.Command(binary, "serve", "--config", c.configPath())
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), c.environment...)
+	if c.group != nil {
+		c.group.Enter(cmd)
+	}
 	if c.process, err = process.Start(cmd); err != nil {
 		c.t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
 	for conversation := range l.acknowledged {
 		for n := range int(l.acknowledged[conversation].Load()) {
 			events++
-			if m := (message{conversation, n}); !s.taken[m] && !dead[m] {
+			if m := (message{l.first + conversation, n}); !s.taken[m] && !dead[m] {
 				t.Errorf("%v got a 200 and is neither taken nor a dead letter", m)
 			}
 		}

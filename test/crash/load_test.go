@@ -23,6 +23,10 @@ type load struct {
 	t      *testing.T
 	url    string
 	client http.Client
+	// first is the number of the first conversation, and text makes the messages
+	// longer.
+	first int
+	text  string
 
 	// acknowledged is the number of messages of each conversation that got a
 	// 200.
@@ -57,10 +61,10 @@ func (l *load) talk(conversation int, random *rand.Rand) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for n := 0; ; n++ {
-		l.insist(message{conversation, n}, pause)
+		l.insist(message{l.first + conversation, n}, pause)
 		l.acknowledged[conversation].Add(1)
 		if random.IntN(8) == 0 {
-			l.insist(message{conversation, random.IntN(n + 1)}, pause)
+			l.insist(message{l.first + conversation, random.IntN(n + 1)}, pause)
 			l.again.Add(1)
 		}
 		select {
@@ -82,7 +86,7 @@ func (l *load) insist(m message, pause *time.Ticker) {
 func (l *load) post(m message) (status int) {
 	ctx, cancel := context.WithTimeout(l.t.Context(), 5*time.Second)
 	defer cancel()
-	req, err := newRequest(ctx, l.url, m, "")
+	req, err := newRequest(ctx, l.url, m, l.text)
 	if err != nil {
 		l.t.Error(err)
 		return 0

@@ -28,7 +28,8 @@ const (
 	gracePeriod = 10 * time.Second
 	// startTimeout bounds a start, far beyond what it takes.
 	startTimeout = time.Minute
-	// memoryLimit is GOMEMLIMIT as the operator sets it for a limit of 256 MiB.
+	// memoryLimit is GOMEMLIMIT, since the process has no cgroup of its own: what it
+	// makes of one with the operator's default limit, 256 MiB.
 	memoryLimit = "214748364"
 )
 

@@ -17,11 +17,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"text/template"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/cgroup"
 	"xbot.a4b.vn/channel-connector/test/example"
 	"xbot.a4b.vn/channel-connector/test/process"
 	"xbot.a4b.vn/channel-connector/test/reserved"
@@ -29,8 +29,8 @@ import (
 )
 
 const (
-	// memoryBound is the operator's default limit, goMemoryLimit what it makes of
-	// it for the process.
+	// memoryBound is the operator's default limit, and goMemoryLimit what the
+	// connector makes of it for Go's runtime.
 	memoryBound   = 256 << 20
 	goMemoryLimit = "214748364"
 	// patience is far beyond what a start takes.
@@ -67,7 +67,7 @@ type connector struct {
 	Channels              []channel
 
 	folder  string
-	group   cgroup
+	group   *cgroup.Group // nil where none can be made: then the peak alone tells
 	bot     *traffic.Bot
 	process *process.Process
 	peak    float64
@@ -95,7 +95,7 @@ func (s stage) start(ctx context.Context, secure bool) (_ *connector, err error)
 	if err := c.write(); err != nil {
 		return nil, err
 	}
-	if c.group, err = newCgroup(filepath.Base(c.folder)); err != nil {
+	if c.group, err = cgroup.New(filepath.Base(c.folder), memoryBound); err != nil && !errors.Is(err, cgroup.ErrUnavailable) {
 		return nil, err
 	}
 	if err := c.launch(ctx, s.binary); err != nil {
@@ -133,12 +133,11 @@ func (c *connector) launch(ctx context.Context, binary string) error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.CommandContext(ctx, binary, "serve", "--config", filepath.Join(c.folder, "connector.yaml"))
-	if c.group.exists() {
-		// The shell enters the group, and becomes the connector.
-		join := slices.Concat([]string{"-c", `echo $$ >"$0" && exec "$@"`, c.group.processes()}, cmd.Args)
-		cmd = exec.CommandContext(ctx, "/bin/sh", join...)
+	if c.group != nil {
+		c.group.Enter(cmd)
+	} else {
+		cmd.Env = append(os.Environ(), "GOMEMLIMIT="+goMemoryLimit)
 	}
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+goMemoryLimit)
 	cmd.Stdout, cmd.Stderr = log, log
 	c.process, err = process.Start(cmd)
 	return err
@@ -161,7 +160,11 @@ func (c *connector) survive(ctx context.Context, lasts time.Duration) error {
 
 func (c *connector) close() error {
 	c.process.Kill()
-	return errors.Join(c.bot.Close(), c.group.remove())
+	err := c.bot.Close()
+	if c.group != nil {
+		err = errors.Join(err, c.group.Remove())
+	}
+	return err
 }
 
 // caller is a platform, and what became of its calls.

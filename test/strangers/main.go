@@ -2,7 +2,7 @@
 // after the other, and prints how many signed calls are answered in time meanwhile,
 // on kept and on new connections, and how much memory the connector takes. The
 // connector is the real program, in a memory cgroup of 256 MiB where one can be
-// made, with GOMEMLIMIT as the operator sets it.
+// made, or else with the GOMEMLIMIT that such a one comes to.
 //
 //	go run ./test/strangers                    # everything, about 10 minutes
 //	go run ./test/strangers -attack held -for 1m
