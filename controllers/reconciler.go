@@ -37,7 +37,8 @@ type Reconciler struct {
 	// Recorder records events.
 	Recorder events.EventRecorder
 	// Clock tells when pods are to be told of a configuration again, until when an
-	// absent key is accepted, and how long a workload has been down.
+	// absent key is accepted, how long a workload has been down, and how long a
+	// contested field is left as it is.
 	Clock clock.PassiveClock
 	// Image is the connector's container image.
 	Image string
@@ -48,6 +49,7 @@ type Reconciler struct {
 	rollOuts   rollOuts
 	absences   absences
 	failures   failures
+	contests   *apply.Contests
 	upgrades   *upgrades
 	definition *definition
 }
@@ -83,11 +85,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	connector, scope := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
 	err := scope.Client.Get(ctx, req.NamespacedName, connector)
 	defer r.upgrades.proceed(ctx)
+	defer func() { fieldsContested.Set(float64(r.contests.Left())) }()
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
 		r.upgrades.forget(req.NamespacedName)
 		r.rollOuts.forget(req.NamespacedName)
 		r.absences.note(req.NamespacedName, nil)
 		r.failures.end(req.NamespacedName)
+		r.contests.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
@@ -167,7 +171,9 @@ func (p *pass) applyChildren(ctx context.Context) error {
 	if err := p.upgrades.choose(ctx, p); err != nil {
 		return err
 	}
-	for _, child := range children.Build(p.input) {
+	all := children.Build(p.input)
+	p.contests.Keep(client.ObjectKeyFromObject(p.connector), all)
+	for _, child := range all {
 		changed, err := p.applier(child).Apply(ctx, p.connector, child)
 		if err != nil {
 			p.upgrades.leave(client.ObjectKeyFromObject(p.connector)) // somebody else may use the place
@@ -203,7 +209,7 @@ func (p *pass) pruneChildren(ctx context.Context) error {
 // applier returns the way to write a child: Secrets have a cache of their own.
 func (p *pass) applier(child children.Child) *apply.Applier {
 	if child.Kind == "Secret" {
-		return &apply.Applier{Client: p.OwnSecrets, Live: p.Live}
+		return &apply.Applier{Client: p.OwnSecrets, Live: p.Live, Contests: p.contests}
 	}
-	return &apply.Applier{Client: p.Client, Live: p.Live}
+	return &apply.Applier{Client: p.Client, Live: p.Live, Contests: p.contests}
 }

@@ -51,6 +51,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 		p.failures.end(client.ObjectKeyFromObject(p.connector))
 	}
 	p.seen.DefinitionOutdated = p.definition.outdated()
+	p.noteContests()
 	old, next := p.connector.Status, status.Compute(p.seen)
 	p.noteUpgrade(next)
 	if equality.Semantic.DeepEqual(old, next) {
@@ -120,6 +121,15 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 	return p.Client.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
 }
 
+// noteContests notes which fields are left to others, to look again when the next one is
+// to be put back.
+func (p *pass) noteContests() {
+	contests, next := p.contests.Of(client.ObjectKeyFromObject(p.connector))
+	if p.seen.Contests = contests; next > 0 {
+		p.lookAgain(next)
+	}
+}
+
 // noteUpgrade keeps whether the upgraded workload comes up. A pass with something
 // in the way cannot tell.
 func (p *pass) noteUpgrade(next v1alpha1.ChannelConnectorStatus) {
@@ -149,6 +159,11 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
 	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
 		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
+	}
+	contested := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionFieldContested)
+	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionFieldContested)
+	if contested != nil && (was == nil || was.Message != contested.Message) {
+		p.event(corev1.EventTypeWarning, contested.Reason, contested.Message)
 	}
 	if p.upgradeFailed && !stalled(old) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")

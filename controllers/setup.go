@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
@@ -63,6 +64,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	r.rollOuts.done = map[client.ObjectKey]rollOut{}
 	r.failures.since = map[client.ObjectKey]time.Time{}
 	r.absences.of = map[client.ObjectKey][]v1alpha1.ExpiringKey{}
+	r.contests = apply.NewContests(r.Clock)
 	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
 	var err error
 	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {

@@ -112,8 +112,8 @@ type ChannelConnectorStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the connector is. Ready sums them up; Reconciling,
-	// Stalled, UpdatePending and DefinitionOutdated are present only while they are
-	// True.
+	// Stalled, UpdatePending, FieldContested and DefinitionOutdated are present only
+	// while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -184,6 +184,9 @@ const (
 	// ConditionUpdatePending is present and True while the workload waits for
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"
+	// ConditionFieldContested is present and True while the operator leaves a field
+	// of a child as somebody else, or an admission webhook, keeps writing it.
+	ConditionFieldContested = "FieldContested"
 	// ConditionDefinitionOutdated is present and True while the
 	// CustomResourceDefinition in the cluster is older than the operator.
 	ConditionDefinitionOutdated = "DefinitionOutdated"

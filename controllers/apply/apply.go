@@ -6,7 +6,8 @@
 // stands in an annotation of the child, is another, or when something that is
 // wanted is no longer there. Labels, annotations and fields of others are left
 // alone, unless they keep what is wanted from being valid. What somebody else made
-// is never taken over.
+// is never taken over. A field that somebody else keeps changing is put back more and
+// more rarely.
 package apply
 
 import (
@@ -17,12 +18,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/util/csaupgrade"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -44,6 +40,8 @@ type Applier struct {
 	// Live reads from the API server. It is asked only for what the cache does
 	// not hold: it may be there and belong to somebody else.
 	Live client.Reader
+	// Contests remember what others change back.
+	Contests *Contests
 }
 
 // ForeignError says that a child's name is taken by an object that is not the
@@ -65,7 +63,8 @@ func (e *ForeignError) Error() string {
 }
 
 // Apply makes the object as the child wants it and reports whether that took a
-// write. The error is a *ForeignError when the name is taken.
+// write. Fields that others contest are left as they are for a while: see Contests. The
+// error is a *ForeignError when the name is taken.
 func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (changed bool, err error) {
 	live, err := a.find(ctx, owner, child)
 	if err != nil {
@@ -79,43 +78,19 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 		return false, fmt.Errorf("encode %s: %w", child, err)
 	}
 	sum := sha256.Sum256(desired)
-	digest := hex.EncodeToString(sum[:8])
-	if live != nil && live.GetAnnotations()[AnnotationApplied] == digest {
-		settled, err := holds(live, desired)
+	w := &write{Applier: a, child: child, live: live, digest: hex.EncodeToString(sum[:8])}
+	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: childKey{child.Kind, child.Name}}
+	child.Annotate(AnnotationApplied, w.digest)
+	if live != nil {
+		settled, err := w.judge(ctx, desired)
 		if err != nil || settled {
 			return false, err
 		}
 	}
-	child.Annotate(AnnotationApplied, digest)
-	err = a.Client.Apply(ctx, child.Desired, client.ForceOwnership, client.FieldOwner(FieldManager))
-	if apierrors.IsInvalid(err) && live != nil && a.overwrite(ctx, live, child) == nil {
-		return true, nil
-	}
-	if err != nil {
+	if err := w.send(ctx, owner.Namespace); err != nil {
 		return false, fmt.Errorf("apply %s: %w", child, err)
 	}
 	return true, nil
-}
-
-// overwrite makes every list of an object as it is wanted, without the elements of
-// others. Server-side apply keeps those, and may so be refused: a port whose number
-// somebody changed is another one to it, which has the same name.
-//
-// Its fields then are the operator's as if they were applied, so that one which is no
-// longer wanted goes.
-func (a *Applier) overwrite(ctx context.Context, live client.Object, child children.Child) error {
-	desired, err := child.JSON()
-	if err != nil {
-		return err
-	}
-	if err := a.Client.Patch(ctx, live, client.RawPatch(types.MergePatchType, desired), client.FieldOwner(FieldManager)); err != nil {
-		return err
-	}
-	owned, err := csaupgrade.UpgradeManagedFieldsPatch(live, sets.New(FieldManager), FieldManager)
-	if err != nil || owned == nil {
-		return err
-	}
-	return a.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, owned))
 }
 
 // find returns the child's object as the cache has it, or as it is when it lost the
@@ -135,6 +110,9 @@ func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, ch
 			return nil, nil //nolint:nilnil // there is no object and nothing is wrong
 		}
 		return nil, fmt.Errorf("read %s: %w", child, err)
+	}
+	if _, err := Compact(live); err != nil { // as the cache would
+		return nil, err
 	}
 	return live, refuseForeign(owner, child, live)
 }
@@ -172,20 +150,4 @@ func Claims(object client.Object, name string) bool {
 	labels, inFull := object.GetLabels(), object.GetAnnotations()[children.AnnotationConnector]
 	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelConnector] == children.Instance(name) &&
 		(inFull == "" || inFull == name)
-}
-
-// holds reports whether an object has everything that is wanted of it.
-func holds(live client.Object, desired []byte) (bool, error) {
-	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
-	if err != nil {
-		return false, err
-	}
-	var want map[string]any
-	if err := utiljson.Unmarshal(desired, &want); err != nil {
-		return false, err
-	}
-	delete(want, "apiVersion") // the cache's objects have none
-	delete(want, "kind")
-	compactWanted(want)
-	return contains(have, want), nil
 }

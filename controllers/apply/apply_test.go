@@ -3,9 +3,11 @@ package apply
 import (
 	stdcmp "cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,7 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
+	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -32,7 +37,10 @@ var errBroken = errors.New("broken")
 type rig struct {
 	*Applier
 	server client.Client
+	clock  *testingclock.FakePassiveClock
 	writes int
+	// admit changes what is applied, as a webhook does; nil for no change.
+	admit func(map[string]any)
 	// fail is an error for the verb of the next request: get, live, apply, patch,
 	// delete.
 	fail map[string]error
@@ -41,8 +49,10 @@ type rig struct {
 func newRig(objects ...client.Object) *rig {
 	server := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).Build()
 	r := &rig{server: server, fail: map[string]error{}}
+	r.clock = testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	r.Applier = &Applier{
-		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Apply: r.apply, Patch: r.patch, Delete: r.delete}),
+		Contests: NewContests(r.clock),
+		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Patch: r.patch, Delete: r.delete}),
 		Live:   interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
 	}
 	return r
@@ -70,20 +80,31 @@ func (r *rig) live(ctx context.Context, c client.WithWatch, key client.ObjectKey
 	return c.Get(ctx, key, object, opts...)
 }
 
-func (r *rig) apply(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	r.writes++
-	if r.fail["apply"] != nil {
-		return r.fail["apply"]
-	}
-	return c.Apply(ctx, object, opts...)
-}
-
 func (r *rig) patch(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	r.writes++
-	if r.fail["patch"] != nil {
-		return r.fail["patch"]
+	verb := "patch"
+	if patch.Type() == types.ApplyPatchType {
+		verb = "apply"
 	}
-	return c.Patch(ctx, object, patch, opts...)
+	if r.fail[verb] != nil {
+		return r.fail[verb]
+	}
+	if r.admit == nil {
+		return c.Patch(ctx, object, patch, opts...)
+	}
+	body, err := patch.Data(object)
+	if err != nil {
+		return err
+	}
+	var asked map[string]any
+	if err := utiljson.Unmarshal(body, &asked); err != nil {
+		return err
+	}
+	r.admit(asked)
+	if body, err = json.Marshal(asked); err != nil {
+		return err
+	}
+	return c.Patch(ctx, object, client.RawPatch(patch.Type(), body), opts...)
 }
 
 func (r *rig) delete(ctx context.Context, c client.WithWatch, object client.Object, opts ...client.DeleteOption) error {

@@ -58,14 +58,16 @@ func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
 }
 
 // compactWanted changes an apply configuration to what Compact makes of an object
-// that holds it.
-func compactWanted(want map[string]any) {
-	annotations := object(object(want, "metadata"), "annotations")
+// that holds it. A pod template that Compact left whole is compared as a whole.
+func compactWanted(want, have map[string]any) {
+	annotations := annotationsOf(want)
 	if template, there := annotations[children.AnnotationTemplate].(string); there {
 		digest := Digest([]byte(template))
 		annotations[children.AnnotationTemplate] = digest
-		object(want, "spec")["template"] = map[string]any{
-			"metadata": map[string]any{"annotations": map[string]any{children.AnnotationTemplate: digest}},
+		if _, compact := annotationsOf(object(object(have, "spec"), "template"))[children.AnnotationTemplate]; compact {
+			object(want, "spec")["template"] = map[string]any{
+				"metadata": map[string]any{"annotations": map[string]any{children.AnnotationTemplate: digest}},
+			}
 		}
 	}
 	if _, config := annotations[children.AnnotationConfigDigest]; config {
@@ -76,6 +78,10 @@ func compactWanted(want map[string]any) {
 			data[name] = base64.StdEncoding.EncodeToString([]byte(Digest(content)))
 		}
 	}
+}
+
+func annotationsOf(of map[string]any) map[string]any {
+	return object(object(of, "metadata"), "annotations")
 }
 
 func object(of map[string]any, field string) map[string]any {

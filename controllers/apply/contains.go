@@ -31,10 +31,15 @@ func containsMap(have, want map[string]any) bool {
 }
 
 func containsList(have, want []any) bool {
-	if len(want) > 0 && !slices.ContainsFunc(want, func(element any) bool { return !keyed(element) }) {
+	if mergedByKey(want) {
 		return containsKeyed(slices.Clone(have), want)
 	}
 	return slices.EqualFunc(have, want, contains)
+}
+
+// mergedByKey reports whether a list's elements are found by their keys.
+func mergedByKey(want []any) bool {
+	return len(want) > 0 && !slices.ContainsFunc(want, func(element any) bool { return !keyed(element) })
 }
 
 // containsKeyed looks for each wanted element among those that are left. Several
@@ -57,8 +62,9 @@ var keys = [][]string{{"name"}, {"uid"}, {"topologyKey", "whenUnsatisfiable"}}
 // its neighbours do not matter.
 func keyed(element any) bool {
 	fields, _ := element.(map[string]any)
-	has := func(name string) bool { _, text := fields[name].(string); return text }
-	return slices.ContainsFunc(keys, func(names []string) bool {
-		return !slices.ContainsFunc(names, func(name string) bool { return !has(name) })
-	})
+	return slices.ContainsFunc(keys, func(names []string) bool { return keyedBy(fields, names) })
+}
+
+func keyedBy(fields map[string]any, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { _, text := fields[name].(string); return !text })
 }

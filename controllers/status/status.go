@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
@@ -39,6 +40,8 @@ const (
 	ReasonWaitsForTurn         = "WaitsForTurn"
 	ReasonUpgradesStopped      = "UpgradesStopped"
 	ReasonFieldsMissing        = "FieldsMissing"
+	ReasonWrittenByOthers      = "WrittenByOthers"
+	ReasonChangedOnAdmission   = "ChangedOnAdmission"
 )
 
 // Observation is what one pass found.
@@ -70,6 +73,8 @@ type Observation struct {
 	UpdatePending, UpgradesStopped bool
 	// DefinitionOutdated says what the CustomResourceDefinition lacks, if anything.
 	DefinitionOutdated string
+	// Contests are the fields of children that are left to others for a while.
+	Contests []apply.Contest
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
 }
@@ -118,6 +123,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionDelivering:         delivering(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
+		v1alpha1.ConditionFieldContested:     contested(o.Contests),
 		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
 	} {
 		if v != nil {

@@ -34,6 +34,7 @@ const (
 	ReasonVolumeNotMounted    = "VolumeNotMounted"
 	ReasonNodeLost            = "NodeLost"
 	ReasonUnavailable         = "Unavailable"
+	ReasonScaledByOthers      = "ScaledByOthers"
 )
 
 // progress are the reasons of what takes its time in any roll-out.
@@ -53,6 +54,8 @@ func workload(o Observation) verdict {
 	switch {
 	case d == nil:
 		return verdict{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
+	case wanted(d) == 0 && scaledByOthers(o):
+		return verdict{metav1.ConditionFalse, ReasonScaledByOthers, "Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
 	case wanted(d) == 0 && d.Status.Replicas == 0:
 		return verdict{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
 	case wanted(d) == 0:

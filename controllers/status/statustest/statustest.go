@@ -27,7 +27,7 @@ var (
 	noWorkload = []string{
 		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
 		status.ReasonImagePullFailed, status.ReasonContainerNotCreated, status.ReasonCrashLooping, status.ReasonPodsRefused,
-		status.ReasonRollingOut, status.ReasonVolumeNotMounted, status.ReasonNodeLost, status.ReasonUnavailable,
+		status.ReasonRollingOut, status.ReasonVolumeNotMounted, status.ReasonNodeLost, status.ReasonUnavailable, status.ReasonScaledByOthers,
 	}
 	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused}
 	awaited  = []string{credentials.ReasonAwaitingOASecretKey}
@@ -48,6 +48,7 @@ var Reasons = map[string][]string{
 	"WorkloadAvailable=True":      {status.ReasonAvailable, status.ReasonScaledToZero},
 	"WorkloadAvailable=False":     noWorkload,
 	"UpdatePending=True":          {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
+	"FieldContested=True":         {status.ReasonWrittenByOthers, status.ReasonChangedOnAdmission},
 	"DefinitionOutdated=True":     {status.ReasonFieldsMissing},
 }
 

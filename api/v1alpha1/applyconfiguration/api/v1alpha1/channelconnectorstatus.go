@@ -14,8 +14,8 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// observedGeneration is the metadata.generation that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the connector is. Ready sums them up; Reconciling,
-	// Stalled, UpdatePending and DefinitionOutdated are present only while they are
-	// True.
+	// Stalled, UpdatePending, FieldContested and DefinitionOutdated are present only
+	// while they are True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// address is where the connector is reached inside the cluster.
 	Address *AddressApplyConfiguration `json:"address,omitempty"`

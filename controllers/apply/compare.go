@@ -1,0 +1,148 @@
+package apply
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// difference is a field that is not as it is wanted.
+type difference struct {
+	path fieldPath
+	want any
+}
+
+// fieldPath leads from an object to one of its fields.
+type fieldPath []step
+
+// step is one part of a path: a field or entry of a map by its name, or an element of
+// a list.
+type step struct {
+	name string
+	// element is that of a list as it is in the cluster, or as it is wanted where there
+	// is none.
+	element map[string]any
+}
+
+// plainName is the name of a field; the keys of labels and annotations are longer.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+
+// String is the path in a message: spec.template.spec.containers[name=connector].image.
+func (p fieldPath) String() string {
+	var text strings.Builder
+	for i, s := range p {
+		switch {
+		case s.element != nil:
+			fmt.Fprintf(&text, "[%s]", keyOf(s.element))
+		case !plainName.MatchString(s.name):
+			fmt.Fprintf(&text, "[%s]", s.name)
+		case i > 0:
+			text.WriteString("." + s.name)
+		default:
+			text.WriteString(s.name)
+		}
+	}
+	return text.String()
+}
+
+// to returns the path that leads one step further.
+func (p fieldPath) to(next step) fieldPath { return append(slices.Clip(p), next) }
+
+// differences returns the fields of an object that are not as they are wanted: none
+// where contains is true.
+func differences(have, want map[string]any) (all []difference) {
+	merge(have, want, func(d difference) bool { all = append(all, d); return false })
+	return all
+}
+
+// merge returns what to apply: what is wanted, but where leave says so of a field that
+// differs, the value that is there. A field that is not there is left out.
+func merge(have, want map[string]any, leave func(difference) bool) map[string]any {
+	return comparison(leave).entries(nil, have, want)
+}
+
+// comparison walks through what is wanted, and asks of each difference whether it is
+// left as it is.
+type comparison func(difference) bool
+
+func (c comparison) value(path fieldPath, have any, there bool, want any) (value any, ok bool) {
+	switch want := want.(type) {
+	case map[string]any:
+		if have, ok := have.(map[string]any); ok {
+			return c.entries(path, have, want), true
+		}
+	case []any:
+		if have, ok := have.([]any); ok && mergedByKey(want) {
+			return c.elements(path, have, want), true
+		}
+	}
+	if there && contains(have, want) || !c(difference{path, want}) {
+		return want, true
+	}
+	return have, there
+}
+
+func (c comparison) entries(path fieldPath, have, want map[string]any) map[string]any {
+	merged := make(map[string]any, len(want))
+	for name, wanted := range want {
+		is, there := have[name]
+		if value, ok := c.value(path.to(step{name: name}), is, there, wanted); ok {
+			merged[name] = value
+		}
+	}
+	return merged
+}
+
+func (c comparison) elements(path fieldPath, have, want []any) []any {
+	merged := make([]any, 0, len(want))
+	for i, is := range counterparts(have, want) {
+		element, _ := is.(map[string]any)
+		if is == nil {
+			element, _ = want[i].(map[string]any)
+		}
+		if value, ok := c.value(path.to(step{element: element}), is, is != nil, want[i]); ok {
+			merged = append(merged, value)
+		}
+	}
+	return merged
+}
+
+// counterparts returns, for each wanted element, the one that is there: which holds
+// it, or else has its key; nil where there is none.
+func counterparts(have, want []any) []any {
+	left, found := slices.Clone(have), make([]any, len(want))
+	take := func(fits func(candidate, element any) bool) {
+		for i, element := range want {
+			if found[i] != nil {
+				continue
+			}
+			if at := slices.IndexFunc(left, func(candidate any) bool { return fits(candidate, element) }); at >= 0 {
+				found[i] = left[at]
+				left = slices.Delete(left, at, at+1)
+			}
+		}
+	}
+	take(contains)
+	take(func(candidate, element any) bool {
+		fields, ok := candidate.(map[string]any)
+		wanted, _ := element.(map[string]any)
+		return ok && keyOf(fields) == keyOf(wanted)
+	})
+	return found
+}
+
+// keyOf is the key of an element, with the names of its fields.
+func keyOf(element map[string]any) string {
+	for _, names := range keys {
+		if !keyedBy(element, names) {
+			continue
+		}
+		pairs := make([]string, len(names))
+		for i, name := range names {
+			pairs[i] = fmt.Sprintf("%s=%s", name, element[name])
+		}
+		return strings.Join(pairs, ",")
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package apply
+
+import (
+	"encoding/json"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+const (
+	// promptCorrections is how often a field is put back at once: whoever changes it
+	// once or twice is corrected, and a controller that goes on is soon told from that.
+	promptCorrections = 3
+	// admissionAttempts is how often a value is sent that comes back as another one. The
+	// second attempt tells a webhook that changes every write from one that changes what
+	// is new.
+	admissionAttempts = 2
+	// minPause and maxPause bound how long a contested field is left as it is. Each
+	// correction doubles the time: a roll-out takes seconds, and a roll-out every ten
+	// minutes lets the connector serve.
+	minPause = 10 * time.Second
+	maxPause = 10 * time.Minute
+	// quiet is after how long without another change a contest is forgotten.
+	quiet = 10 * time.Minute
+	// proof is how long a correction must last until the contest counts as ended. It is
+	// not forgotten then, so that the next one is not prompt.
+	proof = 10 * time.Second
+)
+
+// contested is a field that was corrected.
+type contested struct {
+	// wanted is of the value; another one makes the field a new one.
+	wanted uint64
+	// corrections is how often it was put back, refusals how often in a row the value
+	// came back as another one.
+	corrections, refusals int
+	// pause is how long the field is left as it is since the last correction, and due
+	// when that ends; 0 while corrections are prompt.
+	pause time.Duration
+	due   time.Time
+	// seen is when the field was last corrected, or last found to differ.
+	seen time.Time
+	// differs says that it is not as wanted, left that it was left so, until a
+	// correction has lasted.
+	differs, left bool
+	// named says that managers are those since the last correction.
+	named    bool
+	managers string
+}
+
+// correct notes a correction.
+func (f *contested) correct(now time.Time, refused bool) {
+	f.seen, f.differs, f.named = now, false, false
+	if f.refusals++; !refused {
+		f.refusals = 0
+	}
+	if f.damped() {
+		f.pause = min(max(2*f.pause, minPause), maxPause)
+		f.due = now.Add(f.pause)
+	}
+}
+
+// damped reports whether corrections are no longer prompt.
+func (f *contested) damped() bool { return f.corrections >= promptCorrections || f.onAdmission() }
+
+// onAdmission reports whether the API server, or a webhook, decides the field.
+func (f *contested) onAdmission() bool { return f.refusals >= admissionAttempts }
+
+// expired reports whether a contest is to be forgotten. One whose correction was due
+// long ago is of a child that is no longer wanted.
+func (f *contested) expired(now time.Time) bool {
+	if f.differs {
+		return now.Sub(f.due) >= quiet
+	}
+	return now.Sub(f.seen) >= quiet
+}
+
+// proven reports whether the last correction has lasted.
+func (f *contested) proven(now time.Time) bool { return !f.differs && now.Sub(f.seen) >= proof }
+
+// again is how soon to look at a field: when its correction is due, or has lasted. One
+// whose correction did not come when it was due is in the hands of whatever is in the
+// way.
+func (f *contested) again(now time.Time) time.Duration {
+	at := f.due
+	if !f.differs {
+		at = f.seen.Add(proof)
+	} else if !at.After(now) {
+		at = at.Add(quiet)
+	}
+	return at.Sub(now)
+}
+
+// identityLabels are those by which children and pods are found.
+var identityLabels = []string{children.LabelName, children.LabelInstance, children.LabelManagedBy, children.LabelConnector}
+
+// identity reports whether a field is part of what a child is found by, or holds such a
+// part.
+func identity(path fieldPath) bool {
+	if len(path) == 1 {
+		return path[0].name == "metadata" || path[0].name == "spec"
+	}
+	text := strings.TrimPrefix(path.String(), "spec.template.")
+	last := path[len(path)-1].name
+	switch {
+	case text == "metadata", strings.HasPrefix(text, "metadata.ownerReferences"), strings.HasPrefix(text, "spec.selector"):
+		return true
+	case strings.HasPrefix(text, "metadata.labels"):
+		return text == "metadata.labels" || slices.Contains(identityLabels, last)
+	case strings.HasPrefix(text, "metadata.annotations"):
+		return text == "metadata.annotations" || strings.HasPrefix(last, "xbot.a4b.vn/")
+	}
+	return false
+}
+
+var seed = maphash.MakeSeed()
+
+// sum stands for a wanted value.
+func sum(value any) uint64 {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic("a wanted value cannot be encoded: " + err.Error())
+	}
+	return maphash.Bytes(seed, encoded)
+}

@@ -1,0 +1,156 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
+)
+
+// write is how one child comes to be as it is wanted.
+type write struct {
+	*Applier
+	child children.Child
+	// live is the object as it was found, nil where there is none.
+	live client.Object
+	// digest is of the child's configuration, and stands in AnnotationApplied.
+	digest string
+	key    contestKey
+	judgement
+}
+
+// judge finds out what differs and what becomes of that, and reports whether nothing is
+// to be written.
+func (w *write) judge(ctx context.Context, desired []byte) (settled bool, err error) {
+	have, want, err := asMaps(w.live, desired)
+	if err != nil {
+		return false, err
+	}
+	compactWanted(want, have)
+	applied := w.live.GetAnnotations()[AnnotationApplied] == w.digest
+	if w.child.Kind == "Secret" {
+		return applied && contains(have, want), nil
+	}
+	var differs []difference
+	if !contains(have, want) {
+		differs = differences(have, want)
+	}
+	w.key.uid = w.live.GetUID()
+	w.judgement = w.Contests.judge(w.key, w.digest, applied, differs)
+	if err := w.nameManagers(ctx, want); err != nil {
+		return false, err
+	}
+	return applied && len(differs) == len(w.left), nil
+}
+
+// nameManagers notes who owns the fields that are newly left as they are. The cache's
+// objects have no managed fields.
+func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
+	if len(w.unnamed) == 0 {
+		return nil
+	}
+	live := w.child.New()
+	if err := w.Live.Get(ctx, client.ObjectKeyFromObject(w.live), live); err != nil {
+		return fmt.Errorf("read who changes %s: %w", w.child, err)
+	}
+	have, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for path := range w.unnamed {
+		names[path] = ""
+	}
+	for _, d := range differences(have, want) {
+		if path := d.path.String(); w.unnamed[path] {
+			names[path] = managers(live.GetManagedFields(), d.path)
+		}
+	}
+	w.Contests.named(w.key, names)
+	return nil
+}
+
+// send applies the child, with what is left as it is, and notes what came of it.
+func (w *write) send(ctx context.Context, namespace string) error {
+	sent, err := w.body()
+	if err != nil {
+		return err
+	}
+	got := w.child.New()
+	got.SetNamespace(namespace)
+	got.SetName(w.child.Name)
+	err = w.Client.Patch(ctx, got, client.RawPatch(types.ApplyPatchType, sent), client.ForceOwnership, client.FieldOwner(FieldManager))
+	if apierrors.IsInvalid(err) && w.live != nil && w.overwrite(ctx, got, sent) == nil {
+		err = nil
+	}
+	if err != nil || w.child.Kind == "Secret" {
+		return err
+	}
+	have, want, err := asMaps(got, sent)
+	if err != nil {
+		return err
+	}
+	refused := slices.DeleteFunc(differences(have, want), func(d difference) bool { return w.left[d.path.String()] })
+	w.key.uid = got.GetUID()
+	w.Contests.wrote(w.key, w.digest, w.corrected, refused)
+	return nil
+}
+
+// body is what is sent: the child's configuration, but the fields that are left have the
+// value that is there. To leave them out would take them away where the operator owns
+// them, and for the elements of lists would leave out their keys.
+func (w *write) body() ([]byte, error) {
+	desired, err := w.child.JSON()
+	if err != nil || len(w.left) == 0 {
+		return desired, err
+	}
+	have, want, err := asMaps(w.live, desired)
+	if err != nil {
+		return nil, err
+	}
+	sent := merge(have, want, func(d difference) bool {
+		path := d.path.String()
+		return w.left[path] && !w.kept[path]
+	})
+	return json.Marshal(sent)
+}
+
+// overwrite makes every list of an object as it is wanted, without the elements of
+// others. Server-side apply keeps those, and may so be refused: a port whose number
+// somebody changed is another one to it, which has the same name.
+//
+// Its fields then are the operator's as if they were applied, so that one which is no
+// longer wanted goes.
+func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte) error {
+	if err := w.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, sent), client.FieldOwner(FieldManager)); err != nil {
+		return err
+	}
+	owned, err := csaupgrade.UpgradeManagedFieldsPatch(object, sets.New(FieldManager), FieldManager)
+	if err != nil || owned == nil {
+		return err
+	}
+	return w.Client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, owned))
+}
+
+// asMaps decodes an object and what is wanted of it. The cache's objects have no
+// apiVersion and kind.
+func asMaps(live client.Object, desired []byte) (have, want map[string]any, err error) {
+	if have, err = runtime.DefaultUnstructuredConverter.ToUnstructured(live); err != nil {
+		return nil, nil, err
+	}
+	if err := utiljson.Unmarshal(desired, &want); err != nil {
+		return nil, nil, err
+	}
+	have["apiVersion"], have["kind"] = want["apiVersion"], want["kind"]
+	return have, want, nil
+}

@@ -1,0 +1,68 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/controllers/apply"
+)
+
+// maxContests is how many fields a message lists, so that what to do is not cut off.
+const maxContests = 4
+
+// contested says which fields others decide, who does and what to do; nil while there
+// are none. It tells no values: some may be secret.
+func contested(all []apply.Contest) *verdict {
+	if len(all) == 0 {
+		return nil
+	}
+	var parts []string
+	v := &verdict{status: metav1.ConditionTrue}
+	for _, onAdmission := range []bool{false, true} {
+		of := slices.DeleteFunc(slices.Clone(all), func(c apply.Contest) bool { return c.OnAdmission != onAdmission })
+		if len(of) == 0 {
+			continue
+		}
+		reason, message := written(of)
+		if onAdmission {
+			reason, message = changed(of)
+		}
+		v.reason = cmp.Or(v.reason, reason)
+		parts = append(parts, message)
+	}
+	v.message = strings.Join(parts, ". ")
+	return v
+}
+
+// scaledByOthers reports whether others decide the Deployment's number of pods.
+func scaledByOthers(o Observation) bool {
+	return slices.ContainsFunc(o.Contests, func(c apply.Contest) bool { return c.Field == "spec.replicas" })
+}
+
+func written(of []apply.Contest) (reason, message string) {
+	return ReasonWrittenByOthers, "Others write again and again what the operator wants otherwise: " + list(of) +
+		". It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it"
+}
+
+func changed(of []apply.Contest) (reason, message string) {
+	return ReasonChangedOnAdmission, "An admission webhook or the API server changes what the operator writes: " + list(of) +
+		". It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that webhook or policy, or declare its value where spec.workload has a field for it"
+}
+
+func list(of []apply.Contest) string {
+	var fields []string
+	for _, c := range of[:min(len(of), maxContests)] {
+		field := c.Field + " of " + c.Child
+		if !c.OnAdmission {
+			field += " by " + cmp.Or(c.Managers, "an admission webhook or the API server, or somebody who takes it away")
+		}
+		fields = append(fields, field)
+	}
+	if len(of) > maxContests {
+		fields = append(fields, "and others")
+	}
+	return strings.Join(fields, ", ")
+}
