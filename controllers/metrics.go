@@ -23,4 +23,6 @@ var (
 
 // RegisterMetrics registers the operator's own metrics in controller-runtime's
 // registry, once for a process.
-func RegisterMetrics() { metrics.Registry.MustRegister(upgradesPending, upgradesStopped, fieldsContested) }
+func RegisterMetrics() {
+	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, fieldsContested)
+}

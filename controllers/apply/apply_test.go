@@ -52,8 +52,8 @@ func newRig(objects ...client.Object) *rig {
 	r.clock = testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	r.Applier = &Applier{
 		Contests: NewContests(r.clock),
-		Client: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Patch: r.patch, Delete: r.delete}),
-		Live:   interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
+		Client:   interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Patch: r.patch, Delete: r.delete}),
+		Live:     interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
 	}
 	return r
 }

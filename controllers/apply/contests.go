@@ -349,4 +349,3 @@ func (c *Contests) sweep(now time.Time) {
 		}
 	}
 }
-
