@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
@@ -125,7 +126,7 @@ func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
 type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
-	definition, delivering            string
+	definition, delivering, contested string
 }
 
 const (
@@ -133,6 +134,14 @@ const (
 	wellAvailable   = "True Available: A pod takes calls"
 	wellCredentials = "True Resolved: Every Secret key that the resource names was found"
 )
+
+// heldAtNone is why nothing takes calls where others decide the number of pods.
+const heldAtNone = "ScaledByOthers: Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who"
+
+// contests are fields that others decide.
+func contests(all ...apply.Contest) func(*status.Observation) {
+	return func(o *status.Observation) { o.Contests = all }
+}
 
 func (e expected) conditions() map[string]string {
 	all := map[string]string{
@@ -144,6 +153,7 @@ func (e expected) conditions() map[string]string {
 		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
 		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
 		v1alpha1.ConditionDefinitionOutdated: e.definition, v1alpha1.ConditionDelivering: e.delivering,
+		v1alpha1.ConditionFieldContested: e.contested,
 	} {
 		if text != "" {
 			all[kind] = text
@@ -211,6 +221,25 @@ func TestSummary(t *testing.T) {
 		"no turn comes": {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
 			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"},
+		},
+		"others write a field": {
+			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", Managers: `"theirs"`}, apply.Contest{Child: `Service "shop-connector"`, Field: "spec.b"})},
+			expected{contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: spec.a of Deployment "shop-connector" by "theirs", ` +
+				`spec.b of Service "shop-connector" by an admission webhook or the API server, or somebody who takes it away. It stays as they write it, and is put back ever more rarely, ` +
+				"every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it"},
+		},
+		"a webhook changes a field": {
+			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", OnAdmission: true})},
+			expected{contested: `True ChangedOnAdmission: An admission webhook or the API server changes what the operator writes: spec.a of Deployment "shop-connector". ` +
+				"It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that webhook or policy, or declare its value where spec.workload has a field for it"},
+		},
+		"others hold it at no pod": {
+			[]func(*status.Observation){replicas(0, 0, 0, 0), contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.replicas", Managers: `"theirs"`})},
+			expected{
+				stalled: heldAtNone, available: "False " + heldAtNone,
+				contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: spec.replicas of Deployment "shop-connector" by "theirs". ` +
+					"It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it",
+			},
 		},
 		"the definition is older": {
 			[]func(*status.Observation){func(o *status.Observation) { o.DefinitionOutdated = "It lacks spec.a" }},
@@ -337,7 +366,7 @@ func TestTransitions(t *testing.T) {
 	o := observed(t)
 	for _, kind := range []string{
 		"Foreign", v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionUpdatePending,
-		v1alpha1.ConditionDefinitionOutdated, v1alpha1.ConditionReady,
+		v1alpha1.ConditionDefinitionOutdated, v1alpha1.ConditionFieldContested, v1alpha1.ConditionReady,
 	} {
 		o.Connector.Status.Conditions = append(o.Connector.Status.Conditions, metav1.Condition{
 			Type: kind, Status: metav1.ConditionTrue, Reason: "X", Message: "x", LastTransitionTime: old,
