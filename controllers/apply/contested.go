@@ -82,16 +82,17 @@ func (f *contested) expired(now time.Time) bool {
 func (f *contested) proven(now time.Time) bool { return !f.differs && now.Sub(f.seen) >= proof }
 
 // again is how soon to look at a field: when its correction is due, or has lasted. One
-// whose correction did not come when it was due is in the hands of whatever is in the
-// way.
+// whose correction did not come when it was due waits for whatever is in the way, and is
+// looked at ever more rarely until it is forgotten.
 func (f *contested) again(now time.Time) time.Duration {
-	at := f.due
-	if !f.differs {
-		at = f.seen.Add(proof)
-	} else if !at.After(now) {
-		at = at.Add(quiet)
+	late := now.Sub(f.due)
+	switch {
+	case !f.differs:
+		return f.seen.Add(proof).Sub(now)
+	case late < 0:
+		return -late
 	}
-	return at.Sub(now)
+	return min(max(late, time.Second), quiet-late)
 }
 
 // identityLabels are those by which children and pods are found.

@@ -174,6 +174,26 @@ func TestContestEnds(t *testing.T) {
 	}
 }
 
+// TestContestIsOverdue: a correction that did not come when it was due is looked for
+// soon, then ever more rarely, until it counts as one of a child that nobody wants.
+func TestContestIsOverdue(t *testing.T) {
+	x := newContest(t, "Deployment")
+	x.damp(scale(3))
+	x.after(minPause)
+	var looks []time.Duration
+	for {
+		_, next := x.Contests.Of(shop)
+		if next == 0 {
+			break
+		}
+		looks = append(looks, next/time.Second)
+		x.after(next)
+	}
+	if diff := cmp.Diff([]time.Duration{1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 88}, looks); diff != "" {
+		t.Errorf("seconds (-want +got):\n%s", diff)
+	}
+}
+
 // TestContestIsWrittenAround: what else is not as wanted is put back at once, with what
 // is contested as it is.
 func TestContestIsWrittenAround(t *testing.T) {
