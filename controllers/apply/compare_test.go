@@ -86,7 +86,7 @@ func FuzzMerge(f *testing.F) {
 // that are replaced as a whole.
 func TestManagers(t *testing.T) {
 	entry := func(manager, owned string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, FieldsV1: &metav1.FieldsV1{Raw: []byte(owned)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, FieldsV1: metav1.NewFieldsV1(owned)}
 	}
 	port := entry("theirs", `{"f:spec":{"f:ports":{".":{},"k:{\"port\":8080,\"protocol\":\"TCP\"}":{".":{},"f:port":{}}}}}`)
 	for name, c := range map[string]struct {

@@ -101,9 +101,6 @@ var identityLabels = []string{children.LabelName, children.LabelInstance, childr
 // identity reports whether a field is part of what a child is found by, or holds such a
 // part.
 func identity(path fieldPath) bool {
-	if len(path) == 1 {
-		return path[0].name == "metadata" || path[0].name == "spec"
-	}
 	text := strings.TrimPrefix(path.String(), "spec.template.")
 	last := path[len(path)-1].name
 	switch {

@@ -2,15 +2,12 @@ package apply
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
-	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -72,9 +69,8 @@ func (c *contest) after(d time.Duration) *contest {
 	return c
 }
 
-func scale(n int32) func(client.Object) {
-	return func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = &n }
-}
+// scale is what somebody writes who wants more pods.
+func scale(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(3)) }
 
 // damp lets others write until the field is left to them.
 func (c *contest) damp(change func(client.Object)) {
@@ -99,7 +95,7 @@ func TestContestIsLeft(t *testing.T) {
 		change      func(client.Object)
 		managers    string
 	}{
-		"the number of pods": {"Deployment", "spec.replicas", scale(3), `"theirs"`},
+		"the number of pods": {"Deployment", "spec.replicas", scale, `"theirs"`},
 		"the image": {"Deployment", "spec.template.spec.containers[name=connector].image", func(o client.Object) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "theirs"
 		}, `"theirs"`},
@@ -124,8 +120,8 @@ func TestContestIsLeft(t *testing.T) {
 			if diff := cmp.Diff(want, all); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, pause := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
-				pause *= time.Second
+			for _, seconds := range []int{10, 20, 40, 80, 160, 320, 600, 600} {
+				pause := time.Duration(seconds) * time.Second
 				if _, next := x.Contests.Of(shop); next != pause {
 					t.Fatalf("the next look is after %v, want %v", next, pause)
 				}
@@ -147,7 +143,7 @@ func TestContestIsLeft(t *testing.T) {
 // ten quiet minutes; until then the next one is not prompt.
 func TestContestEnds(t *testing.T) {
 	x := newContest(t, "Deployment")
-	x.damp(scale(3))
+	x.damp(scale)
 	if n := x.after(minPause).pass(); n != 1 {
 		t.Fatalf("%d writes", n)
 	}
@@ -158,17 +154,17 @@ func TestContestEnds(t *testing.T) {
 	if all, next := x.Contests.Of(shop); len(all) != 0 || next != 0 || x.Contests.Left() != 0 {
 		t.Errorf("later: %v, %v", all, next)
 	}
-	x.after(quiet - proof - 1).theirs(scale(3))
+	x.after(quiet - proof - 1).theirs(scale)
 	if n := x.pass(); n != 1 {
 		t.Fatalf("%d writes when the pause is over", n)
 	}
-	if x.theirs(scale(3)); x.pass() != 0 {
+	if x.theirs(scale); x.pass() != 0 {
 		t.Error("forgotten too early")
 	}
 	x.after(2*minPause + minPause + minPause).pass()
-	x.after(quiet).theirs(scale(3))
+	x.after(quiet).theirs(scale)
 	for range promptCorrections {
-		if x.theirs(scale(3)); x.pass() != 1 {
+		if x.theirs(scale); x.pass() != 1 {
 			t.Fatal("not forgotten")
 		}
 	}
@@ -178,7 +174,7 @@ func TestContestEnds(t *testing.T) {
 // soon, then ever more rarely, until it counts as one of a child that nobody wants.
 func TestContestIsOverdue(t *testing.T) {
 	x := newContest(t, "Deployment")
-	x.damp(scale(3))
+	x.damp(scale)
 	x.after(minPause)
 	var looks []time.Duration
 	for {
@@ -200,7 +196,7 @@ func TestContestIsWrittenAround(t *testing.T) {
 	theirs := func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "theirs" }
 	x := newContest(t, "Deployment")
 	x.damp(theirs)
-	x.theirs(scale(3))
+	x.theirs(scale)
 	if n := x.pass(); n != 1 {
 		t.Fatalf("%d writes of another field", n)
 	}
@@ -226,7 +222,7 @@ func TestContestIsWrittenAround(t *testing.T) {
 // one.
 func TestContestOfAnotherValue(t *testing.T) {
 	x := newContest(t, "Deployment")
-	x.damp(scale(3))
+	x.damp(scale)
 	x.owner.Spec.Workload.Replicas = new(int32(0))
 	if n := x.pass(); n != 1 {
 		t.Fatalf("%d writes", n)
@@ -273,7 +269,7 @@ func TestNeverLeft(t *testing.T) {
 func TestContestWithTheDigest(t *testing.T) {
 	x := newContest(t, "Deployment")
 	theirs := func(o client.Object) {
-		scale(3)(o)
+		scale(o)
 		o.GetAnnotations()[AnnotationApplied] = "old"
 	}
 	for range promptCorrections {
@@ -300,7 +296,7 @@ func TestDecidedOnAdmission(t *testing.T) {
 		"an older one": func(t *testing.T) *contest {
 			x := newContest(t, "Deployment")
 			x.admit = admit
-			x.theirs(scale(3))
+			x.theirs(scale)
 			return x
 		},
 	} {
@@ -334,109 +330,5 @@ func TestDecidedOnAdmission(t *testing.T) {
 				t.Errorf("got %v, %v", all, next)
 			}
 		})
-	}
-}
-
-// TestContestsAreForgotten with the resource, the object, and the wish for it.
-func TestContestsAreForgotten(t *testing.T) {
-	for name, forget := range map[string]func(*contest){
-		"the resource": func(x *contest) { x.Contests.Forget(shop) },
-		"the wish":     func(x *contest) { x.Contests.Keep(shop, []children.Child{child(x.t, x.owner, "Service")}) },
-		"the object": func(x *contest) {
-			x.Contests.judge(contestKey{shop, childKey{"Deployment", "shop-connector"}, "another"}, "", true, nil)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			x := newContest(t, "Deployment")
-			x.damp(scale(3))
-			if x.Contests.Left() != 1 {
-				t.Errorf("%d left", x.Contests.Left())
-			}
-			forget(x)
-			if all, _ := x.Contests.Of(shop); len(all) != 0 || x.Contests.Left() != 0 || x.Contests.children != 0 || x.Contests.fields != 0 {
-				t.Errorf("got %v, %d left of %d", all, x.Contests.Left(), x.Contests.fields)
-			}
-		})
-	}
-}
-
-func at(path string, want any) difference {
-	return difference{fieldPath{{name: "spec"}, {name: path}}, want}
-}
-
-// TestContestsAreBounded: what is beyond the bounds is put back at once, each time, and
-// what is old makes room.
-func TestContestsAreBounded(t *testing.T) {
-	clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
-	c := NewContests(clock)
-	key := func(n int) contestKey {
-		return contestKey{client.ObjectKey{Name: fmt.Sprint(n)}, childKey{"Deployment", "d"}, types.UID(fmt.Sprint(n))}
-	}
-	var many []difference
-	for n := range maxFieldsPerChild + 1 {
-		many = append(many, at(fmt.Sprintf("f%d", n), 1))
-	}
-	for n := range maxChildren + 10 {
-		c.wrote(key(n), "d", many, nil)
-	}
-	if c.children != maxChildren || c.fields != maxFields || len(c.owners) != maxChildren {
-		t.Errorf("%d children and %d fields of %d owners", c.children, c.fields, len(c.owners))
-	}
-	for range 3 * promptCorrections {
-		if j := c.judge(key(maxChildren), "d", true, many); len(j.corrected) != len(many) {
-			t.Fatalf("%d corrected", len(j.corrected))
-		}
-		c.wrote(key(maxChildren), "d", many, nil)
-	}
-	clock.SetTime(clock.Now().Add(quiet))
-	c.wrote(key(maxChildren), "d", many, nil)
-	if c.children != 1 || c.fields != maxFieldsPerChild {
-		t.Errorf("%d children and %d fields later", c.children, c.fields)
-	}
-}
-
-// TestContestsKeepTheirRules whatever happens in which order: between two corrections of
-// a field that are not prompt lies a pause, counts are those of what is there, and
-// everything is forgotten in the end.
-func TestContestsKeepTheirRules(t *testing.T) {
-	for seed := range uint64(50) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a seed that can be repeated
-		clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
-		c, key := NewContests(clock), contestKey{shop, childKey{"Deployment", "d"}, "1"}
-		corrected := map[string][]time.Time{}
-		for range 300 {
-			clock.SetTime(clock.Now().Add(time.Duration(random.Int64N(int64(20 * time.Second)))))
-			var differs []difference
-			for _, name := range []string{"a", "b", "c"} {
-				if random.IntN(4) > 0 {
-					differs = append(differs, at(name, 1))
-				}
-			}
-			j := c.judge(key, "d", true, differs)
-			if len(j.left)+len(j.corrected) != len(differs) {
-				t.Fatalf("seed %d: %d differences become %v", seed, len(differs), j)
-			}
-			if len(j.corrected) > 0 {
-				c.wrote(key, "d", j.corrected, nil)
-			}
-			for _, d := range j.corrected {
-				corrected[d.path.String()] = append(corrected[d.path.String()], clock.Now())
-			}
-			if all, next := c.Of(shop); (len(all) > 0) != (next > 0) || len(all) != c.Left() {
-				t.Fatalf("seed %d: %v, next %v, %d left", seed, all, next, c.Left())
-			}
-		}
-		for path, times := range corrected {
-			for i := promptCorrections; i < len(times); i++ {
-				if within := times[i].Sub(times[i-promptCorrections]); within < minPause {
-					t.Errorf("seed %d: %s was put back %d times within %v", seed, path, promptCorrections+1, within)
-				}
-			}
-		}
-		clock.SetTime(clock.Now().Add(maxPause + quiet))
-		c.wrote(contestKey{client.ObjectKey{Name: "other"}, childKey{"Service", "d"}, "2"}, "d", nil, nil)
-		if all, _ := c.Of(shop); len(all) != 0 || c.Left() != 0 || c.fields != 0 || c.children != 1 {
-			t.Errorf("seed %d: %v, %d left, %d fields of %d children in the end", seed, all, c.Left(), c.fields, c.children)
-		}
 	}
 }

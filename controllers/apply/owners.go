@@ -23,7 +23,7 @@ func managers(of []metav1.ManagedFieldsEntry, path fieldPath) string {
 			continue
 		}
 		var owned map[string]any
-		if json.Unmarshal(entry.FieldsV1.Raw, &owned) == nil && owns(owned, path) {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &owned) == nil && owns(owned, path) {
 			names = append(names, fmt.Sprintf("%q", entry.Manager))
 		}
 	}
