@@ -73,9 +73,9 @@ var _ = Describe("An admission policy of somebody else that changes what the ope
 	})
 
 	It("is no contest where it only adds", func(ctx context.Context) {
-		theirs := HaveField("Spec.Template.Spec.HostAliases", HaveLen(1))
+		theirs := HaveField("Spec.Template.Spec.Hostname", "theirs")
 		op := startOperator(namespace, with)
-		mutate(ctx, namespace, `[JSONPatch{op: "add", path: "/spec/template/spec/hostAliases", value: [Object.spec.template.spec.hostAliases{ip: "10.0.0.1"}]}]`, theirs)
+		mutate(ctx, namespace, `[JSONPatch{op: "add", path: "/spec/template/spec/hostname", value: "theirs"}]`, theirs)
 		shop := created(ctx, newConnector(namespace, "shop"))
 		haveChildren(ctx, shop)
 		Eventually(deploymentOf).WithArguments(ctx, shop).Should(theirs)

@@ -87,6 +87,8 @@ func (f *contested) proven(now time.Time) bool { return !f.differs && now.Sub(f.
 func (f *contested) again(now time.Time) time.Duration {
 	late := now.Sub(f.due)
 	switch {
+	case !f.left: // a value came back as another one for the first time
+		return time.Second
 	case !f.differs:
 		return f.seen.Add(proof).Sub(now)
 	case late < 0:

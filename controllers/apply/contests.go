@@ -140,13 +140,13 @@ func (c *Contests) wrote(key contestKey, digest string, corrected, refused []dif
 	for _, d := range corrected {
 		if f := c.rememberField(child, d); f != nil {
 			f.corrections++
-			f.correct(now, answered[d.path.String()])
+			c.correct(f, now, answered[d.path.String()])
 		}
 		delete(answered, d.path.String())
 	}
 	for _, d := range refused { // of what the operator itself changed, or goes on to send
 		if f := c.refusedField(child, d); f != nil && answered[d.path.String()] {
-			f.correct(now, true)
+			c.correct(f, now, true)
 		}
 	}
 }
@@ -164,6 +164,16 @@ func (c *Contests) refusedField(child *childContests, d difference) *contested {
 	return f
 }
 
+// correct notes a correction. One that is refused again may change nothing, and then no
+// event says how it went.
+func (c *Contests) correct(f *contested, now time.Time, refused bool) {
+	f.correct(now, refused)
+	if f.onAdmission() {
+		f.differs = true
+		c.leave(f, true)
+	}
+}
+
 // settle ends and forgets what the fields that no longer differ allow.
 func (c *Contests) settle(child *childContests, differs []difference, now time.Time) {
 	if child == nil {
@@ -176,6 +186,9 @@ func (c *Contests) settle(child *childContests, differs []difference, now time.T
 	for path, f := range child.fields {
 		if f.differs && !there[path] {
 			f.differs, f.seen = false, now
+		}
+		if !f.left && !there[path] {
+			f.refusals = 0
 		}
 		if f.expired(now) {
 			c.forget(child, path)
@@ -211,10 +224,12 @@ func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration
 			if f.expired(now) || f.proven(now) {
 				c.leave(f, false)
 			}
-			if !f.left {
+			if f.expired(now) || !f.left && f.refusals == 0 {
 				continue
 			}
-			all = append(all, Contest{children.Child{Kind: key.kind, Name: key.name}.String(), path, f.managers, f.onAdmission()})
+			if f.left {
+				all = append(all, Contest{children.Child{Kind: key.kind, Name: key.name}.String(), path, f.managers, f.onAdmission()})
+			}
 			if again := f.again(now); next == 0 || again < next {
 				next = again
 			}

@@ -302,10 +302,20 @@ func TestDecidedOnAdmission(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := start(t)
-			for i, want := range []int{1, 1, 0, 0} {
-				if n := x.pass(); n != want {
-					t.Fatalf("pass %d: %d writes", i, n)
-				}
+			if n := x.pass(); n != 1 {
+				t.Fatalf("%d writes at first", n)
+			}
+			if all, next := x.Contests.Of(shop); len(all) != 0 || next != time.Second {
+				t.Fatalf("after one attempt: %v, next %v", all, next)
+			}
+			if n := x.pass(); n != 1 {
+				t.Fatalf("%d writes as the second attempt", n)
+			}
+			if n := x.Contests.Left(); n != 1 {
+				t.Fatalf("%d fields left at once", n)
+			}
+			if n := x.pass() + x.pass(); n != 0 {
+				t.Fatalf("%d writes of what is settled", n)
 			}
 			all, next := x.Contests.Of(shop)
 			want := []Contest{{Child: `Deployment "shop-connector"`, Field: "spec.replicas", OnAdmission: true}}
