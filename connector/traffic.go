@@ -47,7 +47,7 @@ func (p *process) wayOut(name string, channel *report.Channel) {
 	status := p.dispatcher.Status(name)
 	channel.Delivery = report.Delivery{
 		Paused: status.Paused, Pending: stats.Pending, OldestPendingSeconds: stats.OldestPendingAge.Seconds(),
-		FailingSince: status.FailingSince.UTC(),
+		FailingSince: status.FailingSince.UTC(), LastTaken: status.LastTakenAt.UTC(),
 	}
 	if !status.FailingSince.IsZero() {
 		channel.Delivery.LastError = status.LastError

@@ -21,14 +21,14 @@ import (
 type currentConfig struct {
 	digest, startDigest, apiKeyRegenerated string
 	writtenAt                              time.Time
-	// files are the digests of the files.
+	// files are the digests of the files; of the report's token, the token.
 	files map[string][]byte
 }
 
 // is reports whether the pods read what is wanted.
 func (c *currentConfig) is(wanted *render.Config) bool {
 	for name, content := range wanted.Files {
-		if string(c.files[name]) != apply.Digest(content) {
+		if apply.Digest(c.files[name]) != apply.Digest(content) {
 			return false
 		}
 	}
@@ -135,6 +135,7 @@ func (p *pass) renderConfig(context.Context) error {
 	if p.credentials == nil {
 		return nil
 	}
+	p.credentials.ReportToken = p.reportToken()
 	config, err := render.Render(p.connector, p.credentials)
 	if err != nil {
 		p.obstruct(status.Obstacle{

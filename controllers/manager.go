@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // Options are what the operator is started with.
@@ -31,6 +32,9 @@ type Options struct {
 	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after
 	// the operator has changed.
 	MaxConcurrentUpgrades int
+	// ReportInterval is how often each connector is asked for its report. Default: a
+	// minute.
+	ReportInterval time.Duration
 	// Clock tells the time. Default: the machine's.
 	Clock clock.PassiveClock
 }
@@ -78,6 +82,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 		Clock:                 cmp.Or[clock.PassiveClock](o.Clock, clock.RealClock{}),
 		Image:                 o.Image,
 		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
+		ReportInterval:        cmp.Or(o.ReportInterval, traffic.DefaultInterval),
 	}
 	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
 }

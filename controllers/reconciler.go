@@ -25,6 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/status"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // Reconciler reconciles ChannelConnectors.
@@ -45,12 +46,15 @@ type Reconciler struct {
 	// MaxConcurrentUpgrades is how many workloads are upgraded at a time after the
 	// operator has changed. Default of the program: 5.
 	MaxConcurrentUpgrades int
+	// ReportInterval is how often each connector is asked for its report.
+	ReportInterval time.Duration
 
 	rollOuts   rollOuts
 	absences   absences
 	failures   failures
 	contests   *apply.Contests
 	upgrades   *upgrades
+	traffic    *traffic.Poller
 	definition *definition
 }
 
@@ -92,12 +96,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.absences.note(req.NamespacedName, nil)
 		r.failures.end(req.NamespacedName)
 		r.contests.Forget(req.NamespacedName)
+		r.traffic.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	p := &pass{Reconciler: r, Scope: scope, connector: connector, seen: status.Observation{Connector: connector}}
+	r.traffic.Watch(req.NamespacedName)
+	p := &pass{Reconciler: r, Scope: scope, connector: connector}
+	p.seen = status.Observation{Connector: connector, Traffic: r.traffic.Verdict(req.NamespacedName), Now: r.Clock.Now()}
 	p.input = children.Input{Connector: connector, Image: r.Image}
 	err = p.report(ctx, errors.Join(p.run(ctx), p.unread))
 	switch {

@@ -54,6 +54,9 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	p.noteContests()
 	old, next := p.connector.Status, status.Compute(p.seen)
 	p.noteUpgrade(next)
+	if left := status.InboxPatience(next, p.seen.Now); left > 0 {
+		p.lookAgain(left)
+	}
 	if equality.Semantic.DeepEqual(old, next) {
 		return failed
 	}
@@ -152,6 +155,7 @@ func refused(err error) bool {
 // transition records what changed for somebody who looks at events or logs.
 func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
 	p.readyChanged(ctx, old, next)
+	p.trafficChanged(old, next)
 	if outdated := p.seen.DefinitionOutdated; outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
 		p.event(corev1.EventTypeWarning, v1alpha1.ConditionDefinitionOutdated, outdated)
 	}
@@ -197,6 +201,7 @@ func (p *pass) applied(ctx context.Context, child children.Child) {
 	if child.Kind != "Secret" || p.current == nil || p.current.is(p.wanted) {
 		return
 	}
+	p.traffic.Soon(client.ObjectKeyFromObject(p.connector))
 	taken := "the running pod takes it without a restart"
 	if p.current.startDigest != p.wanted.StartDigest {
 		taken = "a new pod takes it, since some of it is read only at the start"

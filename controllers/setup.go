@@ -23,6 +23,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // The indexes of the cache.
@@ -66,6 +67,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	r.absences.of = map[client.ObjectKey][]v1alpha1.ExpiringKey{}
 	r.contests = apply.NewContests(r.Clock)
 	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
+	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.upgrades.tell, Clock: r.Clock, Interval: r.ReportInterval})
+	if err := mgr.Add(r.traffic); err != nil {
+		return err
+	}
 	var err error
 	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {
 		return err

@@ -21,6 +21,8 @@ import (
 // +kubebuilder:printcolumn:name="Inbox",type=string,priority=1,JSONPath=`.spec.inbox.type`,description="Kind of durable store"
 // +kubebuilder:printcolumn:name="Sink",type=string,priority=1,JSONPath=`.spec.sink.http.url`,description="Where events go"
 // +kubebuilder:printcolumn:name="Replicas",type=integer,priority=1,JSONPath=`.status.replicas`,description="Pods that run"
+// +kubebuilder:printcolumn:name="Backlog",type=integer,priority=1,JSONPath=`.status.traffic.pending`,description="Events that wait for the sink, roughly"
+// +kubebuilder:printcolumn:name="Last Event",type=date,priority=1,JSONPath=`.status.traffic.lastEventTime`,description="When an event last came, to within 10 minutes"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ChannelConnector struct {
 	metav1.TypeMeta `json:",inline"`
@@ -132,12 +134,48 @@ type ChannelConnectorStatus struct {
 	// +optional
 	// +listType=atomic
 	ExpiringKeys []ExpiringKey `json:"expiringKeys,omitempty"`
+	// traffic is what the connector's pods told of their traffic. The conditions
+	// SignatureVerified, Receiving, InboxHealthy, Delivering and DeadLetters judge it.
+	// +optional
+	Traffic *TrafficStatus `json:"traffic,omitempty"`
 	// replicas is the number of pods.
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// selector selects the pods, as text, for the scale subresource.
 	// +optional
 	Selector string `json:"selector,omitempty"`
+}
+
+// TrafficStatus is what the operator remembers of a connector's traffic. Numbers and
+// times are rough, so that a steady traffic writes nothing: a number is at most twice
+// or half of what is, a time at most 10 minutes old.
+type TrafficStatus struct {
+	// pending is how many accepted events wait for the sink.
+	// +optional
+	Pending int64 `json:"pending"`
+	// deadLetters is how many events were given up and are kept.
+	// +optional
+	DeadLetters int64 `json:"deadLetters"`
+	// lastEventTime is when an event last came.
+	// +optional
+	LastEventTime *metav1.Time `json:"lastEventTime,omitempty"`
+	// lastCallTime is when an authentic call last came: an event, or a check by the
+	// platform.
+	// +optional
+	LastCallTime *metav1.Time `json:"lastCallTime,omitempty"`
+	// failingSince is since when the sink has taken no event; absent while it does.
+	// +optional
+	FailingSince *metav1.Time `json:"failingSince,omitempty"`
+	// verifiedKeys are the OA secret keys in use with which a call has verified, by
+	// fingerprints that tell nothing of them.
+	// +optional
+	// +listType=atomic
+	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
+	// suspectedKeys are the OA secret keys in use while none of them has ever verified
+	// a call, and at least 20 calls over 10 minutes failed. Ready is False then.
+	// +optional
+	// +listType=atomic
+	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
 }
 
 // ExpiringKey is a key that is accepted although it is absent.
@@ -179,8 +217,17 @@ const (
 	ConditionCredentialsResolved = "CredentialsResolved"
 	// ConditionWorkloadAvailable is True when a connector pod takes calls.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
+	// ConditionSignatureVerified is True when calls verify with an OA secret key in
+	// use, and False where they do not, or need not.
+	ConditionSignatureVerified = "SignatureVerified"
+	// ConditionReceiving is True when authentic calls have come.
+	ConditionReceiving = "Receiving"
+	// ConditionInboxHealthy is False while events cannot be stored.
+	ConditionInboxHealthy = "InboxHealthy"
 	// ConditionDelivering is False while the sink does not take events.
 	ConditionDelivering = "Delivering"
+	// ConditionDeadLetters is True while there are events that were given up.
+	ConditionDeadLetters = "DeadLetters"
 	// ConditionUpdatePending is present and True while the workload waits for
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"

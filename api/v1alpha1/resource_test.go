@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -119,11 +120,13 @@ var _ = Describe("Server-side apply", func() {
 // report writes a status.
 func report(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
+	tenDaysAgo := metav1.NewTime(time.Now().Add(-10*24*time.Hour - time.Hour))
 	c.Status = v1alpha1.ChannelConnectorStatus{
 		Conditions: []metav1.Condition{{
 			Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Available", LastTransitionTime: metav1.Now(),
 		}},
 		Address:  &v1alpha1.Address{URL: "http://shop-connector.chat.svc"},
+		Traffic:  &v1alpha1.TrafficStatus{Pending: 7, LastEventTime: &tenDaysAgo},
 		Replicas: 1,
 		Selector: "app.kubernetes.io/instance=shop",
 	}
@@ -158,10 +161,10 @@ var _ = Describe("kubectl", func() {
 			{"shop", "ZaloOA", "2553928453557884079", "True", "http://shop-connector.chat.svc"},
 		}))
 		Expect(table("get", "chc", "--output=wide")).To(Equal([][]string{
-			{"NAME", "TYPE", "APP ID", "READY", "URL", "REASON", "INBOX", "SINK", "REPLICAS", "AGE"},
+			{"NAME", "TYPE", "APP ID", "READY", "URL", "REASON", "INBOX", "SINK", "REPLICAS", "BACKLOG", "LAST EVENT", "AGE"},
 			{
 				"shop", "ZaloOA", "2553928453557884079", "True", "http://shop-connector.chat.svc", "Available", "Embedded",
-				"http://bot.chat.svc/events", "1",
+				"http://bot.chat.svc/events", "1", "7", "10d",
 			},
 		}))
 	})

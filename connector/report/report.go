@@ -119,6 +119,9 @@ type Delivery struct {
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	// LastError is why the last attempt failed, while FailingSince is set.
 	LastError string `json:"lastError,omitempty"`
+	// LastTaken is when the sink last took an event; zero if it took none since the
+	// process began.
+	LastTaken time.Time `json:"lastTaken,omitzero"`
 }
 
 // DeadLetters are the events that were given up and are kept.

@@ -13,13 +13,15 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // Compact is a transform for the cache from which an Applier reads. The pod
 // template of a Deployment and the files of a configuration are most of what a
 // ChannelConnector's children weigh, and are only ever compared: digests stand for
-// them. A pod template that is no longer as it was applied stays whole. An object
-// that is compact already stays as it is.
+// them. The token of the report stays, since the operator shows it. A pod template
+// that is no longer as it was applied stays whole. An object that is compact already
+// stays as it is.
 func Compact(object any) (any, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -27,7 +29,9 @@ func Compact(object any) (any, error) {
 	case *corev1.Secret:
 		if _, config := o.Annotations[children.AnnotationConfigDigest]; config {
 			for name, content := range o.Data {
-				o.Data[name] = []byte(Digest(content))
+				if name != render.FileReportToken {
+					o.Data[name] = []byte(Digest(content))
+				}
 			}
 		}
 	}
@@ -73,6 +77,9 @@ func compactWanted(want, have map[string]any) {
 	if _, config := annotations[children.AnnotationConfigDigest]; config {
 		data := object(want, "data")
 		for name, encoded := range data {
+			if name == render.FileReportToken {
+				continue
+			}
 			text, _ := encoded.(string)
 			content, _ := base64.StdEncoding.DecodeString(text) // it was encoded a moment ago
 			data[name] = base64.StdEncoding.EncodeToString([]byte(Digest(content)))

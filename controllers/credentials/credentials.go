@@ -40,6 +40,9 @@ type Credentials struct {
 	SigningSecret Credential
 	// SinkCA, SinkClientCert and SinkClientKey are PEM, where the resource names them.
 	SinkCA, SinkClientCert, SinkClientKey []byte
+	// ReportToken is what whoever asks the connector for its report must show; empty
+	// where there is no report.
+	ReportToken string
 }
 
 // Credential is a value and where it comes from, as "<Secret>/<key>".

@@ -23,13 +23,14 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 		Kind:       config.Kind,
 		Server:     server(c.Spec.Webhook),
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
+		Report:     reportTo(creds),
 		Log:        config.Log{Level: config.LogLevel(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
 		Inbox:      inbox(c),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),
 		Channels: []config.Channel{{
-			Name:     c.Namespace + "/" + c.Name,
+			Name:     ChannelName(c),
 			Type:     config.ChannelType(c.Spec.Type),
 			ZaloOA:   zaloOA(c.Spec.ZaloOA, creds),
 			Webhook:  webhook(c.Spec.Webhook, creds),
@@ -37,6 +38,17 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 			Delivery: delivery(c.Spec.Delivery),
 		}},
 	}
+}
+
+// ChannelName is the channel's name in the connector's configuration.
+func ChannelName(c *v1alpha1.ChannelConnector) string { return c.Namespace + "/" + c.Name }
+
+// reportTo lets whoever has the token, the operator, read the report.
+func reportTo(creds *credentials.Credentials) config.Report {
+	if creds.ReportToken == "" {
+		return config.Report{}
+	}
+	return config.Report{Token: &config.Secret{File: FileReportToken}}
 }
 
 // server bounds the connections of the only channel.

@@ -35,6 +35,8 @@ const (
 	PortWebhook = 8080
 	// PortProbes serves probes and metrics.
 	PortProbes = 9090
+	// FileReportToken holds the token of the connector's report.
+	FileReportToken = "report-token"
 )
 
 const (
@@ -77,7 +79,7 @@ func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Conf
 	}
 	files := map[string][]byte{FileName: file}
 	for name, content := range map[string][]byte{
-		fileURL: []byte(creds.SinkURL), fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
+		FileReportToken: []byte(creds.ReportToken), fileURL: []byte(creds.SinkURL), fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
 	} {
 		if len(content) > 0 {
 			files[name] = content

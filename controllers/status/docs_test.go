@@ -19,7 +19,7 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := 0
-	for _, folder := range []string{".", "../credentials"} {
+	for _, folder := range []string{".", "../credentials", "../traffic"} {
 		for name, value := range reasons(t, folder) {
 			count++
 			if !strings.Contains(string(docs), "`"+value+"`") {

@@ -23,6 +23,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // The reasons of conditions, besides those of credentials and of the workload.
@@ -36,12 +37,13 @@ const (
 	ReasonApplyFailed          = "ApplyFailed"
 	ReasonNotJudged            = "NotJudged"
 	ReasonSecretUnreadable     = "SecretUnreadable"
-	ReasonCredentialMissing    = "CredentialMissing" //nolint:gosec // the name of a reason
 	ReasonWaitsForTurn         = "WaitsForTurn"
 	ReasonUpgradesStopped      = "UpgradesStopped"
 	ReasonFieldsMissing        = "FieldsMissing"
 	ReasonWrittenByOthers      = "WrittenByOthers"
 	ReasonChangedOnAdmission   = "ChangedOnAdmission"
+	ReasonInboxFull            = "InboxFull"
+	ReasonInboxFailing         = "InboxFailing"
 )
 
 // Observation is what one pass found.
@@ -77,6 +79,9 @@ type Observation struct {
 	Contests []apply.Contest
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
+	// Traffic is a new verdict on the connector's traffic; nil while the one that the
+	// status holds stands.
+	Traffic *traffic.Verdict
 }
 
 // Obstacle is something in the way that the resource alone cannot tell.
@@ -113,15 +118,15 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 			Type: kind, Status: v.status, Reason: v.reason, Message: Shorten(v.message), ObservedGeneration: c.Generation,
 		})
 	}
+	s.Traffic = judgeTraffic(o, set, &s.Conditions)
 	available := workload(o)
-	ready := readiness(o, available)
+	ready := readiness(o, available, s)
 	set(v1alpha1.ConditionReady, ready)
 	set(v1alpha1.ConditionCredentialsResolved, resolved(o))
 	set(v1alpha1.ConditionWorkloadAvailable, available)
 	for kind, v := range map[string]*verdict{
 		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
-		v1alpha1.ConditionDelivering:         delivering(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
 		v1alpha1.ConditionFieldContested:     contested(o.Contests),
 		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
@@ -150,7 +155,7 @@ func Shorten(message string) string {
 }
 
 // readiness sums everything up. The first that applies decides.
-func readiness(o Observation, available verdict) verdict {
+func readiness(o Observation, available verdict, s v1alpha1.ChannelConnectorStatus) verdict {
 	blocking := blocking(o.Findings)
 	switch {
 	case len(blocking) > 0 && !blocking[0].Passing:
@@ -165,6 +170,9 @@ func readiness(o Observation, available verdict) verdict {
 		return available
 	case len(blocking) > 0:
 		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
+	}
+	if v := refusing(o, s); v != nil {
+		return *v
 	}
 	return verdict{status: metav1.ConditionTrue, reason: ReasonReady, message: "The connector takes calls with the declared configuration"}
 }
@@ -219,15 +227,6 @@ func next(o Observation) string {
 	}
 	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then %s",
 		children.URL(c), c.Spec.Webhook.Path, key, events)
-}
-
-// delivering says that the sink lacks a credential; nil while it does not.
-func delivering(o Observation) *verdict {
-	missing := slices.DeleteFunc(slices.Clone(o.Findings), func(f credentials.Finding) bool { return !f.Sink })
-	if len(missing) == 0 {
-		return nil
-	}
-	return &verdict{status: metav1.ConditionFalse, reason: ReasonCredentialMissing, message: messages(missing)}
 }
 
 // blocking returns what is in the way, what passes by itself last.

@@ -2,7 +2,6 @@ package status_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -386,21 +385,5 @@ func TestTransitions(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"CredentialsResolved", "Foreign", "Ready", "WorkloadAvailable"}, kinds); diff != "" {
 		t.Errorf("conditions (-want +got):\n%s", diff)
-	}
-}
-
-// TestShorten: what others say may be long, and in any script.
-func TestShorten(t *testing.T) {
-	for text, want := range map[string]string{
-		"short":                   "short",
-		strings.Repeat("a", 1024): strings.Repeat("a", 1024),
-		strings.Repeat("a", 1025): strings.Repeat("a", 1021) + "…",
-		strings.Repeat("ế", 500):  strings.Repeat("ế", 340) + "…",
-	} {
-		got := status.Compute(observed(t, func(o *status.Observation) { o.Findings = []credentials.Finding{{Message: text}} }))
-		message := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionCredentialsResolved).Message
-		if message != want {
-			t.Errorf("%d bytes become %q", len(text), message)
-		}
 	}
 }

@@ -58,6 +58,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SinkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SinkTLS"):
 		return &apiv1alpha1.SinkTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TrafficStatus"):
+		return &apiv1alpha1.TrafficStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Webhook"):
 		return &apiv1alpha1.WebhookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Workload"):

@@ -16,6 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 var (
@@ -31,7 +32,8 @@ var (
 	}
 	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused}
 	awaited  = []string{credentials.ReasonAwaitingOASecretKey}
-	notReady = slices.Concat(blocking, noWorkload, inTheWay)
+	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
+	notReady = slices.Concat(blocking, noWorkload, inTheWay, refusing)
 )
 
 // Reasons are those that a condition may have with a status, which is written
@@ -44,7 +46,21 @@ var Reasons = map[string][]string{
 	"CredentialsResolved=True":    {status.ReasonResolved, status.ReasonResolvedWithWarnings},
 	"CredentialsResolved=False":   slices.Concat(blocking, awaited),
 	"CredentialsResolved=Unknown": {status.ReasonNotJudged, status.ReasonSecretUnreadable},
-	"Delivering=False":            {status.ReasonCredentialMissing},
+	"SignatureVerified=True":      {traffic.ReasonVerified},
+	"SignatureVerified=False":     {traffic.ReasonWrongSecretSuspected, traffic.ReasonNotEnforced},
+	"SignatureVerified=Unknown":   {traffic.ReasonNothingVerified, traffic.ReasonNoSecretKey, traffic.ReasonNotRead},
+	"Receiving=True":              {traffic.ReasonCallsReceived},
+	"Receiving=False":             {traffic.ReasonNoCallYet},
+	"Receiving=Unknown":           {traffic.ReasonNotRead},
+	"InboxHealthy=True":           {traffic.ReasonEventsStored},
+	"InboxHealthy=False":          {traffic.ReasonFull, traffic.ReasonFailing},
+	"InboxHealthy=Unknown":        {traffic.ReasonNotRead},
+	"Delivering=True":             {traffic.ReasonEventsTaken},
+	"Delivering=False":            {traffic.ReasonSinkFailing, traffic.ReasonPaused, traffic.ReasonCredentialMissing},
+	"Delivering=Unknown":          {traffic.ReasonNotRead},
+	"DeadLetters=True":            {traffic.ReasonEventsGivenUp},
+	"DeadLetters=False":           {traffic.ReasonNoDeadLetters},
+	"DeadLetters=Unknown":         {traffic.ReasonNotRead},
 	"WorkloadAvailable=True":      {status.ReasonAvailable, status.ReasonScaledToZero},
 	"WorkloadAvailable=False":     noWorkload,
 	"UpdatePending=True":          {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},

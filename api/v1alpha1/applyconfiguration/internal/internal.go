@@ -517,6 +517,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         scalar: string
+    - name: traffic
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.TrafficStatus
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelType
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Delivery
@@ -760,6 +763,36 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Storage
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.TrafficStatus
+  map:
+    fields:
+    - name: deadLetters
+      type:
+        scalar: numeric
+    - name: failingSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastCallTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastEventTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: pending
+      type:
+        scalar: numeric
+    - name: suspectedKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: verifiedKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Webhook
   map:
     fields:

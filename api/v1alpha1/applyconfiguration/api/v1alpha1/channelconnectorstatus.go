@@ -27,6 +27,9 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// to make it again changes nothing. A key with another value in its place, and
 	// one that the spec no longer names, is not accepted at all.
 	ExpiringKeys []ExpiringKeyApplyConfiguration `json:"expiringKeys,omitempty"`
+	// traffic is what the connector's pods told of their traffic. The conditions
+	// SignatureVerified, Receiving, InboxHealthy, Delivering and DeadLetters judge it.
+	Traffic *TrafficStatusApplyConfiguration `json:"traffic,omitempty"`
 	// replicas is the number of pods.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// selector selects the pods, as text, for the scale subresource.
@@ -86,6 +89,14 @@ func (b *ChannelConnectorStatusApplyConfiguration) WithExpiringKeys(values ...*E
 		}
 		b.ExpiringKeys = append(b.ExpiringKeys, *values[i])
 	}
+	return b
+}
+
+// WithTraffic sets the Traffic field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Traffic field is set to the value of the last call.
+func (b *ChannelConnectorStatusApplyConfiguration) WithTraffic(value *TrafficStatusApplyConfiguration) *ChannelConnectorStatusApplyConfiguration {
+	b.Traffic = value
 	return b
 }
 

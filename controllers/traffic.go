@@ -1,0 +1,72 @@
+package controllers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
+)
+
+// reporting finds what a connector is asked for its report with. What it returns is the
+// cache's own.
+func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
+	scope, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
+	if err := scope.Client.Get(ctx, key, connector, client.UnsafeDisableDeepCopy); err != nil {
+		return t, client.IgnoreNotFound(err)
+	}
+	// Whoever wrote them does not matter, so nothing needs to be waited for.
+	name := client.ObjectKey{Namespace: key.Namespace, Name: children.ConnectorName(key.Name)}
+	err = errors.Join(
+		client.IgnoreNotFound(scope.OwnSecrets.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
+		scope.Client.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
+			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency),
+	)
+	return traffic.Target{
+		Connector: connector, Channel: render.ChannelName(connector), Pods: pods.Items, Token: string(secret.Data[render.FileReportToken]),
+	}, err
+}
+
+// reportToken is the token of the connector's report: the one that is in use, or a new
+// one. It stays, because fingerprints in the status are made with it.
+func (p *pass) reportToken() string {
+	token := rand.Text()
+	if p.current != nil {
+		if has := p.current.files[render.FileReportToken]; len(has) == len(token) {
+			return string(has)
+		}
+	}
+	return token
+}
+
+// trafficChanged records an event for each part of the traffic that began to fail, or
+// ended to.
+func (p *pass) trafficChanged(old, next v1alpha1.ChannelConnectorStatus) {
+	for _, kind := range traffic.Types {
+		was, is := meta.FindStatusCondition(old.Conditions, kind), meta.FindStatusCondition(next.Conditions, kind)
+		switch {
+		case is == nil, was != nil && was.Reason == is.Reason, !fails(was) && !fails(is):
+		case fails(is):
+			p.event(corev1.EventTypeWarning, is.Reason, is.Message)
+		default:
+			p.event(corev1.EventTypeNormal, is.Reason, is.Message)
+		}
+	}
+}
+
+// fails reports whether a condition tells of something that somebody should look at.
+func fails(c *metav1.Condition) bool {
+	return c != nil && slices.Contains([]string{
+		traffic.ReasonWrongSecretSuspected, traffic.ReasonFull, traffic.ReasonFailing, traffic.ReasonSinkFailing,
+		traffic.ReasonCredentialMissing, traffic.ReasonEventsGivenUp, traffic.ReasonNotRead,
+	}, c.Reason)
+}

@@ -1,0 +1,142 @@
+package traffic
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/report"
+)
+
+const (
+	// minFailed is how many calls in a row fail before a wrong secret is suspected.
+	minFailed = 3
+	// minSuspect and minSuspectFor are how many fail, and over how long, before a
+	// resource whose keys never verified a call is not Ready.
+	minSuspect    = 20
+	minSuspectFor = 10 * time.Minute
+	// unusedAfter is how long after its start a process says that a key was not used,
+	// and disusedAfter how much later than it another key was used.
+	unusedAfter  = time.Hour
+	disusedAfter = 24 * time.Hour
+)
+
+// signature judges whether calls verify. Only keys that never verified a call can be
+// suspected for Ready: whoever holds an API key could otherwise make a healthy channel
+// fail.
+func (j *judgement) signature() metav1.Condition {
+	const kind = v1alpha1.ConditionSignatureVerified
+	s := j.picture.Channel.Signature
+	ids, verified := j.signingKeys()
+	j.next.VerifiedKeys = verified
+	switch {
+	case s.Mode != string(v1alpha1.SignatureEnforce):
+		return condition(kind, metav1.ConditionFalse, ReasonNotEnforced, notEnforced(s))
+	case len(ids) == 0:
+		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see CredentialsResolved")
+	}
+	suspected := slices.Equal(j.old.SuspectedKeys, ids) || s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor
+	if suspected && len(verified) == 0 {
+		j.next.SuspectedKeys = ids
+	}
+	switch {
+	case len(j.next.SuspectedKeys) > 0 && s.Failed < minFailed && j.stands(kind, ReasonWrongSecretSuspected):
+		return *j.before.Find(kind) // a process that began since has seen less
+	case len(j.next.SuspectedKeys) > 0 || failing(s):
+		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(s, len(verified) > 0))
+	case len(verified) == 0:
+		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the OA secret keys in use are there")
+	}
+	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with an OA secret key in use")
+}
+
+// failing reports whether the latest calls failed, and enough of them.
+func failing(s report.Signature) bool {
+	return s.Failed >= minFailed && !slices.ContainsFunc(s.Keys, func(k report.Key) bool { return k.LastUsed.After(s.LastFailed) })
+}
+
+// signingKeys are the fingerprints of the keys in use, and of those among them that
+// have verified a call.
+func (j *judgement) signingKeys() (all, verified []string) {
+	for _, key := range j.picture.Channel.Signature.Keys {
+		all = append(all, key.ID)
+		if !key.LastUsed.IsZero() || slices.Contains(j.old.VerifiedKeys, key.ID) {
+			verified = append(verified, key.ID)
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(verified)
+	return slices.Compact(all), slices.Compact(verified)
+}
+
+// wrongSecret names the secret that is wanted: teams mix up the three that Zalo has.
+func wrongSecret(s report.Signature, verifiedBefore bool) string {
+	const wanted = "the OA secret key that the console shows with the webhook, not the app's secret key of OAuth, nor an access token"
+	if verifiedBefore {
+		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key was reset in Zalo's console: put the new one, %s, into the Secret. Or somebody who has the API key makes these calls: rotate it",
+			atLeast(s.Failed), wanted)
+	}
+	return fmt.Sprintf("The signatures of %s calls match no OA secret key in use, and no call ever verified. Zalo has three secrets: put %s, into the Secret that signature.secretKeyRefs names",
+		atLeast(max(s.Failed, minFailed)), wanted)
+}
+
+func notEnforced(s report.Signature) string {
+	if s.Mode == string(v1alpha1.SignatureOff) {
+		return "signature.mode is Off: whoever has the API key can send events in any user's name"
+	}
+	message := "signature.mode is Audit: calls are let in although their signature is wrong"
+	if failing(s) {
+		return message + fmt.Sprintf(", as that of the latest %s calls is", atLeast(s.Failed))
+	}
+	return message
+}
+
+// atLeast is a number in steps, so that a message stays as it is while calls come.
+func atLeast(n int64) string {
+	step := int64(minFailed)
+	for _, next := range []int64{minSuspect, 100, 1000, 10_000} {
+		if n >= next {
+			step = next
+		}
+	}
+	return fmt.Sprintf("at least %d", step)
+}
+
+func (j *judgement) receiving() metav1.Condition {
+	const kind = v1alpha1.ConditionReceiving
+	if j.next.LastCallTime == nil {
+		return condition(kind, metav1.ConditionFalse, ReasonNoCallYet,
+			"No authentic call has come yet: paste the webhook's URL with the API key into the platform's console")
+	}
+	message := "The last authentic call that is known came at " + clockTime(j.next.LastCallTime.Time)
+	if unused := j.unused(); len(unused) > 0 {
+		message += ". Not used by the latest calls: " + strings.Join(unused, ", ")
+	}
+	return condition(kind, metav1.ConditionTrue, ReasonCallsReceived, message)
+}
+
+// unused are the keys without a call while others of their kind have some.
+func (j *judgement) unused() (names []string) {
+	for _, kind := range []struct {
+		name string
+		keys []report.Key
+	}{
+		{"API key", j.picture.Channel.APIKeys}, {"OA secret key", j.picture.Channel.Signature.Keys},
+	} {
+		var newest time.Time
+		for _, key := range kind.keys {
+			newest = latest(newest, key.LastUsed)
+		}
+		for _, key := range kind.keys {
+			never := key.LastUsed.IsZero() && j.now.Sub(j.picture.Began) >= unusedAfter
+			if !newest.IsZero() && (never || !key.LastUsed.IsZero() && newest.Sub(key.LastUsed) >= disusedAfter) {
+				names = append(names, fmt.Sprintf("%s %q", kind.name, key.Name))
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,204 @@
+package traffic
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/report"
+)
+
+// The reasons of the conditions.
+const (
+	ReasonVerified             = "Verified"
+	ReasonWrongSecretSuspected = "WrongSecretSuspected"
+	ReasonNotEnforced          = "NotEnforced"
+	ReasonNothingVerified      = "NothingVerifiedYet"
+	ReasonNoSecretKey          = "NoSecretKey"
+	ReasonCallsReceived        = "CallsReceived"
+	ReasonNoCallYet            = "NoCallYet"
+	ReasonEventsStored         = "EventsStored"
+	ReasonFull                 = "Full"
+	ReasonFailing              = "Failing"
+	ReasonEventsTaken          = "EventsTaken"
+	ReasonSinkFailing          = "SinkFailing"
+	ReasonCredentialMissing    = "CredentialMissing" //nolint:gosec // the name of a reason
+	ReasonPaused               = "Paused"
+	ReasonNoDeadLetters        = "NoDeadLetters"
+	ReasonEventsGivenUp        = "EventsGivenUp"
+	ReasonNotRead              = "ConnectorNotRead"
+)
+
+// maxAge bounds how old the times in a status are.
+const maxAge = 10 * time.Minute
+
+// judge judges a picture for the resource whose status remembers what was before.
+func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Verdict {
+	j := &judgement{connector: c, picture: p, now: now, before: Standing(c.Status), next: &v1alpha1.TrafficStatus{}}
+	if j.before.Traffic != nil {
+		j.old = *j.before.Traffic
+	}
+	j.next.Pending = rough(j.old.Pending, p.Channel.Delivery.Pending)
+	j.next.DeadLetters = rough(j.old.DeadLetters, p.Channel.DeadLetters.Count)
+	j.next.LastEventTime = recent(j.old.LastEventTime, p.Channel.LastEvent, now)
+	j.next.LastCallTime = recent(j.old.LastCallTime, p.Channel.LastAuthentic, now)
+	return Verdict{
+		Conditions: []metav1.Condition{j.deadLetters(), j.delivering(), j.inbox(), j.receiving(), j.signature()},
+		Traffic:    j.next,
+	}
+}
+
+// unread is the verdict while no pod tells anything.
+func unread(c *v1alpha1.ChannelConnector, why string) Verdict {
+	v := Verdict{Traffic: c.Status.Traffic}
+	if v.Traffic == nil {
+		v.Traffic = &v1alpha1.TrafficStatus{}
+	}
+	for _, kind := range Types {
+		v.Conditions = append(v.Conditions, condition(kind, metav1.ConditionUnknown, ReasonNotRead, why))
+	}
+	return v
+}
+
+// judgement is a verdict in the making.
+type judgement struct {
+	connector *v1alpha1.ChannelConnector
+	picture   Picture
+	now       time.Time
+	before    Verdict
+	// old is what the status remembers, next what it will.
+	old  v1alpha1.TrafficStatus
+	next *v1alpha1.TrafficStatus
+}
+
+// stands reports whether a condition has a reason already.
+func (j *judgement) stands(kind, reason string) bool {
+	c := j.before.Find(kind)
+	return c != nil && c.Reason == reason
+}
+
+func (j *judgement) deadLetters() metav1.Condition {
+	const kind = v1alpha1.ConditionDeadLetters
+	d := j.picture.Channel.DeadLetters
+	if d.Count == 0 {
+		return condition(kind, metav1.ConditionFalse, ReasonNoDeadLetters, "No event was given up")
+	}
+	before := j.before.Find(kind)
+	if d.LatestReason == "" && before != nil && before.Reason == ReasonEventsGivenUp && j.next.DeadLetters == j.old.DeadLetters {
+		return *before // a process that began since knows no reason
+	}
+	message := fmt.Sprintf("About %d events were given up and are kept for %s", j.next.DeadLetters, j.connector.Spec.Delivery.DeadLetterRetention.Duration)
+	if d.LatestReason != "" {
+		message += fmt.Sprintf(". The latest: %s: %s", d.LatestReason, quote(d.LatestError))
+	}
+	return condition(kind, metav1.ConditionTrue, ReasonEventsGivenUp,
+		message+". \"connector deadletters\" in the pod lists them, and sends them again once the bot takes them")
+}
+
+func (j *judgement) delivering() metav1.Condition {
+	const kind = v1alpha1.ConditionDelivering
+	d := j.picture.Channel.Delivery
+	switch {
+	case j.stands(kind, ReasonCredentialMissing):
+		return *j.before.Find(kind) // the operator knows it without a report
+	case j.connector.Spec.Delivery.Paused:
+		return condition(kind, metav1.ConditionFalse, ReasonPaused,
+			fmt.Sprintf("delivery.paused holds about %d events: set it to false to deliver them", j.next.Pending))
+	case d.Pending == 0 && (!d.FailingSince.IsZero() || d.LastTaken.IsZero()):
+		return condition(kind, metav1.ConditionTrue, ReasonEventsTaken, "No event waits for the sink")
+	case !d.FailingSince.IsZero():
+		return j.sinkFailing()
+	case j.stands(kind, ReasonSinkFailing) && d.Pending > 0 && d.LastTaken.IsZero():
+		j.next.FailingSince = j.old.FailingSince
+		return *j.before.Find(kind) // a process that began since has not tried the sink
+	}
+	return condition(kind, metav1.ConditionTrue, ReasonEventsTaken, "The sink takes what is sent to it")
+}
+
+func (j *judgement) sinkFailing() metav1.Condition {
+	d := j.picture.Channel.Delivery
+	since := metav1.NewTime(d.FailingSince.Truncate(time.Second).UTC())
+	if j.old.FailingSince != nil && j.old.FailingSince.Before(&since) {
+		since = *j.old.FailingSince
+	}
+	j.next.FailingSince = &since
+	return condition(v1alpha1.ConditionDelivering, metav1.ConditionFalse, ReasonSinkFailing, fmt.Sprintf(
+		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot at sink.http.url runs and answers 2xx",
+		clockTime(since.Time), quote(d.LastError), j.next.Pending, j.connector.Spec.Delivery.Retry.MaxAge.Duration))
+}
+
+func (j *judgement) inbox() metav1.Condition {
+	const kind = v1alpha1.ConditionInboxHealthy
+	in := j.picture.Inbox
+	switch in.State {
+	case report.InboxOK:
+	case report.InboxFull:
+		return condition(kind, metav1.ConditionFalse, ReasonFull, fmt.Sprintf(
+			"The inbox takes no more events since %s (%s): calls are answered 503. It empties as the sink takes events: see Delivering; or raise inbox.embedded.size",
+			clockTime(in.Since), quote(in.Error)))
+	case report.InboxFailing:
+		return condition(kind, metav1.ConditionFalse, ReasonFailing, fmt.Sprintf(
+			"Events cannot be stored since %s: %s. Calls are answered 503: look at the pod's log and its volume", clockTime(in.Since), quote(in.Error)))
+	}
+	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+lasts(in.FullInSeconds))
+}
+
+// lasts says how long an inbox lasts, in steps: a status that counted down would be
+// written each minute.
+func lasts(seconds float64) string {
+	for _, step := range []struct {
+		below time.Duration
+		words string
+	}{
+		{time.Hour, "an hour"}, {6 * time.Hour, "6 hours"}, {24 * time.Hour, "a day"}, {7 * 24 * time.Hour, "a week"},
+	} {
+		if seconds > 0 && seconds < step.below.Seconds() {
+			return ". At the rate of the last minutes the inbox is full in less than " + step.words + ": see Delivering, or raise inbox.embedded.size"
+		}
+	}
+	return ""
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: cut(message, maxMessage)}
+}
+
+// maxQuote bounds what is quoted of a connector, and maxMessage a whole message, in
+// bytes. A status cuts at more than that, and would never be as a longer verdict says.
+const maxQuote, maxMessage = 300, 1000
+
+func quote(words string) string { return cut(words, maxQuote) }
+
+func cut(words string, most int) string {
+	const more = "…"
+	if len(words) <= most {
+		return words
+	}
+	return strings.ToValidUTF8(words[:most-len(more)], "") + more
+}
+
+// rough keeps the number that stands while it is at most twice or half of what is.
+func rough(stands, is int64) int64 {
+	if stands > 0 && is > 0 && is <= 2*stands && stands <= 2*is {
+		return stands
+	}
+	return is
+}
+
+// recent keeps the time that stands while it is near what is. A node's clock may have
+// been ahead.
+func recent(stands *metav1.Time, is, now time.Time) *metav1.Time {
+	if is.After(now) {
+		is = now
+	}
+	if is.IsZero() || stands != nil && is.Sub(stands.Time).Abs() < maxAge {
+		return stands
+	}
+	t := metav1.NewTime(is.Truncate(time.Second).UTC())
+	return &t
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

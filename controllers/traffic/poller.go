@@ -1,0 +1,225 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+const (
+	// DefaultInterval is how often a connector is asked.
+	DefaultInterval = time.Minute
+	// jitter spreads the polls, so that those of an operator that starts do not stay
+	// together.
+	jitter = 0.1
+	// confirmAfter is the part of the interval after which a change is looked at again.
+	confirmAfter = 1. / 3
+	// unreadFor is how many intervals a verdict stands that cannot be renewed.
+	unreadFor = 10
+	// workers bounds the polls at once. A hundred connectors that hang for 3 s each
+	// hold up no others.
+	workers = 128
+)
+
+// Target is a connector to ask.
+type Target struct {
+	// Connector is the resource, which a poll does not change; nil when it is gone.
+	Connector *v1alpha1.ChannelConnector
+	// Channel is the channel's name in the connector's configuration.
+	Channel string
+	// Pods are the connector's.
+	Pods []corev1.Pod
+	// Token is what the pods want to be shown; empty while there is none.
+	Token string
+}
+
+// Options are what a Poller works with; all are required.
+type Options struct {
+	// Find returns what to ask.
+	Find func(ctx context.Context, key client.ObjectKey) (Target, error)
+	// Wake lets a resource have a pass, which asks for the Verdict.
+	Wake func(ctx context.Context, key client.ObjectKey)
+	// Clock tells how long ago something was.
+	Clock clock.PassiveClock
+	// Interval is how often each connector is asked.
+	Interval time.Duration
+}
+
+// Poller polls the connectors that are watched. It is a manager's Runnable, which the
+// leader runs.
+type Poller struct {
+	Options
+
+	client *http.Client
+	queue  workqueue.TypedDelayingInterface[client.ObjectKey]
+
+	mu    sync.Mutex
+	known map[client.ObjectKey]*watched
+}
+
+// watched is what is known of a connector that is polled.
+type watched struct {
+	// read is when a pod last told something, or when the watch began.
+	read time.Time
+	// first is what the last poll said, where it is other than what stands.
+	first *Verdict
+	// adopted is what two polls said, until the status says so.
+	adopted *Verdict
+}
+
+// New makes a Poller that watches nothing.
+func New(o Options) *Poller {
+	return &Poller{
+		Options: o,
+		client:  newClient(),
+		queue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[client.ObjectKey]{
+			Name: "traffic",
+		}),
+		known: map[client.ObjectKey]*watched{},
+	}
+}
+
+// Watch has a connector polled from now on.
+func (p *Poller) Watch(key client.ObjectKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known[key] == nil {
+		p.known[key] = &watched{read: p.Clock.Now()}
+		p.queue.AddAfter(key, rand.N(p.Interval)) //nolint:gosec // spreads load
+	}
+}
+
+// Soon has a watched connector polled earlier than it is due: what it runs with has
+// changed.
+func (p *Poller) Soon(key client.ObjectKey) {
+	p.queue.AddAfter(key, time.Duration(float64(p.Interval)*confirmAfter))
+}
+
+// Forget ends the watch.
+func (p *Poller) Forget(key client.ObjectKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.known, key)
+}
+
+// Verdict returns what the status should say; nil when it says so already, or when
+// nothing is known.
+func (p *Poller) Verdict(key client.ObjectKey) *Verdict {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w := p.known[key]; w != nil {
+		return w.adopted
+	}
+	return nil
+}
+
+// Start polls until ctx ends.
+func (p *Poller) Start(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for p.next(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	p.queue.ShutDown()
+	running.Wait()
+	return nil
+}
+
+// next polls the connector that is due; it returns false once the queue has ended.
+func (p *Poller) next(ctx context.Context) bool {
+	key, ended := p.queue.Get()
+	if ended {
+		return false
+	}
+	defer p.queue.Done(key)
+	if again := p.poll(ctx, key); again > 0 {
+		p.queue.AddAfter(key, again)
+	}
+	return true
+}
+
+// poll asks a connector and says when to ask again; 0 is never.
+func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
+	interval := time.Duration(float64(p.Interval) * (1 + jitter*(2*rand.Float64()-1))) //nolint:gosec // spreads load
+	target, err := p.Find(ctx, key)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).V(1).Info("cannot find what to ask for a report", "ChannelConnector", key, "error", err.Error())
+		return interval
+	}
+	if target.Connector == nil {
+		p.Forget(key)
+		return 0
+	}
+	verdict := p.verdict(ctx, key, target)
+	if verdict == nil {
+		return interval
+	}
+	switch adopted, settled := p.consider(key, *verdict, Standing(target.Connector.Status)); {
+	case settled:
+		return interval
+	case adopted:
+		p.Wake(ctx, key)
+		return interval
+	}
+	return time.Duration(float64(p.Interval) * confirmAfter)
+}
+
+// verdict asks the pods and judges what they tell; nil while what stands may stand.
+func (p *Poller) verdict(ctx context.Context, key client.ObjectKey, t Target) *Verdict {
+	now := p.Clock.Now()
+	reports, err := p.askAll(ctx, t.Pods, t.Token)
+	picture, ok := merge(reports, t.Channel)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.known[key]
+	switch {
+	case w == nil: // forgotten meanwhile
+		return nil
+	case ok:
+		w.read = now
+		verdict := judge(t.Connector, picture, now)
+		return &verdict
+	case now.Sub(w.read) < unreadFor*p.Interval, t.Connector.Status.Traffic == nil && errors.Is(err, errNoPod):
+		return nil
+	}
+	why := "no pod knows the channel: none has taken the newest configuration"
+	if err != nil {
+		why = err.Error()
+	}
+	verdict := unread(t.Connector, "For 10 minutes, "+why)
+	return &verdict
+}
+
+// consider compares a verdict with the one that stands, and with what the last poll
+// said.
+func (p *Poller) consider(key client.ObjectKey, v, standing Verdict) (adopted, settled bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.known[key]
+	switch {
+	case w == nil:
+		return false, true
+	case v.equal(standing):
+		w.first, w.adopted = nil, nil
+		return false, true
+	case len(standing.Conditions) == 0, w.first != nil && v.confirms(*w.first, standing):
+		w.adopted = &v
+		adopted = true
+	}
+	w.first = &v
+	return adopted, false
+}

@@ -1,0 +1,238 @@
+package traffic
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/report"
+)
+
+var shop = client.ObjectKey{Namespace: "chat", Name: "shop"}
+
+// stage is a poller, the connector that it asks, and the operator that writes what it
+// is woken for.
+type stage struct {
+	*Poller
+
+	mu        sync.Mutex
+	connector *v1alpha1.ChannelConnector
+	picture   Picture
+	// silent says that no pod answers.
+	silent bool
+	// writes are when the status was written.
+	writes []time.Time
+	polls  int
+}
+
+// RoundTrip is the pod.
+func (s *stage) RoundTrip(*http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.polls++
+	w := httptest.NewRecorder()
+	if s.silent {
+		return nil, context.DeadlineExceeded
+	}
+	err := json.NewEncoder(w).Encode(report.Report{Began: s.picture.Began, Inbox: s.picture.Inbox, Channels: []report.Channel{s.picture.Channel}})
+	return w.Result(), err
+}
+
+// perform runs a poller inside a bubble with a clock of its own.
+func perform(t *testing.T, act func(t *testing.T, s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{connector: resource(), picture: healthy()}
+		s.picture.Channel.Name = "chat/shop"
+		s.Poller = New(Options{Find: s.find, Wake: s.write, Clock: clock.RealClock{}, Interval: DefaultInterval})
+		s.client.Transport = s
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Start(ctx) }()
+		s.Watch(shop)
+		act(t, s)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (s *stage) find(context.Context, client.ObjectKey) (Target, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connector == nil {
+		return Target{}, nil
+	}
+	return Target{Connector: s.connector.DeepCopy(), Channel: "chat/shop", Pods: pods(1), Token: "token"}, nil
+}
+
+// write is the pass that a wake causes.
+func (s *stage) write(_ context.Context, key client.ObjectKey) {
+	verdict := s.Verdict(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	standing(s.connector, *verdict)
+	s.writes = append(s.writes, time.Now())
+}
+
+// change changes what the pod tells.
+func (s *stage) change(f func(*Picture)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.picture)
+}
+
+func (s *stage) written() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.writes)
+}
+
+// delivering is the reason of Delivering.
+func (s *stage) delivering() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := Standing(s.connector.Status).Find(v1alpha1.ConditionDelivering); c != nil {
+		return c.Reason
+	}
+	return ""
+}
+
+// knows reports whether a connector is watched.
+func (p *Poller) knows(key client.ObjectKey) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known[key] != nil
+}
+
+// sinkDown lets the sink fail.
+func sinkDown(p *Picture) {
+	p.Channel.Delivery = report.Delivery{Pending: 1, FailingSince: now, LastError: "connection refused"}
+}
+
+// TestChangeShows within 2 minutes, at whichever moment it happens; and what does not
+// change is written once.
+func TestChangeShows(t *testing.T) {
+	for after := time.Duration(0); after < time.Minute; after += 7 * time.Second {
+		perform(t, func(t *testing.T, s *stage) {
+			<-time.After(10*time.Minute + after)
+			if s.written() != 1 {
+				t.Fatalf("%d writes for one state", s.written())
+			}
+			s.change(sinkDown)
+			<-time.After(2 * time.Minute)
+			if got := s.delivering(); got != ReasonSinkFailing {
+				t.Errorf("2 minutes after a change %s after the hour, Delivering says %s", after, got)
+			}
+			<-time.After(time.Hour)
+			if s.written() != 2 {
+				t.Errorf("%d writes for two states", s.written())
+			}
+		})
+	}
+}
+
+// TestMoment: what has passed at the second look is never written.
+func TestMoment(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(10 * time.Minute)
+		s.mu.Lock()
+		before := s.polls
+		s.mu.Unlock()
+		s.change(sinkDown)
+		for seen := before; seen == before; {
+			<-time.After(time.Second)
+			s.mu.Lock()
+			seen = s.polls
+			s.mu.Unlock()
+		}
+		s.change(func(p *Picture) { p.Channel.Delivery = report.Delivery{LastTaken: now} })
+		<-time.After(time.Hour)
+		if s.written() != 1 {
+			t.Errorf("%d writes, and it was a moment", s.written())
+		}
+	})
+}
+
+// TestSilence: what cannot be read keeps its verdict for 10 minutes, is unknown then,
+// and known again when it can be read.
+func TestSilence(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(5 * time.Minute)
+		s.mu.Lock()
+		s.silent = true
+		s.mu.Unlock()
+		<-time.After(8 * time.Minute)
+		if got := s.delivering(); got != ReasonEventsTaken {
+			t.Errorf("after 8 minutes Delivering says %s", got)
+		}
+		<-time.After(5 * time.Minute)
+		if got := s.delivering(); got != ReasonNotRead {
+			t.Errorf("after 13 minutes Delivering says %s", got)
+		}
+		s.mu.Lock()
+		s.silent = false
+		s.mu.Unlock()
+		<-time.After(2 * time.Minute)
+		if got := s.delivering(); got != ReasonEventsTaken {
+			t.Errorf("it tells again, and Delivering says %s", got)
+		}
+		if s.written() != 3 {
+			t.Errorf("%d writes for three states", s.written())
+		}
+	})
+}
+
+// TestRestartedOperator writes nothing when nothing has changed.
+func TestRestartedOperator(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		r := resource()
+		s.mu.Lock()
+		s.connector = standing(r, judge(r, s.picture, now))
+		s.mu.Unlock()
+		<-time.After(time.Hour)
+		if s.written() != 0 {
+			t.Errorf("%d writes", s.written())
+		}
+	})
+}
+
+// TestForget ends the polls of a resource that is gone.
+func TestForget(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(10 * time.Minute)
+		s.mu.Lock()
+		s.connector = nil
+		before := s.polls
+		s.mu.Unlock()
+		<-time.After(time.Hour)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.polls != before || s.knows(shop) {
+			t.Errorf("%d more polls, and it is known: %v", s.polls-before, s.knows(shop))
+		}
+	})
+}
+
+// TestSoon asks a connector that has changed before it is due.
+func TestSoon(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(10 * time.Minute)
+		s.change(sinkDown)
+		s.Soon(shop)
+		<-time.After(41 * time.Second)
+		if got := s.delivering(); got != ReasonSinkFailing {
+			t.Errorf("Delivering says %s", got)
+		}
+	})
+}
