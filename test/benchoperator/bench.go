@@ -26,7 +26,7 @@ type bench struct {
 	rolled    atomic.Int64
 }
 
-const lastFigure = 4
+const lastFigure = 5
 
 // step is a part of a figure.
 type step struct {
@@ -48,6 +48,7 @@ func (b *bench) steps() []step {
 		{3, b.large, restart},
 		{2, b.large, memoryRestarted},
 		{4, b.large, changeSecrets},
+		{5, b.large, polling},
 	}
 }
 
