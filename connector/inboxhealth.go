@@ -17,6 +17,10 @@ const (
 	// that stops.
 	usageInterval = time.Minute
 	usageSamples  = 11
+	// tryInterval is how often a failing inbox is tried, for tryTimeout: it may be
+	// long until the next call, and the disk well before that.
+	tryInterval = 10 * time.Second
+	tryTimeout  = 2 * time.Second
 	// maxErrorSize bounds the text of an error in a report, in bytes.
 	maxErrorSize = 512
 )
@@ -48,9 +52,16 @@ func (h *inboxHealth) Accept(ctx context.Context, e event.Event, lane string) (i
 	outcome, err := h.inbox.Accept(ctx, e, lane)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if outcome == inbox.Duplicate && h.state == report.InboxFull {
+		return outcome, err // a full inbox knows what it holds
+	}
+	h.note(err)
+	return outcome, err
+}
+
+// note notes how a write ended. The caller holds mu.
+func (h *inboxHealth) note(err error) {
 	switch {
-	case outcome == inbox.Duplicate && h.state == report.InboxFull:
-		// A full inbox knows what it holds.
 	case err == nil:
 		h.turn(report.InboxOK, nil)
 	case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrDiskFull):
@@ -60,7 +71,24 @@ func (h *inboxHealth) Accept(ctx context.Context, e event.Event, lane string) (i
 	default:
 		h.turn(report.InboxFailing, err)
 	}
-	return outcome, err
+}
+
+// try tries a failing inbox.
+func (h *inboxHealth) try(ctx context.Context) {
+	h.mu.Lock()
+	failing := h.state == report.InboxFailing
+	h.mu.Unlock()
+	if !failing {
+		return
+	}
+	within, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err := h.inbox.Try(within)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() == nil && h.state == report.InboxFailing {
+		h.note(err)
+	}
 }
 
 // look notes whether there is room: without a call, nothing else would tell.
@@ -89,16 +117,20 @@ func (h *inboxHealth) turn(state report.InboxState, err error) {
 	}
 }
 
-// watch samples the inbox until ctx ends.
+// watch samples the inbox, and tries it while it fails, until ctx ends.
 func (h *inboxHealth) watch(ctx context.Context) error {
-	tick := time.NewTicker(usageInterval)
-	defer tick.Stop()
+	sample, try := time.NewTicker(usageInterval), time.NewTicker(tryInterval)
+	defer sample.Stop()
+	defer try.Stop()
+	h.sample()
 	for {
-		h.sample()
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-sample.C:
+			h.sample()
+		case <-try.C:
+			h.try(ctx)
 		}
 	}
 }

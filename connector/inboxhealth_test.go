@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,8 @@ type fakeStore struct {
 	inbox.Inbox
 	outcome   inbox.Outcome
 	err, room error
+	// failing says that a try fails.
+	failing atomic.Bool
 	// used grows with the minutes since began.
 	used  func(minute int) int64
 	began time.Time
@@ -31,6 +34,15 @@ func (f *fakeStore) Accept(context.Context, event.Event, string) (inbox.Outcome,
 }
 
 func (f *fakeStore) Room() error { return f.room }
+
+var errTry = errors.New("still: input/output error")
+
+func (f *fakeStore) Try(context.Context) error {
+	if f.failing.Load() {
+		return errTry
+	}
+	return nil
+}
 
 func (f *fakeStore) Usage() (used, limit int64) {
 	return f.used(int(time.Since(f.began) / time.Minute)), 1000
@@ -154,6 +166,34 @@ func TestARoomThatComesBackIsSeen(t *testing.T) {
 		h.sample()
 		if h.state != report.InboxOK {
 			t.Errorf("still %s", h.state)
+		}
+	})
+}
+
+// TestAFailingInboxIsTried: it may be long until the next call.
+func TestAFailingInboxIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeStore{outcome: inbox.Stored, used: empty}
+		h := newInboxHealth(f)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		f.err = errors.New("commit: input/output error")
+		f.failing.Store(true)
+		go func() { ended <- h.watch(ctx) }()
+		_, _ = h.Accept(ctx, event.Event{}, "")
+		began := time.Now()
+		<-time.After(tryInterval + time.Second)
+		if got := h.report(); got.State != report.InboxFailing || !got.Since.Equal(began) || got.Error != errTry.Error() {
+			t.Errorf("the disk fails on: %+v", got)
+		}
+		f.failing.Store(false)
+		<-time.After(tryInterval)
+		if got := h.report(); got.State != report.InboxOK {
+			t.Errorf("the disk is well again: %+v", got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

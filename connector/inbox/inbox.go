@@ -200,6 +200,9 @@ type Inbox interface {
 	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or
 	// wraps it.
 	Room() error
+	// Try makes a small write durable, as Accept does with an event. It is nil when
+	// the inbox can store, and the error of the write when it cannot.
+	Try(ctx context.Context) error
 	// Usage is the size on disk and the bound, in bytes.
 	Usage() (used, limit int64)
 	// Close waits for commits under way and closes the store cleanly. Calls

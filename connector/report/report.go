@@ -44,7 +44,8 @@ const (
 
 // Inbox is how the store is.
 type Inbox struct {
-	// State is of the last event that was to be stored.
+	// State is of the last write: of an event, or of a try while events could not be
+	// stored.
 	State InboxState `json:"state"`
 	// Since is when State began; zero for InboxOK.
 	Since time.Time `json:"since,omitzero"`

@@ -128,7 +128,7 @@ func (s *Inbox) keepTime(ctx context.Context) error {
 	if drift.Abs() <= maxDrift {
 		return nil
 	}
-	return s.do(ctx, &tick{pending: newPending(64)})
+	return s.Try(ctx)
 }
 
 // writeClock stores a reading with everything else that is stored, so that no
