@@ -109,6 +109,7 @@ func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 func TestKeyStaysWhileItsFileCannotBeRead(t *testing.T) {
 	r, key := watchKey(t, long)
 	remove(t, key)
+	r.lacking(t, inUse)
 	if err := os.Mkdir(key, 0o700); err != nil { // fails as no absent file does
 		t.Fatal(err)
 	}

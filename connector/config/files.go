@@ -35,8 +35,9 @@ func newFiles(source func(name string) ([]byte, error)) *files {
 	return &files{source: source, read: map[string]file{}, hash: sha256.New()}
 }
 
-// open returns the content of the file with that name. A file that cannot be
-// read is part of the version too: its return is a change.
+// open returns the content of the file with that name. A file that cannot be read is
+// part of the version too, with the reason: its return is a change, and so is another
+// reason.
 func (f *files) open(name string) ([]byte, error) {
 	if known, ok := f.read[name]; ok {
 		return known.content, known.err
@@ -44,12 +45,12 @@ func (f *files) open(name string) ([]byte, error) {
 	content, err := f.source(name)
 	f.names = append(f.names, name)
 	f.read[name] = file{content, err}
-	length := uint64(len(content))
+	length, hashed := uint64(len(content)), content
 	if err != nil {
-		length = ^uint64(0)
+		length, hashed = ^uint64(0), []byte(err.Error())
 	}
 	f.hash.Write(binary.BigEndian.AppendUint64(nil, length))
-	f.hash.Write(content)
+	f.hash.Write(hashed)
 	return content, err
 }
 
