@@ -41,7 +41,9 @@ var _ = Describe("A crash under load", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("of the container for want of memory loses and inverts nothing", func(ctx context.Context) {
+		// What is buffered keeps within the limit, unless one body may be larger than it.
 		c := newChannel(ctx, func(c *declaration) {
+			c.Spec.WithWebhook(c.Spec.Webhook.WithMaxBodySize(resource.MustParse("64Mi")))
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithResources(v1alpha1ac.Resources().
 				WithLimits(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("40Mi")})))
 		})
