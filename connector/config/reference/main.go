@@ -49,7 +49,7 @@ func main() {
 func write() error {
 	var types []*ast.TypeSpec
 	documents := map[string]string{} // by the name of a type
-	for _, source := range []string{"types.go", "types_sink.go", "values.go"} {
+	for _, source := range []string{"types.go", "types_zalooa.go", "types_sink.go", "values.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
 		if err != nil {
 			return err
