@@ -3,6 +3,8 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -43,6 +45,13 @@ func TestKeyOfAnAbsentFileStaysForItsGraceAlone(t *testing.T) {
 	for name, vanish := range map[string]func(t *testing.T, key string){
 		"gone":  func(t *testing.T, key string) { t.Helper(); remove(t, key) },
 		"blank": func(t *testing.T, key string) { t.Helper(); put(t, key, " \n") },
+		"a link to itself": func(t *testing.T, key string) {
+			t.Helper()
+			remove(t, key)
+			if err := os.Symlink(key, key); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"its folder is a file": func(t *testing.T, key string) {
 			t.Helper()
 			remove(t, key)
@@ -104,18 +113,72 @@ func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 	}
 }
 
-// TestKeyStaysWhileItsFileCannotBeRead: only a file that is known to be absent takes
-// its key away, not a disk that fails.
-func TestKeyStaysWhileItsFileCannotBeRead(t *testing.T) {
-	r, key := watchKey(t, long)
-	remove(t, key)
-	r.lacking(t, inUse)
-	if err := os.Mkdir(key, 0o700); err != nil { // fails as no absent file does
+// TestKeyStaysWhileTheDiskFails: a disk that fails takes no key away.
+func TestKeyStaysWhileTheDiskFails(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": firstKey})
+	before, err := Load(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := apiKeyOf(r.lacking(t, "the last key stays in use until it can")); got != firstKey {
-		t.Errorf("%q is in use", got)
+	after, err := load(path, newFiles(func(name string) ([]byte, error) {
+		if filepath.Base(name) == "api" {
+			return nil, syscall.EIO
+		}
+		return readFile(name)
+	}), before, &absences{0, map[string]time.Time{}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if got := apiKeyOf(after); got != firstKey || !strings.Contains(after.Lacks()[0].Message, "the last key stays in use until it can") {
+		t.Errorf("%q is in use: %v", got, after.Lacks())
+	}
+}
+
+// TestSomethingElseTakesTheKeyAway at once, also where the file was absent before.
+func TestSomethingElseTakesTheKeyAway(t *testing.T) {
+	for name, put := range map[string]func(t *testing.T, key string) error{
+		"a folder":     func(_ *testing.T, key string) error { return os.Mkdir(key, 0o700) },
+		"a pipe":       func(_ *testing.T, key string) error { return syscall.Mkfifo(key, 0o600) },
+		"a huge file":  func(_ *testing.T, key string) error { return os.WriteFile(key, make([]byte, maxFileSize+1), 0o600) },
+		"a large file": func(_ *testing.T, key string) error { return os.WriteFile(key, make([]byte, maxSecretSize+1), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, key := watchKey(t, long)
+			remove(t, key)
+			r.lacking(t, inUse)
+			if err := put(t, key); err != nil {
+				t.Fatal(err)
+			}
+			r.version(t, "no key", func(c *Config) bool { return apiKeyOf(c) == "" })
+		})
+	}
+}
+
+// TestAWrongFileTakesNothingFromOthers: a key file with what stands elsewhere loses its
+// own key, and nobody else theirs.
+func TestAWrongFileTakesNothingFromOthers(t *testing.T) {
+	t.Run("an OA secret key of the configuration", func(t *testing.T) {
+		r, key := watchKey(t, long)
+		put(t, key, "HiddenValue-oa-secret")
+		c := r.version(t, "no key", func(c *Config) bool { return apiKeyOf(c) == "" })
+		if got := c.Channels[0].ZaloOA.Signature.SecretKeys[0].Reveal(); got != "HiddenValue-oa-secret" {
+			t.Errorf("the OA secret key is %q", got)
+		}
+	})
+	t.Run("another channel's key", func(t *testing.T) {
+		second := strings.Replace(secondShop, "value: HiddenValue-other-key-0123456789abcdef", "file: keys/second", 1)
+		path := write(t, map[string]string{"connector.yaml": withKeyFile(t) + second, "keys/api": firstKey, "keys/second": secondKey})
+		current, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := watchBy(t, path, current, func(*Watcher) {})
+		put(t, filepath.Join(filepath.Dir(path), "keys", "api"), secondKey)
+		c := r.version(t, "no first key", func(c *Config) bool { return apiKeyOf(c) != firstKey })
+		if got := c.Channels[1].Webhook.APIKeys[0].Reveal(); got != secondKey || apiKeyOf(c) != "" {
+			t.Errorf("the channels have %q and %q", apiKeyOf(c), got)
+		}
+	})
 }
 
 // TestRemovedKeyWinsOverABrokenConfiguration: a mistake in the configuration keeps the

@@ -49,23 +49,17 @@ type checker struct {
 	*report
 	files *files
 	dir   string
-	// keys are the fields of the API keys by digest, secrets those of the OA
-	// secret keys.
-	keys    map[[sha256.Size]byte]string
-	secrets []usedSecret
+	// keys are the API keys by digest, secrets the OA secret keys.
+	keys    map[[sha256.Size]byte]claim
+	secrets []claim
 	// inUse is what this version takes from its files, and before what the one in use
 	// took.
 	inUse, before materials
 	absences      *absences
 }
 
-type usedSecret struct {
-	path   string
-	secret *Secret
-}
-
 func (c *checker) config(cfg *Config) {
-	c.keys = make(map[[sha256.Size]byte]string, len(cfg.Channels))
+	c.keys = make(map[[sha256.Size]byte]claim, len(cfg.Channels))
 	c.inUse = materials{keyFiles: map[string]string{}, certificates: map[string][]byte{}}
 	c.oneOf("apiVersion", cfg.APIVersion, APIVersion)
 	c.oneOf("kind", cfg.Kind, Kind)
@@ -85,11 +79,7 @@ func (c *checker) config(cfg *Config) {
 		c.unique(at+".name", cfg.Channels[i].Name, names)
 	}
 	c.buffers(cfg)
-	for _, s := range c.secrets {
-		if key, same := c.keys[sha256.Sum256([]byte(s.secret.Reveal()))]; same {
-			c.unfitf(s.path, s.secret, "the same as the API key %s: the two are different things, copy the OA secret key from Zalo's console", key)
-		}
-	}
+	c.apart()
 }
 
 func (c *checker) server(s *Server) {

@@ -88,7 +88,7 @@ func (c *checker) oaSecrets(at string, keys []Secret) {
 		if !c.key(key, &keys[i]) {
 			continue
 		}
-		c.secrets = append(c.secrets, usedSecret{key, &keys[i]})
+		c.secrets = append(c.secrets, claim{key, &keys[i]})
 		if utf8.RuneCountInString(keys[i].Reveal()) < goodOASecret {
 			c.warnf(key, "shorter than %d characters: make sure that the OA secret key is complete", goodOASecret)
 		}
@@ -151,12 +151,13 @@ func (c *checker) apiKey(at string, k *APIKey) {
 			return
 		}
 	}
-	digest := k.Digest()
+	digest, stays := k.Digest(), claim{at, &k.Secret}
 	if first, again := c.keys[digest]; again {
-		c.unfitf(at, &k.Secret, "the same key as %s: a call finds its channel by the key, so each key is used once", first)
-		return
+		var goes claim
+		goes, stays = c.yields(first, stays)
+		c.unfitf(goes.at, goes.secret, "the same key as %s: a call finds its channel by the key, so each key is used once", stays.at)
 	}
-	c.keys[digest] = at
+	c.keys[digest] = stays
 }
 
 // urlChanges are the characters that a URL's query does not keep as they are.

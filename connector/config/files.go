@@ -26,6 +26,12 @@ type files struct {
 	hash   hash.Hash
 }
 
+// What stands in the place of a file and is none.
+var (
+	errNotRegular = errors.New("not a regular file")
+	errHuge       = fmt.Errorf("larger than %d bytes", maxFileSize)
+)
+
 type file struct {
 	content []byte
 	err     error
@@ -72,7 +78,7 @@ func readFile(name string) ([]byte, error) {
 		return nil, reason(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file") // reading a pipe could block for ever
+		return nil, errNotRegular // reading a pipe could block for ever
 	}
 	opened, err := os.Open(name) //nolint:gosec // the operator of the process names the files
 	if err != nil {
@@ -84,7 +90,7 @@ func readFile(name string) ([]byte, error) {
 		return nil, reason(err)
 	}
 	if len(content) > maxFileSize {
-		return nil, fmt.Errorf("larger than %d bytes", maxFileSize)
+		return nil, errHuge
 	}
 	return content, nil
 }

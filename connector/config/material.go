@@ -55,22 +55,27 @@ func (c *checker) secretFile(at string, s *Secret) {
 }
 
 // keyFile reads the key s from its file, which the field at names. The key of the
-// version before stays in use for a while if the file is absent or blank, and for as
-// long as the disk fails to read it.
+// version before stays in use for a while if the file is absent, blank or not for us to
+// read, and for as long as the disk fails to read it. It is out of use at once if the
+// file was replaced by something else.
 func (c *checker) keyFile(at string, s *Secret) {
 	err := c.reveal(s)
 	last := c.before.keyFiles[s.File]
-	switch absent := errors.Is(err, errBlank) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR); {
+	switch {
 	case err == nil:
-	case last == "" || errors.Is(err, errLarge):
+	case last == "" || isAny(err, errLarge, errHuge, errNotRegular):
 		c.lackf(at, "%v", err)
-	case absent:
+	case isAny(err, errBlank, fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP):
 		c.keep(at, s, last, err)
 	default:
 		c.lackf(at, "%v: the last key stays in use until it can", err)
 		s.revealed = last
 	}
 	c.inUse.keyFiles[s.File] = s.revealed
+}
+
+func isAny(err error, known ...error) bool {
+	return slices.ContainsFunc(known, func(one error) bool { return errors.Is(err, one) })
 }
 
 // keep keeps a key in use whose file is absent, until its grace has ended.

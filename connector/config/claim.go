@@ -1,0 +1,47 @@
+package config
+
+import "crypto/sha256"
+
+// claim is a secret that lets calls in, and the field at which it stands.
+type claim struct {
+	at     string
+	secret *Secret
+}
+
+// yields says which of two claims to the same value goes. A file that was given the
+// wrong content must take nothing from another field: the configuration file's own
+// secrets stay before those in files, and a file's that had the value before, before
+// one that is new to it. Of equals the first stays.
+func (c *checker) yields(first, second claim) (goes, stays claim) {
+	if c.standing(first) < c.standing(second) {
+		return first, second
+	}
+	return second, first
+}
+
+func (c *checker) standing(k claim) int {
+	switch {
+	case k.secret.File == "":
+		return 2
+	case c.before.keyFiles[k.secret.File] == k.secret.Reveal():
+		return 1
+	}
+	return 0
+}
+
+// apart sees that no OA secret key is an API key.
+func (c *checker) apart() {
+	for _, s := range c.secrets {
+		digest := sha256.Sum256([]byte(s.secret.Reveal()))
+		key, same := c.keys[digest]
+		if !same {
+			continue
+		}
+		if goes, _ := c.yields(key, s); goes == s {
+			c.unfitf(s.at, s.secret, "the same as the API key %s: the two are different things, copy the OA secret key from Zalo's console", key.at)
+			continue
+		}
+		c.unfitf(key.at, key.secret, "the same as the OA secret key %s: the two are different things, make a key with \"openssl rand -hex 32\"", s.at)
+		delete(c.keys, digest)
+	}
+}
