@@ -195,7 +195,7 @@ var _ = Describe("The traffic of a connector", func() {
 			ch.Signature.Failed, ch.Signature.FailingSince, ch.Signature.LastFailed = 20, time.Now().Add(-11*time.Minute), time.Now()
 		}
 		pod.tells(failing)
-		Eventually(readyCondition).WithArguments(ctx, c).Should(conditionIs("False", "WrongSecretSuspected", "no call ever verified"))
+		Eventually(readyCondition).WithArguments(ctx, c).Should(conditionIs("False", "WrongSecretSuspected", "No call ever verified"))
 		Expect(condition(ctx, c, v1alpha1.ConditionStalled)).To(conditionIs("True", "WrongSecretSuspected"))
 		Eventually(eventsWith(ctx, namespace, "WrongSecretSuspected")).ShouldNot(BeEmpty())
 		By("another operator, and another connector's process, which know less")
@@ -222,7 +222,7 @@ var _ = Describe("The traffic of a connector", func() {
 		later := &ahead{}
 		later.put(3 * time.Minute)
 		op = startOperator(namespace, often, func(s *setup) { s.Clock = later })
-		Eventually(readyCondition).WithArguments(ctx, c).Should(conditionIs("False", "InboxFull", "the inbox is full"))
+		Eventually(readyCondition).WithArguments(ctx, c).Should(conditionIs("False", "InboxFull", "InboxHealthy says why"))
 		pod.tells(func(r *report.Report, _ *report.Channel) { r.Inbox = report.Inbox{State: report.InboxOK} })
 		Eventually(readyCondition).WithArguments(ctx, c).Should(beTrue)
 	})

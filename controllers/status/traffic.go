@@ -29,7 +29,7 @@ func judgeTraffic(o Observation, set func(string, verdict), conditions *[]metav1
 		switch {
 		case kind == v1alpha1.ConditionDelivering && len(missing) > 0:
 			set(kind, verdict{status: metav1.ConditionFalse, reason: traffic.ReasonCredentialMissing, message: messages(missing)})
-		case c == nil || c.Reason == traffic.ReasonCredentialMissing:
+		case c == nil || c.Reason == traffic.ReasonCredentialMissing && o.Judged && !o.Unread:
 			meta.RemoveStatusCondition(conditions, kind)
 		default:
 			set(kind, verdict{status: c.Status, reason: c.Reason, message: c.Message})
@@ -45,40 +45,40 @@ func sinkLacks(o Observation) []credentials.Finding {
 }
 
 // refusing says that the connector runs and refuses what it should take; nil while it
-// does not.
+// does not. What is not known for the moment stays as it was.
 func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *verdict {
-	stuck := func(reason string, c *metav1.Condition) *verdict {
-		return &verdict{status: metav1.ConditionFalse, reason: reason, message: c.Message, stalled: true}
+	stuck := func(reason, message string) *verdict {
+		return &verdict{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
 	}
-	if c := inboxFails(s); c != nil && InboxPatience(s, o.Now) == 0 {
-		if c.Reason == traffic.ReasonFull {
-			return stuck(ReasonInboxFull, c)
+	const noEvents = "The connector runs, and events cannot be stored for more than 2 minutes: InboxHealthy says why. Calls are answered 503"
+	before := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionReady)
+	inbox := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
+	switch {
+	case inbox == nil || inbox.Status == metav1.ConditionTrue:
+	case inbox.Status == metav1.ConditionUnknown:
+		if before != nil && (before.Reason == ReasonInboxFull || before.Reason == ReasonInboxFailing) {
+			return stuck(before.Reason, noEvents)
 		}
-		return stuck(ReasonInboxFailing, c)
+	case InboxPatience(s, o.Now) > 0:
+	case inbox.Reason == traffic.ReasonFull:
+		return stuck(ReasonInboxFull, noEvents)
+	default:
+		return stuck(ReasonInboxFailing, noEvents)
 	}
-	signature := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionSignatureVerified)
-	if signature != nil && signature.Reason == traffic.ReasonWrongSecretSuspected && s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
-		return stuck(traffic.ReasonWrongSecretSuspected, signature)
+	if s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
+		return stuck(traffic.ReasonWrongSecretSuspected,
+			"No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret is wanted")
 	}
 	return nil
-}
-
-// inboxFails returns the condition that says that no events are stored; nil while they
-// are.
-func inboxFails(s v1alpha1.ChannelConnectorStatus) *metav1.Condition {
-	c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
-	if c == nil || c.Status != metav1.ConditionFalse {
-		return nil
-	}
-	return c
 }
 
 // InboxPatience is how long the resource stays Ready although no events are stored; 0
 // when no longer, or when they are.
 func InboxPatience(s v1alpha1.ChannelConnectorStatus, now time.Time) time.Duration {
-	c := inboxFails(s)
-	if c == nil {
+	c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
+	if c == nil || c.Status != metav1.ConditionFalse {
 		return 0
 	}
-	return max(0, inboxPatience-now.Sub(c.LastTransitionTime.Time))
+	// A clock that was ahead prolongs nothing.
+	return min(inboxPatience, max(0, inboxPatience-now.Sub(c.LastTransitionTime.Time)))
 }

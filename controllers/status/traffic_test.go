@@ -47,7 +47,7 @@ func TestTrafficAndReady(t *testing.T) {
 		"failing for 2 minutes":     {traffics(nil, fails(inbox, traffic.ReasonFailing)), 2 * time.Minute, "False InboxFailing"},
 		"a wrong secret, suspected": {traffics(nil, fails(signature, traffic.ReasonWrongSecretSuspected)), time.Hour, "True Ready"},
 		"a wrong secret, for long":  {traffics([]string{"k"}, fails(signature, traffic.ReasonWrongSecretSuspected)), 0, "False WrongSecretSuspected"},
-		"not enforced":              {traffics([]string{"k"}, fails(signature, traffic.ReasonNotEnforced)), 0, "True Ready"},
+		"not enforced":              {traffics(nil, fails(signature, traffic.ReasonNotEnforced)), 0, "True Ready"},
 		"a sink that fails":         {traffics(nil, fails(v1alpha1.ConditionDelivering, traffic.ReasonSinkFailing)), time.Hour, "True Ready"},
 		"no call":                   {traffics(nil, fails(v1alpha1.ConditionReceiving, traffic.ReasonNoCallYet)), time.Hour, "True Ready"},
 	} {
@@ -70,6 +70,28 @@ func TestTrafficAndReady(t *testing.T) {
 	}
 }
 
+// TestUnreadKeepsReady: what cannot be read any more does not become well.
+func TestUnreadKeepsReady(t *testing.T) {
+	for name, v := range map[string]*traffic.Verdict{
+		"InboxFull":            traffics(nil, fails(v1alpha1.ConditionInboxHealthy, traffic.ReasonFull)),
+		"WrongSecretSuspected": traffics([]string{"k"}, fails(v1alpha1.ConditionSignatureVerified, traffic.ReasonWrongSecretSuspected)),
+	} {
+		o := observed(t, func(o *status.Observation) { o.Traffic, o.Now = v, time.Now() })
+		o.Connector.Status = status.Compute(o)
+		o.Traffic, o.Now = nil, o.Now.Add(time.Hour)
+		o.Connector.Status = status.Compute(o)
+		unread := *v
+		unread.Conditions = nil
+		for _, kind := range traffic.Types {
+			unread.Conditions = append(unread.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionUnknown, Reason: traffic.ReasonNotRead, Message: "m"})
+		}
+		o.Traffic = &unread
+		if got := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionReady); got.Reason != name {
+			t.Errorf("%s: Ready is %s %s", name, got.Status, got.Reason)
+		}
+	}
+}
+
 // TestInboxPatience is when to look again.
 func TestInboxPatience(t *testing.T) {
 	o := observed(t, func(o *status.Observation) {
@@ -77,7 +99,7 @@ func TestInboxPatience(t *testing.T) {
 	})
 	s := status.Compute(o)
 	began := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy).LastTransitionTime.Time
-	for after, want := range map[time.Duration]time.Duration{0: 2 * time.Minute, 90 * time.Second: 30 * time.Second, time.Hour: 0} {
+	for after, want := range map[time.Duration]time.Duration{-24 * time.Hour: 2 * time.Minute, 0: 2 * time.Minute, 90 * time.Second: 30 * time.Second, time.Hour: 0} {
 		if got := status.InboxPatience(s, began.Add(after)); got != want {
 			t.Errorf("after %s: in %s, want %s", after, got, want)
 		}

@@ -39,7 +39,8 @@ func (j *judgement) signature() metav1.Condition {
 	case len(ids) == 0:
 		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see CredentialsResolved")
 	}
-	suspected := slices.Equal(j.old.SuspectedKeys, ids) || s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor
+	// Of more keys than a report has, one that is not in it may have verified calls.
+	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) || s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor)
 	if suspected && len(verified) == 0 {
 		j.next.SuspectedKeys = ids
 	}

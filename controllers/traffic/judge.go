@@ -104,6 +104,9 @@ func (j *judgement) delivering() metav1.Condition {
 	switch {
 	case j.stands(kind, ReasonCredentialMissing):
 		return *j.before.Find(kind) // the operator knows it without a report
+	case d.Paused && !j.connector.Spec.Delivery.Paused:
+		return condition(kind, metav1.ConditionFalse, ReasonPaused,
+			fmt.Sprintf("The connector holds about %d events: it lacks a credential of the sink, or has not taken the newest configuration yet", j.next.Pending))
 	case j.connector.Spec.Delivery.Paused:
 		return condition(kind, metav1.ConditionFalse, ReasonPaused,
 			fmt.Sprintf("delivery.paused holds about %d events: set it to false to deliver them", j.next.Pending))
@@ -121,7 +124,7 @@ func (j *judgement) delivering() metav1.Condition {
 func (j *judgement) sinkFailing() metav1.Condition {
 	d := j.picture.Channel.Delivery
 	since := metav1.NewTime(d.FailingSince.Truncate(time.Second).UTC())
-	if j.old.FailingSince != nil && j.old.FailingSince.Before(&since) {
+	if j.old.FailingSince != nil && j.old.FailingSince.Before(&since) && !d.LastTaken.After(j.old.FailingSince.Time) {
 		since = *j.old.FailingSince
 	}
 	j.next.FailingSince = &since
@@ -182,11 +185,14 @@ func cut(words string, most int) string {
 
 // rough keeps the number that stands while it is at most twice or half of what is.
 func rough(stands, is int64) int64 {
-	if stands > 0 && is > 0 && is <= 2*stands && stands <= 2*is {
+	if near(stands, is) {
 		return stands
 	}
 	return is
 }
+
+// near reports whether numbers are as good as the same. None is near none alone.
+func near(a, b int64) bool { return a == b || a > 0 && b > 0 && a <= 2*b && b <= 2*a }
 
 // recent keeps the time that stands while it is near what is. A node's clock may have
 // been ahead.

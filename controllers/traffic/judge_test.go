@@ -131,6 +131,10 @@ func TestJudgeTheRest(t *testing.T) {
 			kind: "Delivering", want: "False SinkFailing",
 			says: []string{"2026-11-29 07:54 UTC", "connection refused", "About 7 events wait", "24h0m0s"},
 		},
+		"held by the connector": {
+			picture: with(func(p *Picture) { p.Channel.Delivery = report.Delivery{Paused: true, Pending: 4} }),
+			kind:    "Delivering", want: "False Paused", says: []string{"about 4 events", "lacks a credential"},
+		},
 		"failed, and nothing waits": {
 			picture: with(func(p *Picture) {
 				p.Channel.Delivery = report.Delivery{FailingSince: ago(time.Hour), LastError: "refused"}
@@ -196,8 +200,13 @@ func TestSuspicion(t *testing.T) {
 		"one of two verified before": {[]Picture{healthy(), with(unverified, failed(1000, time.Hour), func(p *Picture) {
 			p.Channel.Signature.Keys = append(p.Channel.Signature.Keys, report.Key{Name: "next", ID: "k0"})
 		})}, nil},
-		"the process restarts":   {[]Picture{suspect, restarted}, []string{"k1"}},
-		"the keys are replaced":  {[]Picture{suspect, with(unverified, rotated)}, nil},
+		"the process restarts":  {[]Picture{suspect, restarted}, []string{"k1"}},
+		"the keys are replaced": {[]Picture{suspect, with(unverified, rotated)}, nil},
+		"more keys than told": {[]Picture{with(unverified, failed(1000, time.Hour), func(p *Picture) {
+			for i := range report.MaxKeys {
+				p.Channel.Signature.Keys = append(p.Channel.Signature.Keys, report.Key{ID: string(rune('A' + i))})
+			}
+		})}, nil},
 		"a call verifies":        {[]Picture{suspect, healthy()}, nil},
 		"the signature is Audit": {[]Picture{suspect, with(unverified, func(p *Picture) { p.Channel.Signature.Mode = "Audit" })}, nil},
 	} {
@@ -238,6 +247,11 @@ func TestRestartedConnector(t *testing.T) {
 	tried := judge(r, restarted(report.Delivery{Pending: 7, FailingSince: now, LastError: "connection refused"}), now)
 	if got := tried.Traffic.FailingSince; got == nil || !got.Time.Equal(ago(time.Hour)) {
 		t.Errorf("failing since %v, want since the first failure", got)
+	}
+	since := now.Add(-time.Minute)
+	again := judge(r, restarted(report.Delivery{Pending: 7, FailingSince: since, LastTaken: since.Add(-time.Minute), LastError: "connection refused"}), now)
+	if got := again.Traffic.FailingSince; got == nil || !got.Time.Equal(since) {
+		t.Errorf("failing since %v, and the sink took an event after that", got)
 	}
 	taken := judge(r, restarted(report.Delivery{Pending: 3, LastTaken: now}), now)
 	if got := taken.Find(v1alpha1.ConditionDelivering); got.Reason != ReasonEventsTaken || taken.Traffic.FailingSince != nil {

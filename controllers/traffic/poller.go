@@ -72,10 +72,12 @@ type Poller struct {
 type watched struct {
 	// read is when a pod last told something, or when the watch began.
 	read time.Time
-	// first is what the last poll said, where it is other than what stands.
-	first *Verdict
-	// adopted is what two polls said, until the status says so.
+	// news is what the last poll said that is other than what stands.
+	news news
+	// adopted is what the status is to say, until it does.
 	adopted *Verdict
+	// worded is when the status was last given other words.
+	worded time.Time
 }
 
 // New makes a Poller that watches nothing.
@@ -95,7 +97,8 @@ func (p *Poller) Watch(key client.ObjectKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.known[key] == nil {
-		p.known[key] = &watched{read: p.Clock.Now()}
+		now := p.Clock.Now()
+		p.known[key] = &watched{read: now, worded: now}
 		p.queue.AddAfter(key, rand.N(p.Interval)) //nolint:gosec // spreads load
 	}
 }
@@ -168,14 +171,14 @@ func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
 	if verdict == nil {
 		return interval
 	}
-	switch adopted, settled := p.consider(key, *verdict, Standing(target.Connector.Status)); {
-	case settled:
-		return interval
-	case adopted:
+	adopted, again := p.consider(key, *verdict, Standing(target.Connector.Status))
+	if adopted {
 		p.Wake(ctx, key)
-		return interval
 	}
-	return time.Duration(float64(p.Interval) * confirmAfter)
+	if again {
+		return time.Duration(float64(p.Interval) * confirmAfter)
+	}
+	return interval
 }
 
 // verdict asks the pods and judges what they tell; nil while what stands may stand.
@@ -202,24 +205,4 @@ func (p *Poller) verdict(ctx context.Context, key client.ObjectKey, t Target) *V
 	}
 	verdict := unread(t.Connector, "For 10 minutes, "+why)
 	return &verdict
-}
-
-// consider compares a verdict with the one that stands, and with what the last poll
-// said.
-func (p *Poller) consider(key client.ObjectKey, v, standing Verdict) (adopted, settled bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := p.known[key]
-	switch {
-	case w == nil:
-		return false, true
-	case v.equal(standing):
-		w.first, w.adopted = nil, nil
-		return false, true
-	case len(standing.Conditions) == 0, w.first != nil && v.confirms(*w.first, standing):
-		w.adopted = &v
-		adopted = true
-	}
-	w.first = &v
-	return adopted, false
 }

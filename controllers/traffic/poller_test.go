@@ -52,7 +52,9 @@ func perform(t *testing.T, act func(t *testing.T, s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{connector: resource(), picture: healthy()}
-		s.picture.Channel.Name = "chat/shop"
+		ch, began := &s.picture.Channel, time.Now() // the bubble's clock begins elsewhere
+		ch.LastAuthentic, ch.LastEvent, ch.Delivery.LastTaken = began, began, began
+		ch.APIKeys[0].LastUsed, ch.Signature.Keys[0].LastUsed = began, began
 		s.Poller = New(Options{Find: s.find, Wake: s.write, Clock: clock.RealClock{}, Interval: DefaultInterval})
 		s.client.Transport = s
 		ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +119,7 @@ func (p *Poller) knows(key client.ObjectKey) bool {
 
 // sinkDown lets the sink fail.
 func sinkDown(p *Picture) {
-	p.Channel.Delivery = report.Delivery{Pending: 1, FailingSince: now, LastError: "connection refused"}
+	p.Channel.Delivery = report.Delivery{Pending: 1, FailingSince: time.Now(), LastError: "connection refused"}
 }
 
 // TestChangeShows within 2 minutes, at whichever moment it happens; and what does not
@@ -156,7 +158,7 @@ func TestMoment(t *testing.T) {
 			seen = s.polls
 			s.mu.Unlock()
 		}
-		s.change(func(p *Picture) { p.Channel.Delivery = report.Delivery{LastTaken: now} })
+		s.change(func(p *Picture) { p.Channel.Delivery = report.Delivery{LastTaken: time.Now()} })
 		<-time.After(time.Hour)
 		if s.written() != 1 {
 			t.Errorf("%d writes, and it was a moment", s.written())
@@ -198,7 +200,7 @@ func TestRestartedOperator(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {
 		r := resource()
 		s.mu.Lock()
-		s.connector = standing(r, judge(r, s.picture, now))
+		s.connector = standing(r, judge(r, s.picture, time.Now()))
 		s.mu.Unlock()
 		<-time.After(time.Hour)
 		if s.written() != 0 {
@@ -233,6 +235,105 @@ func TestSoon(t *testing.T) {
 		<-time.After(41 * time.Second)
 		if got := s.delivering(); got != ReasonSinkFailing {
 			t.Errorf("Delivering says %s", got)
+		}
+	})
+}
+
+// await waits for the next tick; it returns false when ctx ends.
+func await(ctx context.Context, tick *time.Ticker) bool {
+	select {
+	case <-tick.C:
+		return true
+	case <-ctx.Done():
+		tick.Stop()
+		return false
+	}
+}
+
+// TestBusyChannel: where calls come all the time, no two polls say the same, and what
+// changes is written all the same: times each 10 minutes, a backlog and a key that
+// verifies within 2 minutes.
+func TestBusyChannel(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		busy, end := context.WithCancel(t.Context())
+		defer end()
+		go func() {
+			for tick := time.NewTicker(time.Second); await(busy, tick); {
+				s.change(func(p *Picture) {
+					p.Channel.LastAuthentic, p.Channel.LastEvent = time.Now(), time.Now()
+					for i := range p.Channel.Signature.Keys {
+						p.Channel.Signature.Keys[i].LastUsed = time.Now()
+					}
+				})
+			}
+		}()
+		<-time.After(time.Hour)
+		if n := s.written(); n < 5 || n > 7 {
+			t.Errorf("%d writes in an hour", n)
+		}
+		s.change(func(p *Picture) {
+			p.Channel.Delivery.Pending = 100_000
+			p.Channel.Signature.Keys = append(p.Channel.Signature.Keys, report.Key{ID: "k2", LastUsed: time.Now()})
+		})
+		<-time.After(2 * time.Minute)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		told := s.connector.Status.Traffic
+		if told.Pending != 100_000 || len(told.VerifiedKeys) != 2 || time.Since(told.LastEventTime.Time) > 12*time.Minute {
+			t.Errorf("after 2 minutes: %+v", told)
+		}
+	})
+}
+
+// TestFlappingHoldsUpNothing: one condition that comes and goes keeps no other from
+// being told, and causes no writes.
+func TestFlappingHoldsUpNothing(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(5 * time.Minute)
+		s.change(func(p *Picture) {
+			p.Inbox = report.Inbox{State: report.InboxFailing, Since: time.Now(), Error: "input/output error"}
+		})
+		for range 6 { // another one at each poll
+			s.mu.Lock()
+			seen := s.polls
+			s.mu.Unlock()
+			for polls := seen; polls == seen; {
+				<-time.After(time.Second)
+				s.mu.Lock()
+				polls = s.polls
+				s.mu.Unlock()
+			}
+			s.change(func(p *Picture) {
+				if p.Channel.Delivery.Pending == 0 {
+					sinkDown(p)
+				} else {
+					p.Channel.Delivery = report.Delivery{LastTaken: time.Now()}
+				}
+			})
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if got := Standing(s.connector.Status).Find(v1alpha1.ConditionInboxHealthy).Reason; got != ReasonFailing || len(s.writes) != 2 {
+			t.Errorf("InboxHealthy says %s, after %d writes", got, len(s.writes))
+		}
+	})
+}
+
+// TestChangingWords: a sink that fails in another way each time is one failure.
+func TestChangingWords(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		<-time.After(5 * time.Minute)
+		s.change(sinkDown)
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go func() {
+			for i, tick := 0, time.NewTicker(45*time.Second); await(ctx, tick); i++ {
+				s.change(func(p *Picture) { p.Channel.Delivery.LastError = []string{"HTTP 502", "HTTP 503", "a time-out"}[i%3] })
+			}
+		}()
+		<-time.After(time.Hour)
+		if n := s.written(); n > 8 {
+			t.Errorf("%d writes in an hour", n)
 		}
 	})
 }

@@ -45,27 +45,43 @@ func (v Verdict) Find(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(v.Conditions, kind)
 }
 
-// outline is what of a verdict is news at once: all but words, numbers and times.
-func (v Verdict) outline() string {
-	var b strings.Builder
-	for _, c := range v.Conditions {
-		b.WriteString(c.Type + "=" + string(c.Status) + " " + c.Reason + "\n")
+// outline is what of a condition is news at once: all but its words.
+func (v Verdict) outline(kind string) string {
+	c := v.Find(kind)
+	if c == nil {
+		return ""
 	}
-	if v.Traffic != nil {
-		b.WriteString(strings.Join(v.Traffic.SuspectedKeys, " "))
-	}
-	return b.String()
+	return string(c.Status) + " " + c.Reason
 }
 
 func (v Verdict) equal(other Verdict) bool {
 	return slices.Equal(v.Conditions, other.Conditions) && equality.Semantic.DeepEqual(v.Traffic, other.Traffic)
 }
 
-// confirms reports whether a second verdict says what the first did, where both are
-// other than what stands.
-func (v Verdict) confirms(first, standing Verdict) bool {
-	if v.outline() != standing.outline() {
-		return v.outline() == first.outline()
+// withNumbers returns the verdict with the numbers of another one.
+func (v Verdict) withNumbers(other Verdict) Verdict {
+	v.Traffic = v.Traffic.DeepCopy()
+	v.Traffic.Pending, v.Traffic.DeadLetters = other.Traffic.Pending, other.Traffic.DeadLetters
+	return v
+}
+
+// with returns the verdict with a condition of another one, and what is remembered
+// because of it.
+func (v Verdict) with(kind string, other Verdict) Verdict {
+	v.Conditions, v.Traffic = slices.Clone(v.Conditions), v.Traffic.DeepCopy()
+	meta.RemoveStatusCondition(&v.Conditions, kind)
+	if c := other.Find(kind); c != nil {
+		v.Conditions = append(v.Conditions, *c)
+		slices.SortFunc(v.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	}
-	return v.equal(first)
+	if other.Traffic == nil {
+		return v
+	}
+	switch kind {
+	case v1alpha1.ConditionDelivering:
+		v.Traffic.FailingSince = other.Traffic.FailingSince
+	case v1alpha1.ConditionSignatureVerified:
+		v.Traffic.SuspectedKeys = other.Traffic.SuspectedKeys
+	}
+	return v
 }
