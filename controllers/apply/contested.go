@@ -100,18 +100,25 @@ func (f *contested) again(now time.Time) time.Duration {
 // identityLabels are those by which children and pods are found.
 var identityLabels = []string{children.LabelName, children.LabelInstance, children.LabelManagedBy, children.LabelConnector}
 
+// source are the fields of a pod that say where its configuration comes from: another
+// one may have a key that was revoked.
+var source = []string{"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]"}
+
 // identity reports whether a field is part of what a child is found by, or holds such a
-// part.
+// part; whether it is where a pod's configuration comes from; or whether it keeps the
+// child from being pruned.
 func identity(path fieldPath) bool {
 	text := strings.TrimPrefix(path.String(), "spec.template.")
 	last := path[len(path)-1].name
 	switch {
+	case slices.ContainsFunc(source, func(of string) bool { return strings.HasPrefix(text, of) }):
+		return true
 	case text == "metadata", strings.HasPrefix(text, "metadata.ownerReferences"), strings.HasPrefix(text, "spec.selector"):
 		return true
 	case strings.HasPrefix(text, "metadata.labels"):
 		return text == "metadata.labels" || slices.Contains(identityLabels, last)
 	case strings.HasPrefix(text, "metadata.annotations"):
-		return text == "metadata.annotations" || strings.HasPrefix(last, "xbot.a4b.vn/")
+		return text == "metadata.annotations" || strings.HasPrefix(last, "xbot.a4b.vn/") || children.Unprunable[last] != ""
 	}
 	return false
 }

@@ -30,8 +30,9 @@ const (
 // the operator; a new one finds out again.
 //
 // Identity is never left to others: owner references, the labels by which children and
-// pods are found, selectors, and the operator's own annotations. Secrets are not either,
-// where an old value may be a revoked key.
+// pods are found, selectors, the operator's own annotations, and those that keep a child
+// from being pruned. Secrets are not either, where an old value may be a revoked key, nor
+// what says which Secret a pod reads.
 type Contests struct {
 	clock clock.PassiveClock
 

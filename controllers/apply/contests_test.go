@@ -251,7 +251,19 @@ func TestNeverLeft(t *testing.T) {
 		"a pod's label":     {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Labels[children.LabelInstance] = "theirs" }},
 		"the digest":        {"Service", func(o client.Object) { o.GetAnnotations()[AnnotationApplied] = "theirs" }},
 		"the whole name":    {"Service", func(o client.Object) { delete(o.GetAnnotations(), children.AnnotationConnector) }},
-		"the template":      {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }},
+		"the pod's Secret": {"Deployment", func(o client.Object) {
+			spec := &o.(*appsv1.Deployment).Spec.Template.Spec
+			for i := range spec.Volumes {
+				if spec.Volumes[i].Secret != nil {
+					spec.Volumes[i].Secret.SecretName = "old"
+				}
+			}
+		}},
+		"the pod's file": {"Deployment", func(o client.Object) {
+			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Args = []string{"serve", "--config", "/old"}
+		}},
+		"the volume's safety": {"PersistentVolumeClaim", func(o client.Object) { delete(o.GetAnnotations(), "kustomize.toolkit.fluxcd.io/prune") }},
+		"the template":        {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newContest(t, c.kind)

@@ -3,6 +3,7 @@ package children
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -87,16 +88,21 @@ func Selector(name string) map[string]string {
 	return map[string]string{LabelName: "channel-connector", LabelInstance: Instance(name)}
 }
 
-// keptAnnotations are those of a child that outlives its ChannelConnector. Whatever the
-// tracking, Argo CD and Flux neither delete it nor call it superfluous.
+// Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither
+// delete an object nor call it superfluous.
 //
 // Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage
 // collection" of Flux's kustomize-controller.
+var Unprunable = map[string]string{
+	"argocd.argoproj.io/sync-options":    "Prune=false,Delete=false",
+	"argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+	"kustomize.toolkit.fluxcd.io/prune":  "disabled",
+}
+
+// keptAnnotations are those of a child that outlives its ChannelConnector.
 func keptAnnotations(c *v1alpha1.ChannelConnector) map[string]string {
 	kept := annotations(c)
-	kept["argocd.argoproj.io/sync-options"] = "Prune=false,Delete=false"
-	kept["argocd.argoproj.io/compare-options"] = "IgnoreExtraneous"
-	kept["kustomize.toolkit.fluxcd.io/prune"] = "disabled"
+	maps.Copy(kept, Unprunable)
 	return kept
 }
 
