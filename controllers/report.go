@@ -53,7 +53,7 @@ func (p *pass) report(ctx context.Context, failed error) error {
 	p.seen.DefinitionOutdated = p.definition.outdated()
 	p.noteContests()
 	old, next := p.connector.Status, status.Compute(p.seen)
-	p.noteUpgrade(next)
+	p.noteUpgrade()
 	if left := status.InboxPatience(next, p.seen.Now); left > 0 {
 		p.lookAgain(left)
 	}
@@ -134,10 +134,11 @@ func (p *pass) noteContests() {
 }
 
 // noteUpgrade keeps whether the upgraded workload comes up. A pass with something
-// in the way cannot tell.
-func (p *pass) noteUpgrade(next v1alpha1.ChannelConnectorStatus) {
+// in the way cannot tell. What else is wrong with the resource, such as a Secret that
+// is missing, is no reason to stop other connectors' upgrades.
+func (p *pass) noteUpgrade() {
 	if p.input.Upgrading && p.wanted != nil && p.seen.Obstacle == nil {
-		p.upgradeFailed = stalled(next)
+		p.upgradeFailed = status.WorkloadStalled(p.seen)
 		p.upgrades.note(client.ObjectKeyFromObject(p.connector), p.upgradeFailed)
 	}
 }

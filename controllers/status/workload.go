@@ -78,6 +78,12 @@ func notYet(o Observation, otherwise verdict) verdict {
 	return v
 }
 
+// WorkloadStalled reports whether the declared pod does not come up, and waiting does
+// not help.
+func WorkloadStalled(o Observation) bool {
+	return o.Deployment != nil && wanted(o.Deployment) > 0 && !RolledOut(o.Deployment) && notYet(o, verdict{}).stalled
+}
+
 func wanted(d *appsv1.Deployment) int32 {
 	if d.Spec.Replicas == nil {
 		return 1
