@@ -112,6 +112,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err): // somebody was faster, and nobody need hear of it
 		return ctrl.Result{RequeueAfter: retryConflict}, nil
+	case err != nil && len(p.seen.Expiring) > 0: // a key goes out of use in time, whatever else fails
+		ctrl.LoggerFrom(ctx).Error(err, "A pass failed; it is repeated when an absent key goes out of use", "after", p.again.String())
+		return ctrl.Result{RequeueAfter: p.again}, nil
 	case err != nil:
 		return ctrl.Result{}, err
 	}

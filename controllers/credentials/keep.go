@@ -26,8 +26,14 @@ type InUse struct {
 }
 
 // keep puts what the connector has in place of what cannot be used, where it may stay.
-// It returns the absent keys that the connector has: they stay for a while.
+// It returns the absent keys that the connector has: they stay for a while, which an
+// error in between does not begin anew.
 func keep(materials []material, has *InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
+	note := func(key v1alpha1.ExpiringKey) {
+		if !slices.ContainsFunc(expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == key.SecretName && e.Key == key.Key }) {
+			expiring = append(expiring, key)
+		}
+	}
 	for i := range materials {
 		m := &materials[i]
 		if m.state == usable || m.state == bad && m.own() {
@@ -35,18 +41,23 @@ func keep(materials []material, has *InUse, in Input) (expiring []v1alpha1.Expir
 		}
 		if m.state == gone && m.own() && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "") {
 			key := in.expiry(m)
-			if !slices.ContainsFunc(expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Secret && e.Key == m.Key }) {
-				expiring = append(expiring, key)
-			}
+			note(key)
 			if !in.Now.Before(key.AcceptedUntil.Time) {
 				continue
 			}
 			m.until = key.AcceptedUntil.Time
+		} else if m.state == unknown && m.own() && in.noted(m) {
+			note(in.expiry(m))
 		}
 		m.keep(has)
 	}
 	keepPair(materials, has)
 	return expiring
+}
+
+// noted reports whether a key was absent before.
+func (in Input) noted(m *material) bool {
+	return slices.ContainsFunc(in.Expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Secret && e.Key == m.Key })
 }
 
 // expiry is until when an absent key is accepted: from the first sight of its absence,

@@ -142,6 +142,28 @@ func TestUnreadStays(t *testing.T) {
 	}
 }
 
+// TestUnreadCountsOn: an API server that is away for a moment does not begin the time of
+// an absent key anew.
+func TestUnreadCountsOn(t *testing.T) {
+	there, noted := good(t), expires("shop-xbot", "old", 5*time.Second)
+	got, err := Resolve(t.Context(), Input{
+		Connector: connectortest.New(t, everything), Now: now, Expiring: list(noted),
+		From: func(ctx context.Context, name string) (*corev1.Secret, error) {
+			if name == "shop-xbot" {
+				return nil, errors.New("the API server is away")
+			}
+			return there.source(new([]string))(ctx, name)
+		},
+		InUse: func(context.Context) (*InUse, error) { return inUse(there), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(list(noted), got.Expiring); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestAwaiting: a channel is being set up while every OA secret key is yet to come.
 func TestAwaiting(t *testing.T) {
 	for name, c := range map[string]struct {

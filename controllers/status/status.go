@@ -110,6 +110,9 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		ExpiringKeys:       o.Expiring,
 		Selector:           labels.SelectorFromSet(children.Selector(c.Name)).String(),
 	}
+	if !o.Judged { // nor are their times
+		s.ExpiringKeys = c.Status.ExpiringKeys
+	}
 	if o.Deployment != nil {
 		s.Replicas = o.Deployment.Status.Replicas
 	}
