@@ -270,12 +270,20 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	return errors.Join(serving.Wait(), err)
 }
 
+// useTimeout bounds a reload. The inbox may hang, and the next version may take a key
+// away.
+const useTimeout = 10 * time.Second
+
 // watch applies every good new version of the configuration until ctx ends.
 func (p *process) watch(ctx context.Context, path string) error {
 	watcher := &config.Watcher{
-		Path:  path,
-		Log:   p.log.WithName("config"),
-		Apply: func(cfg *config.Config) error { return p.use(ctx, cfg) },
+		Path: path,
+		Log:  p.log.WithName("config"),
+		Apply: func(cfg *config.Config) error {
+			within, cancel := context.WithTimeout(ctx, useTimeout)
+			defer cancel()
+			return p.use(within, cfg)
+		},
 		Observe: func(err error) {
 			if err != nil {
 				p.metrics.Reloads.WithLabelValues("refused").Inc()

@@ -21,6 +21,9 @@ const (
 	// long until the next call, and the disk well before that.
 	tryInterval = 10 * time.Second
 	tryTimeout  = 2 * time.Second
+	// fairTime is what a write must have had before its failure to be in time is the
+	// disk's.
+	fairTime = time.Second
 	// maxErrorSize bounds the text of an error in a report, in bytes.
 	maxErrorSize = 512
 )
@@ -49,11 +52,15 @@ func newInboxHealth(in inbox.Inbox) *inboxHealth {
 
 // Accept implements inbox.Accepter.
 func (h *inboxHealth) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+	begun := time.Now()
 	outcome, err := h.inbox.Accept(ctx, e, lane)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if outcome == inbox.Duplicate && h.state == report.InboxFull {
 		return outcome, err // a full inbox knows what it holds
+	}
+	if errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < fairTime {
+		return outcome, err // the body came late, which says nothing of the disk
 	}
 	h.note(err)
 	return outcome, err

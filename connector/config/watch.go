@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ const settle = 5 * time.Millisecond
 // watched: soon enough for a changed key, rare enough to cost nothing.
 const lookInterval = 2 * time.Second
 
+// applyAgain is after how long a version is tried again that could not be applied, as
+// while the inbox hangs.
+const applyAgain = 10 * time.Second
+
 // Watcher puts new versions of the configuration into use while the connector
 // runs. Every exported field is set before Run, and Apply and Observe are called
 // by Run's goroutine only.
@@ -33,18 +38,20 @@ type Watcher struct {
 	Path string
 	// Log hears of every version, and of every problem of a refused one.
 	Log logr.Logger
-	// Apply puts a new version into use as a whole. Its error refuses the
-	// version until a file changes again; the old one must then still be in use.
+	// Apply puts a new version into use as a whole. Its error refuses the version,
+	// which is tried again after applyAgain; the old one must then still be in use.
 	Apply func(*Config) error
 	// Observe is told of the end of every reload: nil when the newest version
 	// of the files is in use, otherwise why it was refused.
 	Observe func(error)
 
 	// open makes a source of notifications. Default: the system's.
-	open    func() (*fsnotify.Watcher, error)
-	notify  *fsnotify.Watcher // nil as long as none can be made
-	blind   bool              // some folder is not watched
-	current *Config
+	open   func() (*fsnotify.Watcher, error)
+	notify *fsnotify.Watcher // nil as long as none can be made
+	blind  bool              // some folder is not watched
+	// unapplied says that Apply has refused the newest version.
+	unapplied bool
+	current   *Config
 	// digest and files are of the version that was read last, refused or not.
 	digest string
 	files  []string
@@ -52,6 +59,8 @@ type Watcher struct {
 	watched []string
 	// absences outlive the versions. Default: of the grace that is documented.
 	absences *absences
+	// again is after how long Apply is tried again. Default: applyAgain.
+	again time.Duration
 }
 
 // Run watches the folders of every file of current, which is in use, and
@@ -69,6 +78,7 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	if w.absences == nil {
 		w.absences = newAbsences()
 	}
+	w.again = cmp.Or(w.again, applyAgain)
 	defer w.close()
 	due, unnotified := time.After(0), (<-chan time.Time)(nil)
 	for {
@@ -87,8 +97,8 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 			if w.look() { // files may have changed before they were watched
 				due = time.After(settle)
 			}
-			if wait := w.absences.next(); w.blind || wait >= 0 {
-				unnotified = time.After(w.unnotifiedIn(wait))
+			if wait := w.unnotifiedIn(w.absences.next()); wait >= 0 {
+				unnotified = time.After(wait)
 			}
 			continue
 		}
@@ -129,20 +139,25 @@ func (w *Watcher) look() (further bool) {
 }
 
 // unnotifiedIn is when to look without a notification: when the next key goes out of
-// use, and soon where there are no notifications.
+// use, soon where there are no notifications, and after a while where a version was not
+// applied; negative is never.
 func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
-	if w.blind && (nextKey < 0 || lookInterval < nextKey) {
-		return lookInterval
+	wait := nextKey
+	for interval, wanted := range map[time.Duration]bool{lookInterval: w.blind, w.again: w.unapplied} {
+		if wanted && (wait < 0 || interval < wait) {
+			wait = interval
+		}
 	}
-	return nextKey
+	return wait
 }
 
 // reload reads the files if they have changed, or a key goes out of use, and applies
 // or refuses them.
 func (w *Watcher) reload() {
-	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) {
+	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) && !w.unapplied {
 		return
 	}
+	w.unapplied = false
 	f := newFiles(readFile)
 	err := w.apply(f)
 	for _, name := range w.current.files { // a version that is refused may name none
@@ -167,6 +182,7 @@ func (w *Watcher) apply(f *files) error {
 	w.absences.forgetOthers(next.materials.absent)
 	if !next.same(w.current) {
 		if err := w.Apply(next); err != nil {
+			w.unapplied = true
 			return err
 		}
 	}

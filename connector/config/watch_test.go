@@ -238,6 +238,20 @@ func TestWatcherRefusesWhatApplyRefuses(t *testing.T) {
 	}
 }
 
+// TestWatcherTriesAgain what could not be applied, without a further change.
+func TestWatcherTriesAgain(t *testing.T) {
+	path := write(t, map[string]string{"connector.yaml": minimal})
+	current, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := watchBy(t, path, current, func(w *Watcher) { w.again = 50 * time.Millisecond })
+	r.refuse <- errors.New("the inbox hangs")
+	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
+	r.until(t, "refusal", says("the inbox hangs"))
+	r.until(t, "the same version", good)
+}
+
 func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
 	current, err := Load(path)
