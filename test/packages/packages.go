@@ -21,6 +21,9 @@ import (
 // which hold the lock of dpkg for minutes.
 const patience = 15 * time.Minute
 
+// lockPause is until the next look at a lock of apt.
+const lockPause = 5 * time.Second
+
 // installCommand takes what is needed and nothing that is only recommended.
 var installCommand = []string{"apt-get", "-o", "DPkg::Lock::Timeout=600", "install", "-y", "--no-install-recommends"}
 
@@ -38,6 +41,8 @@ type Machine struct {
 	// run runs a command to its end. It asks nothing, and only its error is shown.
 	run func(ctx context.Context, args ...string) error
 	out io.Writer
+	// pause is how long a lock is waited for until the next try.
+	pause time.Duration
 }
 
 // This is the computer that the program runs on. What is installed is told to out.
@@ -47,7 +52,7 @@ func This(out io.Writer) Machine {
 		compiler = []string{"gcc"}
 	}
 	return Machine{
-		uid: os.Geteuid(), compiler: compiler, out: out,
+		uid: os.Geteuid(), compiler: compiler, out: out, pause: lockPause,
 		find: func(command string) bool {
 			_, err := exec.LookPath(command)
 			return err == nil
@@ -84,8 +89,8 @@ func (m Machine) Install(ctx context.Context, needs []Need) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	// One source of packages that cannot be had fails the update, and may not matter.
-	outdated := m.run(ctx, "apt-get", "update")
-	if err := m.run(ctx, append(slices.Clone(installCommand), debian(missing)...)...); err != nil {
+	outdated := m.patiently(ctx, "apt-get", "update")
+	if err := m.patiently(ctx, append(slices.Clone(installCommand), debian(missing)...)...); err != nil {
 		return errors.Join(tell(missing), outdated, err)
 	}
 	if err := m.Check(ctx, missing); err != nil {
@@ -93,6 +98,22 @@ func (m Machine) Install(ctx context.Context, needs []Need) error {
 	}
 	fmt.Fprintf(m.out, "setup: done after %.0f s\n", time.Since(begun).Seconds())
 	return nil
+}
+
+// patiently runs a command of apt again while another one has the lists or the archives
+// locked, for which apt itself does not wait.
+func (m Machine) patiently(ctx context.Context, args ...string) error {
+	for {
+		err := m.run(ctx, args...)
+		if err == nil || !strings.Contains(err.Error(), "Could not get lock") && !strings.Contains(err.Error(), "Unable to lock") {
+			return err
+		}
+		select {
+		case <-time.After(m.pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Check fails where something is missing. The error names it, the packages and the

@@ -17,6 +17,8 @@ import (
 type lacks struct {
 	things []string
 	broken bool
+	// locked is how often another apt-get is at work.
+	locked int
 	ran    []string
 }
 
@@ -34,6 +36,10 @@ func (l *lacks) machine(out *bytes.Buffer) Machine {
 		trusts: func() bool { return l.has("certificates") },
 		run: func(_ context.Context, args ...string) error {
 			l.ran = append(l.ran, strings.Join(args, " "))
+			if l.locked > 0 {
+				l.locked--
+				return errors.New("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7")
+			}
 			if l.broken {
 				return errors.New(args[len(args)-1] + " cannot be had")
 			}
@@ -89,6 +95,19 @@ func TestInstall(t *testing.T) {
 				t.Errorf("it does not say %q:\n%s", tt.says, said)
 			}
 		})
+	}
+}
+
+// TestInstallWaits while another apt-get has its locks, as on a machine that starts for
+// the first time.
+func TestInstallWaits(t *testing.T) {
+	l := &lacks{things: []string{"nft"}, locked: 3}
+	if err := l.machine(&bytes.Buffer{}).Install(t.Context(), Cluster()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"apt-get update", "apt-get update", "apt-get update", "apt-get update", install + "nftables"}
+	if diff := cmp.Diff(want, l.ran); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
 	}
 }
 
