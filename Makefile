@@ -50,20 +50,20 @@ help: ## List the targets
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# What a machine must have beside Go and make. Root on Debian and Ubuntu gets what is
+# What a machine must have beside Go and make, before Go can fetch anything. Root on Debian and Ubuntu gets what is
 # missing, see test/setup. Only the local cluster is of this machine's making.
 SETUP_CLUSTER := setup-$(if $(filter local,$(CLUSTER)),cluster,build)
 
 .PHONY: setup-build setup-test setup-cluster
 setup-build setup-test setup-cluster: setup-%:
-	@$(RUN) ./test/setup $*
+	@GOTOOLCHAIN=local $(RUN) ./test/setup $*
 
 ##@ Use
 
 QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
-quickstart: toolchain $(SETUP_CLUSTER) ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
+quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
 	@$(QUICKSTART) up
 
 .PHONY: quickstart-down
@@ -86,7 +86,7 @@ build: toolchain ## Build bin/connector and bin/operator
 	$(BUILD) -o $(BIN)/ ./cmd/...
 
 .PHONY: run
-run: toolchain setup-build ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
+run: setup-build toolchain ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
 	$(BUILD) -o $(BIN)/ ./cmd/connector
 	$(RUN) ./test/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
 
@@ -145,12 +145,12 @@ cluster-down: ## Remove the cluster and everything that it made
 .PHONY: test
 test: export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT := 5m
 test: export KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT := 5m
-test: toolchain setup-test ## Run all tests with the race detector (needs a C compiler)
+test: setup-test toolchain ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
 		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
 
 .PHONY: e2e
-e2e: toolchain setup-cluster ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
+e2e: setup-cluster toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
 	@mkdir -p dist/e2e
 	set -o pipefail; $(GOTEST) -v -tags e2e -count=1 -timeout 90m ./test/e2e -ginkgo.v -ginkgo.no-color \
 		-ginkgo.junit-report='$(CURDIR)/dist/e2e/junit.xml' $(E2EFLAGS) 2>&1 | tee dist/e2e/log.txt
