@@ -44,6 +44,8 @@ type Conn struct {
 	chunks chunks
 	// serving: net/http serves a call, and its answer is not complete.
 	serving atomic.Bool
+	// idle: net/http waits for the next call.
+	idle atomic.Bool
 	// refusal is why the header that comes next is refused; nil if it is not.
 	refusal error
 	// refused: a header was answered here, and there is nothing more to read.

@@ -241,6 +241,7 @@ func connState(conn net.Conn, state http.ConnState) {
 		return
 	}
 	c.serving.Store(state == http.StateActive)
+	c.idle.Store(state == http.StateIdle)
 	if state == http.StateIdle && c.listener.registry.beyond.Load() {
 		if c.listener.registry.evictIdle() {
 			c.listener.count("displaced")

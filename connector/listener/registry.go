@@ -122,7 +122,7 @@ func (r *registry) resize(limit int) {
 }
 
 // evictIdle closes a connection if there are more than the limit: the one that
-// evict would, of those without a call under way. It reports whether there was one.
+// evict would, of those without a call that is read or served. It reports whether there was one.
 func (r *registry) evictIdle() bool {
 	r.mu.Lock()
 	c := r.surplusIdle()
@@ -140,7 +140,7 @@ func (r *registry) surplusIdle() *Conn {
 	}
 	for _, members := range r.unprotected() {
 		for e := members.Front(); e != nil; e = e.Next() {
-			if c := e.Value.(*Conn); !c.serving.Load() { //nolint:forcetypeassert // the lists hold nothing else
+			if c := e.Value.(*Conn); !c.open || c.idle.Load() { //nolint:forcetypeassert // the lists hold nothing else
 				return c
 			}
 		}
