@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/report"
@@ -56,12 +57,17 @@ func (p *process) wayOut(name string, channel *report.Channel) {
 	channel.DeadLetters = report.DeadLetters{Count: stats.DeadLetters, LatestReason: died.Reason, LatestError: died.Error, LatestAt: died.At.UTC()}
 }
 
+// maxKeyName bounds the name of a key in a report, in bytes.
+const maxKeyName = 128
+
+func cut(name string) string { return strings.ToValidUTF8(name[:min(len(name), maxKeyName)], "") }
+
 // apiKeys are the accepted keys of a channel.
 func apiKeys(c config.Channel, seen webhook.Traffic) []report.Key {
 	var keys []report.Key
 	for _, key := range c.Webhook.APIKeys {
-		if key.Usable() {
-			keys = append(keys, report.Key{Name: key.Name, LastUsed: seen.APIKeys[key.Digest()].UTC()})
+		if key.Usable() && len(keys) < report.MaxKeys {
+			keys = append(keys, report.Key{Name: cut(key.Name), LastUsed: seen.APIKeys[key.Digest()].UTC()})
 		}
 	}
 	return keys
@@ -77,33 +83,41 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 			break
 		}
 		s.Keys = append(s.Keys, report.Key{
-			Name: key.Source, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[sha256.Sum256([]byte(key.Reveal()))].UTC(),
+			Name: cut(key.Source), Account: key.account, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[sha256.Sum256([]byte(key.Reveal()))].UTC(),
 		})
 	}
 	return s
 }
 
+// signingKey is one that is there, with where it stands, and the account whose events
+// alone it verifies.
+type signingKey struct {
+	config.Secret
+
+	account string
+}
+
 // signingKeys are the keys of a channel that are there, each with a source: without
 // one of its own, its field. Those of the app come first.
-func signingKeys(c config.Channel) []config.Secret {
-	var present []config.Secret
-	add := func(at string, keys []config.Secret) {
+func signingKeys(c config.Channel) []signingKey {
+	var present []signingKey
+	add := func(at, account string, keys []config.Secret) {
 		for i, key := range keys {
 			if key.Reveal() != "" {
 				key.Source = cmp.Or(key.Source, fmt.Sprintf("%s[%d]", at, i))
-				present = append(present, key)
+				present = append(present, signingKey{key, account})
 			}
 		}
 	}
-	add("signature.secretKeys", c.ZaloOA.Signature.SecretKeys)
+	add("signature.secretKeys", "", c.ZaloOA.Signature.SecretKeys)
 	for i, account := range c.ZaloOA.OfficialAccounts {
-		add(fmt.Sprintf("officialAccounts[%d].secretKeys", i), account.SecretKeys)
+		add(fmt.Sprintf("officialAccounts[%d].secretKeys", i), account.ID, account.SecretKeys)
 	}
 	return present
 }
 
 // digests are those of signing keys.
-func digests(keys []config.Secret) [][sha256.Size]byte {
+func digests(keys []signingKey) [][sha256.Size]byte {
 	digests := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {
 		digests = append(digests, sha256.Sum256([]byte(key.Reveal())))

@@ -80,8 +80,11 @@ type Channel struct {
 
 // Key is a credential that calls show or are signed with.
 type Key struct {
-	// Name is for people: of an API key its name, of a signing key where it stands.
+	// Name is for people: of an API key its name, of a signing key where it stands; at
+	// most 128 bytes of it.
 	Name string `json:"name"`
+	// Account is the account whose events alone a signing key verifies; empty for all.
+	Account string `json:"account,omitempty"`
 	// ID is the same in every replica and after a restart as long as the value is, and
 	// tells nothing of it: 16 hex digits of an HMAC with the report's token. Of an API
 	// key it is empty.

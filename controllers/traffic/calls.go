@@ -128,11 +128,12 @@ func (j *judgement) unused() (names []string) {
 	}{
 		{"API key", j.picture.Channel.APIKeys}, {"OA secret key", j.picture.Channel.Signature.Keys},
 	} {
-		var newest time.Time
+		newest := map[string]time.Time{} // by account: the keys of one are no measure for another's
 		for _, key := range kind.keys {
-			newest = latest(newest, key.LastUsed)
+			newest[key.Account] = latest(newest[key.Account], key.LastUsed)
 		}
 		for _, key := range kind.keys {
+			newest := newest[key.Account]
 			never := key.LastUsed.IsZero() && j.now.Sub(j.picture.Began) >= unusedAfter
 			if !newest.IsZero() && (never || !key.LastUsed.IsZero() && newest.Sub(key.LastUsed) >= disusedAfter) {
 				names = append(names, fmt.Sprintf("%s %q", kind.name, key.Name))

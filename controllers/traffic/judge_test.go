@@ -71,6 +71,7 @@ type look struct {
 	kind    string
 	want    string
 	says    []string
+	not     string
 }
 
 func (c look) judge(t *testing.T) {
@@ -82,6 +83,9 @@ func (c look) judge(t *testing.T) {
 	got := judge(r, c.picture, now).Find(c.kind)
 	if is := string(got.Status) + " " + got.Reason; is != c.want {
 		t.Errorf("%s is %s: %s\nwant %s", c.kind, is, got.Message, c.want)
+	}
+	if c.not != "" && strings.Contains(got.Message, c.not) {
+		t.Errorf("the message has %q: %s", c.not, got.Message)
 	}
 	for _, words := range c.says {
 		if !strings.Contains(got.Message, words) {
@@ -170,6 +174,12 @@ func TestJudgeTheRest(t *testing.T) {
 		"a key that is not used": {
 			picture: with(func(p *Picture) { p.Channel.APIKeys = append(p.Channel.APIKeys, report.Key{Name: "next"}) }),
 			kind:    "Receiving", want: "True CallsReceived", says: []string{`API key "next"`},
+		},
+		"a quiet account's only key": {
+			picture: with(func(p *Picture) {
+				p.Channel.Signature.Keys = append(p.Channel.Signature.Keys, report.Key{Name: "shop-zalo/quiet", ID: "k3", Account: "7"})
+			}),
+			kind: "Receiving", want: "True CallsReceived", says: []string{"2026-11-29 07:59 UTC"}, not: "shop-zalo/quiet",
 		},
 		"a key that is no longer used": {
 			picture: with(func(p *Picture) {
