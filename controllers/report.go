@@ -104,8 +104,9 @@ func (p *pass) words(reason, introduction string, failed error) string {
 	if answer, ok := errors.AsType[*apierrors.StatusError](failed); ok {
 		asked = strings.TrimSuffix(message, answer.Error())
 	}
-	if strings.HasPrefix(ready.Message, asked) {
-		return strings.TrimSuffix(ready.Message, status.LastGood)
+	before := strings.TrimSuffix(ready.Message, status.LastGood)
+	if strings.HasPrefix(ready.Message, asked) || status.SameWords(before, status.Shorten(message)) {
+		return before
 	}
 	return message
 }

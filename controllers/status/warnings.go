@@ -48,7 +48,7 @@ func quoted(o Observation) *verdict {
 		v, introduction := word(o, pod, w)
 		for _, c := range o.Connector.Status.Conditions {
 			_, words, there := strings.Cut(c.Message, introduction)
-			if there && c.ObservedGeneration == o.Connector.Generation && steady(introduction+words) == steady(Shorten(v.message)) {
+			if there && c.ObservedGeneration == o.Connector.Generation && SameWords(introduction+words, Shorten(v.message)) {
 				v.message = introduction + words
 				return &v
 			}
@@ -111,5 +111,8 @@ func unavailable(o Observation) string {
 // changing is what differs when the same is said again: numbers and times, ids, and the
 // random end of the name of a pod that was never made.
 var changing = regexp.MustCompile(`([ =(])[0-9]\S*|[0-9a-fA-F]{8}[0-9a-fA-F-]*|-[bcdfghjklmnpqrstvwxz2456789]{5}\b`)
+
+// SameWords reports whether two messages say the same, but for what changes each time.
+func SameWords(a, b string) bool { return steady(a) == steady(b) }
 
 func steady(words string) string { return changing.ReplaceAllString(words, "$1#") }
