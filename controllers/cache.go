@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
@@ -62,6 +63,12 @@ func slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod: // who it is, where, and how it does
 		o.Spec = corev1.PodSpec{NodeName: shared(o.Spec.NodeName)}
+		slimStatus(&o.Status)
+	case *v1alpha1.ChannelConnector: // most of them say the same of themselves
+		for i := range o.Status.Conditions {
+			c := &o.Status.Conditions[i]
+			c.Type, c.Reason, c.Message = shared(c.Type), shared(c.Reason), shared(c.Message)
+		}
 	case *metav1.PartialObjectMetadata: // a user's Secret: that it is there, and which version
 		o.Labels, o.Annotations, o.OwnerReferences = nil, nil, nil
 	}
@@ -70,6 +77,22 @@ func slim(object any) (any, error) {
 		shareStrings(o)
 	}
 	return apply.Compact(object)
+}
+
+// slimStatus leaves of a pod's status what is looked at.
+func slimStatus(s *corev1.PodStatus) {
+	*s = corev1.PodStatus{
+		Phase: s.Phase, Reason: s.Reason, Message: s.Message, PodIP: s.PodIP, Conditions: s.Conditions,
+		InitContainerStatuses: s.InitContainerStatuses, ContainerStatuses: s.ContainerStatuses,
+	}
+	for _, containers := range [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses} {
+		for i := range containers {
+			c := &containers[i]
+			*c = corev1.ContainerStatus{
+				Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState, Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
+			}
+		}
+	}
 }
 
 // shareStrings keeps one copy of what the metadata of a resource and its children

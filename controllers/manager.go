@@ -32,8 +32,7 @@ type Options struct {
 	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after
 	// the operator has changed.
 	MaxConcurrentUpgrades int
-	// ReportInterval is how often each connector is asked for its report. Default: a
-	// minute.
+	// ReportInterval is how often each connector is asked for its report. Default: 100 s.
 	ReportInterval time.Duration
 	// Clock tells the time. Default: the machine's.
 	Clock clock.PassiveClock

@@ -21,7 +21,7 @@ import (
 // cache's own.
 func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
 	scope, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
-	if err := scope.Client.Get(ctx, key, connector, client.UnsafeDisableDeepCopy); err != nil {
+	if err := scope.Client.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return t, client.IgnoreNotFound(err)
 	}
 	// Whoever wrote them does not matter, so nothing needs to be waited for.

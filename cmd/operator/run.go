@@ -140,7 +140,7 @@ func run(ctx context.Context, o *options) error {
 
 // gcPercent makes garbage at most that part of what is in use, which is mostly the
 // cache: at Go's own 100 % half of the memory would be garbage.
-const gcPercent = 30
+const gcPercent = 20
 
 // collectGarbageEarly leaves it to GOGC where that is set.
 func collectGarbageEarly() {

@@ -23,7 +23,7 @@ func asking(t *testing.T, serve http.HandlerFunc) *Poller {
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
 	p := New(Options{})
-	p.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	p.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
 	}
 	t.Cleanup(p.queue.ShutDown)
@@ -76,7 +76,7 @@ func TestUnreadable(t *testing.T) {
 				_, _ = io.WriteString(w, strings.Repeat("hidden", 1000))
 			}
 		}, "more than 16384 bytes"},
-		"a long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxHeader)) }, "the connection failed: the operator must reach port 9090"},
+		"a long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxAnswer)) }, "the connection failed: the operator must reach port 9090"},
 		"hangs up":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the connection failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestNoWay(t *testing.T) {
 	}
 	_ = free.Close()
 	p := asking(t, http.NotFound)
-	p.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	p.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", free.Addr().String())
 	}
 	_, err = p.askAll(t.Context(), pods(1), "token")

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
+	"net"
 	"sync"
 	"time"
 
@@ -18,15 +18,16 @@ import (
 )
 
 const (
-	// DefaultInterval is how often a connector is asked.
-	DefaultInterval = time.Minute
+	// DefaultInterval is how often a connector is asked: a change shows within 2 minutes,
+	// with the look that confirms it.
+	DefaultInterval = 100 * time.Second
 	// jitter spreads the polls, so that those of an operator that starts do not stay
 	// together.
-	jitter = 0.1
+	jitter = 0.05
 	// confirmAfter is the part of the interval after which a change is looked at again.
-	confirmAfter = 1. / 3
-	// unreadFor is how many intervals a verdict stands that cannot be renewed.
-	unreadFor = 10
+	confirmAfter = 1. / 10
+	// unreadFor is how many intervals a verdict stands that cannot be renewed: 10 minutes.
+	unreadFor = 6
 	// workers bounds the polls at once. A hundred connectors that hang for 3 s each
 	// hold up no others.
 	workers = 128
@@ -61,8 +62,9 @@ type Options struct {
 type Poller struct {
 	Options
 
-	client *http.Client
-	queue  workqueue.TypedDelayingInterface[client.ObjectKey]
+	// dial makes a connection to a pod.
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	queue workqueue.TypedDelayingInterface[client.ObjectKey]
 
 	mu    sync.Mutex
 	known map[client.ObjectKey]*watched
@@ -84,7 +86,7 @@ type watched struct {
 func New(o Options) *Poller {
 	return &Poller{
 		Options: o,
-		client:  newClient(),
+		dial:    (&net.Dialer{}).DialContext,
 		queue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[client.ObjectKey]{
 			Name: "traffic",
 		}),

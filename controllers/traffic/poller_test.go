@@ -1,10 +1,12 @@
 package traffic
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,17 +36,29 @@ type stage struct {
 	polls  int
 }
 
-// RoundTrip is the pod.
-func (s *stage) RoundTrip(*http.Request) (*http.Response, error) {
+// answer is the pod, at the other end of a connection.
+func (s *stage) answer(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return
+	}
+	s.mu.Lock()
+	document, _ := json.Marshal(report.Report{Began: s.picture.Began, Inbox: s.picture.Inbox, Channels: []report.Channel{s.picture.Channel}}) //nolint:errchkjson // times always marshal
+	s.mu.Unlock()
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(document), document)
+}
+
+// connect is the way to the pod.
+func (s *stage) connect(context.Context, string, string) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.polls++
-	w := httptest.NewRecorder()
 	if s.silent {
 		return nil, context.DeadlineExceeded
 	}
-	err := json.NewEncoder(w).Encode(report.Report{Began: s.picture.Began, Inbox: s.picture.Inbox, Channels: []report.Channel{s.picture.Channel}})
-	return w.Result(), err
+	here, there := net.Pipe()
+	go s.answer(there)
+	return here, nil
 }
 
 // perform runs a poller inside a bubble with a clock of its own.
@@ -56,7 +70,7 @@ func perform(t *testing.T, act func(t *testing.T, s *stage)) {
 		ch.LastAuthentic, ch.LastEvent, ch.Delivery.LastTaken = began, began, began
 		ch.APIKeys[0].LastUsed, ch.Signature.Keys[0].LastUsed = began, began
 		s.Poller = New(Options{Find: s.find, Wake: s.write, Clock: clock.RealClock{}, Interval: DefaultInterval})
-		s.client.Transport = s
+		s.dial = s.connect
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Start(ctx) }()
