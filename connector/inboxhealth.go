@@ -112,8 +112,7 @@ func (h *inboxHealth) look() {
 func (h *inboxHealth) turn(state report.InboxState, err error) {
 	h.err = ""
 	if err != nil {
-		h.err = err.Error()
-		h.err = h.err[:min(len(h.err), maxErrorSize)]
+		h.err = cut(err.Error(), maxErrorSize)
 	}
 	if state == h.state {
 		return

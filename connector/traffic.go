@@ -60,14 +60,14 @@ func (p *process) wayOut(name string, channel *report.Channel) {
 // maxKeyName bounds the name of a key in a report, in bytes.
 const maxKeyName = 128
 
-func cut(name string) string { return strings.ToValidUTF8(name[:min(len(name), maxKeyName)], "") }
+func cut(text string, most int) string { return strings.ToValidUTF8(text[:min(len(text), most)], "") }
 
 // apiKeys are the accepted keys of a channel.
 func apiKeys(c config.Channel, seen webhook.Traffic) []report.Key {
 	var keys []report.Key
 	for _, key := range c.Webhook.APIKeys {
 		if key.Usable() && len(keys) < report.MaxKeys {
-			keys = append(keys, report.Key{Name: cut(key.Name), LastUsed: seen.APIKeys[key.Digest()].UTC()})
+			keys = append(keys, report.Key{Name: cut(key.Name, maxKeyName), LastUsed: seen.APIKeys[key.Digest()].UTC()})
 		}
 	}
 	return keys
@@ -83,7 +83,7 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 			break
 		}
 		s.Keys = append(s.Keys, report.Key{
-			Name: cut(key.Source), Account: key.account, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[sha256.Sum256([]byte(key.Reveal()))].UTC(),
+			Name: cut(key.Source, maxKeyName), Account: key.account, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[sha256.Sum256([]byte(key.Reveal()))].UTC(),
 		})
 	}
 	return s

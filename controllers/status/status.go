@@ -3,8 +3,8 @@
 //
 // The conditions follow kstatus, by which kubectl, Argo CD and Flux judge health:
 // Reconciling and Stalled are there only while they are True and never together,
-// Ready is True only when there is nothing left to do. They hold no counters and
-// no times, so that a settled resource is never written.
+// Ready is True only when there is nothing left to do. They hold no counters and no
+// times but those of the traffic, which are rough: a settled resource is never written.
 package status
 
 import (
@@ -149,13 +149,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 const maxMessage = 1024
 
 // Shorten cuts a message to what conditions and events may hold.
-func Shorten(message string) string {
-	const more = "…"
-	if len(message) <= maxMessage {
-		return message
-	}
-	return strings.ToValidUTF8(message[:maxMessage-len(more)], "") + more
-}
+func Shorten(message string) string { return traffic.Cut(message, maxMessage) }
 
 // readiness sums everything up. The first that applies decides.
 func readiness(o Observation, available verdict, s v1alpha1.ChannelConnectorStatus) verdict {

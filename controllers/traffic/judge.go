@@ -166,16 +166,17 @@ func lasts(seconds float64) string {
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: cut(message, maxMessage)}
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: Cut(message, maxMessage)}
 }
 
 // maxQuote bounds what is quoted of a connector, and maxMessage a whole message, in
 // bytes. A status cuts at more than that, and would never be as a longer verdict says.
 const maxQuote, maxMessage = 300, 1000
 
-func quote(words string) string { return cut(words, maxQuote) }
+func quote(words string) string { return Cut(words, maxQuote) }
 
-func cut(words string, most int) string {
+// Cut cuts a text to so many bytes at most.
+func Cut(words string, most int) string {
 	const more = "…"
 	if len(words) <= most {
 		return words
