@@ -57,6 +57,7 @@ var _ = Describe("What is applied again", func() {
 				c, manifest := writeChannel(ctx)
 				kubectl(ctx, "apply", option, "-f", manifest)
 				c.becomesReady(ctx)
+				c.tells(ctx, v1alpha1.ConditionReceiving, metav1.ConditionFalse, "NoCallYet", time.Now()) // the first look at its traffic
 				all, namespaces = append(all, option+" -f "+manifest), append(namespaces, c.Namespace)
 			}
 			before := settled(ctx, namespaces)
