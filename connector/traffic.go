@@ -83,7 +83,7 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 			break
 		}
 		s.Keys = append(s.Keys, report.Key{
-			Name: cut(key.Source, maxKeyName), Account: key.account, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[sha256.Sum256([]byte(key.Reveal()))].UTC(),
+			Name: cut(key.Source, maxKeyName), Account: key.account, ID: report.KeyID(token, key.Reveal()), LastUsed: seen.SigningKeys[key.Digest()].UTC(),
 		})
 	}
 	return s
@@ -120,7 +120,7 @@ func signingKeys(c config.Channel) []signingKey {
 func digests(keys []signingKey) [][sha256.Size]byte {
 	digests := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {
-		digests = append(digests, sha256.Sum256([]byte(key.Reveal())))
+		digests = append(digests, key.Digest())
 	}
 	return digests
 }

@@ -1,7 +1,5 @@
 package config
 
-import "crypto/sha256"
-
 // claim is a secret that lets calls in, and the field at which it stands.
 type claim struct {
 	at     string
@@ -32,7 +30,7 @@ func (c *checker) standing(k claim) int {
 // apart sees that no OA secret key is an API key.
 func (c *checker) apart() {
 	for _, s := range c.secrets {
-		digest := sha256.Sum256([]byte(s.secret.Reveal()))
+		digest := s.secret.Digest()
 		key, same := c.keys[digest]
 		if !same {
 			continue

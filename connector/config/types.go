@@ -280,7 +280,7 @@ func (k APIKey) Usable() bool { return k.SHA256 != "" || k.Reveal() != "" }
 // Digest returns the SHA-256 of the key, by which a call's key is looked up.
 func (k APIKey) Digest() [sha256.Size]byte {
 	if k.SHA256 == "" {
-		return sha256.Sum256([]byte(k.Reveal()))
+		return k.Secret.Digest()
 	}
 	var digest [sha256.Size]byte
 	_, _ = hex.Decode(digest[:], []byte(k.SHA256)) // checked by Load

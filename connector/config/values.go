@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,9 @@ func NewSecret(value string) Secret { return Secret{Value: value, revealed: valu
 
 // Reveal returns the secret, after Load has read it; empty while it is missing.
 func (s Secret) Reveal() string { return s.revealed }
+
+// Digest returns the SHA-256 of the secret, by which it is told apart from others.
+func (s Secret) Digest() [sha256.Size]byte { return sha256.Sum256([]byte(s.revealed)) }
 
 // String hides the secret.
 func (Secret) String() string { return "[redacted]" }

@@ -57,7 +57,7 @@ func newKeys(secrets []config.Secret) (k keys) {
 			k.missing = true
 			continue
 		}
-		k.present = append(k.present, key{[]byte(secret.Reveal()), sha256.Sum256([]byte(secret.Reveal()))})
+		k.present = append(k.present, key{[]byte(secret.Reveal()), secret.Digest()})
 	}
 	return k
 }
