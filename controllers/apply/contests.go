@@ -270,12 +270,13 @@ func (c *Contests) Forget(owner client.ObjectKey) {
 }
 
 func (c *Contests) leave(f *contested, left bool) {
-	if f.left != left {
-		f.left = left
-		if c.left--; left {
-			c.left += 2
-		}
+	switch {
+	case left && !f.left:
+		c.left++
+	case f.left && !left:
+		c.left--
 	}
+	f.left = left
 }
 
 // child returns what is remembered of an object, nil when that is nothing.
