@@ -60,7 +60,7 @@ setup-build setup-test setup-cluster: setup-%:
 
 ##@ Use
 
-QUICKSTART := $(GO) run ./test/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
+QUICKSTART := $(GO) run ./test/cmd/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
 
 .PHONY: quickstart
 quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
@@ -88,7 +88,7 @@ build: toolchain ## Build bin/connector and bin/operator
 .PHONY: run
 run: setup-build toolchain ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
 	$(BUILD) -o $(BIN)/ ./cmd/connector
-	$(RUN) ./test/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
+	$(RUN) ./test/cmd/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
 
 .PHONY: images
 images: toolchain ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images
@@ -168,21 +168,21 @@ fuzz: ## Run every fuzzer FUZZTIME (5000x)
 	done
 
 .PHONY: hostile
-hostile: ## Attack a real connector for an hour, and judge order and loss (HOSTILEFLAGS, see test/hostile)
-	$(GO) run ./test/hostile $(HOSTILEFLAGS)
+hostile: ## Attack a real connector for an hour, and judge order and loss (HOSTILEFLAGS, see test/cmd/hostile)
+	$(GO) run ./test/cmd/hostile $(HOSTILEFLAGS)
 
 .PHONY: strangers
 strangers: ## Let strangers attack a connector in 256 MiB, and print what signed calls get (STRANGERSFLAGS, such as -attack held)
-	$(GO) run ./test/strangers $(STRANGERSFLAGS)
+	$(GO) run ./test/cmd/strangers $(STRANGERSFLAGS)
 
 .PHONY: bench
-bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/bench)
-	$(GO) run ./test/bench $(BENCHFLAGS)
+bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/cmd/bench)
+	$(GO) run ./test/cmd/bench $(BENCHFLAGS)
 
 .PHONY: bench-operator
-bench-operator: build ## Measure the operator against a real API server (BENCHFLAGS, see test/benchoperator)
+bench-operator: build ## Measure the operator against a real API server (BENCHFLAGS, see test/cmd/benchoperator)
 	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
-		$(GO) run ./test/benchoperator -operator '$(BIN)/operator' $(BENCHFLAGS)
+		$(GO) run ./test/cmd/benchoperator -operator '$(BIN)/operator' $(BENCHFLAGS)
 
 .PHONY: lint
 lint: ## Run the linters
@@ -192,7 +192,7 @@ lint: ## Run the linters
 chart-verify: ## Check the Helm chart without a cluster, with every file of values in its ci/
 	$(HELM_TOOL) helm-unittest --strict $(CHART)
 	@schemas=$$(mktemp -d); trap 'rm -rf "$$schemas"' EXIT; \
-	$(GO) run ./test/kubeschemas "$$schemas" && \
+	$(GO) run ./test/cmd/kubeschemas "$$schemas" && \
 	for values in $(CHART)/values.yaml $(CHART)/ci/*.yaml; do \
 		echo "$$values"; \
 		$(HELM_TOOL) helm lint --strict --quiet --namespace chat --kube-version $(KUBERNETES) $(CHART) --values "$$values" && \

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/report"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // largeMessage is a message of about 900 KB that does not compress well.

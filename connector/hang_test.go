@@ -17,7 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // rawSink answers each connection's first request by text, and by more of it

@@ -19,8 +19,8 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/admin"
-	"xbot.a4b.vn/channel-connector/test/poll"
-	"xbot.a4b.vn/channel-connector/test/transcript"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 func TestMain(m *testing.M) {

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // keyFiles lists API keys by the files that hold them.

@@ -11,7 +11,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"xbot.a4b.vn/channel-connector/connector"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // TestMemoryLimitChanges: a running connector divides its memory anew, and goes on

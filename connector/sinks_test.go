@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
-	"xbot.a4b.vn/channel-connector/test/certificate"
-	"xbot.a4b.vn/channel-connector/test/poll"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // garbled answers what is no HTTP.

@@ -16,8 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector"
-	"xbot.a4b.vn/channel-connector/test/reserved"
-	"xbot.a4b.vn/channel-connector/test/transcript"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 // refusesToStart checks the error of a start that cannot work, and that nothing

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // caller is a platform's endpoint that posts one message after the other.

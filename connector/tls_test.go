@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/certificate"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 func TestTheCertificateIsReplacedUnderWay(t *testing.T) {

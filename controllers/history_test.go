@@ -15,7 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
-	"xbot.a4b.vn/channel-connector/test/health"
+	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
 // history is every version of a namespace's resources, as a watch from the

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"xbot.a4b.vn/channel-connector/controllers"
-	"xbot.a4b.vn/channel-connector/test/apiserver"
+	"xbot.a4b.vn/channel-connector/test/kit/apiserver"
 )
 
 var (

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/test/apiserver"
+	"xbot.a4b.vn/channel-connector/test/kit/apiserver"
 )
 
 var (

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 var testTime = time.Date(2026, 11, 22, 10, 0, 0, 0, time.Local)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // nobody is a user who is not the tests'.

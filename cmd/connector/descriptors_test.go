@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/poll"
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // TestIdleConnectionsLeaveFilesToTheInbox: with a hard limit of 1,024 open files,

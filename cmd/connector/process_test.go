@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/test/poll"
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // runAsConnector in the environment makes the test binary the connector.

@@ -11,7 +11,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 const (

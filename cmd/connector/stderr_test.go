@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/poll"
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // talkingSink answers 204 with a body, which no answer of that status may have:

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // The users of a volume, whose group is that of both.

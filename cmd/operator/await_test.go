@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only

@@ -14,7 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/config/argocd"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
-	"xbot.a4b.vn/channel-connector/test/health"
+	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
 // folder has the layout of Argo CD's resource_customizations.

@@ -25,7 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

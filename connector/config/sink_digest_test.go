@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
 func TestSinkDigestCoversWhatTheSinkIsMadeOf(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 
-	"xbot.a4b.vn/channel-connector/test/certificate"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -21,7 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 const shop = "chat/shop"

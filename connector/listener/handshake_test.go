@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"xbot.a4b.vn/channel-connector/test/certificate"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // serveTLS serves HTTPS and returns the client's side of it.

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

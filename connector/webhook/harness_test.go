@@ -31,7 +31,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/listener"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -20,7 +20,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
 // dial opens a connection to the host of target and returns it with target's

@@ -16,7 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/render"
-	"xbot.a4b.vn/channel-connector/test/golden"
+	"xbot.a4b.vn/channel-connector/test/kit/golden"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

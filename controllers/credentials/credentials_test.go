@@ -15,7 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
-	"xbot.a4b.vn/channel-connector/test/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -18,8 +18,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
-	"xbot.a4b.vn/channel-connector/test/certificate"
-	"xbot.a4b.vn/channel-connector/test/golden"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
+	"xbot.a4b.vn/channel-connector/test/kit/golden"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

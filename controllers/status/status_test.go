@@ -19,7 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
-	"xbot.a4b.vn/channel-connector/test/health"
+	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,7 +13,7 @@ import (
 	"github.com/gofrs/flock"
 	"go.uber.org/goleak"
 
-	"xbot.a4b.vn/channel-connector/test/transcript"
+	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -17,7 +17,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
-	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
 )
 
 // The release with connectors, and its namespace.

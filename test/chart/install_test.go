@@ -21,8 +21,8 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/test/installation"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // expectPodsTaken checks every pod of a release, hooks included, against the Pod

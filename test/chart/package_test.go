@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
 )
 
 var _ = DescribeTable("The package that make chart makes", func(ctx context.Context, version, chartVersion string) {

@@ -11,7 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
 )
 
 // chart is seen from the repository's folder.

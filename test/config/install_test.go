@@ -20,7 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
-	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
 )
 
 // podIsTaken checks the Deployment's pod against the namespace's Pod Security.

@@ -8,7 +8,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 	appsv1 "k8s.io/api/apps/v1"
 
-	"xbot.a4b.vn/channel-connector/test/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/installation"
 )
 
 var _ = DescribeTable("The operator's rights are enough", func(ctx context.Context, folder, namespace string) {

@@ -18,9 +18,9 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/test/cgroup"
-	"xbot.a4b.vn/channel-connector/test/process"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 const (

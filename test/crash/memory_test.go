@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	"xbot.a4b.vn/channel-connector/test/cgroup"
+	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
 )
 
 const mib = 1 << 20

@@ -13,7 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // changes are what happens to a connector that serves, and ends with it serving

@@ -21,8 +21,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/test/cluster/local"
-	"xbot.a4b.vn/channel-connector/test/example"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // channel is a ChannelConnector in a namespace of its own, with what it needs.

@@ -17,7 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 var _ = Describe("Zalo's console", func() {

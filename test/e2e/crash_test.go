@@ -20,7 +20,7 @@ import (
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/cluster/local"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // apiServer is the daemon of the control plane.

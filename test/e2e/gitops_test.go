@@ -20,7 +20,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/test/health"
+	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
 // definition is the CustomResourceDefinition, to be applied without an operator.

@@ -14,8 +14,8 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
-	"xbot.a4b.vn/channel-connector/test/example"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // ways are those to a connector that docs/operator.md and docs/helm.md describe.

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/test/traffic"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 var _ = Describe("The traffic of a channel", func() {

@@ -13,7 +13,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // TestOneStartInTheFuture starts a store once while the clock is ten years

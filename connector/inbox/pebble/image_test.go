@@ -16,7 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // image is what a stopped store's folder holds, and what must be in it.

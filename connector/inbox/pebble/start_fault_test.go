@@ -14,7 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
-	"xbot.a4b.vn/channel-connector/test/poll"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 // TestFailedStart lets starts fail at their end, where the flush of the log

@@ -14,7 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/sink"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 // setProxies sets the variables of the environment that name proxies, and no

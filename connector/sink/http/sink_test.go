@@ -21,7 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
-	"xbot.a4b.vn/channel-connector/test/reserved"
+	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 const patience = time.Minute

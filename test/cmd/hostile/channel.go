@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
+)
+
+const (
+	conversations = 20
+	// textSize lets bodyMark be in every event.
+	textSize = 100
+)
+
+// ladder is Zalo's (30 s, 5 min, 15 min, 30 min, 1 h), 300 times as fast.
+var ladder = []time.Duration{
+	100 * time.Millisecond, time.Second, 3 * time.Second, 6 * time.Second, 12 * time.Second,
+}
+
+// inventedMessage names what no platform has sent.
+var inventedMessage = traffic.Message{Conversation: 1 << 20}
+
+// channel is one end of the honest traffic and the other.
+type channel struct {
+	name     string
+	platform *traffic.Platform
+	bot      *traffic.Bot
+	// doors are the URLs at which the bot takes events.
+	doors []string
+	// keys are in use. leaked is an API key that the attackers have.
+	keys   traffic.Keys
+	leaked string
+	// close ends the bot.
+	close func()
+}
+
+func newKeys() traffic.Keys {
+	return traffic.Keys{APIKey: example.Key(16), OASecretKey: example.Key(16)}
+}
+
+func newChannel(ctx context.Context, name, server string) (*channel, error) {
+	bot, err := traffic.NewBot(ctx, "127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	door, closeDoor, err := secondDoor(ctx, bot)
+	if err != nil {
+		return nil, err
+	}
+	return &channel{
+		name: name, bot: bot, doors: []string{bot.URL(), door}, keys: newKeys(), leaked: example.Key(16),
+		close: func() { _, _ = closeDoor(), bot.Close() }, // nobody takes anything after the campaign
+		platform: &traffic.Platform{
+			URL: "http://" + server + config.DefaultPathZaloOA, Conversations: conversations, TextSize: textSize,
+			Pause: 400 * time.Millisecond, Retries: ladder, Fresh: 4, Again: 10,
+		},
+	}, nil
+}
+
+// settings are the channel's in the configuration, with a second set of keys or not.
+func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
+	s := channelSettings{Name: c.name, Sink: sink, APIKeys: []string{c.leaked}}
+	for _, keys := range append([]traffic.Keys{c.keys}, next...) {
+		s.APIKeys, s.Secrets = append(s.APIKeys, keys.APIKey), append(s.Secrets, keys.OASecretKey)
+	}
+	return s
+}
+
+// captured is a signed call of long ago, as it came over the wire.
+func (c *channel) captured(ctx context.Context) ([]byte, error) {
+	long := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
+	req, err := traffic.NewRequest(ctx, c.platform.URL, traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}, inventedMessage, long, textSize)
+	if err != nil {
+		return nil, err
+	}
+	var wire bytes.Buffer
+	err = req.Write(&wire)
+	return wire.Bytes(), err
+}
+
+// owed are the messages that were acknowledged and not taken.
+func (c *channel) owed() (owed []traffic.Message) {
+	return traffic.Judge(c.platform.Acknowledged(), c.bot.Arrivals()).Lost
+}
+
+// calls are what came of the platform's first tries.
+type calls struct {
+	all     int
+	ok      int
+	byError map[string]int
+	first   []firstTry
+}
+
+// firstTry is a message's first call, or a probe.
+type firstTry struct {
+	from, to time.Time
+	good     bool
+	outcome  string
+}
+
+// String says what came of it.
+func (f firstTry) String() string {
+	return fmt.Sprintf("%s after %v: %s", f.from.Format("15:04:05.000"), f.to.Sub(f.from).Round(time.Millisecond), f.outcome)
+}
+
+func (c *calls) add(ended []traffic.Call) {
+	for _, call := range ended {
+		c.all++
+		switch {
+		case !call.Failed():
+			c.ok++
+		case call.Status == 0:
+			c.byError["no answer"]++
+		default:
+			c.byError[fmt.Sprint(call.Status)]++
+		}
+		if call.Try == 1 {
+			c.first = append(c.first, firstTry{call.At, call.Until, call.Status == http.StatusOK, fmt.Sprint(call.Status, call.Err)})
+		}
+	}
+}
+
+// share is the part of the first tries that were good, of those that no disturbance
+// touched. The failed ones are returned.
+func (c *calls) share(disturbances []disturbance) (share float64, count int, failed []firstTry) {
+	for _, try := range c.first {
+		if slices.ContainsFunc(disturbances, func(d disturbance) bool { return d.touches(try.from, try.to) }) {
+			continue
+		}
+		if count++; !try.good {
+			failed = append(failed, try)
+		}
+	}
+	return float64(count-len(failed)) / float64(max(count, 1)), count, failed
+}
+
+// disturbance is a time in which calls may fail.
+type disturbance struct{ from, to time.Time }
+
+func (d disturbance) touches(from, to time.Time) bool { return from.Before(d.to) && to.After(d.from) }
+
+// between is a random time.
+func between(random *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(random.Int64N(int64(most-least)))
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
+)
+
+// poisoned is the conversation whose events a bot refuses now and then.
+const poisoned = 3
+
+// mood is a way in which a bot answers for a while.
+type mood struct {
+	name   string
+	answer traffic.Mood
+}
+
+// moods are what bots do. Half of the time they are kind.
+var moods = []mood{
+	{"kind", always(http.StatusOK, nil)},
+	{"down", always(http.StatusInternalServerError, nil)},
+	{"101", always(0, raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", ""))},
+	{"204 with a body", always(http.StatusNoContent, raw("HTTP/1.1 204 No Content\r\n\r\n"+sinkMark, ""))},
+	{"a body without end", always(http.StatusOK, raw("HTTP/1.1 200 OK\r\n\r\n", strings.Repeat(sinkMark, 100)))},
+	{"headers without end", always(0, raw("HTTP/1.1 200 OK\r\n", strings.Repeat("X-More: "+sinkMark+"\r\n", 50)))},
+	{"429", always(http.StatusTooManyRequests, after(http.StatusTooManyRequests, "1"))},
+	{"503", always(http.StatusServiceUnavailable, after(http.StatusServiceUnavailable, "2"))},
+	{"slow", always(0, raw("", ""))},
+	{"reset", always(0, reset)},
+	{"a redirect", always(http.StatusFound, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://127.0.0.1:1/"+sinkMark)
+		w.WriteHeader(http.StatusFound)
+	})},
+	{"a poisoned conversation", func(m traffic.Message) traffic.Answer {
+		if m.Conversation == poisoned {
+			return traffic.Answer{Status: http.StatusUnprocessableEntity}
+		}
+		return traffic.Answer{Status: http.StatusOK}
+	}},
+	{"a conversation with 503", func(m traffic.Message) traffic.Answer {
+		if m.Conversation == poisoned {
+			return traffic.Answer{Status: http.StatusServiceUnavailable, Reply: after(http.StatusServiceUnavailable, "1")}
+		}
+		return traffic.Answer{Status: http.StatusOK}
+	}},
+}
+
+func always(status int, reply http.HandlerFunc) traffic.Mood {
+	return func(traffic.Message) traffic.Answer { return traffic.Answer{Status: status, Reply: reply} }
+}
+
+func after(status int, seconds string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", seconds)
+		http.Error(w, sinkMark, status)
+	}
+}
+
+// held bounds what a bot does on one connection, far beyond the sink's time-out.
+const held = 20 * time.Second
+
+// raw takes the connection, sends a text, and then another again and again, or none,
+// until the connector has had enough.
+func raw(first, then string) http.HandlerFunc {
+	return hijacked(func(conn net.Conn) {
+		_ = conn.SetDeadline(time.Now().Add(held))
+		_, err := io.WriteString(conn, first)
+		if then == "" {
+			_, _ = io.Copy(io.Discard, conn) // until it is closed
+			return
+		}
+		pause := time.NewTicker(5 * time.Millisecond)
+		defer pause.Stop()
+		for err == nil {
+			_, err = io.WriteString(conn, then)
+			<-pause.C
+		}
+	})
+}
+
+var reset = hijacked(func(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+})
+
+func hijacked(use func(net.Conn)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // the bot speaks HTTP/1.1 only
+		}
+		defer func() { _ = conn.Close() }()
+		use(conn)
+	}
+}
+
+// changeMoods lets a bot change its mood every few seconds.
+func changeMoods(ctx context.Context, bot *traffic.Bot, random *rand.Rand) {
+	defer bot.Behave(moods[0].answer)
+	for ctx.Err() == nil {
+		bot.Behave(moods[max(0, random.IntN(2*len(moods))-len(moods))].answer)
+		await(ctx, time.After(time.Duration(500+random.IntN(3000))*time.Millisecond))
+	}
+}
+
+// sinkMark is in everything that bots say; the connector's log must not have it.
+const sinkMark = "what-the-sink-says"
+
+// secondDoor lets a bot listen at a second address.
+func secondDoor(ctx context.Context, bot *traffic.Bot) (url string, closeDoor func() error, err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: bot, ReadHeaderTimeout: held}
+	go func() { _ = server.Serve(listener) }() // it ends with Close
+	return fmt.Sprintf("http://%s/events", listener.Addr()), server.Close, nil
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
+)
+
+const (
+	testAPIKey      = "0a1b2c"
+	testOASecretKey = "d3e4f5"
+)
+
+// connectorThat answers the calls with these statuses in turn, the last one for ever,
+// and keeps what it was asked.
+func connectorThat(t *testing.T, asked *[]string, statuses ...int) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		*asked = append(*asked, fmt.Sprintf("%s %s %s %s", r.Method, r.URL, body, r.Header.Get(zalo.SignatureHeader)))
+		status := statuses[min(len(*asked), len(statuses))-1]
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "said %d\n", status)
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func testPlatform(out io.Writer, server *httptest.Server) platform {
+	return platform{out: out, shown: "http://shop/push", forwarded: server.URL + "/push", apiKey: testAPIKey}
+}
+
+// TestCalls: they are those of Zalo, and are shown without the keys.
+func TestCalls(t *testing.T) {
+	tests := map[string]struct {
+		call        call
+		status      int
+		asks, shows string
+	}{
+		"probe": {
+			probe, http.StatusOK, "POST /push?param.header.xp-api-key=0a1b2c {} ",
+			"POST http://shop/push?param.header.xp-api-key=<API key> with {}, unsigned\n    200 said 200\n",
+		},
+		"check by GET": {
+			check, http.StatusOK, "GET /push?param.header.xp-api-key=0a1b2c  ",
+			"GET http://shop/push?param.header.xp-api-key=<API key>\n    200 said 200\n",
+		},
+		"event": {
+			signed(example.MessageID, testOASecretKey), http.StatusServiceUnavailable,
+			"POST /push?param.header.xp-api-key=0a1b2c " + string(example.Event) + " " +
+				zalo.Sign(example.AppID, example.Event, "1699003881354", testOASecretKey),
+			"POST http://shop/push?param.header.xp-api-key=<API key> with xBot's example event, signed\n    503 said 503 (Retry-After: 5)\n",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var asked []string
+			var out bytes.Buffer
+			p := testPlatform(&out, connectorThat(t, &asked, tt.status))
+			if err := p.expect(t.Context(), tt.status, tt.call); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{tt.asks}, asked); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.shows, out.String()); diff != "" {
+				t.Errorf("shown (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestUnexpectedAnswer: it is an error, whose text has no key.
+func TestUnexpectedAnswer(t *testing.T) {
+	var asked []string
+	server := connectorThat(t, &asked, http.StatusUnauthorized)
+	p := testPlatform(io.Discard, server)
+	refused := p.expect(t.Context(), http.StatusOK, probe)
+	unsigned := p.insist(t.Context(), probe)
+	server.Close()
+	silent := p.expect(t.Context(), http.StatusOK, probe)
+	for want, err := range map[string]error{"answered 401, want 200": refused, "answered 401 said 401": unsigned, "no answer": silent} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testAPIKey) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestInsist: 503 is answered with the same call, until it is accepted.
+func TestInsist(t *testing.T) {
+	var asked []string
+	var out bytes.Buffer
+	p := testPlatform(&out, connectorThat(t, &asked, 503, 503, 200))
+	if err := p.insist(t.Context(), signed("0123abcd", testOASecretKey)); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 3 || asked[0] != asked[1] || asked[1] != asked[2] {
+		t.Errorf("it made these calls: %q", asked)
+	}
+	if !strings.Contains(out.String(), "200 said 200\n\nAccepted after ") || !strings.Contains(out.String(), "Calls answered 503 before that: 2.") {
+		t.Errorf("it shows:\n%s", &out)
+	}
+}
+
+// kubectlScript stands for kubectl of a cluster with the channel.
+const kubectlScript = `#!/bin/sh
+case "$*" in
+*"get channelconnector/shop"*address*) printf http://shop-connector.quickstart.svc ;;
+*"get channelconnector/shop"*) printf '%s' "$FAKE_CONDITION" ;;
+*"get secrets"*) printf '%s' "$FAKE_SECRETS" ;;
+*"get secret shop-xbot"*xp-api-key*) printf 0a1b2c | base64 ;;
+*"get secret shop-zalo"*oa-secret-key*) printf d3e4f5 | base64 ;;
+*port-forward*) echo "Forwarding from $FAKE_FORWARD -> 8080"; exec sleep 3600 ;;
+*apply*) exec cat ;;
+*wait*) echo condition met ;;
+*) echo "unexpected: $*" >&2; exit 1 ;;
+esac
+`
+
+// fakeCluster turns kubectl to a cluster whose connector is the server.
+func fakeCluster(t *testing.T, server *httptest.Server) {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "kubectl"), []byte(kubectlScript), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("FAKE_FORWARD", strings.TrimPrefix(server.URL, "http://"))
+	t.Setenv("FAKE_CONDITION", "CredentialsResolved=False AwaitingOASecretKey: paste the URL")
+}
+
+// journey plays the steps in which Zalo calls.
+func journey(t *testing.T, q *quickstart) {
+	t.Helper()
+	for _, do := range []func(context.Context) error{q.makeChannel, q.saveURL, q.receive} {
+		if err := do(t.Context()); err != nil {
+			t.Fatalf("%v\n%s", err, q.out)
+		}
+	}
+}
+
+// TestFirstRun: the console's calls, a refused event, the Secret, the same event.
+func TestFirstRun(t *testing.T) {
+	var asked []string
+	fakeCluster(t, connectorThat(t, &asked, 200, 200, 503, 503, 200))
+	var out bytes.Buffer
+	q := quickstart{out: &out, message: "0123abcd"}
+	journey(t, &q)
+	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd", "POST 0123abcd", "POST 0123abcd")
+	if len(asked) == 5 && asked[2] != asked[4] {
+		t.Errorf("the event that was refused is not the one that was accepted:\n%s\n%s", asked[2], asked[4])
+	}
+	inOrder(t, out.String(), "name: shop-xbot", "kind: ChannelConnector", "paste the URL", "with {}, unsigned",
+		"503 said 503 (Retry-After: 5)", "name: shop-zalo", `oa-secret-key: "`+q.oaSecretKey+`"`, "Accepted after", "wait --for=condition=Ready")
+}
+
+// TestNextRun: with the keys of the first one, another event is accepted.
+func TestNextRun(t *testing.T) {
+	var asked []string
+	fakeCluster(t, connectorThat(t, &asked, 200))
+	t.Setenv("FAKE_SECRETS", "secret/shop-xbot\nsecret/shop-zalo\n")
+	var out bytes.Buffer
+	q := quickstart{out: &out, message: "0123abcd"}
+	journey(t, &q)
+	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd")
+	event := example.EventWithID("0123abcd")
+	if signature := zalo.Sign(example.AppID, event, example.Timestamp, testOASecretKey); !strings.HasSuffix(asked[2], signature) {
+		t.Errorf("it is not signed with the key of the Secret: %s", asked[2])
+	}
+	if strings.Contains(out.String(), "kind: Secret") || strings.Contains(out.String(), testAPIKey) || strings.Contains(out.String(), testOASecretKey) {
+		t.Errorf("it writes or shows the keys that are there:\n%s", &out)
+	}
+}
+
+// wantCalls compares calls by their method and a part of their body.
+func wantCalls(t *testing.T, asked []string, want ...string) {
+	t.Helper()
+	if len(asked) != len(want) {
+		t.Fatalf("%d calls, want %d: %q", len(asked), len(want), asked)
+	}
+	for i, call := range asked {
+		method, body, _ := strings.Cut(want[i], " ")
+		path := method + " " + config.DefaultPathZaloOA + "?param.header.xp-api-key=" + testAPIKey
+		if !strings.HasPrefix(call, path) || !strings.Contains(call, body) {
+			t.Errorf("call %d is %q, want %s", i, call, want[i])
+		}
+	}
+}
+
+// inOrder checks that the text has the parts one after the other.
+func inOrder(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Fatalf("%q is missing, or not in its place:\n%s", part, text)
+		}
+		rest = after
+	}
+}

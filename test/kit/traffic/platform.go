@@ -1,0 +1,231 @@
+package traffic
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
+)
+
+// answerTimeout is how long Zalo waits for an answer.
+const answerTimeout = 2 * time.Second
+
+// Platform calls a webhook as Zalo does. In each conversation it posts one message
+// after the other, and each until the answer is 200.
+type Platform struct {
+	// URL is the webhook's, without a key.
+	URL string
+	// Conversations is how many talk at the same time.
+	Conversations int
+	// Pause is between a conversation's calls.
+	Pause time.Duration
+	// Retries are the waits before a message's second call and those that follow; the
+	// last one stays. Default: Pause.
+	Retries []time.Duration
+	// Fresh makes every n-th call on a connection of its own. Default: 0, none.
+	Fresh int
+	// Again sends every n-th acknowledged message once more. Default: 0, none.
+	Again int
+	// TLS is the client's side of an https URL. Default: the system's.
+	TLS *tls.Config
+	// TextSize is that of a message's text, in bytes.
+	TextSize int
+
+	kept, fresh http.Client
+	cancel      context.CancelFunc
+	talking     sync.WaitGroup
+
+	mu           sync.Mutex
+	keys         Keys
+	acknowledged []int
+	calls        []Call
+	made         int
+}
+
+// Keys are what a call is made with.
+type Keys struct{ APIKey, OASecretKey string }
+
+// Call is one that ended.
+type Call struct {
+	Message
+	At, Until time.Time
+	// Keys are those of the call.
+	Keys Keys
+	// Try is 1 for a message's first call.
+	Try int
+	// Status is the answer's; 0 when there was none, then Err says why.
+	Status int
+	Err    error
+}
+
+// Failed says that the call was not answered 200.
+func (c Call) Failed() bool { return c.Status != http.StatusOK }
+
+// String describes a call without its keys.
+func (c Call) String() string {
+	return fmt.Sprintf("%s %v after %v: %d %v", c.At.Format("15:04:05.000"), c.Message, c.Until.Sub(c.At), c.Status, c.Err)
+}
+
+// Start lets all conversations begin.
+func (p *Platform) Start(ctx context.Context, keys Keys) {
+	ctx, p.cancel = context.WithCancel(ctx)
+	dial := (&net.Dialer{Timeout: answerTimeout}).DialContext
+	p.kept = http.Client{Timeout: answerTimeout, Transport: &http.Transport{
+		MaxIdleConnsPerHost: p.Conversations, DialContext: dial, TLSClientConfig: p.TLS,
+	}}
+	p.fresh = http.Client{Timeout: answerTimeout, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial, TLSClientConfig: p.TLS}}
+	p.keys, p.acknowledged = keys, make([]int, p.Conversations)
+	for conversation := range p.Conversations {
+		p.talking.Go(func() { p.talk(ctx, conversation) })
+	}
+}
+
+// Use makes the calls that follow with other keys.
+func (p *Platform) Use(keys Keys) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = keys
+}
+
+// Stop ends the conversations when what was begun is acknowledged, or given up.
+func (p *Platform) Stop() {
+	p.cancel()
+	p.talking.Wait()
+	p.kept.CloseIdleConnections()
+}
+
+// Acknowledged returns how many messages of each conversation were answered 200.
+func (p *Platform) Acknowledged() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]int(nil), p.acknowledged...)
+}
+
+// Calls returns those that ended since the last time it was asked, and forgets them.
+func (p *Platform) Calls() []Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	return calls
+}
+
+func (p *Platform) talk(ctx context.Context, conversation int) {
+	pause := time.NewTicker(p.Pause)
+	defer pause.Stop()
+	for n := 0; ctx.Err() == nil; n++ {
+		m := Message{conversation, n}
+		event := newEvent(m, time.Now(), p.TextSize)
+		if !p.insist(ctx, event) {
+			return
+		}
+		p.acknowledge(conversation)
+		if p.Again > 0 && n%p.Again == 0 {
+			p.call(context.WithoutCancel(ctx), event, 2)
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// insist posts an event until it is acknowledged; not when ctx ends before.
+func (p *Platform) insist(ctx context.Context, e event) (acknowledged bool) {
+	for try := 1; !p.call(context.WithoutCancel(ctx), e, try); try++ {
+		wait := p.Pause
+		if len(p.Retries) > 0 {
+			wait = p.Retries[min(try, len(p.Retries))-1]
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Platform) acknowledge(conversation int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acknowledged[conversation]++
+}
+
+// call posts an event once.
+func (p *Platform) call(ctx context.Context, e event, try int) (taken bool) {
+	p.mu.Lock()
+	call := Call{Message: e.message, At: time.Now(), Keys: p.keys, Try: try}
+	p.made++
+	client := &p.kept
+	if p.Fresh > 0 && p.made%p.Fresh == 0 {
+		client = &p.fresh
+	}
+	p.mu.Unlock()
+	call.Status, call.Err = e.post(ctx, client, p.URL, call.Keys)
+	call.Until = time.Now()
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, call)
+	return !call.Failed()
+}
+
+// event is a message as the platform sends it, byte for byte the same each time.
+type event struct {
+	message   Message
+	body      []byte
+	timestamp string
+}
+
+// newEvent makes a message of the example's app with a text of textSize bytes.
+func newEvent(m Message, at time.Time, textSize int) event {
+	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
+	return event{m, fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":"%s","sender":{"id":"%d"},`+
+		`"recipient":{"id":"3662729599332560487"},"message":{"text":"%s","msg_id":"%v"},"timestamp":"%s"}`,
+		example.AppID, 6142494823000000000+m.Conversation, strings.Repeat("a", textSize), m, timestamp), timestamp}
+}
+
+// NewRequest signs a message that was sent at a time, with a text of textSize bytes.
+func NewRequest(ctx context.Context, url string, keys Keys, m Message, at time.Time, textSize int) (*http.Request, error) {
+	return newEvent(m, at, textSize).request(ctx, url, keys)
+}
+
+func (e event) request(ctx context.Context, url string, keys Keys) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(e.body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Xp-Api-Key", keys.APIKey)
+	req.Header.Set(zalo.SignatureHeader, zalo.Sign(example.AppID, e.body, e.timestamp, keys.OASecretKey))
+	return req, nil
+}
+
+// Post signs and posts a message with a text of textSize bytes, and returns the answer's status.
+func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, textSize int) (int, error) {
+	return newEvent(m, time.Now(), textSize).post(ctx, client, url, keys)
+}
+
+func (e event) post(ctx context.Context, client *http.Client, url string, keys Keys) (int, error) {
+	req, err := e.request(ctx, url, keys)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
