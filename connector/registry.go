@@ -24,7 +24,7 @@ import (
 // member with its defaults, and the checks.
 var (
 	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
-		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(*c.ZaloOA) },
+		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(c.Name, *c.ZaloOA) },
 	}
 	inboxTypes = map[config.InboxType]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 		config.InboxEmbedded: openEmbedded,

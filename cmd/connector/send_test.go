@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -75,10 +76,10 @@ func TestSendBuildsAndSignsEvents(t *testing.T) {
 // expectAuthentic lets the channel type itself judge what was sent.
 func expectAuthentic(t *testing.T, header http.Header, body string) {
 	t.Helper()
-	channel := zalo.New(config.ZaloOA{AppID: testAppID, Signature: config.Signature{
+	channel := zalo.New("chat/shop", config.ZaloOA{AppID: testAppID, Signature: config.Signature{
 		Mode: config.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(testSecret)},
 	}})
-	if _, err := channel.Read(header, []byte(body)); err != nil {
+	if _, err := channel.Read(time.Now(), header, []byte(body)); err != nil {
 		t.Errorf("the channel refuses it: %v", err)
 	}
 }

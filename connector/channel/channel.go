@@ -48,9 +48,9 @@ type Channel interface {
 	// with, and the header has none or one that is malformed. Otherwise it returns
 	// nil.
 	Precheck(header http.Header) *Refusal
-	// Read classifies, verifies and identifies one call. The refusal is nil
-	// when the call is let in.
-	Read(header http.Header, body []byte) (Call, *Refusal)
+	// Read classifies, verifies and identifies one call, which arrived at a time of
+	// the webhook's clock. The refusal is nil when the call is let in.
+	Read(at time.Time, header http.Header, body []byte) (Call, *Refusal)
 	// DomainProof is what proves to the platform that the webhook's domain is
 	// yours.
 	DomainProof() DomainProof
@@ -101,8 +101,7 @@ type Call struct {
 	// KnownName is Name when the platform documents it, otherwise "other": a
 	// bounded set, fit for a metric label.
 	KnownName string
-	// Event is complete but for Channel, which only the webhook knows. It is
-	// set for KindEvent only.
+	// Event is complete. It is set for KindEvent only.
 	Event event.Event
 	// Verified: a signature was demanded, and it is right.
 	Verified bool

@@ -29,8 +29,9 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// Event is one accepted call of a channel. It is immutable: whoever holds an
-// Event may read it without a lock and must not change what Body points to.
+// Event is one event of a channel, complete from the moment when the channel type
+// returns it. It is immutable: whoever holds an Event may read it without a lock and
+// must not change what Body points to.
 //
 // The field names are those of CloudEvents 1.0, so that a sink maps them one to
 // one. Every string but Channel may hold arbitrary UTF-8 from the platform.
@@ -54,6 +55,8 @@ type Event struct {
 	// Time is the platform's time of the event, or the time of acceptance when
 	// the platform's is absent or unusable.
 	Time time.Time
-	// Body is the call's body, byte for byte.
+	// ContentType is the media type of Body, CloudEvents' datacontenttype.
+	ContentType string
+	// Body holds the event's bytes as the platform sent them.
 	Body []byte
 }

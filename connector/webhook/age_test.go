@@ -29,7 +29,7 @@ func aged(age time.Duration, mode config.SignatureMode) Channel {
 	return newChannel(func(c *Channel) {
 		z := zaloOA()
 		z.Signature.Mode = mode
-		c.MaxEventAge, c.Type, c.Events.Exclude = age, zalo.New(z), []string{"user_send_l*"}
+		c.MaxEventAge, c.Type, c.Events.Exclude = age, zalo.New(c.Name, z), []string{"user_send_l*"}
 	})
 }
 

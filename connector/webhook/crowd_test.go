@@ -142,7 +142,7 @@ func TestALeakedKeyCostsNoOtherChannel(t *testing.T) {
 	off := zaloOA()
 	off.Signature = config.Signature{Mode: config.SignatureOff}
 	f := newFixture(t, func(o *Options) { o.MaxInFlight, o.MaxBufferedBytes = 90, 900<<10 }, newChannel(),
-		newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = leaked, digests(otherKey), zalo.New(off) }))
+		newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = leaked, digests(otherKey), zalo.New(leaked, off) }))
 	f.inbox.hold = func(channel string) bool { return channel == leaked }
 	f.inbox.block = make(chan struct{})
 	defer close(f.inbox.block)

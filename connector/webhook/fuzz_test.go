@@ -74,7 +74,7 @@ func fuzzedChannel(name, key string, mode config.SignatureMode) Channel {
 	z := zaloOA()
 	z.Signature.Mode = mode
 	return newChannel(func(c *Channel) {
-		c.Name, c.Keys, c.MaxBodySize, c.Type = name, digests(key), 4096, zalo.New(z)
+		c.Name, c.Keys, c.MaxBodySize, c.Type = name, digests(key), 4096, zalo.New(name, z)
 	})
 }
 

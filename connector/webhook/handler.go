@@ -255,7 +255,7 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 
 // serve has the channel type look at the body.
 func (h *Handler) serve(x *exchange, r *route, body []byte) {
-	found, refusal := r.Type.Read(x.call.Header, body)
+	found, refusal := r.Type.Read(x.arrived, x.call.Header, body)
 	if refusal != nil {
 		h.turnAway(x, r, refusal)
 		return
@@ -301,10 +301,6 @@ func (h *Handler) triage(x *exchange, r *route, found channel.Call) {
 // recognised.
 func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	e := found.Event
-	e.Channel = r.Name
-	if e.Time.IsZero() {
-		e.Time = x.arrived
-	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
 	defer cancel()
 	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))

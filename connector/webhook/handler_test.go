@@ -53,7 +53,7 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 			ch.MaxEventAge = time.Hour // the timestamp is that of a sample
 		}
 		if c.awaiting {
-			ch.Type = zalo.New(config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureEnforce, SecretKeys: []config.Secret{{Missing: true}}}})
+			ch.Type = zalo.New(ch.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureEnforce, SecretKeys: []config.Secret{{Missing: true}}}})
 		}
 	}))
 	body := c.body()
@@ -226,7 +226,7 @@ func TestPublishedExample(t *testing.T) {
 	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{
 		Mode: config.SignatureAudit, SecretKeys: []config.Secret{config.NewSecret("an-oa-secret-key")},
 	}}
-	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(c) }))
+	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(ch.Name, c) }))
 	target := f.serve(t)
 	body := sample(t, "xbot_example.json")
 	response, err := newClient(t).Post(target, "text/plain", bytes.NewReader(body))
@@ -251,7 +251,7 @@ func TestLanesAndTime(t *testing.T) {
 	for _, ordering := range []config.Ordering{config.PerConversation, config.Unordered} {
 		f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return arrived } }, newChannel(func(c *Channel) {
 			c.Ordering = ordering
-			c.Type = zalo.New(config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
+			c.Type = zalo.New(c.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
 		}))
 		f.do(request(path+"?"+keyParameter+"="+key, body, ""))
 		if len(f.inbox.events) != 1 {
@@ -348,7 +348,7 @@ func TestAuditFailuresAreLogged(t *testing.T) {
 	audit := func(name, key string) Channel {
 		z := zaloOA()
 		z.Signature.Mode = config.SignatureAudit
-		return newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = name, digests(key), zalo.New(z) })
+		return newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = name, digests(key), zalo.New(name, z) })
 	}
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, audit("chat/shop", key), audit("chat/other", otherKey))
 	lines := f.lines()
@@ -451,7 +451,7 @@ func TestDomainPages(t *testing.T) {
 		return newChannel(func(c *Channel) {
 			z := zaloOA()
 			z.DomainVerification.Codes = codes
-			c.Name, c.Type = name, zalo.New(z)
+			c.Name, c.Type = name, zalo.New(name, z)
 		})
 	}
 	f := newFixture(t, nil, withCodes("a", "one", "two"), withCodes("b", "two", "three"))

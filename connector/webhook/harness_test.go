@@ -171,7 +171,7 @@ func zaloOA() config.ZaloOA {
 func newChannel(change ...func(*Channel)) Channel {
 	c := Channel{
 		Name: "chat/shop", Path: path, Keys: digests(key), MaxBodySize: 1 << 20, Enforces: true,
-		Events: config.EventFilter{Include: []string{"*"}}, Ordering: config.PerConversation, Type: zalo.New(zaloOA()),
+		Events: config.EventFilter{Include: []string{"*"}}, Ordering: config.PerConversation, Type: zalo.New("chat/shop", zaloOA()),
 	}
 	for _, f := range change {
 		f(&c)

@@ -15,7 +15,7 @@ func TestHealthChecksAreAnsweredAndNotCounted(t *testing.T) {
 	withPage := newFixture(t, nil, newChannel(func(c *Channel) {
 		z := zaloOA()
 		z.DomainVerification.Codes = []string{"code"}
-		c.Type = zalo.New(z)
+		c.Type = zalo.New(c.Name, z)
 	}))
 	for _, tc := range []struct {
 		f                  *fixture

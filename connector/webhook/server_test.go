@@ -170,7 +170,7 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 func TestStrangersKeepNoConnection(t *testing.T) {
 	z := zaloOA()
 	z.DomainVerification.Codes = []string{"code"}
-	f := newFixture(t, nil, newChannel(func(c *Channel) { c.Type = zalo.New(z) }))
+	f := newFixture(t, nil, newChannel(func(c *Channel) { c.Type = zalo.New(c.Name, z) }))
 	target := f.serve(t)
 	body, signature := message("m")
 	for _, tc := range []struct {
@@ -423,7 +423,7 @@ func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 // broken is a channel type with a defect.
 type broken struct{ channel.Channel }
 
-func (broken) Read(http.Header, []byte) (channel.Call, *channel.Refusal) { panic("defect") }
+func (broken) Read(time.Time, http.Header, []byte) (channel.Call, *channel.Refusal) { panic("defect") }
 
 // A panic costs one call: no answer, no place kept, and the log says why.
 func TestPanicCostsOneCall(t *testing.T) {

@@ -28,7 +28,7 @@ func signedBy(mode config.SignatureMode, keys ...string) Channel {
 		for _, key := range keys {
 			app.Signature.SecretKeys = append(app.Signature.SecretKeys, config.NewSecret(key))
 		}
-		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey), digests(keys...), mode == config.SignatureEnforce, zalo.New(app)
+		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey), digests(keys...), mode == config.SignatureEnforce, zalo.New(c.Name, app)
 	})
 }
 

@@ -19,7 +19,7 @@ func agencies(mode config.SignatureMode, appKeys ...string) *Channel {
 		}
 		return list
 	}
-	return New(config.ZaloOA{
+	return New(name, config.ZaloOA{
 		AppID:     vectors.AppID,
 		Signature: config.Signature{Mode: mode, SecretKeys: secrets(appKeys...)},
 		OfficialAccounts: []config.OfficialAccount{
@@ -71,7 +71,7 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 			"of-the-app": tc.app, "first-agency": tc.first, "first-agency-new": tc.first, "second-agency": tc.second, "": refused, "nobody's": refused,
 		} {
 			header := signed(Sign(vectors.AppID, body, "1782863507304", key))
-			call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(header, body)
+			call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(arrived, header, body)
 			signer := [sha256.Size]byte{}
 			if want == "" {
 				signer = sha256.Sum256([]byte(key))
@@ -79,7 +79,7 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 			if got := reason(refusal); got != want || refusal == nil && !call.Verified || call.SignedBy != signer {
 				t.Errorf("%s, key %q: %v, signed by %x, want %q", tc.name, key, refusal, call.SignedBy, want)
 			}
-			call, refusal = agencies(config.SignatureAudit, "of-the-app").Read(header, body)
+			call, refusal = agencies(config.SignatureAudit, "of-the-app").Read(arrived, header, body)
 			if refusal != nil || call.AuditFailure != want || call.Verified != (want == "") || call.SignedBy != signer {
 				t.Errorf("%s, key %q under Audit: %v, failure %q, verified %v; want %q", tc.name, key, refusal, call.AuditFailure, call.Verified, want)
 			}
@@ -92,7 +92,7 @@ func TestGroupsOfOAsWithKeysAreApart(t *testing.T) {
 	conversation := func(oa, key string) string {
 		body := fmt.Appendf(nil, `{"app_id":%q,"timestamp":"1782863507304","event_name":"user_send_group_text","oa_id":%q,"sender":{"id":"u"},"recipient":{"id":"g"}}`,
 			vectors.AppID, oa)
-		call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
+		call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(arrived, signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
 		if refusal != nil {
 			t.Fatal(refusal)
 		}

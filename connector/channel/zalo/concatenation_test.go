@@ -21,7 +21,7 @@ func resigned(t *testing.T, appID, body, timestamp, whole string) *channel.Refus
 		t.Fatalf("the parts are %q in a row, and %q was signed", row, whole)
 	}
 	z := build(config.SignatureEnforce, nil, vectors.Secret)
-	_, refusal := z.Read(signed(Sign("", []byte(whole), "", vectors.Secret)), []byte(body))
+	_, refusal := z.Read(arrived, signed(Sign("", []byte(whole), "", vectors.Secret)), []byte(body))
 	return refusal
 }
 

@@ -29,8 +29,8 @@ func (m *members) id(which member) []byte {
 // parties are who an event is about; each may be absent.
 type parties struct{ oa, user, group []byte }
 
-// identify makes the call of an authentic body.
-func (z *Channel) identify(m *members, body []byte) channel.Call {
+// identify makes the call of an authentic body that arrived at a time.
+func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
 	name, knownName, eventType := names(m)
 	call := channel.Call{Name: name, KnownName: knownName}
 	if string(m.id(messageID)) == consoleTestMessageID {
@@ -45,13 +45,18 @@ func (z *Channel) identify(m *members, body []byte) channel.Call {
 	conversation := z.conversation(p)
 	call.SentAt = sentAt(m.text[timestamp])
 	call.Event = event.Event{
+		Channel:      z.name,
 		ID:           z.eventID(name, conversation, p.oa, m, body),
 		Source:       z.source(p.oa),
 		Type:         eventType,
 		Subject:      string(p.user),
 		Conversation: conversation,
 		Time:         eventTime(m.text[timestamp]),
+		ContentType:  contentType,
 		Body:         body,
+	}
+	if call.Event.Time.IsZero() {
+		call.Event.Time = at
 	}
 	return call
 }

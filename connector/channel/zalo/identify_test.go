@@ -31,7 +31,7 @@ func identified(tb testing.TB, body []byte, accounts ...string) channel.Call {
 	if strings.Contains(string(body), "2553928453557884079") { // xBot's example
 		z.appID = "2553928453557884079"
 	}
-	call, err := z.Read(http.Header{}, body)
+	call, err := z.Read(arrived, http.Header{}, body)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -66,6 +66,23 @@ func TestGoldenIdentities(t *testing.T) {
 	}
 	if len(got) != len(vectors.Vectors) { // without the console test, with xBot's example
 		t.Errorf("%d events of %d samples", len(got), len(vectors.Vectors)+1)
+	}
+}
+
+func TestEventsAreComplete(t *testing.T) {
+	at := time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC)
+	for body, want := range map[string]time.Time{
+		`{"timestamp":"1782863507304"}`: time.UnixMilli(1782863507304).UTC(),
+		`{"timestamp":"1782863507"}`:    at,
+		`{"event_name":"follow"}`:       at,
+	} {
+		call, refusal := build(config.SignatureOff, nil).Read(at, http.Header{"Content-Type": {"text/plain"}}, []byte(body))
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		if e := call.Event; e.Channel != name || e.ContentType != "application/json" || !e.Time.Equal(want) {
+			t.Errorf("%s: of channel %q, at %v, a body of %q", body, e.Channel, e.Time, e.ContentType)
+		}
 	}
 }
 

@@ -128,7 +128,7 @@ func TestScanRefuses(t *testing.T) {
 	}
 	z := build(config.SignatureOff, nil)
 	for name, body := range bodies {
-		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
+		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

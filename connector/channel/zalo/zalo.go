@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"net/http"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -19,11 +20,16 @@ import (
 // button sends. Real message ids are single words, so none can equal it.
 const consoleTestMessageID = "This is message id"
 
+// contentType is that of every call: the body is judged as JSON, whatever the call's
+// own header says of it.
+const contentType = "application/json"
+
 // jsonSpace is JSON's white space.
 const jsonSpace = " \t\r\n"
 
 // Channel is one configured Zalo app. It is immutable.
 type Channel struct {
+	name  string
 	appID string
 	mode  config.SignatureMode
 	// secretKeys verify every event of the app.
@@ -65,9 +71,10 @@ func newKeys(secrets []config.Secret) (k keys) {
 // configured reports whether there are any keys, present or missing.
 func (k keys) configured() bool { return k.missing || len(k.present) > 0 }
 
-// New builds the channel of a validated configuration.
-func New(c config.ZaloOA) *Channel {
+// New builds the channel of a validated configuration. Its events carry the name.
+func New(name string, c config.ZaloOA) *Channel {
 	z := &Channel{
+		name:     name,
 		appID:      c.AppID,
 		mode:       c.Signature.Mode,
 		secretKeys: newKeys(c.Signature.SecretKeys),
@@ -81,7 +88,7 @@ func New(c config.ZaloOA) *Channel {
 }
 
 // Read classifies, verifies and identifies one call; see channel.Channel.
-func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.Refusal) {
+func (z *Channel) Read(at time.Time, header http.Header, body []byte) (channel.Call, *channel.Refusal) {
 	if isProbe(body) {
 		return channel.Call{Kind: channel.KindProbe}, nil
 	}
@@ -96,7 +103,7 @@ func (z *Channel) Read(header http.Header, body []byte) (channel.Call, *channel.
 	if refusal != nil && z.mode != config.SignatureAudit {
 		return channel.Call{}, refusal
 	}
-	call := z.identify(&m, body)
+	call := z.identify(at, &m, body)
 	call.Verified, call.SignedBy = refusal == nil && z.mode != config.SignatureOff, signedBy
 	if refusal != nil {
 		call.AuditFailure = refusal.Reason

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -19,6 +20,11 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const name = "chat/shop"
+
+// arrived is when the calls arrive.
+var arrived time.Time
 
 // vectors are the samples' signatures, made with a synthetic OA secret key.
 var vectors = readJSON[struct {
@@ -79,7 +85,7 @@ func build(mode config.SignatureMode, accounts []string, keys ...string) *Channe
 	for _, key := range keys {
 		c.Signature.SecretKeys = append(c.Signature.SecretKeys, config.NewSecret(key))
 	}
-	return New(c)
+	return New(name, c)
 }
 
 func signed(value ...string) http.Header {
@@ -104,10 +110,10 @@ func TestEverySampleVerifies(t *testing.T) {
 		if got := Sign(v.AppID, body, v.Timestamp, vectors.Secret); got != v.Header {
 			t.Errorf("%s: Sign = %s, want %s", v.File, got, v.Header)
 		}
-		if _, err := z.Read(signed(v.Header), body); err != nil {
+		if _, err := z.Read(arrived, signed(v.Header), body); err != nil {
 			t.Errorf("%s: %v", v.File, err)
 		}
-		if _, err := z.Read(signed(v.Header), append([]byte(" "), body...)); reason(err) != channel.ReasonSignatureWrong {
+		if _, err := z.Read(arrived, signed(v.Header), append([]byte(" "), body...)); reason(err) != channel.ReasonSignatureWrong {
 			t.Errorf("%s with a space before it: %v", v.File, err)
 		}
 	}
@@ -129,7 +135,7 @@ func TestWrongSchemesAreRefused(t *testing.T) {
 		}
 		for scheme, digits := range negative.Refuse {
 			for _, header := range []string{digits, "mac=" + digits} {
-				if _, err := z.Read(signed(header), body); reason(err) != want {
+				if _, err := z.Read(arrived, signed(header), body); reason(err) != want {
 					t.Errorf("%d keys, %s: %v", len(keys), scheme, err)
 				}
 			}
@@ -166,15 +172,15 @@ func TestSignatureSpellings(t *testing.T) {
 		{"two in one", signed(header + ", " + header), channel.ReasonSignatureWrong},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(tc.header, body)
+			_, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(arrived, tc.header, body)
 			if got := reason(err); got != tc.want {
 				t.Errorf("Enforce: %v, want %q", err, tc.want)
 			}
-			call, err := build(config.SignatureAudit, nil, vectors.Secret).Read(tc.header, body)
+			call, err := build(config.SignatureAudit, nil, vectors.Secret).Read(arrived, tc.header, body)
 			if err != nil || call.AuditFailure != tc.want || call.Kind != channel.KindEvent {
 				t.Errorf("Audit: %v, failure %q, want %q", err, call.AuditFailure, tc.want)
 			}
-			call, err = build(config.SignatureOff, nil).Read(tc.header, body)
+			call, err = build(config.SignatureOff, nil).Read(arrived, tc.header, body)
 			if err != nil || call.AuditFailure != "" {
 				t.Errorf("Off: %v, failure %q", err, call.AuditFailure)
 			}
@@ -208,7 +214,7 @@ func TestKeysOverlapDuringRotation(t *testing.T) {
 		{[]string{"new"}, "ne", channel.ReasonSignatureWrong},
 		{[]string{"new", ""}, "", channel.ReasonSignatureWrong},
 	} {
-		_, err := build(config.SignatureEnforce, nil, tc.active...).Read(header(tc.signer), body)
+		_, err := build(config.SignatureEnforce, nil, tc.active...).Read(arrived, header(tc.signer), body)
 		if got := reason(err); got != tc.want {
 			t.Errorf("%q against %q: %v, want %q", tc.signer, tc.active, err, tc.want)
 		}
@@ -255,7 +261,7 @@ func TestAppAndTimestamp(t *testing.T) {
 	} {
 		// Signed as well as the body allows, so that only what is absent can fail.
 		header := signed(Sign("6254742270069193212", []byte(tc.body), "", vectors.Secret))
-		call, err := build(tc.mode, nil, vectors.Secret).Read(header, []byte(tc.body))
+		call, err := build(tc.mode, nil, vectors.Secret).Read(arrived, header, []byte(tc.body))
 		if got := reason(err); got != tc.want || call.AuditFailure != tc.wantAudit {
 			t.Errorf("%s under %s: %v, audit %q; want %q, %q", tc.name, tc.mode, err, call.AuditFailure, tc.want, tc.wantAudit)
 		}
@@ -265,7 +271,7 @@ func TestAppAndTimestamp(t *testing.T) {
 func TestEscapedMembersAreSignedAsReceived(t *testing.T) {
 	body := []byte(`{"\u0061pp_id":"625474227006919321\u0032","t\u0069mestamp":"178286350\u00373 04"}`)
 	header := signed(Sign(vectors.AppID, body, "17828635073 04", vectors.Secret))
-	if _, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(header, body); err != nil {
+	if _, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(arrived, header, body); err != nil {
 		t.Error(err)
 	}
 }
@@ -274,23 +280,23 @@ func TestProbe(t *testing.T) {
 	z := build(config.SignatureEnforce, nil, vectors.Secret)
 	blanks := strings.Repeat(" \t\r\n", channel.MaxProbeSize/8)
 	for _, body := range []string{"", " ", "\r\n\t ", "{}", " {} ", "{ \n}", "\t{\r\n}\n", blanks + blanks, blanks + "{" + blanks[2:] + "}"} {
-		call, err := z.Read(http.Header{}, []byte(body))
+		call, err := z.Read(arrived, http.Header{}, []byte(body))
 		if diff := cmp.Diff(channel.Call{Kind: channel.KindProbe}, call); err != nil || diff != "" {
 			t.Errorf("%.20q: %v %s", body, err, diff)
 		}
 	}
-	if _, err := z.Read(http.Header{}, []byte(blanks+"{"+blanks[1:]+"}")); reason(err) != channel.ReasonSignatureMissing {
+	if _, err := z.Read(arrived, http.Header{}, []byte(blanks+"{"+blanks[1:]+"}")); reason(err) != channel.ReasonSignatureMissing {
 		t.Errorf("an empty object of %d bytes: %v", channel.MaxProbeSize+1, err)
 	}
 	for body, hint := range map[string]string{
 		"\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xef\xbb\xbf{}": "byte order mark", "\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16",
 	} {
-		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed || !strings.Contains(err.Message, hint) {
+		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed || !strings.Contains(err.Message, hint) {
 			t.Errorf("%q: %v, want a hint at %s", body, err, hint)
 		}
 	}
 	for _, body := range []string{blanks + blanks + " ", "{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}"} {
-		if _, err := z.Read(http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
+		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
@@ -301,19 +307,19 @@ func TestConsoleTest(t *testing.T) {
 	body := sample(t, test.File)
 	for _, accounts := range [][]string{nil, vectors.OAs} {
 		z := build(config.SignatureEnforce, accounts, vectors.Secret)
-		call, err := z.Read(signed(test.Header), body)
+		call, err := z.Read(arrived, signed(test.Header), body)
 		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text", Verified: true, SignedBy: sha256.Sum256([]byte(vectors.Secret))}
 		if diff := cmp.Diff(want, call); err != nil || diff != "" {
 			t.Errorf("allow-list of %d: %v %s", len(accounts), err, diff)
 		}
-		if _, err := z.Read(http.Header{}, body); reason(err) != channel.ReasonSignatureMissing {
+		if _, err := z.Read(arrived, http.Header{}, body); reason(err) != channel.ReasonSignatureMissing {
 			t.Errorf("unsigned: %v", err)
 		}
 	}
 	z := build(config.SignatureOff, nil)
 	for _, id := range []string{"this is message id", "This is message id.", "This is message id ", ""} {
 		body := fmt.Sprintf(`{"event_name":"user_send_text","message":{"msg_id":%q}}`, id)
-		if call, err := z.Read(http.Header{}, []byte(body)); err != nil || call.Kind != channel.KindEvent {
+		if call, err := z.Read(arrived, http.Header{}, []byte(body)); err != nil || call.Kind != channel.KindEvent {
 			t.Errorf("msg_id %q: %v, %v", id, call.Kind, err)
 		}
 	}
@@ -322,7 +328,7 @@ func TestConsoleTest(t *testing.T) {
 func TestDomainProof(t *testing.T) {
 	c := config.ZaloOA{}
 	c.DomainVerification.Codes = []string{"AbC", "x-_9"}
-	proof := New(c).DomainProof()
+	proof := New(name, c).DomainProof()
 	for _, code := range c.DomainVerification.Codes {
 		page := string(proof.Pages["/zalo_verifier"+code+".html"])
 		if !strings.Contains(page, `<meta property="zalo-platform-site-verification" content="`+code+`" />`) {
@@ -342,7 +348,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := z.Read(header, body); err != nil {
+		if _, err := z.Read(arrived, header, body); err != nil {
 			b.Fatal(err)
 		}
 	}
