@@ -14,6 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/sink/each"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
@@ -39,7 +40,7 @@ var (
 				return nil, err
 			}
 			s.Share(places)
-			return s, nil
+			return each.Sink(s), nil
 		},
 	}
 )

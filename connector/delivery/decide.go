@@ -21,9 +21,11 @@ const (
 	resultUnknown  = "unknown"
 )
 
-// attempt is one attempt that has ended.
+// attempt is one attempt to hand over the event of a claim.
 type attempt struct {
 	claim inbox.Claim
+	// size is that of the event's body, which goes with the end of the attempt.
+	size int
 	// ended is when, for people; took is how long after the claim.
 	ended time.Time
 	took  time.Duration

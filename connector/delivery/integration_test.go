@@ -19,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/sink/each"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
@@ -101,7 +102,8 @@ func start(t *testing.T, folder string, b *bot) *process {
 		Name:       shop,
 		SinkDigest: b.URL,
 		Open: func() (sink.Sink, error) {
-			return httpsink.New(config.HTTPSink{URL: b.URL, Timeout: config.Duration(time.Minute)}, concurrency, time.Now)
+			s, err := httpsink.New(config.HTTPSink{URL: b.URL, Timeout: config.Duration(time.Minute)}, concurrency, time.Now)
+			return each.Sink(s), err
 		},
 		Delivery: config.Delivery{
 			Concurrency:         concurrency,

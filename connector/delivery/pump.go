@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
@@ -182,8 +184,8 @@ func (p *pump) claim() (wait time.Duration, err error) {
 	return wait, err
 }
 
-// start attempts each claim in a goroutine of its own, which ends with the
-// attempt and its settling.
+// start attempts the claims in batches as large as the sink takes them. Each batch
+// has a goroutine, which ends once its claims are settled.
 func (p *pump) start(claims []inbox.Claim) {
 	if len(claims) == 0 {
 		return
@@ -197,42 +199,70 @@ func (p *pump) start(claims []inbox.Claim) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status.InFlight += len(claims)
-	for _, c := range claims {
-		o := p.sink
+	o := p.sink
+	for some := range slices.Chunk(claims, o.MaxBatch()) {
+		batch := make([]attempt, len(some))
+		for i, c := range some {
+			batch[i] = attempt{claim: c, size: len(c.Event.Body)}
+		}
 		o.join()
-		p.d.running.Go(func() { p.deliver(c, claimed, o) })
+		p.d.running.Go(func() { p.deliver(batch, claimed, o) })
 	}
 }
 
-// deliver makes one attempt, frees the body and the slot, and settles the claim.
-// Settling is repeated until the inbox takes it, since an unsettled claim holds
-// its conversation.
-func (p *pump) deliver(c inbox.Claim, claimed time.Time, o *outlet) {
-	a := p.attempt(c, claimed, o)
-	bytes := len(c.Event.Body)
-	c.Event.Body, a.claim.Event.Body = nil, nil
+// deliver makes the attempts of a batch, frees their slots together, and settles each
+// claim by the result of its own. No claim waits for another one's settling.
+func (p *pump) deliver(batch []attempt, claimed time.Time, o *outlet) {
+	p.send(batch, claimed, o)
 	o.leave()
-	v := decide(a, p.retry(), p.d.random)
-	p.observeHold(a, o)
-	p.record(a, v, o)
-	p.settlingNow <- struct{}{}
-	p.d.slots.giveBack(&p.seat, 1, bytes)
-	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, v) })
+	bytes, last := 0, len(batch)-1
+	for i, a := range batch {
+		v := decide(a, p.retry(), p.d.random)
+		p.observeHold(a, o)
+		p.record(a, v, o)
+		bytes += a.size
+		p.settlingNow <- struct{}{}
+		if i < last {
+			p.settleAside(a, v)
+			continue
+		}
+		p.d.slots.giveBack(&p.seat, len(batch), bytes)
+		p.settle(a, v)
+	}
+}
+
+func (p *pump) settleAside(a attempt, v inbox.Verdict) {
+	p.d.running.Go(func() { p.settle(a, v) })
+}
+
+// send makes the attempts of a batch, notes their results, and frees the bodies.
+func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
+	events := make([]event.Event, len(batch))
+	for i := range batch {
+		events[i] = batch[i].claim.Event
+		batch[i].claim.Event.Body = nil
+	}
+	p.d.metrics.DeliveriesInFlight.Add(float64(len(batch)))
+	defer p.d.metrics.DeliveriesInFlight.Sub(float64(len(batch)))
+	started := time.Now()
+	errs := o.Send(p.d.attempting, events)
+	ended, cut := time.Now(), p.d.attempting.Err() != nil
+	for i := range batch {
+		p.d.metrics.AttemptDuration.Observe(ended.Sub(started).Seconds())
+		a := &batch[i]
+		a.ended, a.took, a.err, a.cut = ended, ended.Sub(claimed), errs[i], cut
+	}
+}
+
+// settle settles a claim, for a caller that put a token into settlingNow. It repeats
+// that until the inbox takes it, since an unsettled claim holds its conversation.
+func (p *pump) settle(a attempt, v inbox.Verdict) {
+	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, a.claim, v) })
 	if err == nil {
 		p.countDead(a, v)
 	}
 	<-p.settlingNow
 	p.finish()
-}
-
-func (p *pump) attempt(c inbox.Claim, claimed time.Time, o *outlet) attempt {
-	p.d.metrics.DeliveriesInFlight.Inc()
-	defer p.d.metrics.DeliveriesInFlight.Dec()
-	started := time.Now()
-	err := o.Send(p.d.attempting, c.Event)
-	ended := time.Now()
-	p.d.metrics.AttemptDuration.Observe(ended.Sub(started).Seconds())
-	return attempt{claim: c, ended: ended, took: ended.Sub(claimed), err: err, cut: p.d.attempting.Err() != nil}
 }
 
 func (p *pump) retry() config.Retry {

@@ -16,6 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/sink/each"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
@@ -94,7 +95,7 @@ func channel(name string, s *fakeSink, change ...func(*config.Delivery)) Channel
 	c := Channel{
 		Name:       name,
 		SinkDigest: fmt.Sprintf("%p", s),
-		Open:       func() (sink.Sink, error) { return s, nil },
+		Open:       func() (sink.Sink, error) { return each.Sink(s), nil },
 		Delivery: config.Delivery{
 			Concurrency: 64,
 			Retry:       schedule(time.Second, time.Minute, 24*time.Hour),

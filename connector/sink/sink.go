@@ -1,23 +1,30 @@
-// Package sink defines where events go. A sink makes exactly one attempt; when
-// and whether to try again is the delivery's decision, and the error's type
-// alone decides it.
+// Package sink defines where events go. A sink makes exactly one attempt for an
+// event. The delivery decides whether and when to try again, by the error's type
+// alone.
 package sink
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// Sink is the far end of one channel. It is safe for concurrent use.
+// Sink is the far end of one channel. It is safe for concurrent use. Package each
+// makes one of what sends a single event at a time.
 type Sink interface {
-	// Send makes one attempt to hand over e. It returns nil when the sink has
-	// taken the event, *Refused when the sink says that this event can never be
-	// taken, and *Failed for everything else. It honours ctx; an attempt cut
-	// short by ctx is *Failed, because the sink may or may not have taken it.
-	Send(ctx context.Context, e event.Event) error
+	// MaxBatch is the largest number of events for one Send, at least 1. It never
+	// changes.
+	MaxBatch() int
+	// Send makes one attempt to hand over each of events, which are of different
+	// lanes: their order means nothing. It returns one error for each event, in
+	// the order of events: nil if the sink has taken the event, *Refused if the
+	// sink says that it can never take this event, and *Failed for everything
+	// else. It honours ctx; an attempt cut short by ctx is *Failed, because the
+	// sink may or may not have taken the event.
+	Send(ctx context.Context, events []event.Event) []error
 	// Close releases connections. Sends under way may still finish.
 	Close()
 }
@@ -29,8 +36,13 @@ var ErrWithheld = errors.New("nothing was sent: a credential of the sink is miss
 // Withheld is a sink whose credential is missing.
 type Withheld struct{}
 
-// Send returns ErrWithheld.
-func (Withheld) Send(context.Context, event.Event) error { return ErrWithheld }
+// MaxBatch returns 1.
+func (Withheld) MaxBatch() int { return 1 }
+
+// Send returns ErrWithheld for each event.
+func (Withheld) Send(_ context.Context, events []event.Event) []error {
+	return slices.Repeat([]error{ErrWithheld}, len(events))
+}
 
 // Close does nothing.
 func (Withheld) Close() {}

@@ -14,8 +14,8 @@ import (
 // conversation for days.
 const maxRetryAfter = time.Hour
 
-// verdict judges an answer by its status alone.
-func verdict(resp *http.Response, now time.Time) error {
+// judge tells what became of the event by the status of the answer alone.
+func judge(resp *http.Response, now time.Time) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
 		return nil

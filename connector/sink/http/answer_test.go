@@ -63,7 +63,7 @@ func FuzzRetryAfter(f *testing.F) {
 func TestVerdictOfEveryStatus(t *testing.T) {
 	refused := map[int]bool{400: true, 410: true, 413: true, 415: true, 422: true}
 	for status := 100; status <= 999; status++ {
-		err := verdict(&http.Response{StatusCode: status}, testNow)
+		err := judge(&http.Response{StatusCode: status}, testNow)
 		_, isRefused := errors.AsType[*sink.Refused](err)
 		failed, isFailed := errors.AsType[*sink.Failed](err)
 		switch {

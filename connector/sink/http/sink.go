@@ -19,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/sink/each"
 )
 
 const (
@@ -45,7 +46,7 @@ type Sink struct {
 	now         func() time.Time
 }
 
-var _ sink.Sink = (*Sink)(nil)
+var _ each.Sender = (*Sink)(nil)
 
 // New builds the sink of a configuration that config.Load has checked. Up to
 // concurrency connections are kept for reuse. The clock is read for signatures
@@ -112,7 +113,7 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	drain(resp, cancel)
-	return verdict(resp, s.now())
+	return judge(resp, s.now())
 }
 
 func (s *Sink) request(ctx context.Context, e event.Event, a *attempt) (*http.Request, error) {
