@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 var _ = Describe("A generated API key", func() {
@@ -42,7 +43,7 @@ var _ = Describe("A generated API key", func() {
 	}
 	regenerate := func(ctx context.Context, value string) {
 		GinkgoHelper()
-		annotated(ctx, shop.DeepCopy(), map[string]string{v1alpha1.RegenerateAPIKeyAnnotation: value})
+		annotated(ctx, shop.DeepCopy(), map[string]string{marks.AnnotationRegenerateAPIKey: value})
 	}
 
 	It("is made once, let in, and never changed or owned", func(ctx context.Context) {

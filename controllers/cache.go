@@ -13,7 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // CacheOptions are those of a scope's objects: of the kinds that children have,
@@ -47,7 +47,7 @@ func OwnSecretsCacheOptions(namespace string) cache.Options {
 }
 
 func managed() labels.Selector {
-	return labels.SelectorFromSet(labels.Set{children.LabelManagedBy: children.ManagedBy})
+	return labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
 }
 
 func only(namespace string) map[string]cache.Config {

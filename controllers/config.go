@@ -9,10 +9,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
@@ -46,11 +46,11 @@ func (p *pass) findConfig(ctx context.Context) error {
 		return nil
 	}
 	// What cannot be read is written anew.
-	writtenAt, _ := time.Parse(time.RFC3339Nano, secret.Annotations[children.AnnotationConfigWrittenAt])
+	writtenAt, _ := time.Parse(time.RFC3339Nano, secret.Annotations[marks.AnnotationConfigWrittenAt])
 	p.current = &currentConfig{
-		digest:            secret.Annotations[children.AnnotationConfigDigest],
-		startDigest:       secret.Annotations[children.AnnotationStartDigest],
-		apiKeyRegenerated: secret.Annotations[children.AnnotationAPIKeyRegenerated],
+		digest:            secret.Annotations[marks.AnnotationConfigDigest],
+		startDigest:       secret.Annotations[marks.AnnotationStartDigest],
+		apiKeyRegenerated: secret.Annotations[marks.AnnotationAPIKeyRegenerated],
 		writtenAt:         writtenAt,
 		files:             secret.Data,
 	}
@@ -179,7 +179,7 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 	}
 	p.seen.APIKeySecretName = name
 	// An operator that ended between two writes has noted it nowhere else.
-	if used := secret.Annotations[children.AnnotationAPIKeyRegenerated]; used != "" && used == p.connector.Annotations[v1alpha1.RegenerateAPIKeyAnnotation] {
+	if used := secret.Annotations[marks.AnnotationAPIKeyRegenerated]; used != "" && used == p.connector.Annotations[marks.AnnotationRegenerateAPIKey] {
 		p.input.APIKeyRegenerated = used
 	}
 	return secret, nil, nil
@@ -200,7 +200,7 @@ func (p *pass) unclaimedAPIKey(secret *corev1.Secret) (*corev1.Secret, *credenti
 	return secret, &credentials.Finding{
 		Reason: credentials.ReasonAPIKeyUnlabelled, Blocking: true,
 		Message: fmt.Sprintf("Secret %q with the generated API key lost the labels by which the operator knows it: put them back with \"kubectl label --overwrite secret %s %s=%s %s=%s\"",
-			name, name, children.LabelManagedBy, children.ManagedBy, children.LabelConnector, children.Instance(p.connector.Name)),
+			name, name, marks.LabelManagedBy, marks.ManagedBy, marks.LabelConnector, children.Instance(p.connector.Name)),
 	}, nil
 }
 
@@ -208,13 +208,13 @@ func (p *pass) unclaimedAPIKey(secret *corev1.Secret) (*corev1.Secret, *credenti
 // platform still calls with that one.
 func (p *pass) makeAPIKey(ctx context.Context) (*corev1.Secret, *credentials.Finding, error) {
 	name := children.APIKeyName(p.connector.Name)
-	asked := p.connector.Annotations[v1alpha1.RegenerateAPIKeyAnnotation]
+	asked := p.connector.Annotations[marks.AnnotationRegenerateAPIKey]
 	if p.connector.Status.APIKeySecretName == name && (asked == "" || asked == p.input.APIKeyRegenerated) {
 		p.seen.APIKeySecretName = name
 		return nil, &credentials.Finding{
 			Reason: credentials.ReasonAPIKeyDeleted, Blocking: true,
 			Message: fmt.Sprintf("Secret %q with the generated API key was deleted while in use: restore it; or have a new key made with \"kubectl annotate --overwrite chc %s %s=$(date +%%s)\" and paste it into the platform's console",
-				name, p.connector.Name, v1alpha1.RegenerateAPIKeyAnnotation),
+				name, p.connector.Name, marks.AnnotationRegenerateAPIKey),
 		}, nil
 	}
 	secret, err := children.APIKeySecret(p.connector)

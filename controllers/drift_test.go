@@ -15,6 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 var _ = Describe("Drift", func() {
@@ -65,7 +66,7 @@ var _ = Describe("Drift", func() {
 		Entry("a ServiceAccount with a token", &corev1.ServiceAccount{}, `{"automountServiceAccountToken":true}`,
 			HaveField("AutomountServiceAccountToken", HaveValue(BeTrue())), HaveField("AutomountServiceAccountToken", HaveValue(BeFalse()))),
 		Entry("a Service that leads elsewhere", &corev1.Service{}, `{"spec":{"selector":{"app.kubernetes.io/instance":"other"}}}`,
-			HaveField("Spec.Selector", HaveKeyWithValue(children.LabelInstance, "other")), HaveField("Spec.Selector", HaveKeyWithValue(children.LabelInstance, "shop"))),
+			HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "other")), HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "shop"))),
 		Entry("replicas", &appsv1.Deployment{}, `{"spec":{"replicas":3}}`,
 			HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(3))), HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(1)))),
 		Entry("a wanted field taken away", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"automountServiceAccountToken":null}}}}`,
@@ -79,9 +80,9 @@ var _ = Describe("Drift", func() {
 				HaveField("Image", connectorImage), HaveField("LivenessProbe", Not(BeNil())),
 				HaveField("Ports", ConsistOf(HaveField("ContainerPort", BeEquivalentTo(8080)), HaveField("ContainerPort", BeEquivalentTo(9090)))))))),
 		Entry("a label taken away", &corev1.Service{}, `{"metadata":{"labels":{"app.kubernetes.io/part-of":null}}}`,
-			HaveField("Labels", Not(HaveKey(children.LabelPartOf))), HaveField("Labels", HaveKey(children.LabelPartOf))),
+			HaveField("Labels", Not(HaveKey(marks.LabelPartOf))), HaveField("Labels", HaveKey(marks.LabelPartOf))),
 		Entry("the label by which it is found taken away", &corev1.Service{}, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`,
-			HaveField("Labels", Not(HaveKey(children.LabelManagedBy))), HaveField("Labels", HaveKey(children.LabelManagedBy))),
+			HaveField("Labels", Not(HaveKey(marks.LabelManagedBy))), HaveField("Labels", HaveKey(marks.LabelManagedBy))),
 		Entry("an orphan: its owner taken away", &appsv1.Deployment{}, `{"metadata":{"ownerReferences":null}}`,
 			HaveField("OwnerReferences", BeEmpty()), HaveField("OwnerReferences", HaveLen(1))),
 		Entry("the digest taken away", &corev1.PersistentVolumeClaim{}, `{"metadata":{"annotations":{"xbot.a4b.vn/applied":null}}}`,

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -142,7 +142,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 			}}
 		}),
 		Entry("workload.podLabels", rolls, `"team":"chat"`, func(s *v1alpha1.ChannelConnectorSpec) {
-			s.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat", children.LabelManagedBy: "not-me"}
+			s.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat", marks.LabelManagedBy: "not-me"}
 		}),
 		Entry("workload.podAnnotations", rolls, "prometheus.io/scrape", func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Workload.PodAnnotations = map[string]string{"prometheus.io/scrape": "true", "example.com/empty": ""}

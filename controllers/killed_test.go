@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // killedAtEveryWrite lets an operator begin to work and kills it after 0, 1, 2, …
@@ -47,7 +48,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 		all := killedAtEveryWrite(namespace, nil, func(name string) *v1alpha1.ChannelConnector {
 			c := newConnector(namespace, name)
 			c.Spec.Webhook.APIKeys = nil
-			c.Annotations = map[string]string{v1alpha1.RegenerateAPIKeyAnnotation: "once"}
+			c.Annotations = map[string]string{marks.AnnotationRegenerateAPIKey: "once"}
 			return created(ctx, c)
 		}, func(c *v1alpha1.ChannelConnector) bool { return readyCondition(ctx, c).Reason == "Starting" })
 		Expect(len(all)).To(BeNumerically(">=", 8), "the API key, 5 children and a status make 7 writes")

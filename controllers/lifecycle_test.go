@@ -18,6 +18,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // childKinds returns an empty object of each kind that a resource has as a child
@@ -172,9 +173,9 @@ var _ = Describe("A deleted resource", func() {
 			return claim, k8s.Get(ctx, childKey(shop), claim)
 		}
 
-		annotated(ctx, shop.DeepCopy(), map[string]string{v1alpha1.DeleteInboxAnnotation: "true"})
+		annotated(ctx, shop.DeepCopy(), map[string]string{marks.AnnotationDeleteInbox: "true"})
 		Eventually(inbox).Should(ownedBy(shop))
-		annotated(ctx, shop.DeepCopy(), map[string]string{v1alpha1.DeleteInboxAnnotation: "false"})
+		annotated(ctx, shop.DeepCopy(), map[string]string{marks.AnnotationDeleteInbox: "false"})
 		Eventually(inbox).Should(withoutOwner)
 	})
 
@@ -200,7 +201,7 @@ var _ = Describe("A deleted resource", func() {
 		startOperator(namespace)
 		before := newConnector(namespace, "shop")
 		before.Spec.Webhook.APIKeys = nil
-		before.Annotations = map[string]string{v1alpha1.DeleteInboxAnnotation: "true"}
+		before.Annotations = map[string]string{marks.AnnotationDeleteInbox: "true"}
 		created(ctx, before)
 		haveChildren(ctx, before)
 		becomesReady(ctx, before)

@@ -23,6 +23,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -136,7 +137,7 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
-		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[children.LabelConnector]} }},
+		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
@@ -172,7 +173,7 @@ func secretsOf(o client.Object) []string {
 
 // upgradingOf is empty for the many Deployments that are not being upgraded.
 func upgradingOf(o client.Object) []string {
-	if upgrading := o.GetAnnotations()[children.AnnotationUpgrading]; upgrading != "" {
+	if upgrading := o.GetAnnotations()[marks.AnnotationUpgrading]; upgrading != "" {
 		return []string{upgrading}
 	}
 	return nil
@@ -182,7 +183,7 @@ func upgradingOf(o client.Object) []string {
 // the resource's name unless the index says otherwise. A resource that is not
 // there needs no work.
 func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
-	namespace, instance := child.GetNamespace(), child.GetLabels()[children.LabelConnector]
+	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
 	return append(r.connectors(ctx, namespace, indexInstance, instance),
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 var _ = Describe("A changed configuration", func() {
@@ -41,11 +41,11 @@ var _ = Describe("A changed configuration", func() {
 		key := fmt.Sprintf("Hidden0SecretKey%dOA", n)
 		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"`+key+`"}}`)
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(key))
-		return child(ctx, shop, &corev1.Secret{}).Annotations[children.AnnotationConfigDigest]
+		return child(ctx, shop, &corev1.Secret{}).Annotations[marks.AnnotationConfigDigest]
 	}
 	writtenAt := func(ctx context.Context) time.Time {
 		GinkgoHelper()
-		at, err := time.Parse(time.RFC3339Nano, child(ctx, shop, &corev1.Secret{}).Annotations[children.AnnotationConfigWrittenAt])
+		at, err := time.Parse(time.RFC3339Nano, child(ctx, shop, &corev1.Secret{}).Annotations[marks.AnnotationConfigWrittenAt])
 		Expect(err).NotTo(HaveOccurred())
 		return at
 	}

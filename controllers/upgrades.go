@@ -17,6 +17,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -66,8 +67,8 @@ func (u *upgrades) choose(ctx context.Context, p *pass) error {
 	if live == nil {
 		return nil
 	}
-	applied := live.Annotations[children.AnnotationTemplate] // its digest, as the cache has it
-	hasPlace := live.Annotations[children.AnnotationUpgrading] == "true" && !status.RolledOut(live)
+	applied := live.Annotations[marks.AnnotationTemplate] // its digest, as the cache has it
+	hasPlace := live.Annotations[marks.AnnotationUpgrading] == "true" && !status.RolledOut(live)
 	switch {
 	case changed(p.connector, live):
 	case applied == apply.Digest([]byte(children.EncodeTemplate(children.PodTemplate(p.input)))), hasPlace:
@@ -97,7 +98,7 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 	if err := p.Live.Get(ctx, client.ObjectKeyFromObject(d), live); client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("read Deployment %q: %w", d.Name, err)
 	}
-	template, err := children.DecodeTemplate(live.Annotations[children.AnnotationTemplate])
+	template, err := children.DecodeTemplate(live.Annotations[marks.AnnotationTemplate])
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // somebody changed it, and there is nothing to keep
 	}
@@ -107,7 +108,7 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 // changed reports whether the resource was changed, or created again, since its
 // workload was made.
 func changed(c *v1alpha1.ChannelConnector, live *appsv1.Deployment) bool {
-	return !metav1.IsControlledBy(live, c) || live.Annotations[children.AnnotationGeneration] != strconv.FormatInt(c.Generation, 10)
+	return !metav1.IsControlledBy(live, c) || live.Annotations[marks.AnnotationGeneration] != strconv.FormatInt(c.Generation, 10)
 }
 
 // servesNothing reports whether an upgrade can interrupt nothing.
@@ -149,7 +150,7 @@ func (u *upgrades) look(ctx context.Context) (keys, error) {
 	taken := maps.Clone(u.places)
 	for i := range upgrading {
 		d := &upgrading[i]
-		key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[children.AnnotationConnector]}
+		key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[marks.AnnotationConnector]}
 		if status.RolledOut(d) || u.gone(ctx, key) {
 			continue
 		}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -55,7 +55,7 @@ var _ = Describe("An upgrade of the operator", func() {
 				if condition(ctx, c, v1alpha1.ConditionUpdatePending).Status == "True" {
 					pending++
 				}
-				if deploymentOf(ctx, c).Annotations[children.AnnotationUpgrading] == "true" {
+				if deploymentOf(ctx, c).Annotations[marks.AnnotationUpgrading] == "true" {
 					g.Expect(next).To(BeNil(), "only one at a time")
 					next = c
 				}
@@ -133,7 +133,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		startOperator(namespace, upgraded)
 		for _, c := range []*v1alpha1.ChannelConnector{idle, down} {
 			Eventually(imageOf).WithArguments(ctx, c).Should(Equal(upgradedImage))
-			Expect(deploymentOf(ctx, c).Annotations).NotTo(HaveKey(children.AnnotationUpgrading))
+			Expect(deploymentOf(ctx, c).Annotations).NotTo(HaveKey(marks.AnnotationUpgrading))
 		}
 		turn(ctx, 1)
 	})
@@ -282,5 +282,5 @@ func marked(ctx context.Context, namespace string) []appsv1.Deployment {
 	GinkgoHelper()
 	list := &appsv1.DeploymentList{}
 	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
-	return slices.DeleteFunc(list.Items, func(d appsv1.Deployment) bool { return d.Annotations[children.AnnotationUpgrading] != "true" })
+	return slices.DeleteFunc(list.Items, func(d appsv1.Deployment) bool { return d.Annotations[marks.AnnotationUpgrading] != "true" })
 }

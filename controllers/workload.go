@@ -13,12 +13,9 @@ import (
 
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
-
-// AnnotationTouched on a pod says of which configuration the pod was told, and
-// how often: "<digest>-<times>".
-const AnnotationTouched = "xbot.a4b.vn/config-touched"
 
 // touches are how long after a change of the configuration the pods' metadata is
 // touched. kubelet refreshes a mounted Secret when the pod changes, otherwise
@@ -88,7 +85,7 @@ func (p *pass) touchPods(ctx context.Context) error {
 		if next > 0 {
 			p.lookAgain(next)
 		}
-		if pod.Annotations[AnnotationTouched] == touched {
+		if pod.Annotations[marks.AnnotationTouched] == touched {
 			continue
 		}
 		if err := p.touch(ctx, pod, touched); err != nil {
@@ -111,7 +108,7 @@ func due(elapsed time.Duration) (times int, next time.Duration) {
 }
 
 func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{AnnotationTouched: value}}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{marks.AnnotationTouched: value}}})
 	if err != nil {
 		return err
 	}

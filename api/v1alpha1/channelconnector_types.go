@@ -238,13 +238,3 @@ const (
 	// CustomResourceDefinition in the cluster is older than the operator.
 	ConditionDefinitionOutdated = "DefinitionOutdated"
 )
-
-// RegenerateAPIKeyAnnotation on a ChannelConnector lets the operator make a
-// generated API key anew that was deleted. Each value works once, so any text
-// that was not used before will do. Example: "2026-11-25"
-const RegenerateAPIKeyAnnotation = "xbot.a4b.vn/regenerate-api-key" //nolint:gosec // the name of an annotation
-
-// DeleteInboxAnnotation with the value "true" on a ChannelConnector lets the
-// volume of a Persistent inbox be deleted together with the resource. Without
-// it the PersistentVolumeClaim stays, with the events that it holds.
-const DeleteInboxAnnotation = "xbot.a4b.vn/delete-inbox"

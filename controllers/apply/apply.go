@@ -23,14 +23,11 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // FieldManager is the operator's name in managed fields.
 const FieldManager = "channel-connector-operator"
-
-// AnnotationApplied holds the digest of the apply configuration that a child was
-// applied with.
-const AnnotationApplied = "xbot.a4b.vn/applied"
 
 // Applier applies children.
 type Applier struct {
@@ -80,7 +77,7 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	sum := sha256.Sum256(desired)
 	w := &write{Applier: a, child: child, live: live, digest: hex.EncodeToString(sum[:8])}
 	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: childKey{child.Kind, child.Name}}
-	child.Annotate(AnnotationApplied, w.digest)
+	child.Annotate(marks.AnnotationApplied, w.digest)
 	if live != nil {
 		settled, err := w.judge(ctx, desired)
 		if err != nil || settled {
@@ -125,7 +122,7 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	foreign := &ForeignError{Child: child.String()}
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		foreign.Owner = fmt.Sprintf("%s %q", controller.Kind, controller.Name)
-	} else if name := object.GetAnnotations()[children.AnnotationConnector]; name != "" && name != owner.Name {
+	} else if name := object.GetAnnotations()[marks.AnnotationConnector]; name != "" && name != owner.Name {
 		foreign.Owner = fmt.Sprintf("ChannelConnector %q", name)
 	}
 	return foreign
@@ -147,7 +144,7 @@ func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 // ChannelConnector of that name. Two names may share a label, where one is what
 // the other is shortened to; the annotation then tells them apart.
 func Claims(object client.Object, name string) bool {
-	labels, inFull := object.GetLabels(), object.GetAnnotations()[children.AnnotationConnector]
-	return labels[children.LabelManagedBy] == children.ManagedBy && labels[children.LabelConnector] == children.Instance(name) &&
+	labels, inFull := object.GetLabels(), object.GetAnnotations()[marks.AnnotationConnector]
+	return labels[marks.LabelManagedBy] == marks.ManagedBy && labels[marks.LabelConnector] == children.Instance(name) &&
 		(inFull == "" || inFull == name)
 }

@@ -27,6 +27,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -66,7 +67,7 @@ func (r *rig) cached(ctx context.Context, c client.WithWatch, key client.ObjectK
 	if err := c.Get(ctx, key, object, opts...); err != nil {
 		return err
 	}
-	if object.GetLabels()[children.LabelManagedBy] != children.ManagedBy {
+	if object.GetLabels()[marks.LabelManagedBy] != marks.ManagedBy {
 		return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
 	}
 	object.SetManagedFields(nil)
@@ -150,7 +151,7 @@ func TestApply(t *testing.T) {
 			if err := r.server.Get(ctx, client.ObjectKey{Namespace: "chat", Name: "shop-connector"}, live); err != nil {
 				t.Fatal(err)
 			}
-			if live.GetAnnotations()[AnnotationApplied] == "" || !Claims(live, "shop") {
+			if live.GetAnnotations()[marks.AnnotationApplied] == "" || !Claims(live, "shop") {
 				t.Errorf("got %v, %v", live.GetAnnotations(), live.GetLabels())
 			}
 		})
@@ -165,13 +166,13 @@ func TestApplyPutsBack(t *testing.T) {
 		change func(client.Object)
 		writes int
 	}{
-		"a label of the operator's":      {"Service", func(o client.Object) { o.GetLabels()[children.LabelPartOf] = "x" }, 1},
-		"the label that the cache needs": {"Service", func(o client.Object) { delete(o.GetLabels(), children.LabelManagedBy) }, 1},
-		"an annotation":                  {"Service", func(o client.Object) { delete(o.GetAnnotations(), children.AnnotationConnector) }, 1},
-		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), AnnotationApplied) }, 1},
+		"a label of the operator's":      {"Service", func(o client.Object) { o.GetLabels()[marks.LabelPartOf] = "x" }, 1},
+		"the label that the cache needs": {"Service", func(o client.Object) { delete(o.GetLabels(), marks.LabelManagedBy) }, 1},
+		"an annotation":                  {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationConnector) }, 1},
+		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationApplied) }, 1},
 		"the owner":                      {"Service", func(o client.Object) { o.SetOwnerReferences(nil) }, 1},
 		"a field":                        {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1},
-		"what its template was":          {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }, 1},
+		"what its template was":          {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }, 1},
 		"data":                           {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
 		"a label of others":              {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
 		"an annotation of others":        {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
@@ -226,7 +227,7 @@ func TestApplyPutsBack(t *testing.T) {
 // orphan of the resource is.
 func TestApplyRefusesForeign(t *testing.T) {
 	ours := children.Labels("shop")
-	full := map[string]string{children.AnnotationConnector: "shop"}
+	full := map[string]string{marks.AnnotationConnector: "shop"}
 	controller := func(kind, name string) []metav1.OwnerReference {
 		group := "apps/v1"
 		if kind == "ChannelConnector" {
@@ -240,11 +241,11 @@ func TestApplyRefusesForeign(t *testing.T) {
 		refused string
 	}{
 		"nobody's":                {there: metav1.ObjectMeta{}, refused: "was not made by the operator"},
-		"another tool's":          {there: metav1.ObjectMeta{Labels: map[string]string{children.LabelInstance: "shop"}}, refused: "was not made by the operator"},
+		"another tool's":          {there: metav1.ObjectMeta{Labels: map[string]string{marks.LabelInstance: "shop"}}, refused: "was not made by the operator"},
 		"a ReplicaSet's":          {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop")}, refused: `belongs to ReplicaSet "shop"`},
 		"with our labels":         {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop"), Labels: ours}, refused: `belongs to ReplicaSet "shop"`},
 		"another resource's":      {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "other"), Labels: ours}, refused: `belongs to ChannelConnector "other"`},
-		"of a name with the hash": {there: metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{children.AnnotationConnector: "s.hop"}}, refused: `belongs to ChannelConnector "s.hop"`},
+		"of a name with the hash": {there: metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{marks.AnnotationConnector: "s.hop"}}, refused: `belongs to ChannelConnector "s.hop"`},
 		"an orphan":               {there: metav1.ObjectMeta{Labels: ours, Annotations: full}},
 		"one without annotation":  {there: metav1.ObjectMeta{Labels: ours}},
 		"of another group": {there: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -27,7 +27,7 @@ func Compact(object any) (any, error) {
 	case *appsv1.Deployment:
 		compactDeployment(o)
 	case *corev1.Secret:
-		if _, config := o.Annotations[children.AnnotationConfigDigest]; config {
+		if _, config := o.Annotations[marks.AnnotationConfigDigest]; config {
 			for name, content := range o.Data {
 				if name != render.FileReportToken {
 					o.Data[name] = []byte(Digest(content))
@@ -39,15 +39,15 @@ func Compact(object any) (any, error) {
 }
 
 func compactDeployment(d *appsv1.Deployment) {
-	applied, there := d.Annotations[children.AnnotationTemplate]
+	applied, there := d.Annotations[marks.AnnotationTemplate]
 	if !there || isDigest(applied) {
 		return
 	}
 	digest := Digest([]byte(applied))
-	d.Annotations[children.AnnotationTemplate] = digest
+	d.Annotations[marks.AnnotationTemplate] = digest
 	if holdsTemplate(&d.Spec.Template, applied) {
 		d.Spec.Template = corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{
-			Annotations: map[string]string{children.AnnotationTemplate: digest},
+			Annotations: map[string]string{marks.AnnotationTemplate: digest},
 		}}
 	}
 }
@@ -65,16 +65,16 @@ func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
 // that holds it. A pod template that Compact left whole is compared as a whole.
 func compactWanted(want, have map[string]any) {
 	annotations := annotationsOf(want)
-	if template, there := annotations[children.AnnotationTemplate].(string); there {
+	if template, there := annotations[marks.AnnotationTemplate].(string); there {
 		digest := Digest([]byte(template))
-		annotations[children.AnnotationTemplate] = digest
-		if _, compact := annotationsOf(object(object(have, "spec"), "template"))[children.AnnotationTemplate]; compact {
+		annotations[marks.AnnotationTemplate] = digest
+		if _, compact := annotationsOf(object(object(have, "spec"), "template"))[marks.AnnotationTemplate]; compact {
 			object(want, "spec")["template"] = map[string]any{
-				"metadata": map[string]any{"annotations": map[string]any{children.AnnotationTemplate: digest}},
+				"metadata": map[string]any{"annotations": map[string]any{marks.AnnotationTemplate: digest}},
 			}
 		}
 	}
-	if _, config := annotations[children.AnnotationConfigDigest]; config {
+	if _, config := annotations[marks.AnnotationConfigDigest]; config {
 		data := object(want, "data")
 		for name, encoded := range data {
 			if name == render.FileReportToken {

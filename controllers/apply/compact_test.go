@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // served returns a child as an API server would give it out.
@@ -57,7 +58,7 @@ func TestCompact(t *testing.T) {
 				switch o := object.(type) {
 				case *appsv1.Deployment:
 					o.Spec.Template = corev1.PodTemplateSpec{}
-					delete(o.Annotations, children.AnnotationTemplate)
+					delete(o.Annotations, marks.AnnotationTemplate)
 				case *corev1.Secret:
 					o.Data = nil
 				}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 const (
@@ -98,7 +98,7 @@ func (f *contested) again(now time.Time) time.Duration {
 }
 
 // identityLabels are those by which children and pods are found.
-var identityLabels = []string{children.LabelName, children.LabelInstance, children.LabelManagedBy, children.LabelConnector}
+var identityLabels = []string{marks.LabelName, marks.LabelInstance, marks.LabelManagedBy, marks.LabelConnector}
 
 // source are the fields of a pod that say where its configuration comes from: another
 // one may have a key that was revoked.
@@ -118,7 +118,7 @@ func identity(path fieldPath) bool {
 	case strings.HasPrefix(text, "metadata.labels"):
 		return text == "metadata.labels" || slices.Contains(identityLabels, last)
 	case strings.HasPrefix(text, "metadata.annotations"):
-		return text == "metadata.annotations" || strings.HasPrefix(last, "xbot.a4b.vn/") || children.Unprunable[last] != ""
+		return text == "metadata.annotations" || strings.HasPrefix(last, marks.Domain) || marks.Unprunable[last] != ""
 	}
 	return false
 }

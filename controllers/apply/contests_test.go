@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 var shop = client.ObjectKey{Namespace: "chat", Name: "shop"}
@@ -106,7 +106,7 @@ func TestContestIsLeft(t *testing.T) {
 			o.(*corev1.Service).Spec.Ports[0].AppProtocol = new("theirs")
 		}, `"theirs"`},
 		"a label of no use": {"Service", "metadata.labels[app.kubernetes.io/part-of]", func(o client.Object) {
-			o.GetLabels()[children.LabelPartOf] = "theirs"
+			o.GetLabels()[marks.LabelPartOf] = "theirs"
 		}, `"theirs"`},
 		"a token": {"ServiceAccount", "automountServiceAccountToken", func(o client.Object) {
 			o.(*corev1.ServiceAccount).AutomountServiceAccountToken = new(true)
@@ -244,13 +244,13 @@ func TestNeverLeft(t *testing.T) {
 	}{
 		"the configuration": {"Secret", func(o client.Object) { o.(*corev1.Secret).Data = map[string][]byte{"v1alpha1.yaml": []byte("old")} }},
 		"the owner":         {"Deployment", func(o client.Object) { o.SetOwnerReferences(nil) }},
-		"a selector":        {"Service", func(o client.Object) { o.(*corev1.Service).Spec.Selector[children.LabelInstance] = "theirs" }},
+		"a selector":        {"Service", func(o client.Object) { o.(*corev1.Service).Spec.Selector[marks.LabelInstance] = "theirs" }},
 		"the selector":      {"Service", func(o client.Object) { o.(*corev1.Service).Spec.Selector = nil }},
-		"a label":           {"Service", func(o client.Object) { o.GetLabels()[children.LabelConnector] = "theirs" }},
-		"the cache's label": {"Service", func(o client.Object) { delete(o.GetLabels(), children.LabelManagedBy) }},
-		"a pod's label":     {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Labels[children.LabelInstance] = "theirs" }},
-		"the digest":        {"Service", func(o client.Object) { o.GetAnnotations()[AnnotationApplied] = "theirs" }},
-		"the whole name":    {"Service", func(o client.Object) { delete(o.GetAnnotations(), children.AnnotationConnector) }},
+		"a label":           {"Service", func(o client.Object) { o.GetLabels()[marks.LabelConnector] = "theirs" }},
+		"the cache's label": {"Service", func(o client.Object) { delete(o.GetLabels(), marks.LabelManagedBy) }},
+		"a pod's label":     {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Labels[marks.LabelInstance] = "theirs" }},
+		"the digest":        {"Service", func(o client.Object) { o.GetAnnotations()[marks.AnnotationApplied] = "theirs" }},
+		"the whole name":    {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationConnector) }},
 		"the pod's Secret": {"Deployment", func(o client.Object) {
 			spec := &o.(*appsv1.Deployment).Spec.Template.Spec
 			for i := range spec.Volumes {
@@ -263,7 +263,7 @@ func TestNeverLeft(t *testing.T) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Args = []string{"serve", "--config", "/old"}
 		}},
 		"the volume's safety": {"PersistentVolumeClaim", func(o client.Object) { delete(o.GetAnnotations(), "kustomize.toolkit.fluxcd.io/prune") }},
-		"the template":        {"Deployment", func(o client.Object) { o.GetAnnotations()[children.AnnotationTemplate] = "{}" }},
+		"the template":        {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newContest(t, c.kind)
@@ -282,7 +282,7 @@ func TestContestWithTheDigest(t *testing.T) {
 	x := newContest(t, "Deployment")
 	theirs := func(o client.Object) {
 		scale(o)
-		o.GetAnnotations()[AnnotationApplied] = "old"
+		o.GetAnnotations()[marks.AnnotationApplied] = "old"
 	}
 	for range promptCorrections {
 		x.theirs(theirs)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // write is how one child comes to be as it is wanted.
@@ -37,7 +38,7 @@ func (w *write) judge(ctx context.Context, desired []byte) (settled bool, err er
 		return false, err
 	}
 	compactWanted(want, have)
-	applied := w.live.GetAnnotations()[AnnotationApplied] == w.digest
+	applied := w.live.GetAnnotations()[marks.AnnotationApplied] == w.digest
 	if w.child.Kind == "Secret" {
 		return applied && contains(have, want), nil
 	}

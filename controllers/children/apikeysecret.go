@@ -10,6 +10,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // apiKeyBytes are 64 hex digits, as xBot's keys have.
@@ -33,8 +34,8 @@ func APIKeySecret(c *v1alpha1.ChannelConnector) (*corev1.Secret, error) {
 		},
 		Data: map[string][]byte{credentials.GeneratedKey: []byte(hex.EncodeToString(key))},
 	}
-	if asked := c.Annotations[v1alpha1.RegenerateAPIKeyAnnotation]; asked != "" {
-		secret.Annotations[AnnotationAPIKeyRegenerated] = asked
+	if asked := c.Annotations[marks.AnnotationRegenerateAPIKey]; asked != "" {
+		secret.Annotations[marks.AnnotationAPIKeyRegenerated] = asked
 	}
 	return secret, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/test/kit/golden"
 )
@@ -156,7 +157,7 @@ func TestChild(t *testing.T) {
 		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
 			t.Errorf("%s is no %T: %v", child, object, err)
 		}
-		if object.GetAnnotations()["xbot.a4b.vn/applied"] != "digest" || object.GetAnnotations()[AnnotationConnector] != "shop" {
+		if object.GetAnnotations()["xbot.a4b.vn/applied"] != "digest" || object.GetAnnotations()[marks.AnnotationConnector] != "shop" {
 			t.Errorf("%s has the annotations %v", child, object.GetAnnotations())
 		}
 	}
@@ -171,7 +172,7 @@ func TestWithoutACluster(t *testing.T) {
 	in.ConfigWrittenAt = time.Time{}
 	for _, child := range Build(in) {
 		document := string(manifest(t, child))
-		for _, unwanted := range []string{"ownerReferences", AnnotationTemplate, AnnotationGeneration, AnnotationConfigWrittenAt} {
+		for _, unwanted := range []string{"ownerReferences", marks.AnnotationTemplate, marks.AnnotationGeneration, marks.AnnotationConfigWrittenAt} {
 			if strings.Contains(document, unwanted) {
 				t.Errorf("%s holds %s:\n%s", child, unwanted, document)
 			}
@@ -208,7 +209,7 @@ func TestAPIKeySecret(t *testing.T) {
 // checkKept checks what keeps Argo CD and Flux from deleting an object.
 func checkKept(t *testing.T, object metav1.Object) {
 	t.Helper()
-	if by, ok := object.GetLabels()[LabelInstance]; ok {
+	if by, ok := object.GetLabels()[marks.LabelInstance]; ok {
 		t.Errorf("by its label Argo CD takes it for the application %q", by)
 	}
 	for name, want := range map[string]string{

@@ -11,6 +11,7 @@ import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 const (
@@ -20,17 +21,6 @@ const (
 	// revisionHistoryLimit keeps little: what ran before is in the resource's own
 	// history.
 	revisionHistoryLimit = 2
-)
-
-// The annotations of the Deployment, by which a later version of the operator
-// tells what it finds.
-const (
-	// AnnotationTemplate is the pod template as it was applied, in JSON.
-	AnnotationTemplate = "xbot.a4b.vn/pod-template"
-	// AnnotationGeneration is the resource's generation that it was made from.
-	AnnotationGeneration = "xbot.a4b.vn/generation"
-	// AnnotationUpgrading is "true" where Input.Upgrading is.
-	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
 )
 
 // Deployment runs the connector. A Persistent inbox belongs to one pod at a
@@ -54,12 +44,12 @@ func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
 			WithTemplate(template))
 	if in.Connector.Generation > 0 { // else there is no operator that would look at them
 		deployment.WithAnnotations(map[string]string{
-			AnnotationTemplate:   EncodeTemplate(template),
-			AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
+			marks.AnnotationTemplate:   EncodeTemplate(template),
+			marks.AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
 		})
 	}
 	if in.Upgrading {
-		deployment.WithAnnotations(map[string]string{AnnotationUpgrading: "true"})
+		deployment.WithAnnotations(map[string]string{marks.AnnotationUpgrading: "true"})
 	}
 	return deployment
 }

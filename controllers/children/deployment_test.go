@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // deployment is the Deployment as a client of the API server reads it.
@@ -78,12 +79,12 @@ func TestSelector(t *testing.T) {
 // the operator needs there.
 func TestOperatorsOwnWins(t *testing.T) {
 	template := deployment(t, input(connectortest.Full(t))).Spec.Template
-	for name, want := range map[string]string{LabelManagedBy: ManagedBy, "team": "chat"} {
+	for name, want := range map[string]string{marks.LabelManagedBy: marks.ManagedBy, "team": "chat"} {
 		if got := template.Labels[name]; got != want {
 			t.Errorf("label %s is %q, want %q", name, got, want)
 		}
 	}
-	for name, want := range map[string]string{AnnotationStartDigest: "fedcba9876543210", "prometheus.io/scrape": "true"} {
+	for name, want := range map[string]string{marks.AnnotationStartDigest: "fedcba9876543210", "prometheus.io/scrape": "true"} {
 		if got := template.Annotations[name]; got != want {
 			t.Errorf("annotation %s is %q, want %q", name, got, want)
 		}
@@ -95,7 +96,7 @@ func TestOperatorsOwnWins(t *testing.T) {
 func TestTemplate(t *testing.T) {
 	for name, c := range resources(t) {
 		in := input(c)
-		encoded := deployment(t, in).Annotations[AnnotationTemplate]
+		encoded := deployment(t, in).Annotations[marks.AnnotationTemplate]
 		if encoded != EncodeTemplate(PodTemplate(in)) {
 			t.Errorf("%s: the annotation is not the template", name)
 		}

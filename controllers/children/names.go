@@ -8,26 +8,8 @@ import (
 	"strings"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
-
-// The labels of every child. Values are in Labels.
-const (
-	LabelName      = "app.kubernetes.io/name"
-	LabelInstance  = "app.kubernetes.io/instance"
-	LabelComponent = "app.kubernetes.io/component"
-	LabelPartOf    = "app.kubernetes.io/part-of"
-	LabelManagedBy = "app.kubernetes.io/managed-by"
-	// LabelConnector is on every child, and names its ChannelConnector by Instance.
-	LabelConnector = "xbot.a4b.vn/connector"
-)
-
-// ManagedBy is the value of LabelManagedBy by which children are told from the
-// objects of others.
-const ManagedBy = "channel-connector-operator"
-
-// AnnotationConnector on a child names the ChannelConnector that it belongs to
-// in full, since a label's value may be too short for the name.
-const AnnotationConnector = "xbot.a4b.vn/channel-connector"
 
 const (
 	connectorSuffix = "-connector"
@@ -67,10 +49,10 @@ func APIKeyName(name string) string { return Instance(name) + apiKeySuffix }
 // Labels are those of every child that goes with its ChannelConnector.
 func Labels(name string) map[string]string {
 	labels := Selector(name)
-	labels[LabelComponent] = "connector"
-	labels[LabelPartOf] = "channel-connector"
-	labels[LabelManagedBy] = ManagedBy
-	labels[LabelConnector] = Instance(name)
+	labels[marks.LabelComponent] = "connector"
+	labels[marks.LabelPartOf] = "channel-connector"
+	labels[marks.LabelManagedBy] = marks.ManagedBy
+	labels[marks.LabelConnector] = Instance(name)
 	return labels
 }
 
@@ -78,35 +60,24 @@ func Labels(name string) map[string]string {
 // the instance Argo CD takes what has no owner for its own application's, and prunes it.
 func KeptLabels(name string) map[string]string {
 	labels := Labels(name)
-	delete(labels, LabelInstance)
+	delete(labels, marks.LabelInstance)
 	return labels
 }
 
 // Selector are the labels that select a ChannelConnector's pods. They cannot
 // change for a Deployment that exists.
 func Selector(name string) map[string]string {
-	return map[string]string{LabelName: "channel-connector", LabelInstance: Instance(name)}
-}
-
-// Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither
-// delete an object nor call it superfluous.
-//
-// Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage
-// collection" of Flux's kustomize-controller.
-var Unprunable = map[string]string{
-	"argocd.argoproj.io/sync-options":    "Prune=false,Delete=false",
-	"argocd.argoproj.io/compare-options": "IgnoreExtraneous",
-	"kustomize.toolkit.fluxcd.io/prune":  "disabled",
+	return map[string]string{marks.LabelName: "channel-connector", marks.LabelInstance: Instance(name)}
 }
 
 // keptAnnotations are those of a child that outlives its ChannelConnector.
 func keptAnnotations(c *v1alpha1.ChannelConnector) map[string]string {
 	kept := annotations(c)
-	maps.Copy(kept, Unprunable)
+	maps.Copy(kept, marks.Unprunable)
 	return kept
 }
 
 // annotations are those of every child.
 func annotations(c *v1alpha1.ChannelConnector) map[string]string {
-	return map[string]string{AnnotationConnector: c.Name}
+	return map[string]string{marks.AnnotationConnector: c.Name}
 }

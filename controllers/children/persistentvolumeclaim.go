@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -30,7 +31,7 @@ func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfigu
 		WithLabels(KeptLabels(in.Connector.Name)).
 		WithAnnotations(keptAnnotations(in.Connector)).
 		WithSpec(spec)
-	if in.Connector.Annotations[v1alpha1.DeleteInboxAnnotation] == "true" {
+	if in.Connector.Annotations[marks.AnnotationDeleteInbox] == "true" {
 		claim.WithOwnerReferences(owner(in.Connector)...)
 	}
 	return claim

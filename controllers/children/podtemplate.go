@@ -11,6 +11,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -43,7 +44,7 @@ func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
 	return corev1ac.PodTemplateSpec().
 		WithLabels(labels).
 		WithAnnotations(w.PodAnnotations).
-		WithAnnotations(map[string]string{AnnotationStartDigest: in.StartDigest}).
+		WithAnnotations(map[string]string{marks.AnnotationStartDigest: in.StartDigest}).
 		WithSpec(podSpec(in))
 }
 

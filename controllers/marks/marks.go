@@ -1,0 +1,92 @@
+// Package marks lists every label and annotation that the operator writes or reads; no other
+// package spells one out.
+package marks
+
+// The labels of every child, by which Kubernetes' tools group objects.
+const (
+	// LabelName is "channel-connector". Deployment and Service select pods by it.
+	LabelName = "app.kubernetes.io/name"
+	// LabelInstance is children.Instance of the ChannelConnector's name. Deployment and Service
+	// select pods by it; a child that outlives its ChannelConnector has none.
+	LabelInstance = "app.kubernetes.io/instance"
+	// LabelComponent is "connector". For people.
+	LabelComponent = "app.kubernetes.io/component"
+	// LabelPartOf is "channel-connector". For people.
+	LabelPartOf = "app.kubernetes.io/part-of"
+	// LabelManagedBy is ManagedBy. The operator's caches hold only what has it.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// LabelConnector is children.Instance of the ChannelConnector's name, also on pods. The
+	// operator finds the resource of a child by it.
+	LabelConnector = Domain + "connector"
+)
+
+// ManagedBy is the value of LabelManagedBy.
+const ManagedBy = "channel-connector-operator"
+
+// Domain begins the names of the operator's own labels and annotations. Annotations that begin
+// with it are never left to others.
+const Domain = "xbot.a4b.vn/"
+
+// The annotations of a ChannelConnector, which users write and the operator reads.
+const (
+	// AnnotationRegenerateAPIKey lets the operator replace a generated API key that was
+	// deleted. Each value works once, so any text that was not used before will do.
+	// Example: "2026-11-25"
+	AnnotationRegenerateAPIKey = Domain + "regenerate-api-key"
+	// AnnotationDeleteInbox with the value "true" lets the volume of a Persistent inbox be
+	// deleted together with the resource. Without it the PersistentVolumeClaim stays, with the
+	// events that it holds.
+	AnnotationDeleteInbox = Domain + "delete-inbox"
+)
+
+// The annotations of every child, which the operator writes and reads.
+const (
+	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to:
+	// a label's value may be too short for it.
+	AnnotationConnector = Domain + "channel-connector"
+	// AnnotationApplied is the digest of the apply configuration that the child was applied
+	// with, 16 hex digits.
+	AnnotationApplied = Domain + "applied"
+)
+
+// The annotations of the Secret with the configuration, which the operator writes and reads.
+const (
+	// AnnotationConfigDigest identifies the configuration, as render.Config.Digest does.
+	AnnotationConfigDigest = Domain + "config-digest"
+	// AnnotationStartDigest is children.Input.StartDigest. Pods have it as well: another one
+	// replaces them.
+	AnnotationStartDigest = Domain + "start-digest"
+	// AnnotationConfigWrittenAt is children.Input.ConfigWrittenAt in RFC 3339.
+	AnnotationConfigWrittenAt = Domain + "config-written-at"
+	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used
+	// last. The Secret with the generated API key has it as well.
+	AnnotationAPIKeyRegenerated = Domain + "api-key-regenerated" //nolint:gosec // the name of an annotation
+)
+
+// The annotations of the Deployment, by which a later version of the operator knows what it
+// finds.
+const (
+	// AnnotationTemplate is the pod template as it was applied, in JSON; in the operator's
+	// cache it is the digest of that.
+	AnnotationTemplate = Domain + "pod-template"
+	// AnnotationGeneration is the resource's generation that the Deployment was made from.
+	AnnotationGeneration = Domain + "generation"
+	// AnnotationUpgrading is "true" while children.Input.Upgrading is; otherwise absent.
+	AnnotationUpgrading = Domain + "upgrading"
+)
+
+// AnnotationTouched on a pod says which configuration the pod was told of, and how often:
+// "<digest>-<times>". The operator writes and reads it; that it changes makes kubelet refresh
+// the pod's files.
+const AnnotationTouched = Domain + "config-touched"
+
+// Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither delete an
+// object nor call it superfluous. The operator writes them on what outlives a ChannelConnector.
+//
+// Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage
+// collection" of Flux's kustomize-controller.
+var Unprunable = map[string]string{
+	"argocd.argoproj.io/sync-options":    "Prune=false,Delete=false",
+	"argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+	"kustomize.toolkit.fluxcd.io/prune":  "disabled",
+}
