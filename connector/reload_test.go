@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
@@ -91,15 +92,15 @@ func TestKeysRotateUnderLoadWithoutRefusingAValidKey(t *testing.T) {
 	delivered(t, callers, sink)
 }
 
+// digest is that of the version in use, which is exported and shown in the same words.
 func (r *running) digest() string {
 	r.t.Helper()
-	for line := range strings.Lines(r.scrape()) {
-		if strings.HasPrefix(line, "xbot_connector_config_info{") {
-			return line
-		}
+	status, err := r.api().Status(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	r.t.Fatal("no digest is exported")
-	return ""
+	r.counts(fmt.Sprintf("config_info{digest=%q}", status.ConfigDigest), 1)
+	return status.ConfigDigest
 }
 
 func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
@@ -146,6 +147,9 @@ func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
 	r.counts("config_last_reload_successful", 1)
 	if r.digest() == digest {
 		t.Error("the digest did not change with the version")
+	}
+	if now, err := config.Load(s.path()); err != nil || now.Digest() != r.digest() {
+		t.Errorf("%v, %s is in use, not what the loader says of the files", err, r.digest())
 	}
 	sink.awaits(t, n)
 }

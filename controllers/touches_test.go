@@ -3,6 +3,8 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 var _ = Describe("A changed configuration", func() {
@@ -83,6 +87,15 @@ var _ = Describe("A changed configuration", func() {
 		digest := rotate(ctx, 9)
 		settle(op)
 		Expect(touch(ctx)).To(Equal(digest + "-3"))
+
+		By("in the words of the connector that has read it")
+		folder := GinkgoT().TempDir()
+		for name, content := range child(ctx, shop, &corev1.Secret{}).Data {
+			Expect(os.WriteFile(filepath.Join(folder, name), content, 0o600)).To(Succeed())
+		}
+		read, err := config.Load(filepath.Join(folder, render.FileName))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(read.Digest()).To(Equal(digest))
 	})
 
 	It("is told to none that started with it, is about to end, or is somebody else's", func(ctx context.Context) {

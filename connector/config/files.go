@@ -1,15 +1,13 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
+
+	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
 // maxFileSize bounds every file that is read, in bytes, far above any honest
@@ -23,7 +21,6 @@ type files struct {
 	source func(name string) ([]byte, error)
 	names  []string
 	read   map[string]file
-	hash   hash.Hash
 }
 
 // What stands in the place of a file and is none.
@@ -38,12 +35,10 @@ type file struct {
 }
 
 func newFiles(source func(name string) ([]byte, error)) *files {
-	return &files{source: source, read: map[string]file{}, hash: sha256.New()}
+	return &files{source: source, read: map[string]file{}}
 }
 
-// open returns the content of the file with that name. A file that cannot be read is
-// part of the version too, with the reason: its return is a change, and so is another
-// reason.
+// open returns the content of the file with that name.
 func (f *files) open(name string) ([]byte, error) {
 	if known, ok := f.read[name]; ok {
 		return known.content, known.err
@@ -51,17 +46,22 @@ func (f *files) open(name string) ([]byte, error) {
 	content, err := f.source(name)
 	f.names = append(f.names, name)
 	f.read[name] = file{content, err}
-	length, hashed := uint64(len(content)), content
-	if err != nil {
-		length, hashed = ^uint64(0), []byte(err.Error())
-	}
-	f.hash.Write(binary.BigEndian.AppendUint64(nil, length))
-	f.hash.Write(hashed)
 	return content, err
 }
 
-// digest identifies the contents read so far.
-func (f *files) digest() string { return hex.EncodeToString(f.hash.Sum(nil)[:8]) }
+// digest identifies the contents read so far. A file that cannot be read is part of
+// the version too, with the reason: its return is a change, and so is another reason.
+func (f *files) digest() string {
+	var parts [][]byte
+	for _, name := range f.names {
+		var reason []byte
+		if err := f.read[name].err; err != nil {
+			reason = []byte(err.Error())
+		}
+		parts = append(parts, f.read[name].content, reason)
+	}
+	return digest.Text(parts...)
+}
 
 // digestOf returns the digest that files with these names have now.
 func digestOf(names []string) string {

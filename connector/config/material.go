@@ -2,10 +2,8 @@ package config
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
 // maxSecretSize bounds a secret's file, in bytes: a larger one is some other
@@ -248,28 +248,16 @@ func (c *checker) sinkTLS(at string, h *HTTPSink) {
 // Digest identifies what the sink is made of, the contents of its files
 // included: sinks with the same digest may share their connections.
 func (s Sink) Digest() string {
-	h := sha256.New()
-	add := func(part []byte) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write(part)
-	}
-	text := func(parts ...string) {
-		for _, part := range parts {
-			add([]byte(part))
-		}
-	}
-	text(string(s.Type), s.HTTP.Target(), time.Duration(s.HTTP.Timeout).String(), s.HTTP.Proxy, string(s.HTTP.LocalAddresses))
+	parts := [][]byte{[]byte(s.Type), []byte(s.HTTP.Target()), fmt.Append(nil, s.HTTP.Timeout), []byte(s.HTTP.Proxy), []byte(s.HTTP.LocalAddresses)}
 	for _, header := range s.HTTP.Headers {
-		text("header", header.Name, header.Reveal())
+		parts = append(parts, []byte("header"), []byte(header.Name), []byte(header.Reveal()))
 	}
 	if s.HTTP.SigningSecret != nil {
-		text("signing", s.HTTP.SigningSecret.Reveal())
+		parts = append(parts, []byte("signing"), []byte(s.HTTP.SigningSecret.Reveal()))
 	}
 	if t := s.HTTP.TLS; t != nil {
-		text("tls", t.CAFile, t.CertFile, t.KeyFile)
-		for _, content := range t.contents {
-			add(content)
-		}
+		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := digest.Of(parts...)
+	return hex.EncodeToString(sum[:])
 }

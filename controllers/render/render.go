@@ -4,18 +4,14 @@
 package render
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"maps"
 	"path"
-	"slices"
+	"syscall"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/digest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
 
@@ -54,7 +50,8 @@ const (
 type Config struct {
 	// Files are the contents of the mounted folder by name.
 	Files map[string][]byte
-	// Digest identifies Files: 16 hex digits.
+	// Digest identifies Files, by the text with which a connector that has loaded them
+	// identifies its configuration: 16 hex digits.
 	Digest string
 	// StartDigest identifies what a connector reads only when it starts: a pod
 	// that runs with another one must be replaced.
@@ -85,10 +82,11 @@ func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Conf
 			files[name] = content
 		}
 	}
-	if _, err := load(files); err != nil {
+	loaded, err := load(files)
+	if err != nil {
 		return nil, err
 	}
-	return &Config{Files: files, Digest: digest(files), StartDigest: digest(map[string][]byte{FileName: start})}, nil
+	return &Config{Files: files, Digest: loaded.Digest(), StartDigest: digest.Text([]byte(FileName), start)}, nil
 }
 
 // InUse reads back what a connector's configuration has.
@@ -131,19 +129,8 @@ func load(files map[string][]byte) (*config.Config, error) {
 	return config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {
 		content, ok := files[path.Base(name)]
 		if !ok || path.Dir(name) != Directory {
-			return nil, fs.ErrNotExist
+			return nil, syscall.ENOENT // as a connector's disk says it: the reason is part of the digest
 		}
 		return content, nil
 	})
-}
-
-func digest(files map[string][]byte) string {
-	hash := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		for _, part := range [][]byte{[]byte(name), files[name]} {
-			hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-			hash.Write(part)
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:8])
 }

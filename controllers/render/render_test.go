@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -182,22 +183,51 @@ func TestDigests(t *testing.T) {
 			t.Errorf("%q is no digest", digest)
 		}
 	}
-	all := map[string]string{}
-	for what, files := range map[string]map[string][]byte{
-		"nothing":          {},
-		"an empty file":    {"a": nil},
-		"a file":           {"a": []byte("b")},
-		"another name":     {"b": []byte("b")},
-		"another content":  {"a": []byte("c")},
-		"a longer name":    {"ab": nil},
-		"two files":        {"a": []byte("b"), "c": []byte("d")},
-		"changed contents": {"a": []byte("d"), "c": []byte("b")},
-	} {
-		if other, again := all[digest(files)]; again {
-			t.Errorf("%s has the digest of %s", what, other)
+	for name, content := range first.Files {
+		changed := &Config{Files: maps.Clone(first.Files)}
+		changed.Files[name] = append(bytes.Clone(content), '\n')
+		if onDisk(t, changed) == first.Digest {
+			t.Errorf("a changed %s does not change the digest", name)
 		}
-		all[digest(files)] = what
 	}
+}
+
+// TestOneDigest: what the operator writes beside the files is what a connector that has
+// read them from its disk exports and shows.
+func TestOneDigest(t *testing.T) {
+	full, from := connectortest.Full(t), secrets(t)
+	lacking := *resolved(t, full, from)
+	lacking.SinkURL, lacking.SinkCA, lacking.SinkClientKey, lacking.ReportToken = "", nil, nil, "HiddenValue-token"
+	for name, c := range map[string]struct {
+		connector *v1alpha1.ChannelConnector
+		creds     *credentials.Credentials
+	}{
+		"minimal":             {connectortest.New(t), resolved(t, connectortest.New(t), from)},
+		"full":                {full, resolved(t, full, from)},
+		"files that are gone": {connectortest.New(t, base, `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url}}}`), &lacking},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Render(c.connector, c.creds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if disk := onDisk(t, got); disk != got.Digest {
+				t.Errorf("the operator says %s, the connector %s", got.Digest, disk)
+			}
+		})
+	}
+}
+
+// onDisk is the digest of a connector that has loaded the files.
+func onDisk(t *testing.T, c *Config) string {
+	t.Helper()
+	folder := t.TempDir()
+	put(t, folder, c)
+	loaded, err := config.Load(filepath.Join(folder, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Digest()
 }
 
 // TestStartDigestIsStable: a new version of the operator that changes these for a

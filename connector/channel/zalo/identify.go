@@ -3,12 +3,12 @@ package zalo
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"strconv"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/digest"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
@@ -174,20 +174,9 @@ func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body
 	msgID := m.id(messageID)
 	if !isMessage(name) || len(msgID) == 0 || m.lossy {
 		sum := sha256.Sum256(body)
-		return digest([]byte(config.ChannelZaloOA), []byte(z.appID), sum[:])
+		return digest.Of([]byte(config.ChannelZaloOA), []byte(z.appID), sum[:])
 	}
-	return digest([]byte(config.ChannelZaloOA), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
-}
-
-// digest hashes parts with their lengths, so that no two lists of parts hash
-// the same bytes.
-func digest(parts ...[]byte) event.ID {
-	buffer := make([]byte, 0, 512)
-	for _, part := range parts {
-		buffer = binary.BigEndian.AppendUint64(buffer, uint64(len(part)))
-		buffer = append(buffer, part...)
-	}
-	return sha256.Sum256(buffer)
+	return digest.Of([]byte(config.ChannelZaloOA), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
 }
 
 // eventTime reads milliseconds since the epoch. Samples have 11 to 13 digits;
