@@ -1,13 +1,19 @@
-// Package schematest lists the rules of the ChannelConnector's schema, each by a
-// resource that it accepts and one that it refuses. One list serves both the
-// tests of package schema and those against a real API server, so that the two
-// cannot drift apart.
+// Package schematest holds the rules of the ChannelConnector's schema as data,
+// each with a patch that it accepts and one that it refuses. One list serves both
+// the tests of package schema and those against a real API server, so that the
+// two cannot drift apart.
 package schematest
 
 import (
-	"slices"
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
 	"strconv"
 	"strings"
+	"text/template"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -32,31 +38,90 @@ spec:
       url: http://bot.chat.svc/events
 `
 
-// Rule is a rule for a resource at its creation.
+// Rule is a rule of the schema. Its patches change the spec of the Smallest
+// resource, as Resource takes them.
 type Rule struct {
 	// Name says what is refused.
 	Name string
-	// Accepted and Refused are patches of the Smallest resource's spec: JSON merge
-	// patches in YAML, where null removes a field.
+	// Before is the patch with which a rule for changes creates the resource.
+	Before string
+	// Accepted and Refused are the patch that the schema takes and the one that it
+	// refuses.
 	Accepted, Refused string
 	// Messages are the errors for Refused, in any order: the field's path, a
 	// colon, and the text.
 	Messages []string
 }
 
-// Change is a rule for changes: the resource is created with the patch Before.
-type Change struct {
-	Name                      string
-	Before, Accepted, Refused string
-	Messages                  []string
+// Rules are the rules for a resource at its creation, Changes those for changes
+// of one.
+var (
+	Rules   = load("rules/*.yaml")
+	Changes = load("changes.yaml")
+)
+
+// A file holds a document for each rule. Its patches are JSON merge patches, in
+// which null removes a field; ${repeat 3 "ab"} in them stands for ababab, and
+// ${list 2 "n%d"} for n0, n1.
+//
+//go:embed rules/*.yaml changes.yaml
+var files embed.FS
+
+var written = template.New("").Delims("${", "}").Funcs(template.FuncMap{"repeat": repeat, "list": list})
+
+// load reads the rules in the files of a pattern, in the order of their names. It
+// panics if one is no rule, because the files are part of the program.
+func load(pattern string) []Rule {
+	names, err := fs.Glob(files, pattern)
+	if err != nil {
+		panic(err)
+	}
+	var rules []Rule
+	for _, name := range names {
+		var text bytes.Buffer
+		if err := template.Must(written.ParseFS(files, name)).ExecuteTemplate(&text, path.Base(name), nil); err != nil {
+			panic(err)
+		}
+		for document := range strings.SplitSeq(text.String(), "\n---\n") {
+			rules = append(rules, read(name, document))
+		}
+	}
+	return rules
 }
 
-// Rules are the rules for a resource at its creation.
-var Rules = slices.Concat(unionRules, zaloOARules, webhookRules, inboxRules, deliveryRules, sinkRules, headerRules,
-	workloadRules, resourceRules)
+func read(file, document string) Rule {
+	var fields struct {
+		Name                      string
+		Before, Accepted, Refused json.RawMessage
+		Messages                  string
+	}
+	if err := yaml.UnmarshalStrict([]byte(document), &fields); err != nil {
+		panic(fmt.Errorf("%s: %w", file, err))
+	}
+	members := func(patch json.RawMessage) string {
+		return strings.TrimSuffix(strings.TrimPrefix(string(patch), "{"), "}")
+	}
+	return Rule{
+		Name: fields.Name, Before: members(fields.Before), Accepted: members(fields.Accepted), Refused: members(fields.Refused),
+		Messages: strings.Split(strings.TrimSpace(fields.Messages), "\n"),
+	}
+}
+
+func repeat(n int, text string) string { return strings.Repeat(text, n) }
+
+// list returns n elements for a list or an object in YAML; %d in the element
+// stands for the index of each.
+func list(n int, element string) string {
+	elements := make([]string, n)
+	for i := range elements {
+		elements[i] = strings.ReplaceAll(element, "%d", strconv.Itoa(i))
+	}
+	return strings.Join(elements, ", ")
+}
 
 // Resource returns the Smallest resource with patches of its spec, one after the
-// other. It panics on a patch that is no YAML.
+// other: JSON merge patches in YAML, without the braces around them. It panics on
+// a patch that is no YAML.
 func Resource(patches ...string) *unstructured.Unstructured {
 	patched := toJSON(Smallest)
 	for _, patch := range patches {
@@ -78,14 +143,4 @@ func toJSON(document string) []byte {
 		panic(err)
 	}
 	return content
-}
-
-// list returns a list of n elements in YAML; %d in an element stands for its
-// index.
-func list(n int, element string) string {
-	elements := make([]string, n)
-	for i := range elements {
-		elements[i] = strings.ReplaceAll(element, "%d", strconv.Itoa(i))
-	}
-	return "[" + strings.Join(elements, ", ") + "]"
 }
