@@ -3,8 +3,10 @@ package docs
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,17 +23,17 @@ const page = "reference.md"
 // source is the code whose names users meet.
 var source = []string{"../api", "../cmd", "../connector", "../controllers"}
 
-// TestReferenceNamesWhatTheCodeNames compares what the page has in code spans with the string literals of the code, each way.
+// TestReferenceNamesWhatTheCodeNames compares the code spans of the page with the strings of the code, each way.
 func TestReferenceNamesWhatTheCodeNames(t *testing.T) {
-	written, literals := spans(t), literals(t)
+	written, named := spans(t), names(t)
 	for name, pattern := range map[string]*regexp.Regexp{
-		"labels and annotations": regexp.MustCompile(`^xbot\.a4b\.vn/[a-z]+(-[a-z]+)*$`),
+		"labels and annotations": regexp.MustCompile(`^(xbot\.a4b\.vn|app\.kubernetes\.io)/[a-z]+(-[a-z]+)*$`),
 		"files of the Secret":    regexp.MustCompile(`^(v1alpha1\.yaml|report-token|sink-[a-z]+(-[a-z]+)*(\.[a-z]+)?)$`),
 		"paths":                  regexp.MustCompile(`^/(healthz|readyz|metrics|report|v1/.+)$`),
 		"environment variables":  regexp.MustCompile(`^([A-Z]+(_[A-Z]+)+|GO[A-Z]{2,}|KUBECONFIG)$`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inCode, inPage := matching(pattern, literals), matching(pattern, written)
+			inCode, inPage := matching(pattern, named), matching(pattern, written)
 			if len(inCode) == 0 {
 				t.Fatal("none was found in the code")
 			}
@@ -103,10 +105,11 @@ func spans(t *testing.T) map[string]bool {
 	return found
 }
 
-// literals are the string literals of the code, a route without its method, and the variables that stand for the operator's flags.
-func literals(t *testing.T) map[string]bool {
+// names are the string literals of the code, of a route without its method; the labels and annotations; and the variables that
+// stand for the operator's flags.
+func names(t *testing.T) map[string]bool {
 	t.Helper()
-	found := map[string]bool{}
+	found := marks(t)
 	for _, path := range files(t, ".go", source...) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -124,6 +127,26 @@ func literals(t *testing.T) map[string]bool {
 			}
 			return true
 		})
+	}
+	return found
+}
+
+// marks are the constants of the one file with all labels and annotations.
+func marks(t *testing.T) map[string]bool {
+	t.Helper()
+	found, files := map[string]bool{}, token.NewFileSet()
+	file, err := parser.ParseFile(files, "../controllers/marks/marks.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := (&types.Config{}).Check("marks", files, []*ast.File{file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range checked.Scope().Names() {
+		if c, ok := checked.Scope().Lookup(name).(*types.Const); ok {
+			found[constant.StringVal(c.Val())] = true
+		}
 	}
 	return found
 }
