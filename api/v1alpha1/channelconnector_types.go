@@ -30,12 +30,12 @@ type ChannelConnector struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec declares the channel, where its events go, and how the connector
-	// runs. The smallest useful one names type, zaloOA.appID, one Secret key with
-	// the OA secret key, and sink.http.url.
+	// runs. The smallest useful one has type, zaloOA.appID, a reference to the OA
+	// secret key, and sink.http.url.
 	// +required
 	Spec ChannelConnectorSpec `json:"spec"`
-	// status is what the operator reports. Until it has looked at a new resource,
-	// the observedGeneration of -1 keeps Flux from taking the resource for ready.
+	// status is the operator's report. Until the operator has looked at a new
+	// resource, the observedGeneration of -1 keeps Flux from taking it for ready.
 	// +optional
 	// +kubebuilder:default={"observedGeneration":-1}
 	Status ChannelConnectorStatus `json:"status,omitempty"`
@@ -72,7 +72,7 @@ type ChannelConnectorSpec struct {
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	// +optional
 	ZaloOA *ZaloOA `json:"zaloOA,omitempty"`
-	// webhook is the way in: what the platform calls. Default: each field's own.
+	// webhook is the way in: the platform calls it. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
 	Webhook Webhook `json:"webhook,omitempty"`
@@ -127,10 +127,10 @@ type ChannelConnectorStatus struct {
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
 	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
-	// expiringKeys are API keys and OA secret keys whose Secret, or key in it, is
-	// gone or blank, and that are accepted for 30 s more: whoever deletes a Secret
-	// to make it again changes nothing. A key with another value in its place, and
-	// one that the spec no longer names, is not accepted at all.
+	// expiringKeys are API keys and OA secret keys that are absent, because their
+	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
+	// that a Secret may be deleted and made again. If a key has another value, or the
+	// spec no longer names it, it is not accepted at all.
 	// +optional
 	// +listType=atomic
 	ExpiringKeys []ExpiringKey `json:"expiringKeys,omitempty"`
@@ -148,7 +148,7 @@ type ChannelConnectorStatus struct {
 
 // TrafficStatus is what the operator remembers of a connector's traffic. Numbers and
 // times are rough, so that a steady traffic writes nothing: a number is at most twice
-// or half of what is, a time at most 10 minutes old.
+// or half the real one, a time at most 10 minutes old.
 type TrafficStatus struct {
 	// pending is how many accepted events wait for the sink.
 	// +optional
@@ -166,13 +166,13 @@ type TrafficStatus struct {
 	// failingSince is since when the sink has taken no event; absent while it does.
 	// +optional
 	FailingSince *metav1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are the OA secret keys in use with which a call has verified, by
+	// verifiedKeys are those OA secret keys in use that have verified a call, as
 	// fingerprints that tell nothing of them.
 	// +optional
 	// +listType=atomic
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the OA secret keys in use while none of them has ever verified
-	// a call, and at least 20 calls over 10 minutes failed. Ready is False then.
+	// suspectedKeys are the OA secret keys in use, if none of them has ever verified a
+	// call and at least 20 calls over 10 minutes failed. Ready is False then.
 	// +optional
 	// +listType=atomic
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
@@ -207,10 +207,10 @@ const (
 	// workload is available at its current template.
 	ConditionReady = "Ready"
 	// ConditionReconciling is present and True while the operator works towards
-	// what is declared.
+	// the declaration.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is present and True when what is declared cannot be
-	// reached without somebody's help.
+	// ConditionStalled is present and True if the declaration cannot be reached
+	// without help.
 	ConditionStalled = "Stalled"
 	// ConditionCredentialsResolved is True when every Secret key that the
 	// resource names was found and can be used.
@@ -218,7 +218,7 @@ const (
 	// ConditionWorkloadAvailable is True when a connector pod takes calls.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
 	// ConditionSignatureVerified is True when calls verify with an OA secret key in
-	// use, and False where they do not, or need not.
+	// use, and False if they do not, or need not.
 	ConditionSignatureVerified = "SignatureVerified"
 	// ConditionReceiving is True when authentic calls have come.
 	ConditionReceiving = "Receiving"
@@ -232,7 +232,7 @@ const (
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"
 	// ConditionFieldContested is present and True while the operator leaves a field
-	// of a child as somebody else, or an admission webhook, keeps writing it.
+	// of a child to another writer, or to an admission webhook.
 	ConditionFieldContested = "FieldContested"
 	// ConditionDefinitionOutdated is present and True while the
 	// CustomResourceDefinition in the cluster is older than the operator.

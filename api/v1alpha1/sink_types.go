@@ -45,8 +45,8 @@ type HTTPSink struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
-	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
-	// that is itself a secret. Logs and status show its scheme and host only.
+	// urlSecretKeyRef names the Secret key that holds the URL instead, if the URL is
+	// itself a secret. Logs and status show its scheme and host only.
 	// Default: none.
 	// +optional
 	URLSecretKeyRef *SecretKeyRef `json:"urlSecretKeyRef,omitempty"`
@@ -59,16 +59,16 @@ type HTTPSink struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="sink.http.timeout: write a duration from 100ms to 5m, for example 10s"
 	Timeout metav1.Duration `json:"timeout,omitempty"`
 	// proxy is the URL of a proxy (http, https, socks5 or socks5h) without
-	// credentials, or none. Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
-	// the connector's pod say, which the operator does not set. Example:
+	// credentials, or none. Default: that of HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
+	// the connector's pod; the operator sets none of them. Example:
 	// http://proxy.example:3128
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Proxy string `json:"proxy,omitempty"`
-	// localAddresses is Refuse or Allow. Refused are loopback, link-local,
-	// unspecified and multicast addresses, and those of clouds' metadata
-	// services, at the moment of dialling, whatever the name was; of a proxy as
-	// well. Allow is for a sink in the connector's own pod. Default: Refuse.
+	// localAddresses is Refuse or Allow. Refuse applies to loopback, link-local,
+	// unspecified and multicast addresses, and to those of clouds' metadata
+	// services, of a sink or a proxy, at the moment of dialling, whatever the name
+	// was. Allow is for a sink in the connector's own pod. Default: Refuse.
 	// +optional
 	// +kubebuilder:default=Refuse
 	LocalAddresses LocalAddresses `json:"localAddresses,omitempty"`
@@ -101,7 +101,7 @@ const (
 	LocalAllow  LocalAddresses = "Allow"
 )
 
-// Header is one request header whose value is a Secret's.
+// Header is one request header with a value from a Secret.
 type Header struct {
 	// name of the header, in any case. Example: Authorization
 	// +required
@@ -123,7 +123,7 @@ type SinkTLS struct {
 	// ca.crt}
 	// +optional
 	CASecretKeyRef *SecretKeyRef `json:"caSecretKeyRef,omitempty"`
-	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls whose
+	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls: its
 	// tls.crt and tls.key identify the connector to the sink. Default: none.
 	// Example: {name: bot-client-tls}
 	// +optional

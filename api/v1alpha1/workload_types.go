@@ -13,10 +13,9 @@ type Workload struct {
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XValidation:rule="self >= 0",message="workload.replicas: must not be negative: write 0 or 1"
 	Replicas *int32 `json:"replicas,omitempty"`
-	// resources of the connector's container. Default of what is left out:
+	// resources of the connector's container. Default of each that is left out:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
-	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
-	// besides.
+	// and ephemeral-storage 256Mi, plus the size of an Ephemeral inbox's volume.
 	// +optional
 	Resources *Resources `json:"resources,omitempty"`
 	// nodeSelector are labels that the node must have. Default: none. Example:
@@ -68,9 +67,10 @@ type Workload struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.priorityClassName: write the name of a PriorityClass, for example business-critical, or leave it out"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
-	// terminationGracePeriodSeconds is the time that a stopping pod has, 10 to
-	// 3600 seconds: 5 s for endpoints to drain, then for calls and deliveries
-	// under way, and with an Ephemeral inbox for what is pending. Default: 30.
+	// terminationGracePeriodSeconds is the time that a stopping pod has for calls
+	// and deliveries under way, 10 to 3600 seconds. With an Ephemeral inbox
+	// endpoints drain for the first 5 s, and pending events are delivered in the
+	// rest. Default: 30.
 	// +optional
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:XValidation:rule="self >= 10 && self <= 3600",message="workload.terminationGracePeriodSeconds: write a number of seconds from 10 to 3600, for example 30"
@@ -104,7 +104,7 @@ type LabelValue string
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || ['cpu', 'memory', 'ephemeral-storage'].all(r, !(r in self.requests) || !(r in self.limits) || [self.requests[r], self.limits[r]].exists(q, string(q).matches('[eE]') || !isQuantity(string(q))) || quantity(string(self.requests[r])).compareTo(quantity(string(self.limits[r]))) <= 0)",fieldPath=".requests",message="workload.resources.requests: more than the limit: write at most what workload.resources.limits has"
 type Resources struct {
-	// requests are what the pod is guaranteed. Default: cpu 50m, memory 64Mi,
+	// requests are guaranteed to the pod. Default: cpu 50m, memory 64Mi,
 	// ephemeral-storage 16Mi. Example: {cpu: 100m, memory: 128Mi}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=8
@@ -112,7 +112,7 @@ type Resources struct {
 	// +kubebuilder:validation:XValidation:rule="!('cpu' in self) || (!string(self['cpu']).matches('[eE]') && isQuantity(string(self['cpu'])) && quantity(string(self['cpu'])).compareTo(quantity('0')) >= 0 && quantity(string(self['cpu'])).compareTo(quantity('1024')) <= 0)",message="workload.resources.requests: cpu: write a number of cores from 0 to 1024, for example 100m"
 	// +kubebuilder:validation:XValidation:rule="['memory', 'ephemeral-storage'].all(r, !(r in self) || (!string(self[r]).matches('[eE]') && isQuantity(string(self[r])) && quantity(string(self[r])).compareTo(quantity('1Mi')) >= 0 && quantity(string(self[r])).compareTo(quantity('16Ti')) <= 0))",message="workload.resources.requests: memory and ephemeral-storage: write a size from 1Mi to 16Ti, for example 256Mi"
 	Requests corev1.ResourceList `json:"requests,omitempty"`
-	// limits are what the pod may use at most. Default: memory 256Mi,
+	// limits bound the pod's use. Default: memory 256Mi,
 	// ephemeral-storage 256Mi. Example: {memory: 512Mi}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=8

@@ -14,24 +14,24 @@ type ZaloOA struct {
 	// signature says how calls are verified.
 	// +required
 	Signature Signature `json:"signature"`
-	// officialAccounts is an allow-list of the OAs whose events are delivered,
-	// along with events that name no OA; the others are answered 200 and counted,
-	// since a refusal would cost the whole app its webhook. Default: every OA
-	// that authorised the app.
+	// officialAccounts is an allow-list: events of these OAs, and events that name
+	// no OA, are delivered. The others are answered 200 and counted, since a refusal
+	// would cost the whole app its webhook. Default: every OA that authorised the
+	// app.
 	// +optional
 	// +listType=map
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=1000
 	// +kubebuilder:validation:XValidation:rule="self.filter(a, has(a.secretKeyRefs)).size() <= 100",message="zaloOA.officialAccounts: at most 100 OAs with secretKeyRefs: create another ChannelConnector"
 	OfficialAccounts []OfficialAccount `json:"officialAccounts,omitempty"`
-	// domainVerification serves what Zalo's console asks for to prove that the
+	// domainVerification serves the pages by which Zalo's console verifies that the
 	// webhook's domain is yours. Default: nothing is served. Example: {codes:
 	// [AbCdEf]}
 	// +optional
 	DomainVerification *DomainVerification `json:"domainVerification,omitempty"`
 }
 
-// SignatureMode says what happens to a call whose signature does not verify.
+// SignatureMode says what happens to a call with a missing or wrong signature.
 // +kubebuilder:validation:Enum=Enforce;Audit;Off
 type SignatureMode string
 
@@ -44,7 +44,7 @@ const (
 
 // Signature is the verification of the header X-ZEvent-Signature.
 type Signature struct {
-	// mode is what happens to a call whose signature does not verify: Enforce
+	// mode says what happens to a call with a missing or wrong signature: Enforce
 	// refuses it with 401, Audit accepts, counts and reports it, Off looks at no
 	// signature. Default: Enforce. Put "Off" in quotes: YAML reads a bare Off as
 	// false.
@@ -79,7 +79,7 @@ type OfficialAccount struct {
 	DisplayName string `json:"displayName,omitempty"`
 	// secretKeyRefs name OA secret keys that sign for this OA alone, beside those
 	// of signature.secretKeyRefs: an event is verified with them if it names this
-	// OA and no other one of the list. So whoever holds one OA's key cannot speak
+	// OA and no other one of the list. So the holder of one OA's key cannot speak
 	// for another OA. At most 2: the old and the new key during a rotation. Default: none.
 	// +optional
 	// +listType=map

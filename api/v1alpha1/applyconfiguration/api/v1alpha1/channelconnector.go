@@ -22,11 +22,11 @@ type ChannelConnectorApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration    `json:""`
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec declares the channel, where its events go, and how the connector
-	// runs. The smallest useful one names type, zaloOA.appID, one Secret key with
-	// the OA secret key, and sink.http.url.
+	// runs. The smallest useful one has type, zaloOA.appID, a reference to the OA
+	// secret key, and sink.http.url.
 	Spec *ChannelConnectorSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what the operator reports. Until it has looked at a new resource,
-	// the observedGeneration of -1 keeps Flux from taking the resource for ready.
+	// status is the operator's report. Until the operator has looked at a new
+	// resource, the observedGeneration of -1 keeps Flux from taking it for ready.
 	Status *ChannelConnectorStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -17,7 +17,7 @@ type ChannelConnectorSpecApplyConfiguration struct {
 	Type *apiv1alpha1.ChannelType `json:"type,omitempty"`
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	ZaloOA *ZaloOAApplyConfiguration `json:"zaloOA,omitempty"`
-	// webhook is the way in: what the platform calls. Default: each field's own.
+	// webhook is the way in: the platform calls it. Default: each field's own.
 	Webhook *WebhookApplyConfiguration `json:"webhook,omitempty"`
 	// inbox is the durable store between the way in and the way out. Default:
 	// Embedded, with each field's own default.

@@ -22,10 +22,10 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	APIKeySecretName *string `json:"apiKeySecretName,omitempty"`
-	// expiringKeys are API keys and OA secret keys whose Secret, or key in it, is
-	// gone or blank, and that are accepted for 30 s more: whoever deletes a Secret
-	// to make it again changes nothing. A key with another value in its place, and
-	// one that the spec no longer names, is not accepted at all.
+	// expiringKeys are API keys and OA secret keys that are absent, because their
+	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
+	// that a Secret may be deleted and made again. If a key has another value, or the
+	// spec no longer names it, it is not accepted at all.
 	ExpiringKeys []ExpiringKeyApplyConfiguration `json:"expiringKeys,omitempty"`
 	// traffic is what the connector's pods told of their traffic. The conditions
 	// SignatureVerified, Receiving, InboxHealthy, Delivering and DeadLetters judge it.

@@ -5,7 +5,7 @@ package v1alpha1
 // HeaderApplyConfiguration represents a declarative configuration of the Header type for use
 // with apply.
 //
-// Header is one request header whose value is a Secret's.
+// Header is one request header with a value from a Secret.
 type HeaderApplyConfiguration struct {
 	// name of the header, in any case. Example: Authorization
 	Name *string `json:"name,omitempty"`

@@ -20,22 +20,22 @@ type HTTPSinkApplyConfiguration struct {
 	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
 	// Default: none. Example: http://bot.chat.svc/events
 	URL *string `json:"url,omitempty"`
-	// urlSecretKeyRef names the Secret key that holds the URL instead, for a URL
-	// that is itself a secret. Logs and status show its scheme and host only.
+	// urlSecretKeyRef names the Secret key that holds the URL instead, if the URL is
+	// itself a secret. Logs and status show its scheme and host only.
 	// Default: none.
 	URLSecretKeyRef *SecretKeyRefApplyConfiguration `json:"urlSecretKeyRef,omitempty"`
 	// timeout bounds one attempt, from dialling to the answer's headers: 100ms to
 	// 5m. Default: 10s.
 	Timeout *v1.Duration `json:"timeout,omitempty"`
 	// proxy is the URL of a proxy (http, https, socks5 or socks5h) without
-	// credentials, or none. Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
-	// the connector's pod say, which the operator does not set. Example:
+	// credentials, or none. Default: that of HTTP_PROXY, HTTPS_PROXY and NO_PROXY in
+	// the connector's pod; the operator sets none of them. Example:
 	// http://proxy.example:3128
 	Proxy *string `json:"proxy,omitempty"`
-	// localAddresses is Refuse or Allow. Refused are loopback, link-local,
-	// unspecified and multicast addresses, and those of clouds' metadata
-	// services, at the moment of dialling, whatever the name was; of a proxy as
-	// well. Allow is for a sink in the connector's own pod. Default: Refuse.
+	// localAddresses is Refuse or Allow. Refuse applies to loopback, link-local,
+	// unspecified and multicast addresses, and to those of clouds' metadata
+	// services, of a sink or a proxy, at the moment of dialling, whatever the name
+	// was. Allow is for a sink in the connector's own pod. Default: Refuse.
 	LocalAddresses *apiv1alpha1.LocalAddresses `json:"localAddresses,omitempty"`
 	// headers are added to every request, for example Authorization. Default:
 	// none.

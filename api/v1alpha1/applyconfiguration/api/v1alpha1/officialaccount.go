@@ -13,7 +13,7 @@ type OfficialAccountApplyConfiguration struct {
 	DisplayName *string `json:"displayName,omitempty"`
 	// secretKeyRefs name OA secret keys that sign for this OA alone, beside those
 	// of signature.secretKeyRefs: an event is verified with them if it names this
-	// OA and no other one of the list. So whoever holds one OA's key cannot speak
+	// OA and no other one of the list. So the holder of one OA's key cannot speak
 	// for another OA. At most 2: the old and the new key during a rotation. Default: none.
 	SecretKeyRefs []SecretKeyRefApplyConfiguration `json:"secretKeyRefs,omitempty"`
 }

@@ -11,10 +11,10 @@ import (
 //
 // Resources are a container's.
 type ResourcesApplyConfiguration struct {
-	// requests are what the pod is guaranteed. Default: cpu 50m, memory 64Mi,
+	// requests are guaranteed to the pod. Default: cpu 50m, memory 64Mi,
 	// ephemeral-storage 16Mi. Example: {cpu: 100m, memory: 128Mi}
 	Requests *v1.ResourceList `json:"requests,omitempty"`
-	// limits are what the pod may use at most. Default: memory 256Mi,
+	// limits bound the pod's use. Default: memory 256Mi,
 	// ephemeral-storage 256Mi. Example: {memory: 512Mi}
 	Limits *v1.ResourceList `json:"limits,omitempty"`
 }

@@ -11,7 +11,7 @@ import (
 //
 // Signature is the verification of the header X-ZEvent-Signature.
 type SignatureApplyConfiguration struct {
-	// mode is what happens to a call whose signature does not verify: Enforce
+	// mode says what happens to a call with a missing or wrong signature: Enforce
 	// refuses it with 401, Audit accepts, counts and reports it, Off looks at no
 	// signature. Default: Enforce. Put "Off" in quotes: YAML reads a bare Off as
 	// false.

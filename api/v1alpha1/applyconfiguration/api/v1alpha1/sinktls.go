@@ -11,7 +11,7 @@ type SinkTLSApplyConfiguration struct {
 	// instead of the system's. Default: the system's. Example: {name: bot-ca, key:
 	// ca.crt}
 	CASecretKeyRef *SecretKeyRefApplyConfiguration `json:"caSecretKeyRef,omitempty"`
-	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls whose
+	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls: its
 	// tls.crt and tls.key identify the connector to the sink. Default: none.
 	// Example: {name: bot-client-tls}
 	ClientCertificateSecretRef *SecretRefApplyConfiguration `json:"clientCertificateSecretRef,omitempty"`

@@ -11,7 +11,7 @@ import (
 //
 // TrafficStatus is what the operator remembers of a connector's traffic. Numbers and
 // times are rough, so that a steady traffic writes nothing: a number is at most twice
-// or half of what is, a time at most 10 minutes old.
+// or half the real one, a time at most 10 minutes old.
 type TrafficStatusApplyConfiguration struct {
 	// pending is how many accepted events wait for the sink.
 	Pending *int64 `json:"pending,omitempty"`
@@ -24,11 +24,11 @@ type TrafficStatusApplyConfiguration struct {
 	LastCallTime *v1.Time `json:"lastCallTime,omitempty"`
 	// failingSince is since when the sink has taken no event; absent while it does.
 	FailingSince *v1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are the OA secret keys in use with which a call has verified, by
+	// verifiedKeys are those OA secret keys in use that have verified a call, as
 	// fingerprints that tell nothing of them.
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the OA secret keys in use while none of them has ever verified
-	// a call, and at least 20 calls over 10 minutes failed. Ready is False then.
+	// suspectedKeys are the OA secret keys in use, if none of them has ever verified a
+	// call and at least 20 calls over 10 minutes failed. Ready is False then.
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
 }
 

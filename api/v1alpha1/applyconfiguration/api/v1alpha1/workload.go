@@ -16,10 +16,9 @@ type WorkloadApplyConfiguration struct {
 	// calls, the inbox is kept) or 1. "kubectl scale chc" and autoscalers set it.
 	// Default: 1.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// resources of the connector's container. Default of what is left out:
+	// resources of the connector's container. Default of each that is left out:
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
-	// and ephemeral-storage 256Mi, with an Ephemeral inbox its volume's size
-	// besides.
+	// and ephemeral-storage 256Mi, plus the size of an Ephemeral inbox's volume.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`
 	// nodeSelector are labels that the node must have. Default: none. Example:
 	// {kubernetes.io/arch: amd64}
@@ -46,9 +45,10 @@ type WorkloadApplyConfiguration struct {
 	// priorityClassName of the pods. Default: the cluster's default class. Example:
 	// business-critical
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
-	// terminationGracePeriodSeconds is the time that a stopping pod has, 10 to
-	// 3600 seconds: 5 s for endpoints to drain, then for calls and deliveries
-	// under way, and with an Ephemeral inbox for what is pending. Default: 30.
+	// terminationGracePeriodSeconds is the time that a stopping pod has for calls
+	// and deliveries under way, 10 to 3600 seconds. With an Ephemeral inbox
+	// endpoints drain for the first 5 s, and pending events are delivered in the
+	// rest. Default: 30.
 	TerminationGracePeriodSeconds *int64 `json:"terminationGracePeriodSeconds,omitempty"`
 	// logLevel is the least important line that the connector logs: debug, info,
 	// warn or error. Refused calls are counted in the log at info. A change

@@ -13,12 +13,12 @@ type ZaloOAApplyConfiguration struct {
 	AppID *string `json:"appID,omitempty"`
 	// signature says how calls are verified.
 	Signature *SignatureApplyConfiguration `json:"signature,omitempty"`
-	// officialAccounts is an allow-list of the OAs whose events are delivered,
-	// along with events that name no OA; the others are answered 200 and counted,
-	// since a refusal would cost the whole app its webhook. Default: every OA
-	// that authorised the app.
+	// officialAccounts is an allow-list: events of these OAs, and events that name
+	// no OA, are delivered. The others are answered 200 and counted, since a refusal
+	// would cost the whole app its webhook. Default: every OA that authorised the
+	// app.
 	OfficialAccounts []OfficialAccountApplyConfiguration `json:"officialAccounts,omitempty"`
-	// domainVerification serves what Zalo's console asks for to prove that the
+	// domainVerification serves the pages by which Zalo's console verifies that the
 	// webhook's domain is yours. Default: nothing is served. Example: {codes:
 	// [AbCdEf]}
 	DomainVerification *DomainVerificationApplyConfiguration `json:"domainVerification,omitempty"`
