@@ -1,13 +1,14 @@
 # Every command that people and CI use. `make` alone lists them.
 
-SHELL     := bash
-GO        ?= go
-TOOL      := $(GO) tool -modfile=tools/go.mod
-HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
-SBOM_TOOL := $(GO) tool -modfile=tools/sbom/go.mod
-CHART     := charts/channel-connector
+SHELL      := bash
+GO         ?= go
+TOOL       := $(GO) tool -modfile=tools/go.mod
+LOCAL_TOOL := $(GO) -C localcluster tool -modfile=../tools/go.mod
+HELM_TOOL  := $(GO) tool -modfile=tools/helm/go.mod
+SBOM_TOOL  := $(GO) tool -modfile=tools/sbom/go.mod
+CHART      := charts/channel-connector
 # The version that the chart is rendered for, where no cluster says one.
-KUBERNETES = $(shell $(GO) list -modfile=tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
+KUBERNETES = $(shell $(GO) list -modfile=localcluster/tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
 # What kube-score wants and the chart leaves to its user: whether there are network
 # policies, and how images are pulled. A limit of CPU would only slow a start down.
 KUBESCORE := --ignore-test pod-networkpolicy,container-image-pull-policy --ignore-container-cpu-limit
@@ -51,12 +52,12 @@ help: ## List the targets
 		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What a machine must have beside Go and make, before Go can fetch anything. Root on Debian and Ubuntu gets what is
-# missing, see test/setup. Only the local cluster is of this machine's making.
+# missing, see localcluster/cmd/setup. Only the local cluster is of this machine's making.
 SETUP_CLUSTER := setup-$(if $(filter local,$(CLUSTER)),cluster,build)
 
 .PHONY: setup-build setup-test setup-cluster
 setup-build setup-test setup-cluster: setup-%:
-	@GOTOOLCHAIN=local $(RUN) ./test/setup $*
+	@GOTOOLCHAIN=local CGO_ENABLED=0 $(GO) -C localcluster run $(FLAGS) ./cmd/setup $*
 
 ##@ Use
 
@@ -126,19 +127,24 @@ chart: ## Package the Helm chart into CHARTS (dist), with the images of IMAGE an
 
 ##@ Cluster
 
+CLUSTER_RUN := $(GO) -C localcluster run ./cmd/cluster -cluster=$(CLUSTER)
+
 .PHONY: cluster-up
 cluster-up: $(SETUP_CLUSTER) ## Start a Kubernetes cluster (CLUSTER=local, kind or current)
-	$(GO) run ./test/cluster -cluster=$(CLUSTER) up
+	$(CLUSTER_RUN) up
 
 .PHONY: cluster-status
 cluster-status: ## Tell what runs of the cluster
-	$(GO) run ./test/cluster -cluster=$(CLUSTER) status
+	$(CLUSTER_RUN) status
 
 .PHONY: cluster-down
 cluster-down: ## Remove the cluster and everything that it made
-	$(GO) run ./test/cluster -cluster=$(CLUSTER) down
+	$(CLUSTER_RUN) down
 
 ##@ Check
+
+# Prints the folder with the kube-apiserver and etcd of the tests.
+ASSETS := $(GO) -C localcluster run ./cmd/controlplane
 
 # The control plane of the tests waits 20 s for its own processes unless it is told
 # otherwise, which is short on a machine with other work.
@@ -146,8 +152,9 @@ cluster-down: ## Remove the cluster and everything that it made
 test: export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT := 5m
 test: export KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT := 5m
 test: setup-test toolchain ## Run all tests with the race detector (needs a C compiler)
-	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
-		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
+	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
+		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./... && \
+		cd localcluster && $(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
 
 .PHONY: e2e
 e2e: setup-cluster toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
@@ -157,7 +164,7 @@ e2e: setup-cluster toolchain ## Test the whole on a real cluster on this machine
 
 .PHONY: assets
 assets: ## Fetch or build the kube-apiserver and etcd of the tests, once; print their folder
-	@$(GO) run ./test/controlplane
+	@$(ASSETS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzzer FUZZTIME (5000x)
@@ -181,12 +188,13 @@ bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see 
 
 .PHONY: bench-operator
 bench-operator: build ## Measure the operator against a real API server (BENCHFLAGS, see test/cmd/benchoperator)
-	KUBEBUILDER_ASSETS="$$($(GO) run ./test/controlplane)" && export KUBEBUILDER_ASSETS && \
+	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
 		$(GO) run ./test/cmd/benchoperator -operator '$(BIN)/operator' $(BENCHFLAGS)
 
 .PHONY: lint
 lint: ## Run the linters
 	$(TOOL) golangci-lint run
+	$(LOCAL_TOOL) golangci-lint run
 
 .PHONY: chart-verify
 chart-verify: ## Check the Helm chart without a cluster, with every file of values in its ci/
@@ -223,21 +231,12 @@ verify-images: images ## Fail when images made in another folder are not the sam
 		VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' && \
 	for archive in "$$again"/dist/images/*.tar; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
 
+# The product, its tools, the local cluster and what that is made of.
+MODULES := $(dir $(wildcard go.mod tools/go.mod tools/*/go.mod localcluster/go.mod localcluster/tools/*/go.mod))
+
 .PHONY: verify-modules
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
-	$(GO) mod tidy -diff
-	$(GO) -C tools mod tidy -diff
-	$(GO) -C tools/operator mod tidy -diff
-	$(GO) -C tools/controlplane mod tidy -diff
-	$(GO) -C tools/envtest mod tidy -diff
-	$(GO) -C tools/etcd mod tidy -diff
-	$(GO) -C tools/helm mod tidy -diff
-	$(GO) -C tools/kubescore mod tidy -diff
-	$(GO) -C tools/sbom mod tidy -diff
-	$(GO) -C tools/containerd mod tidy -diff
-	$(GO) -C tools/runc mod tidy -diff
-	$(GO) -C tools/cni mod tidy -diff
-	$(GO) -C tools/coredns mod tidy -diff
+	@for module in $(MODULES); do echo "$$module"; $(GO) -C "$$module" mod tidy -diff || exit 1; done
 
 ##@ Change
 
@@ -248,6 +247,7 @@ generate: ## Write the generated files anew
 .PHONY: fmt
 fmt: ## Format the code
 	$(TOOL) golangci-lint fmt
+	$(LOCAL_TOOL) golangci-lint fmt
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -20,7 +20,6 @@ import (
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/children"
-	"xbot.a4b.vn/channel-connector/test/cluster/local"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
@@ -43,7 +42,7 @@ type declaration = v1alpha1ac.ChannelConnectorApplyConfiguration
 // again, of which the cluster has a handful.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
-	Expect(machine.RenewVolumes(ctx)).To(Succeed())
+	cluster(ctx, "renew-volumes")
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: namespacePrefix, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 	}}
@@ -75,7 +74,7 @@ func declareChannel(ctx context.Context, change ...func(*declaration)) *channel 
 // prepareChannel makes a channel's namespace and bot, and what is to be declared.
 func prepareChannel(ctx context.Context) (*channel, *declaration) {
 	GinkgoHelper()
-	bot, err := traffic.NewBot(ctx, local.HostAddress)
+	bot, err := traffic.NewBot(ctx, cluster(ctx, "host-address"))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(bot.Close)
 	declared := newConnector(newNamespace(ctx), bot.URL())

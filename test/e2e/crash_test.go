@@ -19,7 +19,6 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/test/cluster/local"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
@@ -71,10 +70,10 @@ var _ = Describe("A crash under load", func() {
 	It("of the API server is not noticed for a minute", Serial, func(ctx context.Context) {
 		c := newChannel(ctx)
 		platform := c.load(ctx)
-		Expect(machine.StopDaemon(ctx, local.ControlPlane, apiServer)).To(Succeed())
+		cluster(ctx, "stop-daemon", controlPlane, apiServer)
 		away := time.Now()
 		restore := sync.OnceFunc(func() {
-			Expect(machine.StartDaemon(local.ControlPlane, apiServer)).To(Succeed())
+			cluster(context.WithoutCancel(ctx), "start-daemon", controlPlane, apiServer)
 			Eventually(func() error { return k8s.List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		})
 		DeferCleanup(restore)
@@ -89,7 +88,7 @@ var _ = Describe("A crash under load", func() {
 	It("of the node loses and inverts nothing: the inbox comes back with its events", Serial, func(ctx context.Context) {
 		const second = "node2"
 		if err := k8s.Get(ctx, client.ObjectKey{Name: second}, &corev1.Node{}); err != nil {
-			Expect(machine.AddNode(ctx)).To(Succeed())
+			cluster(ctx, "add-node")
 			loadImages(ctx, version)
 		}
 		c := newChannel(ctx, quickRetries, func(c *declaration) {
@@ -98,9 +97,9 @@ var _ = Describe("A crash under load", func() {
 		platform := c.load(ctx)
 		c.bot.Answer(http.StatusServiceUnavailable) // what is accepted from now on is in the inbox alone
 		flows(platform)
-		boot := sync.OnceFunc(func() { Expect(machine.BootNode(context.WithoutCancel(ctx), second)).To(Succeed()) })
+		boot := sync.OnceFunc(func() { cluster(context.WithoutCancel(ctx), "boot-node", second) })
 		DeferCleanup(boot)
-		Expect(machine.HaltNode(ctx, second)).To(Succeed())
+		cluster(ctx, "halt-node", second)
 		c.bot.Answer(http.StatusOK)
 		boot()
 		c.survives(ctx, platform, "Persistent, no listener: a rebooted node")
@@ -141,7 +140,7 @@ func restarted(reason string) OmegaMatcher {
 func kill(ctx context.Context, pod corev1.Pod) {
 	GinkgoHelper()
 	Expect(pod.Status.ContainerStatuses).To(HaveLen(1))
-	Expect(machine.KillContainer(ctx, pod.Spec.NodeName, pod.Status.ContainerStatuses[0].ContainerID)).To(Succeed())
+	cluster(ctx, "kill-container", pod.Spec.NodeName, pod.Status.ContainerStatuses[0].ContainerID)
 }
 
 // postLarge posts bodies of the largest size, with a wrong signature, until ctx

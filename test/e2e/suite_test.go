@@ -1,17 +1,21 @@
 //go:build e2e
 
 // Package e2e tests the whole on a real Kubernetes: kubelet, containerd, kube-proxy
-// and DNS of the cluster that test/cluster runs on this machine. The specs play
+// and DNS of the cluster that localcluster runs on this machine. The specs play
 // Zalo and the bot on the host, which the cluster's networks lead to.
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,9 +27,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers"
-	"xbot.a4b.vn/channel-connector/test/build"
-	"xbot.a4b.vn/channel-connector/test/cluster/local"
-	"xbot.a4b.vn/channel-connector/test/command"
 )
 
 // topFolder is the repository's.
@@ -39,12 +40,8 @@ const (
 	nextVersion    = "v2"
 )
 
-var (
-	// machine runs the cluster.
-	machine *local.Cluster
-	// k8s reads and writes without a cache.
-	k8s client.WithWatch
-)
+// k8s reads and writes without a cache.
+var k8s client.WithWatch
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -72,17 +69,13 @@ var _ = BeforeSuite(func(ctx context.Context) {
 // startCluster starts the cluster, and removes it after the suite unless it was up.
 func startCluster(ctx context.Context) {
 	GinkgoHelper()
-	var err error
-	machine, err = local.New(GinkgoWriter)
-	Expect(err).NotTo(HaveOccurred())
-	if _, err := machine.Kubeconfig(ctx); err != nil {
-		DeferCleanup(func(ctx context.Context) { Expect(machine.Down(ctx)).To(Succeed()) })
+	buildCluster(ctx)
+	if _, err := tryCluster(ctx, "kubeconfig"); err != nil {
+		DeferCleanup(func(ctx context.Context) { cluster(ctx, "down") })
 	}
-	Expect(machine.Up(ctx)).To(Succeed())
-	kubeconfig, err := machine.Kubeconfig(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	binaries, err := build.ControlPlane(ctx, os.UserCacheDir, GinkgoWriter)
-	Expect(err).NotTo(HaveOccurred())
+	cluster(ctx, "up")
+	kubeconfig := cluster(ctx, "kubeconfig")
+	binaries := run(ctx, "go", "-C", clusterModule, "run", "./cmd/controlplane")
 	Expect(os.Setenv("KUBECONFIG", kubeconfig)).To(Succeed())
 	Expect(os.Setenv("PATH", binaries+string(os.PathListSeparator)+os.Getenv("PATH"))).To(Succeed())
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -101,15 +94,17 @@ func loadImages(ctx context.Context, version string) {
 		"PLATFORMS=linux/"+runtime.GOARCH, "IMAGE="+connectorImage, "VERSION="+version)
 	var archives []string
 	for _, program := range []string{"connector", "operator"} {
-		archives = append(archives, filepath.Join("dist", "images", program+"-linux-"+runtime.GOARCH+".tar"))
+		archive, err := filepath.Abs(filepath.Join("dist", "images", program+"-linux-"+runtime.GOARCH+".tar"))
+		Expect(err).NotTo(HaveOccurred())
+		archives = append(archives, archive)
 	}
-	Expect(machine.LoadImages(ctx, archives...)).To(Succeed())
+	cluster(ctx, append([]string{"load-image"}, archives...)...)
 }
 
 // run runs a command of the repository and returns what it prints.
 func run(ctx context.Context, name string, args ...string) string {
 	GinkgoHelper()
-	output, err := command.Output(ctx, exec.CommandContext(ctx, name, args...))
+	output, err := output(exec.CommandContext(ctx, name, args...))
 	Expect(err).NotTo(HaveOccurred(), "%s %v", name, args)
 	return output
 }
@@ -122,9 +117,23 @@ func kubectl(ctx context.Context, args ...string) string {
 
 // tryKubectl is kubectl whose failure is part of what it returns.
 func tryKubectl(ctx context.Context, args ...string) string {
-	output, err := command.Output(ctx, exec.CommandContext(ctx, "kubectl", args...))
+	output, err := output(exec.CommandContext(ctx, "kubectl", args...))
 	if err != nil {
 		return output + err.Error()
 	}
 	return output
+}
+
+// output runs a command and returns what it prints. The error has what it printed to
+// stderr. If its context ends, the command is interrupted, so that it can clean up.
+func output(command *exec.Cmd) (string, error) {
+	var stderr bytes.Buffer
+	command.Stderr = io.MultiWriter(&stderr, GinkgoWriter)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = time.Minute
+	stdout, err := command.Output()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, &stderr)
+	}
+	return strings.TrimSpace(string(stdout)), err
 }

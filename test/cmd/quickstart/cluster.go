@@ -6,19 +6,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"xbot.a4b.vn/channel-connector/test/build"
 )
 
-// The kinds of cluster that need care; see test/cluster.
+// The kinds of cluster that need care; see localcluster/cmd/cluster.
 const (
 	local   = "local"
 	current = "current"
 )
 
-// inCluster is a command of test/cluster.
+// inCluster is a command of localcluster/cmd/cluster.
 func (q *quickstart) inCluster(args ...string) line {
-	return append(line{"go", "run", "./test/cluster", "-cluster", q.cluster}, args...)
+	return append(line{"go", "-C", "localcluster", "run", "./cmd/cluster", "-cluster", q.cluster}, args...)
 }
 
 func (q *quickstart) startCluster(ctx context.Context) error {
@@ -40,7 +38,7 @@ func (q *quickstart) enter(ctx context.Context) error {
 	if q.cluster != local {
 		return nil // whoever has a cluster has a kubectl
 	}
-	if q.binaries, err = build.ControlPlane(ctx, os.UserCacheDir, q.out); err != nil {
+	if q.binaries, err = output(ctx, line{"go", "-C", "localcluster", "run", "./cmd/controlplane"}); err != nil {
 		return err
 	}
 	return os.Setenv("PATH", q.binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -59,8 +57,12 @@ func (q *quickstart) loadImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	folder, err := filepath.Abs(filepath.Join("dist", "images"))
+	if err != nil {
+		return err
+	}
 	archive := func(program string) string {
-		return filepath.Join("dist", "images", fmt.Sprintf("%s-linux-%s.tar", program, runtime.GOARCH))
+		return filepath.Join(folder, fmt.Sprintf("%s-linux-%s.tar", program, runtime.GOARCH))
 	}
 	return q.run(ctx, q.inCluster("load-image", archive("connector"), archive("operator")))
 }

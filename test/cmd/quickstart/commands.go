@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/test/command"
+	"xbot.a4b.vn/channel-connector/test/kit/command"
 )
 
 // line is a command as a person would type it.

@@ -21,7 +21,7 @@ import (
 
 func main() {
 	q := quickstart{out: os.Stdout, message: example.Key(10)}
-	flag.StringVar(&q.cluster, "cluster", local, "local, kind or current, see test/cluster")
+	flag.StringVar(&q.cluster, "cluster", local, "local, kind or current, see localcluster/cmd/cluster")
 	flag.StringVar(&q.image, "image", "channel-connector", "the connector's image; the operator's has -operator added")
 	flag.StringVar(&q.version, "version", "dev", "the version, which is the images' tag")
 	flag.Parse()

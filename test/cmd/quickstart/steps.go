@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/test/command"
+	"xbot.a4b.vn/channel-connector/test/kit/command"
 )
 
 // When a step has failed, tail lines of each place that tells why are shown, and

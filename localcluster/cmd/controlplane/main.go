@@ -1,0 +1,33 @@
+// Controlplane prints the folder with the kube-apiserver, etcd and kubectl that
+// tests of controllers start: what envtest calls KUBEBUILDER_ASSETS. `make test`
+// runs it, in the folder localcluster. The first of these that holds decides:
+//
+//  1. KUBEBUILDER_ASSETS is set: that folder, as it is.
+//  2. The user's cache has the three: found in less than a second.
+//  3. setup-envtest can download them.
+//  4. They are built from the Go modules that tools/controlplane and tools/etcd
+//     pin: about 7 minutes on 2 cores, once.
+//
+// Stdout gets the folder and nothing else; stderr tells what takes so long.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"xbot.a4b.vn/channel-connector/localcluster/build"
+)
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	dir, err := build.ControlPlane(ctx, os.UserCacheDir, os.Stderr)
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "controlplane:", err)
+		os.Exit(1)
+	}
+	fmt.Fprintln(os.Stdout, dir)
+}

@@ -1,0 +1,56 @@
+// Package command runs programs to their end.
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// grace is how long a child may take to clean up after it was interrupted.
+const grace = 10 * time.Second
+
+// tail is how many lines of what a failed child printed are shown: the cause is
+// among the last, and before it go prints a line for each of 200 downloads.
+const tail = 20
+
+// Run runs cmd, made with ctx, which says where its output goes. When ctx ends, the
+// program and all that it started are interrupted, and the error is the context's.
+func Run(ctx context.Context, cmd *exec.Cmd) error {
+	// A group of its own, because go runs compilers, and leaves them running when it
+	// alone is told to end.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = grace
+	err := cmd.Run()
+	if cause := ctx.Err(); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
+	}
+	return nil
+}
+
+// Output runs cmd like Run, and returns what it printed to stdout, without white
+// space around it. An error has the last lines of stderr.
+func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := Run(ctx, cmd); err != nil {
+		return "", fmt.Errorf("%w%s", err, LastLines(stderr.String(), tail))
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// LastLines returns the last n lines of text, set off for an error.
+func LastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines = lines[max(0, len(lines)-n):]
+	return strings.TrimRight("\n  "+strings.Join(lines, "\n  "), "\n ")
+}

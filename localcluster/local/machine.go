@@ -1,0 +1,310 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/localcluster/command"
+)
+
+//go:embed config/init.sh
+var initScript []byte
+
+// sysctls are what the kubelet wants of the whole computer. A machine shows it
+// these values, and the computer keeps its own.
+var sysctls = map[string]string{
+	"kernel.keys.root_maxbytes": "25000000",
+	"kernel.keys.root_maxkeys":  "1000000",
+	"kernel.panic":              "10",
+	"kernel.panic_on_oops":      "1",
+	"vm.overcommit_memory":      "1",
+	"vm.panic_on_oom":           "0",
+}
+
+// machine is a computer of the cluster: namespaces that live as long as their first
+// process, and a folder.
+type machine struct {
+	name  string
+	dir   string
+	pause string
+}
+
+// boot starts the first process and waits until the mounts are made.
+func (m machine) boot(ctx context.Context, log string) error {
+	if _, err := m.pid(); err == nil {
+		return fmt.Errorf("%s runs already", m.name)
+	}
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	out, err := createLog(log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close() }() // the child has its own
+	cmd := exec.Command("sh", filepath.Join(m.dir, "init.sh"), m.dir, m.pause)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := startApart(cmd); err != nil {
+		return fmt.Errorf("start %s: %w", m.name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return command.Await(ctx, m.name+" to make its mounts", func() (bool, error) {
+		select {
+		case err := <-ended:
+			return false, fmt.Errorf("%s did not start: %w; %s", m.name, err, tailOf(log))
+		default:
+			return slices.Equal(arguments(cmd.Process.Pid), []string{m.pause, m.dir}), nil
+		}
+	})
+}
+
+// prepare makes the files that the first process mounts.
+func (m machine) prepare() error {
+	for _, dir := range []string{"etc", "daemons", "sysctl", "var/lib", "var/log", "var/local", "var/tmp"} {
+		if err := os.MkdirAll(filepath.Join(m.dir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for name, value := range sysctls {
+		if err := os.WriteFile(filepath.Join(m.dir, "sysctl", name), []byte(value+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(m.dir, "init.sh"), initScript, 0o600)
+}
+
+var errOff = errors.New("is not running")
+
+// pid returns the machine's first process.
+func (m machine) pid() (int, error) {
+	running, err := firstProcesses(filepath.Dir(m.dir))
+	if err != nil {
+		return 0, err
+	}
+	if pid, ok := running[m.name]; ok {
+		return pid, nil
+	}
+	return 0, fmt.Errorf("%s %w", m.name, errOff)
+}
+
+// firstProcesses returns the first process of each machine with a folder in dir.
+// They are found by their argument, which is that folder, so that one is found also
+// when whoever started it was killed at once.
+func firstProcesses(dir string) (map[string]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]int)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		for _, arg := range arguments(pid) {
+			if filepath.Dir(arg) == dir && isFirst(pid) {
+				found[filepath.Base(arg)] = pid
+			}
+		}
+	}
+	return found, nil
+}
+
+func arguments(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return nil // it has ended
+	}
+	var args []string
+	for arg := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
+		args = append(args, string(arg))
+	}
+	return args
+}
+
+// isFirst says whether a process is the first of a namespace below this one.
+func isFirst(pid int) bool {
+	ids := bytes.Fields(statusLine(pid, "NSpid:"))
+	return len(ids) > 1 && string(ids[len(ids)-1]) == "1"
+}
+
+// statusLine returns what follows the label in the process's status.
+func statusLine(pid int, label string) []byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return nil // it has ended
+	}
+	for line := range bytes.Lines(text) {
+		if value, ok := bytes.CutPrefix(line, []byte(label)); ok {
+			return bytes.TrimSpace(value)
+		}
+	}
+	return nil
+}
+
+// halt ends the machine at once, as when the power is cut.
+func (m machine) halt(ctx context.Context) error {
+	pid, err := m.pid()
+	if errors.Is(err, errOff) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	// It is there until the last of the others is gone.
+	err = command.Await(ctx, m.name+" to end all its processes", func() (bool, error) {
+		_, err := beginning(pid)
+		return err != nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(m.dir, "daemons"))
+}
+
+// start starts a daemon in the machine, out of the terminal's reach. It goes on
+// when this program ends.
+func (m machine) start(d daemon, log string) error {
+	pid, err := m.pid()
+	if err != nil {
+		return err
+	}
+	if _, err := m.daemonPID(d.name); err == nil {
+		return fmt.Errorf("%s of %s runs already", d.name, m.name)
+	}
+	out, err := createLog(log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close() }() // the child has its own
+	bin := filepath.Dir(m.pause)
+	cmd := exec.Command(filepath.Join(bin, d.name), d.args...)
+	// Nothing else of the user's: a proxy, for one, is not meant for what is here.
+	cmd.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := startInside(pid, cmd); err != nil {
+		return fmt.Errorf("start %s of %s: %w", d.name, m.name, err)
+	}
+	// Whoever started it must bury it, or the machine cannot end.
+	go func() { _ = cmd.Wait() }()
+	return m.record(d.name, cmd.Process.Pid)
+}
+
+// record keeps which process a daemon is: its id, and when it began, because ids
+// come again.
+func (m machine) record(daemon string, pid int) error {
+	began, err := beginning(pid)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(m.pidFile(daemon), fmt.Appendf(nil, "%d %s\n", pid, began), 0o600)
+}
+
+func (m machine) pidFile(daemon string) string { return filepath.Join(m.dir, "daemons", daemon) }
+
+// daemonPID returns the process of a running daemon.
+func (m machine) daemonPID(daemon string) (int, error) {
+	text, err := os.ReadFile(m.pidFile(daemon))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, err
+	}
+	var pid int
+	var began string
+	if _, err := fmt.Sscan(string(text), &pid, &began); err == nil {
+		if now, err := beginning(pid); err == nil && now == began {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("%s of %s %w", daemon, m.name, errOff)
+}
+
+// beginning returns when a process began, in ticks since the computer did.
+func beginning(pid int) (string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", err
+	}
+	// The name, in parentheses, may have anything in it.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	const state, threads, start = 0, 17, 19
+	if len(fields) <= start {
+		return "", fmt.Errorf("process %d has a status without its start: %q", pid, text)
+	}
+	// The first thread may have ended before the others have.
+	last := slices.Contains([]string{"0", "1"}, string(fields[threads]))
+	if bytes.ContainsAny(fields[state], "ZX") && last {
+		return "", fmt.Errorf("process %d %w", pid, errOff)
+	}
+	return string(fields[start]), nil
+}
+
+// stop ends a daemon: it is asked to, and killed when it takes too long.
+func (m machine) stop(ctx context.Context, daemon string) error {
+	pid, err := m.daemonPID(daemon)
+	if errors.Is(err, errOff) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	const grace = 10 * time.Second
+	asked := time.Now()
+	if err := kill(pid, syscall.SIGTERM); err != nil {
+		return err
+	}
+	err = command.Await(ctx, daemon+" of "+m.name+" to end", func() (bool, error) {
+		_, err := m.daemonPID(daemon)
+		if err == nil && time.Since(asked) > grace {
+			return false, kill(pid, syscall.SIGKILL)
+		}
+		return errors.Is(err, errOff), nil
+	})
+	if err != nil {
+		return err
+	}
+	return os.Remove(m.pidFile(daemon))
+}
+
+// kill sends a signal to a process, which may have ended.
+func kill(pid int, signal syscall.Signal) error {
+	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("send %s to process %d: %w", signal, pid, err)
+	}
+	return nil
+}
+
+// createLog opens a log for more lines.
+func createLog(file string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// tailOf names a log and shows its end, for an error.
+func tailOf(log string) string {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return fmt.Sprintf("its log cannot be read: %v", err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return fmt.Sprintf("%s is empty", log)
+	}
+	const lines = 8
+	return fmt.Sprintf("see %s, which ends:%s", log, command.LastLines(string(text), lines))
+}

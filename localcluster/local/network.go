@@ -1,0 +1,94 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/localcluster/command"
+)
+
+// ip runs lines of ip(8) in the network of a process, or in the host's when pid is
+// 0. Never by "ip netns exec", which hides the cgroups from what it starts.
+func ip(ctx context.Context, pid int, lines ...string) error {
+	args := []string{"ip", "-batch", "-"}
+	if pid != 0 {
+		args = append([]string{"nsenter", "--target", strconv.Itoa(pid), "--net", "--"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	_, err := command.Output(ctx, cmd)
+	return err
+}
+
+// linkHost joins the control plane's machine with the host, and leads the host to
+// everything behind it. All of it goes when the machine does.
+func (c *Cluster) linkHost(ctx context.Context) error {
+	pid, err := c.machine(ControlPlane).pid()
+	if err != nil {
+		return err
+	}
+	err = ip(ctx, 0,
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", hostLink, pid),
+		fmt.Sprintf("address add %s/24 dev %s", HostAddress, hostLink),
+		fmt.Sprintf("link set %s up", hostLink),
+	)
+	if err != nil {
+		return fmt.Errorf("join the host with the cluster: %w; does %s belong to another cluster on this machine?", err, hostLink)
+	}
+	err = ip(ctx, pid,
+		fmt.Sprintf("address add %s/24 dev eth0", controlPlaneAddress),
+		"link set eth0 up",
+		fmt.Sprintf("route add default via %s", HostAddress),
+	)
+	if err != nil {
+		return fmt.Errorf("join the control plane with the host: %w", err)
+	}
+	var routes []string
+	for _, network := range []string{machineNetwork, podNetwork, serviceNetwork} {
+		routes = append(routes, fmt.Sprintf("route add %s via %s", network, controlPlaneAddress))
+	}
+	if err := ip(ctx, 0, routes...); err != nil {
+		return fmt.Errorf("lead the host to the cluster: %w; is one of %s, %s and %s in use here?",
+			err, machineNetwork, podNetwork, serviceNetwork)
+	}
+	return nil
+}
+
+// linkNode joins a node with the control plane's machine, its router.
+func (c *Cluster) linkNode(ctx context.Context, n node) error {
+	router, err := c.machine(ControlPlane).pid()
+	if err != nil {
+		return err
+	}
+	pid, err := c.machine(n.String()).pid()
+	if err != nil {
+		return err
+	}
+	err = ip(ctx, router,
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", n, pid),
+		fmt.Sprintf("address add %s/24 dev %s", n.gateway(), n),
+		fmt.Sprintf("link set %s up", n),
+	)
+	if err != nil {
+		return fmt.Errorf("join the control plane with %s: %w", n, err)
+	}
+	err = ip(ctx, pid,
+		fmt.Sprintf("address add %s/24 dev eth0", n.address()),
+		"link set eth0 up",
+		fmt.Sprintf("route add default via %s", n.gateway()),
+	)
+	if err != nil {
+		return fmt.Errorf("join %s with the control plane: %w", n, err)
+	}
+	return ip(ctx, router, fmt.Sprintf("route add %s via %s", n.podNetwork(), n.address()))
+}
+
+// hasLink says whether the host has the cluster's interface.
+func hasLink() bool {
+	_, err := net.InterfaceByName(hostLink)
+	return err == nil
+}

@@ -1,0 +1,162 @@
+// Package packages knows what the repository's commands need of a machine beside Go
+// and make, which Debian packages bring it, and installs those that are missing.
+package packages
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/localcluster/command"
+)
+
+// patience bounds an installation. A new machine may be busy with its first updates,
+// which hold the lock of dpkg for minutes.
+const patience = 15 * time.Minute
+
+// lockPause is until the next look at a lock of apt.
+const lockPause = 5 * time.Second
+
+// installCommand takes what is needed and nothing that is only recommended.
+var installCommand = []string{"apt-get", "-o", "DPkg::Lock::Timeout=600", "install", "-y", "--no-install-recommends"}
+
+// Machine is the computer, as far as needs look at it.
+type Machine struct {
+	uid int
+	// compiler is the command that Go compiles C with, and its first arguments.
+	compiler []string
+	// find says whether a command can be run.
+	find func(command string) bool
+	// succeeds says whether a command exits with 0.
+	succeeds func(ctx context.Context, name string, args ...string) bool
+	// trusts says whether there are certificates that HTTPS can be checked with.
+	trusts func() bool
+	// run runs a command to its end. It asks nothing, and only its error is shown.
+	run func(ctx context.Context, args ...string) error
+	out io.Writer
+	// pause is how long a lock is waited for until the next try.
+	pause time.Duration
+}
+
+// This is the computer that the program runs on. What is installed is told to out.
+func This(out io.Writer) Machine {
+	compiler := strings.Fields(os.Getenv("CC"))
+	if len(compiler) == 0 {
+		compiler = []string{"gcc"}
+	}
+	return Machine{
+		uid: os.Geteuid(), compiler: compiler, out: out, pause: lockPause,
+		find: func(command string) bool {
+			_, err := exec.LookPath(command)
+			return err == nil
+		},
+		succeeds: func(ctx context.Context, name string, args ...string) bool {
+			return exec.CommandContext(ctx, name, args...).Run() == nil
+		},
+		trusts: func() bool {
+			roots, err := x509.SystemCertPool()
+			return err == nil && !roots.Equal(x509.NewCertPool())
+		},
+		run: func(ctx context.Context, args ...string) error {
+			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+			_, err := command.Output(ctx, cmd)
+			return err
+		},
+	}
+}
+
+// Install installs the packages of what is missing, and says which and why. It does
+// nothing where nothing is missing. Who is not root, or has no apt-get, gets an error
+// like that of Check.
+func (m Machine) Install(ctx context.Context, needs []Need) error {
+	missing := m.missing(ctx, needs)
+	if len(missing) == 0 {
+		return nil
+	}
+	if m.uid != 0 || !m.find("apt-get") {
+		return tell(missing)
+	}
+	fmt.Fprintf(m.out, "setup: this machine lacks %s.\nsetup: installing %s\n", list(missing), strings.Join(debian(missing), " "))
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	// One source of packages that cannot be had fails the update, and may not matter.
+	outdated := m.patiently(ctx, "apt-get", "update")
+	if err := m.patiently(ctx, append(slices.Clone(installCommand), debian(missing)...)...); err != nil {
+		return errors.Join(tell(missing), outdated, err)
+	}
+	if err := m.Check(ctx, missing); err != nil {
+		return fmt.Errorf("apt-get installed all that was asked for, and yet: %w", err)
+	}
+	fmt.Fprintf(m.out, "setup: done after %.0f s\n", time.Since(begun).Seconds())
+	return nil
+}
+
+// patiently runs a command of apt again while another one has the lists or the archives
+// locked, for which apt itself does not wait.
+func (m Machine) patiently(ctx context.Context, args ...string) error {
+	for {
+		err := m.run(ctx, args...)
+		if err == nil || !strings.Contains(err.Error(), "Could not get lock") && !strings.Contains(err.Error(), "Unable to lock") {
+			return err
+		}
+		select {
+		case <-time.After(m.pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// Check fails where something is missing. The error names it, the packages and the
+// command that installs them.
+func (m Machine) Check(ctx context.Context, needs []Need) error {
+	if missing := m.missing(ctx, needs); len(missing) > 0 {
+		return tell(missing)
+	}
+	return nil
+}
+
+func (m Machine) missing(ctx context.Context, needs []Need) []Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return n.present(ctx, m) })
+}
+
+func tell(missing []Need) error {
+	return fmt.Errorf("this machine lacks %s. As root on Debian or Ubuntu:\n"+
+		"  apt-get update && apt-get install -y --no-install-recommends %s\n"+
+		"Elsewhere, install what your system has in their place", list(missing), strings.Join(debian(missing), " "))
+}
+
+// list names what is missing, by what it is wanted for.
+func list(missing []Need) string {
+	var reasons []string
+	things := make(map[string][]string)
+	for _, n := range missing {
+		if things[n.Why] == nil {
+			reasons = append(reasons, n.Why)
+		}
+		things[n.Why] = append(things[n.Why], n.What)
+	}
+	for i, why := range reasons {
+		reasons[i] = strings.Join(things[why], ", ") + " (" + why + ")"
+	}
+	return strings.Join(reasons, ", ")
+}
+
+// debian are the packages, each once.
+func debian(missing []Need) []string {
+	var names []string
+	for _, n := range missing {
+		names = append(names, n.Packages...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
