@@ -141,7 +141,8 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 		Metrics: p.metrics, Log: p.log.WithName("admin"),
 	})
 	p.probes = p.newProbes()
-	telemetry.RegisterInbox(p.registry, p.inboxState)
+	scrapes := context.WithoutCancel(ctx)
+	telemetry.RegisterInbox(p.registry, func() telemetry.InboxState { return p.inboxState(scrapes) })
 	return nil
 }
 
@@ -300,12 +301,14 @@ func (p *process) watch(ctx context.Context, path string) error {
 // inboxState is what the inbox holds, for the metrics. A channel that is no
 // longer configured is left out once it holds nothing, or its series would stay
 // for ever.
-func (p *process) inboxState() telemetry.InboxState {
+func (p *process) inboxState(ctx context.Context) telemetry.InboxState {
 	var state telemetry.InboxState
-	state.UsedBytes, state.LimitBytes = p.inbox.Usage()
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	state.UsedBytes, state.LimitBytes = inbox.Usage(p.inbox)
 	configured := names(p.current.Load())
 	for _, name := range p.inbox.Channels() {
-		stats, err := p.inbox.Stats(name)
+		stats, err := p.inbox.Stats(ctx, name)
 		if err != nil {
 			continue // closing: the gauges of this scrape are left out
 		}

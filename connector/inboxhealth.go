@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,19 +52,19 @@ func newInboxHealth(in inbox.Inbox) *inboxHealth {
 }
 
 // Accept implements inbox.Accepter.
-func (h *inboxHealth) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+func (h *inboxHealth) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcome, error) {
 	begun := time.Now()
-	outcome, err := h.inbox.Accept(ctx, e, lane)
+	outcomes, err := h.inbox.Accept(ctx, batch)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if outcome == inbox.Duplicate && h.state == report.InboxFull {
-		return outcome, err // a full inbox knows what it holds
+	if err == nil && h.state == report.InboxFull && !slices.Contains(outcomes, inbox.Stored) {
+		return outcomes, nil // a full inbox knows what it holds
 	}
 	if errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < fairTime {
-		return outcome, err // the body came late, which says nothing of the disk
+		return outcomes, err // the body came late, which says nothing of the disk
 	}
 	h.note(err)
-	return outcome, err
+	return outcomes, err
 }
 
 // note notes how a write ended. The caller holds mu.
@@ -142,7 +143,7 @@ func (h *inboxHealth) watch(ctx context.Context) error {
 }
 
 func (h *inboxHealth) sample() {
-	used, _ := h.inbox.Usage()
+	used, _ := inbox.Usage(h.inbox)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.look()
@@ -152,7 +153,7 @@ func (h *inboxHealth) sample() {
 
 // report describes the inbox now.
 func (h *inboxHealth) report() report.Inbox {
-	used, limit := h.inbox.Usage()
+	used, limit := inbox.Usage(h.inbox)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.look()

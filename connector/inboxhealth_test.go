@@ -30,9 +30,12 @@ type fakeStore struct {
 	began time.Time
 }
 
-func (f *fakeStore) Accept(context.Context, event.Event, string) (inbox.Outcome, error) {
+func (f *fakeStore) Accept(context.Context, []event.Event) ([]inbox.Outcome, error) {
 	<-time.After(f.takes)
-	return f.outcome, f.err
+	if f.err != nil {
+		return nil, f.err
+	}
+	return []inbox.Outcome{f.outcome}, nil
 }
 
 func (f *fakeStore) Room() error { return f.room }
@@ -88,9 +91,9 @@ func TestInboxState(t *testing.T) {
 				for i, s := range steps {
 					f.outcome, f.err, f.room = s.outcome, s.err, s.room
 					if s.outcome != 0 || s.err != nil {
-						outcome, err := h.Accept(t.Context(), event.Event{}, "")
-						if outcome != s.outcome || !errors.Is(err, s.err) {
-							t.Errorf("step %d: %v, %v", i+1, outcome, err)
+						outcomes, err := h.Accept(t.Context(), make([]event.Event, 1))
+						if !errors.Is(err, s.err) || err == nil && outcomes[0] != s.outcome {
+							t.Errorf("step %d: %v, %v", i+1, outcomes, err)
 						}
 					}
 					want := report.Inbox{State: s.want, Error: s.error, LimitBytes: 1000}
@@ -115,7 +118,7 @@ func TestLate(t *testing.T) {
 	} {
 		inHealth(t, func(f *fakeStore, h *inboxHealth) {
 			f.outcome, f.takes, f.err = 0, takes, fmt.Errorf("commit: %w", context.DeadlineExceeded)
-			_, _ = h.Accept(t.Context(), event.Event{}, "")
+			_, _ = h.Accept(t.Context(), make([]event.Event, 1))
 			if got := h.report().State; got != want {
 				t.Errorf("after %s: %s", takes, got)
 			}
@@ -126,7 +129,7 @@ func TestLate(t *testing.T) {
 func TestALongErrorIsCut(t *testing.T) {
 	inHealth(t, func(f *fakeStore, h *inboxHealth) {
 		f.outcome, f.err = 0, errors.New(strings.Repeat("a", 10_000))
-		_, _ = h.Accept(t.Context(), event.Event{}, "")
+		_, _ = h.Accept(t.Context(), make([]event.Event, 1))
 		if got := len(h.report().Error); got != maxErrorSize {
 			t.Errorf("%d bytes", got)
 		}
@@ -177,7 +180,7 @@ func TestFullIn(t *testing.T) {
 func TestARoomThatComesBackIsSeen(t *testing.T) {
 	inHealth(t, func(f *fakeStore, h *inboxHealth) {
 		f.outcome, f.err, f.room = 0, inbox.ErrFull, inbox.ErrFull
-		_, _ = h.Accept(t.Context(), event.Event{}, "")
+		_, _ = h.Accept(t.Context(), make([]event.Event, 1))
 		f.room = nil
 		h.sample()
 		if h.state != report.InboxOK {
@@ -196,7 +199,7 @@ func TestAFailingInboxIsTried(t *testing.T) {
 		f.err = errors.New("commit: input/output error")
 		f.failing.Store(true)
 		go func() { ended <- h.watch(ctx) }()
-		_, _ = h.Accept(ctx, event.Event{}, "")
+		_, _ = h.Accept(ctx, make([]event.Event, 1))
 		began := time.Now()
 		<-time.After(tryInterval + time.Second)
 		if got := h.report(); got.State != report.InboxFailing || !got.Since.Equal(began) || got.Error != errTry.Error() {

@@ -77,7 +77,7 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 		in = append(in, webhook.Channel{
 			Name: c.Name, Path: c.Webhook.Path, Keys: keys, SigningKeys: digests(signingKeys(c)), MaxBodySize: int64(c.Webhook.MaxBodySize),
 			MaxEventAge: time.Duration(*c.Webhook.MaxEventAge), Enforces: c.ZaloOA.Signature.Mode == config.SignatureEnforce,
-			Events: c.Webhook.Events, Ordering: c.Delivery.Ordering, Type: channelTypes[c.Type](c),
+			Events: c.Webhook.Events, Type: channelTypes[c.Type](c),
 		})
 	}
 	return in

@@ -38,7 +38,7 @@ func (p *process) stop(ctx context.Context) error {
 	}
 	p.stopDeliveries(ctx)
 	if c.Pending == config.PendingDeliver {
-		p.countAbandoned()
+		p.countAbandoned(context.WithoutCancel(ctx))
 	}
 	return errors.Join(err, p.close())
 }
@@ -53,8 +53,8 @@ func (p *process) endCalls(ctx context.Context) error {
 }
 
 // countAbandoned tells of events in an inbox that is deleted with its pod.
-func (p *process) countAbandoned() {
-	for _, ch := range p.inboxState().Channels {
+func (p *process) countAbandoned(ctx context.Context) {
+	for _, ch := range p.inboxState(ctx).Channels {
 		if ch.Pending == 0 {
 			continue
 		}

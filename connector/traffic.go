@@ -2,6 +2,7 @@ package connector
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -27,7 +28,7 @@ func reportToken(cfg *config.Config) string {
 }
 
 // traffic is how things stand, for the report.
-func (p *process) traffic() report.Report {
+func (p *process) traffic(ctx context.Context) report.Report {
 	cfg := p.current.Load()
 	r := report.Report{Began: p.begun.UTC(), Inbox: p.health.report(), Channels: make([]report.Channel, 0, len(cfg.Channels))}
 	for _, c := range cfg.Channels {
@@ -36,15 +37,15 @@ func (p *process) traffic() report.Report {
 			Name: c.Name, LastAuthentic: seen.LastAuthentic.UTC(), LastEvent: seen.LastEvent.UTC(),
 			APIKeys: apiKeys(c, seen), Signature: signature(c, seen, reportToken(cfg)),
 		}
-		p.wayOut(c.Name, &channel)
+		p.wayOut(ctx, c.Name, &channel)
 		r.Channels = append(r.Channels, channel)
 	}
 	return r
 }
 
 // wayOut fills in what became of a channel's events.
-func (p *process) wayOut(name string, channel *report.Channel) {
-	stats, _ := p.inbox.Stats(name) // it fails while the inbox closes only
+func (p *process) wayOut(ctx context.Context, name string, channel *report.Channel) {
+	stats, _ := p.inbox.Stats(ctx, name) // it fails while the inbox closes only
 	status := p.dispatcher.Status(name)
 	channel.Delivery = report.Delivery{
 		Paused: status.Paused, Pending: stats.Pending, OldestPendingSeconds: stats.OldestPendingAge.Seconds(),

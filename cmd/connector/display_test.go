@@ -29,6 +29,7 @@ func testEvent() event.Event {
 		Subject:      "Chào 100%",
 		Conversation: "2/\x1b[31mred\n",
 		Time:         time.UnixMilli(1699003881354),
+		ContentType:  "application/json",
 		Body:         []byte(`{"text":"Chào <b>` + "\u009b" + `"}`),
 	}
 }

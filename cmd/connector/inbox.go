@@ -219,7 +219,7 @@ func (e exportInbox) run(ctx context.Context, w io.Writer) error {
 // attributes for its state.
 func exportedMembers(e pebble.Exported) map[string]any {
 	members := map[string]any{
-		specVersion: "1.0", "id": e.Event.ID.String(), "datacontenttype": "application/json",
+		specVersion: "1.0", "id": e.Event.ID.String(),
 		"time": e.Event.Time.UTC().Format(time.RFC3339Nano), "data_base64": e.Event.Body,
 		"state": "pending", "attempts": e.Attempts, "acceptedat": e.AcceptedAt.UTC().Format(time.RFC3339Nano),
 	}
@@ -228,7 +228,7 @@ func exportedMembers(e pebble.Exported) map[string]any {
 	}
 	for name, value := range map[string]string{
 		"source": e.Event.Source, eventType: e.Event.Type, "subject": e.Event.Subject,
-		"partitionkey": e.Event.Conversation, "channel": e.Event.Channel, "reason": e.Reason,
+		"partitionkey": e.Event.Conversation, "datacontenttype": e.Event.ContentType, "channel": e.Event.Channel, "reason": e.Reason,
 	} {
 		if value != "" { // CloudEvents knows no empty attribute
 			members[name] = value

@@ -33,22 +33,26 @@ func stoppedInbox(t *testing.T) (path string, bodies map[string][]byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	consumer, err := store.Consume(t.Context(), "chat/shop", inbox.Settings{Ordering: inbox.Unordered})
+	if err != nil {
+		t.Fatal(err)
+	}
 	bodies = make(map[string][]byte)
 	for i, body := range []string{"{ \"a\": 1 }\n", `{"dead":true}`, "\xff\x00 no JSON"} {
 		e := testEvent()
 		e.ID = event.ID{byte(i)}
 		e.Body = []byte(body)
 		bodies[e.ID.String()] = e.Body
-		if _, err := store.Accept(t.Context(), e, string(rune('a'+i))); err != nil {
+		if _, err := store.Accept(t.Context(), []event.Event{e}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	claims, _, err := store.Claim("chat/shop", 2)
+	claims, _, err := consumer.Claim(t.Context(), 2)
 	if err != nil || len(claims) != 2 {
 		t.Fatalf("claims %v, %v", claims, err)
 	}
 	for i, verdict := range []inbox.Verdict{inbox.Retry{After: time.Hour}, inbox.Dead{Reason: "the sink answered 400"}} {
-		if err := store.Settle(t.Context(), claims[i], verdict); err != nil {
+		if err := consumer.Settle(t.Context(), claims[i], verdict); err != nil {
 			t.Fatal(err)
 		}
 	}

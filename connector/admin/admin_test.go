@@ -44,7 +44,9 @@ func (f *fakeInbox) Channels() []string {
 	return slices.Sorted(maps.Keys(f.stats))
 }
 
-func (f *fakeInbox) Stats(channel string) (inbox.Stats, error) { return f.stats[channel], f.broken }
+func (f *fakeInbox) Stats(_ context.Context, channel string) (inbox.Stats, error) {
+	return f.stats[channel], f.broken
+}
 
 func (f *fakeInbox) Usage() (used, limit int64) { return 3 << 20, 1 << 30 }
 

@@ -16,7 +16,7 @@ import (
 
 // list streams: a channel may hold a hundred thousand dead letters.
 func (c Connector) list(w http.ResponseWriter, r *http.Request) {
-	channel, ok := c.channel(w, r.URL.Query().Get("channel"))
+	channel, ok := c.channel(w, r, r.URL.Query().Get("channel"))
 	if !ok {
 		return
 	}
@@ -35,7 +35,7 @@ func (c Connector) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c Connector) show(w http.ResponseWriter, r *http.Request) {
-	channel, ok := c.channel(w, r.URL.Query().Get("channel"))
+	channel, ok := c.channel(w, r, r.URL.Query().Get("channel"))
 	if !ok {
 		return
 	}
@@ -72,7 +72,7 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 			answerError(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		channel, ok := c.channel(w, selected.Channel)
+		channel, ok := c.channel(w, r, selected.Channel)
 		if !ok {
 			return
 		}
@@ -110,12 +110,12 @@ func (s Selection) parse() ([]event.ID, error) {
 // channel returns the channel that a call names, or the only one there is. It refuses
 // a channel that is neither configured nor stored: a slip in its name must not look
 // like a channel without dead letters.
-func (c Connector) channel(w http.ResponseWriter, named string) (name string, ok bool) {
+func (c Connector) channel(w http.ResponseWriter, r *http.Request, named string) (name string, ok bool) {
 	configured := c.Config().Channels
 	if slices.Contains(c.names(configured), named) {
 		return named, true
 	}
-	there := c.inUse(configured)
+	there := c.inUse(r.Context(), configured)
 	switch {
 	case named != "":
 		answerError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q: %s", named, listed(there)))

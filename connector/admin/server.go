@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -28,8 +29,7 @@ const (
 type Inbox interface {
 	inbox.DeadLetters
 	Channels() []string
-	Stats(channel string) (inbox.Stats, error)
-	Usage() (used, limit int64)
+	Stats(ctx context.Context, channel string) (inbox.Stats, error)
 }
 
 // Connector is what the API is served from. Every field is required.

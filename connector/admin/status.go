@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -9,18 +10,19 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-func (c Connector) status(w http.ResponseWriter, _ *http.Request) {
+func (c Connector) status(w http.ResponseWriter, r *http.Request) {
 	current := c.Config()
 	status := Status{ConfigDigest: current.Digest(), Channels: []ChannelStatus{}}
-	status.InboxUsedBytes, status.InboxLimitBytes = c.Inbox.Usage()
+	status.InboxUsedBytes, status.InboxLimitBytes = inbox.Usage(c.Inbox)
 	configured := byName(current.Channels)
 	counts := c.counts()
 	status.RefusedWithoutChannel = counts[""].refused
 	for _, name := range c.names(current.Channels) {
-		row, err := c.channelStatus(name, counts[name])
+		row, err := c.channelStatus(r.Context(), name, counts[name])
 		if err != nil {
 			c.Log.Error(err, "The inbox cannot be read for a status", "channel", name)
 			answerError(w, http.StatusInternalServerError, "the inbox cannot be read: "+err.Error())
@@ -55,16 +57,16 @@ func (c Connector) names(channels []config.Channel) []string {
 }
 
 // inUse returns the names of the channels that a status shows.
-func (c Connector) inUse(channels []config.Channel) []string {
+func (c Connector) inUse(ctx context.Context, channels []config.Channel) []string {
 	configured := byName(channels)
 	return slices.DeleteFunc(c.names(channels), func(name string) bool {
-		stats, err := c.Inbox.Stats(name)
+		stats, err := c.Inbox.Stats(ctx, name)
 		return configured[name] == nil && err == nil && stats.Pending == 0 && stats.DeadLetters == 0
 	})
 }
 
-func (c Connector) channelStatus(name string, n counts) (ChannelStatus, error) {
-	stats, err := c.Inbox.Stats(name)
+func (c Connector) channelStatus(ctx context.Context, name string, n counts) (ChannelStatus, error) {
+	stats, err := c.Inbox.Stats(ctx, name)
 	if err != nil {
 		return ChannelStatus{}, err
 	}

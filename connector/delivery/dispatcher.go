@@ -43,6 +43,15 @@ type Channel struct {
 	Delivery config.Delivery
 }
 
+// settings are what the inbox keeps to.
+func (c *Channel) settings() inbox.Settings {
+	s := inbox.Settings{Paused: c.Delivery.Paused, DeadLetterRetention: time.Duration(c.Delivery.DeadLetterRetention)}
+	if c.Delivery.Ordering == config.Unordered {
+		s.Ordering = inbox.Unordered
+	}
+	return s
+}
+
 // Status describes the deliveries of one channel at a moment.
 type Status struct {
 	// InFlight counts attempts under way, including those whose result is
@@ -95,7 +104,6 @@ type Dispatcher struct {
 	endClaiming, endAttempting, endSettling context.CancelFunc
 	running                                 sync.WaitGroup // pumps and attempts
 	reload                                  sync.Mutex     // held by Use, and by Stop to begin
-	configured                              map[string]inbox.Settings
 	pumps                                   atomic.Pointer[map[string]*pump]
 }
 
@@ -105,11 +113,10 @@ type Dispatcher struct {
 // Stop must be called in the end.
 func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
 	d := &Dispatcher{
-		queue:      queue,
-		metrics:    metrics,
-		log:        log,
-		random:     rand.Float64,
-		configured: make(map[string]inbox.Settings),
+		queue:   queue,
+		metrics: metrics,
+		log:     log,
+		random:  rand.Float64,
 	}
 	d.slots.capacity, d.slots.budget = maxConcurrency, maxBytes
 	life := context.Background() //nolint:forbidigo // deliveries outlive every call that sets them up, and Stop ends them
@@ -142,14 +149,15 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	}
 	before := *d.pumps.Load()
 	opened, err := openChanged(channels, before)
+	var consumers map[string]inbox.Consumer
 	if err == nil {
-		err = d.configure(ctx, channels)
+		consumers, err = d.consume(ctx, channels, before)
 	}
 	if err != nil {
 		for _, o := range opened {
 			o.leave()
 		}
-		return err
+		return errors.Join(err, closeAll(consumers))
 	}
 	after := make(map[string]*pump, len(channels))
 	for _, c := range channels {
@@ -157,7 +165,7 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 			p.adopt(c, opened[c.Name])
 			after[c.Name] = p
 		} else {
-			after[c.Name] = d.startPump(c, opened[c.Name]) //nolint:contextcheck // a pump outlives the reload that starts it
+			after[c.Name] = d.startPump(c, consumers[c.Name], opened[c.Name]) //nolint:contextcheck // a pump outlives the reload that starts it
 		}
 	}
 	d.pumps.Store(&after)
@@ -182,29 +190,38 @@ func openChanged(channels []Channel, before map[string]*pump) (map[string]*outle
 	return opened, nil
 }
 
-// configure tells the inbox what it does not know yet. A setting whose call
-// failed counts as unknown, so the next Use repeats it.
-func (d *Dispatcher) configure(ctx context.Context, channels []Channel) error {
+// consume tells the inbox what it does not know yet, and opens the consumers of
+// new channels. A setting whose call failed counts as unknown, so the next Use
+// repeats it. What it returns with an error is open as well.
+func (d *Dispatcher) consume(ctx context.Context, channels []Channel, before map[string]*pump) (map[string]inbox.Consumer, error) {
+	opened := make(map[string]inbox.Consumer)
 	for _, c := range channels {
-		s := inbox.Settings{
-			Paused:              c.Delivery.Paused,
-			DeadLetterRetention: time.Duration(c.Delivery.DeadLetterRetention),
+		p, err := before[c.Name], error(nil)
+		if p != nil {
+			err = p.configure(ctx, c.settings())
+		} else if consumer, failed := d.queue.Consume(ctx, c.Name, c.settings()); failed != nil {
+			err = failed
+		} else {
+			opened[c.Name] = consumer
 		}
-		if known, ok := d.configured[c.Name]; ok && known == s {
-			continue
+		if err != nil {
+			return opened, fmt.Errorf("configure channel %q in the inbox: %w", c.Name, err)
 		}
-		delete(d.configured, c.Name)
-		if err := d.queue.Configure(ctx, c.Name, s); err != nil {
-			return fmt.Errorf("configure channel %q in the inbox: %w", c.Name, err)
-		}
-		d.configured[c.Name] = s
 	}
-	return nil
+	return opened, nil
 }
 
-func (d *Dispatcher) startPump(c Channel, o *outlet) *pump {
+func closeAll(consumers map[string]inbox.Consumer) error {
+	var err error
+	for _, c := range consumers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+func (d *Dispatcher) startPump(c Channel, consumer inbox.Consumer, o *outlet) *pump {
 	ctx, halt := context.WithCancel(d.claiming)
-	p := newPump(d, c, o, halt)
+	p := newPump(d, c, consumer, o, halt)
 	d.running.Go(func() { p.run(ctx) })
 	return p
 }
@@ -217,7 +234,6 @@ func (d *Dispatcher) haltMissing(before, after map[string]*pump) {
 		if after[name] == nil {
 			p.remove()
 			gone = append(gone, p)
-			delete(d.configured, name)
 		}
 	}
 	for _, p := range gone {

@@ -236,3 +236,37 @@ func TestStatusTellsTheLastError(t *testing.T) {
 		r.check("status after a success", want, r.d.Status("shop"))
 	})
 }
+
+// TestTheInboxGetsItsSettings: the inbox decides the lanes.
+func TestTheInboxGetsItsSettings(t *testing.T) {
+	for ordering, want := range map[config.Ordering]inbox.Ordering{
+		config.PerConversation: inbox.PerConversation, config.Unordered: inbox.Unordered,
+	} {
+		inBubble(t, 8, func(r *rig) {
+			c := channel("shop", &fakeSink{}, paused, func(d *config.Delivery) {
+				d.Ordering, d.DeadLetterRetention = ordering, config.Duration(time.Hour)
+			})
+			r.use(c)
+			settings := inbox.Settings{Ordering: want, Paused: true, DeadLetterRetention: time.Hour}
+			r.check("settings", settings, r.channels["shop"].settings)
+			c.Delivery.Paused, settings.Paused = false, false
+			r.use(c)
+			r.check("settings after a change", settings, r.channels["shop"].settings)
+		})
+	}
+}
+
+// TestALostClaimIsLeft: another replica delivers the event, and its death is not
+// counted here.
+func TestALostClaimIsLeft(t *testing.T) {
+	inBubble(t, 8, func(r *rig) {
+		r.fail(&r.failSettle, fmt.Errorf("settle: %w", inbox.ErrLost))
+		s := &fakeSink{answer: func(context.Context, event.Event) error { return &sink.Refused{Reason: "HTTP 422"} }}
+		r.use(channel("shop", s))
+		r.accept("shop", "a")
+		pass(time.Hour)
+		r.check("attempts", 1, len(s.arrivals()))
+		r.check("in flight", 0, r.d.Status("shop").InFlight)
+		r.check("dead letters counted", 0.0, r.value(r.metrics.DeadLettered.WithLabelValues("shop", "refused")))
+	})
+}

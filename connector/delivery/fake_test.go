@@ -31,7 +31,7 @@ type fakeQueue struct {
 
 type fakeChannel struct {
 	settings   inbox.Settings
-	known      bool
+	consumed   bool
 	ready      chan struct{}
 	order      []string // lanes, by first event
 	lanes      map[string][]*fakeEvent
@@ -111,7 +111,39 @@ func (q *fakeQueue) put(channel, conversation, lane string) event.ID {
 	return id
 }
 
-func (q *fakeQueue) Configure(_ context.Context, channel string, s inbox.Settings) error {
+// fakeConsumer is a channel of a fakeQueue.
+type fakeConsumer struct {
+	*fakeQueue
+	channel string
+}
+
+func (q *fakeQueue) Consume(ctx context.Context, channel string, s inbox.Settings) (inbox.Consumer, error) {
+	c := fakeConsumer{q, channel}
+	q.mu.Lock()
+	if q.channel(channel).consumed {
+		q.t.Errorf("%s is consumed twice", channel)
+	}
+	q.mu.Unlock()
+	if err := c.Configure(ctx, s); err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.channel(channel).consumed = true
+	return c, nil
+}
+
+func (f fakeConsumer) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fakeQueue.channel(f.channel).consumed = false
+	return nil
+}
+
+func (fakeConsumer) Renew(context.Context, *inbox.Claim) error { return nil }
+
+func (f fakeConsumer) Configure(_ context.Context, s inbox.Settings) error {
+	q, channel := f.fakeQueue, f.channel
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failConfigure != nil {
@@ -119,12 +151,13 @@ func (q *fakeQueue) Configure(_ context.Context, channel string, s inbox.Setting
 	}
 	c := q.channel(channel)
 	c.paused, c.pausedFrom = c.pausedSoFar(), time.Now()
-	c.settings, c.known = s, true
+	c.settings = s
 	q.configured = append(q.configured, channel)
 	return nil
 }
 
-func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Duration, error) {
+func (f fakeConsumer) Claim(_ context.Context, limit int) ([]inbox.Claim, time.Duration, error) {
+	q, channel := f.fakeQueue, f.channel
 	if q.claimGate != nil {
 		<-q.claimGate
 	}
@@ -132,8 +165,8 @@ func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Durati
 	defer q.mu.Unlock()
 	q.claimCalls++
 	c := q.channel(channel)
-	if !c.known || limit < 1 {
-		q.t.Errorf("Claim(%q, %d) before Configure, or for nothing", channel, limit)
+	if !c.consumed || limit < 1 {
+		q.t.Errorf("Claim(%q, %d) by a closed consumer, or for nothing", channel, limit)
 	}
 	if q.failClaim != nil {
 		return nil, inbox.Never, q.failClaim
@@ -162,10 +195,11 @@ func (q *fakeQueue) Claim(channel string, limit int) ([]inbox.Claim, time.Durati
 	return claims, wait, nil
 }
 
-func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdict) error {
+func (f fakeConsumer) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdict) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	q := f.fakeQueue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if _, released := v.(inbox.Released); released && q.releaseGate != nil {
@@ -180,7 +214,7 @@ func (q *fakeQueue) Settle(ctx context.Context, claim inbox.Claim, v inbox.Verdi
 	if claim.Event.Body != nil {
 		q.t.Errorf("Settle of %q, sequence %d, holds the event's body", claim.Lane, claim.Sequence)
 	}
-	c := q.channel(claim.Event.Channel)
+	c := q.channel(f.channel)
 	lane := c.lanes[claim.Lane]
 	if len(lane) == 0 || lane[0].Sequence != claim.Sequence || !lane[0].held {
 		q.t.Errorf("Settle of %q, sequence %d, which is not held", claim.Lane, claim.Sequence)
@@ -212,10 +246,10 @@ func (c *fakeChannel) next(lane string) {
 	}
 }
 
-func (q *fakeQueue) Ready(channel string) <-chan struct{} {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.channel(channel).ready
+func (f fakeConsumer) Ready() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fakeQueue.channel(f.channel).ready
 }
 
 // pending counts what is neither taken nor dead.

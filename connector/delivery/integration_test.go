@@ -133,7 +133,7 @@ func (p *process) accept(conversations, count int) map[string][]string {
 				ID: event.ID{byte(c), byte(n), 1}, Channel: shop, Source: "/zalo/1/2", Type: "vn.zalo.oa.user_send_text",
 				Conversation: lane, Time: time.Now(), Body: []byte(`{"event_name":"user_send_text"}`),
 			}
-			if _, err := p.inbox.Accept(p.t.Context(), e, lane); err != nil {
+			if _, err := p.inbox.Accept(p.t.Context(), []event.Event{e}); err != nil {
 				p.t.Fatal(err)
 			}
 			ids[lane] = append(ids[lane], e.ID.String())
@@ -149,7 +149,7 @@ func (p *process) drain() {
 	if err := p.dispatcher.Drain(ctx); err != nil {
 		p.t.Fatalf("Drain: %v", err)
 	}
-	if stats, err := p.inbox.Stats(shop); err != nil || stats.Pending != 0 {
+	if stats, err := p.inbox.Stats(p.t.Context(), shop); err != nil || stats.Pending != 0 {
 		p.t.Errorf("after Drain: %d pending, %v", stats.Pending, err)
 	}
 }

@@ -1,13 +1,14 @@
 package delivery
 
 import (
+	"context"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 // claimProbe is claim while the channel is held.
-func (p *pump) claimProbe(held hold) (wait time.Duration, err error) {
+func (p *pump) claimProbe(ctx context.Context, held hold) (wait time.Duration, err error) {
 	if wait := time.Until(held.next); wait > 0 {
 		p.d.slots.withdraw(&p.seat)
 		return wait, nil
@@ -17,7 +18,7 @@ func (p *pump) claimProbe(held hold) (wait time.Duration, err error) {
 		p.d.slots.wait(&p.seat)
 		return inbox.Never, nil
 	}
-	probe, others, wait, err := p.findProbe(held)
+	probe, others, wait, err := p.findProbe(ctx, held)
 	if len(probe) > 0 {
 		wait = p.beginProbe(probe[0])
 	}
@@ -35,10 +36,10 @@ func (p *pump) claimProbe(held hold) (wait time.Duration, err error) {
 // others, which are to be given back. Without this, a few conversations that are
 // always due and never taken could have every probe, whatever order the inbox
 // claims in.
-func (p *pump) findProbe(held hold) (probe, others []inbox.Claim, wait time.Duration, err error) {
+func (p *pump) findProbe(ctx context.Context, held hold) (probe, others []inbox.Claim, wait time.Duration, err error) {
 	for limit := len(held.recent) + 1; len(others) < mostPassed; limit *= 2 {
 		var claims []inbox.Claim
-		claims, wait, err = p.d.queue.Claim(p.channel, limit)
+		claims, wait, err = p.consumer.Claim(ctx, limit)
 		for _, c := range claims {
 			if len(probe) == 0 {
 				probe = []inbox.Claim{c}
@@ -124,7 +125,7 @@ func (p *pump) release(claims []inbox.Claim) {
 	p.d.running.Go(func() {
 		for _, c := range claims {
 			c.Event.Body = nil
-			_ = p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, c, inbox.Released{}) })
+			_ = p.settles.until(p.d.settling, func() error { return p.consumer.Settle(p.d.settling, c, inbox.Released{}) })
 		}
 		p.mu.Lock()
 		p.returns--

@@ -33,7 +33,7 @@ func TestProbesAreOfDifferentConversations(t *testing.T) {
 				r.use(channel("chat", s, paused))
 				p := (*r.d.pumps.Load())["chat"]
 				r.acceptUnordered("chat", strings.Fields(tt.pending)...)
-				probe, others, _, err := p.findProbe(hold{every: time.Second, recent: strings.Fields(tt.recent)})
+				probe, others, _, err := p.findProbe(r.t.Context(), hold{every: time.Second, recent: strings.Fields(tt.recent)})
 				p.release(others)
 				got := ""
 				for _, c := range probe {

@@ -34,15 +34,21 @@ type pump struct {
 	log     logr.Logger
 	seat    seat
 	wake    chan struct{}
-	claims  storeCalls
-	settles storeCalls
+	// consumer takes results after its end too.
+	consumer inbox.Consumer
+	claims   storeCalls
+	settles  storeCalls
 	// settlingNow holds a token for each claim that is being settled.
 	settlingNow chan struct{}
 
 	halt   context.CancelFunc
 	halted chan struct{} // closed when the claiming has ended
 
-	sinkDigest string // guarded by Dispatcher.reload, everything below by mu
+	// Guarded by Dispatcher.reload; settings are nil if the inbox may not know them.
+	sinkDigest string
+	settings   *inbox.Settings
+
+	// mu guards what follows.
 
 	mu       sync.Mutex
 	removed  bool // no series of the channel may come back
@@ -55,20 +61,22 @@ type pump struct {
 	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
 }
 
-func newPump(d *Dispatcher, c Channel, o *outlet, halt context.CancelFunc) *pump {
-	log := d.log.WithValues("channel", c.Name)
+func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt context.CancelFunc) *pump {
+	log, settings := d.log.WithValues("channel", c.Name), c.settings()
 	p := &pump{
-		d:       d,
-		channel: c.Name,
-		log:     log,
-		wake:    make(chan struct{}, 1),
-		claims:  storeCalls{what: "claim", log: log},
-		settles: storeCalls{what: "settle", log: log},
+		d:        d,
+		channel:  c.Name,
+		log:      log,
+		wake:     make(chan struct{}, 1),
+		consumer: consumer,
+		claims:   storeCalls{what: "claim", log: log},
+		settles:  storeCalls{what: "settle", log: log},
 
 		settlingNow: make(chan struct{}, mostSettling),
 		halt:        halt,
 		halted:      make(chan struct{}),
 		sinkDigest:  c.SinkDigest,
+		settings:    &settings,
 		sink:        o,
 		delivery:    c.Delivery,
 	}
@@ -82,6 +90,19 @@ func (p *pump) poke() {
 	case p.wake <- struct{}{}:
 	default:
 	}
+}
+
+// configure tells the inbox settings that it does not know.
+func (p *pump) configure(ctx context.Context, s inbox.Settings) error {
+	if p.settings != nil && *p.settings == s {
+		return nil
+	}
+	p.settings = nil
+	if err := p.consumer.Configure(ctx, s); err != nil {
+		return err
+	}
+	p.settings = &s
+	return nil
 }
 
 // adopt applies a reload; o is nil when the sink stays.
@@ -113,13 +134,13 @@ func (p *pump) adopt(c Channel, o *outlet) {
 // run claims until ctx ends or the inbox is closed.
 func (p *pump) run(ctx context.Context) {
 	defer p.end()
-	ready := p.d.queue.Ready(p.channel)
+	ready := p.consumer.Ready()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for ctx.Err() == nil {
 		wait := inbox.Never
 		err := p.claims.until(ctx, func() (err error) {
-			wait, err = p.claim()
+			wait, err = p.claim(ctx)
 			return err
 		})
 		if err != nil {
@@ -138,6 +159,9 @@ func (p *pump) run(ctx context.Context) {
 func (p *pump) end() {
 	p.halt()
 	p.d.slots.withdraw(&p.seat)
+	if err := p.consumer.Close(); err != nil {
+		p.log.Error(err, "The channel's consumer did not close")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sink.leave()
@@ -147,7 +171,7 @@ func (p *pump) end() {
 // claim starts attempts for everything that may be attempted now and for which
 // there is room. It returns how long until the next retry is due, Never if that
 // cannot matter before the pump is woken by something else.
-func (p *pump) claim() (wait time.Duration, err error) {
+func (p *pump) claim(ctx context.Context) (wait time.Duration, err error) {
 	p.mu.Lock()
 	paused, drained, held := p.delivery.Paused, p.drained, p.hold
 	idle := p.status.InFlight == 0 && p.returns == 0
@@ -158,14 +182,14 @@ func (p *pump) claim() (wait time.Duration, err error) {
 		p.reportDrained(drained)
 		return inbox.Never, nil
 	case held.held():
-		return p.claimProbe(held)
+		return p.claimProbe(ctx, held)
 	}
 	room := p.d.slots.take(&p.seat)
 	if room == 0 {
 		p.d.slots.wait(&p.seat)
 		return inbox.Never, nil
 	}
-	claims, wait, err := p.d.queue.Claim(p.channel, room)
+	claims, wait, err := p.consumer.Claim(ctx, room)
 	if p.heldMeanwhile(claims) {
 		p.d.slots.giveBack(&p.seat, room, 0)
 		return 0, err
@@ -257,7 +281,7 @@ func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
 // settle settles a claim, for a caller that put a token into settlingNow. It repeats
 // that until the inbox takes it, since an unsettled claim holds its conversation.
 func (p *pump) settle(a attempt, v inbox.Verdict) {
-	err := p.settles.until(p.d.settling, func() error { return p.d.queue.Settle(p.d.settling, a.claim, v) })
+	err := p.settles.until(p.d.settling, func() error { return p.consumer.Settle(p.d.settling, a.claim, v) })
 	if err == nil {
 		p.countDead(a, v)
 	}

@@ -27,12 +27,12 @@ type storeCalls struct {
 	failing atomic.Bool
 }
 
-// until repeats call until it succeeds. It gives up when ctx ends or the inbox
-// is closed, and returns the last error then.
+// until repeats call until it succeeds. It gives up when ctx ends, the inbox is
+// closed or the claim is lost, and returns the last error then.
 func (s *storeCalls) until(ctx context.Context, call func() error) error {
 	for wait := firstStoreWait; ; wait = min(2*wait, lastStoreWait) {
 		err := call()
-		if errors.Is(err, inbox.ErrClosed) || ctx.Err() != nil {
+		if errors.Is(err, inbox.ErrClosed) || errors.Is(err, inbox.ErrLost) || ctx.Err() != nil {
 			return err
 		}
 		s.observe(err)

@@ -4,16 +4,18 @@
 //
 // # Lanes
 //
-// Every event is accepted into a lane, a string that is unique within its
-// channel: the conversation, or the event's own id when the channel is
-// unordered. Within one lane, event n+1 cannot be claimed before event n was
-// settled as taken or dead-lettered. Lanes never wait for each other. A lane
-// with no pending event costs nothing.
+// Every event waits in a lane of its channel: its conversation, or a lane of
+// its own when the channel is unordered. Within one lane, event n+1 cannot be
+// claimed before event n was settled as taken or dead-lettered. Lanes never wait
+// for each other. A lane with no pending event costs nothing. Settings.Ordering
+// decides the lanes of the events that are accepted from then on; what is stored
+// stays in its lane, dead letters too.
 //
 // # Promises
 //
-//  1. Accept returns Stored or Duplicate only after the event is durable, which
-//     each store defines (Pebble: fsynced to its disk).
+//  1. Accept returns Stored or Duplicate only after the events are durable, which
+//     each store defines (Pebble: fsynced to its disk). It stores the new events
+//     of its batch together or not at all, after a crash too.
 //  2. A stored event is claimed again and again, across restarts, until it is
 //     settled as taken or dead-lettered; a dead letter is kept until its
 //     retention ends or a person redrives or drops it.
@@ -57,6 +59,9 @@ var (
 	ErrClosed = errors.New("inbox is closed")
 	// ErrNotFound: no dead letter has that id.
 	ErrNotFound = errors.New("no such dead letter")
+	// ErrLost: the claim is no longer held: it was settled, or another replica has
+	// its lane. Its event is not lost: whoever holds the lane delivers it.
+	ErrLost = errors.New("the claim is no longer held")
 	// ErrInUse: the inbox cannot be opened while another process has it open.
 	ErrInUse = errors.New("another process uses it")
 )
@@ -74,22 +79,46 @@ const (
 
 // Accepter is the way in.
 type Accepter interface {
-	// Accept stores e in lane of channel e.Channel and returns once it is
-	// durable. When ctx ends first it returns ctx's error; the event may then
-	// still become durable, and the same id is recognised later.
-	Accept(ctx context.Context, e event.Event, lane string) (Outcome, error)
+	// Accept stores a batch of events of one channel, in their order, and returns
+	// the outcome of each once all are durable. An id that comes twice in the
+	// batch is a duplicate the second time. With an error, none is stored; only
+	// if ctx ends first, when the error is ctx's, may they still become durable,
+	// all of them, and their ids are recognised later.
+	Accept(ctx context.Context, batch []event.Event) ([]Outcome, error)
+}
+
+// Ordering says which events of a channel share a lane.
+type Ordering int
+
+const (
+	// PerConversation: the events of a conversation wait for each other. It is
+	// the ordering of a channel without settings.
+	PerConversation Ordering = iota
+	// Unordered: no event waits for another.
+	Unordered
+)
+
+// Lane is the lane of an event under the ordering.
+func (o Ordering) Lane(e event.Event) string {
+	if o == Unordered {
+		return e.ID.String()
+	}
+	return e.Conversation
 }
 
 // Settings are a channel's part of the configuration that the inbox keeps to.
 type Settings struct {
+	// Ordering decides the lanes of the events that are accepted from now on.
+	Ordering Ordering
 	// Paused: time that passes while paused counts into Claim.Paused.
 	Paused bool
-	// DeadLetterRetention is how long dead letters are kept.
+	// DeadLetterRetention is how long dead letters are kept; zero keeps them.
 	DeadLetterRetention time.Duration
 }
 
 // Claim is one event that may be attempted now. It is held until it is settled,
-// or until the process ends: then the event is claimed anew.
+// until another replica takes over its lane, or until the process ends: then the
+// event is claimed again.
 type Claim struct {
 	Event event.Event
 	// Attempts is the number of failed attempts so far.
@@ -129,27 +158,40 @@ func (Released) verdict() {}
 // some 292 years, so that a timer of it needs no special case.
 const Never = time.Duration(math.MaxInt64)
 
-// Queue is the way out. Each channel has at most one claiming goroutine;
-// Settle may be called from any.
+// Queue is the way out.
 type Queue interface {
-	// Configure sets a channel's settings; it is called before the first Claim
-	// and again when they change.
-	Configure(ctx context.Context, channel string, s Settings) error
-	// Claim returns up to limit events of a channel that may be attempted now,
-	// at most one of each lane, and fewer when they are large. When it returns
-	// fewer than limit, wait is how long until more may be claimable without a
-	// signal of Ready: until the earliest retry, or zero while the store is
-	// still at work on what it read. It is Never when every pending event is
-	// claimed or behind a claimed one, and with an error.
-	Claim(channel string, limit int) (claims []Claim, wait time.Duration, err error)
+	// Consume sets a channel's settings and begins to claim from it: from all of
+	// its lanes, or from this replica's share of them. A process has at most one
+	// open Consumer of a channel.
+	Consume(ctx context.Context, channel string, s Settings) (Consumer, error)
+}
+
+// Consumer claims the events of one channel. It has one claiming goroutine;
+// Settle and Renew may be called from any.
+type Consumer interface {
+	// Claim returns up to limit events that may be attempted now, at most one of
+	// each lane, and fewer when they are large. When it returns fewer than limit,
+	// wait is how long until more may be claimable without a signal of Ready:
+	// until the earliest retry, or zero while the store is still at work on what
+	// it read. It is Never when every pending event is claimed or behind a claimed
+	// one, and with an error.
+	Claim(ctx context.Context, limit int) (claims []Claim, wait time.Duration, err error)
+	// Renew keeps a claim held whose attempt takes long. After ErrLost the attempt
+	// is to end: another replica makes it.
+	Renew(ctx context.Context, c *Claim) error
 	// Settle ends a claim and returns once the result is durable. It does not
-	// need the event's body, so that callers can free it before.
+	// need the event's body, so that callers can free it before. After ErrLost,
+	// which a further call would only repeat, the verdict counts for nothing.
 	Settle(ctx context.Context, c Claim, v Verdict) error
-	// Ready is signalled after something became claimable on the channel: an
-	// event was stored or redriven, a settled lane has a further event, or the
-	// channel is no longer paused. A paused channel may stay silent. One
-	// signal may stand for many; the channel is the same for every call.
-	Ready(channel string) <-chan struct{}
+	// Configure changes the channel's settings.
+	Configure(ctx context.Context, s Settings) error
+	// Ready is signalled after something became claimable: an event was stored or
+	// redriven, a settled lane has a further event, or the channel is no longer
+	// paused. A paused channel may stay silent. One signal may stand for many; the
+	// Go channel is the same for every call.
+	Ready() <-chan struct{}
+	// Close ends the claiming. Claims stay held, and are settled as before.
+	Close() error
 }
 
 // DeadLetter is an event that was given up, with the reason.
@@ -185,6 +227,9 @@ type Stats struct {
 	OldestPendingAge time.Duration
 	// DeadLetters counts kept dead letters.
 	DeadLetters int64
+	// Shared reports whether all replicas of a connector see the same figures, so
+	// that adding them up would count events twice.
+	Shared bool
 }
 
 // Inbox is a store: everything above, and its own life.
@@ -192,20 +237,32 @@ type Inbox interface {
 	Accepter
 	Queue
 	DeadLetters
-	// Channels names every channel that was configured or has anything stored,
-	// configured or not, sorted.
+	// Channels names every channel that was consumed or has anything stored,
+	// sorted.
 	Channels() []string
-	// Stats describes one channel.
-	Stats(channel string) (Stats, error)
+	// Stats describes one channel; all is zero for one that is not known.
+	Stats(ctx context.Context, channel string) (Stats, error)
 	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or
 	// wraps it.
 	Room() error
 	// Try makes a small write durable, as Accept does with an event. It is nil when
 	// the inbox can store, and the error of the write when it cannot.
 	Try(ctx context.Context) error
-	// Usage is the size on disk and the bound, in bytes.
-	Usage() (used, limit int64)
 	// Close waits for commits under way and closes the store cleanly. Calls
 	// after Close return ErrClosed.
 	Close() error
+}
+
+// Sized is an Inbox on a disk of its own.
+type Sized interface {
+	// Usage is the size on disk and the bound, in bytes.
+	Usage() (used, limit int64)
+}
+
+// Usage is that of a Sized store, and zero for any other.
+func Usage(store any) (used, limit int64) {
+	if sized, ok := store.(Sized); ok {
+		used, limit = sized.Usage()
+	}
+	return used, limit
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -20,7 +21,7 @@ const maxReports = 4
 // NewHandler serves the report that collect makes to whoever sends the token, which
 // may change between calls. While it is empty there is no report, and the answer is
 // 404.
-func NewHandler(token func() string, collect func() Report) http.Handler {
+func NewHandler(token func() string, collect func(context.Context) Report) http.Handler {
 	places := semaphore.NewWeighted(maxReports)
 	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -34,7 +35,7 @@ func NewHandler(token func() string, collect func() Report) http.Handler {
 			http.Error(w, "too many reports at once", http.StatusServiceUnavailable)
 		default:
 			defer places.Release(1)
-			write(w, collect())
+			write(w, collect(call.Context()))
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +17,7 @@ import (
 
 const token = "synthetic-report-token"
 
-func one() report.Report {
+func one(context.Context) report.Report {
 	return report.Report{
 		Began: time.Unix(1_800_000_000, 0).UTC(), Inbox: report.Inbox{State: report.InboxOK, UsedBytes: 1, LimitBytes: 2},
 		Channels: []report.Channel{{Name: "chat/a", Signature: report.Signature{Mode: "Enforce"}}},
@@ -64,7 +65,7 @@ func TestWhoGetsTheReport(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(one(), got); diff != "" {
+			if diff := cmp.Diff(one(t.Context()), got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if strings.Contains(w.Body.String(), "0001-01-01") {
@@ -75,11 +76,11 @@ func TestWhoGetsTheReport(t *testing.T) {
 }
 
 func TestALargeReportIsNone(t *testing.T) {
-	large := one()
+	large := one(t.Context())
 	for len(large.Channels) < 200 {
 		large.Channels = append(large.Channels, large.Channels[0])
 	}
-	w := get(report.NewHandler(func() string { return token }, func() report.Report { return large }), "Bearer "+token)
+	w := get(report.NewHandler(func() string { return token }, func(context.Context) report.Report { return large }), "Bearer "+token)
 	if w.Code != http.StatusInsufficientStorage || !strings.Contains(w.Body.String(), "the report of 200 channels has") {
 		t.Errorf("%d: %s", w.Code, w.Body)
 	}
@@ -87,10 +88,10 @@ func TestALargeReportIsNone(t *testing.T) {
 
 func TestFewReportsAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	handler := report.NewHandler(func() string { return token }, func() report.Report {
+	handler := report.NewHandler(func() string { return token }, func(ctx context.Context) report.Report {
 		entered <- struct{}{}
 		<-leave
-		return one()
+		return one(ctx)
 	})
 	var calls sync.WaitGroup
 	for range 4 {

@@ -8,7 +8,8 @@ import (
 
 // InboxState is what the inbox holds at a moment.
 type InboxState struct {
-	// UsedBytes is the size on disk, LimitBytes the bound.
+	// UsedBytes is the size on disk, LimitBytes the bound; zero for an inbox that
+	// has no disk of its own.
 	UsedBytes, LimitBytes int64
 	Channels              []ChannelState
 }
@@ -57,8 +58,10 @@ func (c *inboxCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	state := c.state()
-	gauge(c.size, float64(state.UsedBytes))
-	gauge(c.max, float64(state.LimitBytes))
+	if state.LimitBytes > 0 {
+		gauge(c.size, float64(state.UsedBytes))
+		gauge(c.max, float64(state.LimitBytes))
+	}
 	for _, s := range state.Channels {
 		gauge(c.backlog, float64(s.Pending), s.Name)
 		gauge(c.age, s.OldestPendingAge.Seconds(), s.Name)

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/listener"
@@ -303,17 +302,17 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	e := found.Event
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
 	defer cancel()
-	outcome, err := h.inbox.Accept(ctx, e, lane(r.Ordering, e))
+	outcomes, err := h.inbox.Accept(ctx, []event.Event{e})
 	if err == nil {
 		r.traffic.stored(x.arrived)
 	}
 	switch {
-	case err == nil && outcome == inbox.Stored:
+	case err == nil && outcomes[0] == inbox.Stored:
 		x.conn.Verify() // a captured call, sent again, earns nothing
 		h.count(h.metrics.Accepted, r.Name)
 		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
 		answerAccepted.write(x)
-	case err == nil && outcome == inbox.Duplicate:
+	case err == nil && outcomes[0] == inbox.Duplicate:
 		h.count(h.metrics.Duplicates, r.Name)
 		answerDuplicate.write(x)
 	default:
@@ -336,14 +335,6 @@ func (h *Handler) fail(x *exchange, r *route, err error) {
 		h.log.Error(err, "the inbox does not take events; callers are answered 503", "channel", r.Name, "reason", reason)
 	}
 	h.refuse(x, a, r.Name, reason)
-}
-
-// lane is what the event waits in.
-func lane(ordering config.Ordering, e event.Event) string {
-	if ordering == config.Unordered {
-		return e.ID.String()
-	}
-	return e.Conversation
 }
 
 // refuse answers, counts and logs. Channel is empty until the key named one.

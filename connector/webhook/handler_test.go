@@ -245,25 +245,18 @@ func TestPublishedExample(t *testing.T) {
 	}
 }
 
-func TestLanesAndTime(t *testing.T) {
+// TestTimeOfArrival: a call without a time of its own is of the time it came.
+func TestTimeOfArrival(t *testing.T) {
 	arrived := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	body := []byte(`{"event_name":"follow","oa_id":"o","follower":{"id":"u"}}`)
-	for _, ordering := range []config.Ordering{config.PerConversation, config.Unordered} {
-		f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return arrived } }, newChannel(func(c *Channel) {
-			c.Ordering = ordering
-			c.Type = zalo.New(c.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
-		}))
-		f.do(request(path+"?"+keyParameter+"="+key, body, ""))
-		if len(f.inbox.events) != 1 {
-			t.Fatalf("%d stored", len(f.inbox.events))
-		}
-		e, want := f.inbox.events[0], "oa/o/user/u"
-		if ordering == config.Unordered {
-			want = e.ID.String()
-		}
-		if f.inbox.lanes[0] != want || !e.Time.Equal(arrived) {
-			t.Errorf("%s: lane %q, time %v", ordering, f.inbox.lanes[0], e.Time)
-		}
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return arrived } }, newChannel(func(c *Channel) {
+		c.Type = zalo.New(c.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
+	}))
+	f.do(request(path+"?"+keyParameter+"="+key, []byte(`{"event_name":"follow","oa_id":"o","follower":{"id":"u"}}`), ""))
+	if len(f.inbox.events) != 1 {
+		t.Fatalf("%d stored", len(f.inbox.events))
+	}
+	if e := f.inbox.events[0]; e.Conversation != "oa/o/user/u" || !e.Time.Equal(arrived) {
+		t.Errorf("conversation %q, time %v", e.Conversation, e.Time)
 	}
 }
 

@@ -53,7 +53,6 @@ var secrets = []string{key, otherKey, key[:32], secret, user, "Xin ch"}
 type fakeInbox struct {
 	mu     sync.Mutex
 	events []event.Event
-	lanes  []string
 	seen   map[string]bool
 	err    error
 	// known makes every event one that was stored before.
@@ -70,7 +69,8 @@ func newFakeInbox() *fakeInbox {
 	return &fakeInbox{seen: make(map[string]bool), entered: make(chan struct{}, 1000)}
 }
 
-func (f *fakeInbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+func (f *fakeInbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcome, error) {
+	e := batch[0]
 	select {
 	case f.entered <- struct{}{}:
 	default:
@@ -79,22 +79,21 @@ func (f *fakeInbox) Accept(ctx context.Context, e event.Event, lane string) (inb
 		select {
 		case <-f.block:
 		case <-ctx.Done():
-			return 0, fmt.Errorf("waiting for the commit: %w", ctx.Err())
+			return nil, fmt.Errorf("waiting for the commit: %w", ctx.Err())
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
-		return 0, f.err
+		return nil, f.err
 	}
 	id := e.Channel + " " + e.ID.String()
 	if f.known || f.seen[id] {
-		return inbox.Duplicate, nil
+		return []inbox.Outcome{inbox.Duplicate}, nil
 	}
 	f.seen[id] = true
 	f.events = append(f.events, e)
-	f.lanes = append(f.lanes, lane)
-	return inbox.Stored, nil
+	return []inbox.Outcome{inbox.Stored}, nil
 }
 
 func (f *fakeInbox) stored() []event.Event {
@@ -171,7 +170,7 @@ func zaloOA() config.ZaloOA {
 func newChannel(change ...func(*Channel)) Channel {
 	c := Channel{
 		Name: "chat/shop", Path: path, Keys: digests(key), MaxBodySize: 1 << 20, Enforces: true,
-		Events: config.EventFilter{Include: []string{"*"}}, Ordering: config.PerConversation, Type: zalo.New("chat/shop", zaloOA()),
+		Events: config.EventFilter{Include: []string{"*"}}, Type: zalo.New("chat/shop", zaloOA()),
 	}
 	for _, f := range change {
 		f(&c)

@@ -45,8 +45,6 @@ type Channel struct {
 	MaxEventAge time.Duration
 	// Events selects what is stored, by the platform's event name.
 	Events config.EventFilter
-	// Ordering says whether a conversation is a lane, or every event its own.
-	Ordering config.Ordering
 	// Type knows the platform's protocol.
 	Type channel.Channel
 }

@@ -1,7 +1,6 @@
 package inboxtest
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -9,18 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 func claimedWhole(b *bench) {
 	e := Event(channelName, "an", 1)
-	if _, err := b.inbox.Accept(context.Background(), e, "a lane of its own"); err != nil {
-		b.Fatal(err)
-	}
+	b.accept(e)
 	b.clock.Advance(time.Minute)
 	got := b.claimOne()
 	want := inbox.Claim{
-		Event: e, Age: time.Minute, Lane: "a lane of its own", Sequence: got.Sequence,
+		Event: e, Age: time.Minute, Lane: "an", Sequence: got.Sequence,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		b.Errorf("claim (-want +got):\n%s", diff)
@@ -71,11 +69,10 @@ func concurrentDuplicates(b *bench) {
 	for n := range events {
 		for range copies {
 			calls.Go(func() {
-				outcome, err := b.inbox.Accept(context.Background(), Event(channelName, "an", n), "an")
+				outcomes, err := b.inbox.Accept(b.Context(), []event.Event{Event(channelName, "an", n)})
 				if err != nil {
 					b.Errorf("accept: %v", err)
-				}
-				if outcome == inbox.Stored {
+				} else if outcomes[0] == inbox.Stored {
 					stored.Add(1)
 				}
 			})
@@ -107,7 +104,7 @@ func stats(b *bench) {
 	check()
 	b.reopen()
 	check()
-	if used, limit := b.inbox.Usage(); used <= 0 || limit <= 0 {
+	if used, limit := inbox.Usage(b.inbox); used <= 0 || limit <= 0 {
 		b.Errorf("usage %d of %d", used, limit)
 	}
 	if err := b.inbox.Room(); err != nil {
@@ -124,23 +121,27 @@ func closed(b *bench) {
 	if err := b.inbox.Close(); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := b.inbox.Accept(context.Background(), Event(channelName, "an", 2), "an"); !errors.Is(err, inbox.ErrClosed) {
+	if _, err := b.inbox.Accept(b.Context(), []event.Event{Event(channelName, "an", 2)}); !errors.Is(err, inbox.ErrClosed) {
 		b.Errorf("accept: %v, want ErrClosed", err)
 	}
-	if err := b.inbox.Settle(context.Background(), claim, inbox.Taken{}); !errors.Is(err, inbox.ErrClosed) {
+	if err := b.consumer.Settle(b.Context(), claim, inbox.Taken{}); !errors.Is(err, inbox.ErrClosed) {
 		b.Errorf("settle: %v, want ErrClosed", err)
 	}
-	if _, _, err := b.inbox.Claim(channelName, 1); !errors.Is(err, inbox.ErrClosed) {
+	if _, _, err := b.consumer.Claim(b.Context(), 1); !errors.Is(err, inbox.ErrClosed) {
 		b.Errorf("claim: %v, want ErrClosed", err)
 	}
-	b.inbox = b.open()
+	b.start()
 	b.takeInOrder("an", 1, 1)
 }
 
 func channelsApart(b *bench) {
 	b.accept(Event("chat/other", "an", 1))
 	b.nothingClaimable()
-	claims, _, err := b.inbox.Claim("chat/other", 1)
+	other, err := b.inbox.Consume(b.Context(), "chat/other", inbox.Settings{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	claims, _, err := other.Claim(b.Context(), 1)
 	if err != nil || len(claims) != 1 || claims[0].Event.Channel != "chat/other" {
 		b.Errorf("claims %v, error %v", claims, err)
 	}

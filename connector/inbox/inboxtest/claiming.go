@@ -1,6 +1,7 @@
 package inboxtest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -96,7 +97,7 @@ func announced(b *bench) {
 		b.clock.Advance(time.Millisecond) // else every round looks through what the others left
 		b.acceptAll(fmt.Sprint("an", round), 1, crowd)
 		for left := crowd; left > 0; {
-			claims, wait, err := b.inbox.Claim(channelName, 1)
+			claims, wait, err := b.consumer.Claim(b.Context(), 1)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -145,7 +146,7 @@ func largeEvents(b *bench) {
 	for range each {
 		var held []inbox.Claim
 		for len(held) < lanes {
-			claims, wait, err := b.inbox.Claim(channelName, lanes)
+			claims, wait, err := b.consumer.Claim(b.Context(), lanes)
 			if err != nil || len(claims) > lanes/2 {
 				b.Fatalf("%d events of %d KiB at once, error %v", len(claims), size>>10, err)
 			}
@@ -153,7 +154,7 @@ func largeEvents(b *bench) {
 				continue
 			}
 			select {
-			case <-b.inbox.Ready(channelName):
+			case <-b.consumer.Ready():
 			case <-time.After(10 * time.Second):
 				b.Fatalf("nothing to come, with %d of %d events claimed", len(held), lanes)
 			}
@@ -186,9 +187,7 @@ func pausedAge(b *bench) {
 	b.acceptAll("an", 1, 1)
 	pause := func(paused bool) {
 		b.Helper()
-		if err := b.inbox.Configure(b.Context(), channelName, inbox.Settings{Paused: paused}); err != nil {
-			b.Fatal(err)
-		}
+		b.configure(inbox.Settings{Paused: paused})
 	}
 	b.clock.Advance(time.Minute)
 	pause(true)
@@ -212,8 +211,8 @@ func settledOnce(b *bench) {
 	b.acceptAll("an", 1, 2)
 	claim := b.claimOne()
 	b.settle(claim, inbox.Taken{})
-	if err := b.inbox.Settle(b.Context(), claim, inbox.Taken{}); err == nil {
-		b.Error("a claim was settled twice")
+	if err := b.consumer.Settle(b.Context(), claim, inbox.Taken{}); !errors.Is(err, inbox.ErrLost) {
+		b.Errorf("a claim was settled twice: %v, want ErrLost", err)
 	}
 	b.takeInOrder("an", 2, 2)
 }

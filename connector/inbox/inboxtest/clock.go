@@ -30,7 +30,8 @@ func (b *bench) expire() {
 
 func (b *bench) configure(s inbox.Settings) {
 	b.Helper()
-	if err := b.inbox.Configure(b.Context(), channelName, s); err != nil {
+	b.settings = s
+	if err := b.consumer.Configure(b.Context(), s); err != nil {
 		b.Fatalf("configure: %v", err)
 	}
 }
@@ -78,7 +79,7 @@ func (j jump) happen(b *bench) (costs time.Duration) {
 	}
 	b.clock.Set(to)
 	b.clock.Restart()
-	b.inbox = b.open()
+	b.start()
 	return min(max(to.Sub(from), 0), perJump)
 }
 
@@ -204,7 +205,7 @@ func longDowntime(b *bench) {
 	}
 	b.clock.Advance(80 * time.Hour)
 	b.clock.Restart()
-	b.inbox = b.open()
+	b.start()
 	if wait := b.idle(); wait != 76*time.Hour {
 		b.Errorf("waits %v, want 76h", wait)
 	}

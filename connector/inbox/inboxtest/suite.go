@@ -98,6 +98,13 @@ func Run(t *testing.T, newStore storeMaker) {
 		{"a claim is settled once", settledOnce},
 		{"a closed inbox refuses", closed},
 		{"channels do not see each other", channelsApart},
+		{"a batch is stored whole, and its repetitions once", batch},
+		{"a batch of several channels is refused whole", mixedBatch},
+		{"concurrent batches that share events store each once", concurrentBatches},
+		{"the ordering at acceptance decides the lane for good", orderings},
+		{"a channel has one consumer, whose claims outlive it", consumers},
+		{"a claim is renewed while it is held", renewed},
+		{"a question makes no channel", questions},
 		{"random use with restarts keeps every promise", randomUse},
 		{"a retry comes when it is due, whatever the clock shows", eachJump(retryJumps)},
 		{"an id is known for the window, whatever the clock shows", eachJump(windowJumps)},
@@ -117,7 +124,7 @@ func newBench(t *testing.T, newStore storeMaker) *bench {
 	t.Helper()
 	clock := NewClock()
 	b := &bench{T: t, newStore: newStore, clock: clock, open: newStore(t, clock)}
-	b.inbox = b.open()
+	b.start()
 	t.Cleanup(func() {
 		if err := b.inbox.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -136,6 +143,9 @@ type bench struct {
 	clock    *Clock
 	open     func() inbox.Inbox
 	inbox    inbox.Inbox
+	// consumer is channelName's, with its settings.
+	consumer inbox.Consumer
+	settings inbox.Settings
 }
 
 // Event returns a distinct event of a conversation.
@@ -144,17 +154,22 @@ func Event(channel, conversation string, n int) event.Event {
 	return event.Event{
 		ID: event.ID(sha256.Sum256([]byte(body))), Channel: channel,
 		Source: "/zalo/1/2", Type: "vn.zalo.oa.user_send_text", Subject: conversation,
-		Conversation: conversation, Time: time.UnixMilli(1699003881354 + int64(n)), Body: []byte(body),
+		Conversation: conversation, Time: time.UnixMilli(1699003881354 + int64(n)), ContentType: "application/json", Body: []byte(body),
 	}
 }
 
 func (b *bench) accept(e event.Event) inbox.Outcome {
 	b.Helper()
-	outcome, err := b.inbox.Accept(context.Background(), e, e.Conversation)
-	if err != nil {
-		b.Fatalf("accept: %v", err)
+	return b.acceptBatch(e)[0]
+}
+
+func (b *bench) acceptBatch(batch ...event.Event) []inbox.Outcome {
+	b.Helper()
+	outcomes, err := b.inbox.Accept(context.Background(), batch)
+	if err != nil || len(outcomes) != len(batch) {
+		b.Fatalf("accept: %d outcomes of %d, %v", len(outcomes), len(batch), err)
 	}
-	return outcome
+	return outcomes
 }
 
 func (b *bench) acceptAll(conversation string, from, to int) {
@@ -168,7 +183,7 @@ func (b *bench) acceptAll(conversation string, from, to int) {
 
 func (b *bench) claim(limit int) []inbox.Claim {
 	b.Helper()
-	claims, _, err := b.inbox.Claim(channelName, limit)
+	claims, _, err := b.consumer.Claim(b.Context(), limit)
 	if err != nil {
 		b.Fatalf("claim: %v", err)
 	}
@@ -185,7 +200,7 @@ func (b *bench) claimOne() inbox.Claim {
 			return claims[0]
 		}
 		select {
-		case <-b.inbox.Ready(channelName):
+		case <-b.consumer.Ready():
 		case <-deadline:
 			b.Fatal("nothing can be claimed")
 		}
@@ -195,14 +210,14 @@ func (b *bench) claimOne() inbox.Claim {
 func (b *bench) settle(c inbox.Claim, v inbox.Verdict) {
 	b.Helper()
 	c.Event.Body = nil // callers may free it
-	if err := b.inbox.Settle(context.Background(), c, v); err != nil {
+	if err := b.consumer.Settle(context.Background(), c, v); err != nil {
 		b.Fatalf("settle: %v", err)
 	}
 }
 
 func (b *bench) stats() inbox.Stats {
 	b.Helper()
-	s, err := b.inbox.Stats(channelName)
+	s, err := b.inbox.Stats(b.Context(), channelName)
 	if err != nil {
 		b.Fatalf("stats: %v", err)
 	}
@@ -215,7 +230,23 @@ func (b *bench) reopen() {
 		b.Fatalf("close: %v", err)
 	}
 	b.clock.Restart()
+	b.start()
+}
+
+// start opens the inbox and its consumer, with the settings that it had.
+func (b *bench) start() {
+	b.Helper()
 	b.inbox = b.open()
+	b.consumer = b.consume()
+}
+
+func (b *bench) consume() inbox.Consumer {
+	b.Helper()
+	c, err := b.inbox.Consume(b.Context(), channelName, b.settings)
+	if err != nil {
+		b.Fatalf("consume: %v", err)
+	}
+	return c
 }
 
 // takeInOrder claims and takes events of one conversation.
@@ -242,7 +273,7 @@ func (b *bench) nothingClaimable() {
 func (b *bench) idle() (wait time.Duration) {
 	b.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		claims, wait, err := b.inbox.Claim(channelName, 10)
+		claims, wait, err := b.consumer.Claim(b.Context(), 10)
 		if err != nil || len(claims) != 0 {
 			b.Fatalf("claims %v, error %v; want none", claims, err)
 		}

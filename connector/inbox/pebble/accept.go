@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -14,29 +15,64 @@ type duplicateID struct {
 	id      event.ID
 }
 
-// acceptance is the operation that stores one event.
+// acceptance is the operation that stores a batch of events.
 type acceptance struct {
 	pending
 	channel *channel
-	id      event.ID
-	record  []byte
-	outcome inbox.Outcome
+	events  []newEvent
+	// outcomes are those of events, in their order.
+	outcomes []inbox.Outcome
 }
 
+// newEvent is an event to store.
+type newEvent struct {
+	id     event.ID
+	record []byte
+}
+
+// newAcceptance makes room for n events. One, as nearly always, costs no
+// allocation of its own.
+func newAcceptance(ch *channel, n int) *acceptance {
+	if n > 1 {
+		return &acceptance{pending: newPending(0), channel: ch, events: make([]newEvent, n), outcomes: make([]inbox.Outcome, n)}
+	}
+	one := &struct {
+		acceptance
+		event   [1]newEvent
+		outcome [1]inbox.Outcome
+	}{acceptance: acceptance{pending: newPending(0), channel: ch}}
+	one.events, one.outcomes = one.event[:], one.outcome[:]
+	return &one.acceptance
+}
+
+// errMixedBatch: a batch belongs to one channel.
+var errMixedBatch = errors.New("accept: the batch holds events of several channels")
+
 // Accept implements inbox.Accepter.
-func (s *Inbox) Accept(ctx context.Context, e event.Event, lane string) (inbox.Outcome, error) {
+func (s *Inbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcome, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
 	if s.committer.overloaded() {
-		return 0, inbox.ErrOverloaded
+		return nil, inbox.ErrOverloaded
 	}
-	ch, now := s.channel(e.Channel), s.clock.now()
+	op := newAcceptance(s.channel(batch[0].Channel), len(batch))
+	now, shown := s.clock.now(), s.clock.source.Now()
 	record := eventRecord{
-		acceptedAt: now, acceptedTime: s.clock.source.Now(), pausedBefore: ch.pausedTime(now), lane: lane, event: e,
-	}.encode()
-	op := &acceptance{pending: newPending(len(record) + 128), channel: ch, id: e.ID, record: record}
-	if err := s.do(ctx, op); err != nil {
-		return 0, explained(err)
+		acceptedAt: now, acceptedTime: shown, pausedBefore: op.channel.pausedTime(now), ordering: op.channel.ordering(),
 	}
-	return op.outcome, nil
+	for i, e := range batch {
+		if e.Channel != op.channel.name {
+			return nil, errMixedBatch
+		}
+		record.event = e
+		op.events[i] = newEvent{e.ID, record.encode()}
+		op.size += len(op.events[i].record) + 128
+	}
+	if err := s.do(ctx, op); err != nil {
+		return nil, explained(err)
+	}
+	return op.outcomes, nil
 }
 
 // do queues an operation and waits until it is durable or ctx ends.
@@ -55,27 +91,49 @@ func (s *Inbox) do(ctx context.Context, op operation) error {
 func (*acceptance) reads() bool { return false }
 
 func (a *acceptance) apply(tx *transaction) error {
-	key := duplicateID{a.channel.key, a.id}
-	if _, again := tx.accepted[key]; again {
-		a.outcome = inbox.Duplicate
-		return nil
+	fresh, err := a.recognise(tx)
+	if fresh && err == nil {
+		err = tx.full
 	}
-	seen, err := tx.store.duplicates.seen(tx.reader, a.channel.key, a.id, tx.now)
-	switch {
-	case err != nil:
-		return err
-	case seen:
-		a.outcome = inbox.Duplicate
-		return nil
-	case tx.full != nil:
-		return tx.full
-	}
-	if err := tx.append(a.channel, a.record); err != nil {
+	if err != nil {
+		a.withdraw(tx)
 		return err
 	}
-	tx.accepted[key] = struct{}{}
-	a.outcome = inbox.Stored
-	return tx.store.duplicates.remember(tx.Batch, a.channel.key, a.id, tx.now)
+	for i, e := range a.events {
+		if a.outcomes[i] == inbox.Stored {
+			err = errors.Join(err, tx.append(a.channel, e.record),
+				tx.store.duplicates.remember(tx.Batch, a.channel.key, e.id, tx.now))
+		}
+	}
+	return err
+}
+
+// recognise tells new events from duplicates, and reports whether any is new.
+func (a *acceptance) recognise(tx *transaction) (fresh bool, err error) {
+	for i, e := range a.events {
+		key := duplicateID{a.channel.key, e.id}
+		_, again := tx.accepted[key]
+		if !again {
+			if again, err = tx.store.duplicates.seen(tx.reader, a.channel.key, e.id, tx.now); err != nil {
+				return fresh, err
+			}
+		}
+		a.outcomes[i] = inbox.Duplicate
+		if !again {
+			a.outcomes[i], fresh = inbox.Stored, true
+			tx.accepted[key] = struct{}{}
+		}
+	}
+	return fresh, nil
+}
+
+// withdraw lets the same ids be stored by another operation of the transaction.
+func (a *acceptance) withdraw(tx *transaction) {
+	for i, e := range a.events {
+		if a.outcomes[i] == inbox.Stored {
+			delete(tx.accepted, duplicateID{a.channel.key, e.id})
+		}
+	}
 }
 
 // pausedTime is how long the channel was paused in all, up to now.

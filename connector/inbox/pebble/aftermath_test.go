@@ -46,7 +46,7 @@ func (c *powerCut) check(t *testing.T) {
 		T: t, cut: c, store: store, clock: clock,
 		pending: make(map[event.ID]inbox.Claim), dead: make(map[event.ID]bool), lanes: make(map[string]inbox.Claim),
 	}
-	stats, err := store.Stats(workChannel)
+	stats, err := store.Stats(context.Background(), workChannel)
 	if err != nil {
 		a.errorf("stats: %v", err)
 	}
@@ -98,7 +98,7 @@ func (a *aftermath) sendAgain() {
 			continue
 		}
 		calls.Go(func() {
-			outcome, err := a.store.Accept(a.Context(), before.event, before.event.Conversation)
+			outcome, err := acceptOne(a.Context(), a.store, before.event)
 			if err != nil || outcome != inbox.Duplicate {
 				a.errorf("event %d of %s again: outcome %v, error %v", before.n, before.event.Conversation, outcome, err)
 			}
@@ -111,7 +111,7 @@ func (a *aftermath) sendAgain() {
 func (a *aftermath) drain() {
 	for range 2 {
 		for {
-			claims, _, err := a.store.Claim(workChannel, 100)
+			claims, _, err := a.store.Consumer(workChannel).Claim(context.Background(), 100)
 			if err != nil {
 				a.errorf("claim: %v", err)
 				return
@@ -128,7 +128,7 @@ func (a *aftermath) drain() {
 // more reports whether the store announced that there is more to claim.
 func (a *aftermath) more() bool {
 	select {
-	case <-a.store.Ready(workChannel):
+	case <-a.store.Consumer(workChannel).Ready():
 		return true
 	default:
 		return false
@@ -142,7 +142,7 @@ func (a *aftermath) take(claims []inbox.Claim) {
 		a.pending[c.Event.ID], a.lanes[c.Lane] = c, c
 		calls.Go(func() {
 			// A store that was ended never answers, nor is it waited for.
-			if err := a.store.Settle(context.WithoutCancel(a.Context()), c, inbox.Taken{}); err != nil {
+			if err := settle(context.WithoutCancel(a.Context()), a.store, c, inbox.Taken{}); err != nil {
 				a.errorf("settle: %v", err)
 			}
 		})

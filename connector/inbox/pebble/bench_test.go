@@ -59,7 +59,7 @@ func BenchmarkAccept(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			e := benchmarked(n.Add(1), body)
-			if _, err := s.Accept(context.Background(), e, e.Conversation); err != nil {
+			if _, err := acceptOne(context.Background(), s, e); err != nil {
 				b.Error(err)
 			}
 		}
@@ -72,21 +72,21 @@ func BenchmarkDeliver(b *testing.B) {
 	body := make([]byte, 269)
 	for n := range int64(b.N) {
 		e := benchmarked(n, body)
-		go func() { _, _ = s.Accept(context.Background(), e, e.Conversation) }()
+		go func() { _, _ = acceptOne(context.Background(), s, e) }()
 	}
-	for stats, _ := s.Stats("chat/shop"); stats.Pending < int64(b.N); stats, _ = s.Stats("chat/shop") {
-		<-s.Ready("chat/shop")
+	for stats, _ := s.Stats(context.Background(), "chat/shop"); stats.Pending < int64(b.N); stats, _ = s.Stats(context.Background(), "chat/shop") {
+		<-s.Consumer("chat/shop").Ready()
 	}
 	b.ResetTimer()
 	settled := make(chan error)
 	free, left := 64, b.N
 	for left > 0 {
-		claims, _, err := s.Claim("chat/shop", free)
+		claims, _, err := s.Consumer("chat/shop").Claim(context.Background(), free)
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, c := range claims {
-			go func() { settled <- s.Settle(context.Background(), c, inbox.Taken{}) }()
+			go func() { settled <- settle(context.Background(), s, c, inbox.Taken{}) }()
 		}
 		free -= len(claims)
 		if free == 64 {

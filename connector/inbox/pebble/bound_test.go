@@ -182,7 +182,7 @@ func (f *filler) accept() error {
 	const size = 64 << 10
 	at := int(n) % (len(f.noise) - size)
 	e.Body = f.noise[at : at+size]
-	outcome, err := f.store.Accept(f.t.Context(), e, e.Conversation)
+	outcome, err := acceptOne(f.t.Context(), f.store, e)
 	if outcome == inbox.Stored {
 		f.stored.Add(1)
 	}
@@ -215,20 +215,20 @@ func (f *filler) fill() {
 func (f *filler) drain(rest int64) {
 	f.t.Helper()
 	for {
-		claims, _, err := f.store.Claim(workChannel, 64)
+		claims, _, err := f.store.Consumer(workChannel).Claim(context.Background(), 64)
 		if err != nil {
 			f.t.Fatalf("claim: %v", err)
 		}
 		var calls sync.WaitGroup
 		for _, c := range claims {
 			calls.Go(func() {
-				if err := f.store.Settle(f.t.Context(), c, inbox.Taken{}); err != nil {
+				if err := settle(f.t.Context(), f.store, c, inbox.Taken{}); err != nil {
 					f.t.Errorf("settle: %v", err)
 				}
 			})
 		}
 		calls.Wait()
-		stats, err := f.store.Stats(workChannel)
+		stats, err := f.store.Stats(context.Background(), workChannel)
 		if err != nil {
 			f.t.Fatalf("stats: %v", err)
 		}

@@ -1,9 +1,12 @@
 package pebble
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 // channel is what the store keeps in memory of one channel. Its size depends on
@@ -30,6 +33,13 @@ type channel struct {
 	low atomic.Uint64
 	// resume is where claiming would start if the process ended now.
 	resume atomic.Uint64
+	// unordered: new events have a lane each; else that of their conversation.
+	unordered atomic.Bool
+	// consumed: a consumer is open.
+	consumed atomic.Bool
+	// looked is what settled was when the low-water mark was moved; maintenance's
+	// alone.
+	looked uint64
 	// retention of dead letters, as a time.Duration; zero keeps them.
 	retention atomic.Int64
 	// recovered is the highest sequence that the store held when it was opened.
@@ -91,7 +101,7 @@ func newChannel(r channelRecord) *channel {
 	c.settled.Store(r.settled)
 	c.deadLetters.Store(r.deadLetters)
 	c.low.Store(r.low)
-	c.recovered, c.rangeDeleted = r.last, r.low
+	c.recovered, c.rangeDeleted, c.looked = r.last, r.low, math.MaxUint64
 	c.retention.Store(int64(r.retention))
 	c.resume.Store(r.cursor)
 	c.cursor = max(r.cursor, r.low, 1)
@@ -110,6 +120,13 @@ func (c *channel) record() channelRecord {
 }
 
 func (c *channel) signal() { signal(c.ready) }
+
+func (c *channel) ordering() inbox.Ordering {
+	if c.unordered.Load() {
+		return inbox.Unordered
+	}
+	return inbox.PerConversation
+}
 
 // published makes new durable events claimable. Nobody claims from a paused
 // channel, so waking its claiming for each event would be for nothing.

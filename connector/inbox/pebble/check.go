@@ -161,7 +161,7 @@ func (c *checking) events() error {
 		if _, isHead := c.attempts[head{channel, sequence}]; isHead || sequence >= ch.record.cursor {
 			return nil
 		}
-		c.require(pointerKey(channel, laneKeyOf(record.lane), sequence), where,
+		c.require(pointerKey(channel, laneKeyOf(record.lane()), sequence), where,
 			"it lies before the channel's cursor and its lane does not point to it", meaningStuck)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -33,34 +34,42 @@ type claiming struct {
 	bytes int
 }
 
-// Claim implements inbox.Queue.
-func (s *Inbox) Claim(name string, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
-	if err := s.enter(); err != nil {
+// Claim implements inbox.Consumer.
+func (c *consumer) Claim(_ context.Context, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
+	if err := c.enter(); err != nil {
 		return nil, inbox.Never, err
 	}
-	defer s.leave()
-	ch := s.channel(name)
+	defer c.store.leave()
+	ch := c.channel
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	c := &claiming{store: s, channel: ch, limit: limit, now: s.clock.now()}
+	making := &claiming{store: c.store, channel: ch, limit: limit, now: c.store.clock.now()}
+	if err := making.all(); err != nil {
+		return nil, inbox.Never, fmt.Errorf("claim from %s: %w", ch.name, explained(err))
+	}
+	c.store.park(ch, making.now)
+	return making.claims, ch.wait(making.now), nil
+}
+
+// all claims from every source in turn. Its error means that nothing is claimed.
+func (c *claiming) all() error {
 	// No source may starve another: each goes first in turn.
 	sources := [...]func() error{c.successors, c.due, c.fresh}
 	for i := range sources {
-		if err := sources[(ch.turn+i)%len(sources)](); err != nil {
-			s.endIfDamaged(err)
+		if err := sources[(c.channel.turn+i)%len(sources)](); err != nil {
+			c.store.endIfDamaged(err)
 			if len(c.claims) == 0 {
-				return nil, inbox.Never, fmt.Errorf("claim from %s: %w", name, explained(err))
+				return err
 			}
-			ch.signal() // what is claimed goes out; the next call meets the error again
+			c.channel.signal() // what is claimed goes out; the next call meets the error again
 			break
 		}
 	}
 	if c.bytes >= claimBytes {
-		ch.signal() // there may be more
+		c.channel.signal() // there may be more
 	}
-	ch.turn++
-	s.park(ch, c.now)
-	return c.claims, ch.wait(c.now), nil
+	c.channel.turn++
+	return nil
 }
 
 // wait is how long until more may be claimable. The caller holds mu.
@@ -200,7 +209,7 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 	if err != nil {
 		return err
 	}
-	key := laneKeyOf(event.lane)
+	key := laneKeyOf(event.lane())
 	l := ch.lanes[key]
 	if l == nil {
 		record, tracked, err := ch.lane(c.store.db, key)
@@ -269,7 +278,7 @@ func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts in
 	c.claims = append(c.claims, inbox.Claim{
 		Event: record.event, Attempts: attempts,
 		Age: c.now.since(record.acceptedAt), Paused: paused,
-		Lane: record.lane, Sequence: sequence,
+		Lane: record.lane(), Sequence: sequence,
 	})
 }
 

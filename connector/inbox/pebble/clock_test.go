@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,7 @@ func TestOneStartInTheFuture(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	accept := func() {
 		sent++
-		outcome, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", sent), "an")
+		outcome, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", sent))
 		if err != nil || outcome != inbox.Stored {
 			t.Fatalf("accept: %v, %v", outcome, err)
 		}
@@ -70,10 +71,10 @@ func killed(t *testing.T, s *pebble.Inbox, fs *vfs.MemFS) *vfs.MemFS {
 func waiting(t *testing.T, o pebble.Options, after time.Duration) *pebble.Inbox {
 	t.Helper()
 	s := open(t, o)
-	if _, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", 1), "an"); err != nil {
+	if _, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Settle(t.Context(), claimOne(t, s), inbox.Retry{After: after}); err != nil {
+	if err := settle(t.Context(), s, claimOne(t, s), inbox.Retry{After: after}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -81,7 +82,7 @@ func waiting(t *testing.T, o pebble.Options, after time.Duration) *pebble.Inbox 
 
 func checkWait(t *testing.T, s *pebble.Inbox, want time.Duration) {
 	t.Helper()
-	claims, wait, err := s.Claim(workChannel, 1)
+	claims, wait, err := s.Consumer(workChannel).Claim(context.Background(), 1)
 	if err != nil || len(claims) > 0 || wait != want {
 		t.Errorf("%d claims, more after %v, error %v; want none for %v", len(claims), wait, err, want)
 	}
@@ -134,7 +135,7 @@ func waitAfterKill(t *testing.T, clock *inboxtest.Clock, fs *vfs.MemFS) time.Dur
 	o.Log = logr.Discard()
 	s := open(t, o)
 	defer func() { _ = s.Close() }()
-	_, wait, err := s.Claim(workChannel, 1)
+	_, wait, err := s.Consumer(workChannel).Claim(context.Background(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func TestRefusedCallsWriteNothing(t *testing.T) {
 		if n == 0 {
 			want = inbox.Stored
 		}
-		if got, err := s.Accept(t.Context(), e, "an"); err != nil || got != want {
+		if got, err := acceptOne(t.Context(), s, e); err != nil || got != want {
 			t.Fatalf("accept: %v, %v; want %v", got, err, want)
 		}
 	}
@@ -237,7 +238,7 @@ func TestWaitForever(t *testing.T) {
 	s := waiting(t, options(t, clock, vfs.NewMem()), inbox.Never)
 	defer func() { _ = s.Close() }()
 	checkWait(t, s, inbox.Never)
-	if _, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "binh", 1), "binh"); err != nil {
+	if _, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "binh", 1)); err != nil {
 		t.Fatal(err)
 	}
 	if got := claimOne(t, s); got.Lane != "binh" {

@@ -13,8 +13,11 @@ import (
 
 // DeadLetters implements inbox.DeadLetters.
 func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
-	ch := s.channel(name)
 	return func(yield func(inbox.DeadLetter, error) bool) {
+		ch := s.known(name)
+		if ch == nil {
+			return
+		}
 		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, 0), deadLetterBound(ch.key, never)) {
 			if err != nil {
 				yield(inbox.DeadLetter{}, err)
@@ -82,6 +85,10 @@ func (s *Inbox) Drop(ctx context.Context, channel string, ids ...event.ID) (int,
 
 // someDead does one thing to the dead letters of the given ids, or to all.
 func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act deadAction) (int, error) {
+	ch := s.known(name)
+	if ch == nil {
+		return 0, notFound(len(ids), len(ids))
+	}
 	missing := make(map[event.ID]struct{}, len(ids))
 	for _, id := range ids {
 		missing[id] = struct{}{}
@@ -91,16 +98,23 @@ func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act d
 		delete(missing, id)
 		return is || len(ids) == 0
 	}
-	ch := s.channel(name)
 	end, err := s.deadEnd(ch)
 	if err != nil {
 		return 0, err
 	}
 	n, err := s.eachDead(ctx, ch, end, wanted, act)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, len(missing), len(ids))
+	if err == nil {
+		err = notFound(len(missing), len(ids))
 	}
 	return n, err
+}
+
+// notFound is nil if no id is missing.
+func notFound(missing, of int) error {
+	if missing == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, missing, of)
 }
 
 // deadEnd is the key behind a channel's last dead letter. What dies later comes

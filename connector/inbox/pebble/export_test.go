@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 // Guarded is the file system that keeps a store's ledger, for tests that change
@@ -37,4 +39,9 @@ func FailEarly(o Options, err error) {
 	s := &Inbox{path: o.Path, log: o.Log, fatal: o.Fatal}
 	s.opened.Store(true)
 	s.backgroundFailed(err)
+}
+
+// Consumer is the claiming of a channel whose settings stay as they are.
+func (s *Inbox) Consumer(name string) inbox.Consumer {
+	return &consumer{store: s, channel: s.channel(name)}
 }

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -205,11 +206,11 @@ func TestExit(t *testing.T) {
 	s := open(t, o)
 	defer func() { _ = s.Close() }()
 	for n := 1; n <= stored; n++ {
-		if outcome, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", n), "an"); outcome != inbox.Duplicate {
+		if outcome, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", n)); outcome != inbox.Duplicate {
 			t.Errorf("event %d of %d: outcome %v, error %v", n, stored, outcome, err)
 		}
 	}
-	if stats, err := s.Stats(workChannel); err != nil || stats.Pending < int64(stored) || stored == 0 {
+	if stats, err := s.Stats(context.Background(), workChannel); err != nil || stats.Pending < int64(stored) || stored == 0 {
 		t.Errorf("%d pending of %d stored, error %v", stats.Pending, stored, err)
 	}
 }
@@ -224,7 +225,7 @@ func acceptUntilTheEnd(t *testing.T, path string) {
 	o.Log = logr.FromSlogHandler(slog.NewTextHandler(os.Stdout, nil))
 	s := open(t, o)
 	for n := 1; ; n++ {
-		outcome, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", n), "an")
+		outcome, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", n))
 		if err != nil || outcome != inbox.Stored {
 			t.Fatalf("outcome %v, error %v", outcome, err)
 		}

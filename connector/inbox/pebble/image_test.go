@@ -2,6 +2,7 @@ package pebble_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -85,12 +86,12 @@ func (m *imageMaker) work(s *pebble.Inbox, n int) {
 		if i%20 == 7 {
 			e.Body = append(e.Body, strings.Repeat(" ", 40<<10)...)
 		}
-		if outcome, err := s.Accept(m.Context(), e, e.Conversation); err != nil || outcome != inbox.Stored {
+		if outcome, err := acceptOne(m.Context(), s, e); err != nil || outcome != inbox.Stored {
 			m.Fatalf("accept: %v, %v", outcome, err)
 		}
 		m.image.pending[e.ID] = e
 	}
-	claims, _, err := s.Claim(workChannel, 8)
+	claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 8)
 	if err != nil || len(claims) == 0 {
 		m.Fatalf("%d claims, %v", len(claims), err)
 	}
@@ -112,7 +113,7 @@ func (m *imageMaker) settle(s *pebble.Inbox, c inbox.Claim, way int) {
 	case 2:
 		verdict, m.image.dead[e.ID] = inbox.Dead{Reason: "HTTP 422"}, e
 	}
-	if err := s.Settle(m.Context(), c, verdict); err != nil {
+	if err := settle(m.Context(), s, c, verdict); err != nil {
 		m.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
@@ -40,6 +42,20 @@ func open(t *testing.T, o pebble.Options) *pebble.Inbox {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// acceptOne stores a batch of one event.
+func acceptOne(ctx context.Context, s inbox.Accepter, e event.Event) (inbox.Outcome, error) {
+	outcomes, err := s.Accept(ctx, []event.Event{e})
+	if err != nil {
+		return 0, err
+	}
+	return outcomes[0], nil
+}
+
+// settle ends a claim.
+func settle(ctx context.Context, s *pebble.Inbox, c inbox.Claim, v inbox.Verdict) error {
+	return s.Consumer(c.Event.Channel).Settle(ctx, c, v)
 }
 
 func TestConformance(t *testing.T) {

@@ -147,7 +147,7 @@ func TestLedgerGoesOnWhileSpaceIsReclaimed(t *testing.T) {
 	full.Store(true)
 	<-flushing
 	settle := func() {
-		if err := s.Settle(t.Context(), claimOne(t, s), inbox.Taken{}); err != nil {
+		if err := settle(t.Context(), s, claimOne(t, s), inbox.Taken{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -89,15 +88,36 @@ func (s *Inbox) allChannels() []*channel {
 	return all
 }
 
-// checkpointAll persists where each channel's claiming would resume.
+// checkpointAll moves each channel's low-water mark, and persists where its
+// claiming would resume.
 func (s *Inbox) checkpointAll(ctx context.Context) error {
 	var errs []error
 	for _, ch := range s.allChannels() {
+		if err := s.raiseLow(ch); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if resume := ch.resumeFrom(); resume != ch.resume.Load() {
-			errs = append(errs, s.checkpoint(ctx, ch, resume))
+			errs = append(errs, s.do(ctx, &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// raiseLow moves a channel's low-water mark up to its oldest pending event, if any
+// event was settled since the last time.
+func (s *Inbox) raiseLow(ch *channel) error {
+	settled := ch.settled.Load()
+	if settled == ch.looked {
+		return nil
+	}
+	sequence, _, err := s.oldest(ch)
+	if err != nil {
+		return err
+	}
+	ch.low.Store(max(ch.low.Load(), sequence))
+	ch.looked = settled
+	return nil
 }
 
 // writeLedger brings the log's syncs since the last call to the ledger.
@@ -110,14 +130,6 @@ func (s *Inbox) ledgerFailed(err error) error {
 		s.fatal(err)
 	}
 	return err
-}
-
-func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {
-	if _, err := s.oldest(ch); err != nil {
-		return err
-	}
-	op := &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}
-	return s.do(ctx, op)
 }
 
 // checkpoint is the operation that persists a channel's progress.
@@ -142,24 +154,20 @@ func (c *checkpoint) apply(tx *transaction) error {
 	return nil
 }
 
-// oldest moves the low-water mark up to the oldest pending event and says when
-// that was accepted; zero if none is pending.
-func (s *Inbox) oldest(ch *channel) (acceptedAt instant, err error) {
+// oldest finds the oldest pending event and says when it was accepted. If none
+// is pending, its sequence is that of the next event, and acceptedAt is zero.
+func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt instant, err error) {
 	durable := ch.durable.Load()
 	it, err := iterate(s.db, eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	if !it.First() {
-		if it.Error() == nil {
-			raise(&ch.low, durable+1)
-		}
-		return 0, it.Error()
+		return durable + 1, 0, it.Error()
 	}
-	raise(&ch.low, sequenceOf(it.Key()))
 	record, err := decodeEvent(ch.name, it.Value())
-	return record.acceptedAt, err
+	return sequenceOf(it.Key()), record.acceptedAt, err
 }
 
 // expire deletes ids that left the window and dead letters past their
@@ -233,14 +241,4 @@ func (s *Inbox) slices() (ranges []keyRange, err error) {
 		}
 	}
 	return append(ranges, keyRange{start, []byte{0xff}}), nil
-}
-
-// raise sets a mark that only ever rises.
-func raise(mark *atomic.Uint64, to uint64) {
-	for {
-		now := mark.Load()
-		if now >= to || mark.CompareAndSwap(now, to) {
-			return
-		}
-	}
 }

@@ -36,7 +36,7 @@ func TestHangingDisk(t *testing.T) {
 	accept := func(ctx context.Context, n int) (inbox.Outcome, error) {
 		e := inboxtest.Event("chat/shop", "an", n)
 		e.Body = make([]byte, 1<<20)
-		return s.Accept(ctx, e, e.Conversation)
+		return acceptOne(ctx, s, e)
 	}
 	hanging.Store(true)
 	n := 0

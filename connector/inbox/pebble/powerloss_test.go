@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -229,7 +230,7 @@ func TestUnsynced(t *testing.T) {
 	// Both calls may return in either order, so each has its own channel.
 	first, second := make(chan inbox.Outcome, 1), make(chan inbox.Outcome, 1)
 	accept := func(outcomes chan<- inbox.Outcome) {
-		outcome, err := s.Accept(t.Context(), e, "an")
+		outcome, err := acceptOne(t.Context(), s, e)
 		if err != nil {
 			t.Errorf("accept: %v", err)
 		}
@@ -244,7 +245,7 @@ func TestUnsynced(t *testing.T) {
 	defer tick.Stop()
 	for range 50 {
 		<-tick.C
-		if claims, _, err := s.Claim(workChannel, 1); len(claims) != 0 || err != nil {
+		if claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 1); len(claims) != 0 || err != nil {
 			t.Fatalf("%d claimed before the sync, error %v", len(claims), err)
 		}
 	}
@@ -255,7 +256,7 @@ func TestUnsynced(t *testing.T) {
 	if f, s := <-first, <-second; f != inbox.Stored || s != inbox.Duplicate {
 		t.Errorf("outcomes %v and %v", f, s)
 	}
-	if claims, _, err := s.Claim(workChannel, 1); len(claims) != 1 || err != nil {
+	if claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 1); len(claims) != 1 || err != nil {
 		t.Errorf("%d claimed after the sync, error %v", len(claims), err)
 	}
 }

@@ -2,6 +2,7 @@ package pebble_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"runtime/debug"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
@@ -55,7 +57,7 @@ func TestParkingFails(t *testing.T) {
 	for n := range crowd {
 		e := inboxtest.Event(workChannel, "an", n)
 		e.Body = noise[n : n+size]
-		if _, err := s.Accept(t.Context(), e, "an"); err != nil {
+		if _, err := acceptOne(t.Context(), s, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,7 +68,7 @@ func TestParkingFails(t *testing.T) {
 	defer func() { _ = s.Close() }()
 
 	fault.failing.Store(true)
-	claims, _, err := s.Claim(workChannel, 2)
+	claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 2)
 	if err != nil || len(claims) != 1 {
 		t.Fatalf("claimed %v, error %v; want one event", claims, err)
 	}
@@ -74,7 +76,7 @@ func TestParkingFails(t *testing.T) {
 	poll.Until(t, "the failure in the log", func() bool { return log.Load() == 1 })
 	failed := fault.failed.Load()
 	for range 100 {
-		claims, wait, err := s.Claim(workChannel, 10)
+		claims, wait, err := s.Consumer(workChannel).Claim(context.Background(), 10)
 		if err != nil || len(claims) > 0 || wait == 0 {
 			t.Fatalf("claimed %v, more after %v, error %v; want nothing before a while has passed", claims, wait, err)
 		}
@@ -89,7 +91,7 @@ func TestParkingFails(t *testing.T) {
 		if held.Event.ID != inboxtest.Event(workChannel, "an", n).ID {
 			t.Fatalf("claimed another than event %d", n)
 		}
-		if err := s.Settle(t.Context(), held, inbox.Taken{}); err != nil {
+		if err := settle(t.Context(), s, held, inbox.Taken{}); err != nil {
 			t.Fatal(err)
 		}
 		if n+1 < crowd {
@@ -99,10 +101,10 @@ func TestParkingFails(t *testing.T) {
 }
 
 // claimOne waits until an event can be claimed.
-func claimOne(t *testing.T, s inbox.Queue) (claim inbox.Claim) {
+func claimOne(t *testing.T, s *pebble.Inbox) (claim inbox.Claim) {
 	t.Helper()
 	poll.Until(t, "a claim", func() bool {
-		claims, _, err := s.Claim(workChannel, 1)
+		claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,10 +122,10 @@ func TestTimersFailToBeRead(t *testing.T) {
 	fault, clock := &readFault{function: "(*claiming).due"}, inboxtest.NewClock()
 	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))
 	s := open(t, o)
-	if _, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", 1), "an"); err != nil {
+	if _, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Settle(t.Context(), claimOne(t, s), inbox.Retry{}); err != nil {
+	if err := settle(t.Context(), s, claimOne(t, s), inbox.Retry{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -132,11 +134,11 @@ func TestTimersFailToBeRead(t *testing.T) {
 	s = open(t, o)
 	defer func() { _ = s.Close() }()
 	fault.failing.Store(true)
-	if _, _, err := s.Claim(workChannel, 1); !errors.Is(err, syscall.EIO) {
+	if _, _, err := s.Consumer(workChannel).Claim(context.Background(), 1); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("error %v, want that of the disk", err)
 	}
 	fault.failing.Store(false)
-	if claims, wait, err := s.Claim(workChannel, 1); err != nil || len(claims) != 1 {
+	if claims, wait, err := s.Consumer(workChannel).Claim(context.Background(), 1); err != nil || len(claims) != 1 {
 		t.Errorf("claimed %v, more after %v, error %v; want the retry", claims, wait, err)
 	}
 }

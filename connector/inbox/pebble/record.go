@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 // errRecord means that a stored value is not what its key promises.
@@ -24,26 +25,24 @@ type eventRecord struct {
 	// pausedBefore is how long the channel had been paused in all when the
 	// event was accepted.
 	pausedBefore time.Duration
-	lane         string
-	event        event.Event
+	// ordering decided the event's lane.
+	ordering inbox.Ordering
+	event    event.Event
 }
+
+func (r eventRecord) lane() string { return r.ordering.Lane(r.event) }
 
 func (r eventRecord) encode() []byte {
 	e := r.event
-	b := make([]byte, 0, 96+len(r.lane)+len(e.Source)+len(e.Type)+len(e.Subject)+len(e.Conversation)+len(e.Body))
+	b := make([]byte, 0, 96+len(e.Source)+len(e.Type)+len(e.Subject)+len(e.Conversation)+len(e.ContentType)+len(e.Body))
 	b = append(b, recordVersion)
 	b = binary.AppendVarint(b, int64(r.acceptedAt))
 	b = appendTime(b, r.acceptedTime)
 	b = binary.AppendVarint(b, int64(r.pausedBefore))
 	b = appendTime(b, e.Time)
 	b = append(b, e.ID[:]...)
-	// A lane is nearly always the conversation: then it is stored once.
-	if r.lane == e.Conversation {
-		b = append(b, 0)
-	} else {
-		b = appendString(append(b, 1), r.lane)
-	}
-	for _, s := range []string{e.Source, e.Type, e.Subject, e.Conversation} {
+	b = append(b, byte(r.ordering))
+	for _, s := range []string{e.Source, e.Type, e.Subject, e.Conversation, e.ContentType} {
 		b = appendString(b, s)
 	}
 	return append(b, e.Body...)
@@ -59,16 +58,12 @@ func decodeEvent(channel string, value []byte) (eventRecord, error) {
 		pausedBefore: time.Duration(d.varint()),
 	}
 	r.event = event.Event{Channel: channel, Time: d.time(), ID: d.id()}
-	ownLane := d.byte() == 1
-	if ownLane {
-		r.lane = d.string()
+	if r.ordering = inbox.Ordering(d.byte()); r.ordering > inbox.Unordered {
+		d.fail("ordering")
 	}
 	e := &r.event
-	for _, s := range []*string{&e.Source, &e.Type, &e.Subject, &e.Conversation} {
+	for _, s := range []*string{&e.Source, &e.Type, &e.Subject, &e.Conversation, &e.ContentType} {
 		*s = d.string()
-	}
-	if !ownLane {
-		r.lane = e.Conversation
 	}
 	e.Body = d.rest
 	return r, d.err

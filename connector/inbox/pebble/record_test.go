@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
 func sampleEvent() eventRecord {
 	return eventRecord{
-		acceptedAt: 7, acceptedTime: time.Unix(0, 1_800_000_000_000_000_000), pausedBefore: time.Second, lane: "lane",
+		acceptedAt: 7, acceptedTime: time.Unix(0, 1_800_000_000_000_000_000), pausedBefore: time.Second, ordering: inbox.Unordered,
 		event: event.Event{
-			ID: event.ID{1}, Source: "/zalo/1/2", Type: "t", Subject: "s", Conversation: "c",
+			ID: event.ID{1}, Source: "/zalo/1/2", Type: "t", Subject: "s", Conversation: "c", ContentType: "application/json",
 			Time: time.Unix(0, 1_700_000_000_000_000_000), Body: []byte(`{"a":1}`),
 		},
 	}
@@ -51,7 +52,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		record, err := decodeEvent("", value)
 		e := record.event
-		if held := len(e.Source) + len(e.Type) + len(e.Subject) + len(e.Conversation) + len(e.Body); held > len(value) {
+		if held := len(e.Source) + len(e.Type) + len(e.Subject) + len(e.Conversation) + len(e.ContentType) + len(e.Body); held > len(value) {
 			t.Fatalf("%d bytes from %d", held, len(value))
 		}
 		if err != nil {

@@ -53,7 +53,7 @@ func settleOne(t *testing.T, s *pebble.Inbox) {
 	var claims []inbox.Claim
 	poll.Until(t, "a claim", func() bool {
 		var err error
-		if claims, _, err = s.Claim("chat/shop", 1); err != nil {
+		if claims, _, err = s.Consumer("chat/shop").Claim(context.Background(), 1); err != nil {
 			t.Fatal(err)
 		}
 		return len(claims) == 1
@@ -61,7 +61,7 @@ func settleOne(t *testing.T, s *pebble.Inbox) {
 	if len(claims[0].Event.Body) != 1<<20 {
 		t.Errorf("a body of %d bytes came back", len(claims[0].Event.Body))
 	}
-	if err := s.Settle(t.Context(), claims[0], inbox.Taken{}); err != nil {
+	if err := settle(t.Context(), s, claims[0], inbox.Taken{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -80,7 +80,7 @@ func TestSmallMemory(t *testing.T) {
 	for n := range events {
 		storing.Go(func() {
 			e := large(n)
-			if outcome, err := s.Accept(t.Context(), e, e.Conversation); err != nil || outcome != inbox.Stored {
+			if outcome, err := acceptOne(t.Context(), s, e); err != nil || outcome != inbox.Stored {
 				t.Errorf("event %d: %v, %v", n, outcome, err)
 			}
 		})
@@ -103,7 +103,7 @@ func TestSmallMemory(t *testing.T) {
 	for range events / 2 {
 		settleOne(t, s)
 	}
-	if stats, err := s.Stats("chat/shop"); err != nil || stats.Pending != 0 {
+	if stats, err := s.Stats(context.Background(), "chat/shop"); err != nil || stats.Pending != 0 {
 		t.Errorf("in the end: %+v, %v", stats, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestLessMayWait(t *testing.T) {
 	cancel()
 	hanging.Store(true)
 	accept := func(n int) error {
-		_, err := s.Accept(gaveUp, large(n), "lane")
+		_, err := acceptOne(gaveUp, s, large(n))
 		return err
 	}
 	for n := range 20 {
@@ -143,12 +143,12 @@ func TestLessMayWait(t *testing.T) {
 	}
 	close(hang)
 	for n := range 20 {
-		if outcome, err := s.Accept(t.Context(), large(n), "lane"); err != nil && !errors.Is(err, inbox.ErrOverloaded) || err == nil && outcome != inbox.Duplicate {
+		if outcome, err := acceptOne(t.Context(), s, large(n)); err != nil && !errors.Is(err, inbox.ErrOverloaded) || err == nil && outcome != inbox.Duplicate {
 			t.Errorf("event %d, whose caller gave up: %v, %v", n, outcome, err)
 		}
 	}
 	poll.Until(t, "what waited", func() bool {
-		stats, err := s.Stats("chat/shop")
+		stats, err := s.Stats(context.Background(), "chat/shop")
 		return err == nil && stats.Pending == 20
 	})
 }

@@ -27,24 +27,24 @@ type settlement struct {
 	due     instant
 }
 
-// Settle implements inbox.Queue. When ctx ends first, the result is stored all
-// the same, unless the process ends.
-func (s *Inbox) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
+// Settle implements inbox.Consumer. When ctx ends first, the result is stored
+// all the same, unless the process ends.
+func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
+	s := c.store
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.leave()
-	ch := s.channel(claim.Event.Channel)
 	op := &settlement{
 		pending: newPending(256),
-		channel: ch, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
+		channel: c.channel, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
 	}
 	l, err := op.begin()
 	if err != nil {
 		return err
 	}
 	if _, released := verdict.(inbox.Released); released {
-		ch.release(l, claim.Sequence)
+		c.channel.release(l, claim.Sequence)
 		return nil
 	}
 	if err := s.committer.submit(op); err != nil {
@@ -62,13 +62,31 @@ func (s *Inbox) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Ver
 	}
 }
 
+// Renew implements inbox.Consumer. A claim of this store lasts until it is
+// settled, since no other process has the store.
+func (c *consumer) Renew(_ context.Context, claim *inbox.Claim) error {
+	c.channel.mu.Lock()
+	defer c.channel.mu.Unlock()
+	_, err := c.channel.held(*claim)
+	return err
+}
+
+// held returns the lane of a claim that is not settled. The caller holds mu.
+func (c *channel) held(claim inbox.Claim) (*lane, error) {
+	l := c.lanes[laneKeyOf(claim.Lane)]
+	if l == nil || !l.claimed || l.settling || l.head != claim.Sequence {
+		return nil, fmt.Errorf("event %s: %w", claim.Event.ID, inbox.ErrLost)
+	}
+	return l, nil
+}
+
 func (o *settlement) begin() (*lane, error) {
 	ch := o.channel
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	l := ch.lanes[o.lane]
-	if l == nil || !l.claimed || l.settling || l.head != o.claim.Sequence {
-		return nil, fmt.Errorf("settle event %s: it is not claimed", o.claim.Event.ID)
+	l, err := ch.held(o.claim)
+	if err != nil {
+		return nil, fmt.Errorf("settle: %w", err)
 	}
 	l.settling = true
 	if _, dead := o.verdict.(inbox.Dead); dead {

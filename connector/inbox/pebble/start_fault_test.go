@@ -82,7 +82,7 @@ func liveShortly(t *testing.T, o pebble.Options, life int) (compactions int64) {
 			t.Fatal(err)
 		}
 		if n%2 == 0 {
-			if err := s.Settle(t.Context(), claimOne(t, s), inbox.Taken{}); err != nil {
+			if err := settle(t.Context(), s, claimOne(t, s), inbox.Taken{}); err != nil {
 				t.Fatal(err)
 			}
 		}

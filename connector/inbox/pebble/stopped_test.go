@@ -61,7 +61,7 @@ func (d *diskStore) open() {
 	o.Path = d.path
 	d.store = open(d.T, o)
 	for _, channel := range diskChannels {
-		if err := d.store.Configure(context.Background(), channel, inbox.Settings{}); err != nil {
+		if err := d.store.Consumer(channel).Configure(context.Background(), inbox.Settings{}); err != nil {
 			d.Fatal(err)
 		}
 	}
@@ -88,7 +88,7 @@ func (d *diskStore) accept(n int) {
 		d.clock.Advance(time.Millisecond)
 		for _, channel := range diskChannels {
 			e := d.newEvent(channel, i)
-			if _, err := d.store.Accept(context.Background(), e, e.Conversation); err != nil {
+			if _, err := acceptOne(context.Background(), d.store, e); err != nil {
 				d.Fatal(err)
 			}
 			d.stored[channel] = append(d.stored[channel], e.ID)
@@ -113,7 +113,7 @@ func (d *diskStore) work(rounds int) {
 	d.Helper()
 	for range rounds {
 		for _, channel := range diskChannels {
-			claims, _, err := d.store.Claim(channel, 40)
+			claims, _, err := d.store.Consumer(channel).Claim(context.Background(), 40)
 			if err != nil {
 				d.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func (d *diskStore) settle(claim inbox.Claim, way int) {
 	default:
 		delete(d.want, id)
 	}
-	if err := d.store.Settle(context.Background(), claim, verdict); err != nil {
+	if err := settle(context.Background(), d.store, claim, verdict); err != nil {
 		d.Fatal(err)
 	}
 }

@@ -87,7 +87,10 @@ type Inbox struct {
 	closed bool
 }
 
-var _ inbox.Inbox = (*Inbox)(nil)
+var (
+	_ inbox.Inbox = (*Inbox)(nil)
+	_ inbox.Sized = (*Inbox)(nil)
+)
 
 // schemaVersion is what this release writes under schemaKey.
 const schemaVersion = 1
@@ -230,11 +233,16 @@ func (s *Inbox) countTracked(ch *channel) error {
 	})
 }
 
+// known returns the channel of that name, nil if nothing is known of it.
+func (s *Inbox) known(name string) *channel {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.channels[name]
+}
+
 // channel returns the channel of that name, new if nothing is known of it.
 func (s *Inbox) channel(name string) *channel {
-	s.mu.RLock()
-	ch := s.channels[name]
-	s.mu.RUnlock()
+	ch := s.known(name)
 	if ch != nil {
 		return ch
 	}
@@ -247,36 +255,6 @@ func (s *Inbox) channel(name string) *channel {
 	return ch
 }
 
-// Ready implements inbox.Queue.
-func (s *Inbox) Ready(channel string) <-chan struct{} { return s.channel(channel).ready }
-
-// Configure implements inbox.Queue.
-func (s *Inbox) Configure(ctx context.Context, name string, settings inbox.Settings) error {
-	ch := s.channel(name)
-	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
-	if settings.Paused == ch.pauses.Load().paused() && time.Duration(known) == settings.DeadLetterRetention {
-		return nil
-	}
-	defer ch.signal() // for what was accepted while the channel was paused
-	return s.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
-}
-
-// configuration is the operation that keeps a channel's settings over a restart.
-type configuration struct {
-	pending
-	channel *channel
-	paused  bool
-}
-
-func (*configuration) reads() bool { return false }
-
-func (c *configuration) apply(tx *transaction) error {
-	p := c.channel.pauses.Load().set(c.paused, tx.now)
-	c.channel.pauses.Store(&p)
-	tx.changed[c.channel] = struct{}{}
-	return nil
-}
-
 // Channels implements inbox.Inbox.
 func (s *Inbox) Channels() []string {
 	s.mu.RLock()
@@ -285,13 +263,16 @@ func (s *Inbox) Channels() []string {
 }
 
 // Stats implements inbox.Inbox.
-func (s *Inbox) Stats(name string) (inbox.Stats, error) {
+func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 	if err := s.enter(); err != nil {
 		return inbox.Stats{}, err
 	}
 	defer s.leave()
-	ch := s.channel(name)
-	oldest, err := s.oldest(ch)
+	ch := s.known(name)
+	if ch == nil {
+		return inbox.Stats{}, nil
+	}
+	_, oldest, err := s.oldest(ch)
 	var age time.Duration
 	if oldest > 0 {
 		age = s.clock.now().since(oldest)
@@ -310,7 +291,7 @@ func (s *Inbox) Room() error { return s.space.full() }
 // Try implements inbox.Inbox: it stores a reading of the clock.
 func (s *Inbox) Try(ctx context.Context) error { return s.do(ctx, &tick{pending: newPending(64)}) }
 
-// Usage implements inbox.Inbox.
+// Usage implements inbox.Sized.
 func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
 
 // Close implements inbox.Inbox.

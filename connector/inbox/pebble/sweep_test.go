@@ -176,13 +176,13 @@ func (h harmed) write(t *testing.T, fs vfs.FS, path string) {
 func (h harmed) missing(t *testing.T, s *pebble.Inbox) string {
 	found := make(map[event.ID]bool)
 	for range len(h.pending) + 8 {
-		claims, _, err := s.Claim(workChannel, 64)
+		claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 64)
 		if err != nil {
 			return "cannot claim: " + err.Error()
 		}
 		for _, c := range claims {
 			found[c.Event.ID] = bytes.Equal(c.Event.Body, h.pending[c.Event.ID].Body) || h.pending[c.Event.ID].Body == nil
-			if err := s.Settle(context.Background(), c, inbox.Taken{}); err != nil {
+			if err := settle(context.Background(), s, c, inbox.Taken{}); err != nil {
 				return "cannot settle: " + err.Error()
 			}
 		}
@@ -205,7 +205,7 @@ func (h harmed) missing(t *testing.T, s *pebble.Inbox) string {
 	unknown := 0
 	for _, events := range []map[event.ID]event.Event{h.pending, h.dead, h.gone} {
 		for _, e := range events {
-			if outcome, err := s.Accept(t.Context(), e, e.Conversation); err != nil || outcome != inbox.Duplicate {
+			if outcome, err := acceptOne(t.Context(), s, e); err != nil || outcome != inbox.Duplicate {
 				unknown++
 			}
 		}

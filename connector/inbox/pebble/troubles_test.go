@@ -262,7 +262,7 @@ func openPath(path string) error {
 // accepts says how a store answers a new event.
 func accepts(t *testing.T, s *pebble.Inbox, n int) error {
 	t.Helper()
-	outcome, err := s.Accept(t.Context(), inboxtest.Event(workChannel, "an", n), "an")
+	outcome, err := acceptOne(t.Context(), s, inboxtest.Event(workChannel, "an", n))
 	if err == nil && outcome != inbox.Stored {
 		t.Errorf("outcome %v", outcome)
 	}

@@ -1,6 +1,7 @@
 package pebble_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -186,7 +187,7 @@ func (w *workload) crowd(t *testing.T, s *pebble.Inbox) {
 }
 
 func (w *workload) accept(t *testing.T, s *pebble.Inbox, e event.Event) {
-	outcome, err := s.Accept(t.Context(), e, e.Conversation)
+	outcome, err := acceptOne(t.Context(), s, e)
 	if err != nil || outcome != inbox.Stored {
 		w.errorf(t, "accept: outcome %v, error %v", outcome, err)
 		return
@@ -196,7 +197,7 @@ func (w *workload) accept(t *testing.T, s *pebble.Inbox, e event.Event) {
 
 // deliver claims and lets calls settle, if hold is set after a checkpoint.
 func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup, hold bool) {
-	claims, _, err := s.Claim(workChannel, 16)
+	claims, _, err := s.Consumer(workChannel).Claim(context.Background(), 16)
 	if err != nil {
 		w.errorf(t, "claim: %v", err)
 	}
@@ -229,7 +230,7 @@ func (w *workload) checkOrder(t *testing.T, c inbox.Claim) {
 func (w *workload) settle(t *testing.T, s *pebble.Inbox, c inbox.Claim) {
 	verdict, may, did := w.verdict(c)
 	w.note(c.Event.ID, may)
-	if err := s.Settle(t.Context(), c, verdict); err != nil {
+	if err := settle(t.Context(), s, c, verdict); err != nil {
 		w.errorf(t, "settle: %v", err)
 		return
 	}

@@ -1,0 +1,78 @@
+package pebble
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// consumer is the claiming of one channel. What it knows is the channel's, so
+// that a claim outlives it.
+type consumer struct {
+	store   *Inbox
+	channel *channel
+	closed  atomic.Bool
+}
+
+// Consume implements inbox.Queue.
+func (s *Inbox) Consume(ctx context.Context, name string, settings inbox.Settings) (inbox.Consumer, error) {
+	c := &consumer{store: s, channel: s.channel(name)}
+	if !c.channel.consumed.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("channel %q has a consumer already", name)
+	}
+	if err := c.Configure(ctx, settings); err != nil {
+		c.channel.consumed.Store(false)
+		return nil, err
+	}
+	return c, nil
+}
+
+// enter is that of the store, and refuses once the consumer is closed.
+func (c *consumer) enter() error {
+	if c.closed.Load() {
+		return inbox.ErrClosed
+	}
+	return c.store.enter()
+}
+
+// Ready implements inbox.Consumer.
+func (c *consumer) Ready() <-chan struct{} { return c.channel.ready }
+
+// Close implements inbox.Consumer.
+func (c *consumer) Close() error {
+	if !c.closed.Swap(true) {
+		c.channel.consumed.Store(false)
+	}
+	return nil
+}
+
+// Configure implements inbox.Consumer.
+func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error {
+	ch := c.channel
+	ch.unordered.Store(settings.Ordering == inbox.Unordered)
+	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
+	if settings.Paused == ch.pauses.Load().paused() && time.Duration(known) == settings.DeadLetterRetention {
+		return nil
+	}
+	defer ch.signal() // for what was accepted while the channel was paused
+	return c.store.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
+}
+
+// configuration is the operation that keeps a channel's settings over a restart.
+type configuration struct {
+	pending
+	channel *channel
+	paused  bool
+}
+
+func (*configuration) reads() bool { return false }
+
+func (c *configuration) apply(tx *transaction) error {
+	p := c.channel.pauses.Load().set(c.paused, tx.now)
+	c.channel.pauses.Store(&p)
+	tx.changed[c.channel] = struct{}{}
+	return nil
+}
