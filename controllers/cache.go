@@ -3,7 +3,6 @@ package controllers
 import (
 	"unique"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -16,38 +15,18 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// CacheOptions are those of a scope's objects: of the kinds that children have,
-// only what has the operator's labels; of Secrets, only metadata; of everything,
-// what slim leaves. namespace limits what is watched; empty is all of them.
-func CacheOptions(namespace string) cache.Options {
-	ours := cache.ByObject{Label: managed()}
-	return cache.Options{
-		DefaultNamespaces: only(namespace),
-		DefaultTransform:  slim,
-		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:            ours,
-			&corev1.Service{}:               ours,
-			&corev1.ServiceAccount{}:        ours,
-			&corev1.PersistentVolumeClaim{}: ours,
-			&corev1.Pod{}:                   ours,
-		},
-	}
+// cacheOptions are those of the cache of what users write; slim says what is left of an
+// object. namespace limits what is watched; empty is all of them.
+func cacheOptions(namespace string) cache.Options {
+	return cache.Options{DefaultNamespaces: only(namespace), DefaultTransform: slim}
 }
 
-// OwnSecretsCacheOptions are those of a second cache for the operator's own
-// Secrets with their data, or its digests. A cache has one scope for each kind:
-// with this one alone users' Secrets could not be seen, and with the first one
-// alone neither could a change of one's own.
-func OwnSecretsCacheOptions(namespace string) cache.Options {
-	return cache.Options{
-		DefaultNamespaces: only(namespace),
-		DefaultTransform:  slim,
-		ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: managed()}},
-	}
-}
-
-func managed() labels.Selector {
-	return labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
+// ownCacheOptions are those of the cache of the operator's own objects. It is another one
+// since a cache has one selector for each kind, and users' Secrets have no label.
+func ownCacheOptions(namespace string) cache.Options {
+	o := cacheOptions(namespace)
+	o.DefaultLabelSelector = labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
+	return o
 }
 
 func only(namespace string) map[string]cache.Config {

@@ -39,7 +39,7 @@ func (c *currentConfig) is(wanted *render.Config) bool {
 func (p *pass) findConfig(ctx context.Context) error {
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
-	if err := p.OwnSecrets.Get(ctx, key, secret); err != nil {
+	if err := p.Own.Get(ctx, key, secret); err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	if !apply.Belongs(secret, p.connector) {
@@ -165,7 +165,7 @@ func (p *pass) generatedAPIKey(ctx context.Context) (*corev1.Secret, *credential
 	name := children.APIKeyName(p.connector.Name)
 	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: name}
 	secret := &corev1.Secret{}
-	err := p.OwnSecrets.Get(ctx, key, secret)
+	err := p.Own.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) { // there may be one without the labels
 		err = p.Live.Get(ctx, key, secret)
 	}
@@ -221,7 +221,7 @@ func (p *pass) makeAPIKey(ctx context.Context) (*corev1.Secret, *credentials.Fin
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.OwnSecrets.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := p.Own.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, nil, fmt.Errorf("create Secret %q: %w", name, err)
 	}
 	p.seen.APIKeySecretName = name

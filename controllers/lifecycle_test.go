@@ -23,8 +23,11 @@ import (
 
 // childKinds returns an empty object of each kind that a resource has as a child
 // of the name <name>-connector.
-func childKinds() []client.Object {
-	return []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{}, &appsv1.Deployment{}}
+func childKinds() (all []client.Object) {
+	for _, kind := range children.Kinds {
+		all = append(all, kind.New())
+	}
+	return all
 }
 
 // haveChildren waits until every child is there.

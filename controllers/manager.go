@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	MaxConcurrentUpgrades int
 	// ReportInterval is how often each connector is asked for its report. Default: 100 s.
 	ReportInterval time.Duration
+	// Kinds are the kinds of children. Default: children.Kinds.
+	Kinds []children.Kind
 	// Clock tells the time. Default: the machine's.
 	Clock clock.PassiveClock
 }
@@ -53,11 +56,11 @@ func (o Options) ManagerOptions() (ctrl.Options, error) {
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	// The manager's own cluster is that of the first scope.
-	return ctrl.Options{Scheme: s, Cache: CacheOptions(o.namespaces()[0]), Client: readsItsWrites()}, nil
+	// The manager's own cluster is that of the first namespace.
+	return ctrl.Options{Scheme: s, Cache: cacheOptions(o.namespaces()[0]), Client: readsItsWrites()}, nil
 }
 
-// namespaces are those of the scopes.
+// namespaces are the names of what is watched.
 func (o Options) namespaces() []string {
 	if len(o.Namespaces) == 0 {
 		return []string{metav1.NamespaceAll}
@@ -70,16 +73,20 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	if err := o.mayWatch(ctx, mgr.GetAPIReader()); err != nil {
 		return err
 	}
-	scopes, err := o.scopes(mgr)
+	watched, err := o.watched(mgr)
 	if err != nil {
 		return err
 	}
+	if o.Kinds == nil {
+		o.Kinds = children.Kinds
+	}
 	r := &Reconciler{
-		Scopes:                scopes,
+		Namespaces:            watched,
 		Live:                  mgr.GetAPIReader(),
 		Recorder:              mgr.GetEventRecorder("channel-connector-operator"),
 		Clock:                 cmp.Or[clock.PassiveClock](o.Clock, clock.RealClock{}),
 		Image:                 o.Image,
+		Kinds:                 o.Kinds,
 		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
 		ReportInterval:        cmp.Or(o.ReportInterval, traffic.DefaultInterval),
 	}
@@ -122,24 +129,24 @@ func remedy(namespace string) string {
 	return "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
 }
 
-func (o Options) scopes(mgr ctrl.Manager) (map[string]*Scope, error) {
-	scopes := map[string]*Scope{}
-	for i, namespace := range o.namespaces() {
-		if scopes[namespace] != nil {
+func (o Options) watched(mgr ctrl.Manager) (map[string]*Namespace, error) {
+	watched := map[string]*Namespace{}
+	for i, name := range o.namespaces() {
+		if watched[name] != nil {
 			continue // named twice
 		}
-		objects := cluster.Cluster(mgr)
+		users := cluster.Cluster(mgr)
 		if i > 0 {
 			var err error
-			if objects, err = newCluster(mgr, CacheOptions(namespace)); err != nil {
-				return nil, fmt.Errorf("make the cache of namespace %q: %w", namespace, err)
+			if users, err = newCluster(mgr, cacheOptions(name)); err != nil {
+				return nil, fmt.Errorf("make the cache of namespace %q: %w", name, err)
 			}
 		}
-		scope, err := newScope(mgr, namespace, objects)
+		namespace, err := newNamespace(mgr, name, users)
 		if err != nil {
 			return nil, err
 		}
-		scopes[namespace] = scope
+		watched[name] = namespace
 	}
-	return scopes, nil
+	return watched, nil
 }

@@ -30,8 +30,8 @@ import (
 
 // Reconciler reconciles ChannelConnectors.
 type Reconciler struct {
-	// Scopes are what is watched, by namespace; metav1.NamespaceAll is all of them.
-	Scopes map[string]*Scope
+	// Namespaces are what is watched, by name; metav1.NamespaceAll is all of them.
+	Namespaces map[string]*Namespace
 	// Live reads from the API server: users' Secrets, names that may be taken, and the
 	// events of a workload that does not come up.
 	Live client.Reader
@@ -41,6 +41,8 @@ type Reconciler struct {
 	// absent key is accepted, how long a workload has been down, and how long a
 	// contested field is left as it is.
 	Clock clock.PassiveClock
+	// Kinds are the kinds of children.
+	Kinds []children.Kind
 	// Image is the connector's container image.
 	Image string
 	// MaxConcurrentUpgrades is how many workloads are upgraded at a time after the
@@ -56,12 +58,13 @@ type Reconciler struct {
 	upgrades   *upgrades
 	traffic    *traffic.Poller
 	definition *definition
+	kinds      *kinds
 }
 
 // pass is one reconciliation of one resource.
 type pass struct {
 	*Reconciler
-	*Scope
+	*Namespace
 	connector *v1alpha1.ChannelConnector
 	// input is what the children are built from, filled in by the phases.
 	input children.Input
@@ -86,8 +89,8 @@ type pass struct {
 // Reconcile brings one ChannelConnector's children and status to what it
 // declares.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	connector, scope := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
-	err := scope.Client.Get(ctx, req.NamespacedName, connector)
+	connector, namespace := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
+	err := namespace.Users.Get(ctx, req.NamespacedName, connector)
 	defer r.upgrades.proceed(ctx)
 	defer func() { fieldsContested.Set(float64(r.contests.Left())) }()
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
@@ -103,7 +106,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	r.traffic.Watch(req.NamespacedName)
-	p := &pass{Reconciler: r, Scope: scope, connector: connector}
+	p := &pass{Reconciler: r, Namespace: namespace, connector: connector}
 	p.seen = status.Observation{Connector: connector, Traffic: r.traffic.Verdict(req.NamespacedName), Now: r.Clock.Now()}
 	p.input = children.Input{Connector: connector, Image: r.Image}
 	err = p.report(ctx, errors.Join(p.run(ctx), p.unread))
@@ -181,10 +184,10 @@ func (p *pass) applyChildren(ctx context.Context) error {
 	if err := p.upgrades.choose(ctx, p); err != nil {
 		return err
 	}
-	all := children.Build(p.input)
+	all := children.Build(p.kinds.served(), p.input)
 	p.contests.Keep(client.ObjectKeyFromObject(p.connector), all)
 	for _, child := range all {
-		changed, err := p.applier(child).Apply(ctx, p.connector, child)
+		changed, err := p.applier().Apply(ctx, p.connector, child)
 		if err != nil {
 			p.upgrades.leave(client.ObjectKeyFromObject(p.connector)) // somebody else may use the place
 		}
@@ -208,18 +211,14 @@ func (p *pass) pruneChildren(ctx context.Context) error {
 	if p.seen.Obstacle != nil {
 		return nil
 	}
-	for _, child := range children.Unwanted(p.input) {
-		if _, err := p.applier(child).Prune(ctx, p.connector, child); err != nil {
+	for _, child := range children.Unwanted(p.kinds.served(), p.input) {
+		if _, err := p.applier().Prune(ctx, p.connector, child); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// applier returns the way to write a child: Secrets have a cache of their own.
-func (p *pass) applier(child children.Child) *apply.Applier {
-	if child.Kind == "Secret" {
-		return &apply.Applier{Client: p.OwnSecrets, Live: p.Live, Contests: p.contests}
-	}
-	return &apply.Applier{Client: p.Client, Live: p.Live, Contests: p.contests}
+func (p *pass) applier() *apply.Applier {
+	return &apply.Applier{Client: p.Own, Live: p.Live, Contests: p.contests}
 }

@@ -122,7 +122,7 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 	if err != nil {
 		return err
 	}
-	return p.Client.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
+	return p.Users.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
 }
 
 // noteContests notes which fields are left to others, to look again when the next one is
@@ -200,7 +200,7 @@ func stalled(s v1alpha1.ChannelConnectorStatus) bool {
 // applied notes that a child was written.
 func (p *pass) applied(ctx context.Context, child children.Child) {
 	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
-	if child.Kind != "Secret" || p.current == nil || p.current.is(p.wanted) {
+	if child.Kind.Name != "Secret" || p.current == nil || p.current.is(p.wanted) {
 		return
 	}
 	p.traffic.Soon(client.ObjectKeyFromObject(p.connector))

@@ -47,20 +47,17 @@ const (
 	passTimeout = 2 * time.Minute
 )
 
-//go:generate go tool -modfile=../tools/operator/go.mod controller-gen rbac:roleName=channel-connector-operator paths=. output:rbac:dir=../config/rbac
+//go:generate go tool -modfile=../tools/operator/go.mod controller-gen rbac:roleName=channel-connector-operator paths=. paths=./children output:rbac:dir=../config/rbac
 //go:generate cp ../config/rbac/role.yaml ../config/rbac/leader_election.yaml ../config/rbac/metrics.yaml ../config/rbac/channelconnector_roles.yaml ../charts/channel-connector/files/
 
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=services;persistentvolumeclaims,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=list;create;patch
 
-// SetupWithManager adds the controller to a manager that runs the Scopes;
+// SetupWithManager adds the controller to a manager that runs the Namespaces;
 // concurrency is the number of resources reconciled at a time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.rollOuts.done = map[client.ObjectKey]rollOut{}
@@ -87,20 +84,25 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 			ReconciliationTimeout:   passTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
 		})
-	for _, scope := range r.Scopes {
-		if err := index(ctx, scope.objects.GetFieldIndexer()); err != nil {
+	for _, n := range r.Namespaces {
+		if err := index(ctx, n); err != nil {
 			return err
 		}
-		r.watch(b, scope)
+		r.watch(b, n)
 	}
-	return b.Complete(r)
+	c, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	r.kinds = newKinds(mgr, r.Kinds, func(kind children.Kind) error { return r.watchLate(c, kind) }, r.wakeAll)
+	return mgr.Add(r.kinds)
 }
 
 // wakeAll lets every resource have a pass.
 func (r *Reconciler) wakeAll(ctx context.Context) {
-	for namespace, scope := range r.Scopes {
+	for namespace, n := range r.Namespaces {
 		list := &v1alpha1.ChannelConnectorList{}
-		if err := scope.Client.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		if err := n.Users.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", namespace)
 		}
 		for i := range list.Items {
@@ -109,38 +111,53 @@ func (r *Reconciler) wakeAll(ctx context.Context) {
 	}
 }
 
-// watch lets what happens in a scope cause passes.
-func (r *Reconciler) watch(b *builder.Builder, scope *Scope) {
+// watch lets what happens in a namespace cause passes.
+func (r *Reconciler) watch(b *builder.Builder, n *Namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
 	}
 	// A change of the status as well: it may be somebody else's.
-	on(scope.objects, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
-	on(scope.objects, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
-	ofChild := handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild)
-	for _, child := range []client.Object{
-		&appsv1.Deployment{}, &corev1.Service{}, &corev1.ServiceAccount{}, &corev1.PersistentVolumeClaim{}, &corev1.Pod{},
-	} {
-		on(scope.objects, child, ofChild)
-	}
-	on(scope.ownSecrets, &corev1.Secret{}, ofChild)
+	on(n.users, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
+	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	on(scope.objects, secret, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret))
+	on(n.users, secret, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret))
+	for _, kind := range r.Kinds {
+		if !kind.Optional {
+			b.WatchesRawSource(r.childrenOf(n, kind.New()))
+		}
+	}
+	b.WatchesRawSource(r.childrenOf(n, &corev1.Pod{}))
 }
 
-func index(ctx context.Context, indexer client.FieldIndexer) error {
+// childrenOf is what happens to a namespace's objects of a kind that has the operator's labels.
+func (r *Reconciler) childrenOf(n *Namespace, object client.Object) source.Source {
+	return source.Kind(n.own.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
+}
+
+// watchLate watches a kind of child that the cluster lacked.
+func (r *Reconciler) watchLate(c controller.Controller, kind children.Kind) error {
+	for _, n := range r.Namespaces {
+		if err := c.Watch(r.childrenOf(n, kind.New())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func index(ctx context.Context, n *Namespace) error {
 	for _, i := range []struct {
+		in     cluster.Cluster
 		object client.Object
 		field  string
 		values client.IndexerFunc
 	}{
-		{&v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
-		{&v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
-		{&corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
-		{&appsv1.Deployment{}, indexUpgrading, upgradingOf},
+		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
+		{n.users, &v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
+		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
+		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
-		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
+		if err := i.in.GetFieldIndexer().IndexField(ctx, i.object, i.field, i.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
 		}
 	}
@@ -196,7 +213,7 @@ func (r *Reconciler) connectorsOfSecret(ctx context.Context, secret client.Objec
 func (r *Reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
 	list := &v1alpha1.ChannelConnectorList{}
 	// Whoever wrote the object does not matter, so nothing needs to be waited for.
-	if err := r.in(namespace).Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
+	if err := r.in(namespace).Users.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors of an object", "namespace", namespace, field, value)
 		return nil

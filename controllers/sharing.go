@@ -41,7 +41,7 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
 	// No write of the operator's changes what a resource names.
-	if err := r.in(c.Namespace).Client.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},
+	if err := r.in(c.Namespace).Users.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
 	}

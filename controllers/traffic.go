@@ -20,15 +20,15 @@ import (
 // reporting finds what a connector is asked for its report with. What it returns is the
 // cache's own.
 func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
-	scope, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
-	if err := scope.Client.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+	n, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
+	if err := n.Users.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return t, client.IgnoreNotFound(err)
 	}
 	// Whoever wrote them does not matter, so nothing needs to be waited for.
 	name := client.ObjectKey{Namespace: key.Namespace, Name: children.ConnectorName(key.Name)}
 	err = errors.Join(
-		client.IgnoreNotFound(scope.OwnSecrets.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
-		scope.Client.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
+		client.IgnoreNotFound(n.Own.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
+		n.Own.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
 			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency),
 	)
 	return traffic.Target{

@@ -166,9 +166,9 @@ func (u *upgrades) look(ctx context.Context) (keys, error) {
 // written since is among the places.
 func (u *upgrades) upgrading(ctx context.Context) ([]appsv1.Deployment, error) {
 	var all []appsv1.Deployment
-	for _, scope := range u.reconciler.Scopes {
+	for _, scope := range u.reconciler.Namespaces {
 		list := &appsv1.DeploymentList{}
-		if err := scope.Client.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
+		if err := scope.Own.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
 			return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
 		}
 		all = append(all, list.Items...)
@@ -180,7 +180,7 @@ func (u *upgrades) upgrading(ctx context.Context) ([]appsv1.Deployment, error) {
 // may outlive it for a while, and nobody is told when that ends.
 func (u *upgrades) gone(ctx context.Context, key client.ObjectKey) bool {
 	c := &v1alpha1.ChannelConnector{}
-	err := u.reconciler.in(key.Namespace).Client.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
+	err := u.reconciler.in(key.Namespace).Users.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
 	return apierrors.IsNotFound(err) || !c.DeletionTimestamp.IsZero()
 }
 

@@ -34,7 +34,7 @@ func (p *pass) findDeployment(ctx context.Context) (err error) {
 func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 	d := &appsv1.Deployment{}
 	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
-	if err := p.Client.Get(ctx, key, d); err != nil {
+	if err := p.Own.Get(ctx, key, d); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
 	if !apply.Belongs(d, p.connector) {
@@ -51,7 +51,7 @@ func (p *pass) observeWorkload(ctx context.Context) error {
 		return err
 	}
 	pods := &corev1.PodList{}
-	if err := p.Client.List(ctx, pods, client.InNamespace(p.connector.Namespace),
+	if err := p.Own.List(ctx, pods, client.InNamespace(p.connector.Namespace),
 		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
 		return fmt.Errorf("list the pods: %w", err)
 	}
@@ -114,7 +114,7 @@ func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
 	}
 	target := &corev1.Pod{}
 	target.Namespace, target.Name = pod.Namespace, pod.Name
-	if err := p.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+	if err := p.Own.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("tell pod %q of its configuration: %w", pod.Name, err)
 	}
 	return nil

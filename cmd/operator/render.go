@@ -118,7 +118,7 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 		return err
 	}
 	in := children.Input{Connector: c, Image: r.image, Config: config, StartDigest: config.StartDigest}
-	for _, child := range children.Build(in) {
+	for _, child := range children.Build(children.Kinds, in) {
 		if err := r.add(child.Desired); err != nil {
 			return err
 		}

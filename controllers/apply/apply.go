@@ -67,19 +67,18 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	if err != nil {
 		return false, err
 	}
-	if live != nil && child.Fit != nil {
-		child.Fit(live)
+	if live != nil && child.Kind.Fit != nil {
+		child.Kind.Fit(child.Desired, live)
 	}
 	desired, err := child.JSON()
 	if err != nil {
 		return false, fmt.Errorf("encode %s: %w", child, err)
 	}
 	sum := sha256.Sum256(desired)
-	w := &write{Applier: a, child: child, live: live, digest: hex.EncodeToString(sum[:8])}
-	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: childKey{child.Kind, child.Name}}
-	child.Annotate(marks.AnnotationApplied, w.digest)
+	w := &write{Applier: a, child: child, keys: keysOf(child.Kind.Merge), live: live, desired: desired, digest: hex.EncodeToString(sum[:8])}
+	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: keyOf(child)}
 	if live != nil {
-		settled, err := w.judge(ctx, desired)
+		settled, err := w.judge(ctx)
 		if err != nil || settled {
 			return false, err
 		}
@@ -94,7 +93,7 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 // labels by which the cache finds it; nil when there is none.
 func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
 	key := child.Key(owner.Namespace)
-	live := child.New()
+	live := child.Kind.New()
 	err := a.Client.Get(ctx, key, live)
 	if err == nil {
 		return live, refuseForeign(owner, child, live)

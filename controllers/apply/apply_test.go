@@ -121,8 +121,8 @@ func (r *rig) delete(ctx context.Context, c client.WithWatch, object client.Obje
 func child(tb testing.TB, c *v1alpha1.ChannelConnector, kind string) children.Child {
 	tb.Helper()
 	config := &render.Config{Files: map[string][]byte{render.FileName: []byte("kind: ConnectorConfig")}}
-	for _, child := range children.Build(children.Input{Connector: c, Config: config, Image: "channel-connector:1.0.0"}) {
-		if child.Kind == kind {
+	for _, child := range children.Build(children.Kinds, children.Input{Connector: c, Config: config, Image: "channel-connector:1.0.0"}) {
+		if child.Kind.Name == kind {
 			return child
 		}
 	}
@@ -147,7 +147,7 @@ func TestApply(t *testing.T) {
 			if r.writes != 1 {
 				t.Errorf("%d writes", r.writes)
 			}
-			live := child(t, c, kind).New()
+			live := child(t, c, kind).Kind.New()
 			if err := r.server.Get(ctx, client.ObjectKey{Namespace: "chat", Name: "shop-connector"}, live); err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +188,7 @@ func TestApplyPutsBack(t *testing.T) {
 			if _, err := r.Apply(ctx, owner, wanted()); err != nil {
 				t.Fatal(err)
 			}
-			before := wanted().New()
+			before := wanted().Kind.New()
 			if err := r.server.Get(ctx, wanted().Key("chat"), before); err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +206,7 @@ func TestApplyPutsBack(t *testing.T) {
 			if r.writes != c.writes {
 				t.Errorf("%d writes, want %d", r.writes, c.writes)
 			}
-			want, got := before, wanted().New()
+			want, got := before, wanted().Kind.New()
 			if c.writes == 0 {
 				want = changed
 			}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
+	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
@@ -58,7 +59,7 @@ func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
 		return false
 	}
 	var want map[string]any
-	return utiljson.Unmarshal([]byte(applied), &want) == nil && contains(have, want)
+	return utiljson.Unmarshal([]byte(applied), &want) == nil && keysOf(children.PodTemplateMerge).contains(have, want)
 }
 
 // compactWanted changes an apply configuration to what Compact makes of an object

@@ -23,7 +23,7 @@ func served(t *testing.T, kind string) client.Object {
 	if _, err := r.Apply(t.Context(), owner, wanted); err != nil {
 		t.Fatal(err)
 	}
-	object := wanted.New()
+	object := wanted.Kind.New()
 	if err := r.server.Get(t.Context(), wanted.Key("chat"), object); err != nil {
 		t.Fatal(err)
 	}

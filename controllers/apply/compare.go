@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,8 +20,9 @@ type fieldPath []step
 type step struct {
 	name string
 	// element is that of a list as it is in the cluster, or as it is wanted where there
-	// is none.
+	// is none; key is its key.
 	element map[string]any
+	key     string
 }
 
 // plainName is the name of a field; the keys of labels and annotations are longer.
@@ -34,9 +34,9 @@ func (p fieldPath) String() string {
 	for i, s := range p {
 		switch {
 		case s.element != nil:
-			fmt.Fprintf(&text, "[%s]", keyOf(s.element))
+			text.WriteString("[" + s.key + "]")
 		case !plainName.MatchString(s.name):
-			fmt.Fprintf(&text, "[%s]", s.name)
+			text.WriteString("[" + s.name + "]")
 		case i > 0:
 			text.WriteString("." + s.name)
 		default:
@@ -51,20 +51,23 @@ func (p fieldPath) to(next step) fieldPath { return append(slices.Clip(p), next)
 
 // differences returns the fields of an object that are not as they are wanted: none
 // where contains is true.
-func differences(have, want map[string]any) (all []difference) {
-	merge(have, want, func(d difference) bool { all = append(all, d); return false })
+func (k keys) differences(have, want map[string]any) (all []difference) {
+	k.merge(have, want, func(d difference) bool { all = append(all, d); return false })
 	return all
 }
 
 // merge returns what to apply: what is wanted, but where leave says so of a field that
 // differs, the value that is there. A field that is not there is left out.
-func merge(have, want map[string]any, leave func(difference) bool) map[string]any {
-	return comparison(leave).entries(nil, have, want)
+func (k keys) merge(have, want map[string]any, leave func(difference) bool) map[string]any {
+	return comparison{k, leave}.entries(nil, have, want)
 }
 
 // comparison walks through what is wanted, and asks of each difference whether it is
 // left as it is.
-type comparison func(difference) bool
+type comparison struct {
+	keys
+	leave func(difference) bool
+}
 
 func (c comparison) value(path fieldPath, have any, there bool, want any) (value any, ok bool) {
 	switch want := want.(type) {
@@ -73,11 +76,11 @@ func (c comparison) value(path fieldPath, have any, there bool, want any) (value
 			return c.entries(path, have, want), true
 		}
 	case []any:
-		if have, ok := have.([]any); ok && mergedByKey(want) {
+		if have, ok := have.([]any); ok && c.mergedByKey(want) {
 			return c.elements(path, have, want), true
 		}
 	}
-	if there && contains(have, want) || !c(difference{path, want}) {
+	if there && c.contains(have, want) || !c.leave(difference{path, want}) {
 		return want, true
 	}
 	return have, there
@@ -96,12 +99,12 @@ func (c comparison) entries(path fieldPath, have, want map[string]any) map[strin
 
 func (c comparison) elements(path fieldPath, have, want []any) []any {
 	merged := make([]any, 0, len(want))
-	for i, is := range counterparts(have, want) {
+	for i, is := range c.counterparts(have, want) {
 		element, _ := is.(map[string]any)
 		if is == nil {
 			element, _ = want[i].(map[string]any)
 		}
-		if value, ok := c.value(path.to(step{element: element}), is, is != nil, want[i]); ok {
+		if value, ok := c.value(path.to(step{element: element, key: c.keyOf(element)}), is, is != nil, want[i]); ok {
 			merged = append(merged, value)
 		}
 	}
@@ -110,7 +113,7 @@ func (c comparison) elements(path fieldPath, have, want []any) []any {
 
 // counterparts returns, for each wanted element, the one that is there: which holds
 // it, or else has its key; nil where there is none.
-func counterparts(have, want []any) []any {
+func (k keys) counterparts(have, want []any) []any {
 	left, found := slices.Clone(have), make([]any, len(want))
 	take := func(fits func(candidate, element any) bool) {
 		for i, element := range want {
@@ -123,26 +126,10 @@ func counterparts(have, want []any) []any {
 			}
 		}
 	}
-	take(contains)
+	take(k.contains)
 	take(func(candidate, element any) bool {
-		fields, ok := candidate.(map[string]any)
-		wanted, _ := element.(map[string]any)
-		return ok && keyOf(fields) == keyOf(wanted)
+		_, ok := candidate.(map[string]any)
+		return ok && k.keyOf(candidate) == k.keyOf(element)
 	})
 	return found
-}
-
-// keyOf is the key of an element, with the names of its fields.
-func keyOf(element map[string]any) string {
-	for _, names := range keys {
-		if !keyedBy(element, names) {
-			continue
-		}
-		pairs := make([]string, len(names))
-		for i, name := range names {
-			pairs[i] = fmt.Sprintf("%s=%s", name, element[name])
-		}
-		return strings.Join(pairs, ",")
-	}
-	return ""
 }

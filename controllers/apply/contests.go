@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,11 @@ type Contest struct {
 
 // childKey is one child of a ChannelConnector.
 type childKey struct{ kind, name string }
+
+func keyOf(c children.Child) childKey { return childKey{c.Kind.Name, c.Name} }
+
+// String is the child in a message: Service "shop-connector".
+func (k childKey) String() string { return fmt.Sprintf("%s %q", k.kind, k.name) }
 
 // childContests are those of one child.
 type childContests struct {
@@ -229,7 +235,7 @@ func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration
 				continue
 			}
 			if f.left {
-				all = append(all, Contest{children.Child{Kind: key.kind, Name: key.name}.String(), path, f.managers, f.onAdmission()})
+				all = append(all, Contest{key.String(), path, f.managers, f.onAdmission()})
 			}
 			if again := f.again(now); next == 0 || again < next {
 				next = again
@@ -247,7 +253,7 @@ func (c *Contests) Keep(owner client.ObjectKey, wanted []children.Child) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key := range c.owners[owner] {
-		if !slices.ContainsFunc(wanted, func(child children.Child) bool { return key == childKey{child.Kind, child.Name} }) {
+		if !slices.ContainsFunc(wanted, func(child children.Child) bool { return key == keyOf(child) }) {
 			c.forgetChild(owner, key)
 		}
 	}

@@ -46,7 +46,7 @@ func (c *contest) pass() int {
 func (c *contest) object() client.Object {
 	c.t.Helper()
 	wanted := child(c.t, c.owner, c.kind)
-	object := wanted.New()
+	object := wanted.Kind.New()
 	if err := c.server.Get(c.t.Context(), wanted.Key("chat"), object); err != nil {
 		c.t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // Prune deletes an object of the resource that it no longer wants, and reports
 // whether it did. Somebody else's object of that name is left alone.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
-	live := child.New()
+	live := child.Kind.New()
 	switch err := a.Client.Get(ctx, child.Key(owner.Namespace), live); {
 	case apierrors.IsNotFound(err):
 		return false, nil

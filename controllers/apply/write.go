@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -22,29 +23,33 @@ import (
 type write struct {
 	*Applier
 	child children.Child
+	// keys are those of the lists in the child's kind.
+	keys keys
 	// live is the object as it was found, nil where there is none.
 	live client.Object
-	// digest is of the child's configuration, and stands in AnnotationApplied.
-	digest string
-	key    contestKey
+	// desired is the child's configuration in JSON; digest is its digest, and stands in
+	// marks.AnnotationApplied.
+	desired []byte
+	digest  string
+	key     contestKey
 	judgement
 }
 
 // judge finds out what differs and what becomes of that, and reports whether nothing is
 // to be written.
-func (w *write) judge(ctx context.Context, desired []byte) (settled bool, err error) {
-	have, want, err := asMaps(w.live, desired)
+func (w *write) judge(ctx context.Context) (settled bool, err error) {
+	have, want, err := asMaps(w.live, w.desired)
 	if err != nil {
 		return false, err
 	}
 	compactWanted(want, have)
 	applied := w.live.GetAnnotations()[marks.AnnotationApplied] == w.digest
-	if w.child.Kind == "Secret" {
-		return applied && contains(have, want), nil
+	if w.child.Kind.Private {
+		return applied && w.keys.contains(have, want), nil
 	}
 	var differs []difference
-	if !contains(have, want) {
-		differs = differences(have, want)
+	if !w.keys.contains(have, want) {
+		differs = w.keys.differences(have, want)
 	}
 	w.key.uid = w.live.GetUID()
 	w.judgement = w.Contests.judge(w.key, w.digest, applied, differs)
@@ -60,7 +65,7 @@ func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	if len(w.unnamed) == 0 {
 		return nil
 	}
-	live := w.child.New()
+	live := w.child.Kind.New()
 	if err := w.Live.Get(ctx, client.ObjectKeyFromObject(w.live), live); err != nil {
 		return fmt.Errorf("read who changes %s: %w", w.child, err)
 	}
@@ -72,7 +77,7 @@ func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	for path := range w.unnamed {
 		names[path] = ""
 	}
-	for _, d := range differences(have, want) {
+	for _, d := range w.keys.differences(have, want) {
 		if path := d.path.String(); w.unnamed[path] {
 			names[path] = managers(live.GetManagedFields(), d.path)
 		}
@@ -87,21 +92,21 @@ func (w *write) send(ctx context.Context, namespace string) error {
 	if err != nil {
 		return err
 	}
-	got := w.child.New()
+	got := w.child.Kind.New()
 	got.SetNamespace(namespace)
 	got.SetName(w.child.Name)
 	err = w.Client.Patch(ctx, got, client.RawPatch(types.ApplyPatchType, sent), client.ForceOwnership, client.FieldOwner(FieldManager))
 	if apierrors.IsInvalid(err) && w.live != nil && w.overwrite(ctx, got, sent) == nil {
 		err = nil
 	}
-	if err != nil || w.child.Kind == "Secret" {
+	if err != nil || w.child.Kind.Private {
 		return err
 	}
 	have, want, err := asMaps(got, sent)
 	if err != nil {
 		return err
 	}
-	refused := slices.DeleteFunc(differences(have, want), func(d difference) bool { return w.left[d.path.String()] })
+	refused := slices.DeleteFunc(w.keys.differences(have, want), func(d difference) bool { return w.left[d.path.String()] })
 	w.key.uid = got.GetUID()
 	w.Contests.wrote(w.key, w.digest, w.corrected, refused)
 	return nil
@@ -111,15 +116,18 @@ func (w *write) send(ctx context.Context, namespace string) error {
 // value that is there. To leave them out would take them away where the operator owns
 // them, and for the elements of lists would leave out their keys.
 func (w *write) body() ([]byte, error) {
-	desired, err := w.child.JSON()
-	if err != nil || len(w.left) == 0 {
-		return desired, err
+	live := w.live
+	if live == nil {
+		live = w.child.Kind.New()
 	}
-	have, want, err := asMaps(w.live, desired)
+	have, want, err := asMaps(live, w.desired)
 	if err != nil {
 		return nil, err
 	}
-	sent := merge(have, want, func(d difference) bool {
+	if err := unstructured.SetNestedField(want, w.digest, "metadata", "annotations", marks.AnnotationApplied); err != nil {
+		return nil, err
+	}
+	sent := w.keys.merge(have, want, func(d difference) bool {
 		path := d.path.String()
 		return w.left[path] && !w.kept[path]
 	})

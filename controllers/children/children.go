@@ -1,7 +1,9 @@
 // Package children builds what a ChannelConnector is turned into: pure functions
 // from the resource, its rendered configuration and the operator's defaults to
-// apply configurations, one file for each child. They know no client, no clock
-// and no recorder, so that the same input always gives the same children.
+// apply configurations. They know no client, no clock and no recorder, so that the same
+// input always gives the same children.
+//
+// A kind of child is one file, with its RBAC markers, and one word in Kinds.
 package children
 
 import (
@@ -9,8 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -48,33 +48,10 @@ type Input struct {
 
 // Child is one object that a ChannelConnector wants.
 type Child struct {
-	// Kind and Name identify it in messages.
-	Kind, Name string
-	// Desired is the apply configuration: every field that is wanted, and no
-	// other.
+	Kind Kind
+	Name string
+	// Desired is the apply configuration: every field that is wanted, and no other.
 	Desired runtime.ApplyConfiguration
-	// New returns an empty object of the child's type.
-	New func() client.Object
-	// Annotate adds an annotation to Desired.
-	Annotate func(key, value string)
-	// Fit changes Desired where the object that is there cannot become what is
-	// wanted, and need not; nil for most kinds.
-	Fit func(live client.Object)
-}
-
-// annotated is an apply configuration of an object.
-type annotated[T any] interface {
-	runtime.ApplyConfiguration
-	GetKind() *string
-	GetName() *string
-	WithAnnotations(entries map[string]string) T
-}
-
-func newChild[T annotated[T]](desired T, newObject func() client.Object) Child {
-	return Child{
-		Kind: *desired.GetKind(), Name: *desired.GetName(), Desired: desired, New: newObject,
-		Annotate: func(key, value string) { desired.WithAnnotations(map[string]string{key: value}) },
-	}
 }
 
 // Key is where the child is.
@@ -83,40 +60,29 @@ func (c Child) Key(namespace string) client.ObjectKey {
 }
 
 // String is the child in a message: Service "shop-connector".
-func (c Child) String() string { return fmt.Sprintf("%s %q", c.Kind, c.Name) }
+func (c Child) String() string { return fmt.Sprintf("%s %q", c.Kind.Name, c.Name) }
 
 // JSON is Desired as it is sent.
 func (c Child) JSON() ([]byte, error) { return json.Marshal(c.Desired) }
 
-// Build returns every child that the resource wants, in the order in which they
-// are applied: what a pod needs comes before the Deployment.
-func Build(in Input) []Child {
-	var all []Child
-	if in.Config != nil {
-		all = append(all, newChild(ConfigSecret(in), func() client.Object { return &corev1.Secret{} }))
+// Build returns the children of these kinds that the resource wants, in the kinds' order.
+func Build(kinds []Kind, in Input) (all []Child) {
+	for _, k := range kinds {
+		if desired := k.Want(in); desired != nil {
+			all = append(all, Child{Kind: k, Name: ConnectorName(in.Connector.Name), Desired: desired})
+		}
 	}
-	if in.Connector.Spec.Workload.ServiceAccountName == "" {
-		all = append(all, newChild(ServiceAccount(in), func() client.Object { return &corev1.ServiceAccount{} }))
-	}
-	if storage(in.Connector) == v1alpha1.StoragePersistent {
-		claim := PersistentVolumeClaim(in)
-		child := newChild(claim, func() client.Object { return &corev1.PersistentVolumeClaim{} })
-		child.Fit = func(live client.Object) { keepLarger(claim, live) }
-		all = append(all, child)
-	}
-	return append(all,
-		newChild(Service(in), func() client.Object { return &corev1.Service{} }),
-		newChild(Deployment(in), func() client.Object { return &appsv1.Deployment{} }),
-	)
+	return all
 }
 
-// Unwanted returns every child that the resource does not want but may have
-// wanted before. A ServiceAccount whose name the user wants stays, whoever made it.
-func Unwanted(in Input) []Child {
-	if name := in.Connector.Spec.Workload.ServiceAccountName; name == "" || name == ConnectorName(in.Connector.Name) {
-		return nil
+// Unwanted returns the children of these kinds that are to be deleted if they are there.
+func Unwanted(kinds []Kind, in Input) (all []Child) {
+	for _, k := range kinds {
+		if k.Prune != nil && k.Prune(in) && k.Want(in) == nil {
+			all = append(all, Child{Kind: k, Name: ConnectorName(in.Connector.Name)})
+		}
 	}
-	return []Child{newChild(ServiceAccount(in), func() client.Object { return &corev1.ServiceAccount{} })}
+	return all
 }
 
 // owner is the reference by which the API server deletes a child together with

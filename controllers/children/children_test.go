@@ -69,8 +69,8 @@ func TestGolden(t *testing.T) {
 		"full":      full,
 	} {
 		var files []string
-		for _, child := range Build(in) {
-			file := filepath.Join("testdata", name, strings.ToLower(child.Kind)+".yaml")
+		for _, child := range Build(Kinds, in) {
+			file := filepath.Join("testdata", name, strings.ToLower(child.Kind.Name)+".yaml")
 			golden.Check(t, file, manifest(t, child))
 			files = append(files, file)
 		}
@@ -121,10 +121,10 @@ func TestBuild(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, names(Build(c.in))); diff != "" {
+			if diff := cmp.Diff(c.want, names(Build(Kinds, c.in))); diff != "" {
 				t.Errorf("wanted (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(c.unwanted, names(Unwanted(c.in))); diff != "" {
+			if diff := cmp.Diff(c.unwanted, names(Unwanted(Kinds, c.in))); diff != "" {
 				t.Errorf("unwanted (-want +got):\n%s", diff)
 			}
 		})
@@ -135,7 +135,7 @@ func TestBuild(t *testing.T) {
 func TestBuildIsPure(t *testing.T) {
 	in := input(connectortest.Full(t))
 	before := in.Connector.DeepCopy()
-	first, second := Build(in), Build(in)
+	first, second := Build(Kinds, in), Build(Kinds, in)
 	for i := range first {
 		if diff := cmp.Diff(string(manifest(t, first[i])), string(manifest(t, second[i]))); diff != "" {
 			t.Errorf("%s differs the second time (-first +second):\n%s", first[i], diff)
@@ -148,16 +148,19 @@ func TestBuildIsPure(t *testing.T) {
 
 func TestChild(t *testing.T) {
 	c := connectortest.New(t)
-	for _, child := range append(Build(input(c)), Unwanted(input(connectortest.New(t, `workload: {serviceAccountName: mine}`)))...) {
+	unwanted := Unwanted(Kinds, input(connectortest.New(t, `workload: {serviceAccountName: mine}`)))
+	for _, child := range append(Build(Kinds, input(c)), unwanted...) {
 		if got, want := child.Key("chat"), (client.ObjectKey{Namespace: "chat", Name: "shop-connector"}); got != want {
 			t.Errorf("%s: the key is %v, want %v", child, got, want)
 		}
-		child.Annotate("xbot.a4b.vn/applied", "digest")
-		object := child.New()
+		if child.Desired == nil { // it is deleted
+			continue
+		}
+		object := child.Kind.New()
 		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
 			t.Errorf("%s is no %T: %v", child, object, err)
 		}
-		if object.GetAnnotations()["xbot.a4b.vn/applied"] != "digest" || object.GetAnnotations()[marks.AnnotationConnector] != "shop" {
+		if object.GetAnnotations()[marks.AnnotationConnector] != "shop" {
 			t.Errorf("%s has the annotations %v", child, object.GetAnnotations())
 		}
 	}
@@ -170,7 +173,7 @@ func TestWithoutACluster(t *testing.T) {
 	c.UID, c.Generation = "", 0
 	in := input(c)
 	in.ConfigWrittenAt = time.Time{}
-	for _, child := range Build(in) {
+	for _, child := range Build(Kinds, in) {
 		document := string(manifest(t, child))
 		for _, unwanted := range []string{"ownerReferences", marks.AnnotationTemplate, marks.AnnotationGeneration, marks.AnnotationConfigWrittenAt} {
 			if strings.Contains(document, unwanted) {
@@ -228,12 +231,12 @@ func TestNothingThatOutlivesTheResourceIsPrunable(t *testing.T) {
 	c := connectortest.New(t)
 	c.UID = "uid"
 	kept := 0
-	for _, child := range Build(Input{Connector: c, Image: "i", Config: &render.Config{}}) {
+	for _, child := range Build(Kinds, Input{Connector: c, Image: "i", Config: &render.Config{}}) {
 		encoded, err := child.JSON()
 		if err != nil {
 			t.Fatal(err)
 		}
-		object := child.New()
+		object := child.Kind.New()
 		if err := json.Unmarshal(encoded, object); err != nil {
 			t.Fatal(err)
 		}

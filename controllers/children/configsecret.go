@@ -3,14 +3,26 @@ package children
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// ConfigSecret holds the connector's configuration and the certificates that it
-// names.
-func ConfigSecret(in Input) *corev1ac.SecretApplyConfiguration {
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+
+// configSecret holds the connector's configuration and the certificates that it names.
+var configSecret = Kind{
+	Name: "Secret", Private: true, Want: wantConfigSecret,
+	New: func() client.Object { return &corev1.Secret{} },
+}
+
+func wantConfigSecret(in Input) runtime.ApplyConfiguration {
+	if in.Config == nil {
+		return nil
+	}
 	secret := corev1ac.Secret(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).

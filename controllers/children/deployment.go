@@ -5,10 +5,12 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
@@ -23,15 +25,25 @@ const (
 	revisionHistoryLimit = 2
 )
 
-// Deployment runs the connector. A Persistent inbox belongs to one pod at a
-// time, so the old pod is gone before the new one starts; with an Ephemeral one
-// the new pod takes calls before the old one stops.
-func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+
+// deployment runs the connector. A Persistent inbox belongs to one pod at a time, so the
+// old pod is gone before the new one starts; with an Ephemeral one the new pod takes calls
+// before the old one stops.
+var deployment = Kind{
+	Name: "Deployment", Want: wantDeployment, Merge: PodTemplateMerge,
+	New: func() client.Object { return &appsv1.Deployment{} },
+}
+
+// PodTemplateMerge is Kind.Merge for the lists of a pod template.
+var PodTemplateMerge = [][]string{{"name"}, {"topologyKey", "whenUnsatisfiable"}}
+
+func wantDeployment(in Input) runtime.ApplyConfiguration {
 	template := in.Keep
 	if template == nil {
 		template = PodTemplate(in)
 	}
-	deployment := appsv1ac.Deployment(ConnectorName(in.Connector.Name), in.Connector.Namespace).
+	d := appsv1ac.Deployment(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).
 		WithOwnerReferences(owner(in.Connector)...).
@@ -43,15 +55,15 @@ func Deployment(in Input) *appsv1ac.DeploymentApplyConfiguration {
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(in.Connector.Name))).
 			WithTemplate(template))
 	if in.Connector.Generation > 0 { // else there is no operator that would look at them
-		deployment.WithAnnotations(map[string]string{
+		d.WithAnnotations(map[string]string{
 			marks.AnnotationTemplate:   EncodeTemplate(template),
 			marks.AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
 		})
 	}
 	if in.Upgrading {
-		deployment.WithAnnotations(map[string]string{marks.AnnotationUpgrading: "true"})
+		d.WithAnnotations(map[string]string{marks.AnnotationUpgrading: "true"})
 	}
-	return deployment
+	return d
 }
 
 // EncodeTemplate is a pod template as AnnotationTemplate holds it.

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -15,10 +16,10 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// deployment is the Deployment as a client of the API server reads it.
-func deployment(tb testing.TB, in Input) *appsv1.Deployment {
+// deploymentOf is the Deployment as a client of the API server reads it.
+func deploymentOf(tb testing.TB, in Input) *appsv1.Deployment {
 	tb.Helper()
-	all := Build(in)
+	all := Build(Kinds, in)
 	d := &appsv1.Deployment{}
 	if err := yaml.UnmarshalStrict(manifest(tb, all[len(all)-1]), d); err != nil {
 		tb.Fatal(err)
@@ -35,7 +36,7 @@ func TestPodSecurity(t *testing.T) {
 	}
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for name, c := range resources(t) {
-		template := deployment(t, input(c)).Spec.Template
+		template := deploymentOf(t, input(c)).Spec.Template
 		for _, result := range evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
 			if !result.Allowed {
 				t.Errorf("%s: %s: %s", name, result.ForbiddenReason, result.ForbiddenDetail)
@@ -63,13 +64,13 @@ func resources(tb testing.TB) map[string]*v1alpha1.ChannelConnector {
 // TestSelector: the Deployment and the Service find the pods.
 func TestSelector(t *testing.T) {
 	for name, c := range resources(t) {
-		d := deployment(t, input(c))
+		d := deploymentOf(t, input(c))
 		for label, value := range d.Spec.Selector.MatchLabels {
 			if d.Spec.Template.Labels[label] != value {
 				t.Errorf("%s: the pods have no label %s=%s", name, label, value)
 			}
 		}
-		if diff := cmp.Diff(d.Spec.Selector.MatchLabels, Service(input(c)).Spec.Selector); diff != "" {
+		if diff := cmp.Diff(d.Spec.Selector.MatchLabels, service.Want(input(c)).(*corev1ac.ServiceApplyConfiguration).Spec.Selector); diff != "" {
 			t.Errorf("%s: the Service selects otherwise (-Deployment +Service):\n%s", name, diff)
 		}
 	}
@@ -78,7 +79,7 @@ func TestSelector(t *testing.T) {
 // TestOperatorsOwnWins: what users add to the pods never takes the place of what
 // the operator needs there.
 func TestOperatorsOwnWins(t *testing.T) {
-	template := deployment(t, input(connectortest.Full(t))).Spec.Template
+	template := deploymentOf(t, input(connectortest.Full(t))).Spec.Template
 	for name, want := range map[string]string{marks.LabelManagedBy: marks.ManagedBy, "team": "chat"} {
 		if got := template.Labels[name]; got != want {
 			t.Errorf("label %s is %q, want %q", name, got, want)
@@ -96,7 +97,7 @@ func TestOperatorsOwnWins(t *testing.T) {
 func TestTemplate(t *testing.T) {
 	for name, c := range resources(t) {
 		in := input(c)
-		encoded := deployment(t, in).Annotations[marks.AnnotationTemplate]
+		encoded := deploymentOf(t, in).Annotations[marks.AnnotationTemplate]
 		if encoded != EncodeTemplate(PodTemplate(in)) {
 			t.Errorf("%s: the annotation is not the template", name)
 		}
@@ -106,7 +107,7 @@ func TestTemplate(t *testing.T) {
 		}
 		later := in
 		later.Image, later.Keep = "channel-connector:2.0.0", kept
-		if diff := cmp.Diff(deployment(t, in), deployment(t, later)); diff != "" {
+		if diff := cmp.Diff(deploymentOf(t, in), deploymentOf(t, later)); diff != "" {
 			t.Errorf("%s: the kept template differs (-applied +kept):\n%s", name, diff)
 		}
 	}
@@ -118,7 +119,7 @@ func TestTemplate(t *testing.T) {
 // TestReplicas: zero is not the default.
 func TestReplicas(t *testing.T) {
 	for patch, want := range map[string]int32{``: 1, `workload: {replicas: 1}`: 1, `workload: {replicas: 0}`: 0} {
-		if got := deployment(t, input(connectortest.New(t, patch))).Spec.Replicas; got == nil || *got != want {
+		if got := deploymentOf(t, input(connectortest.New(t, patch))).Spec.Replicas; got == nil || *got != want {
 			t.Errorf("%q: got %v, want %d", patch, got, want)
 		}
 	}
@@ -130,7 +131,7 @@ func TestReplicas(t *testing.T) {
 // TestGracePeriod: kubelet waits as long as the connector is told that it has.
 func TestGracePeriod(t *testing.T) {
 	for patch, want := range map[string]int64{``: 30, `workload: {terminationGracePeriodSeconds: 3600}`: 3600} {
-		got := deployment(t, input(connectortest.New(t, patch))).Spec.Template.Spec.TerminationGracePeriodSeconds
+		got := deploymentOf(t, input(connectortest.New(t, patch))).Spec.Template.Spec.TerminationGracePeriodSeconds
 		if got == nil || *got != want {
 			t.Errorf("%q: got %v, want %d", patch, got, want)
 		}

@@ -3,6 +3,7 @@ package children
 import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,10 +17,19 @@ import (
 // they have read.
 const compactionRoom = 256 << 20
 
-// PersistentVolumeClaim keeps a Persistent inbox. It has no owner, so that a
-// resource deleted by mistake does not take undelivered events along, unless the
-// resource's annotation asks for that.
-func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
+
+// claim keeps a Persistent inbox. It has no owner, so that a resource deleted by mistake
+// does not take undelivered events along, unless the resource's annotation asks for that.
+var claim = Kind{
+	Name: "PersistentVolumeClaim", Want: wantClaim, Fit: keepLarger,
+	New: func() client.Object { return &corev1.PersistentVolumeClaim{} },
+}
+
+func wantClaim(in Input) runtime.ApplyConfiguration {
+	if storage(in.Connector) != v1alpha1.StoragePersistent {
+		return nil
+	}
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithResources(corev1ac.VolumeResourceRequirements().
@@ -27,26 +37,27 @@ func PersistentVolumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfigu
 	if e := in.Connector.Spec.Inbox.Embedded; e != nil && e.StorageClassName != "" {
 		spec.WithStorageClassName(e.StorageClassName)
 	}
-	claim := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
+	c := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(KeptLabels(in.Connector.Name)).
 		WithAnnotations(keptAnnotations(in.Connector)).
 		WithSpec(spec)
 	if in.Connector.Annotations[marks.AnnotationDeleteInbox] == "true" {
-		claim.WithOwnerReferences(owner(in.Connector)...)
+		c.WithOwnerReferences(owner(in.Connector)...)
 	}
-	return claim
+	return c
 }
 
 // keepLarger keeps the size of a claim that somebody, or a controller that looks
 // after volumes, has made larger: volumes do not shrink.
-func keepLarger(claim *corev1ac.PersistentVolumeClaimApplyConfiguration, live client.Object) {
+func keepLarger(wanted runtime.ApplyConfiguration, live client.Object) {
+	desired, isClaim := wanted.(*corev1ac.PersistentVolumeClaimApplyConfiguration)
 	there, ok := live.(*corev1.PersistentVolumeClaim)
-	if !ok {
+	if !ok || !isClaim {
 		return
 	}
-	wanted := *claim.Spec.Resources.Requests
-	if size := there.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(wanted[corev1.ResourceStorage]) > 0 {
-		wanted[corev1.ResourceStorage] = size
+	requests := *desired.Spec.Resources.Requests
+	if size := there.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(requests[corev1.ResourceStorage]) > 0 {
+		requests[corev1.ResourceStorage] = size
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 )
@@ -65,7 +66,7 @@ func TestResources(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			container := deployment(t, input(connectortest.New(t, c.patches...))).Spec.Template.Spec.Containers[0]
+			container := deploymentOf(t, input(connectortest.New(t, c.patches...))).Spec.Template.Spec.Containers[0]
 			if diff := cmp.Diff(c.requests, quantitiesOf(container.Resources.Requests)); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
@@ -86,7 +87,7 @@ func TestVolumes(t *testing.T) {
 		t.Run(size, func(t *testing.T) {
 			const ephemeral = connectortest.EphemeralStorage
 			patch := `inbox: {embedded: {size: ` + size + `}}`
-			d := deployment(t, input(connectortest.New(t, ephemeral, patch)))
+			d := deploymentOf(t, input(connectortest.New(t, ephemeral, patch)))
 			dir := d.Spec.Template.Spec.Volumes[1].EmptyDir
 			if dir == nil || dir.SizeLimit.String() != want {
 				t.Errorf("the emptyDir is %v, want %s", dir, want)
@@ -95,14 +96,14 @@ func TestVolumes(t *testing.T) {
 			if limit.Cmp(*dir.SizeLimit) != 0 {
 				t.Errorf("the limit is %s, want %s", &limit, want)
 			}
-			claim := (*PersistentVolumeClaim(input(connectortest.New(t, patch))).Spec.Resources.Requests)[corev1.ResourceStorage]
-			if claim.String() != want {
-				t.Errorf("the claim is for %s, want %s", &claim, want)
+			requested := (*claim.Want(input(connectortest.New(t, patch))).(*corev1ac.PersistentVolumeClaimApplyConfiguration).Spec.Resources.Requests)[corev1.ResourceStorage]
+			if requested.String() != want {
+				t.Errorf("the claim is for %s, want %s", &requested, want)
 			}
 		})
 	}
-	claim := (*PersistentVolumeClaim(input(connectortest.New(t))).Spec.Resources.Requests)[corev1.ResourceStorage]
-	if claim.String() != "1792Mi" {
-		t.Errorf("the default claim is for %s", &claim)
+	requested := (*claim.Want(input(connectortest.New(t))).(*corev1ac.PersistentVolumeClaimApplyConfiguration).Spec.Resources.Requests)[corev1.ResourceStorage]
+	if requested.String() != "1792Mi" {
+		t.Errorf("the default claim is for %s", &requested)
 	}
 }

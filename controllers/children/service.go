@@ -2,8 +2,10 @@ package children
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
@@ -11,8 +13,15 @@ import (
 // servicePort is http's own, so that the URL needs none.
 const servicePort = 80
 
-// Service is the stable address of the webhook.
-func Service(in Input) *corev1ac.ServiceApplyConfiguration {
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
+
+// service is the stable address of the webhook.
+var service = Kind{
+	Name: "Service", Want: wantService, Merge: [][]string{{"name"}},
+	New: func() client.Object { return &corev1.Service{} },
+}
+
+func wantService(in Input) runtime.ApplyConfiguration {
 	return corev1ac.Service(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).

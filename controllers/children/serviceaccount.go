@@ -1,12 +1,28 @@
 package children
 
 import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// ServiceAccount is the pods' identity, without a token: the connector never
-// talks to the API server.
-func ServiceAccount(in Input) *corev1ac.ServiceAccountApplyConfiguration {
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch;create;patch;delete
+
+// serviceAccount is the pods' identity, without a token: the connector never talks to the
+// API server. A ServiceAccount whose name the user wants stays, whoever made it.
+var serviceAccount = Kind{
+	Name: "ServiceAccount", Want: wantServiceAccount,
+	New: func() client.Object { return &corev1.ServiceAccount{} },
+	Prune: func(in Input) bool {
+		return in.Connector.Spec.Workload.ServiceAccountName != ConnectorName(in.Connector.Name)
+	},
+}
+
+func wantServiceAccount(in Input) runtime.ApplyConfiguration {
+	if in.Connector.Spec.Workload.ServiceAccountName != "" {
+		return nil
+	}
 	return corev1ac.ServiceAccount(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).

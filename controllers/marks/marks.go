@@ -60,7 +60,7 @@ const (
 	AnnotationConfigWrittenAt = Domain + "config-written-at"
 	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used
 	// last. The Secret with the generated API key has it as well.
-	AnnotationAPIKeyRegenerated = Domain + "api-key-regenerated" //nolint:gosec // the name of an annotation
+	AnnotationAPIKeyRegenerated = Domain + "api-key-regenerated"
 )
 
 // The annotations of the Deployment, by which a later version of the operator knows what it
