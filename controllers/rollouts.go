@@ -28,25 +28,22 @@ type rollOut struct {
 	spec string
 }
 
-// note counts a Deployment as observed by its controller where its spec is that of
-// the last roll-out which was seen to end.
-func (r *rollOuts) note(key client.ObjectKey, d *appsv1.Deployment) error {
+// unchanged reports whether a Deployment's spec is that of the last roll-out that was seen to
+// end, which may be this one.
+func (r *rollOuts) unchanged(key client.ObjectKey, d *appsv1.Deployment) (bool, error) {
 	spec, err := json.Marshal(d.Spec)
 	if err != nil {
-		return fmt.Errorf("encode Deployment %q: %w", d.Name, err)
+		return false, fmt.Errorf("encode Deployment %q: %w", d.Name, err)
 	}
 	now := rollOut{d.UID, apply.Digest(spec)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case status.RolledOut(d):
+	if status.RolledOut(d) {
 		r.done[key] = now
-	case r.done[key] != now:
+	} else if r.done[key] != now {
 		delete(r.done, key)
-	case d.Status.ObservedGeneration < d.Generation:
-		d.Status.ObservedGeneration = d.Generation
 	}
-	return nil
+	return r.done[key] == now, nil
 }
 
 func (r *rollOuts) forget(key client.ObjectKey) {

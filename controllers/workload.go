@@ -55,7 +55,7 @@ func (p *pass) observeWorkload(ctx context.Context) error {
 		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
 		return fmt.Errorf("list the pods: %w", err)
 	}
-	if err := p.rollOuts.note(client.ObjectKeyFromObject(p.connector), deployment); err != nil {
+	if p.seen.Unchanged, err = p.rollOuts.unchanged(client.ObjectKeyFromObject(p.connector), deployment); err != nil {
 		return err
 	}
 	p.seen.Deployment, p.seen.Pods, p.seen.Now = deployment, pods.Items, p.Clock.Now()

@@ -15,15 +15,15 @@ const newReplicaSetAvailable = "NewReplicaSetAvailable"
 // declares, in a roll-out or since it was available last.
 func pastDeadline(o Observation) bool {
 	at := deadline(o)
-	return DeadlineExceeded(o.Deployment) || !at.IsZero() && !o.Now.Before(at)
+	return o.deadlineExceeded() || !at.IsZero() && !o.Now.Before(at)
 }
 
 // deadline is until when a workload that is down outside a roll-out may come up by
 // itself. It is zero while the workload is available, and in a roll-out: of that the
 // Deployment's controller keeps the time, and says DeadlineExceeded.
 func deadline(o Observation) time.Time {
-	down, seconds := outage(o.Deployment), o.Deployment.Spec.ProgressDeadlineSeconds
-	progressing := condition(o.Deployment, appsv1.DeploymentProgressing)
+	down, seconds := outage(o), o.Deployment.Spec.ProgressDeadlineSeconds
+	progressing := condition(o, appsv1.DeploymentProgressing)
 	rolling := progressing != nil && progressing.Status == corev1.ConditionTrue && progressing.Reason != newReplicaSetAvailable
 	if down.IsZero() || seconds == nil || rolling {
 		return time.Time{}
@@ -39,8 +39,8 @@ func deadline(o Observation) time.Time {
 
 // outage is since when the workload is down; zero while it is available, and where its
 // controller has yet to say.
-func outage(d *appsv1.Deployment) time.Time {
-	available := condition(d, appsv1.DeploymentAvailable)
+func outage(o Observation) time.Time {
+	available := condition(o, appsv1.DeploymentAvailable)
 	if available == nil || available.Status == corev1.ConditionTrue {
 		return time.Time{}
 	}
@@ -50,7 +50,7 @@ func outage(d *appsv1.Deployment) time.Time {
 // LookAgain is after how long the status may be another one without an event; 0 when
 // it stays.
 func LookAgain(o Observation) time.Duration {
-	if o.Deployment == nil || outage(o.Deployment).IsZero() {
+	if o.Deployment == nil || outage(o).IsZero() {
 		return 0
 	}
 	moments := []time.Time{deadline(o)}

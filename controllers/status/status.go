@@ -64,6 +64,9 @@ type Observation struct {
 	ConfigWritten bool
 	// Deployment is nil while there is none.
 	Deployment *appsv1.Deployment
+	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its
+	// status counts although its controller has yet to observe the newest generation.
+	Unchanged bool
 	// Pods are the Deployment's.
 	Pods []corev1.Pod
 	// Now is when these were looked at.
@@ -161,7 +164,7 @@ func readiness(o Observation, available verdict, s v1alpha1.ChannelConnectorStat
 		return verdict{metav1.ConditionFalse, o.Obstacle.Reason, o.Obstacle.Message + lastGood(o), o.Obstacle.Stalled}
 	case available.status == metav1.ConditionFalse:
 		return available
-	case !RolledOut(o.Deployment):
+	case !o.rolledOut():
 		return notYet(o, verdict{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"})
 	case available.reason == ReasonScaledToZero:
 		return available

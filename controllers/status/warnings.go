@@ -27,7 +27,7 @@ const repeats = 10 * time.Minute
 // and its ReplicaSet is.
 func Silent(o Observation) (pod *corev1.Pod, silent bool) {
 	d := o.Deployment
-	if d == nil || wanted(d) == 0 || RolledOut(d) || !pastDeadline(o) || said(o) != nil {
+	if d == nil || wanted(d) == 0 || o.rolledOut() || !pastDeadline(o) || said(o) != nil {
 		return nil, false
 	}
 	if pods := newest(o.Pods); len(pods) > 0 {
@@ -61,7 +61,7 @@ func quoted(o Observation) *verdict {
 // telling returns the warnings since the workload is down that are still repeated, the
 // one that tells most first.
 func telling(o Observation) []Warning {
-	down, last := outage(o.Deployment), time.Time{}
+	down, last := outage(o), time.Time{}
 	all := slices.DeleteFunc(slices.Clone(o.Warnings), func(w Warning) bool {
 		// Where no node takes a pod, its conditions say so for as long as it lasts.
 		return w.At.Before(down) || w.Reason == "FailedScheduling"
@@ -102,7 +102,7 @@ func word(o Observation, pod *corev1.Pod, w Warning) (v verdict, introduction st
 
 // unavailable is the reason where nothing more is known.
 func unavailable(o Observation) string {
-	if DeadlineExceeded(o.Deployment) {
+	if o.deadlineExceeded() {
 		return ReasonRollingOut
 	}
 	return ReasonUnavailable

@@ -81,7 +81,7 @@ func notYet(o Observation, otherwise verdict) verdict {
 // WorkloadStalled reports whether the declared pod does not come up, and waiting does
 // not help.
 func WorkloadStalled(o Observation) bool {
-	return o.Deployment != nil && wanted(o.Deployment) > 0 && !RolledOut(o.Deployment) && notYet(o, verdict{}).stalled
+	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, verdict{}).stalled
 }
 
 func wanted(d *appsv1.Deployment) int32 {
@@ -94,7 +94,12 @@ func wanted(d *appsv1.Deployment) int32 {
 // RolledOut reports whether every wanted pod, and no other, is available with the
 // Deployment's newest template.
 func RolledOut(d *appsv1.Deployment) bool {
-	return d.Status.ObservedGeneration >= d.Generation &&
+	return Observation{Deployment: d}.rolledOut()
+}
+
+func (o Observation) rolledOut() bool {
+	d := o.Deployment
+	return o.current() &&
 		d.Status.UpdatedReplicas == wanted(d) &&
 		d.Status.AvailableReplicas == wanted(d) &&
 		d.Status.Replicas == wanted(d)
@@ -102,16 +107,26 @@ func RolledOut(d *appsv1.Deployment) bool {
 
 // DeadlineExceeded reports whether the newest roll-out did not come up in time.
 func DeadlineExceeded(d *appsv1.Deployment) bool {
-	progressing := condition(d, appsv1.DeploymentProgressing)
+	return Observation{Deployment: d}.deadlineExceeded()
+}
+
+func (o Observation) deadlineExceeded() bool {
+	progressing := condition(o, appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
-// condition returns a condition of the Deployment as it is declared now: what was
-// said of an earlier one does not count, nil stands for that as well.
-func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
-	if d.Status.ObservedGeneration < d.Generation {
+// current reports whether the Deployment's status is of its present spec.
+func (o Observation) current() bool {
+	return o.Unchanged || o.Deployment.Status.ObservedGeneration >= o.Deployment.Generation
+}
+
+// condition returns a condition of the Deployment; nil where there is none, or where it is of
+// an earlier spec.
+func condition(o Observation, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	if !o.current() {
 		return nil
 	}
+	d := o.Deployment
 	for i := range d.Status.Conditions {
 		if d.Status.Conditions[i].Type == kind {
 			return &d.Status.Conditions[i]
@@ -123,7 +138,7 @@ func condition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv
 // problem says what keeps the newest pod from coming up; nil when nothing but
 // time.
 func problem(o Observation) *verdict {
-	if o.Deployment.Status.ObservedGeneration < o.Deployment.Generation {
+	if !o.current() {
 		return nil // the pods are of an earlier template
 	}
 	v := said(o)
@@ -141,7 +156,7 @@ func problem(o Observation) *verdict {
 
 // said is what the Deployment or the newest pods say themselves; nil when they are silent.
 func said(o Observation) *verdict {
-	if failure := condition(o.Deployment, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
+	if failure := condition(o, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
