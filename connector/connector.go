@@ -184,8 +184,9 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
 	}
 	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
-	p.forgetRemoved(cfg)
-	p.report(p.current.Swap(cfg), cfg)
+	p.metrics.Retain(names(cfg))
+	p.report(cfg)
+	p.current.Store(cfg)
 	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and what follows
@@ -194,13 +195,13 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// report says what the version in use lets through that another would not. At the
-// start, the one before is the same.
-func (p *process) report(before, cfg *config.Config) {
+// report says what the version in use lets through that another would not.
+func (p *process) report(cfg *config.Config) {
 	p.tell(cfg)
-	were := signatureModes(before)
-	for name, mode := range signatureModes(cfg) {
-		p.metrics.UseSignatureMode(name, were[name], mode)
+	for _, c := range cfg.Channels {
+		if c.ZaloOA != nil {
+			p.metrics.Use(c.Name).UseSignatureMode(string(c.ZaloOA.Signature.Mode))
+		}
 	}
 }
 
@@ -222,27 +223,6 @@ func (p *process) tell(cfg *config.Config) {
 	once(cfg.Lacks(), log.Error, "a secret is not in use", "problem")
 	once(cfg.Warnings(), log.Warn, "configuration warning", "warning")
 	p.told = told
-}
-
-// signatureModes are those of a version's channels, by name.
-func signatureModes(cfg *config.Config) map[string]string {
-	modes := make(map[string]string, len(cfg.Channels))
-	for _, c := range cfg.Channels {
-		if c.ZaloOA != nil {
-			modes[c.Name] = string(c.ZaloOA.Signature.Mode)
-		}
-	}
-	return modes
-}
-
-// forgetRemoved ends the series of channels that the new version no longer has.
-func (p *process) forgetRemoved(next *config.Config) {
-	stays := names(next)
-	for _, c := range p.current.Load().Channels {
-		if !stays[c.Name] {
-			p.metrics.ForgetChannel(c.Name)
-		}
-	}
 }
 
 // names are those of the channels of a version.

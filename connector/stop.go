@@ -58,7 +58,7 @@ func (p *process) countAbandoned(ctx context.Context) {
 		if ch.Pending == 0 {
 			continue
 		}
-		p.metrics.Abandoned.WithLabelValues(ch.Name).Add(float64(ch.Pending))
+		p.metrics.Use(ch.Name).Abandoned.Add(ch.Pending)
 		p.log.Info("events were not delivered before the grace period ended; they are lost if the inbox is deleted with its pod",
 			"channel", ch.Name, "events", ch.Pending)
 	}

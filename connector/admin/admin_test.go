@@ -138,22 +138,28 @@ func serve(t *testing.T) served {
 	return served{server, NewClient(server.Listener.Addr().String()), c, store}
 }
 
+func count(counts *telemetry.Counts, value string, n int) {
+	for range n {
+		counts.Inc(value)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	api := serve(t)
 	m := api.connector.Metrics
-	m.Accepted.WithLabelValues("chat/shop").Add(20)
-	m.Duplicates.WithLabelValues("chat/shop").Add(2)
-	m.Refused.WithLabelValues("chat/shop", "malformed").Add(3)
-	m.Refused.WithLabelValues("chat/shop", "wrong_app").Add(4)
-	m.Refused.WithLabelValues("", "key").Add(50)
-	m.Ignored.WithLabelValues("chat/shop", "probe").Add(1)
-	m.Ignored.WithLabelValues("chat/shop", "foreign_account").Add(10)
-	m.AuditFailures.WithLabelValues("chat/shop", "signature_wrong").Add(12)
-	m.AuditFailures.WithLabelValues("chat/shop", "signature_missing").Add(1)
-	m.Attempts.WithLabelValues("chat/shop", "taken").Add(8)
-	m.Attempts.WithLabelValues("chat/shop", "status").Add(5)
-	m.Attempts.WithLabelValues("chat/shop", "refused").Add(1)
-	m.Accepted.WithLabelValues("chat/new").Add(7)
+	m.Use("chat/shop").Accepted.Add(20)
+	m.Use("chat/shop").Duplicates.Add(2)
+	count(&m.Use("chat/shop").Refused, "malformed", 3)
+	count(&m.Use("chat/shop").Refused, "wrong_app", 4)
+	count(&m.Use("").Refused, "key", 50)
+	count(&m.Use("chat/shop").Ignored, "probe", 1)
+	count(&m.Use("chat/shop").Ignored, "foreign_account", 10)
+	count(&m.Use("chat/shop").AuditFailures, "signature_wrong", 12)
+	count(&m.Use("chat/shop").AuditFailures, "signature_missing", 1)
+	count(&m.Use("chat/shop").Attempts, "taken", 8)
+	count(&m.Use("chat/shop").Attempts, "status", 5)
+	count(&m.Use("chat/shop").Attempts, "refused", 1)
+	m.Use("chat/new").Accepted.Add(7)
 	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour), NextProbe: testNow.Add(time.Second)}
 	api.connector.Delivery = func(channel string) delivery.Status {
 		return map[string]delivery.Status{"chat/shop": failing}[channel]

@@ -5,9 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
-
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -19,10 +16,9 @@ func (c Connector) status(w http.ResponseWriter, r *http.Request) {
 	status := Status{ConfigDigest: current.Digest(), Channels: []ChannelStatus{}}
 	status.InboxUsedBytes, status.InboxLimitBytes = inbox.Usage(c.Inbox)
 	configured := byName(current.Channels)
-	counts := c.counts()
-	status.RefusedWithoutChannel = counts[""].refused
+	status.RefusedWithoutChannel = c.Metrics.Of("").Refused.Sum("")
 	for _, name := range c.names(current.Channels) {
-		row, err := c.channelStatus(r.Context(), name, counts[name])
+		row, err := c.channelStatus(r.Context(), name)
 		if err != nil {
 			c.Log.Error(err, "The inbox cannot be read for a status", "channel", name)
 			answerError(w, http.StatusInternalServerError, "the inbox cannot be read: "+err.Error())
@@ -65,24 +61,24 @@ func (c Connector) inUse(ctx context.Context, channels []config.Channel) []strin
 	})
 }
 
-func (c Connector) channelStatus(ctx context.Context, name string, n counts) (ChannelStatus, error) {
+func (c Connector) channelStatus(ctx context.Context, name string) (ChannelStatus, error) {
 	stats, err := c.Inbox.Stats(ctx, name)
 	if err != nil {
 		return ChannelStatus{}, err
 	}
-	delivering := c.Delivery(name)
+	delivering, counted := c.Delivery(name), c.Metrics.Of(name)
 	row := ChannelStatus{
 		Name:           name,
 		Pending:        stats.Pending,
 		DeadLetters:    stats.DeadLetters,
-		Accepted:       n.accepted,
-		Duplicates:     n.duplicates,
-		Ignored:        n.ignored,
-		Refused:        n.refused,
-		Stale:          n.stale,
-		AuditFailures:  n.auditFailures,
-		Taken:          n.taken,
-		FailedAttempts: n.failed,
+		Accepted:       counted.Accepted.Load(),
+		Duplicates:     counted.Duplicates.Load(),
+		Ignored:        counted.Ignored.Sum(""),
+		Refused:        counted.Refused.Sum(""),
+		Stale:          counted.Refused.Of(telemetry.ReasonStale),
+		AuditFailures:  counted.AuditFailures.Sum(""),
+		Taken:          counted.Attempts.Of(delivery.ResultTaken),
+		FailedAttempts: counted.Attempts.Sum(delivery.ResultTaken),
 		InFlight:       delivering.InFlight,
 		LastError:      delivering.LastError,
 		LastErrorAt:    delivering.LastErrorAt,
@@ -92,57 +88,4 @@ func (c Connector) channelStatus(ctx context.Context, name string, n counts) (Ch
 		OldestPendingSeconds: stats.OldestPendingAge.Seconds(),
 	}
 	return row, nil
-}
-
-// counts are one channel's counters.
-type counts struct{ accepted, duplicates, ignored, refused, stale, auditFailures, taken, failed int64 }
-
-// counts reads the counters of all channels.
-func (c Connector) counts() map[string]counts {
-	all := map[string]counts{}
-	add := func(vec *prometheus.CounterVec, label string, count func(n *counts, of string, value int64)) {
-		each(vec, func(labels map[string]string, value int64) {
-			n := all[labels["channel"]]
-			count(&n, labels[label], value)
-			all[labels["channel"]] = n
-		})
-	}
-	add(c.Metrics.Accepted, "", func(n *counts, _ string, value int64) { n.accepted += value })
-	add(c.Metrics.Duplicates, "", func(n *counts, _ string, value int64) { n.duplicates += value })
-	add(c.Metrics.Ignored, "", func(n *counts, _ string, value int64) { n.ignored += value })
-	add(c.Metrics.AuditFailures, "", func(n *counts, _ string, value int64) { n.auditFailures += value })
-	add(c.Metrics.Refused, "reason", func(n *counts, reason string, value int64) {
-		n.refused += value
-		if reason == telemetry.ReasonStale {
-			n.stale += value
-		}
-	})
-	add(c.Metrics.Attempts, "result", func(n *counts, result string, value int64) {
-		if result == delivery.ResultTaken {
-			n.taken += value
-		} else {
-			n.failed += value
-		}
-	})
-	return all
-}
-
-// each calls f with the labels and the value of every series of vec.
-func each(vec *prometheus.CounterVec, f func(labels map[string]string, value int64)) {
-	series := make(chan prometheus.Metric)
-	go func() {
-		defer close(series)
-		vec.Collect(series)
-	}()
-	for metric := range series {
-		var read dto.Metric
-		if metric.Write(&read) != nil {
-			continue // a counter of ours is always written
-		}
-		labels := make(map[string]string, len(read.GetLabel()))
-		for _, label := range read.GetLabel() {
-			labels[label.GetName()] = label.GetValue()
-		}
-		f(labels, int64(read.GetCounter().GetValue()))
-	}
 }

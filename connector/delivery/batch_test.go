@@ -114,11 +114,11 @@ func TestEachErrorOfABatchSettlesItsOwnEvent(t *testing.T) {
 		r.check("taken after a backoff", []event.ID{ids["taken"], ids["failed"], ids["unnamed"]}, r.takenOf("shop"))
 		pass(time.Minute)
 		r.check("taken after the pause asked for", []event.ID{ids["taken"], ids["failed"], ids["asks"], ids["unnamed"]}, r.takenOf("shop"))
-		counts := map[string]float64{}
+		counts := map[string]int64{}
 		for _, result := range []string{"taken", "refused", "status", "unknown"} {
-			counts[result] = r.value(r.metrics.Attempts.WithLabelValues("shop", result))
+			counts[result] = r.metrics.Of("shop").Attempts.Of(result)
 		}
-		r.check("counted", map[string]float64{"taken": 4, "refused": 1, "status": 2, "unknown": 1}, counts)
+		r.check("counted", map[string]int64{"taken": 4, "refused": 1, "status": 2, "unknown": 1}, counts)
 	})
 }
 
@@ -197,7 +197,7 @@ func TestNoEventOfABatchIsLost(t *testing.T) {
 			}
 			switch i % 3 {
 			case 0:
-				r.use(batched(newSink(1+i)))
+				r.use(batched(newSink(1 + i)))
 			case 1:
 				r.fail(&r.failSettle, errDisk)
 				pass(time.Second)

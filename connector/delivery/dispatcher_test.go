@@ -26,7 +26,7 @@ func TestDeliversWhatWasThereAndWhatComes(t *testing.T) {
 		second := r.accept("shop", "a")
 		synctest.Wait()
 		r.check("taken", []event.ID{first, second}, r.taken("shop"))
-		r.check("attempts", 2.0, r.value(r.metrics.Attempts.WithLabelValues("shop", "taken")))
+		r.check("attempts", int64(2), r.metrics.Of("shop").Attempts.Of("taken"))
 		r.check("in flight", 0.0, r.value(r.metrics.DeliveriesInFlight))
 	})
 }
@@ -44,8 +44,8 @@ func TestRetriesOnScheduleThenExpires(t *testing.T) {
 		if len(dead) != 1 || dead[0].Reason != "expired after attempt 8: sink failed: HTTP 503" {
 			r.t.Errorf("dead letters: %+v", dead)
 		}
-		r.check("failed attempts", 8.0, r.value(r.metrics.Attempts.WithLabelValues("shop", "status")))
-		r.check("dead-lettered", 1.0, r.value(r.metrics.DeadLettered.WithLabelValues("shop", "expired")))
+		r.check("failed attempts", int64(8), r.metrics.Of("shop").Attempts.Of("status"))
+		r.check("dead-lettered", int64(1), r.metrics.Of("shop").DeadLettered.Of("expired"))
 	})
 }
 
@@ -78,7 +78,7 @@ func TestRefusedGoesToTheDeadLettersAndTheLaneGoesOn(t *testing.T) {
 		}}
 		r.use(channel("desk", s))
 		r.check("taken", []event.ID{good}, r.taken("desk"))
-		r.check("dead-lettered", 1.0, r.value(r.metrics.DeadLettered.WithLabelValues("desk", "refused")))
+		r.check("dead-lettered", int64(1), r.metrics.Of("desk").DeadLettered.Of("refused"))
 		r.check("reason", "sink refused the event: HTTP 422", r.dead("desk")[0].Reason)
 	})
 }
@@ -267,6 +267,6 @@ func TestALostClaimIsLeft(t *testing.T) {
 		pass(time.Hour)
 		r.check("attempts", 1, len(s.arrivals()))
 		r.check("in flight", 0, r.d.Status("shop").InFlight)
-		r.check("dead letters counted", 0.0, r.value(r.metrics.DeadLettered.WithLabelValues("shop", "refused")))
+		r.check("dead letters counted", int64(0), r.metrics.Of("shop").DeadLettered.Of("refused"))
 	})
 }

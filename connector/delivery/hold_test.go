@@ -105,7 +105,7 @@ func TestABusySinkIsLeftAlone(t *testing.T) {
 		if burst >= concurrency+holdAfter { // those under way when the third answer came
 			r.t.Errorf("%d requests in 6 s", burst)
 		}
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		if r.d.Status("shop").NextProbe.IsZero() {
 			r.t.Error("the status does not show the hold")
 		}
@@ -122,7 +122,7 @@ func TestABusySinkIsLeftAlone(t *testing.T) {
 		busy.Store(false)
 		pass(pause + time.Minute)
 		r.check("pending", 0, r.pending("shop"))
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 		if next := r.d.Status("shop").NextProbe; !next.IsZero() {
 			r.t.Errorf("the status shows a probe at %v", next)
 		}
@@ -144,7 +144,7 @@ func TestAPoisonedConversationHoldsItselfOnly(t *testing.T) {
 		}
 		pass(time.Second)
 		r.check("pending", 6, r.pending("shop"))
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 	})
 }
 
@@ -160,7 +160,7 @@ func TestAChangedChannelEndsTheHold(t *testing.T) {
 				before := len(s.arrivals())
 				r.accept("shop", "healthy")
 				r.use(channel("shop", s, change))
-				r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+				r.check("metric", 0.0, r.heldMetric())
 				r.check("next probe", time.Time{}, r.d.Status("shop").NextProbe)
 				r.use(channel("shop", s))
 				r.check("further attempts", 1, len(s.arrivals())-before)
@@ -184,7 +184,7 @@ func TestAnswersToAPausedChannelHoldNothing(t *testing.T) {
 		r.use(channel("shop", s, paused))
 		pass(time.Second)
 		r.check("attempts", 5, len(s.arrivals()))
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 		r.check("next probe", time.Time{}, r.d.Status("shop").NextProbe)
 	})
 }
@@ -208,12 +208,12 @@ func TestARemovedChannelLeavesNoHold(t *testing.T) {
 			r.accept("shop", fmt.Sprint(n))
 		}
 		pass(time.Second)
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		r.use()
-		r.metrics.ForgetChannel("shop")
+		r.metrics.Retain(nil)
 		pass(2 * time.Minute)
 		series := make(chan prometheus.Metric, 8)
-		r.metrics.Held.Collect(series)
+		r.metrics.Collect(series)
 		r.check("series", 0, len(series))
 		r.check("claimed", 0, r.held("shop"))
 		good := &fakeSink{}
@@ -239,11 +239,11 @@ func TestAReloadToAnotherSinkEndsTheHold(t *testing.T) {
 			r.accept("shop", fmt.Sprint("slow-", n))
 		}
 		r.use(channel("shop", busy))
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		r.accept("shop", "new")
 		good := &fakeSink{}
 		r.use(channel("shop", good))
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 		r.check("attempts at the new sink", 1, len(good.arrivals()))
 		close(late)
 		r.accept("shop", "newer")
@@ -330,7 +330,7 @@ func TestDrainEndsAHold(t *testing.T) {
 		}
 		r.check("pending", poisoned, r.pending("shop"))
 		r.check("attempts", poisoned+healthy, len(s.arrivals()))
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 		r.check("next probe", time.Time{}, r.d.Status("shop").NextProbe)
 	})
 }

@@ -79,11 +79,11 @@ func (p *pump) observeHold(a attempt, o *outlet) {
 		return
 	}
 	if p.hold.held() {
-		p.showHold(1)
+		p.metrics.SetHeld(true)
 		p.log.Info("The sink asks for a pause: the channel is held until an attempt succeeds", "probeEvery", p.hold.every.String())
 		return
 	}
-	p.showHold(0)
+	p.metrics.SetHeld(false)
 	p.log.Info("The sink takes events again: the channel is no longer held")
 	p.poke()
 }
@@ -91,16 +91,9 @@ func (p *pump) observeHold(a attempt, o *outlet) {
 // endHold forgets what a sink asked for. The caller holds mu.
 func (p *pump) endHold() {
 	if p.hold.held() {
-		p.showHold(0)
+		p.metrics.SetHeld(false)
 	}
 	p.hold = hold{}
-}
-
-// showHold sets the metric. The caller holds mu.
-func (p *pump) showHold(value float64) {
-	if !p.removed {
-		p.d.metrics.Held.WithLabelValues(p.channel).Set(value)
-	}
 }
 
 // heldMeanwhile gives claims back that were made while the channel became held.

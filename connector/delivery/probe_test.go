@@ -70,7 +70,7 @@ func TestThreePoisonedConversationsCannotHoldForGood(t *testing.T) {
 			r.accept("shop", fmt.Sprint("poisoned-", n))
 		}
 		pass(time.Second)
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		for n := range 20 {
 			r.accept("shop", fmt.Sprint(n))
 		}
@@ -90,7 +90,7 @@ func poisonedHold(t *testing.T, poisoned int, test func(r *rig, s *fakeSink)) {
 		}
 		r.use(channel("shop", s, func(d *config.Delivery) { d.Retry = schedule(time.Millisecond, time.Millisecond, 24*time.Hour) }))
 		pass(time.Second / 2)
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		test(r, s)
 	})
 }
@@ -117,10 +117,10 @@ func TestAPoisonedConversationOfAnUnorderedChannel(t *testing.T) {
 		r.use(channel("shop", s))
 		r.acceptUnordered("shop", slices.Repeat([]string{"poisoned-1", "poisoned-2"}, 50)...)
 		synctest.Wait()
-		r.check("metric", 0.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 0.0, r.heldMetric())
 		r.acceptUnordered("shop", "poisoned-3")
 		synctest.Wait()
-		r.check("metric", 1.0, r.value(r.metrics.Held.WithLabelValues("shop")))
+		r.check("metric", 1.0, r.heldMetric())
 		r.acceptUnordered("shop", "healthy")
 		pass(10 * time.Second)
 		r.check("pending", 101, r.pending("shop"))

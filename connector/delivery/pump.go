@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 const (
@@ -32,6 +32,7 @@ type pump struct {
 	d       *Dispatcher
 	channel string
 	log     logr.Logger
+	metrics *telemetry.Channel
 	seat    seat
 	wake    chan struct{}
 	// consumer takes results after its end too.
@@ -51,7 +52,7 @@ type pump struct {
 	// mu guards what follows.
 
 	mu       sync.Mutex
-	removed  bool // no series of the channel may come back
+	removed  bool // no hold may begin any more
 	sink     *outlet
 	delivery config.Delivery
 	hold     hold
@@ -67,6 +68,7 @@ func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt 
 		d:        d,
 		channel:  c.Name,
 		log:      log,
+		metrics:  d.metrics.Use(c.Name),
 		wake:     make(chan struct{}, 1),
 		consumer: consumer,
 		claims:   storeCalls{what: "claim", log: log},
@@ -309,7 +311,7 @@ func (p *pump) finish() {
 // record counts an attempt at sink o and keeps the last error for Status.
 func (p *pump) record(a attempt, v inbox.Verdict, o *outlet) {
 	result, reason := describe(a.err)
-	p.count(p.d.metrics.Attempts, result)
+	p.metrics.Attempts.Inc(result)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.judge(a, result, o)
@@ -348,22 +350,13 @@ func (p *pump) countDead(a attempt, v inbox.Verdict) {
 	if result == resultRefused {
 		reason = resultRefused
 	}
-	p.count(p.d.metrics.DeadLettered, reason)
+	p.metrics.DeadLettered.Inc(reason)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status.LatestDeath = Death{Reason: reason, Error: why, At: a.ended}
 }
 
-// count counts on a series of the channel while the channel is in use.
-func (p *pump) count(vec *prometheus.CounterVec, label string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.removed {
-		vec.WithLabelValues(p.channel, label).Inc()
-	}
-}
-
-// remove ends the claiming and the counting.
+// remove ends the claiming and the hold.
 func (p *pump) remove() {
 	p.mu.Lock()
 	p.endHold()

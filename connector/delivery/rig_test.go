@@ -26,8 +26,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bubble, where settled states are reached by synctest.Wait and time is fake.
 type rig struct {
 	*fakeQueue
-	d       *Dispatcher
-	metrics *telemetry.Metrics
+	d        *Dispatcher
+	registry *prometheus.Registry
+	metrics  *telemetry.Metrics
 }
 
 // budget is the Dispatcher's, in bytes.
@@ -42,7 +43,8 @@ func inBubbleLogging(t *testing.T, log logr.Logger, capacity int, test func(r *r
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		r := &rig{fakeQueue: newFakeQueue(t), metrics: telemetry.New(prometheus.NewRegistry())}
+		r := &rig{fakeQueue: newFakeQueue(t), registry: prometheus.NewRegistry()}
+		r.metrics = telemetry.New(r.registry)
 		r.d = New(r.fakeQueue, capacity, budget, r.metrics, log)
 		r.d.random = half
 		defer func() { _ = r.d.Stop(r.ended()) }()
@@ -80,6 +82,21 @@ func (r *rig) value(m prometheus.Metric) float64 {
 		r.t.Fatal(err)
 	}
 	return out.GetCounter().GetValue() + out.GetGauge().GetValue()
+}
+
+// heldMetric is what the metric tells of channel shop: 0 without a series.
+func (r *rig) heldMetric() float64 {
+	r.t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "xbot_connector_delivery_held" {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return 0
 }
 
 // elapse moves the bubble's clock; no real time goes by.

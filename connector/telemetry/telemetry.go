@@ -11,33 +11,13 @@ import "github.com/prometheus/client_golang/prometheus"
 
 const namespace = "xbot_connector"
 
-// ReasonStale is the reason, on Refused, of an event that is older than the channel
-// takes. It stands here because a status reads the count too.
-const ReasonStale = "stale"
-
 // Metrics are the instruments, created once per process.
 type Metrics struct {
-	// Accepted counts events stored, by channel.
-	Accepted *prometheus.CounterVec
+	// The metrics of each channel.
+	channels
+
 	// AcceptedEvents counts events stored, by known event name.
 	AcceptedEvents *prometheus.CounterVec
-	// Duplicates counts calls recognised as already stored, by channel.
-	Duplicates *prometheus.CounterVec
-	// Ignored counts calls answered 200 without being stored, by channel and
-	// reason (probe, url_check, console_test, foreign_account, excluded).
-	Ignored *prometheus.CounterVec
-	// Refused counts calls not let in, by channel (empty when the key named
-	// none) and reason.
-	Refused *prometheus.CounterVec
-	// AuditFailures counts calls let in under mode Audit that Enforce would
-	// have refused, by channel and reason.
-	AuditFailures *prometheus.CounterVec
-	// OddTimestamps counts verified calls whose age could not be judged, by channel
-	// and reason (unusual, ahead).
-	OddTimestamps *prometheus.CounterVec
-	// SignatureMode is 1 for the mode in which a channel's signatures are verified,
-	// by channel and mode.
-	SignatureMode *prometheus.GaugeVec
 	// AcceptDuration is the time from a call's arrival to its answer, of calls
 	// whose body came.
 	AcceptDuration prometheus.Histogram
@@ -65,27 +45,15 @@ type Metrics struct {
 	// SyncDuration is the time of one durable commit.
 	SyncDuration prometheus.Histogram
 
-	// Attempts counts delivery attempts, by channel and result (taken, refused,
-	// or a failure class of package sink).
-	Attempts *prometheus.CounterVec
 	// AttemptDuration is the time of one attempt.
 	AttemptDuration prometheus.Histogram
 	// DeliveryLatency is the time from acceptance to the sink's taking it.
 	DeliveryLatency prometheus.Histogram
-	// DeadLettered counts events given up, by channel and reason (refused,
-	// expired).
-	DeadLettered *prometheus.CounterVec
 	// DeliveriesInFlight is the number of attempts under way.
 	DeliveriesInFlight prometheus.Gauge
-	// Held is 1 while a channel makes single attempts only, since its sink asked
-	// for a pause, by channel.
-	Held *prometheus.GaugeVec
 	// SinkConnections is the number of connections to all sinks, busy and idle,
 	// and SinkConnectionsLimit how many there may be.
 	SinkConnections, SinkConnectionsLimit prometheus.Gauge
-	// Abandoned counts events that an Ephemeral inbox still held when the
-	// process had to end, by channel.
-	Abandoned *prometheus.CounterVec
 
 	// Reloads counts configuration reloads, by result (applied, refused).
 	Reloads *prometheus.CounterVec
@@ -101,15 +69,10 @@ type Metrics struct {
 // New creates the instruments and registers them with reg.
 func New(reg prometheus.Registerer) *Metrics {
 	f := factory{reg}
-	return &Metrics{
-		Accepted:       f.counter("webhook", "accepted_total", "Events stored durably and answered 200.", "channel"),
+	m := &Metrics{
+		channels: channels{named: make(map[string]*Channel), series: allChannelSeries()},
+
 		AcceptedEvents: f.counter("webhook", "accepted_events_total", "Events stored durably, by the platform's event name or \"other\".", "event"),
-		Duplicates:     f.counter("webhook", "duplicates_total", "Calls recognised as an event already stored, answered 200.", "channel"),
-		Ignored:        f.counter("webhook", "ignored_total", "Calls answered 200 without being stored: probe, url_check, console_test, foreign_account, excluded.", "channel", "reason"),
-		Refused:        f.counter("webhook", "refused_total", "Calls refused, by reason.", "channel", "reason"),
-		AuditFailures:  f.counter("webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.", "channel", "reason"),
-		OddTimestamps:  f.counter("webhook", "odd_timestamps_total", "Verified calls whose age cannot be judged: a timestamp of unusual form, or ahead of our clock.", "channel", "reason"),
-		SignatureMode:  f.gaugeVec("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
 		AcceptDuration: f.histogram("webhook", "accept_duration_seconds", "Time from the arrival of a call whose body came to its answer. The platform's limit is 2 s.",
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
 		InFlight:           f.gauge("webhook", "in_flight_calls", "Calls being served."),
@@ -124,17 +87,13 @@ func New(reg prometheus.Registerer) *Metrics {
 		SyncDuration: f.histogram("inbox", "sync_duration_seconds", "Time of one durable commit.",
 			.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2),
 
-		Attempts: f.counter("delivery", "attempts_total", "Delivery attempts, by result.", "channel", "result"),
 		AttemptDuration: f.histogram("delivery", "attempt_duration_seconds", "Time of one delivery attempt.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30),
 		DeliveryLatency: f.histogram("delivery", "latency_seconds", "Time from acceptance until the sink took the event.",
 			.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400),
-		DeadLettered:         f.counter("delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.", "channel", "reason"),
 		DeliveriesInFlight:   f.gauge("delivery", "in_flight_attempts", "Delivery attempts under way."),
-		Held:                 f.gaugeVec("delivery", "held", "1 while the sink's Retry-After holds the channel: single attempts, until one succeeds.", "channel"),
 		SinkConnections:      f.gauge("delivery", "sink_connections", "Connections to all sinks, busy and idle."),
 		SinkConnectionsLimit: f.gauge("delivery", "sink_connections_limit", "Connections to all sinks that there may be."),
-		Abandoned:            f.counter("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.", "channel"),
 
 		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
 		ReloadSuccessful: f.gauge("config", "last_reload_successful", "1 when the newest version of the configuration is in use."),
@@ -142,28 +101,9 @@ func New(reg prometheus.Registerer) *Metrics {
 
 		MemoryLimit: f.gauge("memory", "limit_bytes", "Memory limit of the process's cgroup; 0 without one."),
 	}
-}
-
-// ForgetChannel removes every series of a channel that is no longer configured.
-func (m *Metrics) ForgetChannel(channel string) {
-	match := prometheus.Labels{"channel": channel}
-	for _, vec := range []*prometheus.CounterVec{
-		m.Accepted, m.Duplicates, m.Ignored, m.Refused, m.AuditFailures, m.OddTimestamps,
-		m.Attempts, m.DeadLettered, m.Abandoned,
-	} {
-		vec.DeletePartialMatch(match)
-	}
-	m.SignatureMode.DeletePartialMatch(match)
-	m.Held.DeletePartialMatch(match)
-}
-
-// UseSignatureMode exports the mode that a channel's signatures are verified in, in
-// the place of the one before; "" is none.
-func (m *Metrics) UseSignatureMode(channel, before, mode string) {
-	if before != mode {
-		m.SignatureMode.DeleteLabelValues(channel, before)
-	}
-	m.SignatureMode.WithLabelValues(channel, mode).Set(1)
+	m.Use("")
+	reg.MustRegister(&m.channels)
+	return m
 }
 
 // UseConfig exports digest as the one in use.

@@ -29,9 +29,9 @@ func (h *Handler) isStale(x *exchange, r *route, found channel.Call) bool {
 	age := x.arrived.Sub(found.SentAt)
 	switch {
 	case found.SentAt.IsZero():
-		h.count(h.metrics.OddTimestamps, r.Name, oddUnusual)
+		r.metrics.OddTimestamps.Inc(oddUnusual)
 	case age < -maxAhead:
-		h.count(h.metrics.OddTimestamps, r.Name, oddAhead)
+		r.metrics.OddTimestamps.Inc(oddAhead)
 	case age > r.MaxEventAge:
 		if r.stale.allows(x.arrived) {
 			h.log.Info("signed events are older than webhook.maxEventAge and are answered 503: "+

@@ -111,7 +111,7 @@ func TestAnOldSignedCallIsStale(t *testing.T) {
 				t.Errorf("Retry-After %q, %d counted as stale", w.Header().Get("Retry-After"), f.refused("chat/shop", "stale"))
 			}
 			for _, reason := range []string{"unusual", "ahead"} {
-				if got := value(f.metrics.OddTimestamps.WithLabelValues("chat/shop", reason)); (got == 1) != (tc.odd == reason) {
+				if got := int(f.metrics.Of("chat/shop").OddTimestamps.Of(reason)); (got == 1) != (tc.odd == reason) {
 					t.Errorf("%d counted as %s", got, reason)
 				}
 			}

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -49,9 +47,6 @@ type Handler struct {
 	log     logr.Logger
 	now     func() time.Time
 
-	// counting is held for reading while a channel's series is counted on, and
-	// for writing while the channels change.
-	counting sync.RWMutex
 	routes   atomic.Pointer[Routes]
 	draining atomic.Bool
 	inFlight *admission
@@ -75,17 +70,15 @@ func NewHandler(o Options) *Handler {
 }
 
 // Use replaces the channels at once; a call under way keeps those it began with.
-// What is known of a channel's traffic stays as long as the channel does. Once Use
-// returns, no series of a removed channel comes back.
+// What is known of a channel's traffic stays as long as the channel does.
 func (h *Handler) Use(routes *Routes) {
-	h.counting.Lock()
-	defer h.counting.Unlock()
 	before := h.routes.Load()
 	for name, r := range routes.names {
 		if before != nil && before.names[name] != nil {
 			r.traffic = before.names[name].traffic
 		}
 		r.traffic.use(r.Keys, r.SigningKeys)
+		r.metrics = h.metrics.Use(name)
 	}
 	h.routes.Store(routes)
 }
@@ -261,7 +254,7 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	}
 	r.traffic.letIn(x.apiKey, found, r.Enforces, x.arrived)
 	if found.AuditFailure != "" {
-		h.count(h.metrics.AuditFailures, r.Name, string(found.AuditFailure))
+		r.metrics.AuditFailures.Inc(string(found.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
 			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
 		}
@@ -309,11 +302,11 @@ func (h *Handler) store(x *exchange, r *route, found channel.Call) {
 	switch {
 	case err == nil && outcomes[0] == inbox.Stored:
 		x.conn.Verify() // a captured call, sent again, earns nothing
-		h.count(h.metrics.Accepted, r.Name)
+		r.metrics.Accepted.Add(1)
 		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
 		answerAccepted.write(x)
 	case err == nil && outcomes[0] == inbox.Duplicate:
-		h.count(h.metrics.Duplicates, r.Name)
+		r.metrics.Duplicates.Add(1)
 		answerDuplicate.write(x)
 	default:
 		h.fail(x, r, err)
@@ -339,7 +332,7 @@ func (h *Handler) fail(x *exchange, r *route, err error) {
 
 // refuse answers, counts and logs. Channel is empty until the key named one.
 func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
-	h.count(h.metrics.Refused, channelName, string(reason))
+	h.metrics.Of(channelName).Refused.Inc(string(reason))
 	h.refusals.note(channelName, reason)
 	if channelName == "" {
 		x.closeAfter()
@@ -349,15 +342,6 @@ func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason chan
 
 // ignore answers 200 to a call that is not stored, and counts it.
 func (h *Handler) ignore(x *exchange, a *answer, channelName, reason string) {
-	h.count(h.metrics.Ignored, channelName, reason)
+	h.metrics.Of(channelName).Ignored.Inc(reason)
 	a.write(x)
-}
-
-// count counts on a series of a channel in use, or of none.
-func (h *Handler) count(vec *prometheus.CounterVec, channelName string, reason ...string) {
-	h.counting.RLock()
-	defer h.counting.RUnlock()
-	if channelName == "" || h.routes.Load().names[channelName] != nil {
-		vec.WithLabelValues(append([]string{channelName}, reason...)...).Inc()
-	}
 }

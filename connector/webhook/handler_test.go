@@ -147,7 +147,7 @@ func (r row) check(t *testing.T, f *fixture, w *httptest.ResponseRecorder) {
 	if r.refused != "" && f.refused(name, r.refused) != 1 {
 		t.Errorf("not counted as %q of channel %q", r.refused, name)
 	}
-	if r.ignored != "" && value(f.metrics.Ignored.WithLabelValues(name, r.ignored)) != 1 {
+	if r.ignored != "" && int(f.metrics.Of(name).Ignored.Of(r.ignored)) != 1 {
 		t.Errorf("not counted as %q", r.ignored)
 	}
 	if got := len(f.inbox.stored()); (r.row == "15") != (got == 1) {
@@ -210,10 +210,10 @@ func TestSamplesEndToEnd(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(f.inbox.stored()) != len(want) {
 		t.Error(diff)
 	}
-	if n := value(f.metrics.Accepted.WithLabelValues("chat/shop")); n != len(want) {
+	if n := int(f.metrics.Of("chat/shop").Accepted.Load()); n != len(want) {
 		t.Errorf("%d counted as accepted", n)
 	}
-	if n := value(f.metrics.Duplicates.WithLabelValues("chat/shop")); n != len(want) {
+	if n := int(f.metrics.Of("chat/shop").Duplicates.Load()); n != len(want) {
 		t.Errorf("%d counted as duplicates", n)
 	}
 	if n := value(f.metrics.AcceptedEvents.WithLabelValues("other")); n != 1 {
@@ -240,7 +240,7 @@ func TestPublishedExample(t *testing.T) {
 	if stored := f.inbox.stored(); len(stored) != 1 || !bytes.Equal(stored[0].Body, body) {
 		t.Errorf("%d stored", len(stored))
 	}
-	if n := value(f.metrics.AuditFailures.WithLabelValues("chat/shop", "signature_missing")); n != 1 {
+	if n := int(f.metrics.Of("chat/shop").AuditFailures.Of("signature_missing")); n != 1 {
 		t.Errorf("%v audit failures", n)
 	}
 }

@@ -108,9 +108,10 @@ var testLimits = listener.Limits{Connections: 1024, HeaderSize: 8 << 10, HeaderL
 // fixture is a handler with its surroundings.
 type fixture struct {
 	*Handler
-	inbox   *fakeInbox
-	metrics *telemetry.Metrics
-	log     logr.Logger
+	inbox    *fakeInbox
+	registry *prometheus.Registry
+	metrics  *telemetry.Metrics
+	log      logr.Logger
 }
 
 // newFixture makes a handler of the given channels. When the test ends, the log
@@ -125,7 +126,7 @@ func newFixture(t testing.TB, change func(*Options), channels ...Channel) *fixtu
 		fmt.Fprintln(&logged, prefix, args)
 	}, funcr.Options{Verbosity: 10})
 	registry := prometheus.NewRegistry()
-	f := &fixture{inbox: newFakeInbox(), metrics: telemetry.New(registry), log: logger}
+	f := &fixture{inbox: newFakeInbox(), registry: registry, metrics: telemetry.New(registry), log: logger}
 	o := Options{Inbox: f.inbox, Metrics: f.metrics, Log: logger, Now: time.Now, MaxInFlight: 64, MaxBufferedBytes: 64 << 20}
 	if change != nil {
 		change(&o)
@@ -270,7 +271,7 @@ func newClient(t testing.TB) *http.Client {
 }
 
 func (f *fixture) refused(channelName, reason string) int {
-	return value(f.metrics.Refused.WithLabelValues(channelName, reason))
+	return int(f.metrics.Of(channelName).Refused.Of(reason))
 }
 
 // value is what a counter or gauge stands at.

@@ -65,7 +65,7 @@ func TestGetWithTheKeyChecksTheURL(t *testing.T) {
 			t.Errorf("%s with a wrong key: %d", method, w.Code)
 		}
 	}
-	if n := value(f.metrics.Ignored.WithLabelValues("chat/shop", "url_check")); n != 2 || len(f.inbox.stored()) > 0 {
+	if n := int(f.metrics.Of("chat/shop").Ignored.Of("url_check")); n != 2 || len(f.inbox.stored()) > 0 {
 		t.Errorf("%d counted, %d stored", n, len(f.inbox.stored()))
 	}
 }

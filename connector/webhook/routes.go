@@ -14,6 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 // The names under which a call carries its API key.
@@ -65,8 +66,9 @@ type route struct {
 	share       share
 	auditFailed throttle
 	stale       throttle
-	// traffic outlives the route: see Handler.Use.
+	// traffic and metrics outlive the route: see Handler.Use.
 	traffic *traffic
+	metrics *telemetry.Channel
 }
 
 // NewRoutes makes channels ready for calls. How long a call takes to find its

@@ -123,7 +123,7 @@ func TestOnlyASmallBodyIsAProbe(t *testing.T) {
 			}
 		}
 	}
-	if n := value(f.metrics.Ignored.WithLabelValues("chat/shop", ignoredProbe)); n != 4 {
+	if n := int(f.metrics.Of("chat/shop").Ignored.Of(ignoredProbe)); n != 4 {
 		t.Errorf("%d probes", n)
 	}
 }

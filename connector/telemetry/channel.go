@@ -1,0 +1,242 @@
+package telemetry
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ReasonStale is the reason, in Channel.Refused, of an event that is older than the
+// channel takes. It stands here because a status reads the count too.
+const ReasonStale = "stale"
+
+// Channel owns the series of one channel. It is got from Metrics.Use; after
+// Metrics.Retain has removed it, what it counts is exported no more.
+type Channel struct {
+	name  string
+	since time.Time
+	held  atomic.Pointer[bool]
+	mode  atomic.Pointer[string]
+
+	// Accepted counts events stored.
+	Accepted atomic.Int64
+	// Duplicates counts calls recognised as already stored.
+	Duplicates atomic.Int64
+	// Ignored counts calls answered 200 without being stored, by reason (probe,
+	// url_check, console_test, foreign_account, excluded).
+	Ignored Counts
+	// Refused counts calls not let in, by reason.
+	Refused Counts
+	// AuditFailures counts calls let in under mode Audit that Enforce would have
+	// refused, by reason.
+	AuditFailures Counts
+	// OddTimestamps counts verified calls whose age could not be judged, by reason
+	// (unusual, ahead).
+	OddTimestamps Counts
+	// Attempts counts delivery attempts, by result (taken, refused, or a failure
+	// class of package sink).
+	Attempts Counts
+	// DeadLettered counts events given up, by reason (refused, expired).
+	DeadLettered Counts
+	// Abandoned counts events that an Ephemeral inbox still held when the process
+	// had to end.
+	Abandoned atomic.Int64
+}
+
+// UseSignatureMode exports the mode that the channel's signatures are verified in.
+func (c *Channel) UseSignatureMode(mode string) { c.mode.Store(&mode) }
+
+// SetHeld exports whether the channel makes single attempts only, since its sink
+// asked for a pause.
+func (c *Channel) SetHeld(held bool) { c.held.Store(&held) }
+
+// Held reports whether SetHeld said so last.
+func (c *Channel) Held() bool {
+	held := c.held.Load()
+	return held != nil && *held
+}
+
+// Counts are counts by the value of a label. The zero value has counted nothing.
+type Counts struct {
+	mu sync.Mutex // held to add a value
+	by atomic.Pointer[map[string]*atomic.Int64]
+}
+
+// Inc counts one of a value.
+func (c *Counts) Inc(value string) {
+	count := c.read()[value]
+	if count == nil {
+		count = c.add(value)
+	}
+	count.Add(1)
+}
+
+// Of is the count of a value.
+func (c *Counts) Of(value string) int64 {
+	if count := c.read()[value]; count != nil {
+		return count.Load()
+	}
+	return 0
+}
+
+// Sum is the count of all values but one; "" leaves none out.
+func (c *Counts) Sum(but string) (sum int64) {
+	for value, count := range c.read() {
+		if value != but {
+			sum += count.Load()
+		}
+	}
+	return sum
+}
+
+func (c *Counts) read() map[string]*atomic.Int64 {
+	if by := c.by.Load(); by != nil {
+		return *by
+	}
+	return nil
+}
+
+// add replaces the map by one with the value, so that it can be read without a lock.
+func (c *Counts) add(value string) *atomic.Int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by := maps.Clone(c.read())
+	if by[value] == nil {
+		if by == nil {
+			by = make(map[string]*atomic.Int64)
+		}
+		by[value] = new(atomic.Int64)
+		c.by.Store(&by)
+	}
+	return by[value]
+}
+
+// channels are the channels in use.
+type channels struct {
+	mu     sync.Mutex
+	named  map[string]*Channel
+	series []channelSeries
+}
+
+// Use returns the channel of a name, the same one until Retain removes it.
+func (c *channels) Use(name string) *Channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.named[name] == nil {
+		c.named[name] = &Channel{name: name, since: time.Now()}
+	}
+	return c.named[name]
+}
+
+// Of returns the channel of a name to be read. Nothing is counted of one that is not in use.
+func (c *channels) Of(name string) *Channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if channel := c.named[name]; channel != nil {
+		return channel
+	}
+	return &Channel{}
+}
+
+// Retain removes the channels that are not among names, with all of their series.
+func (c *channels) Retain(names map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.named, func(name string, _ *Channel) bool { return name != "" && !names[name] })
+}
+
+// Describe implements prometheus.Collector.
+func (c *channels) Describe(ch chan<- *prometheus.Desc) {
+	for _, s := range c.series {
+		ch <- s.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *channels) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	named := maps.Clone(c.named)
+	c.mu.Unlock()
+	for name, channel := range named {
+		for _, s := range c.series {
+			s.each(channel, func(value float64, label ...string) {
+				labels := append([]string{name}, label...)
+				if s.gauge {
+					ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, value, labels...)
+					return
+				}
+				ch <- prometheus.MustNewConstMetricWithCreatedTimestamp(s.desc, prometheus.CounterValue, value, channel.since, labels...)
+			})
+		}
+	}
+}
+
+// channelSeries is a metric with the label channel. A series exists from its first
+// use on.
+type channelSeries struct {
+	desc  *prometheus.Desc
+	gauge bool
+	each  func(c *Channel, series func(value float64, label ...string))
+}
+
+func describe(subsystem, name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, labels, nil)
+}
+
+func count(subsystem, name, help string, of func(*Channel) *atomic.Int64) channelSeries {
+	return channelSeries{describe(subsystem, name, help, "channel"), false, func(c *Channel, series func(float64, ...string)) {
+		if n := of(c).Load(); n > 0 {
+			series(float64(n))
+		}
+	}}
+}
+
+func countBy(label, subsystem, name, help string, of func(*Channel) *Counts) channelSeries {
+	return channelSeries{describe(subsystem, name, help, "channel", label), false, func(c *Channel, series func(float64, ...string)) {
+		for value, n := range of(c).read() {
+			series(float64(n.Load()), value)
+		}
+	}}
+}
+
+// allChannelSeries are the metrics of every channel.
+func allChannelSeries() []channelSeries {
+	return []channelSeries{
+		count("webhook", "accepted_total", "Events stored durably and answered 200.", func(c *Channel) *atomic.Int64 { return &c.Accepted }),
+		count("webhook", "duplicates_total", "Calls recognised as an event already stored, answered 200.",
+			func(c *Channel) *atomic.Int64 { return &c.Duplicates }),
+		countBy("reason", "webhook", "ignored_total",
+			"Calls answered 200 without being stored: probe, url_check, console_test, foreign_account, excluded.",
+			func(c *Channel) *Counts { return &c.Ignored }),
+		countBy("reason", "webhook", "refused_total", "Calls refused, by reason.", func(c *Channel) *Counts { return &c.Refused }),
+		countBy("reason", "webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.",
+			func(c *Channel) *Counts { return &c.AuditFailures }),
+		countBy("reason", "webhook", "odd_timestamps_total",
+			"Verified calls whose age cannot be judged: a timestamp of unusual form, or ahead of our clock.",
+			func(c *Channel) *Counts { return &c.OddTimestamps }),
+		{describe("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
+			true, func(c *Channel, series func(float64, ...string)) {
+				if mode := c.mode.Load(); mode != nil {
+					series(1, *mode)
+				}
+			}},
+		countBy("result", "delivery", "attempts_total", "Delivery attempts, by result.", func(c *Channel) *Counts { return &c.Attempts }),
+		countBy("reason", "delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.",
+			func(c *Channel) *Counts { return &c.DeadLettered }),
+		{describe("delivery", "held", "1 while the sink's Retry-After holds the channel: single attempts, until one succeeds.", "channel"),
+			true, func(c *Channel, series func(float64, ...string)) {
+				switch held := c.held.Load(); {
+				case held == nil:
+				case *held:
+					series(1)
+				default:
+					series(0)
+				}
+			}},
+		count("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.",
+			func(c *Channel) *atomic.Int64 { return &c.Abandoned }),
+	}
+}
