@@ -278,25 +278,16 @@ func (p *process) watch(ctx context.Context, path string) error {
 	return watcher.Run(ctx, p.current.Load())
 }
 
-// inboxState is what the inbox holds, for the metrics. A channel that is no
-// longer configured is left out once it holds nothing, or its series would stay
-// for ever.
+// inboxState is what the inbox holds, for the metrics.
 func (p *process) inboxState(ctx context.Context) telemetry.InboxState {
 	var state telemetry.InboxState
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
 	state.UsedBytes, state.LimitBytes = inbox.Usage(p.inbox)
-	configured := names(p.current.Load())
-	for _, name := range p.inbox.Channels() {
-		stats, err := p.inbox.Stats(ctx, name)
-		if err != nil {
-			continue // closing: the gauges of this scrape are left out
-		}
-		if !configured[name] && stats.Pending == 0 && stats.DeadLetters == 0 {
-			continue
-		}
+	present, _ := inbox.Present(ctx, p.inbox, names(p.current.Load())) // what cannot be read has no gauges
+	for _, c := range present {
 		state.Channels = append(state.Channels, telemetry.ChannelState{
-			Name: name, Pending: stats.Pending, DeadLetters: stats.DeadLetters, OldestPendingAge: stats.OldestPendingAge,
+			Name: c.Name, Pending: c.Pending, DeadLetters: c.DeadLetters, OldestPendingAge: c.OldestPendingAge,
 		})
 	}
 	return state

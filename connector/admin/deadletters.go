@@ -41,20 +41,20 @@ func (c Connector) show(w http.ResponseWriter, r *http.Request) {
 	}
 	id, err := event.ParseID(r.URL.Query().Get("id"))
 	if err != nil {
-		answerError(w, http.StatusBadRequest, err.Error())
+		writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	for letter, err := range c.Inbox.DeadLetters(channel) {
 		if err != nil {
-			c.answerInboxError(w, channel, err)
+			c.writeInboxError(w, channel, err)
 			return
 		}
 		if letter.Event.ID == id {
-			answer(w, http.StatusOK, whole(letter))
+			writeJSON(w, http.StatusOK, whole(letter))
 			return
 		}
 	}
-	c.answerInboxError(w, channel, inbox.ErrNotFound)
+	c.writeInboxError(w, channel, inbox.ErrNotFound)
 }
 
 // change serves a redrive or a drop; done says which, in the log.
@@ -64,12 +64,12 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 		request := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestSize))
 		request.DisallowUnknownFields()
 		if err := request.Decode(&selected); err != nil {
-			answerError(w, http.StatusBadRequest, "the request is no selection: "+err.Error())
+			writeError(w, http.StatusBadRequest, "the request is no selection: "+err.Error())
 			return
 		}
 		ids, err := selected.parse()
 		if err != nil {
-			answerError(w, http.StatusBadRequest, err.Error())
+			writeError(w, http.StatusBadRequest, err.Error())
 			return
 		}
 		channel, ok := c.channel(w, r, selected.Channel)
@@ -82,11 +82,11 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 		}
 		switch {
 		case err == nil:
-			answer(w, http.StatusOK, changed{n})
+			writeJSON(w, http.StatusOK, changed{n})
 		case n > 0: // whoever tries again must know that a part is done
-			c.answerInboxError(w, channel, fmt.Errorf("%d %s, the rest not: %w", n, done, err))
+			c.writeInboxError(w, channel, fmt.Errorf("%d %s, the rest not: %w", n, done, err))
 		default:
-			c.answerInboxError(w, channel, err)
+			c.writeInboxError(w, channel, err)
 		}
 	}
 }
@@ -111,18 +111,22 @@ func (s Selection) parse() ([]event.ID, error) {
 // a channel that is neither configured nor stored: a slip in its name must not look
 // like a channel without dead letters.
 func (c Connector) channel(w http.ResponseWriter, r *http.Request, named string) (name string, ok bool) {
-	configured := c.Config().Channels
-	if slices.Contains(c.names(configured), named) {
+	configured := byName(c.Config().Channels)
+	if configured[named] != nil || slices.Contains(c.Inbox.Channels(), named) {
 		return named, true
 	}
-	there := c.inUse(r.Context(), configured)
+	var there []string
+	present, _ := inbox.Present(r.Context(), c.Inbox, configured)
+	for _, channel := range present {
+		there = append(there, channel.Name)
+	}
 	switch {
 	case named != "":
-		answerError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q: %s", named, listed(there)))
+		writeError(w, http.StatusNotFound, fmt.Sprintf("no channel is named %q: %s", named, listed(there)))
 	case len(there) == 1:
 		return there[0], true
 	default:
-		answerError(w, http.StatusBadRequest, "name the channel: "+listed(there))
+		writeError(w, http.StatusBadRequest, "name the channel: "+listed(there))
 	}
 	return "", false
 }
@@ -149,15 +153,15 @@ func listed(channels []string) string {
 	return text
 }
 
-func (c Connector) answerInboxError(w http.ResponseWriter, channel string, err error) {
+func (c Connector) writeInboxError(w http.ResponseWriter, channel string, err error) {
 	switch {
 	case errors.Is(err, inbox.ErrNotFound):
-		answerError(w, http.StatusNotFound, err.Error())
+		writeError(w, http.StatusNotFound, err.Error())
 	case errors.Is(err, inbox.ErrFull), errors.Is(err, inbox.ErrDiskFull), errors.Is(err, inbox.ErrClosed):
-		answerError(w, http.StatusServiceUnavailable, err.Error())
+		writeError(w, http.StatusServiceUnavailable, err.Error())
 	default:
 		c.Log.Error(err, "The dead letters cannot be read or changed", "channel", channel)
-		answerError(w, http.StatusInternalServerError, "inbox: "+err.Error())
+		writeError(w, http.StatusInternalServerError, "inbox: "+err.Error())
 	}
 }
 

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -28,8 +27,7 @@ const (
 // Inbox is what the API shows and changes of an inbox.
 type Inbox interface {
 	inbox.DeadLetters
-	Channels() []string
-	Stats(ctx context.Context, channel string) (inbox.Stats, error)
+	inbox.Described
 }
 
 // Connector is what the API is served from. Every field is required.
@@ -72,7 +70,7 @@ func (c Connector) handler() http.Handler {
 func requireLoopbackHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
-			answerError(w, http.StatusForbidden, "the Host header must be localhost or a loopback address")
+			writeError(w, http.StatusForbidden, "the Host header must be localhost or a loopback address")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -88,7 +86,7 @@ func isLoopback(hostport string) bool {
 	return host == "localhost" || (err == nil && address.IsLoopback())
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	content, err := json.Marshal(v)
 	if err != nil {
 		status, content = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
@@ -98,6 +96,6 @@ func answer(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(content) // an error means that the caller has gone
 }
 
-func answerError(w http.ResponseWriter, status int, message string) {
-	answer(w, status, failure{message})
+func writeError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, failure{message})
 }

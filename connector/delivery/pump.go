@@ -37,8 +37,8 @@ type pump struct {
 	wake    chan struct{}
 	// consumer takes results after its end too.
 	consumer inbox.Consumer
-	claims   storeCalls
-	settles  storeCalls
+	claims   inboxCalls
+	settles  inboxCalls
 	// settlingNow holds a token for each claim that is being settled.
 	settlingNow chan struct{}
 
@@ -71,8 +71,8 @@ func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt 
 		metrics:  d.metrics.Use(c.Name),
 		wake:     make(chan struct{}, 1),
 		consumer: consumer,
-		claims:   storeCalls{what: "claim", log: log},
-		settles:  storeCalls{what: "settle", log: log},
+		claims:   inboxCalls{what: "claim", log: log},
+		settles:  inboxCalls{what: "settle", log: log},
 
 		settlingNow: make(chan struct{}, mostSettling),
 		halt:        halt,

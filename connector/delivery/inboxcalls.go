@@ -11,17 +11,17 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// How long to wait before an operation that the store failed is tried again.
+// How long to wait before a call that the inbox failed is repeated.
 // The first wait is short because conversations stand still meanwhile; the last
-// bounds the load on a store in trouble.
+// bounds the load on an inbox in trouble.
 const (
-	firstStoreWait = 100 * time.Millisecond
-	lastStoreWait  = 5 * time.Second
+	firstCallWait = 100 * time.Millisecond
+	lastCallWait  = 5 * time.Second
 )
 
-// storeCalls repeats one kind of call to the inbox until it works, and logs when
+// inboxCalls repeats one kind of call to the inbox until it works, and logs when
 // the calls begin to fail and when they work again, not each failure.
-type storeCalls struct {
+type inboxCalls struct {
 	what    string
 	log     logr.Logger
 	failing atomic.Bool
@@ -29,8 +29,8 @@ type storeCalls struct {
 
 // until repeats call until it succeeds. It gives up when ctx ends, the inbox is
 // closed or the claim is lost, and returns the last error then.
-func (s *storeCalls) until(ctx context.Context, call func() error) error {
-	for wait := firstStoreWait; ; wait = min(2*wait, lastStoreWait) {
+func (s *inboxCalls) until(ctx context.Context, call func() error) error {
+	for wait := firstCallWait; ; wait = min(2*wait, lastCallWait) {
 		err := call()
 		if errors.Is(err, inbox.ErrClosed) || errors.Is(err, inbox.ErrLost) || ctx.Err() != nil {
 			return err
@@ -47,7 +47,7 @@ func (s *storeCalls) until(ctx context.Context, call func() error) error {
 	}
 }
 
-func (s *storeCalls) observe(err error) {
+func (s *inboxCalls) observe(err error) {
 	if failing := err != nil; s.failing.Load() == failing || s.failing.Swap(failing) == failing {
 		return
 	}
