@@ -96,6 +96,8 @@ type Letter struct {
 	Subject      string    `json:"subject,omitempty"`
 	Conversation string    `json:"conversation"`
 	Time         time.Time `json:"time"`
+	// ContentType is the media type of Body.
+	ContentType string `json:"contentType,omitempty"`
 	// Body is the call's body, byte for byte; base64 in JSON.
 	Body []byte `json:"body"`
 }

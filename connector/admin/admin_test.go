@@ -92,6 +92,7 @@ func letter(n byte) inbox.DeadLetter {
 			Subject:      "user-77",
 			Conversation: "2/user-77",
 			Time:         testNow.Add(-time.Hour),
+			ContentType:  "application/json",
 			Body:         []byte(`{"text":"Chào <b>"}` + "\n"),
 		},
 		Reason:     "HTTP 422",

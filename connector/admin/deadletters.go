@@ -184,6 +184,7 @@ func whole(d inbox.DeadLetter) *Letter {
 		Subject:      d.Event.Subject,
 		Conversation: d.Event.Conversation,
 		Time:         d.Event.Time,
+		ContentType:  d.Event.ContentType,
 		Body:         d.Event.Body,
 	}
 }

@@ -15,6 +15,7 @@ import (
 // Header names in the canonical form of net/http, so that none is rewritten for
 // each event.
 const (
+	headerContentType  = "Content-Type"
 	headerSpecVersion  = "Ce-Specversion"
 	headerID           = "Ce-Id"
 	headerSource       = "Ce-Source"
@@ -40,7 +41,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // never change them.
 func templateHeader(configured []config.Header) http.Header {
 	header := http.Header{
-		"Content-Type":    {"application/json"},
+		headerContentType: {"application/json"},
 		"User-Agent":      {"xbot-channel-connector"},
 		headerSpecVersion: {"1.0"},
 		// Present but empty, it is not sent and tells the transport that a post
@@ -71,7 +72,11 @@ func (s *Sink) eventHeader(e event.Event) http.Header {
 		{headerPartitionKey, e.Conversation},
 		{headerChannel, e.Channel},
 	}
-	values := make([]string, len(attributes))
+	values := make([]string, len(attributes)+1)
+	if e.ContentType != "" {
+		values[len(attributes)] = e.ContentType
+		header[headerContentType] = values[len(attributes):]
+	}
 	for i, a := range attributes {
 		if a.value != "" {
 			values[i] = EncodeAttribute(a.value)

@@ -40,6 +40,7 @@ func exampleEvent(t *testing.T) event.Event {
 		Subject:      "6142494823xxxxxxxx",
 		Conversation: "3662729599332560487 Chào",
 		Time:         time.UnixMilli(1699003881354),
+		ContentType:  "application/json",
 		Body:         body,
 	}
 }
@@ -121,6 +122,23 @@ func TestSendLeavesAbsentAttributesOut(t *testing.T) {
 	for _, name := range []string{headerSubject, headerPartitionKey} {
 		if values, ok := got[name]; ok {
 			t.Errorf("%s is sent as %q, want it left out", name, values)
+		}
+	}
+}
+
+// TestSendStatesTheMediaType as it is: CloudEvents maps it to the header without an encoding.
+func TestSendStatesTheMediaType(t *testing.T) {
+	var got http.Header
+	server := listen(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
+	s := newSink(t, config.HTTPSink{URL: server.URL})
+	for _, want := range []string{`multipart/form-data; boundary="a b%20"`, "application/json"} {
+		e := exampleEvent(t)
+		e.ContentType = want
+		if err := s.Send(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{want}, got["Content-Type"]); diff != "" {
+			t.Errorf("Content-Type (-want +got):\n%s", diff)
 		}
 	}
 }
