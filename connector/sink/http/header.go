@@ -41,7 +41,6 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // never change them.
 func templateHeader(configured []config.Header) http.Header {
 	header := http.Header{
-		headerContentType: {"application/json"},
 		"User-Agent":      {"xbot-channel-connector"},
 		headerSpecVersion: {"1.0"},
 		// Present but empty, it is not sent and tells the transport that a post
@@ -51,7 +50,7 @@ func templateHeader(configured []config.Header) http.Header {
 		"Idempotency-Key": {},
 
 		headerID: nil, headerSource: nil, headerType: nil, headerSubject: nil,
-		headerTime: nil, headerPartitionKey: nil, headerChannel: nil,
+		headerTime: nil, headerPartitionKey: nil, headerChannel: nil, headerContentType: nil,
 	}
 	for _, h := range configured {
 		header.Set(h.Name, h.Reveal())

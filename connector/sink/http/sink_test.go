@@ -114,12 +114,12 @@ func TestSendLeavesAbsentAttributesOut(t *testing.T) {
 	var got http.Header
 	server := listen(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
 	e := exampleEvent(t)
-	e.Subject, e.Conversation, e.Body = "", "", nil
+	e.Subject, e.Conversation, e.ContentType, e.Body = "", "", "", nil
 
 	if err := newSink(t, config.HTTPSink{URL: server.URL}).Send(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{headerSubject, headerPartitionKey} {
+	for _, name := range []string{headerSubject, headerPartitionKey, headerContentType} {
 		if values, ok := got[name]; ok {
 			t.Errorf("%s is sent as %q, want it left out", name, values)
 		}
