@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -36,10 +37,10 @@ func figure1(ctx context.Context, b *bench) (err error) {
 	}
 	const measure = "accept, delivery paused"
 	ratio := results[1].Over(results[0])
-	b.table.add(row{
-		figure: 1, measure: measure,
-		baseline: perSecond(results[0]), connector: perSecond(results[1]),
-		result: ratio.Spread() + " of baseline", asked: "at least 0.6", met: ratio.Median() >= 0.6,
+	b.Add(benchmark.Row{
+		Figure: 1, Measure: measure,
+		Baseline: perSecond(results[0]), Measured: perSecond(results[1]),
+		Result: ratio.Spread() + " of baseline", Asked: "at least 0.6", Met: ratio.Median() >= 0.6,
 	})
 	b.versus(1, measure, results[1:], true, perSecond)
 	return nil
@@ -71,14 +72,14 @@ func figure2(ctx context.Context, b *bench) (err error) {
 	bare, floor, ours := results[0], results[1], results[2]
 	const measure = "accept and deliver"
 	ratio := ours.Over(bare)
-	b.table.add(row{
-		figure: 2, measure: fmt.Sprintf("%s (sink %.1f s behind at the end)", measure, ways[1].behind.Median()),
-		baseline: perSecond(bare), connector: perSecond(ours),
-		result: ratio.Spread() + " of baseline", asked: "at least 0.35", met: ratio.Median() >= 0.35,
+	b.Add(benchmark.Row{
+		Figure: 2, Measure: fmt.Sprintf("%s (sink %.1f s behind at the end)", measure, ways[1].behind.Median()),
+		Baseline: perSecond(bare), Measured: perSecond(ours),
+		Result: ratio.Spread() + " of baseline", Asked: "at least 0.35", Met: ratio.Median() >= 0.35,
 	})
-	b.table.add(row{
-		figure: 2, measure: measure + " (baseline: the floor)",
-		baseline: perSecond(floor), connector: perSecond(ours), result: ours.Over(floor).Spread() + " of the floor",
+	b.Add(benchmark.Row{
+		Figure: 2, Measure: measure + " (baseline: the floor)",
+		Baseline: perSecond(floor), Measured: perSecond(ours), Result: ours.Over(floor).Spread() + " of the floor",
 	})
 	b.versus(2, measure, results[2:], true, perSecond)
 	return nil

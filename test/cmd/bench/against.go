@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"text/template"
 
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
@@ -52,7 +54,10 @@ func buildCommit(ctx context.Context, folder, commit string) (build, error) {
 			return build{}, fmt.Errorf("the connector of -against %s: %s: %w", commit, step, err)
 		}
 	}
-	config, err := os.ReadFile(filepath.Join(source, "test", "bench", "connector.yaml.tmpl"))
+	config, err := os.ReadFile(filepath.Join(source, "test", "cmd", "bench", "connector.yaml.tmpl"))
+	if errors.Is(err, fs.ErrNotExist) { // where it was before test/cmd
+		config, err = os.ReadFile(filepath.Join(source, "test", "bench", "connector.yaml.tmpl"))
+	}
 	if err != nil {
 		return build{}, err
 	}
@@ -77,12 +82,30 @@ func (b *bench) startEach(ctx context.Context, settings func(int) connectorSetti
 	return all, stop, nil
 }
 
-// whose names the build of a line that is not about this commit.
-func (b *bench) whose(of build) string {
-	if of.name == b.ours().name {
-		return ""
+// eachBuild measures one build after the other and adds the rows of each. What is added
+// with a row, of which less is better, is then compared.
+func (b *bench) eachBuild(figure int, measure func(of build, add func(benchmark.Row, float64)) error) error {
+	var measures []string
+	values := make(map[string][]series.Series)
+	for i, of := range b.builds {
+		err := measure(of, func(row benchmark.Row, value float64) {
+			if i == 0 {
+				measures = append(measures, row.Measure)
+			}
+			values[row.Measure] = append(values[row.Measure], series.Series{value})
+			if i > 0 {
+				row.Measure += " (" + of.name + ")"
+			}
+			b.Add(row)
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return " (" + of.name + ")"
+	for _, name := range measures {
+		b.versus(figure, name, values[name], false, func(s series.Series) string { return fmt.Sprintf("%.1f", s.Median()) })
+	}
+	return nil
 }
 
 // chance is how far two builds may be apart before one counts as worse: the medians of
@@ -96,12 +119,12 @@ func (b *bench) versus(figure int, measure string, results []series.Series, rate
 		return
 	}
 	ratio := results[0].Over(results[1])
-	r := row{
-		figure: figure, measure: measure + " (baseline: " + b.builds[1].name + ")",
-		baseline: unit(results[1]), connector: unit(results[0]), result: ratio.Spread() + " of that", asked: "no worse",
+	r := benchmark.Row{
+		Figure: figure, Measure: measure + " (baseline: " + b.builds[1].name + ")",
+		Baseline: unit(results[1]), Measured: unit(results[0]), Result: ratio.Spread() + " of that", Asked: "no worse",
 	}
-	if r.met = ratio.Median() <= 1+chance; rates {
-		r.met = ratio.Median() >= 1-chance
+	if r.Met = ratio.Median() <= 1+chance; rates {
+		r.Met = ratio.Median() >= 1-chance
 	}
-	b.table.add(r)
+	b.Add(r)
 }

@@ -23,19 +23,6 @@ const noSink = "http://127.0.0.1:9"
 // Enough for any server that one machine of today holds.
 const mostPerSecond = 80_000
 
-// bench is one run of the benchmark.
-type bench struct {
-	options
-	folder string // for everything on disk, removed at the end
-	// builds are the connectors under test: this commit's, and the one that it is
-	// compared with.
-	builds []build
-	self   string // this binary, to start servers and loads from
-	table  *table
-	sent   int // events so far; the next one's number
-	floors int // started so far
-}
-
 // bareServer is a running server process of ours.
 type bareServer struct {
 	address string
@@ -49,7 +36,7 @@ func (b *bench) startServer(ctx context.Context, s serverSettings) (*bareServer,
 // startFloor starts the floor, with a file of its own.
 func (b *bench) startFloor(ctx context.Context, sink string) (*bareServer, error) {
 	b.floors++
-	file := filepath.Join(b.folder, fmt.Sprintf("floor-%d", b.floors))
+	file := filepath.Join(b.Folder, fmt.Sprintf("floor-%d", b.floors))
 	return b.startRole(ctx, "floor", floorSettings{Sink: sink, File: file})
 }
 

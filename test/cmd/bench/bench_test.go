@@ -90,17 +90,6 @@ func runJob(t *testing.T, j job) (report, error) {
 	return r, json.NewDecoder(io.Reader(&output)).Decode(&r)
 }
 
-func TestParseFigures(t *testing.T) {
-	if got, err := parseFigures("1, 5"); err != nil || !cmp.Equal(got, []int{1, 5}) {
-		t.Errorf("parseFigures = %v, %v", got, err)
-	}
-	for _, list := range []string{"", "0", "6", "one"} {
-		if _, err := parseFigures(list); err == nil {
-			t.Errorf("parseFigures(%q) found no fault", list)
-		}
-	}
-}
-
 // The benchmark's configuration is one that the connector takes, also when a
 // key is added for a reload.
 func TestWriteConfig(t *testing.T) {
@@ -108,17 +97,15 @@ func TestWriteConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := connector{
-		build:    ours,
-		settings: connectorSettings{Channels: 3, Paused: true, Sink: noSink},
-		folder:   t.TempDir(),
-		Server:   "127.0.0.1:1", Metrics: "127.0.0.1:2",
-		extraKey: digest("another"),
+	c, err := newConnector(t.TempDir(), ours, connectorSettings{Channels: 3, Paused: true, Sink: noSink})
+	if err != nil {
+		t.Fatal(err)
 	}
+	c.extraKey = digest("another")
 	if err := c.writeConfig(); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := config.Load(c.configPath())
+	loaded, err := config.Load(c.ConfigPath())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -15,22 +16,21 @@ const manyChannels = 1000
 
 // figure4 is 1,000 channels in one process.
 func figure4(ctx context.Context, b *bench) error {
-	for _, of := range b.builds {
-		if err := b.manyIdle(ctx, of); err != nil {
-			return err
-		}
+	err := b.eachBuild(4, func(of build, add func(benchmark.Row, float64)) error { return b.manyIdle(ctx, of, add) })
+	if err != nil {
+		return err
 	}
 	return b.manyLoaded(ctx)
 }
 
 // manyIdle measures an idle connector that delivers, and its reload.
-func (b *bench) manyIdle(ctx context.Context, of build) (err error) {
+func (b *bench) manyIdle(ctx context.Context, of build, add func(benchmark.Row, float64)) (err error) {
 	c, err := b.startConnector(ctx, of, connectorSettings{Channels: manyChannels, Sink: noSink})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	if err := b.idle(ctx, 4, "1,000 channels: memory idle"+b.whose(of), c, 48); err != nil {
+	if err := c.idle(ctx, 4, "1,000 channels: memory idle", 48, add); err != nil {
 		return err
 	}
 	times := series.Series{}
@@ -41,10 +41,10 @@ func (b *bench) manyIdle(ctx context.Context, of build) (err error) {
 		}
 		times = append(times, float64(took.Microseconds())/1000)
 	}
-	b.table.add(row{
-		figure: 4, measure: "1,000 channels: file replaced until its new key is let in" + b.whose(of),
-		result: times.Spread() + " ms", asked: "under 100 ms", met: times.Median() < 100,
-	})
+	add(benchmark.Row{
+		Figure: 4, Measure: "1,000 channels: file replaced until its new key is let in",
+		Result: times.Spread() + " ms", Asked: "under 100 ms", Met: times.Median() < 100,
+	}, times.Median())
 	return nil
 }
 
@@ -66,8 +66,8 @@ func (c *connector) reload(ctx context.Context, key string) (time.Duration, erro
 		if letIn {
 			return time.Since(begin), nil
 		}
-		if err := pause(ctx, time.Millisecond); err != nil {
-			return 0, fmt.Errorf("the reloaded key is still refused: %w\n%s", err, c.lastLog())
+		if err := benchmark.Pause(ctx, time.Millisecond); err != nil {
+			return 0, fmt.Errorf("the reloaded key is still refused: %w\n%s", err, c.LastLog())
 		}
 	}
 }
@@ -106,10 +106,10 @@ func (b *bench) manyLoaded(ctx context.Context) (err error) {
 	}
 	ones, manys := results[0], results[1]
 	ratio := manys.Over(ones)
-	b.table.add(row{
-		figure: 4, measure: "1,000 channels: accept (baseline: the connector with one)",
-		baseline: perSecond(ones), connector: perSecond(manys),
-		result: ratio.Spread() + " of one channel", asked: "at least 0.95", met: ratio.Median() >= 0.95,
+	b.Add(benchmark.Row{
+		Figure: 4, Measure: "1,000 channels: accept (baseline: the connector with one)",
+		Baseline: perSecond(ones), Measured: perSecond(manys),
+		Result: ratio.Spread() + " of one channel", Asked: "at least 0.95", Met: ratio.Median() >= 0.95,
 	})
 	return nil
 }

@@ -1,44 +1,41 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
-const (
-	appID  = "2553928453557884079"
-	secret = "benchmark-oa-secret-key"
-)
+const secret = "benchmark-oa-secret-key"
 
-// timestamp is of now, since the connector refuses old events.
-var timestamp = strconv.FormatInt(time.Now().UnixMilli(), 10)
+// began is the time of every event, since the connector refuses old ones.
+var began = time.Now()
 
-var (
-	// bodyFormat is xBot's published example with a sender and a msg_id to fill
-	// in. Every event has the example's 269 bytes.
-	bodyFormat = `{"event_name":"user_send_text","app_id":"` + appID + `","sender":{"id":"6142494823%08d"},` +
-		`"recipient":{"id":"3662729599332560487"},"message":{"text":"Chào A4B","msg_id":"%020x"},` +
-		`"timestamp":"` + timestamp + `","user_id_by_app":"979122185046046317"}`
-)
+// eventOf is xBot's published example with a sender and a msg_id: every event has the
+// example's 269 bytes.
+func eventOf(sequence, sender int) []byte {
+	body := example.EventOf(fmt.Sprintf("%020x", sequence), began)
+	return bytes.Replace(body, []byte("xxxxxxxx"), fmt.Appendf(nil, "%08d", sender), 1)
+}
 
 // msgIDAt is where the 20 hex digits of msg_id begin.
-var msgIDAt = strings.Index(fmt.Sprintf(bodyFormat, 0, 0), `"msg_id":"`) + len(`"msg_id":"`)
+var msgIDAt = bytes.Index(example.Event, []byte(example.MessageID))
 
 // sequence reads an event's number back from its body.
 func sequence(body []byte) (int, error) {
-	if len(body) < msgIDAt+20 {
+	if len(body) != len(example.Event) {
 		return 0, fmt.Errorf("a body of %d bytes is no event of this benchmark", len(body))
 	}
-	n, err := strconv.ParseUint(string(body[msgIDAt:msgIDAt+20]), 16, 63)
+	n, err := strconv.ParseUint(string(body[msgIDAt:msgIDAt+len(example.MessageID)]), 16, 63)
 	return int(n), err
 }
 
@@ -78,10 +75,10 @@ func (r requests) at(i int) []byte { return r.bytes[i*r.stride : (i+1)*r.stride]
 func (r requests) count() int { return len(r.bytes) / r.stride }
 
 func newRequest(sequence, conversations, channels int) []byte {
-	body := fmt.Appendf(nil, bodyFormat, sequence%conversations, sequence)
+	body := eventOf(sequence, sequence%conversations)
 	return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\n"+
 		"Host: localhost\r\nUser-Agent: ZaloWebhook\r\nX-ZEvent-Server: OA OpenAPI\r\n"+
 		"%s: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		config.DefaultPathZaloOA, apiKey(sequence%channels),
-		zalo.SignatureHeader, zalo.Sign(appID, body, timestamp, secret), len(body), body)
+		zalo.SignatureHeader, zalo.Sign(example.AppID, body, strconv.FormatInt(began.UnixMilli(), 10), secret), len(body), body)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
 // floorSettings are what the floor is started with.
@@ -74,7 +75,7 @@ func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func signed(body []byte, signature string) bool {
 	_, rest, _ := bytes.Cut(body, []byte(`"timestamp":"`))
 	timestamp, _, _ := bytes.Cut(rest, []byte(`"`))
-	return signature == zalo.Sign(appID, body, string(timestamp), secret)
+	return signature == zalo.Sign(example.AppID, body, string(timestamp), secret)
 }
 
 // commit writes and syncs everything that came while it did so the last time.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -51,8 +52,8 @@ func figure5(ctx context.Context, b *bench) (err error) {
 			results = append(results, q.of(w))
 		}
 		measure := "webhook to sink at 1,000 events/s, " + q.name
-		b.table.add(hopRow(measure+" (baseline: one bare hop)", "hops", q.of(straight), results[0], q.most))
-		b.table.add(hopRow(measure+" (baseline: the floor)", "of the floor", q.of(ways[0]), results[0], 0))
+		b.Add(hopRow(measure+" (baseline: one bare hop)", "hops", q.of(straight), results[0], q.most))
+		b.Add(hopRow(measure+" (baseline: the floor)", "of the floor", q.of(ways[0]), results[0], 0))
 		b.versus(5, measure, results, false, microseconds)
 	}
 	return nil
@@ -94,11 +95,11 @@ func (w *way) travel(ctx context.Context, b *bench) error {
 
 // hopRow compares one quantile; most is the highest multiple asked for, 0 for
 // none.
-func hopRow(measure, unit string, base, ours series.Series, most float64) row {
+func hopRow(measure, unit string, base, ours series.Series, most float64) benchmark.Row {
 	ratio := ours.Over(base)
-	r := row{figure: 5, measure: measure, baseline: microseconds(base), connector: microseconds(ours), result: ratio.Spread() + " " + unit}
+	r := benchmark.Row{Figure: 5, Measure: measure, Baseline: microseconds(base), Measured: microseconds(ours), Result: ratio.Spread() + " " + unit}
 	if most > 0 {
-		r.asked, r.met = fmt.Sprintf("at most %.0f", most), ratio.Median() <= most
+		r.Asked, r.Met = fmt.Sprintf("at most %.0f", most), ratio.Median() <= most
 	}
 	return r
 }

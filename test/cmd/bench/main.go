@@ -6,7 +6,7 @@
 // # How to read the table
 //
 // BASELINE is a bare net/http server that reads the body and answers the
-// connector's JSON. CONNECTOR is the real binary with its inbox on disk. Each
+// connector's JSON. MEASURED is the real connector with its inbox on disk. Each
 // is a process of its own, and so is the client, which is the same for both:
 // the same connections, and events of xBot's example's size (269 bytes) with
 // ids of their own over 10,000 conversations, made and signed before the clock
@@ -45,18 +45,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -65,111 +61,69 @@ const timeLimit = time.Hour
 
 var figures = []func(context.Context, *bench) error{figure1, figure2, figure3, figure4, figure5}
 
-// options are what a person can choose.
-type options struct {
-	figures     []int
+// bench is one run of the benchmark.
+type bench struct {
+	*benchmark.Run
 	duration    time.Duration
 	rounds      int
 	connections int
 	against     string
-	dir         string
+	// builds are the connectors under test: this commit's, and the one that it is
+	// compared with.
+	builds []build
+	self   string // this binary, to start servers and loads from
+	sent   int    // events so far; the next one's number
+	floors int    // started so far
 }
 
 func main() {
 	role := flag.String("role", "", "used by the benchmark itself: what its child processes are")
 	settings := flag.String("settings", "{}", "used by the benchmark itself: the settings of a child process")
-	var o options
-	chosen := flag.String("figure", "1,2,3,4,5", "the figures to measure")
-	flag.DurationVar(&o.duration, "duration", 5*time.Second, "how long one round of load lasts")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each side of a comparison is measured")
-	flag.IntVar(&o.connections, "connections", 256, "connections of the load of figures 1 to 4")
-	flag.StringVar(&o.against, "against", "", "a commit to compare with: its connector takes turns with this one")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "where inboxes are laid; its disk decides what a sync costs")
+	b := &bench{Run: benchmark.New("bench", len(figures), "where inboxes are laid; its disk decides what a sync costs")}
+	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long one round of load lasts")
+	flag.IntVar(&b.rounds, "rounds", 5, "how often each side of a comparison is measured")
+	flag.IntVar(&b.connections, "connections", 256, "connections of the load of figures 1 to 4")
+	flag.StringVar(&b.against, "against", "", "a commit to compare with: its connector takes turns with this one")
 	flag.Parse()
-
-	var err error
 	switch *role {
 	case "server":
-		var s serverSettings
-		if err = json.Unmarshal([]byte(*settings), &s); err == nil {
-			err = runServer(s, os.Stdin, os.Stdout)
-		}
+		benchmark.Exit("bench", runRole(*settings, runServer))
 	case "floor":
-		var s floorSettings
-		if err = json.Unmarshal([]byte(*settings), &s); err == nil {
-			err = runFloor(s, os.Stdin, os.Stdout)
-		}
+		benchmark.Exit("bench", runRole(*settings, runFloor))
 	case "load":
-		err = runLoad(os.Stdin, os.Stdout)
+		benchmark.Exit("bench", runLoad(os.Stdin, os.Stdout))
 	default:
-		if o.figures, err = parseFigures(*chosen); err == nil {
-			err = run(o)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		b.Main(context.Background(), timeLimit, b.measure)
 	}
 }
 
-func parseFigures(list string) ([]int, error) {
-	var numbers []int
-	for name := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(name))
-		if err != nil || n < 1 || n > len(figures) {
-			return nil, fmt.Errorf("-figure %q: want numbers from 1 to %d, separated by commas", list, len(figures))
-		}
-		numbers = append(numbers, n)
+// runRole is a child process that serves until its parent ends.
+func runRole[S any](settings string, run func(settings S, in io.Reader, out io.Writer) error) error {
+	var s S
+	if err := json.Unmarshal([]byte(settings), &s); err != nil {
+		return err
 	}
-	return numbers, nil
+	return run(s, os.Stdin, os.Stdout)
 }
 
-func run(o options) (err error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, timeLimit)
-	defer cancel()
-
-	folder, err := os.MkdirTemp(o.dir, "connector-bench-")
+func (b *bench) measure(ctx context.Context) (err error) {
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.builds, err = makeBuilds(ctx, b.Folder, b.against); err != nil {
+		return err
+	}
+	sync, err := syncTime(b.Folder)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	b := &bench{options: o, folder: folder, self: self, table: &table{progress: os.Stderr}}
-	if b.builds, err = makeBuilds(ctx, folder, o.against); err != nil {
-		return err
-	}
-	sync, err := syncTime(folder)
-	if err != nil {
-		return err
-	}
-	for _, n := range o.figures {
-		fmt.Fprintf(os.Stderr, "figure %d …\n", n)
-		if err := figures[n-1](ctx, b); err != nil {
-			return fmt.Errorf("figure %d: %w", n, err)
+	b.Conditions += fmt.Sprintf("; %d rounds of %s, %d connections; one fsync of 4 KiB takes %s here", b.rounds, b.duration, b.connections, sync)
+	for _, n := range b.Figures {
+		if err := b.Figure(n, func() error { return figures[n-1](ctx, b) }); err != nil {
+			return err
 		}
 	}
-	fmt.Printf("%s; %d rounds of %s, %d connections; one fsync of 4 KiB takes %s here\n\n",
-		machine(), o.rounds, o.duration, o.connections, sync)
-	return b.table.print(os.Stdout)
-}
-
-// machine says where figures were measured, and what else ran there.
-func machine() string {
-	model := "unknown processor"
-	text, _ := os.ReadFile("/proc/cpuinfo") // for people only
-	for line := range strings.Lines(string(text)) {
-		if name, found := strings.CutPrefix(line, "model name"); found {
-			model = strings.TrimLeft(strings.TrimSpace(name), ": \t")
-			break
-		}
-	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%d × %s, %s, load average %.14s", runtime.NumCPU(), model, runtime.Version(), load)
+	return nil
 }
 
 // syncTime is the median time of an fsync in folder: a disk that syncs in no

@@ -4,29 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
-
-// bench is one run of the benchmark.
-type bench struct {
-	options
-	cluster  *cluster
-	operator *operator
-	journal  *journal
-	folder   string // for everything on disk, removed at the end
-	table    *table
-	// resources is how many there are, rolled how many of their Deployments are
-	// marked as rolled out.
-	resources int
-	rolled    atomic.Int64
-}
-
-const lastFigure = 5
 
 // step is a part of a figure.
 type step struct {
@@ -70,21 +54,18 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.operator.stop()) }()
 	for _, s := range b.steps() {
-		if !slices.Contains(b.figures, s.figure) {
+		if !slices.Contains(b.Figures, s.figure) {
 			continue
 		}
 		if err := b.populate(ctx, s.size); err != nil {
 			return fmt.Errorf("%d resources: %w", s.size, err)
 		}
-		b.sayf("figure %d …", s.figure)
-		if err := s.run(ctx, b); err != nil {
-			return fmt.Errorf("figure %d: %w", s.figure, err)
+		if err := b.Figure(s.figure, func() error { return s.run(ctx, b) }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
-
-func (b *bench) sayf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 const (
 	// patience is how long anything may take that is waited for.
@@ -99,26 +80,12 @@ func (b *bench) await(ctx context.Context, what string, all int, seen func() int
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	reported := time.Now()
-	err := b.operator.process.Wait(ctx, what, func(context.Context) bool {
+	return b.operator.Wait(ctx, what, func(context.Context) bool {
 		n := seen()
 		if time.Since(reported) > reportEvery {
 			reported = time.Now()
-			b.sayf("  %s: %d of %d (%d writes refused)", what, n, all, b.journal.refusals())
+			benchmark.Sayf("  %s: %d of %d (%d writes refused)", what, n, all, b.journal.refusals())
 		}
 		return n >= all
 	})
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, b.operator.lastLog())
-	}
-	return nil
-}
-
-// pause waits; what is measured then is the operator at rest.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -15,7 +17,7 @@ func createAtOnce(ctx context.Context, b *bench) error {
 	if err := b.makeSecrets(ctx, 0, b.small); err != nil {
 		return err
 	}
-	before, err := processorTime()
+	before, err := process.FamilyProcessors()
 	if err != nil {
 		return err
 	}
@@ -26,7 +28,7 @@ func createAtOnce(ctx context.Context, b *bench) error {
 	if err := b.await(ctx, "resources with all children", b.resources, b.journal.completed); err != nil {
 		return err
 	}
-	after, err := processorTime()
+	after, err := process.FamilyProcessors()
 	if err != nil {
 		return err
 	}
@@ -44,11 +46,9 @@ func createAtOnce(ctx context.Context, b *bench) error {
 		}
 	}
 	took := last.Sub(first)
-	b.table.add(row{
-		figure: 1, measure: fmt.Sprintf("%d resources created at once, until all children are there", b.small), asked: "under 60 s",
-		measured: fmt.Sprintf("%.1f s (processors busy with it for %.1f s)", took.Seconds(), (after - before).Seconds()),
-		met:      took < time.Minute,
-	})
+	row := benchmark.Under(1, fmt.Sprintf("%d resources created at once, until all children are there", b.small), took.Seconds(), 60, "s")
+	row.Result += fmt.Sprintf(" (processors busy with it for %.1f s)", (after - before).Seconds())
+	b.Add(row)
 	b.writesOf(0, b.small, fmt.Sprintf("%d created at once", b.small))
 	return nil
 }
@@ -73,9 +73,9 @@ func createSingly(ctx context.Context, b *bench) error {
 		complete, _ := h.complete()
 		times = append(times, milliseconds(complete.Sub(h.created)))
 	}
-	b.table.add(row{
-		figure: 1, measure: fmt.Sprintf("create to children beside %d settled resources, p50 of %d", from, b.singleCreates),
-		asked: "under 100 ms", measured: spread(times), met: times.Median() < 100,
+	b.Add(benchmark.Row{
+		Figure: 1, Measure: fmt.Sprintf("create to children beside %d settled resources, p50 of %d", from, b.singleCreates),
+		Asked: "under 100 ms", Result: spread(times), Met: times.Median() < 100,
 	})
 	if err := b.settle(ctx); err != nil {
 		return err
@@ -105,10 +105,10 @@ func (b *bench) writesOf(from, to int, which string) {
 		most, all = max(most, h.writes), all+h.writes
 	}
 	allowed := len(childKinds) + 2
-	b.table.add(row{
-		figure: 1, measure: fmt.Sprintf("writes for each of %s, of %d children", which, len(childKinds)),
-		asked: fmt.Sprintf("at most %d", allowed), measured: fmt.Sprintf("%.2f (most %d)", float64(all)/float64(to-from), most),
-		met: most <= allowed,
+	b.Add(benchmark.Row{
+		Figure: 1, Measure: fmt.Sprintf("writes for each of %s, of %d children", which, len(childKinds)),
+		Asked: fmt.Sprintf("at most %d", allowed), Result: fmt.Sprintf("%.2f (most %d)", float64(all)/float64(to-from), most),
+		Met: most <= allowed,
 	})
 }
 

@@ -37,106 +37,71 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"os"
-	"os/signal"
-	"runtime"
-	"strconv"
-	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
 
 // timeLimit bounds the whole benchmark.
 const timeLimit = 45 * time.Minute
 
-// options are what a person can choose.
-type options struct {
-	figures []int
+// bench is one run of the benchmark.
+type bench struct {
+	*benchmark.Run
 	// small and large are the numbers of resources that figures are asked for.
 	small, large int
 	// secrets is the number of Secrets that no resource names.
 	secrets int
-	// single is the number of resources created, and of Secrets changed, one
-	// after another.
+	// singleCreates and singleChanges are the numbers of resources created, and of
+	// Secrets changed, one after another.
 	singleCreates, singleChanges int
 	// binary is the operator, as make build makes it.
 	binary string
-	dir    string
+
+	cluster  *cluster
+	operator *operator
+	journal  *journal
+	// resources is how many there are, rolled how many of their Deployments are
+	// marked as rolled out.
+	resources int
+	rolled    atomic.Int64
 }
 
 func main() {
-	var o options
-	chosen := flag.String("figure", "1,2,3,4,5", "the figures to measure")
-	flag.IntVar(&o.small, "resources", 1000, "resources created at once")
-	flag.IntVar(&o.large, "large", 0, "resources of the figures that ask for many (default five times -resources)")
-	flag.IntVar(&o.secrets, "secrets", 0, "Secrets of 10 KiB that no resource names (default five times -resources)")
-	flag.IntVar(&o.singleCreates, "creates", 50, "resources created one after another")
-	flag.IntVar(&o.singleChanges, "changes", 20, "Secrets changed one after another")
-	flag.StringVar(&o.binary, "operator", "bin/operator", "the operator's binary, which make build makes")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "where etcd's data and the audit log are laid, about 500 MB")
+	b := &bench{Run: benchmark.New("benchoperator", 5, "where etcd's data and the audit log are laid, about 500 MB")}
+	flag.IntVar(&b.small, "resources", 1000, "resources created at once")
+	flag.IntVar(&b.large, "large", 0, "resources of the figures that ask for many (default five times -resources)")
+	flag.IntVar(&b.secrets, "secrets", 0, "Secrets of 10 KiB that no resource names (default five times -resources)")
+	flag.IntVar(&b.singleCreates, "creates", 50, "resources created one after another")
+	flag.IntVar(&b.singleChanges, "changes", 20, "Secrets changed one after another")
+	flag.StringVar(&b.binary, "operator", "bin/operator", "the operator's binary, which make build makes")
 	flag.Parse()
-
-	err := o.complete(*chosen)
-	if err == nil {
-		err = run(o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "benchoperator:", err)
-		os.Exit(1)
-	}
+	b.Main(context.Background(), timeLimit, b.begin)
 }
 
 // complete fills in what follows from other options, and checks them.
-func (o *options) complete(figures string) (err error) {
-	if o.figures, err = parseFigures(figures); err != nil {
-		return err
+func (b *bench) complete() error {
+	if b.large == 0 {
+		b.large = 5 * b.small
 	}
-	if o.large == 0 {
-		o.large = 5 * o.small
+	if b.secrets == 0 {
+		b.secrets = 5 * b.small
 	}
-	if o.secrets == 0 {
-		o.secrets = 5 * o.small
-	}
-	if o.small < 1 || o.large < o.small || o.secrets < 1 || o.singleCreates < 1 || o.singleChanges < 1 {
+	if b.small < 1 || b.large < b.small || b.secrets < 1 || b.singleCreates < 1 || b.singleChanges < 1 {
 		return errors.New("want numbers of at least 1, and -large at least -resources")
 	}
 	return nil
 }
 
-func parseFigures(list string) ([]int, error) {
-	var numbers []int
-	for name := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(name))
-		if err != nil || n < 1 || n > lastFigure {
-			return nil, fmt.Errorf("-figure %q: want numbers from 1 to %d, separated by commas", list, lastFigure)
-		}
-		numbers = append(numbers, n)
-	}
-	return numbers, nil
-}
-
-func run(o options) (err error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, timeLimit)
-	defer cancel()
-
-	folder, err := os.MkdirTemp(o.dir, "operator-bench-")
-	if err != nil {
+func (b *bench) begin(ctx context.Context) (err error) {
+	if err := b.complete(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	fmt.Fprintln(os.Stderr, "starting etcd and the API server …")
-	c, err := startCluster(folder)
-	if err != nil {
+	benchmark.Sayf("starting etcd and the API server …")
+	if b.cluster, err = startCluster(b.Folder); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	b := &bench{options: o, cluster: c, folder: folder, table: &table{progress: os.Stderr}}
-	if err := b.measure(ctx); err != nil {
-		return err
-	}
-	fmt.Printf("%d processors, %s\n\n", runtime.NumCPU(), runtime.Version())
-	return b.table.print(os.Stdout)
+	defer func() { err = errors.Join(err, b.cluster.stop()) }()
+	return b.measure(ctx)
 }

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
 
 // rest is how long the operator is left alone before its memory is read: a
@@ -42,23 +44,21 @@ func (b *bench) memory(ctx context.Context, when string, limit float64) error {
 	if err != nil {
 		return err
 	}
-	peak, err := b.operator.process.Memory("VmHWM")
+	peak, err := b.operator.Life().Memory("VmHWM")
 	if err != nil {
 		return err
 	}
-	b.table.add(row{
-		figure: 2, measure: fmt.Sprintf("memory with %d resources%s", b.resources, when),
-		asked: fmt.Sprintf("under %.0f MiB", limit), measured: fmt.Sprintf("%.1f MiB (most so far %.1f)", used, peak),
-		met: used < limit,
-	})
+	row := benchmark.Under(2, fmt.Sprintf("memory with %d resources%s", b.resources, when), used, limit, "MiB")
+	row.Result += fmt.Sprintf(" (most so far %.1f)", peak)
+	b.Add(row)
 	return nil
 }
 
 func (b *bench) resident(ctx context.Context) (float64, error) {
-	if err := pause(ctx, rest); err != nil {
+	if err := benchmark.Pause(ctx, rest); err != nil {
 		return 0, err
 	}
-	return b.operator.process.Memory("VmRSS")
+	return b.operator.Life().Memory("VmRSS")
 }
 
 // unrelatedSecrets is what Secrets add that no resource names.
@@ -74,11 +74,10 @@ func unrelatedSecrets(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.table.add(row{
-		figure: 2, measure: fmt.Sprintf("memory that %d unrelated Secrets of 10 KiB add", b.secrets),
-		asked: fmt.Sprintf("under %d MiB", memoryLimitSecrets), measured: fmt.Sprintf("%.1f MiB (%.1f to %.1f)", after-before, before, after),
-		met: after-before < memoryLimitSecrets,
-	})
+	measure := fmt.Sprintf("memory that %d unrelated Secrets of 10 KiB add", b.secrets)
+	row := benchmark.Under(2, measure, after-before, memoryLimitSecrets, "MiB")
+	row.Result += fmt.Sprintf(" (%.1f to %.1f)", before, after)
+	b.Add(row)
 	return nil
 }
 

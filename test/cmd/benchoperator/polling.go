@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/report"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
 
 const (
@@ -59,48 +59,32 @@ func polling(ctx context.Context, b *bench) (err error) {
 // watch measures the operator while it polls and nothing changes.
 func (b *bench) watch(ctx context.Context) error {
 	writes, events := b.journal.writes()
-	before, err := b.operator.processor()
+	before, err := b.operator.Life().Processors()
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	if err := pause(ctx, watchFor); err != nil {
+	if err := benchmark.Pause(ctx, watchFor); err != nil {
 		return err
 	}
-	after, err := b.operator.processor()
+	after, err := b.operator.Life().Processors()
 	if err != nil {
 		return err
 	}
 	share := (after - before).Seconds() / time.Since(begun).Seconds()
-	used, err := b.operator.process.Memory("VmRSS")
+	used, err := b.operator.Life().Memory("VmRSS")
 	if err != nil {
 		return err
 	}
 	writesAfter, eventsAfter := b.journal.writes()
-	b.table.add(row{
-		figure: 5, measure: fmt.Sprintf("share of a processor, polling %d connectors", b.resources),
-		asked: fmt.Sprintf("under %.0f %%", 100*processorLimit), measured: fmt.Sprintf("%.1f %%", 100*share), met: share < processorLimit,
-	})
-	b.table.add(row{
-		figure: 5, measure: "memory meanwhile",
-		asked: fmt.Sprintf("under %d MiB", memoryLimitLarge), measured: fmt.Sprintf("%.1f MiB", used), met: used < memoryLimitLarge,
-	})
-	b.table.add(row{
-		figure: 5, measure: "writes meanwhile, and events", asked: "none",
-		measured: fmt.Sprintf("%d, %d", writesAfter-writes, eventsAfter-events),
-		met:      writesAfter == writes && eventsAfter == events,
+	b.Add(benchmark.Under(5, fmt.Sprintf("share of a processor, polling %d connectors", b.resources), 100*share, 100*processorLimit, "%"))
+	b.Add(benchmark.Under(5, "memory meanwhile", used, memoryLimitLarge, "MiB"))
+	b.Add(benchmark.Row{
+		Figure: 5, Measure: "writes meanwhile, and events", Asked: "none",
+		Result: fmt.Sprintf("%d, %d", writesAfter-writes, eventsAfter-events),
+		Met:    writesAfter == writes && eventsAfter == events,
 	})
 	return nil
-}
-
-// processor is the time that the operator has had of the processors.
-func (o *operator) processor() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", o.process.PID()))
-	if err != nil {
-		return 0, err
-	}
-	p, err := parseStat(string(text))
-	return p.used, err
 }
 
 // makePod makes the pod of the i-th resource.
@@ -119,7 +103,7 @@ func (b *bench) makePod(ctx context.Context, i int) error {
 
 // known counts the resources whose status tells of their traffic.
 func (b *bench) known(ctx context.Context) (n int) {
-	if pause(ctx, time.Second) != nil { // a list of all of them is dear
+	if benchmark.Pause(ctx, time.Second) != nil { // a list of all of them is dear
 		return 0
 	}
 	list := &v1alpha1.ChannelConnectorList{}

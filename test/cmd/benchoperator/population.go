@@ -18,6 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
 
 const (
@@ -76,7 +77,7 @@ func (b *bench) populate(ctx context.Context, n int) error {
 	if n <= b.resources {
 		return nil
 	}
-	b.sayf("%d resources …", n)
+	benchmark.Sayf("%d resources …", n)
 	from := b.resources
 	if err := b.makeSecrets(ctx, from, n); err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 )
 
 // restart is figure 3.
@@ -13,18 +15,15 @@ func restart(ctx context.Context, b *bench) error {
 		return err
 	}
 	took := time.Since(b.operator.started)
-	b.table.add(row{
-		figure: 3, measure: fmt.Sprintf("restart with %d settled resources, until all are reconciled", b.resources),
-		asked: "under 30 s", measured: fmt.Sprintf("%.1f s", took.Seconds()), met: took < 30*time.Second,
-	})
-	if err := pause(ctx, calm); err != nil {
+	b.Add(benchmark.Under(3, fmt.Sprintf("restart with %d settled resources, until all are reconciled", b.resources), took.Seconds(), 30, "s"))
+	if err := benchmark.Pause(ctx, calm); err != nil {
 		return err
 	}
 	after, eventsAfter := b.journal.writes()
-	b.table.add(row{
-		figure: 3, measure: "writes caused by that restart, and events", asked: "none",
-		measured: fmt.Sprintf("%d, %d", after-before, eventsAfter-eventsBefore),
-		met:      after == before && eventsAfter == eventsBefore,
+	b.Add(benchmark.Row{
+		Figure: 3, Measure: "writes caused by that restart, and events", Asked: "none",
+		Result: fmt.Sprintf("%d, %d", after-before, eventsAfter-eventsBefore),
+		Met:    after == before && eventsAfter == eventsBefore,
 	})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
@@ -25,9 +26,9 @@ func changeSecrets(ctx context.Context, b *bench) error {
 		}
 		times = append(times, milliseconds(took))
 	}
-	b.table.add(row{
-		figure: 4, measure: fmt.Sprintf("Secret to configuration with %d resources, p50 of %d", b.resources, b.singleChanges),
-		asked: "most under 1000 ms", measured: spread(times), met: times.Quantile(1) < 1000,
+	b.Add(benchmark.Row{
+		Figure: 4, Measure: fmt.Sprintf("Secret to configuration with %d resources, p50 of %d", b.resources, b.singleChanges),
+		Asked: "most under 1000 ms", Result: spread(times), Met: times.Quantile(1) < 1000,
 	})
 	return nil
 }

@@ -85,6 +85,21 @@ func (p *Process) Memory(name string) (float64, error) {
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Ended reports whether the process has ended.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// ResetPeak makes VmHWM begin again from what is resident now.
+func (p *Process) ResetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte("5"), 0) // see proc(5)
+}
+
 // Stop asks the process to end, waits, and kills it when grace has passed. The
 // error tells how it ended, nil for exit code 0.
 func (p *Process) Stop(grace time.Duration) error {

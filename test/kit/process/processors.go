@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"fmt"
@@ -13,10 +13,20 @@ import (
 // Linux that Go runs on.
 const ticksPerSecond = 100
 
-// processorTime is what this process and its children, which are etcd, the API
-// server and the operator, have had of the processors. On a machine that is busy
-// with other things it tells how long something would take on an idle one.
-func processorTime() (time.Duration, error) {
+// Processors is the time that the process has had of the processors.
+func (p *Process) Processors() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	s, err := parseStat(string(text))
+	return s.used, err
+}
+
+// FamilyProcessors is what this process and its children have had of the processors. On
+// a machine that is busy with other things it tells how long something would take on an
+// idle one.
+func FamilyProcessors() (time.Duration, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, err
@@ -27,12 +37,12 @@ func processorTime() (time.Duration, error) {
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		p, err := parseStat(string(text))
+		s, err := parseStat(string(text))
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", path, err)
 		}
-		if p.id == os.Getpid() || p.parent == os.Getpid() {
-			sum += p.used
+		if s.id == os.Getpid() || s.parent == os.Getpid() {
+			sum += s.used
 		}
 	}
 	return sum, nil
