@@ -89,7 +89,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 		Entry("webhook.events.include", staysUp, "user_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Include = []string{"user_send_*"} }),
 		Entry("webhook.events.exclude", staysUp, "oa_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Exclude = []string{"oa_send_*"} }),
 		Entry("inbox.deduplicationWindow", rolls, "deduplicationWindow: 48h0m0s", func(s *v1alpha1.ChannelConnectorSpec) {
-			s.Inbox.DeduplicationWindow = metav1.Duration{Duration: 48 * time.Hour}
+			s.Inbox.DeduplicationWindow = &metav1.Duration{Duration: 48 * time.Hour}
 		}),
 		Entry("sink.http.url", staysUp, "other.chat.svc", func(s *v1alpha1.ChannelConnectorSpec) { s.Sink.HTTP.URL = "http://other.chat.svc/events" }),
 		Entry("sink.http.timeout", staysUp, "timeout: 7s", func(s *v1alpha1.ChannelConnectorSpec) {

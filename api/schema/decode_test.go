@@ -30,11 +30,10 @@ func smallest() *v1alpha1.ChannelConnector {
 				},
 			},
 			Webhook: v1alpha1.Webhook{
-				Path:        "/webhook/xpbot/api/zalo/push",
 				MaxBodySize: resource.MustParse("1Mi"), MaxHeaderSize: resource.MustParse("8Ki"), MaxHeaderLines: 100,
 				Events: v1alpha1.EventFilter{Include: []string{"*"}},
 			},
-			Inbox: v1alpha1.Inbox{Type: v1alpha1.InboxEmbedded, DeduplicationWindow: duration(24 * time.Hour)},
+			Inbox: v1alpha1.Inbox{Type: v1alpha1.InboxEmbedded},
 			Sink: v1alpha1.Sink{
 				Type: v1alpha1.SinkHTTP,
 				HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events", Timeout: duration(10 * time.Second), LocalAddresses: v1alpha1.LocalRefuse},
@@ -74,6 +73,12 @@ func TestDecodeFillsInDefaultsOfAnEmbeddedInbox(t *testing.T) {
 	want := &v1alpha1.EmbeddedInbox{Storage: v1alpha1.StoragePersistent, Size: resource.MustParse("1Gi")}
 	if diff := cmp.Diff(want, got.Spec.Inbox.Embedded); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(want, smallest().Spec.Inbox.Store()); diff != "" {
+		t.Errorf("without embedded (-want +got)\n%s", diff)
+	}
+	if store := (v1alpha1.Inbox{Type: "Other", Embedded: want}).Store(); store != nil {
+		t.Errorf("an inbox of another type has the store %v", store)
 	}
 }
 

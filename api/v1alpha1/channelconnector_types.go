@@ -194,8 +194,8 @@ type ExpiringKey struct {
 // Address is where something is reached; it makes the resource Addressable as
 // Knative defines it.
 type Address struct {
-	// url is the Service's. Append webhook.path and the query
-	// param.header.xp-api-key=<key> to push an event. Example:
+	// url is the Service's. Append webhook.path, or the type's own path, and the
+	// query param.header.xp-api-key=<key> to push an event. Example:
 	// http://shop-connector.chat.svc
 	// +required
 	URL string `json:"url"`

@@ -10,9 +10,9 @@ type Webhook struct {
 	// path is the URL path that the platform calls, without a query or escapes;
 	// not "/", "/healthz", which load balancers check, or "/zalo_verifier…", which
 	// domain verification takes. A call with one slash more at the end is served as
-	// well. Default: /webhook/xpbot/api/zalo/push, xBot's.
+	// well. Default: that of the type; of ZaloOA xBot's,
+	// /webhook/xpbot/api/zalo/push.
 	// +optional
-	// +kubebuilder:default="/webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="webhook.path: must start with /: write for example /webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') || (self.matches(\"^/[A-Za-z0-9._~!$&'()*+,;=:@/-]+$\") && !self.contains('//') && !self.matches('/[.][.]?(/|$)'))",message="webhook.path: write a plain URL path such as /webhook/xpbot/api/zalo/push, without a query, escapes, // or dot segments"
@@ -119,9 +119,9 @@ const InboxEmbedded InboxType = "Embedded"
 
 // Inbox is the durable store. Only the member that type names is set.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.embedded) ? self.embedded.storage : 'Persistent') == (has(oldSelf.embedded) ? oldSelf.embedded.storage : 'Persistent')",fieldPath=".embedded",message="inbox.embedded.storage: cannot be changed: create another ChannelConnector"
-// +kubebuilder:validation:XValidation:rule="(has(self.embedded) ? self.embedded.storageClassName : \"\") == (has(oldSelf.embedded) ? oldSelf.embedded.storageClassName : \"\")",fieldPath=".embedded",message="inbox.embedded.storageClassName: cannot be changed: create another ChannelConnector"
-// +kubebuilder:validation:XValidation:rule="(has(self.embedded) && (string(self.embedded.size).matches('[eE]') || !isQuantity(string(self.embedded.size)))) || quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) == 0",fieldPath=".embedded",message="inbox.embedded.size: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) ? self.embedded.storage : 'Persistent') == (has(oldSelf.embedded) ? oldSelf.embedded.storage : 'Persistent')",fieldPath=".embedded",message="inbox.embedded.storage: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) ? self.embedded.storageClassName : \"\") == (has(oldSelf.embedded) ? oldSelf.embedded.storageClassName : \"\")",fieldPath=".embedded",message="inbox.embedded.storageClassName: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) && (string(self.embedded.size).matches('[eE]') || !isQuantity(string(self.embedded.size)))) || quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) == 0",fieldPath=".embedded",message="inbox.embedded.size: cannot be changed: create another ChannelConnector"
 type Inbox struct {
 	// type is the kind of store: Embedded, the store in the connector's own
 	// process. Default: Embedded.
@@ -130,17 +130,38 @@ type Inbox struct {
 	Type InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised: 2h (Zalo retries for 1 h 50 min) to 720h.
-	// Default: 24h.
+	// Default: that of the inbox, 24h for Embedded, and no less than what the
+	// channel's type needs, 2h for ZaloOA.
 	// +optional
-	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('2h') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration from 2h to 720h, for example 24h"
-	DeduplicationWindow metav1.Duration `json:"deduplicationWindow,omitempty"`
+	DeduplicationWindow *metav1.Duration `json:"deduplicationWindow,omitempty"`
 	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	// +optional
 	Embedded *EmbeddedInbox `json:"embedded,omitempty"`
 }
+
+// Store returns the store of type Embedded, with its defaults where embedded is left
+// out; nil for any other type.
+func (i Inbox) Store() *EmbeddedInbox {
+	if i.Type != InboxEmbedded {
+		return nil
+	}
+	if i.Embedded == nil {
+		return &EmbeddedInbox{Storage: StoragePersistent, Size: resource.MustParse(DefaultInboxSize)}
+	}
+	return i.Embedded
+}
+
+// Keeps reports whether the inbox is of type Embedded and on that kind of storage.
+func (i Inbox) Keeps(on Storage) bool {
+	store := i.Store()
+	return store != nil && store.Storage == on
+}
+
+// DefaultInboxSize is the schema's default of inbox.embedded.size.
+const DefaultInboxSize = "1Gi"
 
 // Storage says what keeps an Embedded inbox.
 // +kubebuilder:validation:Enum=Persistent;Ephemeral

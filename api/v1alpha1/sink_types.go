@@ -106,7 +106,7 @@ type Header struct {
 	// name of the header, in any case. Example: Authorization
 	// +required
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[!#$%&*+.^_|~0-9A-Za-z-]+$')",message="sink.http.headers: write the name of a header, for example Authorization, without its value"
+	// +kubebuilder:validation:XValidation:rule="self.matches(\"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$\")",message="sink.http.headers: write the name of a header, for example Authorization, without its value"
 	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().matches('^(host|content-length|content-type|connection|transfer-encoding|trailer|te|upgrade|ce-.*|webhook-.*)$')",message="sink.http.headers: the connector sets this header itself: choose another name"
 	Name string `json:"name"`
 	// secretKeyRef names the Secret key that holds the header's value.

@@ -22,8 +22,6 @@ const (
 	// goodOASecret is below what Zalo gives out. A shorter one is taken, since it
 	// is the platform's choice.
 	goodOASecret = 16
-	// minDeduplicationWindow outlasts Zalo's retries, which go on for 1 h 50 min.
-	minDeduplicationWindow = Duration(2 * time.Hour)
 	// minInboxSize leaves the store room for its log and for compaction.
 	minInboxSize = Size(64 << 20)
 	// maxBodySize is far above any event and keeps a call's memory bounded.
@@ -143,7 +141,7 @@ func (c *checker) reportToken(token *Secret) {
 
 func (c *checker) inbox(in *Inbox) {
 	c.oneOf("inbox.type", in.Type, InboxEmbedded)
-	if in.DeduplicationWindow < minDeduplicationWindow {
+	if in.DeduplicationWindow < MinDeduplicationWindow {
 		c.addf("inbox.deduplicationWindow", "want at least 2h: Zalo retries for 1 h 50 min")
 	}
 	if in.Embedded == nil {

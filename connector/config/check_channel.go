@@ -100,7 +100,7 @@ func (c *checker) maxEventAge(at string, w *Webhook, window Duration) {
 	switch age := w.MaxEventAge; {
 	case age == nil:
 		w.MaxEventAge = &window
-	case *age != 0 && *age < minDeduplicationWindow:
+	case *age != 0 && *age < MinDeduplicationWindow:
 		c.addf(at, "want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age")
 	}
 }

@@ -342,12 +342,20 @@ type Retry struct {
 // DefaultPathZaloOA is xBot's public push path.
 const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
 
+const (
+	// DefaultDeduplicationWindow is inbox.deduplicationWindow where nothing says
+	// another one.
+	DefaultDeduplicationWindow = Duration(24 * time.Hour)
+	// MinDeduplicationWindow outlasts Zalo's retries, which go on for 1 h 50 min.
+	MinDeduplicationWindow = Duration(2 * time.Hour)
+)
+
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = "127.0.0.1:9090"
 	c.Log.Level = LogInfo
 	c.Inbox.Type = InboxEmbedded
-	c.Inbox.DeduplicationWindow = Duration(24 * time.Hour)
+	c.Inbox.DeduplicationWindow = DefaultDeduplicationWindow
 	c.Dispatch.MaxConcurrency = 1024
 	c.Stop = Stop{
 		DrainDelay:  Duration(5 * time.Second),

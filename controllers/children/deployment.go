@@ -90,7 +90,7 @@ func Replicas(c *v1alpha1.ChannelConnector) int32 {
 }
 
 func strategy(c *v1alpha1.ChannelConnector) *appsv1ac.DeploymentStrategyApplyConfiguration {
-	if storage(c) == v1alpha1.StoragePersistent {
+	if c.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
 		return appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)
 	}
 	return appsv1ac.DeploymentStrategy().

@@ -9,7 +9,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
-	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // compactionRoom is what a store may take of the disk beyond half of its bound
@@ -27,15 +26,15 @@ var claim = Kind{
 }
 
 func wantClaim(in Input) runtime.ApplyConfiguration {
-	if storage(in.Connector) != v1alpha1.StoragePersistent {
+	if !in.Connector.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
 		return nil
 	}
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithResources(corev1ac.VolumeResourceRequirements().
 			WithRequests(corev1.ResourceList{corev1.ResourceStorage: volumeSize(in.Connector)}))
-	if e := in.Connector.Spec.Inbox.Embedded; e != nil && e.StorageClassName != "" {
-		spec.WithStorageClassName(e.StorageClassName)
+	if class := in.Connector.Spec.Inbox.Store().StorageClassName; class != "" {
+		spec.WithStorageClassName(class)
 	}
 	c := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(KeptLabels(in.Connector.Name)).
@@ -61,15 +60,8 @@ func keepLarger(wanted runtime.ApplyConfiguration, live client.Object) {
 	}
 }
 
-func storage(c *v1alpha1.ChannelConnector) v1alpha1.Storage {
-	if e := c.Spec.Inbox.Embedded; e != nil {
-		return e.Storage
-	}
-	return v1alpha1.StoragePersistent
-}
-
-// volumeSize is the disk that an inbox of the declared size needs.
+// volumeSize is the disk that an Embedded inbox of the declared size needs.
 func volumeSize(c *v1alpha1.ChannelConnector) resource.Quantity {
-	size := render.InboxSize(c)
+	size := c.Spec.Inbox.Store().Size
 	return *resource.NewQuantity(size.Value()+size.Value()/2+compactionRoom, resource.BinarySI)
 }

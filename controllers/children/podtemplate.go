@@ -134,7 +134,7 @@ func probe(path string) *corev1ac.ProbeApplyConfiguration {
 
 func inboxVolume(c *v1alpha1.ChannelConnector) *corev1ac.VolumeApplyConfiguration {
 	volume := corev1ac.Volume().WithName(volumeInbox)
-	if storage(c) == v1alpha1.StoragePersistent {
+	if c.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
 		return volume.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().
 			WithClaimName(ConnectorName(c.Name)))
 	}

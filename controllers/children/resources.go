@@ -30,7 +30,7 @@ var (
 // declared. A default limit gives way to a larger declared request.
 func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirementsApplyConfiguration {
 	requests, limits := defaultRequests.DeepCopy(), defaultLimits.DeepCopy()
-	if storage(c) == v1alpha1.StorageEphemeral {
+	if c.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral) {
 		limits[corev1.ResourceEphemeralStorage] = volumeSize(c)
 	}
 	declared := c.Spec.Workload.Resources

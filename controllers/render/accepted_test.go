@@ -77,6 +77,13 @@ func accepted(t *testing.T, patch string) *v1alpha1.ChannelConnector {
 // renders reports a resource that the loader refuses.
 func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 	t.Helper()
+	if _, err := render.Render(c, loadable(c)); err != nil {
+		t.Errorf("%s: the schema accepts it, the connector does not: %v", what, err)
+	}
+}
+
+// loadable are credentials that the connector takes.
+func loadable(c *v1alpha1.ChannelConnector) *credentials.Credentials {
 	creds := &credentials.Credentials{OASecretKeys: []credentials.Credential{{Value: "an-oa-secret-key"}}}
 	for i, key := range c.Spec.Webhook.APIKeys {
 		creds.APIKeys = append(creds.APIKeys, credentials.APIKey{Name: key.Name, SHA256: fmt.Sprintf("%064x", i)})
@@ -90,9 +97,7 @@ func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 	for _, header := range c.Spec.Sink.HTTP.Headers {
 		creds.Headers = append(creds.Headers, credentials.Header{Name: header.Name, Credential: credentials.Credential{Value: "value"}})
 	}
-	if _, err := render.Render(c, creds); err != nil {
-		t.Errorf("%s: the schema accepts it, the connector does not: %v", what, err)
-	}
+	return creds
 }
 
 func TestWhatTheSchemaAcceptsLoads(t *testing.T) {
@@ -132,6 +137,34 @@ func mutate(random *rand.Rand, value string) string {
 		}
 	}
 	return string(letters)
+}
+
+// TestHeaderNamesAgree: the schema and the connector take and refuse the same names.
+func TestHeaderNamesAgree(t *testing.T) {
+	names := []string{
+		"Host", "HOST", "content-length", "Content-Type", "connection", "Transfer-Encoding", "trailer", "TE", "te", "Upgrade", "ce-id", "Ce-", "CE-x",
+		"webhook-id", "Webhook-", "ce", "webhook", "content", "T-e", "Authorization", "user-agent", "x-host", "é",
+	}
+	for c := range rune(256) {
+		names = append(names, "x"+string(c), string(c)+"x")
+	}
+	taken := 0
+	for _, name := range names {
+		patch := fmt.Sprintf(`sink: {http: {headers: [{name: %s, secretKeyRef: {name: a, key: b}}]}}`, strconv.QuoteToASCII(name))
+		inSchema := accepted(t, patch) != nil
+		c := accepted(t, `sink: {http: {headers: [{name: a, secretKeyRef: {name: a, key: b}}]}}`)
+		c.Spec.Sink.HTTP.Headers[0].Name = name
+		_, err := render.Render(c, loadable(c))
+		if inSchema != (err == nil) {
+			t.Errorf("%q: the schema takes it: %v, the connector says %v", name, inSchema, err)
+		}
+		if inSchema {
+			taken++
+		}
+	}
+	if taken < 100 || taken > len(names)/2 {
+		t.Errorf("%d of %d names were taken: that shows nothing", taken, len(names))
+	}
 }
 
 func TestEveryAcceptedResourceLoads(t *testing.T) {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -26,14 +27,14 @@ func configuration(c *v1alpha1.ChannelConnector, creds *credentials.Credentials)
 		Report:     reportTo(creds),
 		Log:        config.Log{Level: config.LogLevel(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
-		Inbox:      inbox(c),
+		Inbox:      inbox(c.Spec.Inbox),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),
 		Channels: []config.Channel{{
 			Name:     ChannelName(c),
 			Type:     config.ChannelType(c.Spec.Type),
 			ZaloOA:   zaloOA(c.Spec.ZaloOA, creds),
-			Webhook:  webhook(c.Spec.Webhook, creds),
+			Webhook:  webhook(c, creds),
 			Sink:     sink(c.Spec.Sink, creds),
 			Delivery: delivery(c.Spec.Delivery),
 		}},
@@ -61,25 +62,29 @@ func server(w v1alpha1.Webhook) config.Server {
 	}
 }
 
-// defaultInboxSize is the schema's default of inbox.embedded.size, which does not
-// apply when inbox.embedded is left out.
-var defaultInboxSize = resource.MustParse("1Gi")
-
-// InboxSize bounds what the inbox has on disk. It is the same whether the default
-// is said or not, so that to say it restarts no connector.
-func InboxSize(c *v1alpha1.ChannelConnector) resource.Quantity {
-	if e := c.Spec.Inbox.Embedded; e != nil {
-		return e.Size
-	}
-	return defaultInboxSize
+// Path is the URL path that the platform calls: the declared one, or the type's own.
+func Path(c *v1alpha1.ChannelConnector) string {
+	return cmp.Or(c.Spec.Webhook.Path, defaultPaths[c.Spec.Type])
 }
 
-func inbox(c *v1alpha1.ChannelConnector) config.Inbox {
-	return config.Inbox{
-		Type:                config.InboxType(c.Spec.Inbox.Type),
-		DeduplicationWindow: config.Duration(c.Spec.Inbox.DeduplicationWindow.Duration),
-		Embedded:            &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(InboxSize(c))},
+var defaultPaths = map[v1alpha1.ChannelType]string{v1alpha1.ChannelZaloOA: config.DefaultPathZaloOA}
+
+// window is the declared one, or the inbox's own, which is no shorter than the type
+// needs. It is the same whether the default is said or not, so that to say it restarts
+// no connector.
+func window(i v1alpha1.Inbox) config.Duration {
+	if i.DeduplicationWindow != nil {
+		return config.Duration(i.DeduplicationWindow.Duration)
 	}
+	return max(config.DefaultDeduplicationWindow, config.MinDeduplicationWindow)
+}
+
+func inbox(i v1alpha1.Inbox) config.Inbox {
+	out := config.Inbox{Type: config.InboxType(i.Type), DeduplicationWindow: window(i)}
+	if store := i.Store(); store != nil {
+		out.Embedded = &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(store.Size)}
+	}
+	return out
 }
 
 // stop gives an Ephemeral inbox, which is deleted with its pod, the time to
@@ -90,7 +95,7 @@ func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
 		Pending:     config.PendingKeep,
 	}
-	if e := spec.Inbox.Embedded; e != nil && e.Storage == v1alpha1.StorageEphemeral {
+	if spec.Inbox.Keeps(v1alpha1.StorageEphemeral) {
 		s.DrainDelay, s.Pending = config.Duration(drainDelay), config.PendingDeliver
 	}
 	return s
@@ -124,9 +129,10 @@ func secret(c credentials.Credential) config.Secret {
 	return s
 }
 
-func webhook(w v1alpha1.Webhook, creds *credentials.Credentials) config.Webhook {
+func webhook(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) config.Webhook {
+	w := c.Spec.Webhook
 	out := config.Webhook{
-		Path:        w.Path,
+		Path:        Path(c),
 		MaxBodySize: size(w.MaxBodySize),
 		Events:      config.EventFilter(w.Events),
 	}

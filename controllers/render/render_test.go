@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 
@@ -168,6 +169,25 @@ func TestAPIKeysAreDigests(t *testing.T) {
 	sum := sha256.Sum256([]byte(hidden + "-api-key"))
 	if got := rendered(t, connectortest.Full(t), from).Files[FileName]; !bytes.Contains(got, []byte(hex.EncodeToString(sum[:]))) {
 		t.Errorf("the digest of the trimmed key is not in\n%s", got)
+	}
+}
+
+// TestDefaults: what the operator fills in is what the connector does by itself, so
+// that a channel behaves the same in either, and the size is the schema's.
+func TestDefaults(t *testing.T) {
+	got := rendered(t, connectortest.New(t), secrets(t))
+	file := string(got.Files[FileName])
+	bare := regexp.MustCompile(`(?m)^ *(maxSize|deduplicationWindow|path: /webhook).*\n`).ReplaceAllString(file, "")
+	if strings.Count(file, "\n")-strings.Count(bare, "\n") != 3 {
+		t.Fatalf("a default is not filled in:\n%s", file)
+	}
+	want := loaded(t, &Config{Files: map[string][]byte{FileName: []byte(bare)}})
+	whole := loaded(t, got)
+	if diff := cmp.Diff(want.Inbox, whole.Inbox); diff != "" {
+		t.Errorf("inbox (-connector +operator):\n%s", diff)
+	}
+	if connector, operator := want.Channels[0].Webhook.Path, whole.Channels[0].Webhook.Path; connector != operator {
+		t.Errorf("the operator has the path %s, the connector %s", operator, connector)
 	}
 }
 

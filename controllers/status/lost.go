@@ -79,7 +79,7 @@ func nodeLost(o Observation, successor *verdict) *verdict {
 	follows := slices.ContainsFunc(newest(o.Pods), func(p *corev1.Pod) bool { return !unreachable(p) })
 	v := &verdict{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it pod %q: ", pod.Spec.NodeName, pod.Name)}
 	switch {
-	case !ephemeral(o.Connector):
+	case !o.Connector.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral):
 		v.message += "the inbox's volume stays attached to that node. Bring the node back; or make sure that it is off, " +
 			"since two pods must never write to the volume, and taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, " +
 			"which detaches the volume and deletes the pod, or delete the pod by force"
@@ -93,8 +93,4 @@ func nodeLost(o Observation, successor *verdict) *verdict {
 		v.message += ". Its successor waits: " + strings.TrimSuffix(successor.message, ".")
 	}
 	return v
-}
-
-func ephemeral(c *v1alpha1.ChannelConnector) bool {
-	return c.Spec.Inbox.Embedded != nil && c.Spec.Inbox.Embedded.Storage == v1alpha1.StorageEphemeral
 }

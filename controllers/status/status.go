@@ -23,6 +23,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -226,7 +227,7 @@ func next(o Observation) string {
 		events = "events are taken unverified, as signature.mode Audit says"
 	}
 	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then %s",
-		children.URL(c), c.Spec.Webhook.Path, key, events)
+		children.URL(c), render.Path(c), key, events)
 }
 
 // blocking returns what is in the way, what passes by itself last.

@@ -206,7 +206,7 @@ func unschedulable(o Observation, pod *corev1.Pod) *verdict {
 
 // class is that of the inbox's volume.
 func class(c *v1alpha1.ChannelConnector) string {
-	if e := c.Spec.Inbox.Embedded; e != nil && e.StorageClassName != "" {
+	if e := c.Spec.Inbox.Store(); e != nil && e.StorageClassName != "" {
 		return fmt.Sprintf("StorageClass %q", e.StorageClassName)
 	}
 	return "the cluster's default StorageClass"

@@ -647,7 +647,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deduplicationWindow
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-      default: 24h
     - name: embedded
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.EmbeddedInbox
@@ -829,7 +828,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         scalar: string
-      default: /webhook/xpbot/api/zalo/push
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Workload
   map:
     fields:

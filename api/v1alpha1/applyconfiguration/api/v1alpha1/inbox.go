@@ -17,7 +17,8 @@ type InboxApplyConfiguration struct {
 	Type *apiv1alpha1.InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised: 2h (Zalo retries for 1 h 50 min) to 720h.
-	// Default: 24h.
+	// Default: that of the inbox, 24h for Embedded, and no less than what the
+	// channel's type needs, 2h for ZaloOA.
 	DeduplicationWindow *v1.Duration `json:"deduplicationWindow,omitempty"`
 	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	Embedded *EmbeddedInboxApplyConfiguration `json:"embedded,omitempty"`

@@ -15,7 +15,8 @@ type WebhookApplyConfiguration struct {
 	// path is the URL path that the platform calls, without a query or escapes;
 	// not "/", "/healthz", which load balancers check, or "/zalo_verifier…", which
 	// domain verification takes. A call with one slash more at the end is served as
-	// well. Default: /webhook/xpbot/api/zalo/push, xBot's.
+	// well. Default: that of the type; of ZaloOA xBot's,
+	// /webhook/xpbot/api/zalo/push.
 	Path *string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
 	// the new one during a rotation. Default: the operator generates one and
