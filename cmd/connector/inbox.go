@@ -12,7 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
 func newInbox() *cobra.Command {
@@ -51,16 +51,16 @@ type inboxReport struct {
 	Path  string `json:"path"`
 	Sound bool   `json:"sound"`
 	// Problems counts the findings, of which the first are listed.
-	Problems int                     `json:"problems"`
-	Findings []pebble.Finding        `json:"findings"`
-	Channels []pebble.ChannelSummary `json:"channels"`
+	Problems int                      `json:"problems"`
+	Findings []examine.Finding        `json:"findings"`
+	Channels []examine.ChannelSummary `json:"channels"`
 }
 
 // maxFindings are listed: a store with more is beyond what a person reads.
 const maxFindings = 100
 
 // add notes a finding and says whether it is one of those that are listed.
-func (r *inboxReport) add(f pebble.Finding) bool {
+func (r *inboxReport) add(f examine.Finding) bool {
 	if r.Problems++; r.Problems > maxFindings {
 		return false
 	}
@@ -69,10 +69,10 @@ func (r *inboxReport) add(f pebble.Finding) bool {
 }
 
 func checkInbox(ctx context.Context, path, format string, out, messages io.Writer) error {
-	report := inboxReport{Path: path, Findings: []pebble.Finding{}}
+	report := inboxReport{Path: path, Findings: []examine.Finding{}}
 	progress := newProgress(messages)
-	channels, err := pebble.Check(ctx, path, pebble.Observer{
-		Finding:  func(f pebble.Finding) { report.add(f) },
+	channels, err := examine.Check(ctx, path, examine.Observer{
+		Finding:  func(f examine.Finding) { report.add(f) },
 		Progress: progress.show,
 	})
 	progress.clear()
@@ -124,7 +124,7 @@ func timestampOrNone(t time.Time) string {
 	return timestamp(t)
 }
 
-func writeFinding(w io.Writer, f pebble.Finding) {
+func writeFinding(w io.Writer, f examine.Finding) {
 	fmt.Fprintf(w, "%s: %s\n  It means: %s.\n  What to do: %s.\n\n",
 		printable(f.Where), printable(f.What), printable(f.Meaning), printable(f.Remedy))
 }
@@ -191,15 +191,15 @@ func (e exportInbox) run(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	progress := newProgress(e.messages)
 	var report inboxReport
-	channels, err := pebble.Export(ctx, e.path, pebble.Observer{
-		Finding: func(f pebble.Finding) {
+	channels, err := examine.Export(ctx, e.path, examine.Observer{
+		Finding: func(f examine.Finding) {
 			progress.clear()
 			if report.add(f) {
 				writeFinding(e.messages, f)
 			}
 		},
 		Progress: progress.show,
-	}, func(event pebble.Exported) error { return writeLine(out, exportedMembers(event)) })
+	}, func(event examine.Exported) error { return writeLine(out, exportedMembers(event)) })
 	progress.clear()
 	if err := errors.Join(err, out.Flush()); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (e exportInbox) run(ctx context.Context, w io.Writer) error {
 
 // exportedMembers is an event in the JSON format of CloudEvents, with extension
 // attributes for its state.
-func exportedMembers(e pebble.Exported) map[string]any {
+func exportedMembers(e examine.Exported) map[string]any {
 	members := map[string]any{
 		specVersion: "1.0", "id": e.Event.ID.String(),
 		"time": e.Event.Time.UTC().Format(time.RFC3339Nano), "data_base64": e.Event.Body,

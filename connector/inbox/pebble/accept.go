@@ -7,11 +7,13 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // duplicateID is the scope of an event id: one channel.
 type duplicateID struct {
-	channel channelKey
+	channel layout.ChannelKey
 	id      event.ID
 }
 
@@ -58,19 +60,19 @@ func (s *Inbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcom
 	}
 	op := newAcceptance(s.channel(batch[0].Channel), len(batch))
 	now, shown := s.clock.now(), s.clock.source.Now()
-	record := eventRecord{
-		acceptedAt: now, acceptedTime: shown, pausedBefore: op.channel.pausedTime(now), ordering: op.channel.ordering(),
+	record := layout.EventRecord{
+		AcceptedAt: now, AcceptedTime: shown, PausedBefore: op.channel.pausedTime(now), Ordering: op.channel.ordering(),
 	}
 	for i, e := range batch {
 		if e.Channel != op.channel.name {
 			return nil, errMixedBatch
 		}
-		record.event = e
-		op.events[i] = newEvent{e.ID, record.encode()}
+		record.Event = e
+		op.events[i] = newEvent{e.ID, record.Encode()}
 		op.size += len(op.events[i].record) + 128
 	}
 	if err := s.do(ctx, op); err != nil {
-		return nil, explained(err)
+		return nil, engine.Explained(err)
 	}
 	return op.outcomes, nil
 }
@@ -137,4 +139,4 @@ func (a *acceptance) withdraw(tx *transaction) {
 }
 
 // pausedTime is how long the channel was paused in all, up to now.
-func (c *channel) pausedTime(now instant) time.Duration { return c.pauses.Load().at(now) }
+func (c *channel) pausedTime(now layout.Instant) time.Duration { return c.pauses.Load().At(now) }

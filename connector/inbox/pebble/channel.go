@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // channel is what the store keeps in memory of one channel. Its size depends on
 // the claims under way, not on the backlog.
 type channel struct {
 	name string
-	key  channelKey
+	key  layout.ChannelKey
 	// ready is signalled when Claim may have something new.
 	ready chan struct{}
 
@@ -22,7 +23,7 @@ type channel struct {
 	deadLetters   atomic.Int64
 	// tracked counts the lane records.
 	tracked atomic.Int64
-	pauses  atomic.Pointer[pauses]
+	pauses  atomic.Pointer[layout.Pauses]
 	// recorded says that the channel record exists; the committer's alone.
 	recorded bool
 	// durable is the highest sequence that is fsynced: claiming stops there.
@@ -53,7 +54,7 @@ type channel struct {
 	mu sync.Mutex
 	// cursor is the lowest sequence that the claiming has not placed yet.
 	cursor uint64
-	lanes  map[laneKey]*lane
+	lanes  map[layout.LaneKey]*lane
 	// successors are untracked lanes whose next event waits to be claimed.
 	successors []*lane
 	// unparked are tracked lanes with events that have no pointer yet.
@@ -62,16 +63,16 @@ type channel struct {
 	// there is none.
 	parking uint64
 	// parkFrom is when the next park operation may be made.
-	parkFrom instant
+	parkFrom layout.Instant
 	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
-	timersFrom, nextTimer instant
+	timersFrom, nextTimer layout.Instant
 	// turn rotates which source of claims goes first.
 	turn int
 }
 
 // lane is a lane with a claimed event, or with events in memory that wait.
 type lane struct {
-	key laneKey
+	key layout.LaneKey
 	// head is the event that is claimed, or was last, and size that of its body
 	// in bytes.
 	head    uint64
@@ -89,33 +90,33 @@ type lane struct {
 	parking bool
 }
 
-func newChannel(r channelRecord) *channel {
+func newChannel(r layout.ChannelRecord) *channel {
 	c := &channel{
-		name:  r.name,
-		key:   channelKeyOf(r.name),
+		name:  r.Name,
+		key:   layout.ChannelKeyOf(r.Name),
 		ready: make(chan struct{}, 1),
-		lanes: make(map[laneKey]*lane),
+		lanes: make(map[layout.LaneKey]*lane),
 	}
-	c.last.Store(r.last)
-	c.durable.Store(r.last)
-	c.settled.Store(r.settled)
-	c.deadLetters.Store(r.deadLetters)
-	c.low.Store(r.low)
-	c.recovered, c.rangeDeleted, c.looked = r.last, r.low, math.MaxUint64
-	c.retention.Store(int64(r.retention))
-	c.resume.Store(r.cursor)
-	c.cursor = max(r.cursor, r.low, 1)
+	c.last.Store(r.Last)
+	c.durable.Store(r.Last)
+	c.settled.Store(r.Settled)
+	c.deadLetters.Store(r.DeadLetters)
+	c.low.Store(r.Low)
+	c.recovered, c.rangeDeleted, c.looked = r.Last, r.Low, math.MaxUint64
+	c.retention.Store(int64(r.Retention))
+	c.resume.Store(r.Cursor)
+	c.cursor = max(r.Cursor, r.Low, 1)
 	c.ahead.end = c.cursor
-	c.pauses.Store(&r.pauses)
+	c.pauses.Store(&r.Pauses)
 	return c
 }
 
 // record is the channel's record as of now.
-func (c *channel) record() channelRecord {
-	return channelRecord{
-		name: c.name, last: c.last.Load(), settled: c.settled.Load(), deadLetters: c.deadLetters.Load(),
-		low: c.low.Load(), cursor: c.resume.Load(), pauses: *c.pauses.Load(),
-		retention: time.Duration(c.retention.Load()),
+func (c *channel) record() layout.ChannelRecord {
+	return layout.ChannelRecord{
+		Name: c.name, Last: c.last.Load(), Settled: c.settled.Load(), DeadLetters: c.deadLetters.Load(),
+		Low: c.low.Load(), Cursor: c.resume.Load(), Pauses: *c.pauses.Load(),
+		Retention: time.Duration(c.retention.Load()),
 	}
 }
 
@@ -131,7 +132,7 @@ func (c *channel) ordering() inbox.Ordering {
 // published makes new durable events claimable. Nobody claims from a paused
 // channel, so waking its claiming for each event would be for nothing.
 func (c *channel) published(events []encodedEvent) {
-	running := !c.pauses.Load().paused()
+	running := !c.pauses.Load().Paused()
 	if running {
 		c.ahead.add(events)
 	}
@@ -142,7 +143,7 @@ func (c *channel) published(events []encodedEvent) {
 }
 
 // timerSet notes that a timer was made durable. The caller holds mu.
-func (c *channel) timerSet(due instant) {
+func (c *channel) timerSet(due layout.Instant) {
 	c.timersFrom = min(c.timersFrom, due)
 	c.nextTimer = min(c.nextTimer, due)
 	c.signal()

@@ -9,6 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 const (
@@ -28,7 +30,7 @@ type claiming struct {
 	store   *Inbox
 	channel *channel
 	limit   int
-	now     instant
+	now     layout.Instant
 	claims  []inbox.Claim
 	// bytes are those of the claims' bodies.
 	bytes int
@@ -45,7 +47,7 @@ func (c *consumer) Claim(_ context.Context, limit int) (claims []inbox.Claim, wa
 	defer ch.mu.Unlock()
 	making := &claiming{store: c.store, channel: ch, limit: limit, now: c.store.clock.now()}
 	if err := making.all(); err != nil {
-		return nil, inbox.Never, fmt.Errorf("claim from %s: %w", ch.name, explained(err))
+		return nil, inbox.Never, fmt.Errorf("claim from %s: %w", ch.name, engine.Explained(err))
 	}
 	c.store.park(ch, making.now)
 	return making.claims, ch.wait(making.now), nil
@@ -73,7 +75,7 @@ func (c *claiming) all() error {
 }
 
 // wait is how long until more may be claimable. The caller holds mu.
-func (c *channel) wait(now instant) time.Duration {
+func (c *channel) wait(now layout.Instant) time.Duration {
 	next := c.nextTimer
 	switch {
 	case c.parking > 0:
@@ -81,10 +83,10 @@ func (c *channel) wait(now instant) time.Duration {
 	case len(c.unparked) > 0:
 		next = min(next, c.parkFrom)
 	}
-	if next == never {
+	if next == layout.Never {
 		return inbox.Never
 	}
-	return max(next.since(now), 0)
+	return max(next.Since(now), 0)
 }
 
 func (c *claiming) full() bool { return len(c.claims) >= c.limit || c.bytes >= claimBytes }
@@ -113,13 +115,13 @@ func (c *claiming) due() error {
 	if c.now < ch.nextTimer {
 		return nil
 	}
-	from, next := c.now, never
-	err := each(c.store.db, timerBound(ch.key, ch.timersFrom), rangeEnd(prefixTimer, ch.key), func(key, _ []byte) error {
-		due, lane := timerOf(key)
+	from, next := c.now, layout.Never
+	err := layout.Each(c.store.db, layout.TimerBound(ch.key, ch.timersFrom), layout.RangeEnd(layout.PrefixTimer, ch.key), func(key, _ []byte) error {
+		due, lane := layout.TimerOf(key)
 		from = min(from, due)
 		if due > c.now || c.full() {
 			next = due
-			return errEnough
+			return layout.ErrEnough
 		}
 		if l := ch.lanes[lane]; l != nil && l.claimed {
 			return nil
@@ -132,21 +134,21 @@ func (c *claiming) due() error {
 	return err
 }
 
-func (c *claiming) claimTracked(key laneKey) error {
+func (c *claiming) claimTracked(key layout.LaneKey) error {
 	ch := c.channel
 	record, tracked, err := ch.lane(c.store.db, key)
 	if err != nil {
 		return err
 	}
 	if !tracked {
-		return fmt.Errorf("%w: timer without lane", errRecord)
+		return fmt.Errorf("%w: timer without lane", layout.ErrRecord)
 	}
 	l := ch.lanes[key]
 	if l == nil {
 		l = &lane{key: key}
 	}
 	l.tracked = true
-	return c.load(l, record.head, record.attempts)
+	return c.load(l, record.Head, record.Attempts)
 }
 
 // fresh goes on with the events that no lane knows of yet.
@@ -188,12 +190,12 @@ func (c *claiming) readAhead(from uint64) error {
 	end := ch.durable.Load() + 1
 	var events []encodedEvent
 	bytes := 0
-	err := each(c.store.db, eventKey(ch.key, from), eventKey(ch.key, end), func(key, value []byte) error {
+	err := layout.Each(c.store.db, layout.EventKey(ch.key, from), layout.EventKey(ch.key, end), func(key, value []byte) error {
 		if bytes += len(value); bytes > aheadBytes && len(events) > 0 {
-			end = sequenceOf(key)
-			return errEnough
+			end = layout.SequenceOf(key)
+			return layout.ErrEnough
 		}
-		events = append(events, encodedEvent{sequenceOf(key), slices.Clone(value)})
+		events = append(events, encodedEvent{layout.SequenceOf(key), slices.Clone(value)})
 		return nil
 	})
 	if err == nil {
@@ -205,18 +207,18 @@ func (c *claiming) readAhead(from uint64) error {
 // place claims an event whose lane is idle and lets it wait otherwise.
 func (c *claiming) place(sequence uint64, value []byte) error {
 	ch := c.channel
-	event, err := decodeEvent(ch.name, value)
+	event, err := layout.DecodeEvent(ch.name, value)
 	if err != nil {
 		return err
 	}
-	key := laneKeyOf(event.lane())
+	key := layout.LaneKeyOf(event.Lane())
 	l := ch.lanes[key]
 	if l == nil {
 		record, tracked, err := ch.lane(c.store.db, key)
 		if err != nil {
 			return err
 		}
-		l = &lane{key: key, tracked: tracked, head: record.head}
+		l = &lane{key: key, tracked: tracked, head: record.Head}
 		if !tracked {
 			return c.claimFresh(l, sequence, event)
 		}
@@ -230,9 +232,9 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 }
 
 // claimFresh claims an event of an idle lane.
-func (c *claiming) claimFresh(l *lane, sequence uint64, event eventRecord) error {
+func (c *claiming) claimFresh(l *lane, sequence uint64, event layout.EventRecord) error {
 	if sequence <= c.channel.recovered {
-		_, pending, err := get(c.store.db, eventKey(c.channel.key, sequence))
+		_, pending, err := layout.Get(c.store.db, layout.EventKey(c.channel.key, sequence))
 		if err != nil || !pending {
 			return err // its lane's record led to it first
 		}
@@ -255,14 +257,14 @@ func (c *channel) queue(l *lane, sequence uint64) {
 
 // load reads an event and claims it.
 func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
-	value, found, err := get(c.store.db, eventKey(c.channel.key, sequence))
+	value, found, err := layout.Get(c.store.db, layout.EventKey(c.channel.key, sequence))
 	if err != nil {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("%w: lane without its event", errRecord)
+		return fmt.Errorf("%w: lane without its event", layout.ErrRecord)
 	}
-	event, err := decodeEvent(c.channel.name, value)
+	event, err := layout.DecodeEvent(c.channel.name, value)
 	if err != nil {
 		return err
 	}
@@ -270,34 +272,24 @@ func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
 	return nil
 }
 
-func (c *claiming) add(l *lane, sequence uint64, record eventRecord, attempts int) {
-	l.claimed, l.head, l.size = true, sequence, len(record.event.Body)
+func (c *claiming) add(l *lane, sequence uint64, record layout.EventRecord, attempts int) {
+	l.claimed, l.head, l.size = true, sequence, len(record.Event.Body)
 	c.bytes += l.size
 	c.channel.lanes[l.key] = l
-	paused := c.channel.pausedTime(c.now) - record.pausedBefore
+	paused := c.channel.pausedTime(c.now) - record.PausedBefore
 	c.claims = append(c.claims, inbox.Claim{
-		Event: record.event, Attempts: attempts,
-		Age: c.now.since(record.acceptedAt), Paused: paused,
-		Lane: record.lane(), Sequence: sequence,
+		Event: record.Event, Attempts: attempts,
+		Age: c.now.Since(record.AcceptedAt), Paused: paused,
+		Lane: record.Lane(), Sequence: sequence,
 	})
 }
 
 // lane reads a lane's record. It reads nothing while the channel has no tracked
 // lane, which is nearly always: a lane in transition is in memory, so the count
 // can be trusted for any other.
-func (c *channel) lane(r pebble.Reader, l laneKey) (record laneRecord, tracked bool, err error) {
+func (c *channel) lane(r pebble.Reader, l layout.LaneKey) (record layout.LaneRecord, tracked bool, err error) {
 	if c.tracked.Load() == 0 {
 		return record, false, nil
 	}
-	return laneOf(r, c.key, l)
-}
-
-// laneOf reads a lane's record.
-func laneOf(r pebble.Reader, c channelKey, l laneKey) (record laneRecord, tracked bool, err error) {
-	value, found, err := get(r, laneRecordKey(c, l))
-	if err != nil || !found {
-		return record, false, err
-	}
-	record, err = decodeLane(value)
-	return record, err == nil, err
+	return layout.LaneOf(r, c.key, l)
 }

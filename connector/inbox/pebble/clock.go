@@ -2,12 +2,11 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // Clock is where a store reads the time.
@@ -26,27 +25,6 @@ type systemClock struct{ start time.Time }
 func (systemClock) Now() time.Time           { return time.Now() }
 func (c systemClock) Elapsed() time.Duration { return time.Since(c.start) }
 
-// instant is a moment by the store's own clock: nanoseconds since the store was
-// created, at least 1. Zero is no moment.
-type instant int64
-
-// never is the due time of no timer.
-const never = instant(math.MaxInt64)
-
-// add returns the moment d later, and never for any that is too late to count.
-func (t instant) add(d time.Duration) instant {
-	if d > time.Duration(never-t) {
-		return never
-	}
-	return t + instant(d)
-}
-
-// since is the time from an earlier moment to t.
-func (t instant) since(earlier instant) time.Duration { return time.Duration(t - earlier) }
-
-// String says for a person how old the store was.
-func (t instant) String() string { return time.Duration(t).String() + " of the store's age" }
-
 // clock is a store's own. It goes on with the machine's monotonic clock, so that
 // no jump of its time of day reaches a store that is open.
 type clock struct {
@@ -54,31 +32,10 @@ type clock struct {
 	// opened is source's Elapsed when the store was opened, and at what the
 	// clock showed then.
 	opened time.Duration
-	at     instant
+	at     layout.Instant
 }
 
-func (c clock) now() instant { return c.at.add(c.source.Elapsed() - c.opened) }
-
-// clockRecord is a reading of the clock, and what the machine's showed then.
-type clockRecord struct {
-	at   instant
-	time time.Time
-}
-
-func (r clockRecord) encode() []byte {
-	b := binary.AppendVarint([]byte{recordVersion}, int64(r.at))
-	return appendTime(b, r.time)
-}
-
-func decodeClock(value []byte) (clockRecord, error) {
-	d := decoder{rest: value}
-	d.version()
-	r := clockRecord{at: instant(d.varint()), time: d.time()}
-	if r.at < 1 || len(d.rest) > 0 {
-		d.fail("reading of the store's clock")
-	}
-	return r, d.err
-}
+func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.opened) }
 
 // maxDowntime is how far the clock moves over a restart at most. Only the
 // machine's time of day says how long the store was closed, and it may have
@@ -86,34 +43,31 @@ func decodeClock(value []byte) (clockRecord, error) {
 // a jump makes none of them shorter by more than this.
 const maxDowntime = 24 * time.Hour
 
-// resumed is what the clock shows when the store is opened again.
-func (r clockRecord) resumed(now time.Time) instant {
-	return r.at.add(min(max(now.Round(0).Sub(r.time), 0), maxDowntime))
+// resumed is what the clock shows when the store is opened again after a reading.
+func resumed(r layout.ClockRecord, now time.Time) layout.Instant {
+	return r.At.Add(min(max(now.Round(0).Sub(r.Time), 0), maxDowntime))
 }
-
-// errNoClock: every store has a reading of its clock from its creation on.
-var errNoClock = fmt.Errorf("%w: there is no reading of the store's clock", errRecord)
 
 // setClock sets the store's clock by its last reading, and stores the new one:
 // with a process that dies young again and again, the time would stand still
 // once the last reading is older than maxDowntime.
 func (s *Inbox) setClock(source Clock) error {
-	value, found, err := get(s.db, clockKey())
+	value, found, err := layout.Get(s.db, layout.ClockKey())
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return errNoClock
+		return layout.ErrNoClock
 	}
-	last, err := decodeClock(value)
+	last, err := layout.DecodeClock(value)
 	if err != nil {
 		return err
 	}
 	now := source.Now()
-	s.clock = clock{source: source, opened: source.Elapsed(), at: last.resumed(now)}
-	reading := clockRecord{at: s.clock.at, time: now}
+	s.clock = clock{source: source, opened: source.Elapsed(), at: resumed(last, now)}
+	reading := layout.ClockRecord{At: s.clock.at, Time: now}
 	s.reading.Store(&reading)
-	return s.db.Set(clockKey(), reading.encode(), pebble.Sync)
+	return s.db.Set(layout.ClockKey(), reading.Encode(), pebble.Sync)
 }
 
 // maxDrift is how far the machine's clock may go from the store's before that is
@@ -124,7 +78,7 @@ const maxDrift = time.Second
 // Otherwise the next start would take the jump for a downtime.
 func (s *Inbox) keepTime(ctx context.Context) error {
 	last := s.reading.Load()
-	drift := s.clock.source.Now().Round(0).Sub(last.time) - s.clock.now().since(last.at)
+	drift := s.clock.source.Now().Round(0).Sub(last.Time) - s.clock.now().Since(last.At)
 	if drift.Abs() <= maxDrift {
 		return nil
 	}
@@ -137,9 +91,9 @@ func (tx *transaction) writeClock() error {
 	if tx.Empty() && !tx.keepTime {
 		return nil // a refused call must not write to a full disk
 	}
-	reading := clockRecord{at: tx.now, time: tx.time}
+	reading := layout.ClockRecord{At: tx.now, Time: tx.time}
 	tx.store.reading.Store(&reading)
-	return tx.Set(clockKey(), reading.encode(), nil)
+	return tx.Set(layout.ClockKey(), reading.Encode(), nil)
 }
 
 // tick is the operation that stores a reading of the clock and nothing else.

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // operation is one request to change the store. An operation may be abandoned
@@ -44,7 +45,7 @@ type transaction struct {
 	reader pebble.Reader
 	// now is the time by the store's own clock, and time what the machine's
 	// shows, for people.
-	now  instant
+	now  layout.Instant
 	time time.Time
 	// keepTime: the clock is stored even if nothing else is.
 	keepTime bool
@@ -180,7 +181,7 @@ func (s *Inbox) commit(ops []operation) {
 		s.fatal(err)
 		return
 	}
-	s.metrics.SyncDuration.Observe(s.clock.now().since(start).Seconds())
+	s.metrics.SyncDuration.Observe(s.clock.now().Since(start).Seconds())
 	s.space.wrote(tx.Len())
 	for ch, events := range tx.appended {
 		ch.published(events)
@@ -214,7 +215,7 @@ func (tx *transaction) append(ch *channel, record []byte) error {
 	}
 	sequence := ch.last.Add(1)
 	tx.appended[ch] = append(tx.appended[ch], encodedEvent{sequence, record})
-	return tx.Set(eventKey(ch.key, sequence), record, nil)
+	return tx.Set(layout.EventKey(ch.key, sequence), record, nil)
 }
 
 // writeChannels writes the records of the changed channels, once a batch.
@@ -222,7 +223,7 @@ func (tx *transaction) writeChannels() error {
 	errs := make([]error, 0, len(tx.changed))
 	for ch := range tx.changed {
 		ch.recorded = true
-		errs = append(errs, tx.Set(channelRecordKey(ch.key), ch.record().encode(), nil))
+		errs = append(errs, tx.Set(layout.ChannelRecordKey(ch.key), ch.record().Encode(), nil))
 	}
 	return errors.Join(errs...)
 }

@@ -54,7 +54,7 @@ func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error
 	ch := c.channel
 	ch.unordered.Store(settings.Ordering == inbox.Unordered)
 	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
-	if settings.Paused == ch.pauses.Load().paused() && time.Duration(known) == settings.DeadLetterRetention {
+	if settings.Paused == ch.pauses.Load().Paused() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil
 	}
 	defer ch.signal() // for what was accepted while the channel was paused
@@ -71,7 +71,7 @@ type configuration struct {
 func (*configuration) reads() bool { return false }
 
 func (c *configuration) apply(tx *transaction) error {
-	p := c.channel.pauses.Load().set(c.paused, tx.now)
+	p := c.channel.pauses.Load().Set(c.paused, tx.now)
 	c.channel.pauses.Store(&p)
 	tx.changed[c.channel] = struct{}{}
 	return nil

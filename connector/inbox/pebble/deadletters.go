@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -9,6 +8,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // DeadLetters implements inbox.DeadLetters.
@@ -18,59 +18,37 @@ func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 		if ch == nil {
 			return
 		}
-		for entry, err := range s.deadEntries(ch, deadLetterBound(ch.key, 0), deadLetterBound(ch.key, never)) {
+		for entry, err := range s.deadEntries(ch, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never)) {
 			if err != nil {
 				yield(inbox.DeadLetter{}, err)
 				return
 			}
-			if !yield(entry.letter, nil) {
+			if !yield(entry.Letter, nil) {
 				return
 			}
 		}
 	}
 }
 
-// deadEntry is a stored dead letter.
-type deadEntry struct {
-	key    []byte
-	letter inbox.DeadLetter
-	record eventRecord
-}
-
 // deadEntries yields a channel's dead letters from a key on and before another.
-func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[deadEntry, error] {
-	return func(yield func(deadEntry, error) bool) {
+func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[layout.DeadEntry, error] {
+	return func(yield func(layout.DeadEntry, error) bool) {
 		if err := s.enter(); err != nil {
-			yield(deadEntry{}, err)
+			yield(layout.DeadEntry{}, err)
 			return
 		}
 		defer s.leave()
-		err := each(s.db, from, end, func(key, value []byte) error {
-			entry, err := readDead(ch.name, key, value)
+		err := layout.Each(s.db, from, end, func(key, value []byte) error {
+			entry, err := layout.ReadDead(ch.name, key, value)
 			if err == nil && !yield(entry, nil) {
-				return errEnough
+				return layout.ErrEnough
 			}
 			return err
 		})
 		if err != nil {
-			yield(deadEntry{}, err)
+			yield(layout.DeadEntry{}, err)
 		}
 	}
-}
-
-func readDead(channel string, key, value []byte) (deadEntry, error) {
-	dead, err := decodeDead(bytes.Clone(value))
-	if err != nil {
-		return deadEntry{}, err
-	}
-	record, err := decodeEvent(channel, dead.event)
-	return deadEntry{
-		key: bytes.Clone(key), record: record,
-		letter: inbox.DeadLetter{
-			Event: record.event, Reason: dead.reason, Attempts: dead.attempts, AcceptedAt: record.acceptedTime,
-			DiedAt: dead.diedTime,
-		},
-	}, err
 }
 
 // Redrive implements inbox.DeadLetters.
@@ -124,7 +102,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 		return nil, err
 	}
 	defer s.leave()
-	it, err := iterate(s.db, deadLetterBound(ch.key, 0), deadLetterBound(ch.key, never))
+	it, err := layout.Iterate(s.db, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +118,7 @@ const deadBatch = 256
 
 // eachDead does one thing to every wanted dead letter before a key.
 func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, act deadAction) (n int, err error) {
-	from := deadLetterBound(ch.key, 0)
+	from := layout.DeadLetterBound(ch.key, 0)
 	for {
 		op := &deadOperation{pending: newPending(0), channel: ch, act: act}
 		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {
@@ -161,12 +139,12 @@ func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(eve
 		if err != nil {
 			return nil, err
 		}
-		from = append(slices.Clone(entry.key), 0)
-		if !wanted(entry.letter.Event.ID) {
+		from = append(slices.Clone(entry.Key), 0)
+		if !wanted(entry.Letter.Event.ID) {
 			continue
 		}
 		op.entries = append(op.entries, entry)
-		op.size += 256 + len(entry.record.event.Body)
+		op.size += 256 + len(entry.Record.Event.Body)
 		if len(op.entries) == deadBatch || op.size > maxBatchBytes {
 			break
 		}
@@ -178,7 +156,7 @@ func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(eve
 type deadOperation struct {
 	pending
 	channel *channel
-	entries []deadEntry
+	entries []layout.DeadEntry
 	act     deadAction
 	acted   int
 }
@@ -188,7 +166,7 @@ func (*deadOperation) reads() bool { return true }
 func (o *deadOperation) apply(tx *transaction) error {
 	left := o.entries[:0]
 	for _, entry := range o.entries {
-		_, found, err := get(tx.reader, entry.key)
+		_, found, err := layout.Get(tx.reader, entry.Key)
 		if err != nil {
 			return err
 		}
@@ -199,12 +177,12 @@ func (o *deadOperation) apply(tx *transaction) error {
 	return o.end(tx, left)
 }
 
-func (o *deadOperation) end(tx *transaction, entries []deadEntry) error {
+func (o *deadOperation) end(tx *transaction, entries []layout.DeadEntry) error {
 	for _, entry := range entries {
 		if err := o.act(tx, o.channel, entry); err != nil {
 			return err
 		}
-		if err := tx.Delete(entry.key, nil); err != nil {
+		if err := tx.Delete(entry.Key, nil); err != nil {
 			return err
 		}
 		o.channel.deadLetters.Add(-1)
@@ -215,16 +193,16 @@ func (o *deadOperation) end(tx *transaction, entries []deadEntry) error {
 }
 
 // deadAction is what happens to a dead letter besides its removal.
-type deadAction func(*transaction, *channel, deadEntry) error
+type deadAction func(*transaction, *channel, layout.DeadEntry) error
 
-func dropDead(*transaction, *channel, deadEntry) error { return nil }
+func dropDead(*transaction, *channel, layout.DeadEntry) error { return nil }
 
 // redriveDead puts the event at the end of its channel with a fresh clock.
-func redriveDead(tx *transaction, ch *channel, entry deadEntry) error {
+func redriveDead(tx *transaction, ch *channel, entry layout.DeadEntry) error {
 	if tx.full != nil {
 		return tx.full
 	}
-	record := entry.record
-	record.acceptedAt, record.acceptedTime, record.pausedBefore = tx.now, tx.time, ch.pausedTime(tx.now)
-	return tx.append(ch, record.encode())
+	record := entry.Record
+	record.AcceptedAt, record.AcceptedTime, record.PausedBefore = tx.now, tx.time, ch.pausedTime(tx.now)
+	return tx.append(ch, record.Encode())
 }

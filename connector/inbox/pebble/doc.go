@@ -11,21 +11,6 @@
 // never run in an HTTP handler's goroutine: net/http would recover a panic that
 // must end the process.
 //
-// # Keys
-//
-//	m                              schema version
-//	a                              age of the store: last reading of its clock
-//	c channel                      channel record: name, counters, pauses, cursor
-//	e channel sequence             pending event
-//	d bucket channel id            de-duplication: when the id was accepted
-//	l channel lane                 tracked lane: its head, attempts, next attempt
-//	t channel due lane             the same lanes by the time of the next attempt
-//	p channel lane sequence        further events of a tracked lane
-//	x channel died-at sequence     dead letter
-//
-// channel is 8 bytes and lane 16 bytes of a SHA-256 digest; sequence, bucket and
-// moments of the store's clock are big-endian, so that key order is their order.
-//
 // # Lanes
 //
 // A lane without trouble exists in memory only, and only while an event of it
@@ -40,9 +25,8 @@
 //
 // Pebble takes a damaged end of its manifest or of its newest log for a write
 // that a crash tore, and then deletes what it no longer knows of. So the store
-// keeps a ledger of what is durable for certain, in a file of its own, and
-// refuses to open without it. intact.go says what the ledger promises, and what
-// damage remains that no start can know.
+// keeps layout.Ledger beside Pebble's files, of what is durable for certain, and
+// refuses to open without it.
 //
 // # Time
 //

@@ -1,8 +1,6 @@
 package pebble
 
 import (
-	"encoding/binary"
-	"fmt"
 	"slices"
 	"time"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // duplicates recognises events that were accepted within the window. The disk
@@ -27,15 +26,15 @@ type duplicates struct {
 	// filter holds every id accepted since the last turn, previous those of
 	// the window before it: an id that neither holds is new.
 	filter, previous *bloom.BloomFilter
-	turnedAt         instant
+	turnedAt         layout.Instant
 }
 
 // bucket is a run of ids.
 type bucket struct {
 	number uint32
 	ids    int
-	oldest instant
-	newest instant
+	oldest layout.Instant
+	newest layout.Instant
 }
 
 const (
@@ -52,7 +51,7 @@ const (
 	filterHashes = 6
 )
 
-func newDuplicates(window time.Duration, now instant) *duplicates {
+func newDuplicates(window time.Duration, now layout.Instant) *duplicates {
 	return &duplicates{
 		window:   window,
 		filter:   bloom.New(filterBits, filterHashes),
@@ -62,9 +61,9 @@ func newDuplicates(window time.Duration, now instant) *duplicates {
 
 // load reads what the store knows, which is the truth.
 func (d *duplicates) load(db *pebble.DB) error {
-	return each(db, []byte{prefixDuplicate}, []byte{prefixDuplicate + 1}, func(key, value []byte) error {
-		number, member := bucketOf(key)
-		acceptedAt, err := decodeAcceptedAt(value)
+	return layout.Each(db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, func(key, value []byte) error {
+		number, member := layout.BucketOf(key)
+		acceptedAt, err := layout.DecodeAcceptedAt(value)
 		if err != nil {
 			return err
 		}
@@ -78,7 +77,7 @@ func (d *duplicates) load(db *pebble.DB) error {
 	})
 }
 
-func (b *bucket) add(acceptedAt instant) {
+func (b *bucket) add(acceptedAt layout.Instant) {
 	b.ids++
 	b.oldest = min(b.oldest, acceptedAt)
 	b.newest = max(b.newest, acceptedAt)
@@ -86,8 +85,8 @@ func (b *bucket) add(acceptedAt instant) {
 
 // turn starts a new generation of the filter once every id of the old previous
 // one has left the window.
-func (d *duplicates) turn(now instant) {
-	if now.since(d.turnedAt) < d.window {
+func (d *duplicates) turn(now layout.Instant) {
+	if now.Since(d.turnedAt) < d.window {
 		return
 	}
 	d.previous, d.filter = d.filter, bloom.New(filterBits, filterHashes)
@@ -95,7 +94,7 @@ func (d *duplicates) turn(now instant) {
 }
 
 // seen reports whether the id was accepted on the channel within the window.
-func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now instant) (bool, error) {
+func (d *duplicates) seen(r pebble.Reader, c layout.ChannelKey, id event.ID, now layout.Instant) (bool, error) {
 	if !d.maybe(c, id) {
 		return false, nil
 	}
@@ -103,38 +102,38 @@ func (d *duplicates) seen(r pebble.Reader, c channelKey, id event.ID, now instan
 		if d.over(b, now) {
 			continue
 		}
-		value, found, err := get(r, duplicateKey(b.number, c, id))
+		value, found, err := layout.Get(r, layout.DuplicateKey(b.number, c, id))
 		switch {
 		case err != nil:
 			return false, err
 		case found:
-			acceptedAt, err := decodeAcceptedAt(value)
-			return err == nil && now.since(acceptedAt) < d.window, err
+			acceptedAt, err := layout.DecodeAcceptedAt(value)
+			return err == nil && now.Since(acceptedAt) < d.window, err
 		}
 	}
 	return false, nil
 }
 
-func (d *duplicates) maybe(c channelKey, id event.ID) bool {
+func (d *duplicates) maybe(c layout.ChannelKey, id event.ID) bool {
 	member := filterMember(c, id)
 	return d.filter.Test(member) || d.previous != nil && d.previous.Test(member)
 }
 
 // remember writes the id's key and adds it to the filter.
-func (d *duplicates) remember(b *pebble.Batch, c channelKey, id event.ID, now instant) error {
+func (d *duplicates) remember(b *pebble.Batch, c layout.ChannelKey, id event.ID, now layout.Instant) error {
 	d.filter.Add(filterMember(c, id))
 	current := d.current(now)
 	current.add(now)
 	d.ids++
-	return b.Set(duplicateKey(current.number, c, id), appendInstant(nil, now), nil)
+	return b.Set(layout.DuplicateKey(current.number, c, id), layout.AppendInstant(nil, now), nil)
 }
 
 // current is the bucket that takes new ids.
-func (d *duplicates) current(now instant) *bucket {
+func (d *duplicates) current(now layout.Instant) *bucket {
 	n := len(d.buckets)
 	if n > 0 {
 		last := &d.buckets[n-1]
-		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.since(last.oldest) < d.window/bucketsPerWindow {
+		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.Since(last.oldest) < d.window/bucketsPerWindow {
 			return last
 		}
 		d.buckets = append(d.buckets, bucket{number: last.number + 1, oldest: now})
@@ -146,10 +145,10 @@ func (d *duplicates) current(now instant) *bucket {
 }
 
 // over says that every id of b has left the window.
-func (d *duplicates) over(b bucket, now instant) bool { return now.since(b.newest) >= d.window }
+func (d *duplicates) over(b bucket, now layout.Instant) bool { return now.Since(b.newest) >= d.window }
 
 // expire deletes the buckets that are over.
-func (d *duplicates) expire(b *pebble.Batch, now instant) error {
+func (d *duplicates) expire(b *pebble.Batch, now layout.Instant) error {
 	n := 0
 	for n < len(d.buckets) && d.over(d.buckets[n], now) {
 		d.ids -= d.buckets[n].ids
@@ -158,26 +157,12 @@ func (d *duplicates) expire(b *pebble.Batch, now instant) error {
 	if n == 0 {
 		return nil
 	}
-	end := duplicateBucketStart(d.buckets[n-1].number + 1)
+	end := layout.DuplicateBucketStart(d.buckets[n-1].number + 1)
 	d.buckets = d.buckets[n:]
-	return b.DeleteRange([]byte{prefixDuplicate}, end, nil)
+	return b.DeleteRange([]byte{layout.PrefixDuplicate}, end, nil)
 }
 
 // filterMember is the end of the de-duplication key: channel and id.
-func filterMember(c channelKey, id event.ID) []byte {
+func filterMember(c layout.ChannelKey, id event.ID) []byte {
 	return append(append(make([]byte, 0, len(c)+len(id)), c[:]...), id[:]...)
-}
-
-// bucketOf splits a de-duplication key.
-func bucketOf(key []byte) (number uint32, member []byte) {
-	const at = 1
-	return binary.BigEndian.Uint32(key[at:]), key[at+4:]
-}
-
-// decodeAcceptedAt reads a de-duplication key's value.
-func decodeAcceptedAt(value []byte) (instant, error) {
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: de-duplication time", errRecord)
-	}
-	return instantAt(value), nil
 }

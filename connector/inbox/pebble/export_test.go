@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // Guarded is the file system that keeps a store's ledger, for tests that change
@@ -13,7 +14,7 @@ import (
 func Guarded(files vfs.FS) vfs.FS { return &guard{FS: files, store: &Inbox{}} }
 
 // ErrDamaged is errDamaged.
-var ErrDamaged = errDamaged
+var ErrDamaged = layout.ErrDamaged
 
 // RemedyFor is remedyFor.
 var RemedyFor = remedyFor
@@ -23,7 +24,7 @@ func (s *Inbox) Expire(ctx context.Context) error { return s.expire(ctx) }
 
 // KnownIDs counts the ids on disk, expired or not.
 func (s *Inbox) KnownIDs() (n int, err error) {
-	err = each(s.db, []byte{prefixDuplicate}, []byte{prefixDuplicate + 1}, func(_, _ []byte) error {
+	err = layout.Each(s.db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, func(_, _ []byte) error {
 		n++
 		return nil
 	})

@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // guard is the file system that Pebble gets. It keeps the ledger, and ends the
@@ -19,7 +22,7 @@ type guard struct {
 	vfs.FS
 	store *Inbox
 	// ledger is there once the store is locked.
-	ledger *ledger
+	ledger *layout.Ledger
 	// marked is the manifest that the newest marker names, until its folder is
 	// synced.
 	marked atomic.Pointer[string]
@@ -30,11 +33,11 @@ type guard struct {
 func (g *guard) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
 	if err != nil {
-		return nil, lockError{err}
+		return nil, engine.LockError{Cause: err}
 	}
-	if g.ledger, err = openIntact(g.FS, g.PathDir(name)); err == nil {
+	if g.ledger, err = layout.OpenIntact(g.FS, g.PathDir(name)); err == nil {
 		// A new store's ledger is durable before its first manifest.
-		err = g.ledger.write()
+		err = g.ledger.Write()
 	}
 	if err == nil {
 		err = g.syncFolder(name)
@@ -48,21 +51,21 @@ func (g *guard) Lock(name string) (io.Closer, error) {
 // ledgerLock is the store's lock. Its end is the end of the ledger's use.
 type ledgerLock struct {
 	io.Closer
-	ledger *ledger
+	ledger *layout.Ledger
 }
 
-func (l ledgerLock) Close() error { return errors.Join(l.ledger.close(), l.Closer.Close()) }
+func (l ledgerLock) Close() error { return errors.Join(l.ledger.Close(), l.Closer.Close()) }
 
 // guarded says whether the ledger holds a file, and by which name.
 func (g *guard) guarded(path string) (name string, guarded bool) {
 	name = g.PathBase(path)
-	return name, isLog(name) || isManifest(name)
+	return name, layout.IsLog(name) || layout.IsManifest(name)
 }
 
 // Create implements vfs.FS.
 func (g *guard) Create(path string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := g.FS.Create(path, category)
-	if marker, ok := strings.CutPrefix(g.PathBase(path), markerPrefix); ok && err == nil {
+	if marker, ok := strings.CutPrefix(g.PathBase(path), layout.MarkerPrefix); ok && err == nil {
 		_, manifest, _ := strings.Cut(marker, ".") // behind the count of markers
 		g.marked.Store(&manifest)
 	}
@@ -91,7 +94,7 @@ func (f guardedFolder) Sync() error {
 	err := f.File.Sync()
 	if err == nil && marked != nil {
 		f.guard.marked.CompareAndSwap(marked, nil)
-		err = f.guard.ledger.replaceManifests(*marked)
+		err = f.guard.ledger.ReplaceManifests(*marked)
 	}
 	if err != nil { // Pebble would panic, at the start too
 		f.guard.store.fatal(fmt.Errorf("the inbox's folder cannot be synced: %w", err))
@@ -101,7 +104,7 @@ func (f guardedFolder) Sync() error {
 
 // ReuseForWrite implements vfs.FS.
 func (g *guard) ReuseForWrite(oldpath, newpath string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := g.ledger.forget(g.PathBase(oldpath)); err != nil {
+	if err := g.ledger.Forget(g.PathBase(oldpath)); err != nil {
 		return g.guard(newpath, nil, err)
 	}
 	file, err := g.FS.ReuseForWrite(oldpath, newpath, category)
@@ -111,7 +114,7 @@ func (g *guard) ReuseForWrite(oldpath, newpath string, category vfs.DiskWriteCat
 // Remove implements vfs.FS.
 func (g *guard) Remove(path string) error {
 	if name, guarded := g.guarded(path); guarded {
-		if err := g.ledger.forget(name); err != nil {
+		if err := g.ledger.Forget(name); err != nil {
 			return g.store.ledgerFailed(err) // Pebble would only leave the file
 		}
 	}
@@ -123,7 +126,7 @@ func (g *guard) guard(path string, file vfs.File, err error) (vfs.File, error) {
 	if !guarded {
 		return file, err
 	}
-	f := &guardedFile{File: file, guard: g, path: path, name: name, isLog: isLog(name)}
+	f := &guardedFile{File: file, guard: g, path: path, name: name, isLog: layout.IsLog(name)}
 	if err != nil {
 		return nil, f.check(err)
 	}
@@ -145,7 +148,7 @@ type guardedFile struct {
 	guard      *guard
 	path, name string
 	isLog      bool
-	written    prefix
+	written    layout.FilePrefix
 	// attested: the ledger on disk knows the file.
 	attested bool
 }
@@ -160,7 +163,7 @@ func (f *guardedFile) check(err error) error {
 
 // Write implements vfs.File.
 func (f *guardedFile) Write(p []byte) (int, error) {
-	written := f.written.grown(p) // before, since a file may change p
+	written := f.written.Grown(p) // before, since a file may change p
 	n, err := f.File.Write(p)
 	if err == nil {
 		f.written = written
@@ -196,15 +199,15 @@ func (f *guardedFile) attest() error {
 		}
 	}
 	ledger := f.guard.ledger
-	ledger.attest(f.name, f.written)
+	ledger.Attest(f.name, f.written)
 	if f.isLog && f.attested {
 		return nil // maintenance writes it
 	}
 	f.attested = true
-	return ledger.write()
+	return ledger.Write()
 }
 
 // Close implements vfs.File. What a log has synced is final then.
 func (f *guardedFile) Close() error {
-	return f.check(errors.Join(f.guard.ledger.write(), f.File.Close()))
+	return f.check(errors.Join(f.guard.ledger.Write(), f.File.Close()))
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 const (
@@ -121,12 +123,12 @@ func (s *Inbox) raiseLow(ch *channel) error {
 }
 
 // writeLedger brings the log's syncs since the last call to the ledger.
-func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.write()) }
+func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.Write()) }
 
 // ledgerFailed returns the error of a write of the ledger, if that is for want of
 // space. Any other ends the process: a disk that does not write cannot keep promises.
 func (s *Inbox) ledgerFailed(err error) error {
-	if err != nil && !outOfSpace(err) {
+	if err != nil && !engine.OutOfSpace(err) {
 		s.fatal(err)
 	}
 	return err
@@ -145,7 +147,7 @@ func (c *checkpoint) apply(tx *transaction) error {
 	c.channel.resume.Store(c.resume)
 	if from := c.channel.rangeDeleted; c.low >= from+bulkDelete {
 		key := c.channel.key
-		if err := tx.DeleteRange(eventKey(key, from), eventKey(key, c.low), nil); err != nil {
+		if err := tx.DeleteRange(layout.EventKey(key, from), layout.EventKey(key, c.low), nil); err != nil {
 			return err
 		}
 		c.channel.rangeDeleted = c.low
@@ -156,9 +158,9 @@ func (c *checkpoint) apply(tx *transaction) error {
 
 // oldest finds the oldest pending event and says when it was accepted. If none
 // is pending, its sequence is that of the next event, and acceptedAt is zero.
-func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt instant, err error) {
+func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant, err error) {
 	durable := ch.durable.Load()
-	it, err := iterate(s.db, eventKey(ch.key, ch.low.Load()), eventKey(ch.key, durable+1))
+	it, err := layout.Iterate(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -166,8 +168,8 @@ func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt instant, err er
 	if !it.First() {
 		return durable + 1, 0, it.Error()
 	}
-	record, err := decodeEvent(ch.name, it.Value())
-	return sequenceOf(it.Key()), record.acceptedAt, err
+	record, err := layout.DecodeEvent(ch.name, it.Value())
+	return layout.SequenceOf(it.Key()), record.AcceptedAt, err
 }
 
 // expire deletes ids that left the window and dead letters past their
@@ -177,7 +179,7 @@ func (s *Inbox) expire(ctx context.Context) error {
 	err := s.do(ctx, &expiry{pending: newPending(128)})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
-			_, dropErr := s.eachDead(ctx, ch, deadLetterBound(ch.key, now.add(-retention)), func(event.ID) bool { return true }, dropDead)
+			_, dropErr := s.eachDead(ctx, ch, layout.DeadLetterBound(ch.key, now.Add(-retention)), func(event.ID) bool { return true }, dropDead)
 			err = errors.Join(err, dropErr)
 		}
 	}

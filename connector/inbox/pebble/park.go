@@ -3,6 +3,8 @@ package pebble
 import (
 	"math"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // parking is the operation that gives waiting events of tracked lanes their
@@ -11,7 +13,7 @@ type parking struct {
 	pending
 	channel *channel
 	groups  []parkedGroup
-	due     instant
+	due     layout.Instant
 }
 
 type parkedGroup struct {
@@ -25,7 +27,7 @@ const parkRetryWait = time.Second
 
 // park hands what waits in tracked lanes to the committer, one operation at a
 // time. The caller holds the channel's mu.
-func (s *Inbox) park(ch *channel, now instant) {
+func (s *Inbox) park(ch *channel, now layout.Instant) {
 	if ch.parking > 0 || len(ch.unparked) == 0 || now < ch.parkFrom {
 		return
 	}
@@ -64,7 +66,7 @@ func (p *parking) finish(err error) {
 	defer ch.mu.Unlock()
 	ch.parking = 0
 	if err != nil {
-		ch.parkFrom = p.due.add(parkRetryWait)
+		ch.parkFrom = p.due.Add(parkRetryWait)
 	}
 	for _, g := range p.groups {
 		g.lane.parking = false
@@ -82,7 +84,7 @@ func (*parking) reads() bool { return true }
 func (p *parking) apply(tx *transaction) error {
 	p.due = tx.now
 	// All reads come first: an operation that fails must have added nothing.
-	records := make([]laneRecord, len(p.groups))
+	records := make([]layout.LaneRecord, len(p.groups))
 	for i, g := range p.groups {
 		var err error
 		if records[i], err = tx.parkedUnder(p.channel, g); err != nil {
@@ -101,36 +103,36 @@ func (p *parking) apply(tx *transaction) error {
 // the lane's own, or a new one, which is not due yet. The head of a new one is
 // the event that was claimed when the operation was made, unless that was
 // settled meanwhile.
-func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (laneRecord, error) {
+func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (layout.LaneRecord, error) {
 	record, tracked, err := ch.lane(tx.reader, g.lane.key)
 	if tracked || err != nil {
 		return record, err
 	}
 	for _, head := range append([]uint64{g.head}, g.sequences...) {
-		_, pending, err := get(tx.reader, eventKey(ch.key, head))
+		_, pending, err := layout.Get(tx.reader, layout.EventKey(ch.key, head))
 		if pending || err != nil {
-			return laneRecord{head: head}, err
+			return layout.LaneRecord{Head: head}, err
 		}
 	}
-	return laneRecord{}, nil
+	return layout.LaneRecord{}, nil
 }
 
-func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record laneRecord) error {
-	if record.head == 0 {
+func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record layout.LaneRecord) error {
+	if record.Head == 0 {
 		return nil // nothing of it is pending any more
 	}
-	if record.due == 0 {
-		record.due = tx.now
+	if record.Due == 0 {
+		record.Due = tx.now
 		ch.tracked.Add(1)
 		if err := tx.track(ch, g.lane.key, record); err != nil {
 			return err
 		}
 	}
 	for _, sequence := range g.sequences {
-		if sequence <= record.head {
+		if sequence <= record.Head {
 			continue // the head itself, met again after a restart
 		}
-		if err := tx.Set(pointerKey(ch.key, g.lane.key, sequence), nil, nil); err != nil {
+		if err := tx.Set(layout.PointerKey(ch.key, g.lane.key, sequence), nil, nil); err != nil {
 			return err
 		}
 	}
@@ -138,9 +140,9 @@ func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record laneRecord) 
 }
 
 // track writes a lane's record and its timer.
-func (tx *transaction) track(ch *channel, key laneKey, record laneRecord) error {
-	if err := tx.Set(laneRecordKey(ch.key, key), record.encode(), nil); err != nil {
+func (tx *transaction) track(ch *channel, key layout.LaneKey, record layout.LaneRecord) error {
+	if err := tx.Set(layout.LaneRecordKey(ch.key, key), record.Encode(), nil); err != nil {
 		return err
 	}
-	return tx.Set(timerKey(ch.key, record.due, key), nil, nil)
+	return tx.Set(layout.TimerKey(ch.key, record.Due, key), nil, nil)
 }

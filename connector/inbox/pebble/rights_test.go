@@ -13,7 +13,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
-	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
 // withUmask sets the umask until the test ends.
@@ -184,8 +184,8 @@ func TestLockOutlivesTheRights(t *testing.T) {
 	defer d.close()
 	const other = "INBOX_TEST_LOCKED"
 	if path := os.Getenv(other); path != "" {
-		_, err := pebble.Check(t.Context(), path, pebble.Observer{})
-		if !errors.Is(err, pebble.ErrInUse) {
+		_, err := examine.Check(t.Context(), path, examine.Observer{})
+		if !errors.Is(err, examine.ErrInUse) {
 			t.Errorf("%v, want that the store is in use", err)
 		}
 		return
@@ -231,8 +231,8 @@ func TestAStoppedInboxKeepsItsRights(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inbox")
 	useStore(t, path)
 	widen(t, path)
-	o := pebble.Observer{Finding: func(f pebble.Finding) { t.Error(f) }, Progress: func(int) {}}
-	if _, err := pebble.Check(t.Context(), path, o); err != nil {
+	o := examine.Observer{Finding: func(f examine.Finding) { t.Error(f) }, Progress: func(int) {}}
+	if _, err := examine.Check(t.Context(), path, o); err != nil {
 		t.Fatal(err)
 	}
 	modes(t, path, fs.ModeDir|0o755, 0o644)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
-	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
 // compare reports events that were exported and must not be, or differ, or are
@@ -56,7 +56,7 @@ func (x *examination) compare(d *diskStore) (missing []event.ID) {
 }
 
 // inUTC lets events be compared that differ in their times' locations only.
-func inUTC(e pebble.Exported) pebble.Exported {
+func inUTC(e examine.Exported) examine.Exported {
 	for _, t := range []*time.Time{&e.Event.Time, &e.AcceptedAt, &e.DiedAt} {
 		*t = t.UTC()
 	}
@@ -249,8 +249,8 @@ func TestCutLog(t *testing.T) {
 	}
 }
 
-func names(findings []pebble.Finding, text string) bool {
-	return slices.ContainsFunc(findings, func(f pebble.Finding) bool {
+func names(findings []examine.Finding, text string) bool {
+	return slices.ContainsFunc(findings, func(f examine.Finding) bool {
 		return strings.Contains(f.Where+f.What+f.Meaning, text)
 	})
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // settlement is the operation that ends a claim.
 type settlement struct {
 	pending
 	channel *channel
-	lane    laneKey
+	lane    layout.LaneKey
 	claim   inbox.Claim
 	verdict inbox.Verdict
 	// waiting are the lane's further events, which become pointers if the lane
@@ -24,7 +26,7 @@ type settlement struct {
 	waiting []uint64
 	// tracked and due say how the operation left the lane.
 	tracked bool
-	due     instant
+	due     layout.Instant
 }
 
 // Settle implements inbox.Consumer. When ctx ends first, the result is stored
@@ -37,7 +39,7 @@ func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.
 	defer s.leave()
 	op := &settlement{
 		pending: newPending(256),
-		channel: c.channel, lane: laneKeyOf(claim.Lane), claim: claim, verdict: verdict,
+		channel: c.channel, lane: layout.LaneKeyOf(claim.Lane), claim: claim, verdict: verdict,
 	}
 	l, err := op.begin()
 	if err != nil {
@@ -55,7 +57,7 @@ func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.
 	case err := <-op.done:
 		op.end(l, err)
 		s.endIfDamaged(err)
-		return explained(err)
+		return engine.Explained(err)
 	case <-ctx.Done():
 		s.late.Go(func() { op.end(l, <-op.done) })
 		return context.Cause(ctx)
@@ -73,7 +75,7 @@ func (c *consumer) Renew(_ context.Context, claim *inbox.Claim) error {
 
 // held returns the lane of a claim that is not settled. The caller holds mu.
 func (c *channel) held(claim inbox.Claim) (*lane, error) {
-	l := c.lanes[laneKeyOf(claim.Lane)]
+	l := c.lanes[layout.LaneKeyOf(claim.Lane)]
 	if l == nil || !l.claimed || l.settling || l.head != claim.Sequence {
 		return nil, fmt.Errorf("event %s: %w", claim.Event.ID, inbox.ErrLost)
 	}
@@ -162,7 +164,7 @@ func (o *settlement) apply(tx *transaction) error {
 		return err
 	}
 	if retry, ok := o.verdict.(inbox.Retry); ok {
-		return o.retry(tx, record, tracked, tx.now.add(retry.After))
+		return o.retry(tx, record, tracked, tx.now.Add(retry.After))
 	}
 	next, err := o.next(tx, tracked)
 	if err != nil {
@@ -175,7 +177,7 @@ func (o *settlement) apply(tx *transaction) error {
 	}
 	// An event's key is written once, so this deletion vanishes together with
 	// it as soon as compaction meets both.
-	if err := tx.SingleDelete(eventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
+	if err := tx.SingleDelete(layout.EventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
 		return err
 	}
 	o.channel.settled.Add(1)
@@ -184,14 +186,14 @@ func (o *settlement) apply(tx *transaction) error {
 }
 
 // retry writes the lane's next attempt; the lane becomes tracked if it was not.
-func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at instant) error {
+func (o *settlement) retry(tx *transaction, record layout.LaneRecord, tracked bool, at layout.Instant) error {
 	if tracked {
-		if err := tx.Delete(timerKey(o.channel.key, record.due, o.lane), nil); err != nil {
+		if err := tx.Delete(layout.TimerKey(o.channel.key, record.Due, o.lane), nil); err != nil {
 			return err
 		}
 	}
 	for _, sequence := range o.waiting {
-		if err := tx.Set(pointerKey(o.channel.key, o.lane, sequence), nil, nil); err != nil {
+		if err := tx.Set(layout.PointerKey(o.channel.key, o.lane, sequence), nil, nil); err != nil {
 			return err
 		}
 	}
@@ -199,7 +201,7 @@ func (o *settlement) retry(tx *transaction, record laneRecord, tracked bool, at 
 		o.channel.tracked.Add(1)
 	}
 	o.tracked, o.due = true, at
-	return tx.track(o.channel, o.lane, laneRecord{head: o.claim.Sequence, attempts: o.claim.Attempts + 1, due: at})
+	return tx.track(o.channel, o.lane, layout.LaneRecord{Head: o.claim.Sequence, Attempts: o.claim.Attempts + 1, Due: at})
 }
 
 // next is the tracked lane's further event, zero if there is none.
@@ -208,47 +210,47 @@ func (o *settlement) next(tx *transaction, tracked bool) (sequence uint64, err e
 		return 0, nil
 	}
 	it, err := tx.NewIter(&pebble.IterOptions{
-		LowerBound: pointerKey(o.channel.key, o.lane, o.claim.Sequence+1),
-		UpperBound: pointerKey(o.channel.key, o.lane, math.MaxUint64),
+		LowerBound: layout.PointerKey(o.channel.key, o.lane, o.claim.Sequence+1),
+		UpperBound: layout.PointerKey(o.channel.key, o.lane, math.MaxUint64),
 	})
 	if err != nil {
 		return 0, err
 	}
 	if it.First() {
-		sequence = sequenceOf(it.Key())
+		sequence = layout.SequenceOf(it.Key())
 	}
 	return sequence, it.Close()
 }
 
 // advance makes next the head of a tracked lane, or ends the tracking.
-func (o *settlement) advance(tx *transaction, record laneRecord, tracked bool, next uint64) error {
+func (o *settlement) advance(tx *transaction, record layout.LaneRecord, tracked bool, next uint64) error {
 	if !tracked {
 		return nil
 	}
 	key := o.channel.key
-	if err := tx.Delete(timerKey(key, record.due, o.lane), nil); err != nil {
+	if err := tx.Delete(layout.TimerKey(key, record.Due, o.lane), nil); err != nil {
 		return err
 	}
 	if next == 0 {
 		o.channel.tracked.Add(-1)
-		return tx.Delete(laneRecordKey(key, o.lane), nil)
+		return tx.Delete(layout.LaneRecordKey(key, o.lane), nil)
 	}
 	o.tracked, o.due = true, tx.now
 	return errors.Join(
-		tx.Delete(pointerKey(key, o.lane, next), nil),
-		tx.track(o.channel, o.lane, laneRecord{head: next, due: tx.now}))
+		tx.Delete(layout.PointerKey(key, o.lane, next), nil),
+		tx.track(o.channel, o.lane, layout.LaneRecord{Head: next, Due: tx.now}))
 }
 
 // bury copies the event to the dead letters.
 func (o *settlement) bury(tx *transaction, reason string) error {
-	value, found, err := get(tx.reader, eventKey(o.channel.key, o.claim.Sequence))
+	value, found, err := layout.Get(tx.reader, layout.EventKey(o.channel.key, o.claim.Sequence))
 	if err != nil {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("%w: claimed event", errRecord)
+		return fmt.Errorf("%w: claimed event", layout.ErrRecord)
 	}
-	dead := deadRecord{diedTime: tx.time, attempts: o.claim.Attempts + 1, reason: reason, event: value}
+	dead := layout.DeadRecord{DiedTime: tx.time, Attempts: o.claim.Attempts + 1, Reason: reason, Event: value}
 	o.channel.deadLetters.Add(1)
-	return tx.Set(deadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.encode(), nil)
+	return tx.Set(layout.DeadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.Encode(), nil)
 }

@@ -25,6 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
 // diskStore is a store on the real disk, and what it must hold.
@@ -37,7 +38,7 @@ type diskStore struct {
 	// stored are all events in the order of their acceptance, by channel.
 	stored map[string][]event.ID
 	// want is every event that is pending or dead.
-	want map[event.ID]pebble.Exported
+	want map[event.ID]examine.Exported
 }
 
 var diskChannels = []string{"chat/office", "chat/shop"}
@@ -45,7 +46,7 @@ var diskChannels = []string{"chat/office", "chat/shop"}
 func newDiskStore(t *testing.T) *diskStore {
 	d := &diskStore{
 		T: t, path: filepath.Join(t.TempDir(), "inbox"), clock: inboxtest.NewClock(), random: rand.New(rand.NewPCG(1, 2)),
-		stored: make(map[string][]event.ID), want: make(map[event.ID]pebble.Exported),
+		stored: make(map[string][]event.ID), want: make(map[event.ID]examine.Exported),
 	}
 	t.Cleanup(func() {
 		if d.store != nil {
@@ -92,7 +93,7 @@ func (d *diskStore) accept(n int) {
 				d.Fatal(err)
 			}
 			d.stored[channel] = append(d.stored[channel], e.ID)
-			d.want[e.ID] = pebble.Exported{DeadLetter: inbox.DeadLetter{Event: e, AcceptedAt: d.clock.Now()}}
+			d.want[e.ID] = examine.Exported{DeadLetter: inbox.DeadLetter{Event: e, AcceptedAt: d.clock.Now()}}
 		}
 	}
 }
@@ -173,8 +174,8 @@ func (d *diskStore) copy(t *testing.T) *diskStore {
 }
 
 // wanted is what is to be exported, in order: channels in that of their digests.
-func (d *diskStore) wanted() []pebble.Exported {
-	var pending, dead []pebble.Exported
+func (d *diskStore) wanted() []examine.Exported {
+	var pending, dead []examine.Exported
 	channels := slices.Clone(diskChannels)
 	slices.SortFunc(channels, func(a, b string) int {
 		x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
@@ -194,22 +195,22 @@ func (d *diskStore) wanted() []pebble.Exported {
 
 // examination is what Export and Check say of a store.
 type examination struct {
-	exported []pebble.Exported
-	channels []pebble.ChannelSummary
-	findings []pebble.Finding
+	exported []examine.Exported
+	channels []examine.ChannelSummary
+	findings []examine.Finding
 	// checked are the findings of Check.
-	checked []pebble.Finding
+	checked []examine.Finding
 }
 
 // examine exports and checks, and makes sure that the folder stays as it is.
 func (d *diskStore) examine() (x examination) {
 	d.Helper()
 	before := d.files()
-	observe := func(into *[]pebble.Finding) pebble.Observer {
-		return pebble.Observer{Finding: func(f pebble.Finding) { *into = append(*into, f) }, Progress: func(int) {}}
+	observe := func(into *[]examine.Finding) examine.Observer {
+		return examine.Observer{Finding: func(f examine.Finding) { *into = append(*into, f) }, Progress: func(int) {}}
 	}
 	var err error
-	x.channels, err = pebble.Export(context.Background(), d.path, observe(&x.findings), func(e pebble.Exported) error {
+	x.channels, err = examine.Export(context.Background(), d.path, observe(&x.findings), func(e examine.Exported) error {
 		e.Event.Body = bytes.Clone(e.Event.Body)
 		x.exported = append(x.exported, e)
 		return nil
@@ -217,7 +218,7 @@ func (d *diskStore) examine() (x examination) {
 	if err != nil {
 		d.Fatal("export:", err)
 	}
-	if _, err := pebble.Check(context.Background(), d.path, observe(&x.checked)); err != nil {
+	if _, err := examine.Check(context.Background(), d.path, observe(&x.checked)); err != nil {
 		d.Fatal("check:", err)
 	}
 	if diff := cmp.Diff(before, d.files()); diff != "" {
@@ -359,12 +360,12 @@ func TestStoreInUse(t *testing.T) {
 	for lines.Scan() && lines.Text() != "the store is open" {
 		continue
 	}
-	ignore := pebble.Observer{Finding: func(pebble.Finding) {}, Progress: func(int) {}}
-	if _, err := pebble.Check(t.Context(), d.path, ignore); !errors.Is(err, pebble.ErrInUse) {
+	ignore := examine.Observer{Finding: func(examine.Finding) {}, Progress: func(int) {}}
+	if _, err := examine.Check(t.Context(), d.path, ignore); !errors.Is(err, examine.ErrInUse) {
 		t.Errorf("check: %v", err)
 	}
-	_, err = pebble.Export(t.Context(), d.path, ignore, func(pebble.Exported) error { return nil })
-	if !errors.Is(err, pebble.ErrInUse) {
+	_, err = examine.Export(t.Context(), d.path, ignore, func(examine.Exported) error { return nil })
+	if !errors.Is(err, examine.ErrInUse) {
 		t.Errorf("export: %v", err)
 	}
 	in.Close()
@@ -392,9 +393,9 @@ func TestHoldStore(t *testing.T) {
 }
 
 func TestNoStore(t *testing.T) {
-	ignore := pebble.Observer{Finding: func(pebble.Finding) {}, Progress: func(int) {}}
+	ignore := examine.Observer{Finding: func(examine.Finding) {}, Progress: func(int) {}}
 	for name, path := range map[string]string{"empty folder": t.TempDir(), "no folder": filepath.Join(t.TempDir(), "none")} {
-		if _, err := pebble.Check(t.Context(), path, ignore); err == nil || !strings.Contains(err.Error(), "holds no inbox") {
+		if _, err := examine.Check(t.Context(), path, ignore); err == nil || !strings.Contains(err.Error(), "holds no inbox") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -404,14 +405,14 @@ func TestNoStore(t *testing.T) {
 func TestExportEndsWithItsCaller(t *testing.T) {
 	d := newDiskStore(t)
 	d.fill()
-	var findings []pebble.Finding
-	observe := pebble.Observer{Finding: func(f pebble.Finding) { findings = append(findings, f) }, Progress: func(int) {}}
+	var findings []examine.Finding
+	observe := examine.Observer{Finding: func(f examine.Finding) { findings = append(findings, f) }, Progress: func(int) {}}
 	full := errors.New("disk full")
-	if _, err := pebble.Export(t.Context(), d.path, observe, func(pebble.Exported) error { return full }); !errors.Is(err, full) {
+	if _, err := examine.Export(t.Context(), d.path, observe, func(examine.Exported) error { return full }); !errors.Is(err, full) {
 		t.Errorf("export: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := pebble.Export(ctx, d.path, observe, func(pebble.Exported) error { cancel(); return nil })
+	_, err := examine.Export(ctx, d.path, observe, func(examine.Exported) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) || len(findings) > 0 {
 		t.Errorf("export: %v, findings %v", err, findings)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,8 @@ import (
 	"github.com/go-logr/logr"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
@@ -66,7 +70,7 @@ type Inbox struct {
 	log        logr.Logger
 	clock      clock
 	// reading is the last one of the clock that was stored.
-	reading atomic.Pointer[clockRecord]
+	reading atomic.Pointer[layout.ClockRecord]
 	fatal   func(cause error)
 
 	// opened says that the store has opened.
@@ -91,9 +95,6 @@ var (
 	_ inbox.Inbox = (*Inbox)(nil)
 	_ inbox.Sized = (*Inbox)(nil)
 )
-
-// schemaVersion is what this release writes under schemaKey.
-const schemaVersion = 1
 
 // Open opens the store, creates it when there is none, and recovers what a
 // crash left. The error says what to do.
@@ -173,14 +174,14 @@ func (s *Inbox) recover(o Options) error {
 // checkSchema refuses the store of a newer release, and makes a new one where there
 // is none.
 func (s *Inbox) checkSchema(source Clock) error {
-	value, found, err := get(s.db, schemaKey())
+	value, found, err := layout.Get(s.db, layout.SchemaKey())
 	switch {
 	case err != nil:
 		return err
 	case !found:
 		return s.create(source)
-	case len(value) != 1 || value[0] > schemaVersion:
-		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, schemaVersion)
+	case len(value) != 1 || value[0] > layout.SchemaVersion:
+		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, layout.SchemaVersion)
 	}
 	return nil
 }
@@ -189,45 +190,45 @@ func (s *Inbox) checkSchema(source Clock) error {
 func (s *Inbox) create(source Clock) error {
 	b := s.db.NewBatch()
 	return errors.Join(
-		b.Set(schemaKey(), []byte{schemaVersion}, nil),
-		b.Set(clockKey(), clockRecord{at: 1, time: source.Now()}.encode(), nil),
+		b.Set(layout.SchemaKey(), []byte{layout.SchemaVersion}, nil),
+		b.Set(layout.ClockKey(), layout.ClockRecord{At: 1, Time: source.Now()}.Encode(), nil),
 		b.Commit(pebble.Sync))
 }
 
 func (s *Inbox) loadChannels() error {
-	return each(s.db, []byte{prefixChannel}, []byte{prefixChannel + 1}, func(_, value []byte) error {
-		record, err := decodeChannel(value)
+	return layout.Each(s.db, []byte{layout.PrefixChannel}, []byte{layout.PrefixChannel + 1}, func(_, value []byte) error {
+		record, err := layout.DecodeChannel(value)
 		if err != nil {
 			return err
 		}
-		if record.last, err = s.lastSequence(record); err != nil {
+		if record.Last, err = s.lastSequence(record); err != nil {
 			return err
 		}
 		ch := newChannel(record)
 		ch.recorded = true
-		s.channels[record.name] = ch
+		s.channels[record.Name] = ch
 		return s.countTracked(ch)
 	})
 }
 
 // lastSequence is the newest sequence of a channel: that of its record, or of
 // an event accepted after the record was written.
-func (s *Inbox) lastSequence(r channelRecord) (last uint64, err error) {
-	key := channelKeyOf(r.name)
-	it, err := iterate(s.db, eventKey(key, r.last+1), rangeEnd(prefixEvent, key))
+func (s *Inbox) lastSequence(r layout.ChannelRecord) (last uint64, err error) {
+	key := layout.ChannelKeyOf(r.Name)
+	it, err := layout.Iterate(s.db, layout.EventKey(key, r.Last+1), layout.RangeEnd(layout.PrefixEvent, key))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	if it.Last() {
-		return sequenceOf(it.Key()), nil
+		return layout.SequenceOf(it.Key()), nil
 	}
-	return r.last, it.Error()
+	return r.Last, it.Error()
 }
 
 // countTracked counts the channel's tracked lanes.
 func (s *Inbox) countTracked(ch *channel) error {
-	return each(s.db, prefixed(prefixLane, ch.key), rangeEnd(prefixLane, ch.key), func(_, _ []byte) error {
+	return layout.Each(s.db, layout.Prefixed(layout.PrefixLane, ch.key), layout.RangeEnd(layout.PrefixLane, ch.key), func(_, _ []byte) error {
 		ch.tracked.Add(1)
 		return nil
 	})
@@ -249,7 +250,7 @@ func (s *Inbox) channel(name string) *channel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ch = s.channels[name]; ch == nil {
-		ch = newChannel(channelRecord{name: name})
+		ch = newChannel(layout.ChannelRecord{Name: name})
 		s.channels[name] = ch
 	}
 	return ch
@@ -275,7 +276,7 @@ func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 	_, oldest, err := s.oldest(ch)
 	var age time.Duration
 	if oldest > 0 {
-		age = s.clock.now().since(oldest)
+		age = s.clock.now().Since(oldest)
 	}
 	settled := ch.settled.Load() // read before last, so that the difference is never negative
 	return inbox.Stats{
@@ -325,7 +326,7 @@ func (s *Inbox) leave() { s.life.RUnlock() }
 // endIfDamaged ends the process when the store holds what cannot be: going on
 // could deliver out of order or not at all.
 func (s *Inbox) endIfDamaged(err error) {
-	if errors.Is(err, errRecord) || pebble.IsCorruptionError(err) {
+	if errors.Is(err, layout.ErrRecord) || pebble.IsCorruptionError(err) {
 		s.fatal(fmt.Errorf("the inbox is damaged: %w", err))
 	}
 }
@@ -335,8 +336,8 @@ func openError(path string, err error) error {
 	if errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("open inbox %s: %w: %w", path, inbox.ErrInUse, err)
 	}
-	if t, found := troubleOf(err); found {
-		return fmt.Errorf("open inbox %s: %s: %w; %s", path, t.what, err, t.remedy)
+	if t, found := engine.TroubleOf(err); found {
+		return fmt.Errorf("open inbox %s: %s: %w; %s", path, t.What, err, t.Remedy)
 	}
 	return fmt.Errorf("open inbox %s: %w; %s", path, err, inspect(path))
 }
@@ -345,4 +346,22 @@ func openError(path string, err error) error {
 func inspect(path string) string {
 	return fmt.Sprintf("see what is wrong with: connector inbox check --path %s; "+
 		"save what can be read with: connector inbox export --path %s", path, path)
+}
+
+// remedyFor says what a person can do about what ended the store at path.
+func remedyFor(cause error, path string) string {
+	if t, found := engine.TroubleOf(cause); found {
+		return t.What + ": " + t.Remedy
+	}
+	if errors.Is(cause, fs.ErrNotExist) && isGone(path) {
+		return "the folder of the inbox is gone: put it back or mount its volume again, and start the connector"
+	}
+	return "if it happens again, stop the connector and " + inspect(path)
+}
+
+// isGone says whether the folder of a store that was open there was removed, moved
+// or unmounted: the ledger leaves it never.
+func isGone(path string) bool {
+	_, err := os.Stat(filepath.Join(path, layout.LedgerName))
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -21,6 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
 // harmed is an image with one file that is not what it was.
@@ -230,9 +231,9 @@ func (h harmed) checkExport(t *testing.T, cause error) {
 		}
 	}()
 	findings := 0
-	observe := pebble.Observer{Finding: func(pebble.Finding) { findings++ }, Progress: func(int) {}}
+	observe := examine.Observer{Finding: func(examine.Finding) { findings++ }, Progress: func(int) {}}
 	found := make(map[event.ID]bool)
-	_, err := pebble.Export(t.Context(), path, observe, func(e pebble.Exported) error {
+	_, err := examine.Export(t.Context(), path, observe, func(e examine.Exported) error {
 		found[e.Event.ID] = true
 		return nil
 	})
@@ -240,7 +241,7 @@ func (h harmed) checkExport(t *testing.T, cause error) {
 		t.Errorf("%v: refused (%v), and the export finds nothing wrong", h, cause)
 	}
 	findings = 0
-	if _, checkErr := pebble.Check(t.Context(), path, observe); checkErr == nil && findings == 0 {
+	if _, checkErr := examine.Check(t.Context(), path, observe); checkErr == nil && findings == 0 {
 		t.Errorf("%v: refused (%v), and the check finds nothing wrong", h, cause)
 	}
 	if ext := filepath.Ext(h.file); ext == ".sst" || ext == ".log" {
@@ -254,7 +255,7 @@ func (h harmed) checkExport(t *testing.T, cause error) {
 			}
 		}
 	}
-	if lost > 0 && !errors.Is(err, pebble.ErrInUse) {
+	if lost > 0 && !errors.Is(err, examine.ErrInUse) {
 		t.Errorf("%v: refused (%v), and %d events were not exported (%v)", h, cause, lost, err)
 	}
 }

@@ -1,4 +1,4 @@
-package pebble
+package examine
 
 import (
 	"encoding/binary"
@@ -10,6 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/wal"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // batchHeader is the length of what precedes a batch's entries: the sequence
@@ -58,7 +60,7 @@ func (l *logReader) readAll(file io.ReaderAt, number uint64) {
 			return
 		}
 		l.damaged(err)
-		start += (at/logBlock + 1) * logBlock
+		start += (at/layout.LogBlock + 1) * layout.LogBlock
 	}
 }
 
@@ -97,21 +99,21 @@ func newRecordReader[N ~uint64](newReader func(io.Reader, N) *record.Reader, r i
 // decode reads a batch up to its end or its first damage. Pebble's own reader of
 // batches may read past the end of one that is cut short.
 func (l *logReader) decode(batch []byte) error {
-	d := decoder{rest: batch}
-	header := d.take(batchHeader)
-	if d.err != nil {
-		return d.err
+	d := layout.Decoder{Rest: batch}
+	header := d.Take(batchHeader)
+	if d.Err != nil {
+		return d.Err
 	}
 	sequence := binary.LittleEndian.Uint64(header)
-	for ; len(d.rest) > 0; sequence++ {
-		kind := pebble.InternalKeyKind(d.byte())
-		key := d.take(d.uvarint())
+	for ; len(d.Rest) > 0; sequence++ {
+		kind := pebble.InternalKeyKind(d.Byte())
+		key := d.Take(d.Uvarint())
 		var value []byte
 		if kind == pebble.InternalKeyKindSet || kind == pebble.InternalKeyKindRangeDelete {
-			value = d.take(d.uvarint())
+			value = d.Take(d.Uvarint())
 		}
-		if d.err != nil {
-			return d.err
+		if d.Err != nil {
+			return d.Err
 		}
 		if !salvageable(key) {
 			continue
@@ -124,7 +126,7 @@ func (l *logReader) decode(batch []byte) error {
 		case pebble.InternalKeyKindRangeDelete:
 			l.deleted = append(l.deleted, deletion{start: key, end: value, sequence: sequence})
 		default:
-			return fmt.Errorf("%w: an entry of kind %s, which the inbox never writes", errRecord, kind)
+			return fmt.Errorf("%w: an entry of kind %s, which the inbox never writes", layout.ErrRecord, kind)
 		}
 	}
 	return nil
@@ -132,4 +134,4 @@ func (l *logReader) decode(batch []byte) error {
 
 // salvageable says whether a salvage needs a key: de-duplication keys are many,
 // and of no use to it.
-func salvageable(key []byte) bool { return len(key) > 0 && key[0] != prefixDuplicate }
+func salvageable(key []byte) bool { return len(key) > 0 && key[0] != layout.PrefixDuplicate }

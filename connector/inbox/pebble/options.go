@@ -1,12 +1,13 @@
 package pebble
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
 )
 
 // Memory that the store takes where Options do not say less, beside two memtables:
@@ -22,21 +23,6 @@ const (
 	otherFiles = 64
 )
 
-// openEngine opens a store in Pebble, which panics over some contradictions
-// between files, and where its folder cannot be synced.
-func openEngine(path string, o *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		switch cause := recover().(type) {
-		case nil:
-		case error:
-			err = cause
-		default:
-			err = fmt.Errorf("its files contradict each other: %v", cause)
-		}
-	}()
-	return pebble.Open(path, o)
-}
-
 // openWritable opens a store that is written to.
 func openWritable(path string, o *pebble.Options) (*pebble.DB, error) {
 	if err := replayLog(path, o); err != nil {
@@ -44,7 +30,7 @@ func openWritable(path string, o *pebble.Options) (*pebble.DB, error) {
 	}
 	compactions := newScheduler()
 	o.Experimental.CompactionScheduler = compactions
-	db, err := openEngine(path, o)
+	db, err := engine.Open(path, o)
 	if err == nil {
 		compactions.start()
 	}
@@ -61,7 +47,7 @@ func replayLog(path string, o *pebble.Options) error {
 	quiet := o.Clone()
 	quiet.DisableTableStats = true
 	quiet.Experimental.CompactionScheduler = newScheduler() // which is never started
-	db, err := openEngine(path, quiet)
+	db, err := engine.Open(path, quiet)
 	if err != nil {
 		return err
 	}
@@ -108,7 +94,7 @@ func (s *Inbox) options(o Options) *pebble.Options {
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		// Range deletions free whole tables only once they are flushed.
 		FlushDelayDeleteRange: time.Second,
-		Logger:                storeLog{s.log, s.fatal},
+		Logger:                engine.Log{Log: s.log, Fatal: s.fatal},
 		EventListener:         s.events(),
 	}
 	for i := range opts.Levels {

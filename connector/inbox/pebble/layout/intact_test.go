@@ -1,4 +1,4 @@
-package pebble
+package layout
 
 import (
 	"errors"
@@ -24,18 +24,18 @@ func TestForgottenOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.attest(log, prefix{})
-	if err := l.write(); err != nil {
+	l.Attest(log, FilePrefix{})
+	if err := l.Write(); err != nil {
 		t.Fatal(err)
 	}
 	full = true
 	for range 2 {
-		if err := l.forget(log); !errors.Is(err, syscall.ENOSPC) {
+		if err := l.Forget(log); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("on a full disk: %v", err)
 		}
 	}
 	full = false
-	if err := errors.Join(l.forget(log), l.close()); err != nil {
+	if err := errors.Join(l.Forget(log), l.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if l, _, err = openLedger(fs, ""); err != nil || l.has(log) {
@@ -45,11 +45,11 @@ func TestForgottenOnDisk(t *testing.T) {
 
 // TestNewestLogByNumber: names have six digits until there are more.
 func TestNewestLogByNumber(t *testing.T) {
-	l := &ledger{files: map[string]prefix{"999998.log": {}, "1000000.log": {}, "999999.log": {}, "MANIFEST-1000001": {}}}
+	l := &Ledger{files: map[string]FilePrefix{"999998.log": {}, "1000000.log": {}, "999999.log": {}, "MANIFEST-1000001": {}}}
 	if got := l.newestLog(); got != "1000000.log" {
 		t.Errorf("the newest is %s", got)
 	}
-	l.files = map[string]prefix{"MANIFEST-000001": {}}
+	l.files = map[string]FilePrefix{"MANIFEST-000001": {}}
 	if got := l.newestLog(); got != "" {
 		t.Errorf("the newest is %q of none", got)
 	}

@@ -1,4 +1,4 @@
-package pebble
+package layout
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 func FuzzLedgerSlot(f *testing.F) {
 	f.Add([]byte{}, 0)
 	f.Add(encodeSlot(1, nil), 3)
-	f.Add(encodeSlot(7, map[string]prefix{"000004.log": {1 << 20, 5}, "MANIFEST-000001": {42, 1 << 31}}), 20)
+	f.Add(encodeSlot(7, map[string]FilePrefix{"000004.log": {1 << 20, 5}, "MANIFEST-000001": {42, 1 << 31}}), 20)
 	f.Fuzz(func(t *testing.T, slot []byte, at int) {
 		generation, files, ok := decodeSlot(slot)
 		if !ok {
@@ -35,8 +35,8 @@ func FuzzLedgerSlot(f *testing.F) {
 // than itself.
 func FuzzBrokenOff(f *testing.F) {
 	f.Add([]byte{}, uint32(4))
-	f.Add(bytes.Repeat([]byte{0}, logBlock+30), uint32(4))
-	f.Add(append(make([]byte, logBlock-10), 1, 2, 3, 4, 5, 0, 9, 4, 0, 0, 0), uint32(4))
+	f.Add(bytes.Repeat([]byte{0}, LogBlock+30), uint32(4))
+	f.Add(append(make([]byte, LogBlock-10), 1, 2, 3, 4, 5, 0, 9, 4, 0, 0, 0), uint32(4))
 	f.Fuzz(func(t *testing.T, content []byte, number uint32) {
 		at, broken := brokenOff(content, number)
 		if at > len(content) || broken && at == len(content) {

@@ -1,4 +1,4 @@
-package pebble
+package layout
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 // chunk reaches over the end of a block of 32 KiB. Each says how much of the log
 // was synced when it was written.
 const (
-	logBlock = 32 << 10
+	LogBlock = 32 << 10
 	// chunkHeader is a checksum, the length and kind of the chunk, the number of
 	// the log, and the synced length.
 	chunkHeader = 19
@@ -35,7 +35,7 @@ func checkEnd(files vfs.FS, name string) error {
 		return err
 	}
 	if at, broken := brokenOff(content, uint32(number)); broken {
-		return fmt.Errorf("%w: %s is damaged at byte %d", errDamaged, name, at)
+		return fmt.Errorf("%w: %s is damaged at byte %d", ErrDamaged, name, at)
 	}
 	return nil
 }
@@ -44,7 +44,7 @@ func checkEnd(files vfs.FS, name string) error {
 // that more was synced.
 func brokenOff(content []byte, number uint32) (at int, broken bool) {
 	for at < len(content) {
-		block := content[at:min(at+logBlock-at%logBlock, len(content))]
+		block := content[at:min(at+LogBlock-at%LogBlock, len(content))]
 		switch size, _, ok := readChunk(block, number); {
 		case ok:
 			at += size
@@ -61,7 +61,7 @@ func brokenOff(content []byte, number uint32) (at int, broken bool) {
 // the log were synced.
 func promisesMore(content []byte, at int, number uint32) bool {
 	for from := at + 1; from+chunkHeader <= len(content); from++ {
-		block := content[from:min(from+logBlock-from%logBlock, len(content))]
+		block := content[from:min(from+LogBlock-from%LogBlock, len(content))]
 		if _, synced, ok := readChunk(block, number); ok && synced > uint64(at) {
 			return true
 		}

@@ -1,4 +1,4 @@
-package pebble
+package examine
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // ChannelSummary is what a stopped store holds of one channel.
@@ -25,7 +27,7 @@ type ChannelSummary struct {
 type surveyed struct {
 	ChannelSummary
 	// record is nil if the channel's own record cannot be read.
-	record *channelRecord
+	record *layout.ChannelRecord
 	// newest is the highest sequence of a pending event.
 	newest uint64
 	// undecoded counts records that are there and cannot be understood.
@@ -34,48 +36,42 @@ type surveyed struct {
 
 // head names the event that a tracked lane tries next.
 type head struct {
-	channel  channelKey
+	channel  layout.ChannelKey
 	sequence uint64
 }
 
 // survey reads a stopped store record by record.
 type survey struct {
 	*stopped
-	channels map[channelKey]*surveyed
+	channels map[layout.ChannelKey]*surveyed
 	// attempts of the events that were tried and failed.
 	attempts map[head]int
 	// age is the last reading of the store's clock, zero if it is lost.
-	age instant
+	age layout.Instant
 }
 
 func newSurvey(s *stopped) *survey {
-	return &survey{stopped: s, channels: make(map[channelKey]*surveyed), attempts: make(map[head]int)}
-}
-
-// keyLengths are those of the layouts in doc.go.
-var keyLengths = map[byte]int{
-	prefixSchema: 1, prefixClock: 1, prefixChannel: 9, prefixEvent: 17, prefixDuplicate: 45,
-	prefixLane: 25, prefixTimer: 33, prefixPointer: 33, prefixDeadLetter: 25,
+	return &survey{stopped: s, channels: make(map[layout.ChannelKey]*surveyed), attempts: make(map[head]int)}
 }
 
 // eachKey visits the records below a prefix whose keys are well formed.
 func (s *survey) eachKey(prefix byte, visit func(c *surveyed, key, value []byte) error) error {
 	return s.each(prefix, func(key, value []byte) error {
-		if len(key) != keyLengths[prefix] {
-			s.damaged(fmt.Sprintf("key %x", key), fmt.Errorf("%w: %d bytes long, want %d", errRecord, len(key), keyLengths[prefix]))
+		if len(key) != layout.KeyLengths[prefix] {
+			s.damaged(fmt.Sprintf("key %x", key), fmt.Errorf("%w: %d bytes long, want %d", layout.ErrRecord, len(key), layout.KeyLengths[prefix]))
 			return nil
 		}
 		at := 1
-		if prefix == prefixDuplicate {
+		if prefix == layout.PrefixDuplicate {
 			at += 4
 		}
-		return visit(s.channel(channelKey(key[at:])), key, value)
+		return visit(s.channel(layout.ChannelKey(key[at:])), key, value)
 	})
 }
 
 // channel returns what is known of a channel; one whose record is lost goes by
 // its key.
-func (s *survey) channel(key channelKey) *surveyed {
+func (s *survey) channel(key layout.ChannelKey) *surveyed {
 	c := s.channels[key]
 	if c == nil {
 		c = &surveyed{}
@@ -101,17 +97,17 @@ func (c *surveyed) where(kind string, sequence uint64) string {
 
 // readChannels reads the channels' own records.
 func (s *survey) readChannels() error {
-	return s.each(prefixChannel, func(key, value []byte) error {
-		record, err := decodeChannel(value)
-		if err == nil && !bytes.Equal(key, channelRecordKey(channelKeyOf(record.name))) {
-			err = fmt.Errorf("%w: it belongs to another channel", errRecord)
+	return s.each(layout.PrefixChannel, func(key, value []byte) error {
+		record, err := layout.DecodeChannel(value)
+		if err == nil && !bytes.Equal(key, layout.ChannelRecordKey(layout.ChannelKeyOf(record.Name))) {
+			err = fmt.Errorf("%w: it belongs to another channel", layout.ErrRecord)
 		}
 		if err != nil {
 			s.damaged(fmt.Sprintf("channel record %x", key), err)
 			return nil
 		}
-		c := s.channel(channelKeyOf(record.name))
-		c.Channel, c.record = record.name, &record
+		c := s.channel(layout.ChannelKeyOf(record.Name))
+		c.Channel, c.record = record.Name, &record
 		return nil
 	})
 }
@@ -120,45 +116,45 @@ func (s *survey) readChannels() error {
 func (s *survey) readClock() error {
 	const where = "reading of the store's clock"
 	found := false
-	err := s.each(prefixClock, func(_, value []byte) error {
+	err := s.each(layout.PrefixClock, func(_, value []byte) error {
 		found = true
-		reading, err := decodeClock(value)
+		reading, err := layout.DecodeClock(value)
 		if err != nil {
 			s.damaged(where, err)
 			return nil
 		}
-		s.age = reading.at
+		s.age = reading.At
 		return nil
 	})
 	if err == nil && !found {
-		s.damaged(where, errNoClock)
+		s.damaged(where, layout.ErrNoClock)
 	}
 	return err
 }
 
 // readLanes reads how often the heads of tracked lanes were tried.
-func (s *survey) readLanes(visit func(c *surveyed, key []byte, record laneRecord) error) error {
-	return s.eachKey(prefixLane, func(c *surveyed, key, value []byte) error {
-		record, err := decodeLane(value)
+func (s *survey) readLanes(visit func(c *surveyed, key []byte, record layout.LaneRecord) error) error {
+	return s.eachKey(layout.PrefixLane, func(c *surveyed, key, value []byte) error {
+		record, err := layout.DecodeLane(value)
 		if err != nil {
-			s.damaged(c.where("lane record for event", record.head), err)
+			s.damaged(c.where("lane record for event", record.Head), err)
 			return nil
 		}
-		s.attempts[head{channelKeyAt(key), record.head}] = record.attempts
+		s.attempts[head{layout.ChannelKeyAt(key), record.Head}] = record.Attempts
 		return visit(c, key, record)
 	})
 }
 
 // readEvents reads pending events in the order of their acceptance, channel by
 // channel.
-func (s *survey) readEvents(visit func(c *surveyed, sequence uint64, record eventRecord) error) error {
-	return s.eachKey(prefixEvent, func(c *surveyed, key, value []byte) error {
-		sequence := sequenceOf(key)
-		if s.salvaged != nil && c.record != nil && sequence < c.record.low {
+func (s *survey) readEvents(visit func(c *surveyed, sequence uint64, record layout.EventRecord) error) error {
+	return s.eachKey(layout.PrefixEvent, func(c *surveyed, key, value []byte) error {
+		sequence := layout.SequenceOf(key)
+		if s.salvaged != nil && c.record != nil && sequence < c.record.Low {
 			return nil // delivered before; only its deletion is not known
 		}
 		c.newest = max(c.newest, sequence)
-		record, err := decodeEvent(c.Channel, value)
+		record, err := layout.DecodeEvent(c.Channel, value)
 		if err != nil {
 			c.undecodedEvents++
 			s.damaged(c.where("event", sequence), err)
@@ -166,20 +162,20 @@ func (s *survey) readEvents(visit func(c *surveyed, sequence uint64, record even
 		}
 		c.Pending++
 		if c.OldestPending.IsZero() {
-			c.OldestPending = record.acceptedTime
+			c.OldestPending = record.AcceptedTime
 		}
-		c.NewestPending = record.acceptedTime
+		c.NewestPending = record.AcceptedTime
 		return visit(c, sequence, record)
 	})
 }
 
 // readDeadLetters reads dead letters, the oldest of each channel first.
-func (s *survey) readDeadLetters(visit func(entry deadEntry) error) error {
-	return s.eachKey(prefixDeadLetter, func(c *surveyed, key, value []byte) error {
-		entry, err := readDead(c.Channel, key, value)
+func (s *survey) readDeadLetters(visit func(entry layout.DeadEntry) error) error {
+	return s.eachKey(layout.PrefixDeadLetter, func(c *surveyed, key, value []byte) error {
+		entry, err := layout.ReadDead(c.Channel, key, value)
 		if err != nil {
 			c.undecodedDead++
-			s.damaged(c.where("dead letter", sequenceOf(key)), err)
+			s.damaged(c.where("dead letter", layout.SequenceOf(key)), err)
 			return nil
 		}
 		c.DeadLetters++
@@ -193,7 +189,7 @@ func (s *survey) readRest() error {
 	if err := s.readClock(); err != nil {
 		return err
 	}
-	for _, prefix := range []byte{prefixSchema, prefixDuplicate, prefixTimer, prefixPointer} {
+	for _, prefix := range []byte{layout.PrefixSchema, layout.PrefixDuplicate, layout.PrefixTimer, layout.PrefixPointer} {
 		if err := s.each(prefix, func(_, _ []byte) error { return nil }); err != nil {
 			return err
 		}
@@ -213,9 +209,9 @@ func (s *survey) compareCounts() {
 			})
 			continue
 		}
-		pending := int64(max(c.record.last, c.newest) - c.record.settled)
+		pending := int64(max(c.record.Last, c.newest) - c.record.Settled)
 		s.compareCount(c, "pending events", pending, c.Pending+c.undecodedEvents)
-		s.compareCount(c, "dead letters", c.record.deadLetters, c.DeadLetters+c.undecodedDead)
+		s.compareCount(c, "dead letters", c.record.DeadLetters, c.DeadLetters+c.undecodedDead)
 	}
 }
 
@@ -253,9 +249,3 @@ func (s *survey) summaries() []ChannelSummary {
 	}
 	return all
 }
-
-// channelKeyAt reads the channel of every key but a de-duplication key.
-func channelKeyAt(key []byte) channelKey { return channelKey(key[1:]) }
-
-// laneKeyAt reads the lane of a lane record's or a pointer's key.
-func laneKeyAt(key []byte) laneKey { return laneKey(key[1+len(channelKey{}):]) }

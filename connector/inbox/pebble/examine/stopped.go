@@ -1,4 +1,4 @@
-package pebble
+package examine
 
 import (
 	"context"
@@ -14,6 +14,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/wal"
 	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // ErrInUse means that a running connector has the store open.
@@ -40,6 +43,12 @@ type Finding struct {
 const (
 	remedyReplace = "save the events with \"connector inbox export\", move the folder away, and start the connector with an empty one"
 	remedyReport  = "if it comes back after a start of the connector, " + remedyReplace
+)
+
+// Memory that Pebble takes to read a stopped store.
+const (
+	readCache = 8 << 20
+	readFiles = 512
 )
 
 // stopped is the store of a connector that does not run. It is only ever read:
@@ -75,7 +84,7 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 		return nil, fmt.Errorf("inbox %s: %w", path, ErrInUse)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox %s cannot be locked: %w", path, explained(err))
+		return nil, fmt.Errorf("inbox %s cannot be locked: %w", path, engine.Explained(err))
 	}
 	s := &stopped{ctx: ctx, path: path, observe: observe, lock: lock}
 	if s.db, err = openReading(path, files, lock); err != nil {
@@ -118,13 +127,13 @@ func verifyLog(path string) (damage error) {
 
 // openReading opens the store in Pebble.
 func openReading(path string, files vfs.FS, lock *pebble.Lock) (db *pebble.DB, err error) {
-	if _, err := openIntact(files, path); err != nil {
+	if _, err := layout.OpenIntact(files, path); err != nil {
 		return nil, err
 	}
-	return openEngine(path, &pebble.Options{
-		FS: files, Lock: lock, ReadOnly: true, CacheSize: cacheSize, MaxOpenFiles: openFiles,
+	return engine.Open(path, &pebble.Options{
+		FS: files, Lock: lock, ReadOnly: true, CacheSize: readCache, MaxOpenFiles: readFiles,
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
-		Logger:             storeLog{logr.Discard(), func(cause error) { panic(cause) }},
+		Logger:             engine.Log{Log: logr.Discard(), Fatal: func(cause error) { panic(cause) }},
 		// Damage is reported where it is met; by default it would be fatal.
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
 	})
@@ -222,7 +231,7 @@ func (r readOnly) Lock(name string) (io.Closer, error) {
 	}
 	shared := syscall.Flock_t{Type: syscall.F_RDLCK, Whence: io.SeekStart}
 	if err := syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &shared); err != nil {
-		return nil, errors.Join(lockError{err}, file.Close())
+		return nil, errors.Join(engine.LockError{Cause: err}, file.Close())
 	}
 	return file, nil
 }

@@ -1,28 +1,28 @@
-package pebble
+package engine
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 )
 
-// trouble is what the system below the store can fail with. The store is whole
+// Trouble is what the system below the store can fail with. The store is whole
 // then, or cannot be read at all: its own commands are no remedy.
-type trouble struct {
+type Trouble struct {
 	errors       []error
-	what, remedy string
+	What, Remedy string
 }
 
-// lockError is the error of a lock.
-type lockError struct{ error }
+// LockError is the error of a lock.
+type LockError struct{ Cause error }
 
-func (e lockError) Unwrap() error { return e.error }
+func (e LockError) Error() string { return e.Cause.Error() }
 
-var troubles = []trouble{
+func (e LockError) Unwrap() error { return e.Cause }
+
+var troubles = []Trouble{
 	{
 		[]error{syscall.ENOSPC}, "the disk is full",
 		"free space or inodes on it (df -h and df -i tell which), or enlarge the volume",
@@ -69,18 +69,18 @@ var troubles = []trouble{
 }
 
 // noLocks is what errors that can mean anything mean of a lock.
-var noLocks = trouble{
+var noLocks = Trouble{
 	[]error{syscall.ENOLCK, syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL}, "the file system cannot lock files",
 	"use a disk of the machine or a block volume, or mount the network file system with its lock service",
 }
 
-func (t trouble) is(err error) bool {
+func (t Trouble) is(err error) bool {
 	return slices.ContainsFunc(t.errors, func(known error) bool { return errors.Is(err, known) })
 }
 
-// troubleOf finds what the system below the store failed with.
-func troubleOf(err error) (t trouble, found bool) {
-	if _, locking := errors.AsType[lockError](err); locking && noLocks.is(err) {
+// TroubleOf finds what the system below the store failed with.
+func TroubleOf(err error) (t Trouble, found bool) {
+	if _, locking := errors.AsType[LockError](err); locking && noLocks.is(err) {
 		return noLocks, true
 	}
 	for _, t := range troubles {
@@ -88,36 +88,18 @@ func troubleOf(err error) (t trouble, found bool) {
 			return t, true
 		}
 	}
-	return trouble{}, false
+	return Trouble{}, false
 }
 
-// explained adds to an error what a person can do about it, if that is known.
-func explained(err error) error {
-	if t, found := troubleOf(err); found {
-		return fmt.Errorf("%s: %w; %s", t.what, err, t.remedy)
+// Explained adds to an error what a person can do about it, if that is known.
+func Explained(err error) error {
+	if t, found := TroubleOf(err); found {
+		return fmt.Errorf("%s: %w; %s", t.What, err, t.Remedy)
 	}
 	return err
 }
 
-// remedyFor says what a person can do about what ended the store at path.
-func remedyFor(cause error, path string) string {
-	if t, found := troubleOf(cause); found {
-		return t.what + ": " + t.remedy
-	}
-	if errors.Is(cause, fs.ErrNotExist) && isGone(path) {
-		return "the folder of the inbox is gone: put it back or mount its volume again, and start the connector"
-	}
-	return "if it happens again, stop the connector and " + inspect(path)
-}
-
-// isGone says whether the folder of a store that was open there was removed, moved
-// or unmounted: the ledger leaves it never.
-func isGone(path string) bool {
-	_, err := os.Stat(filepath.Join(path, ledgerName))
-	return errors.Is(err, fs.ErrNotExist)
-}
-
-// outOfSpace says whether an error passes as soon as the disk has room.
-func outOfSpace(err error) bool {
+// OutOfSpace says whether an error passes as soon as the disk has room.
+func OutOfSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -1,4 +1,4 @@
-package pebble
+package layout
 
 import (
 	"errors"
@@ -24,33 +24,35 @@ import (
 //     relies on the record, and deletes what it replaces, only then. So what the
 //     ledger does not hold yet, nothing relies on.
 //   - A log's first sync ends only once the ledger holds the log. Its later
-//     syncs are noted within ledgerInterval, and when the log ends, so that
+//     syncs are noted within a second, and when the log ends, so that
 //     commits do not wait for two files.
 //   - A file leaves the ledger before it is removed, and a manifest as soon as
 //     the marker of its successor is durable.
 //
 // So after any crash every file that the ledger holds is there, and as long as
 // the ledger says and with that checksum; anything else is damage. What remains
-// is the end of the newest log that was written less than ledgerInterval
+// is the end of the newest log that was written less than a second
 // before a crash: it is judged by the records behind it, see brokenOff. Damage to
 // the very last one cannot be told from a write that was torn, nor at times damage
 // to the one before it: Pebble wakes who waits for a sync before it notes how far
 // that went, so the last record may not know of it.
 
-// errDamaged is damage that was found before Pebble opened the store.
-var errDamaged = errors.New("the store is damaged")
+// ErrDamaged is damage that was found before Pebble opened the store.
+var ErrDamaged = errors.New("the store is damaged")
 
-// markerPrefix begins the name of the marker, whose end is the name of the
+// MarkerPrefix begins the name of the marker, whose end is the name of the
 // manifest in use.
-const markerPrefix = "marker.manifest."
+const MarkerPrefix = "marker.manifest."
 
-func isManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") }
+// IsManifest reports whether a file of that name is a manifest.
+func IsManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") }
 
-func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+// IsLog reports whether a file of that name is a write-ahead log.
+func IsLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
-// openIntact reads a store's ledger and compares the files with it. The caller
+// OpenIntact reads a store's ledger and compares the files with it. The caller
 // holds the store's lock.
-func openIntact(files vfs.FS, path string) (*ledger, error) {
+func OpenIntact(files vfs.FS, path string) (*Ledger, error) {
 	names, err := files.List(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		names, err = nil, nil
@@ -69,9 +71,9 @@ func openIntact(files vfs.FS, path string) (*ledger, error) {
 	case !desc.Exists:
 		return l, l.begin(names)
 	case !found:
-		return nil, fmt.Errorf("%w: the file %s is missing or cannot be read", errDamaged, ledgerName)
+		return nil, fmt.Errorf("%w: the file %s is missing or cannot be read", ErrDamaged, LedgerName)
 	case !l.has(filepath.Base(desc.ManifestFilename)):
-		return nil, fmt.Errorf("%w: %s is not a manifest that was in use", errDamaged, desc.ManifestFilename)
+		return nil, fmt.Errorf("%w: %s is not a manifest that was in use", ErrDamaged, desc.ManifestFilename)
 	}
 	return l, l.verify(path)
 }
@@ -79,18 +81,18 @@ func openIntact(files vfs.FS, path string) (*ledger, error) {
 // begin begins the ledger of a new store, unless one was used here. Pebble makes the marker
 // of the manifest durable before the first log or table, so no crash leaves
 // these without it.
-func (l *ledger) begin(names []string) error {
+func (l *Ledger) begin(names []string) error {
 	for _, name := range slices.Concat(names, slices.Collect(maps.Keys(l.files))) {
-		if strings.HasSuffix(name, ".sst") || isLog(name) {
-			return fmt.Errorf("%w: there is or was %s, but no marker that names the manifest", errDamaged, name)
+		if strings.HasSuffix(name, ".sst") || IsLog(name) {
+			return fmt.Errorf("%w: there is or was %s, but no marker that names the manifest", ErrDamaged, name)
 		}
 	}
-	l.files, l.changed = make(map[string]prefix), true
+	l.files, l.changed = make(map[string]FilePrefix), true
 	return nil
 }
 
 // verify compares files with what the ledger says of them.
-func (l *ledger) verify(path string) error {
+func (l *Ledger) verify(path string) error {
 	for _, name := range slices.Sorted(maps.Keys(l.files)) {
 		if err := l.verifyFile(l.fs.PathJoin(path, name), l.files[name]); err != nil {
 			return err
@@ -104,7 +106,7 @@ func (l *ledger) verify(path string) error {
 }
 
 // newestLog is the name of the log with the highest number, empty if there is none.
-func (l *ledger) newestLog() (newest string) {
+func (l *Ledger) newestLog() (newest string) {
 	var highest wal.NumWAL
 	for name := range l.files {
 		if number, _, ok := wal.ParseLogFilename(name); ok && number >= highest {
@@ -114,10 +116,10 @@ func (l *ledger) newestLog() (newest string) {
 	return newest
 }
 
-func (l *ledger) verifyFile(name string, want prefix) error {
+func (l *Ledger) verifyFile(name string, want FilePrefix) error {
 	f, err := l.fs.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s is missing", errDamaged, name)
+		return fmt.Errorf("%w: %s is missing", ErrDamaged, name)
 	}
 	if err != nil {
 		return err
@@ -128,17 +130,17 @@ func (l *ledger) verifyFile(name string, want prefix) error {
 	case err != nil:
 		return err
 	case n < want.length:
-		return fmt.Errorf("%w: %s is cut short: %d bytes of it are there, at least %d were written", errDamaged, name, n, want.length)
-	case sum.prefix != want:
-		return fmt.Errorf("%w: the first %d bytes of %s are not what was written", errDamaged, want.length, name)
+		return fmt.Errorf("%w: %s is cut short: %d bytes of it are there, at least %d were written", ErrDamaged, name, n, want.length)
+	case sum.FilePrefix != want:
+		return fmt.Errorf("%w: the first %d bytes of %s are not what was written", ErrDamaged, want.length, name)
 	}
 	return nil
 }
 
 // summing is a writer that keeps the checksum of what it was given.
-type summing struct{ prefix }
+type summing struct{ FilePrefix }
 
 func (s *summing) Write(p []byte) (int, error) {
-	s.prefix = s.grown(p)
+	s.FilePrefix = s.Grown(p)
 	return len(p), nil
 }

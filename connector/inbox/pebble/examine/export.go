@@ -1,10 +1,11 @@
-package pebble
+package examine
 
 import (
 	"context"
 	"errors"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // Exported is an event that a stopped store holds.
@@ -30,17 +31,17 @@ func Export(ctx context.Context, path string, observe Observer, yield func(Expor
 	}
 	defer func() { err = errors.Join(err, opened.close()) }()
 	s := newSurvey(opened)
-	if err := errors.Join(s.readChannels(), s.readLanes(func(*surveyed, []byte, laneRecord) error { return nil })); err != nil {
+	if err := errors.Join(s.readChannels(), s.readLanes(func(*surveyed, []byte, layout.LaneRecord) error { return nil })); err != nil {
 		return nil, err
 	}
-	err = s.readEvents(func(c *surveyed, sequence uint64, record eventRecord) error {
+	err = s.readEvents(func(c *surveyed, sequence uint64, record layout.EventRecord) error {
 		return yield(Exported{DeadLetter: inbox.DeadLetter{
-			Event: record.event, AcceptedAt: record.acceptedTime,
-			Attempts: s.attempts[head{channelKeyOf(c.Channel), sequence}],
+			Event: record.Event, AcceptedAt: record.AcceptedTime,
+			Attempts: s.attempts[head{layout.ChannelKeyOf(c.Channel), sequence}],
 		}})
 	})
 	if err == nil {
-		err = s.readDeadLetters(func(entry deadEntry) error { return yield(Exported{Dead: true, DeadLetter: entry.letter}) })
+		err = s.readDeadLetters(func(entry layout.DeadEntry) error { return yield(Exported{Dead: true, DeadLetter: entry.Letter}) })
 	}
 	if err == nil {
 		s.compareCounts()

@@ -7,44 +7,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/go-logr/logr"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
 )
-
-// storeLog is Pebble's logger. After a failed write or sync of its log Pebble
-// calls Fatalf, and if that returned, the commit would report success for what
-// is not durable: so it never returns.
-type storeLog struct {
-	log   logr.Logger
-	fatal func(cause error)
-}
-
-// Infof drops what Pebble says of its inner life.
-func (storeLog) Infof(string, ...any) {}
-
-// Errorf logs.
-func (l storeLog) Errorf(format string, args ...any) {
-	l.log.Info("store: " + fmt.Sprintf(format, args...))
-}
-
-// Fatalf ends the process.
-func (l storeLog) Fatalf(format string, args ...any) {
-	f := failure{text: fmt.Sprintf(format, args...)}
-	for _, arg := range args {
-		if cause, ok := arg.(error); ok {
-			f.causes = append(f.causes, cause)
-		}
-	}
-	l.fatal(f)
-}
-
-// failure is what Pebble says before it ends, with the errors in it.
-type failure struct {
-	text   string
-	causes []error
-}
-
-func (f failure) Error() string   { return f.text }
-func (f failure) Unwrap() []error { return f.causes }
 
 // spacePause is how long the store waits for space before it tries to flush or
 // compact again.
@@ -69,7 +34,7 @@ func (s *Inbox) events() *pebble.EventListener {
 func (s *Inbox) backgroundFailed(err error) {
 	switch {
 	case errors.Is(err, context.Canceled): // by Close
-	case !outOfSpace(err), !s.opened.Load():
+	case !engine.OutOfSpace(err), !s.opened.Load():
 		s.fatal(fmt.Errorf("the store could not flush or compact: %w", err))
 	default:
 		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",

@@ -1,4 +1,4 @@
-package pebble
+package examine
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // Check reads the whole stopped store at path, every checksum in it included,
@@ -68,7 +70,7 @@ func (c *checking) require(key []byte, where, what, meaning string) {
 	if !c.whole() {
 		return
 	}
-	switch _, found, err := get(c.db, key); {
+	switch _, found, err := layout.Get(c.db, key); {
 	case err != nil:
 		c.notRead(err)
 	case !found:
@@ -77,7 +79,7 @@ func (c *checking) require(key []byte, where, what, meaning string) {
 }
 
 // notAhead reports a record from a time that the store has not reached.
-func (c *checking) notAhead(where string, at instant) {
+func (c *checking) notAhead(where string, at layout.Instant) {
 	if c.whole() && c.age > 0 && at > c.age {
 		c.broken(where, fmt.Sprintf("it is of %s, and the store's clock shows %s", at, c.age),
 			"it is kept for too long, and the age of the oldest event is wrong")
@@ -86,10 +88,10 @@ func (c *checking) notAhead(where string, at instant) {
 
 func (c *checking) schema() error {
 	found := false
-	err := c.each(prefixSchema, func(_, value []byte) error {
+	err := c.each(layout.PrefixSchema, func(_, value []byte) error {
 		found = true
-		if len(value) != 1 || value[0] > schemaVersion {
-			c.broken("schema version", fmt.Sprintf("%x, this release knows %d", value, schemaVersion), "a newer release wrote the store: use that one")
+		if len(value) != 1 || value[0] > layout.SchemaVersion {
+			c.broken("schema version", fmt.Sprintf("%x, this release knows %d", value, layout.SchemaVersion), "a newer release wrote the store: use that one")
 		}
 		return nil
 	})
@@ -100,9 +102,9 @@ func (c *checking) schema() error {
 }
 
 func (c *checking) duplicates() error {
-	return c.eachKey(prefixDuplicate, func(ch *surveyed, key, value []byte) error {
+	return c.eachKey(layout.PrefixDuplicate, func(ch *surveyed, key, value []byte) error {
 		ch.DeduplicationKeys++
-		acceptedAt, err := decodeAcceptedAt(value)
+		acceptedAt, err := layout.DecodeAcceptedAt(value)
 		where := fmt.Sprintf("channel %s, de-duplication key %x", ch.Channel, key[len(key)-32:])
 		if err != nil {
 			c.damaged(where, err)
@@ -113,31 +115,31 @@ func (c *checking) duplicates() error {
 }
 
 func (c *checking) lanes() error {
-	return c.readLanes(func(ch *surveyed, key []byte, record laneRecord) error {
-		channel, lane := channelKeyAt(key), laneKeyAt(key)
-		where := ch.where("tracked lane with head", record.head)
-		c.require(timerKey(channel, record.due, lane), where, "its timer is missing", meaningStuck)
-		c.require(eventKey(channel, record.head), where, "its event is missing", meaningEnds)
+	return c.readLanes(func(ch *surveyed, key []byte, record layout.LaneRecord) error {
+		channel, lane := layout.ChannelKeyAt(key), layout.LaneKeyAt(key)
+		where := ch.where("tracked lane with head", record.Head)
+		c.require(layout.TimerKey(channel, record.Due, lane), where, "its timer is missing", meaningStuck)
+		c.require(layout.EventKey(channel, record.Head), where, "its event is missing", meaningEnds)
 		return nil
 	})
 }
 
 func (c *checking) timers() error {
-	return c.eachKey(prefixTimer, func(ch *surveyed, key, _ []byte) error {
+	return c.eachKey(layout.PrefixTimer, func(ch *surveyed, key, _ []byte) error {
 		if !c.whole() {
 			return nil
 		}
-		due, lane := timerOf(key)
-		record, found, err := laneOf(c.db, channelKeyAt(key), lane)
+		due, lane := layout.TimerOf(key)
+		record, found, err := layout.LaneOf(c.db, layout.ChannelKeyAt(key), lane)
 		where := fmt.Sprintf("channel %s, timer due at %s", ch.Channel, due)
 		switch {
-		case errors.Is(err, errRecord):
+		case errors.Is(err, layout.ErrRecord):
 			return nil // reported with the lane
 		case err != nil:
 			c.notRead(err)
 		case !found:
 			c.broken(where, "its lane record is missing", meaningEnds)
-		case record.due != due:
+		case record.Due != due:
 			c.broken(where, "its lane is due at another time", "an attempt is made too early")
 		}
 		return nil
@@ -147,21 +149,21 @@ func (c *checking) timers() error {
 // events checks that a restart finds every event: at or after the cursor, or
 // through its lane.
 func (c *checking) events() error {
-	return c.readEvents(func(ch *surveyed, sequence uint64, record eventRecord) error {
+	return c.readEvents(func(ch *surveyed, sequence uint64, record layout.EventRecord) error {
 		if ch.record == nil || !c.whole() {
 			return nil
 		}
 		where := ch.where("event", sequence)
-		c.notAhead(where, record.acceptedAt)
-		if sequence < ch.record.low {
+		c.notAhead(where, record.AcceptedAt)
+		if sequence < ch.record.Low {
 			c.broken(where, "it lies below the channel's low-water mark", meaningStuck)
 			return nil
 		}
-		channel := channelKeyOf(ch.Channel)
-		if _, isHead := c.attempts[head{channel, sequence}]; isHead || sequence >= ch.record.cursor {
+		channel := layout.ChannelKeyOf(ch.Channel)
+		if _, isHead := c.attempts[head{channel, sequence}]; isHead || sequence >= ch.record.Cursor {
 			return nil
 		}
-		c.require(pointerKey(channel, laneKeyOf(record.lane()), sequence), where,
+		c.require(layout.PointerKey(channel, layout.LaneKeyOf(record.Lane()), sequence), where,
 			"it lies before the channel's cursor and its lane does not point to it", meaningStuck)
 		return nil
 	})
@@ -169,30 +171,30 @@ func (c *checking) events() error {
 
 func (c *checking) pointers() error {
 	var lane []byte // pointers of one lane come one after the other
-	var record laneRecord
-	return c.eachKey(prefixPointer, func(ch *surveyed, key, _ []byte) error {
+	var record layout.LaneRecord
+	return c.eachKey(layout.PrefixPointer, func(ch *surveyed, key, _ []byte) error {
 		if !c.whole() {
 			return nil
 		}
-		channel, sequence := channelKeyAt(key), sequenceOf(key)
+		channel, sequence := layout.ChannelKeyAt(key), layout.SequenceOf(key)
 		where := ch.where("pointer to event", sequence)
-		if of := laneRecordKey(channel, laneKeyAt(key)); !bytes.Equal(of, lane) {
+		if of := layout.LaneRecordKey(channel, layout.LaneKeyAt(key)); !bytes.Equal(of, lane) {
 			lane = of
-			record = c.laneOfPointer(channel, laneKeyAt(key), where)
+			record = c.laneOfPointer(channel, layout.LaneKeyAt(key), where)
 		}
-		if sequence <= record.head {
-			c.broken(where, fmt.Sprintf("its lane is already at event %d", record.head), meaningStuck)
+		if sequence <= record.Head {
+			c.broken(where, fmt.Sprintf("its lane is already at event %d", record.Head), meaningStuck)
 		}
-		c.require(eventKey(channel, sequence), where, "its event is missing", meaningEnds)
+		c.require(layout.EventKey(channel, sequence), where, "its event is missing", meaningEnds)
 		return nil
 	})
 }
 
-func (c *checking) laneOfPointer(channel channelKey, lane laneKey, where string) laneRecord {
-	record, found, err := laneOf(c.db, channel, lane)
+func (c *checking) laneOfPointer(channel layout.ChannelKey, lane layout.LaneKey, where string) layout.LaneRecord {
+	record, found, err := layout.LaneOf(c.db, channel, lane)
 	switch {
-	case errors.Is(err, errRecord): // reported with the lane
-		return laneRecord{}
+	case errors.Is(err, layout.ErrRecord): // reported with the lane
+		return layout.LaneRecord{}
 	case err != nil:
 		c.notRead(err)
 	case !found:
@@ -202,9 +204,9 @@ func (c *checking) laneOfPointer(channel channelKey, lane laneKey, where string)
 }
 
 func (c *checking) deadLetters() error {
-	return c.readDeadLetters(func(entry deadEntry) error {
-		where := fmt.Sprintf("channel %s, dead letter %d", entry.letter.Event.Channel, sequenceOf(entry.key))
-		c.notAhead(where, max(entry.record.acceptedAt, diedAt(entry.key)))
+	return c.readDeadLetters(func(entry layout.DeadEntry) error {
+		where := fmt.Sprintf("channel %s, dead letter %d", entry.Letter.Event.Channel, layout.SequenceOf(entry.Key))
+		c.notAhead(where, max(entry.Record.AcceptedAt, layout.DiedAt(entry.Key)))
 		return nil
 	})
 }
@@ -217,7 +219,7 @@ func (c *checking) unknown() error {
 		return nil
 	}
 	from := byte(0)
-	for _, known := range append(slices.Sorted(maps.Keys(keyLengths)), 0xff) {
+	for _, known := range append(slices.Sorted(maps.Keys(layout.KeyLengths)), 0xff) {
 		if from < known {
 			if err := c.between([]byte{from}, []byte{known}, report); err != nil {
 				return err

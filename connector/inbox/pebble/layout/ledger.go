@@ -1,4 +1,4 @@
-package pebble
+package layout
 
 import (
 	"encoding/binary"
@@ -14,14 +14,14 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// ledger is a small file of ours beside Pebble's. It says of each manifest and
+// Ledger is a small file of ours beside Pebble's. It says of each manifest and
 // log how many bytes are durable for certain, and their checksum. See intact.go
 // for what follows from it.
 //
 // The file has two slots, which are written in turn, in place. A crash that
 // tears one leaves the other, which is what holds then: nothing relies on a
 // write before it is durable.
-type ledger struct {
+type Ledger struct {
 	fs   vfs.FS
 	path string
 
@@ -32,12 +32,12 @@ type ledger struct {
 
 	// mu guards what follows.
 	mu      sync.Mutex
-	files   map[string]prefix
+	files   map[string]FilePrefix
 	changed bool
 }
 
-// prefix is the beginning of a file: its length, and the checksum of that.
-type prefix struct {
+// FilePrefix is the beginning of a file: its length, and the checksum of that.
+type FilePrefix struct {
 	length int64
 	sum    uint32
 }
@@ -45,14 +45,14 @@ type prefix struct {
 // castagnoli is CRC-32C, for which processors have an instruction.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// grown is the prefix with more bytes.
-func (p prefix) grown(b []byte) prefix {
-	return prefix{p.length + int64(len(b)), crc32.Update(p.sum, castagnoli, b)}
+// Grown is the prefix with more bytes.
+func (p FilePrefix) Grown(b []byte) FilePrefix {
+	return FilePrefix{p.length + int64(len(b)), crc32.Update(p.sum, castagnoli, b)}
 }
 
 const (
-	// ledgerName is not a name that Pebble knows, so it leaves the file alone.
-	ledgerName    = "LEDGER"
+	// LedgerName is not a name that Pebble knows, so it leaves the file alone.
+	LedgerName    = "LEDGER"
 	ledgerVersion = 1
 	// slotSize has room for over a thousand files; a store has a handful. Only
 	// what is used of it is ever written.
@@ -63,8 +63,8 @@ const (
 
 // openLedger reads a store's ledger. found is false if there is none, as in a
 // folder that never held a store.
-func openLedger(files vfs.FS, path string) (l *ledger, found bool, err error) {
-	l = &ledger{fs: files, path: files.PathJoin(path, ledgerName), files: make(map[string]prefix)}
+func openLedger(files vfs.FS, path string) (l *Ledger, found bool, err error) {
+	l = &Ledger{fs: files, path: files.PathJoin(path, LedgerName), files: make(map[string]FilePrefix)}
 	content, err := readWhole(files, l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, false, nil
@@ -90,50 +90,50 @@ func readWhole(files vfs.FS, name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// attest notes that a prefix of a file is durable. The next write tells the
+// Attest notes that a prefix of a file is durable. The next write tells the
 // disk.
-func (l *ledger) attest(name string, p prefix) {
+func (l *Ledger) Attest(name string, p FilePrefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.files[name], l.changed = p, true
 }
 
 // has says whether the ledger knows a file.
-func (l *ledger) has(name string) bool {
+func (l *Ledger) has(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, found := l.files[name]
 	return found
 }
 
-// forget makes durable that a file may be missing. It must return before the
+// Forget makes durable that a file may be missing. It must return before the
 // file is removed. A file that is not known may be one on disk, after a write that
 // failed.
-func (l *ledger) forget(name string) error {
+func (l *Ledger) Forget(name string) error {
 	l.mu.Lock()
 	if _, found := l.files[name]; found {
 		delete(l.files, name)
 		l.changed = true
 	}
 	l.mu.Unlock()
-	return l.write()
+	return l.Write()
 }
 
-// replaceManifests forgets all manifests but one.
-func (l *ledger) replaceManifests(by string) error {
+// ReplaceManifests forgets all manifests but one.
+func (l *Ledger) ReplaceManifests(by string) error {
 	l.mu.Lock()
 	for name := range l.files {
-		if isManifest(name) && name != by {
+		if IsManifest(name) && name != by {
 			delete(l.files, name)
 			l.changed = true
 		}
 	}
 	l.mu.Unlock()
-	return l.write()
+	return l.Write()
 }
 
-// write makes the ledger durable if anything has changed.
-func (l *ledger) write() error {
+// Write makes the ledger durable if anything has changed.
+func (l *Ledger) Write() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
@@ -154,7 +154,7 @@ func (l *ledger) write() error {
 }
 
 // writeSlot writes the next generation over the last but one.
-func (l *ledger) writeSlot(slot []byte) error {
+func (l *Ledger) writeSlot(slot []byte) error {
 	if len(slot) > slotSize {
 		return errors.New("it would be too long")
 	}
@@ -171,8 +171,8 @@ func (l *ledger) writeSlot(slot []byte) error {
 	return l.file.SyncData()
 }
 
-// close closes the file; what changed since the last write is lost.
-func (l *ledger) close() error {
+// Close closes the file; what changed since the last write is lost.
+func (l *Ledger) Close() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if l.file == nil {
@@ -183,7 +183,7 @@ func (l *ledger) close() error {
 	return err
 }
 
-func encodeSlot(generation uint64, files map[string]prefix) []byte {
+func encodeSlot(generation uint64, files map[string]FilePrefix) []byte {
 	slot := append(make([]byte, slotHeader, 256), ledgerVersion)
 	slot = binary.AppendUvarint(slot, generation)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -197,7 +197,7 @@ func encodeSlot(generation uint64, files map[string]prefix) []byte {
 }
 
 // decodeSlot reads a slot; ok is false if it was never written, or is damaged.
-func decodeSlot(slot []byte) (generation uint64, files map[string]prefix, ok bool) {
+func decodeSlot(slot []byte) (generation uint64, files map[string]FilePrefix, ok bool) {
 	if len(slot) < slotHeader {
 		return 0, nil, false
 	}
@@ -205,16 +205,16 @@ func decodeSlot(slot []byte) (generation uint64, files map[string]prefix, ok boo
 	if length < slotHeader || length > len(slot) || binary.LittleEndian.Uint32(slot) != crc32.Checksum(slot[4:length], castagnoli) {
 		return 0, nil, false
 	}
-	d := decoder{rest: slot[slotHeader:length]}
-	if d.byte() != ledgerVersion {
+	d := Decoder{Rest: slot[slotHeader:length]}
+	if d.Byte() != ledgerVersion {
 		return 0, nil, false
 	}
-	generation, files = d.uvarint(), make(map[string]prefix)
-	for len(d.rest) > 0 {
+	generation, files = d.Uvarint(), make(map[string]FilePrefix)
+	for len(d.Rest) > 0 {
 		name, length := d.string(), d.varint()
-		if sum := d.take(4); sum != nil {
-			files[name] = prefix{length, binary.LittleEndian.Uint32(sum)}
+		if sum := d.Take(4); sum != nil {
+			files[name] = FilePrefix{length, binary.LittleEndian.Uint32(sum)}
 		}
 	}
-	return generation, files, d.err == nil
+	return generation, files, d.Err == nil
 }
