@@ -71,23 +71,10 @@ func (s *Inbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcom
 		op.events[i] = newEvent{e.ID, record.Encode()}
 		op.size += len(op.events[i].record) + 128
 	}
-	if err := s.do(ctx, op); err != nil {
+	if err := s.committer.submitAndWait(ctx, op); err != nil {
 		return nil, engine.Explained(err)
 	}
 	return op.outcomes, nil
-}
-
-// do queues an operation and waits until it is durable or ctx ends.
-func (s *Inbox) do(ctx context.Context, op operation) error {
-	if err := s.committer.submit(op); err != nil {
-		return err
-	}
-	select {
-	case err := <-op.base().done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 func (*acceptance) reads() bool { return false }

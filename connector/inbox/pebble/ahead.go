@@ -6,11 +6,11 @@ import "sync"
 // claim: about 150 of the usual size.
 const aheadBytes = 64 << 10
 
-// ahead holds a channel's next events in memory: the committer leaves new ones
+// readAhead holds a channel's next events in memory: the committer leaves new ones
 // here, so that a sink that keeps up costs no reads, and the claiming reads a
 // backlog in runs, not one by one. It is complete: every pending event from the
 // first sequence on and before the end is in it.
-type ahead struct {
+type readAhead struct {
 	mu     sync.Mutex
 	end    uint64
 	events []encodedEvent
@@ -24,7 +24,7 @@ type encodedEvent struct {
 }
 
 // add keeps new events that continue the run, as far as there is room.
-func (a *ahead) add(events []encodedEvent) {
+func (a *readAhead) add(events []encodedEvent) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range events {
@@ -35,14 +35,14 @@ func (a *ahead) add(events []encodedEvent) {
 	}
 }
 
-func (a *ahead) push(e encodedEvent) {
+func (a *readAhead) push(e encodedEvent) {
 	a.events = append(a.events, e)
 	a.bytes += len(e.record)
 	a.end = e.sequence + 1
 }
 
 // next takes the first event. Without one it says where reading has to go on.
-func (a *ahead) next() (e encodedEvent, ok bool, end uint64) {
+func (a *readAhead) next() (e encodedEvent, ok bool, end uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.events) == 0 {
@@ -56,7 +56,7 @@ func (a *ahead) next() (e encodedEvent, ok bool, end uint64) {
 
 // extend adds what was read from disk: the events from one sequence up to, but
 // not including, end. It does nothing when the committer was faster.
-func (a *ahead) extend(from uint64, events []encodedEvent, end uint64) {
+func (a *readAhead) extend(from uint64, events []encodedEvent, end uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.end != from {
@@ -69,7 +69,7 @@ func (a *ahead) extend(from uint64, events []encodedEvent, end uint64) {
 }
 
 // reset forgets everything: reading goes on from a sequence.
-func (a *ahead) reset(from uint64) {
+func (a *readAhead) reset(from uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.events, a.bytes, a.end = nil, 0, from

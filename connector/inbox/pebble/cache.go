@@ -35,10 +35,10 @@ func (c *cache) resize(size int64) {
 // Resize changes Options.CacheSize and QueueSize. It may be called at any time, and
 // does nothing once the store is closed. What is queued already stays.
 func (s *Inbox) Resize(cacheSize, queueSize int64) {
-	if s.enter() != nil {
+	if s.acquire() != nil {
 		return
 	}
-	defer s.leave()
+	defer s.release()
 	s.cache.resize(cacheSize)
 	s.committer.maxQueued.Store(queueSize)
 }

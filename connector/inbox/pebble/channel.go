@@ -11,46 +11,65 @@ import (
 )
 
 // channel is what the store keeps in memory of one channel. Its size depends on
-// the claims under way, not on the backlog.
+// the claims under way, not on the backlog. Its marks are numbers of events, in
+// the order that doc.go draws; they are grouped by who moves them.
 type channel struct {
 	name string
 	key  layout.ChannelKey
 	// ready is signalled when Claim may have something new.
 	ready chan struct{}
-
-	// The committer alone changes these; others read them.
-	last, settled atomic.Uint64
-	deadLetters   atomic.Int64
-	// tracked counts the lane records.
-	tracked atomic.Int64
-	pauses  atomic.Pointer[layout.Pauses]
-	// recorded says that the channel record exists; the committer's alone.
-	recorded bool
-	// durable is the highest sequence that is fsynced: claiming stops there.
-	durable atomic.Uint64
-	// ahead are the next events to claim.
-	ahead ahead
-	// low is the low-water mark: no event below it exists any more.
-	low atomic.Uint64
-	// resume is where claiming would start if the process ended now.
-	resume atomic.Uint64
-	// unordered: new events have a lane each; else that of their conversation.
-	unordered atomic.Bool
-	// consumed: a consumer is open.
-	consumed atomic.Bool
-	// looked is what settled was when the low-water mark was moved; maintenance's
-	// alone.
-	looked uint64
-	// retention of dead letters, as a time.Duration; zero keeps them.
-	retention atomic.Int64
 	// recovered is the highest sequence that the store held when it was opened.
 	// Only up to it can the cursor meet an event that was reached through its
 	// lane's record before, and settled.
 	recovered uint64
-	// rangeDeleted is up to where range deletions were written; the
-	// committer's alone.
-	rangeDeleted uint64
+	// ahead are the next events to claim; the committer and the claiming share it.
+	ahead readAhead
 
+	settings
+	committed
+	upkeep
+	claimingState
+}
+
+// settings are set by the channel's consumer and read by everyone.
+type settings struct {
+	// unordered: new events have a lane each; else that of their conversation.
+	unordered atomic.Bool
+	// consumed: a consumer is open.
+	consumed atomic.Bool
+	// retention of dead letters, as a time.Duration; zero keeps them.
+	retention atomic.Int64
+}
+
+// committed is what the committer alone changes; others read what is atomic.
+type committed struct {
+	// last is the highest sequence in use, and settled counts the events that left
+	// the pending ones: their difference is pending.
+	last, settled atomic.Uint64
+	// durable is the highest sequence that is fsynced: claiming stops there.
+	durable atomic.Uint64
+	// resume is where claiming would start if the process ended now.
+	resume      atomic.Uint64
+	deadLetters atomic.Int64
+	// tracked counts the lane records.
+	tracked atomic.Int64
+	pauses  atomic.Pointer[layout.Pauses]
+	// recorded: the channel record exists.
+	recorded bool
+	// rangeDeleted is up to where range deletions were written.
+	rangeDeleted uint64
+}
+
+// upkeep is what maintenance alone changes; others read what is atomic.
+type upkeep struct {
+	// low is the low-water mark: no event below it exists any more.
+	low atomic.Uint64
+	// looked is what settled was when low was moved.
+	looked uint64
+}
+
+// claimingState is the claiming's; mu guards all of it.
+type claimingState struct {
 	mu sync.Mutex
 	// cursor is the lowest sequence that the claiming has not placed yet.
 	cursor uint64
@@ -66,8 +85,8 @@ type channel struct {
 	parkFrom layout.Instant
 	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
 	timersFrom, nextTimer layout.Instant
-	// turn rotates which source of claims goes first.
-	turn int
+	// firstSource rotates which source of claims goes first.
+	firstSource int
 }
 
 // lane is a lane with a claimed event, or with events in memory that wait.
@@ -95,8 +114,8 @@ func newChannel(r layout.ChannelRecord) *channel {
 		name:  r.Name,
 		key:   layout.ChannelKeyOf(r.Name),
 		ready: make(chan struct{}, 1),
-		lanes: make(map[layout.LaneKey]*lane),
 	}
+	c.lanes = make(map[layout.LaneKey]*lane)
 	c.last.Store(r.Last)
 	c.durable.Store(r.Last)
 	c.settled.Store(r.Settled)

@@ -38,10 +38,10 @@ type claiming struct {
 
 // Claim implements inbox.Consumer.
 func (c *consumer) Claim(_ context.Context, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
-	if err := c.enter(); err != nil {
+	if err := c.acquire(); err != nil {
 		return nil, inbox.Never, err
 	}
-	defer c.store.leave()
+	defer c.store.release()
 	ch := c.channel
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *claiming) all() error {
 	// No source may starve another: each goes first in turn.
 	sources := [...]func() error{c.successors, c.due, c.fresh}
 	for i := range sources {
-		if err := sources[(c.channel.turn+i)%len(sources)](); err != nil {
+		if err := sources[(c.channel.firstSource+i)%len(sources)](); err != nil {
 			c.store.endIfDamaged(err)
 			if len(c.claims) == 0 {
 				return err
@@ -70,7 +70,7 @@ func (c *claiming) all() error {
 	if c.bytes >= claimBytes {
 		c.channel.signal() // there may be more
 	}
-	c.channel.turn++
+	c.channel.firstSource++
 	return nil
 }
 
@@ -169,7 +169,7 @@ func (c *claiming) fresh() error {
 			if end > ch.durable.Load() {
 				return nil
 			}
-			if err := c.readAhead(end); err != nil {
+			if err := c.fillAhead(end); err != nil {
 				return err
 			}
 			continue
@@ -184,8 +184,8 @@ func (c *claiming) fresh() error {
 	return nil
 }
 
-// readAhead reads the next run of events, from a sequence on.
-func (c *claiming) readAhead(from uint64) error {
+// fillAhead reads the next run of events, from a sequence on.
+func (c *claiming) fillAhead(from uint64) error {
 	ch := c.channel
 	end := ch.durable.Load() + 1
 	var events []encodedEvent

@@ -1,17 +1,12 @@
 package pebble
 
 import (
-	"errors"
+	"context"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
-	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
 // operation is one request to change the store. An operation may be abandoned
@@ -38,29 +33,6 @@ func newPending(size int) pending { return pending{done: make(chan error, 1), si
 
 func (p *pending) base() *pending { return p }
 
-// transaction is one batch in the making.
-type transaction struct {
-	*pebble.Batch
-	// reader sees the store, and the batch too if an operation asked for it.
-	reader pebble.Reader
-	// now is the time by the store's own clock, and time what the machine's
-	// shows, for people.
-	now  layout.Instant
-	time time.Time
-	// keepTime: the clock is stored even if nothing else is.
-	keepTime bool
-	// full says why the inbox takes nothing new; nil while it does.
-	full  error
-	store *Inbox
-	// accepted are the new events of this batch, so that a second call with
-	// the same id waits for the same fsync.
-	accepted map[duplicateID]struct{}
-	// appended are the new events by channel, and changed the channels whose
-	// record must be written.
-	appended map[*channel][]encodedEvent
-	changed  map[*channel]struct{}
-}
-
 // A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB
 // is far below what Pebble treats as a large batch.
 const (
@@ -68,25 +40,65 @@ const (
 	maxBatchOperations = 4096
 )
 
-// committer is the one goroutine that writes.
+// committer is the one goroutine that writes. Its invariants, by which its tests go:
+//
+//  1. Operations are applied in the order of their submission, each in one batch.
+//  2. An operation's caller is answered after its batch was written and published,
+//     in this order, and not before.
+//  3. An operation that fails fails alone: the rest of its batch is written.
+//  4. After a write that failed, nobody is answered and nothing is published: the
+//     process ends.
+//  5. A batch has no more than maxBatchOperations and maxBatchBytes, unless it is
+//     one operation.
+//  6. A caller that gives up takes nothing back: its operation is carried out.
+//  7. After close nothing is accepted, and what was accepted before is written.
+//  8. queued is the size of what is not written yet.
 type committer struct {
-	// queued is the size of what is queued or being committed, in bytes.
+	env commitEnv
+	// queued is in bytes.
 	queued atomic.Int64
 	// maxQueued bounds what waits for a disk that hangs: callers give up after
 	// their time, but what they queued stays until it is committed.
 	maxQueued atomic.Int64
+	wake      chan struct{}
+	done      chan struct{}
 
+	// mu guards what follows.
 	mu     sync.Mutex
 	queue  []operation
 	closed bool
-	wake   chan struct{}
-	done   chan struct{}
 }
 
-func newCommitter(maxQueued int64) *committer {
-	c := &committer{wake: make(chan struct{}, 1), done: make(chan struct{})}
+// commitEnv is the store as the committer sees it.
+type commitEnv struct {
+	// begin starts the batch of some operations.
+	begin func(ops []operation) *transaction
+	// write makes a batch durable.
+	write func(*transaction) error
+	// publish tells of a durable batch.
+	publish func(*transaction)
+	// fatal ends the process: sequences and filter have moved on, so that after a
+	// failed write memory is no longer what is on disk.
+	fatal func(cause error)
+}
+
+func newCommitter(maxQueued int64, env commitEnv) *committer {
+	c := &committer{env: env, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.maxQueued.Store(maxQueued)
 	return c
+}
+
+// submitAndWait queues an operation and waits until it is durable or ctx ends.
+func (c *committer) submitAndWait(ctx context.Context, op operation) error {
+	if err := c.submit(op); err != nil {
+		return err
+	}
+	select {
+	case err := <-op.base().done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // submit queues an operation.
@@ -113,7 +125,7 @@ func signal(wake chan<- struct{}) {
 }
 
 // run commits what is queued until close was called and the queue is empty.
-func (c *committer) run(commit func([]operation)) {
+func (c *committer) run() {
 	defer close(c.done)
 	for range c.wake {
 		// Whoever is about to queue something gets to do so first. On an idle
@@ -123,13 +135,32 @@ func (c *committer) run(commit func([]operation)) {
 		ops, closed := c.take()
 		for len(ops) > 0 {
 			n, bytes := nextBatch(ops)
-			commit(ops[:n])
+			c.commit(ops[:n])
 			c.queued.Add(-int64(bytes))
 			ops = ops[n:]
 		}
 		if closed {
 			return
 		}
+	}
+}
+
+// commit makes one batch of the operations durable and tells their callers.
+func (c *committer) commit(ops []operation) {
+	tx := c.env.begin(ops)
+	failed := make(map[operation]error)
+	for _, op := range ops {
+		if err := op.apply(tx); err != nil {
+			failed[op] = err
+		}
+	}
+	if err := c.env.write(tx); err != nil {
+		c.env.fatal(err)
+		return
+	}
+	c.env.publish(tx)
+	for _, op := range ops {
+		op.base().done <- failed[op]
 	}
 }
 
@@ -163,67 +194,4 @@ func nextBatch(ops []operation) (n, bytes int) {
 		bytes += size
 	}
 	return n, bytes
-}
-
-// commit makes one batch of the operations durable and tells their callers.
-func (s *Inbox) commit(ops []operation) {
-	tx := s.begin(ops)
-	failed := make(map[operation]error)
-	for _, op := range ops {
-		if err := op.apply(tx); err != nil {
-			failed[op] = err
-		}
-	}
-	start := s.clock.now()
-	if err := errors.Join(tx.writeChannels(), tx.writeClock(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
-		// Sequences and filter have moved on: what is in memory is no longer
-		// what is on disk, so nothing more may be promised.
-		s.fatal(err)
-		return
-	}
-	s.metrics.SyncDuration.Observe(s.clock.now().Since(start).Seconds())
-	s.space.wrote(tx.Len())
-	for ch, events := range tx.appended {
-		ch.published(events)
-	}
-	for _, op := range ops {
-		op.base().done <- failed[op]
-	}
-	_ = tx.Close() // a batch that was applied closes without error
-}
-
-func (s *Inbox) begin(ops []operation) *transaction {
-	tx := &transaction{
-		now: s.clock.now(), time: s.clock.source.Now(), full: s.space.full(), store: s,
-		accepted: make(map[duplicateID]struct{}, len(ops)),
-		appended: make(map[*channel][]encodedEvent, 1),
-		changed:  make(map[*channel]struct{}, 1),
-	}
-	if slices.ContainsFunc(ops, operation.reads) {
-		tx.Batch = s.db.NewIndexedBatch()
-		tx.reader = tx.Batch
-		return tx
-	}
-	tx.Batch, tx.reader = s.db.NewBatch(), s.db
-	return tx
-}
-
-// append adds an encoded event to the end of a channel.
-func (tx *transaction) append(ch *channel, record []byte) error {
-	if !ch.recorded {
-		tx.changed[ch] = struct{}{}
-	}
-	sequence := ch.last.Add(1)
-	tx.appended[ch] = append(tx.appended[ch], encodedEvent{sequence, record})
-	return tx.Set(layout.EventKey(ch.key, sequence), record, nil)
-}
-
-// writeChannels writes the records of the changed channels, once a batch.
-func (tx *transaction) writeChannels() error {
-	errs := make([]error, 0, len(tx.changed))
-	for ch := range tx.changed {
-		ch.recorded = true
-		errs = append(errs, tx.Set(layout.ChannelRecordKey(ch.key), ch.record().Encode(), nil))
-	}
-	return errors.Join(errs...)
 }

@@ -30,12 +30,12 @@ func (s *Inbox) Consume(ctx context.Context, name string, settings inbox.Setting
 	return c, nil
 }
 
-// enter is that of the store, and refuses once the consumer is closed.
-func (c *consumer) enter() error {
+// acquire is that of the store, and refuses once the consumer is closed.
+func (c *consumer) acquire() error {
 	if c.closed.Load() {
 		return inbox.ErrClosed
 	}
-	return c.store.enter()
+	return c.store.acquire()
 }
 
 // Ready implements inbox.Consumer.
@@ -58,7 +58,7 @@ func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error
 		return nil
 	}
 	defer ch.signal() // for what was accepted while the channel was paused
-	return c.store.do(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
+	return c.store.committer.submitAndWait(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
 }
 
 // configuration is the operation that keeps a channel's settings over a restart.

@@ -33,11 +33,11 @@ func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 // deadEntries yields a channel's dead letters from a key on and before another.
 func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[layout.DeadEntry, error] {
 	return func(yield func(layout.DeadEntry, error) bool) {
-		if err := s.enter(); err != nil {
+		if err := s.acquire(); err != nil {
 			yield(layout.DeadEntry{}, err)
 			return
 		}
-		defer s.leave()
+		defer s.release()
 		err := layout.Each(s.db, from, end, func(key, value []byte) error {
 			entry, err := layout.ReadDead(ch.name, key, value)
 			if err == nil && !yield(entry, nil) {
@@ -98,10 +98,10 @@ func notFound(missing, of int) error {
 // deadEnd is the key behind a channel's last dead letter. What dies later comes
 // behind it, a redriven event again too.
 func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
-	if err := s.enter(); err != nil {
+	if err := s.acquire(); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.release()
 	it, err := layout.Iterate(s.db, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never))
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted fu
 		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {
 			return n, err
 		}
-		if err := s.do(ctx, op); err != nil {
+		if err := s.committer.submitAndWait(ctx, op); err != nil {
 			return n, err
 		}
 		n += op.acted

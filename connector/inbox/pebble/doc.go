@@ -21,6 +21,53 @@
 // bounded by the claims under way, not by the backlog, and a restart finds every
 // event either at or after the persisted cursor or through its lane record.
 //
+// # Marks
+//
+// The events of a channel are numbered from 1 on. These marks stand on the line of
+// their sequence numbers; channel.go says who moves each.
+//
+//	1 ──────┬───────────┬──────────┬───────────┬─────────┬────────▶ sequence
+//	      low        resume      cursor    ahead.end   durable  last
+//	 no event below   a restart   not yet    next to be   fsynced  numbered
+//	                  reads here  placed     read
+//
+//	last          committer    rises with each new event, before its batch is written
+//	durable       committer    follows once the batch is on disk; claiming ends here
+//	ahead.end     both         events before it were handed to the claiming
+//	cursor        claiming     events before it are claimed, settled, or wait in a lane
+//	resume        committer    what a checkpoint stored: the lowest of cursor, parking,
+//	                           and what only memory knows to be claimed or waiting
+//	parking       claiming     the lowest event that is being handed to lanes on disk
+//	low           maintenance  follows the oldest pending event, also beyond resume
+//	rangeDeleted  committer    range deletions were written up to it: at most low
+//	recovered     nobody       durable when the store was opened
+//
+// Three more stand on the line of the store's clock. No timer is due before
+// timersFrom, none that is not claimed before nextTimer, and no park operation is
+// made before parkFrom.
+//
+// # Crashes
+//
+// A crash is an end of the process or of the power at any moment. TestPowerLoss cuts
+// the power at every sync of a random workload; the tests below prove single rows.
+//
+//	crash after …                       recovery finds …                         proven by
+//	a call was read                     nothing: it was not answered             TestUnsynced
+//	a part of a batch reached the log   nothing of the batch                     TestPowerLossInABatch
+//	the fsync of new events             them; a repetition is a duplicate        TestPowerLoss
+//	a claim, or an attempt              the event, to be claimed again           TestConformance
+//	the fsync of a verdict              its result: gone, dead, or due later     TestPowerLoss
+//	claims beyond the last checkpoint   resume: it claims what is left again     TestConformance
+//	a part of a crowd was parked        the rest from resume on                  TestParkingFails
+//	some dead letters were redriven     these as new, the others as they were    TestPowerLoss
+//	a part of the ledger was written    the slot before, which still holds       FuzzLedgerSlot
+//	a file left the ledger              the file, or none: both are whole        TestForgottenOnDisk
+//	a log grew since the ledger         its records, by those behind them        TestLogBeyondTheLedger
+//	a new folder was made               an empty store, or none                  TestPowerLoss
+//	a crash during recovery             what the one before it would have        TestPowerLoss
+//	hours without a call                the store's clock, a minute off at most  TestIdleTimeIsStored
+//	a young death, again and again      a clock that went on                     TestYoungDeaths
+//
 // # Damage
 //
 // Pebble takes a damaged end of its manifest or of its newest log for a write

@@ -23,10 +23,10 @@ type duplicates struct {
 	buckets []bucket
 	// ids counts those of all buckets.
 	ids int
-	// filter holds every id accepted since the last turn, previous those of
+	// filter holds every id accepted since the last rotation, previous those of
 	// the window before it: an id that neither holds is new.
 	filter, previous *bloom.BloomFilter
-	turnedAt         layout.Instant
+	rotatedAt        layout.Instant
 }
 
 // bucket is a run of ids.
@@ -53,9 +53,9 @@ const (
 
 func newDuplicates(window time.Duration, now layout.Instant) *duplicates {
 	return &duplicates{
-		window:   window,
-		filter:   bloom.New(filterBits, filterHashes),
-		turnedAt: now,
+		window:    window,
+		filter:    bloom.New(filterBits, filterHashes),
+		rotatedAt: now,
 	}
 }
 
@@ -83,14 +83,14 @@ func (b *bucket) add(acceptedAt layout.Instant) {
 	b.newest = max(b.newest, acceptedAt)
 }
 
-// turn starts a new generation of the filter once every id of the old previous
+// rotate starts a new generation of the filter once every id of the old previous
 // one has left the window.
-func (d *duplicates) turn(now layout.Instant) {
-	if now.Since(d.turnedAt) < d.window {
+func (d *duplicates) rotate(now layout.Instant) {
+	if now.Since(d.rotatedAt) < d.window {
 		return
 	}
 	d.previous, d.filter = d.filter, bloom.New(filterBits, filterHashes)
-	d.turnedAt = now
+	d.rotatedAt = now
 }
 
 // seen reports whether the id was accepted on the channel within the window.

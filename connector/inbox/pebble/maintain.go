@@ -75,7 +75,7 @@ func (s *Inbox) endMaintenance() {
 	s.cancel()
 	s.maintenance.Wait()
 	ctx := context.Background() //nolint:forbidigo // Close waits for it
-	if err := errors.Join(s.checkpointAll(ctx), s.do(ctx, &tick{pending: newPending(64)})); err != nil {
+	if err := errors.Join(s.checkpointAll(ctx), s.committer.submitAndWait(ctx, &tick{pending: newPending(64)})); err != nil {
 		s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
 	}
 }
@@ -100,7 +100,7 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 			continue
 		}
 		if resume := ch.resumeFrom(); resume != ch.resume.Load() {
-			errs = append(errs, s.do(ctx, &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}))
+			errs = append(errs, s.committer.submitAndWait(ctx, &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}))
 		}
 	}
 	return errors.Join(errs...)
@@ -176,7 +176,7 @@ func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant,
 // retention.
 func (s *Inbox) expire(ctx context.Context) error {
 	now := s.clock.now()
-	err := s.do(ctx, &expiry{pending: newPending(128)})
+	err := s.committer.submitAndWait(ctx, &expiry{pending: newPending(128)})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
 			_, dropErr := s.eachDead(ctx, ch, layout.DeadLetterBound(ch.key, now.Add(-retention)), func(event.ID) bool { return true }, dropDead)
@@ -194,7 +194,7 @@ func (expiry) reads() bool { return false }
 func (expiry) apply(tx *transaction) error {
 	tx.keepTime = true
 	d := tx.store.duplicates
-	d.turn(tx.now)
+	d.rotate(tx.now)
 	return d.expire(tx.Batch, tx.now)
 }
 
@@ -208,7 +208,7 @@ func (s *Inbox) reclaim(ctx context.Context) error {
 	if err := s.db.Flush(); err != nil {
 		return err
 	}
-	ranges, err := s.slices()
+	ranges, err := s.compactionRanges()
 	if err != nil {
 		return err
 	}
@@ -224,10 +224,10 @@ func (s *Inbox) reclaim(ctx context.Context) error {
 // keyRange is the keys from start to end.
 type keyRange struct{ start, end []byte }
 
-// slices cuts the keys into ranges of about reclaimSlice bytes each. A
+// compactionRanges cuts the keys into ranges of about reclaimSlice bytes each. A
 // compaction writes what it keeps before it deletes what it read, so that one
 // over all keys would take the store's size again.
-func (s *Inbox) slices() (ranges []keyRange, err error) {
+func (s *Inbox) compactionRanges() (ranges []keyRange, err error) {
 	levels, err := s.db.SSTables()
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)

@@ -33,10 +33,10 @@ type settlement struct {
 // all the same, unless the process ends.
 func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
 	s := c.store
-	if err := s.enter(); err != nil {
+	if err := s.acquire(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.release()
 	op := &settlement{
 		pending: newPending(256),
 		channel: c.channel, lane: layout.LaneKeyOf(claim.Lane), claim: claim, verdict: verdict,

@@ -101,9 +101,10 @@ var (
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
-		path: o.Path, committer: newCommitter(o.QueueSize), metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
+		path: o.Path, metrics: o.Metrics, log: o.Log, fatal: o.Fatal,
 		channels: make(map[string]*channel), cache: newCache(o.CacheSize),
 	}
+	s.committer = newCommitter(o.QueueSize, commitEnv{begin: s.begin, write: s.write, publish: s.publish, fatal: o.Fatal})
 	defer s.cache.blocks.Unref() // the open store has a reference of its own
 	files := withRights(o.FS, o.Path)
 	s.files = &guard{FS: files, store: s}
@@ -120,7 +121,7 @@ func Open(o Options) (*Inbox, error) {
 	if err := s.recover(o); err != nil {
 		return nil, openError(o.Path, errors.Join(err, db.Close()))
 	}
-	go s.committer.run(s.commit)
+	go s.committer.run()
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until Close, not as long as a caller
 	s.cancel = cancel
 	s.maintain(ctx)
@@ -265,10 +266,10 @@ func (s *Inbox) Channels() []string {
 
 // Stats implements inbox.Inbox.
 func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
-	if err := s.enter(); err != nil {
+	if err := s.acquire(); err != nil {
 		return inbox.Stats{}, err
 	}
-	defer s.leave()
+	defer s.release()
 	ch := s.known(name)
 	if ch == nil {
 		return inbox.Stats{}, nil
@@ -290,7 +291,9 @@ func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 func (s *Inbox) Room() error { return s.space.full() }
 
 // Try implements inbox.Inbox: it stores a reading of the clock.
-func (s *Inbox) Try(ctx context.Context) error { return s.do(ctx, &tick{pending: newPending(64)}) }
+func (s *Inbox) Try(ctx context.Context) error {
+	return s.committer.submitAndWait(ctx, &tick{pending: newPending(64)})
+}
 
 // Usage implements inbox.Sized.
 func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
@@ -309,9 +312,9 @@ func (s *Inbox) Close() error {
 	return s.closeErr
 }
 
-// enter begins a use of the store that Close must wait for; Pebble panics when
+// acquire begins a use of the store that Close must wait for; Pebble panics when
 // it is read after its end.
-func (s *Inbox) enter() error {
+func (s *Inbox) acquire() error {
 	s.life.RLock()
 	if s.closed {
 		s.life.RUnlock()
@@ -320,8 +323,8 @@ func (s *Inbox) enter() error {
 	return nil
 }
 
-// leave ends what enter began.
-func (s *Inbox) leave() { s.life.RUnlock() }
+// release ends what acquire began.
+func (s *Inbox) release() { s.life.RUnlock() }
 
 // endIfDamaged ends the process when the store holds what cannot be: going on
 // could deliver out of order or not at all.

@@ -1,0 +1,89 @@
+package pebble
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
+)
+
+// transaction is one batch in the making.
+type transaction struct {
+	*pebble.Batch
+	// reader sees the store, and the batch too if an operation asked for it.
+	reader pebble.Reader
+	// now is the time by the store's own clock, and time what the machine's
+	// shows, for people.
+	now  layout.Instant
+	time time.Time
+	// keepTime: the clock is stored even if nothing else is.
+	keepTime bool
+	// full says why the inbox takes nothing new; nil while it does.
+	full  error
+	store *Inbox
+	// accepted are the new events of this batch, so that a second call with
+	// the same id waits for the same fsync.
+	accepted map[duplicateID]struct{}
+	// appended are the new events by channel, and changed the channels whose
+	// record must be written.
+	appended map[*channel][]encodedEvent
+	changed  map[*channel]struct{}
+}
+
+func (s *Inbox) begin(ops []operation) *transaction {
+	tx := &transaction{
+		now: s.clock.now(), time: s.clock.source.Now(), full: s.space.full(), store: s,
+		accepted: make(map[duplicateID]struct{}, len(ops)),
+		appended: make(map[*channel][]encodedEvent, 1),
+		changed:  make(map[*channel]struct{}, 1),
+	}
+	if slices.ContainsFunc(ops, operation.reads) {
+		tx.Batch = s.db.NewIndexedBatch()
+		tx.reader = tx.Batch
+		return tx
+	}
+	tx.Batch, tx.reader = s.db.NewBatch(), s.db
+	return tx
+}
+
+// write makes a batch durable.
+func (s *Inbox) write(tx *transaction) error {
+	start := s.clock.now()
+	if err := errors.Join(tx.writeChannels(), tx.writeClock(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
+		return err
+	}
+	s.metrics.SyncDuration.Observe(s.clock.now().Since(start).Seconds())
+	s.space.wrote(tx.Len())
+	return nil
+}
+
+// publish makes the events of a durable batch claimable.
+func (s *Inbox) publish(tx *transaction) {
+	for ch, events := range tx.appended {
+		ch.published(events)
+	}
+	_ = tx.Close() // a batch that was applied closes without error
+}
+
+// append adds an encoded event to the end of a channel.
+func (tx *transaction) append(ch *channel, record []byte) error {
+	if !ch.recorded {
+		tx.changed[ch] = struct{}{}
+	}
+	sequence := ch.last.Add(1)
+	tx.appended[ch] = append(tx.appended[ch], encodedEvent{sequence, record})
+	return tx.Set(layout.EventKey(ch.key, sequence), record, nil)
+}
+
+// writeChannels writes the records of the changed channels, once a batch.
+func (tx *transaction) writeChannels() error {
+	errs := make([]error, 0, len(tx.changed))
+	for ch := range tx.changed {
+		ch.recorded = true
+		errs = append(errs, tx.Set(layout.ChannelRecordKey(ch.key), ch.record().Encode(), nil))
+	}
+	return errors.Join(errs...)
+}
