@@ -29,7 +29,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
-	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
+	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
@@ -43,7 +43,7 @@ type process struct {
 	metrics  *telemetry.Metrics
 	memory   *memory
 	budget   budget
-	places   *httpsink.Places
+	places   *sink.Places
 	current  atomic.Pointer[config.Config]
 	ready    atomic.Bool
 	ending   *ending
@@ -127,7 +127,7 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	p.health = newInboxHealth(p.inbox)
-	p.places = httpsink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
+	p.places = sink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
 	p.metrics.SinkConnectionsLimit.Set(float64(p.budget.sinkConnections))
 	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(p.budget.bodies), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{

@@ -30,16 +30,15 @@ var (
 	inboxTypes = map[config.InboxType]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 		config.InboxEmbedded: openEmbedded,
 	}
-	sinkTypes = map[config.SinkType]func(config.Channel, *httpsink.Places) (sink.Sink, error){
-		config.SinkHTTP: func(c config.Channel, places *httpsink.Places) (sink.Sink, error) {
+	sinkTypes = map[config.SinkType]func(config.Channel, *sink.Places) (sink.Sink, error){
+		config.SinkHTTP: func(c config.Channel, places *sink.Places) (sink.Sink, error) {
 			if len(c.Sink.HTTP.Lacks()) > 0 {
 				return sink.Withheld{}, nil
 			}
-			s, err := httpsink.New(*c.Sink.HTTP, c.Delivery.Concurrency, time.Now)
+			s, err := httpsink.New(*c.Sink.HTTP, sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places}, time.Now)
 			if err != nil {
 				return nil, err
 			}
-			s.Share(places)
 			return each.Sink(s), nil
 		},
 	}
@@ -84,7 +83,7 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 }
 
 // waysOut are the channels as the delivery sees them.
-func waysOut(channels []config.Channel, places *httpsink.Places) []delivery.Channel {
+func waysOut(channels []config.Channel, places *sink.Places) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
 		// Without a credential that the sink must be called with, events are held.

@@ -29,6 +29,14 @@ type Sink interface {
 	Close()
 }
 
+// Environment is what a process has for a sink.
+type Environment struct {
+	// Concurrency is the number of events that are under way at once at most.
+	Concurrency int
+	// Places are taken by the sink's connections; nil bounds them not.
+	Places *Places
+}
+
 // ErrWithheld means that no attempt was made, because a credential that the sink
 // must be called with is missing.
 var ErrWithheld = errors.New("nothing was sent: a credential of the sink is missing")

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
 // maxConnectionAge is how long a connection takes new attempts. A busy one would
@@ -23,12 +25,12 @@ type dialer struct {
 	// of handshakes, those with a proxy included.
 	timeout time.Duration
 	maxAge  time.Duration
-	// places bound the connections of all sinks; nil: they are not bounded.
-	places *Places
+	// places bound the connections of all sinks.
+	places *sink.Places
 }
 
-func newDialer(timeout time.Duration) *dialer {
-	return &dialer{timeout: timeout, maxAge: maxConnectionAge}
+func newDialer(timeout time.Duration, places *sink.Places) *dialer {
+	return &dialer{timeout: timeout, maxAge: maxConnectionAge, places: places}
 }
 
 // connection is a connection of the sink.
@@ -51,15 +53,15 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	deadline := time.Now().Add(d.timeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := d.places.take(ctx, d.timeout/2); err != nil { // half leaves time to say why
+	if err := d.places.Take(ctx, d.timeout/2); err != nil { // half leaves time to say why
 		return nil, err
 	}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		d.places.giveBack()
+		d.places.GiveBack()
 		return nil, err
 	}
-	c := &connection{Conn: conn, left: sync.OnceFunc(d.places.giveBack), age: d.age()}
+	c := &connection{Conn: conn, left: sync.OnceFunc(d.places.GiveBack), age: d.age()}
 	if err := c.SetDeadline(deadline); err != nil {
 		_ = c.Close()
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
@@ -106,7 +107,7 @@ func listenTwice(t *testing.T, first, then string) *moves {
 
 // aging makes the connections of s as old as maxAge only.
 func aging(s *Sink, maxAge time.Duration, names *net.Resolver) {
-	d := newDialer(s.timeout)
+	d := newDialer(s.timeout, nil)
 	d.maxAge, d.Resolver = maxAge, names
 	s.dialer, s.transport.DialContext = d, d.dial
 }
@@ -238,7 +239,7 @@ func TestStubbornSinksLoseTheirConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSink(t, c)
 			aging(s, 4*time.Millisecond, nil)
-			s.Share(NewPlaces(100, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Connections."})))
+			s.dialer.places = sink.NewPlaces(100, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Connections."}))
 			events.Store(0)
 			const lanes, each = 4, 100
 			sendAll(t, s, lanes, each, byte(len(name)))
@@ -261,7 +262,7 @@ func expectAllClose(t *testing.T, s *Sink, mark byte) {
 		n++
 		binary.BigEndian.PutUint32(e.ID[8:], n)
 		expectClass(t, s.Send(t.Context(), e), "")
-		return len(s.places.taken) == 0
+		return s.dialer.places.Taken() == 0
 	})
 }
 
@@ -287,7 +288,7 @@ func sendAll(t *testing.T, s *Sink, lanes, each int, mark byte) {
 // TestAgesDiffer: connections made together do not retire together, and none
 // lives longer than it may.
 func TestAgesDiffer(t *testing.T) {
-	d := newDialer(time.Second)
+	d := newDialer(time.Second, nil)
 	ages := map[time.Duration]bool{}
 	for range 100 {
 		age := d.age()

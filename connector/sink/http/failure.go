@@ -29,7 +29,7 @@ func (s *Sink) classify(ctx context.Context, err error) (class, reason string) {
 	if local, ok := errors.AsType[*localAddressError](err); ok {
 		return "address", s.peer + ": " + local.Error()
 	}
-	if full, ok := errors.AsType[*noPlaceError](err); ok {
+	if full, ok := errors.AsType[*sink.NoPlaceError](err); ok {
 		return "connection", full.Error()
 	}
 	if refused, ok := errors.AsType[*proxyRefusedError](err); ok {

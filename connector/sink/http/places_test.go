@@ -20,15 +20,14 @@ import (
 )
 
 // sharing makes sinks of their own at url that share places.
-func sharing(t *testing.T, url string, n int, timeout time.Duration, places *Places) []*Sink {
+func sharing(t *testing.T, url string, n int, timeout time.Duration, places *sink.Places) []*Sink {
 	t.Helper()
 	sinks := make([]*Sink, n)
 	for i := range sinks {
-		s, err := New(config.HTTPSink{URL: url, Timeout: config.Duration(timeout)}, 64, time.Now)
+		s, err := New(config.HTTPSink{URL: url, Timeout: config.Duration(timeout)}, sink.Environment{Concurrency: 64, Places: places}, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Share(places)
 		t.Cleanup(s.Close)
 		sinks[i] = s
 	}
@@ -60,7 +59,7 @@ func TestConnectionsOfAllSinksAreBounded(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Open connections."})
-	places := NewPlaces(bound, gauge)
+	places := sink.NewPlaces(bound, gauge)
 	var sending sync.WaitGroup
 	for _, s := range sharing(t, server.URL, 5*bound, patience, places) {
 		sending.Go(func() {
@@ -76,7 +75,7 @@ func TestConnectionsOfAllSinksAreBounded(t *testing.T) {
 	if n := most.Load(); n == 0 || n > 2*bound {
 		t.Errorf("%d connections at once", n)
 	}
-	if n := len(places.taken); n > bound {
+	if n := places.Taken(); n > bound {
 		t.Errorf("%d places taken", n)
 	}
 }
@@ -91,7 +90,7 @@ func TestNoPlaceForAConnection(t *testing.T) {
 		<-hold
 	}))
 	defer server.Close()
-	places := NewPlaces(1, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Open connections."}))
+	places := sink.NewPlaces(1, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open", Help: "Open connections."}))
 	busy := sharing(t, server.URL, 1, patience, places)[0]
 	done := make(chan error, 1)
 	go func() { done <- busy.Send(t.Context(), event.Event{}) }()
@@ -105,5 +104,5 @@ func TestNoPlaceForAConnection(t *testing.T) {
 		t.Errorf("the busy one: %v", err)
 	}
 	busy.Close()
-	poll.Until(t, "the place given back", func() bool { return len(places.taken) == 0 })
+	poll.Until(t, "the place given back", func() bool { return places.Taken() == 0 })
 }

@@ -176,7 +176,7 @@ func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 
 func TestNewRefusesAnUnusableProxy(t *testing.T) {
 	setProxies(t, map[string]string{"HTTPS_PROXY": "htp://me:secret@proxy"})
-	if _, err := New(config.HTTPSink{URL: "https://bot.example"}, 1, nil); err == nil {
+	if _, err := New(config.HTTPSink{URL: "https://bot.example"}, sink.Environment{Concurrency: 1}, nil); err == nil {
 		t.Error("the sink would be reached without the proxy")
 	}
 }

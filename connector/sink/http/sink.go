@@ -40,7 +40,6 @@ type Sink struct {
 	unreachable error
 	transport   *http.Transport
 	dialer      *dialer
-	places      *Places
 	header      http.Header
 	signer      *standardwebhooks.Webhook
 	now         func() time.Time
@@ -49,10 +48,10 @@ type Sink struct {
 var _ each.Sender = (*Sink)(nil)
 
 // New builds the sink of a configuration that config.Load has checked. Up to
-// concurrency connections are kept for reuse. The clock is read for signatures
+// Concurrency connections are kept for reuse. The clock is read for signatures
 // and Retry-After dates. The error says that the signing secret is no base64, or
 // which variable of the environment names no usable proxy, and quotes neither.
-func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error) {
+func New(c config.HTTPSink, e sink.Environment, now func() time.Time) (*Sink, error) {
 	target, err := url.Parse(c.Target())
 	if err != nil {
 		return nil, errors.New("sink url cannot be parsed") // err quotes it
@@ -65,10 +64,10 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 	if err != nil {
 		return nil, err
 	}
-	d := newDialer(time.Duration(c.Timeout))
+	d := newDialer(time.Duration(c.Timeout), e.Places)
 	s := &Sink{
 		url: c.Target(), timeout: d.timeout, peer: target.Host,
-		transport: newTransport(c, concurrency, d, proxy), dialer: d,
+		transport: newTransport(c, e.Concurrency, d, proxy), dialer: d,
 		header: templateHeader(c.Headers), signer: signer, now: now,
 	}
 	if proxy != nil {
@@ -77,14 +76,13 @@ func New(c config.HTTPSink, concurrency int, now func() time.Time) (*Sink, error
 	if c.LocalAddresses == config.LocalRefuse {
 		s.refuseLocal(d, c, target, proxy)
 	}
+	e.Places.Join(s.transport)
 	return s, nil
 }
 
 // Close closes idle connections; those of sends under way close when they end.
 func (s *Sink) Close() {
-	if s.places != nil {
-		s.places.leave(s.transport)
-	}
+	s.dialer.places.Leave(s.transport)
 	s.transport.CloseIdleConnections()
 }
 

@@ -50,7 +50,7 @@ func newSink(t *testing.T, c config.HTTPSink) *Sink {
 	if c.Timeout == 0 {
 		c.Timeout = config.Duration(patience)
 	}
-	s, err := New(c, 8, func() time.Time { return testNow })
+	s, err := New(c, sink.Environment{Concurrency: 8}, func() time.Time { return testNow })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func TestCloseDuringSend(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	s, err := New(config.HTTPSink{URL: server.URL, Timeout: config.Duration(patience)}, 8, time.Now)
+	s, err := New(config.HTTPSink{URL: server.URL, Timeout: config.Duration(patience)}, sink.Environment{Concurrency: 8}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,7 +420,7 @@ func TestCloseDuringSend(t *testing.T) {
 
 func TestNewRefusesBrokenSigningSecret(t *testing.T) {
 	signing := config.NewSecret("%%private")
-	_, err := New(config.HTTPSink{SigningSecret: &signing}, 1, time.Now)
+	_, err := New(config.HTTPSink{SigningSecret: &signing}, sink.Environment{Concurrency: 1}, time.Now)
 	if err == nil || !strings.Contains(err.Error(), "signingSecret") || strings.Contains(err.Error(), "private") {
 		t.Errorf("got %v, want an error about signingSecret that does not quote it", err)
 	}
