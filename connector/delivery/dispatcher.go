@@ -73,7 +73,7 @@ type Status struct {
 	// or refused an event; zero while none did. A refusal is an answer: the sink is
 	// up. LastError is then why the last attempt failed.
 	FailingSince time.Time
-	// Paused says that events are held.
+	// Paused reports whether events are held by the configuration.
 	Paused bool
 	// LatestDeath is the latest event that was given up since the start.
 	LatestDeath Death
@@ -100,7 +100,7 @@ type Dispatcher struct {
 
 	// Stop ends these one after the other: first the claiming, then the
 	// attempts, then the settling of their results.
-	claiming, attempting, settling          context.Context //nolint:containedctx // lives of their own, which no call that sets them up may end
+	claiming, attempting, settling          context.Context //nolint:containedctx // no call that sets them up may end them
 	endClaiming, endAttempting, endSettling context.CancelFunc
 	running                                 sync.WaitGroup // pumps and attempts
 	reload                                  sync.Mutex     // held by Use, and by Stop to begin
@@ -254,10 +254,10 @@ func (d *Dispatcher) Status(channel string) Status {
 	return status
 }
 
-// Drain goes on delivering until no channel in use has anything pending, and
-// returns nil then, or ctx's error when ctx ends first. Paused channels count as
-// empty, and no channel is held any more: what is left may be lost. It has a meaning
-// only while nothing is accepted. It stops nothing.
+// Drain waits until no channel in use has an event pending, and returns ctx's
+// error if ctx ends first. Paused channels count as empty. No channel is held any
+// more, since an event that is left may be lost. Drain stops nothing, and has a
+// meaning only while nothing is accepted.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	pumps := *d.pumps.Load()
 	empty := make(map[*pump]<-chan struct{}, len(pumps))
@@ -275,11 +275,11 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Stop claims nothing more and waits for the attempts under way. When ctx ends
+// Stop claims nothing more and waits for the attempts under way. If ctx ends
 // first it cuts them short, so that they are made again after a restart, and
-// returns ctx's error. No goroutine is left and every sink is closed when Stop
-// returns, unless a sink or the inbox goes on in spite of its context's end; a
-// further call waits for the same.
+// returns ctx's error. After Stop no goroutine is left and every sink is closed,
+// unless a sink or the inbox goes on in spite of its context's end. A further
+// call waits for the same.
 func (d *Dispatcher) Stop(ctx context.Context) error {
 	d.reload.Lock()
 	d.endClaiming()

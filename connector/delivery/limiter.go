@@ -12,17 +12,17 @@ import (
 // each channel.
 //
 // In effect k channels that want everything settle at capacity/(k+1) slots each
-// and leave as many free for whoever wakes up; nothing is reserved, nor
-// configured per channel. Shares even out as attempts end, so they are uneven
-// for about one time-out of a sink after many channels turned greedy: the first
-// one takes half, the next half of the rest. The rule is that of Choudhury and Hahne, "Dynamic queue length thresholds for
-// shared-memory packet switches", IEEE/ACM Transactions on Networking 6 (1998),
-// with alpha = 1.
+// and leave as many free for the next one; nothing is reserved, nor configured
+// per channel. Shares even out as attempts end, so they are uneven for about one
+// time-out of a sink after many channels turned greedy: the first one takes half,
+// the next half of the rest. The rule is that of Choudhury and Hahne, "Dynamic
+// queue length thresholds for shared-memory packet switches", IEEE/ACM
+// Transactions on Networking 6 (1998), with alpha = 1.
 //
-// Who finds no room waits in a queue, the longest waiting first. At each change
-// the first one that now has room is woken, and only that one: it takes what it
-// may, and taking wakes the next. So one freed slot wakes one channel, however
-// many wait.
+// A channel without room waits in a queue, the longest waiting first. Each change
+// wakes the first channel that now has room, and no other: it takes what it may,
+// and that wakes the next. So one freed slot wakes one channel, however many
+// wait.
 type limiter struct {
 	mu       sync.Mutex
 	capacity int
@@ -74,9 +74,8 @@ func (l *limiter) giveBack(s *seat, n, bytes int) {
 	l.wakeNext()
 }
 
-// wait asks for one wake-up as soon as s has room, which may be now. Whoever is
-// woken calls take or withdraw, or the slots that woke it would be lost on the
-// others.
+// wait asks for one wake-up as soon as s has room, which may be now. After it, s
+// calls take or withdraw, or the slots that woke it would be lost on the others.
 func (l *limiter) wait(s *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -22,8 +22,8 @@ const (
 	// line for each channel and interval. Metrics count every attempt.
 	attemptLogInterval = time.Minute
 	// mostSettling results of one channel are on their way into the inbox
-	// without holding the slots of their attempts, nor their bodies: a sink need
-	// not wait for the disk. When the inbox falls behind further, slots stay taken.
+	// without the slots and bodies of their attempts: a sink need not wait for the
+	// disk. If the inbox falls behind further, slots stay taken.
 	mostSettling = 256
 )
 
@@ -59,7 +59,7 @@ type pump struct {
 	returns  int // calls of release under way
 	status   Status
 	logged   time.Time
-	drained  chan struct{} // closed and cleared when nothing is pending; nil when nobody asked
+	drained  chan struct{} // closed and cleared when nothing is pending; nil without a call of drain
 }
 
 func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt context.CancelFunc) *pump {
@@ -107,7 +107,7 @@ func (p *pump) configure(ctx context.Context, s inbox.Settings) error {
 	return nil
 }
 
-// adopt applies a reload; o is nil when the sink stays.
+// adopt applies a reload; o is nil if the sink stays.
 func (p *pump) adopt(c Channel, o *outlet) {
 	p.sinkDigest = c.SinkDigest
 	p.mu.Lock()

@@ -15,7 +15,7 @@ const placesPoll = 50 * time.Millisecond
 
 // Places bound the connections to all sinks of a process, busy and idle: each
 // sink keeps some for reuse, and a thousand of them would take every descriptor.
-// No Places, nil, bound nothing.
+// Nil bounds nothing.
 type Places struct {
 	taken chan struct{}
 	open  prometheus.Gauge

@@ -33,7 +33,8 @@ type Sink interface {
 type Environment struct {
 	// Concurrency is the number of events that are under way at once at most.
 	Concurrency int
-	// Places are taken by the sink's connections; nil bounds them not.
+	// Places bound the connections to all sinks of the process; the sink takes one
+	// for each of its own.
 	Places *Places
 }
 

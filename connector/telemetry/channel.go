@@ -217,7 +217,8 @@ func allChannelSeries() []channelSeries {
 		countBy("reason", "webhook", "odd_timestamps_total",
 			"Verified calls whose age cannot be judged: a timestamp of unusual form, or ahead of our clock.",
 			func(c *Channel) *Counts { return &c.OddTimestamps }),
-		{describe("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
+		{describe("webhook", "signature_mode",
+			"1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
 			true, func(c *Channel, series func(float64, ...string)) {
 				if mode := c.mode.Load(); mode != nil {
 					series(1, *mode)

@@ -13,7 +13,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// What is said of the addresses that names stand for as well.
+// These kinds are those of names too.
 const (
 	kindLoopback = "a loopback address"
 	kindMetadata = "the address of a metadata service"
@@ -23,17 +23,18 @@ const (
 type localAddressError struct{ kind string }
 
 func (e *localAddressError) Error() string {
-	return fmt.Sprintf("%s is refused: name another address, or set localAddresses to %q in the sink's configuration", e.kind, config.LocalAllow)
+	return fmt.Sprintf("%s is refused: name another address, or set localAddresses to %q in the sink's configuration",
+		e.kind, config.LocalAllow)
 }
 
 // refuseLocal keeps the sink from dialling addresses of its own machine and of
-// the cloud's metadata service: whoever writes the URL need not be whoever may
-// use what listens there.
+// the cloud's metadata service: the author of the URL need not be allowed to use
+// what listens there.
 //
-// What is judged is the address that is dialled, so that neither a name nor its
-// change between look-ups gets around it. Behind a proxy the far address is not
-// known here: there a URL is judged by what it spells out. A proxy that the
-// environment names is whoever runs the connector's own choice.
+// The address that is dialled is judged, so that neither a name nor its change
+// between look-ups gets around it. Behind a proxy the far address is not known
+// here: there a URL is judged by its text. A proxy of the environment is not
+// judged: it is the choice of whoever runs the connector.
 func (s *Sink) refuseLocal(d *dialer, c config.HTTPSink, target, proxy *url.URL) {
 	if proxy == nil || c.Proxy != "" {
 		d.ControlContext = refuseLocalAddress
@@ -103,7 +104,7 @@ func endsInNumber(host string) bool {
 }
 
 // metadata are the addresses of clouds' metadata services that are not
-// link-local, beside those of awsServices.
+// link-local. awsServices holds those of AWS.
 var metadata = map[netip.Addr]bool{
 	netip.MustParseAddr("fd20:ce::254"):    true, // Google Cloud
 	netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud

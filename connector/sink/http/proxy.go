@@ -13,8 +13,8 @@ import (
 // of the environment are how a cluster routes what leaves it, NO_PROXY is how it
 // exempts what stays inside, and loopback never takes a proxy of theirs.
 //
-// net/http goes straight to the sink if a variable is unusable. Whoever set it
-// wanted otherwise, so here it is an error.
+// net/http goes straight to the sink if a variable is unusable. That is not what
+// the variable was set for, so here it is an error.
 func chooseProxy(setting string, target *url.URL) (*url.URL, error) {
 	switch setting {
 	case config.ProxyNone:
@@ -40,8 +40,8 @@ func proxyOfEnvironment(target *url.URL) (*url.URL, error) {
 	}
 	proxy, err := config.ParseProxy(value)
 	if err != nil {
-		return nil, fmt.Errorf("the environment variable %s is no usable proxy for %s: %w; correct it, or set proxy in the sink's configuration (%q for none)",
-			variable, target.Host, err, config.ProxyNone)
+		return nil, fmt.Errorf("the environment variable %s is no usable proxy for %s: %w; "+
+			"correct it, or set proxy in the sink's configuration (%q for none)", variable, target.Host, err, config.ProxyNone)
 	}
 	return proxy, nil
 }
