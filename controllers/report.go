@@ -19,7 +19,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
-	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -30,85 +29,119 @@ const patience = 5 * time.Second
 // reportTimeout bounds the report of a pass that ran out of time.
 const reportTimeout = 10 * time.Second
 
-// report ends a pass: it writes the status, once and only when it changed, and
-// records an event for what happened. A pass that failed says what it knows, and what
-// stopped it.
-func (p *pass) report(ctx context.Context, failed error) error {
-	if failed != nil {
+// failure is a row of failed passes.
+type failure struct {
+	since time.Time
+	// reason and message are what the status was told of it last; asked is as much of the
+	// message as says what was asked for.
+	reason, message, asked string
+	generation             int64
+}
+
+// report ends a pass: it writes the status, once and only if it changed, and records an event
+// for what happened. A failed pass reports what it knows, and what stopped it. It returns when
+// to look again; 0 is never.
+func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.Duration, err error) {
+	if failed == nil {
+		p.failures.forget(p.key)
+	} else {
 		if p.momentary(failed) || errors.Is(ctx.Err(), context.Canceled) {
-			return failed
+			return p.again(o), failed
 		}
 		if ctx.Err() != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 			defer cancel()
 		}
-		p.seen.Obstacle = p.obstacle(failed)
-		if err := p.observeWorkload(ctx); err != nil {
-			return errors.Join(failed, err)
+		if o.observed.at.IsZero() { // what was not looked at yet
+			if o.observed, err = p.observeWorkload(ctx); err != nil {
+				return p.again(o), errors.Join(failed, err)
+			}
 		}
-	} else {
-		p.failures.end(client.ObjectKeyFromObject(p.connector))
 	}
-	p.seen.DefinitionOutdated = p.definition.outdated()
-	p.noteContests()
-	old, next := p.connector.Status, status.Compute(p.seen)
-	p.noteUpgrade()
-	if left := status.InboxPatience(next, p.seen.Now); left > 0 {
-		p.lookAgain(left)
+	again = p.again(o)
+	if failed != nil {
+		o.applied.obstacle = p.obstacle(failed)
 	}
+	seen := p.observation(o)
+	var contests time.Duration
+	seen.Contests, contests = p.contests.Of(p.key)
+	next := status.Compute(seen)
+	again = soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now))
+	return again, errors.Join(failed, p.tell(ctx, seen, next, p.noteUpgrade(o, seen)))
+}
+
+// again is when the pass is to be repeated without an event; 0 is never.
+func (p *pass) again(o outcome) time.Duration {
+	again := soonest(o.touchAgain, o.observed.hear)
+	if o.obstacle() != nil {
+		again = soonest(again, p.afterObstacle())
+	}
+	for _, e := range o.resolved.expiring {
+		again = soonest(again, max(e.AcceptedUntil.Sub(p.Clock.Now()), time.Millisecond))
+	}
+	return again
+}
+
+// tell writes the status, and records what changed, if anything did.
+func (p *pass) tell(ctx context.Context, seen status.Observation, next v1alpha1.ChannelConnectorStatus, upgradeFailed bool) error {
+	old := p.connector.Status
 	if equality.Semantic.DeepEqual(old, next) {
-		return failed
+		return nil
 	}
 	err := p.writeStatus(ctx, next)
 	switch {
 	case apierrors.IsNotFound(err): // deleted meanwhile
-		return failed
+		return nil
 	case err != nil:
-		return errors.Join(failed, fmt.Errorf("write the status: %w", err))
+		return fmt.Errorf("write the status: %w", err)
 	}
-	p.transition(ctx, old, next)
-	return failed
+	p.transition(ctx, old, next, seen.DefinitionOutdated)
+	if upgradeFailed && !stalled(old) {
+		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
+	}
+	return nil
 }
 
 // momentary reports whether a failure needs no word yet: the next pass is near.
 func (p *pass) momentary(failed error) bool {
-	since := p.failures.note(client.ObjectKeyFromObject(p.connector), p.Clock.Now())
+	f := p.failures.get(p.key)
+	if f.since.IsZero() {
+		f.since = p.Clock.Now()
+		p.failures.keep(p.key, f)
+	}
 	switch {
 	case apierrors.IsConflict(failed), apierrors.HasStatusCause(failed, corev1.NamespaceTerminatingCause):
 		return true
 	case refused(failed), len(p.connector.Status.Conditions) == 0:
 		return false
 	}
-	return p.Clock.Since(since) < patience
+	return p.Clock.Since(f.since) < patience
 }
 
 // obstacle is a failure as the status tells it.
 func (p *pass) obstacle(failed error) *status.Obstacle {
 	if refused(failed) {
-		return &status.Obstacle{Reason: status.ReasonApplyRefused, Message: p.words(status.ReasonApplyRefused, "The API server refuses what the operator asks for: ", failed)}
+		return p.words(status.ReasonApplyRefused, "The API server refuses what the operator asks for: ", failed)
 	}
-	return &status.Obstacle{Reason: status.ReasonApplyFailed, Message: p.words(status.ReasonApplyFailed, "The operator's request failed and is repeated: ", failed)}
+	return p.words(status.ReasonApplyFailed, "The operator's request failed and is repeated: ", failed)
 }
 
-// words are what a failure says. While it goes on to say the same, its first words
-// stay: they may hold a time or an id, and a status that changes with each pass would
+// words are what a failure says. While the same request fails, or the same is said, the first
+// words stay: they may hold a time or an id, and a status that changes with each pass would
 // cause the next one.
-func (p *pass) words(reason, introduction string, failed error) string {
-	message := introduction + failed.Error()
-	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Reason != reason || ready.ObservedGeneration != p.connector.Generation {
-		return message
-	}
-	asked := message
+func (p *pass) words(reason, introduction string, failed error) *status.Obstacle {
+	before := p.failures.get(p.key)
+	now := failure{before.since, reason, introduction + failed.Error(), introduction + failed.Error(), p.connector.Generation}
 	if answer, ok := errors.AsType[*apierrors.StatusError](failed); ok {
-		asked = strings.TrimSuffix(message, answer.Error())
+		now.asked = strings.TrimSuffix(now.message, answer.Error())
 	}
-	before := strings.TrimSuffix(ready.Message, status.LastGood)
-	if strings.HasPrefix(ready.Message, asked) || status.SameWords(before, status.Shorten(message)) {
-		return before
+	if before.reason == now.reason && before.generation == now.generation &&
+		(before.asked == now.asked || status.SameWords(before.message, now.message)) {
+		now.message = before.message
 	}
-	return message
+	p.failures.keep(p.key, now)
+	return &status.Obstacle{Reason: reason, Message: now.message}
 }
 
 // writeStatus sends the status as a whole, for the version of the resource that the
@@ -125,23 +158,16 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 	return p.Users.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
 }
 
-// noteContests notes which fields are left to others, to look again when the next one is
-// to be put back.
-func (p *pass) noteContests() {
-	contests, next := p.contests.Of(client.ObjectKeyFromObject(p.connector))
-	if p.seen.Contests = contests; next > 0 {
-		p.lookAgain(next)
+// noteUpgrade keeps, and reports, whether an upgraded workload does not come up. A pass with an
+// obstacle cannot tell. What else is wrong with the resource, such as a Secret that is missing,
+// is no reason to stop other connectors' upgrades.
+func (p *pass) noteUpgrade(o outcome, seen status.Observation) bool {
+	if !o.turn.upgrading || o.rendered.input.Config == nil || seen.Obstacle != nil {
+		return false
 	}
-}
-
-// noteUpgrade keeps whether the upgraded workload comes up. A pass with something
-// in the way cannot tell. What else is wrong with the resource, such as a Secret that
-// is missing, is no reason to stop other connectors' upgrades.
-func (p *pass) noteUpgrade() {
-	if p.input.Upgrading && p.wanted != nil && p.seen.Obstacle == nil {
-		p.upgradeFailed = status.WorkloadStalled(p.seen)
-		p.upgrades.note(client.ObjectKeyFromObject(p.connector), p.upgradeFailed)
-	}
+	stalled := status.WorkloadStalled(seen)
+	p.upgrades.note(p.key, stalled)
+	return stalled
 }
 
 // refused reports whether the API server, or a webhook of somebody's, will go on
@@ -155,10 +181,10 @@ func refused(err error) bool {
 }
 
 // transition records what changed for somebody who looks at events or logs.
-func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
+func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus, outdated string) {
 	p.readyChanged(ctx, old, next)
 	p.trafficChanged(old, next)
-	if outdated := p.seen.DefinitionOutdated; outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
+	if outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
 		p.event(corev1.EventTypeWarning, v1alpha1.ConditionDefinitionOutdated, outdated)
 	}
 	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
@@ -170,9 +196,6 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionFieldContested)
 	if contested != nil && (was == nil || was.Message != contested.Message) {
 		p.event(corev1.EventTypeWarning, contested.Reason, contested.Message)
-	}
-	if p.upgradeFailed && !stalled(old) {
-		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
 	}
 }
 
@@ -195,20 +218,6 @@ func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConne
 
 func stalled(s v1alpha1.ChannelConnectorStatus) bool {
 	return meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStalled)
-}
-
-// applied notes that a child was written.
-func (p *pass) applied(ctx context.Context, child children.Child) {
-	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
-	if child.Kind.Name != "Secret" || p.current == nil || p.current.is(p.wanted) {
-		return
-	}
-	p.traffic.Soon(client.ObjectKeyFromObject(p.connector))
-	taken := "the running pod takes it without a restart"
-	if p.current.startDigest != p.wanted.StartDigest {
-		taken = "a new pod takes it, since some of it is read only at the start"
-	}
-	p.event(corev1.EventTypeNormal, "ConfigurationChanged", "Wrote a new configuration: "+taken)
 }
 
 func (p *pass) event(kind, reason, message string) {

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -60,25 +62,17 @@ const (
 // SetupWithManager adds the controller to a manager that runs the Namespaces;
 // concurrency is the number of resources reconciled at a time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
-	r.rollOuts.done = map[client.ObjectKey]rollOut{}
-	r.failures.since = map[client.ObjectKey]time.Time{}
-	r.absences.of = map[client.ObjectKey][]v1alpha1.ExpiringKey{}
+	r.woken = make(chan event.GenericEvent, maxWoken)
 	r.contests = apply.NewContests(r.Clock)
-	r.upgrades = newUpgrades(r, r.MaxConcurrentUpgrades)
-	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.upgrades.tell, Clock: r.Clock, Interval: r.ReportInterval})
-	if err := mgr.Add(r.traffic); err != nil {
-		return err
-	}
+	r.upgrades = newUpgrades(r.MaxConcurrentUpgrades, r.upgrading, r.wake)
+	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: r.Clock, Interval: r.ReportInterval})
 	var err error
 	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {
 		return err
 	}
-	if err := mgr.Add(r.definition); err != nil {
-		return err
-	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
-		WatchesRawSource(source.Channel(r.upgrades.wake, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.woken, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
 			ReconciliationTimeout:   passTimeout,
@@ -95,20 +89,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		return err
 	}
 	r.kinds = newKinds(mgr, r.Kinds, func(kind children.Kind) error { return r.watchLate(c, kind) }, r.wakeAll)
-	return mgr.Add(r.kinds)
-}
-
-// wakeAll lets every resource have a pass.
-func (r *Reconciler) wakeAll(ctx context.Context) {
-	for namespace, n := range r.Namespaces {
-		list := &v1alpha1.ChannelConnectorList{}
-		if err := n.Users.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", namespace)
-		}
-		for i := range list.Items {
-			r.upgrades.tell(ctx, client.ObjectKeyFromObject(&list.Items[i]))
-		}
-	}
+	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
 // watch lets what happens in a namespace cause passes.

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"slices"
 
@@ -34,18 +33,6 @@ func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t tra
 	return traffic.Target{
 		Connector: connector, Channel: render.ChannelName(connector), Pods: pods.Items, Token: string(secret.Data[render.FileReportToken]),
 	}, err
-}
-
-// reportToken is the token of the connector's report: the one that is in use, or a new
-// one. It stays, because fingerprints in the status are made with it.
-func (p *pass) reportToken() string {
-	token := rand.Text()
-	if p.current != nil {
-		if has := p.current.files[render.FileReportToken]; len(has) == len(token) {
-			return string(has)
-		}
-	}
-	return token
 }
 
 // trafficChanged records an event for each part of the traffic that began to fail, or

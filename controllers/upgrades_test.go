@@ -119,6 +119,21 @@ var _ = Describe("An upgrade of the operator", func() {
 		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeZero())
 	})
 
+	It("does not come with a change of replicas alone", func(ctx context.Context) {
+		before(ctx, 2)
+		startOperator(namespace, upgraded)
+		waiting := other(all, turn(ctx, 1))
+		for _, replicas := range []int32{0, 1} {
+			updated(ctx, waiting, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.Replicas = &replicas })
+			Eventually(observedGeneration).WithArguments(ctx, waiting).Should(Equal(waiting.Generation))
+			Expect(deploymentOf(ctx, waiting).Spec.Replicas).To(HaveValue(Equal(replicas)))
+			Expect(imageOf(ctx, waiting)).To(Equal(connectorImage))
+			Expect(condition(ctx, waiting, v1alpha1.ConditionUpdatePending)).To(beTrue)
+		}
+		updated(ctx, waiting, labelPods)
+		Eventually(imageOf).WithArguments(ctx, waiting).Should(Equal(upgradedImage))
+	})
+
 	It("takes no place for a workload of 0 replicas or one that is not available", func(ctx context.Context) {
 		before(ctx, 4)
 		idle, down := all[0], all[1]

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,30 +23,25 @@ const (
 	hearAgain = 5 * time.Minute
 )
 
-// hearWarnings reads the events of a workload that is past its deadline and says
-// nothing else, once in a pass. Without them the status says less, so that a failure
-// is only logged.
-func (p *pass) hearWarnings(ctx context.Context) {
-	pod, silent := status.Silent(p.seen)
-	if !silent || p.heard {
-		return
-	}
-	p.heard = true
-	p.lookAgain(hearAgain)
+// hearWarnings reads the events of a workload that is past its deadline and says nothing else:
+// those of a pod, or those of the ReplicaSet where there is no pod. Without them the status says
+// less, so that a failure is only logged.
+func (p *pass) hearWarnings(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (warnings []status.Warning) {
 	of := client.MatchingFields{"type": corev1.EventTypeWarning, "regarding.kind": "ReplicaSet", "reason": "FailedCreate"}
 	if pod != nil {
 		of = client.MatchingFields{"type": corev1.EventTypeWarning, "regarding.uid": string(pod.UID)}
 	}
 	events := &eventsv1.EventList{}
-	if err := p.Live.List(ctx, events, client.InNamespace(p.connector.Namespace), of, client.Limit(maxWarnings)); err != nil {
+	if err := p.Live.List(ctx, events, client.InNamespace(p.key.Namespace), of, client.Limit(maxWarnings)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot read why the pod does not come up: the operator needs the right to list events of events.k8s.io")
-		return
+		return nil
 	}
 	for i := range events.Items {
-		if e := &events.Items[i]; pod != nil || ofReplicaSet(p.seen.Deployment.Name, e.Regarding.Name) {
-			p.seen.Warnings = append(p.seen.Warnings, status.Warning{Reason: e.Reason, Message: e.Note, At: lastSeen(e)})
+		if e := &events.Items[i]; pod != nil || ofReplicaSet(d.Name, e.Regarding.Name) {
+			warnings = append(warnings, status.Warning{Reason: e.Reason, Message: e.Note, At: lastSeen(e)})
 		}
 	}
+	return warnings
 }
 
 // ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,17 +24,11 @@ import (
 // before it heard of the Secret.
 var touches = []time.Duration{0, time.Second, 5 * time.Second}
 
-// findDeployment looks for the Deployment as it is before the writes.
-func (p *pass) findDeployment(ctx context.Context) (err error) {
-	p.before, err = p.deployment(ctx)
-	return err
-}
-
 // deployment returns the resource's Deployment as the cache has it, nil when there
 // is none.
 func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 	d := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: p.connector.Namespace, Name: children.ConnectorName(p.connector.Name)}
+	key := client.ObjectKey{Namespace: p.key.Namespace, Name: children.ConnectorName(p.key.Name)}
 	if err := p.Own.Get(ctx, key, d); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
@@ -43,56 +38,97 @@ func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 	return d, nil
 }
 
-// observeWorkload looks at the Deployment as it is after the writes, and at its
-// pods.
-func (p *pass) observeWorkload(ctx context.Context) error {
-	deployment, err := p.deployment(ctx)
-	if err != nil || deployment == nil {
-		return err
-	}
-	pods := &corev1.PodList{}
-	if err := p.Own.List(ctx, pods, client.InNamespace(p.connector.Namespace),
-		client.MatchingFields{indexInstance: children.Instance(p.connector.Name)}); err != nil {
-		return fmt.Errorf("list the pods: %w", err)
-	}
-	if p.seen.Unchanged, err = p.rollOuts.unchanged(client.ObjectKeyFromObject(p.connector), deployment); err != nil {
-		return err
-	}
-	p.seen.Deployment, p.seen.Pods, p.seen.Now = deployment, pods.Items, p.Clock.Now()
-	if after := status.LookAgain(p.seen); after > 0 {
-		p.lookAgain(after)
-	}
-	p.hearWarnings(ctx)
-	return nil
+// observed is the workload after the writes.
+type observed struct {
+	// deployment is nil while there is none.
+	deployment *appsv1.Deployment
+	pods       []corev1.Pod
+	// unchanged says that the Deployment's spec is that of its last roll-out.
+	unchanged bool
+	warnings  []status.Warning
+	// at is when it was looked at.
+	at time.Time
+	// hear says when events are to be read again; 0 for never.
+	hear time.Duration
 }
 
-// touchPods tells the pods that are older than the configuration of it. What was
-// done stands in the pods' annotations, so that nothing is repeated or left out
-// when the operator restarts.
-func (p *pass) touchPods(ctx context.Context) error {
-	if p.wanted == nil || p.seen.Obstacle != nil {
-		return nil
+// workload is a workload as the status judges it.
+func (p *pass) workload(o observed) status.Observation {
+	return status.Observation{
+		Connector: p.connector, Deployment: o.deployment, Unchanged: o.unchanged, Pods: o.pods, Warnings: o.warnings,
+		Now: cmp.Or(o.at, p.Clock.Now()),
 	}
-	times, next := due(p.Clock.Since(p.input.ConfigWrittenAt))
-	touched := fmt.Sprintf("%s-%d", p.wanted.Digest, times)
-	for i := range p.seen.Pods {
-		pod := &p.seen.Pods[i]
+}
+
+// observeWorkload looks at the Deployment as it is after the writes, and at its pods.
+func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
+	if o.deployment, err = p.deployment(ctx); err != nil || o.deployment == nil {
+		return o, err
+	}
+	pods := &corev1.PodList{}
+	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace),
+		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
+		return o, fmt.Errorf("list the pods: %w", err)
+	}
+	if o.unchanged, err = p.unchanged(o.deployment); err != nil {
+		return o, err
+	}
+	o.pods, o.at = pods.Items, p.Clock.Now()
+	if pod, silent := status.Silent(p.workload(o)); silent {
+		o.warnings, o.hear = p.hearWarnings(ctx, o.deployment, pod), hearAgain
+	}
+	return o, nil
+}
+
+// rollOut is the spec of a Deployment that was seen rolled out, by its digest. A change of a
+// Deployment's annotations, also by others, raises its generation and rolls no pod: a resource
+// that is Ready stays so while the Deployment's controller has yet to observe that.
+type rollOut struct {
+	uid  types.UID
+	spec string
+}
+
+// unchanged reports whether a Deployment's spec is that of the last roll-out that was seen to
+// end, which may be this one.
+func (p *pass) unchanged(d *appsv1.Deployment) (bool, error) {
+	spec, err := json.Marshal(d.Spec)
+	if err != nil {
+		return false, fmt.Errorf("encode Deployment %q: %w", d.Name, err)
+	}
+	now := rollOut{d.UID, apply.Digest(spec)}
+	if status.RolledOut(d) {
+		p.rollOuts.keep(p.key, now)
+	} else if p.rollOuts.get(p.key) != now {
+		p.rollOuts.forget(p.key)
+	}
+	return p.rollOuts.get(p.key) == now, nil
+}
+
+// touchPods tells the pods that are older than the configuration of it, and returns when to
+// tell them again. The pods' annotations say what was done, so that nothing is repeated or left
+// out if the operator restarts.
+func (p *pass) touchPods(ctx context.Context, in children.Input, pods []corev1.Pod) (again time.Duration, err error) {
+	if in.Config == nil {
+		return 0, nil
+	}
+	times, next := due(p.Clock.Since(in.ConfigWrittenAt))
+	touched := fmt.Sprintf("%s-%d", in.Config.Digest, times)
+	for i := range pods {
+		pod := &pods[i]
 		// A pod's time of creation has no fractions of a second: one of the same
 		// second as a change may be older, and is told.
-		if !pod.CreationTimestamp.Time.Before(p.input.ConfigWrittenAt) || pod.DeletionTimestamp != nil {
+		if !pod.CreationTimestamp.Time.Before(in.ConfigWrittenAt) || pod.DeletionTimestamp != nil {
 			continue
 		}
-		if next > 0 {
-			p.lookAgain(next)
-		}
+		again = next
 		if pod.Annotations[marks.AnnotationTouched] == touched {
 			continue
 		}
 		if err := p.touch(ctx, pod, touched); err != nil {
-			return err
+			return again, err
 		}
 	}
-	return nil
+	return again, nil
 }
 
 // due returns how many touches are due after a time, and when the next one will

@@ -86,7 +86,7 @@ func TestRenderPrintsEveryChild(t *testing.T) {
 	if stderr != "" {
 		t.Errorf("warned: %s", stderr)
 	}
-	for _, unwanted := range []string{"ownerReferences", "xbot.a4b.vn/generation", "0001-01-01"} {
+	for _, unwanted := range []string{"ownerReferences", "xbot.a4b.vn/generation", "xbot.a4b.vn/spec", "0001-01-01"} {
 		if strings.Contains(stdout, unwanted) {
 			t.Errorf("prints %q, which only an operator in a cluster uses", unwanted)
 		}

@@ -1,6 +1,8 @@
 package children
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 
@@ -58,6 +60,7 @@ func wantDeployment(in Input) runtime.ApplyConfiguration {
 		d.WithAnnotations(map[string]string{
 			marks.AnnotationTemplate:   EncodeTemplate(template),
 			marks.AnnotationGeneration: strconv.FormatInt(in.Connector.Generation, 10),
+			marks.AnnotationSpec:       SpecDigest(in.Connector),
 		})
 	}
 	if in.Upgrading {
@@ -79,6 +82,19 @@ func EncodeTemplate(template *corev1ac.PodTemplateSpecApplyConfiguration) string
 func DecodeTemplate(encoded string) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	template := &corev1ac.PodTemplateSpecApplyConfiguration{}
 	return template, json.Unmarshal([]byte(encoded), template)
+}
+
+// SpecDigest stands for all that a resource declares but its number of pods, which changes no
+// pod: 16 hex digits.
+func SpecDigest(c *v1alpha1.ChannelConnector) string {
+	spec := c.Spec.DeepCopy()
+	spec.Workload.Replicas = nil
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		panic("a resource cannot be encoded: " + err.Error())
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Replicas is the declared number of pods.

@@ -17,7 +17,7 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// LabelConnector is children.Instance of the ChannelConnector's name, also on pods. The
 	// operator finds the resource of a child by it.
-	LabelConnector = Domain + "connector"
+	LabelConnector = "xbot.a4b.vn/connector"
 )
 
 // ManagedBy is the value of LabelManagedBy.
@@ -32,35 +32,35 @@ const (
 	// AnnotationRegenerateAPIKey lets the operator replace a generated API key that was
 	// deleted. Each value works once, so any text that was not used before will do.
 	// Example: "2026-11-25"
-	AnnotationRegenerateAPIKey = Domain + "regenerate-api-key"
+	AnnotationRegenerateAPIKey = "xbot.a4b.vn/regenerate-api-key"
 	// AnnotationDeleteInbox with the value "true" lets the volume of a Persistent inbox be
 	// deleted together with the resource. Without it the PersistentVolumeClaim stays, with the
 	// events that it holds.
-	AnnotationDeleteInbox = Domain + "delete-inbox"
+	AnnotationDeleteInbox = "xbot.a4b.vn/delete-inbox"
 )
 
 // The annotations of every child, which the operator writes and reads.
 const (
 	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to:
 	// a label's value may be too short for it.
-	AnnotationConnector = Domain + "channel-connector"
+	AnnotationConnector = "xbot.a4b.vn/channel-connector"
 	// AnnotationApplied is the digest of the apply configuration that the child was applied
 	// with, 16 hex digits.
-	AnnotationApplied = Domain + "applied"
+	AnnotationApplied = "xbot.a4b.vn/applied"
 )
 
 // The annotations of the Secret with the configuration, which the operator writes and reads.
 const (
 	// AnnotationConfigDigest identifies the configuration, as render.Config.Digest does.
-	AnnotationConfigDigest = Domain + "config-digest"
+	AnnotationConfigDigest = "xbot.a4b.vn/config-digest"
 	// AnnotationStartDigest is children.Input.StartDigest. Pods have it as well: another one
 	// replaces them.
-	AnnotationStartDigest = Domain + "start-digest"
+	AnnotationStartDigest = "xbot.a4b.vn/start-digest"
 	// AnnotationConfigWrittenAt is children.Input.ConfigWrittenAt in RFC 3339.
-	AnnotationConfigWrittenAt = Domain + "config-written-at"
+	AnnotationConfigWrittenAt = "xbot.a4b.vn/config-written-at"
 	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used
 	// last. The Secret with the generated API key has it as well.
-	AnnotationAPIKeyRegenerated = Domain + "api-key-regenerated"
+	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated"
 )
 
 // The annotations of the Deployment, by which a later version of the operator knows what it
@@ -68,17 +68,20 @@ const (
 const (
 	// AnnotationTemplate is the pod template as it was applied, in JSON; in the operator's
 	// cache it is the digest of that.
-	AnnotationTemplate = Domain + "pod-template"
+	AnnotationTemplate = "xbot.a4b.vn/pod-template"
 	// AnnotationGeneration is the resource's generation that the Deployment was made from.
-	AnnotationGeneration = Domain + "generation"
+	AnnotationGeneration = "xbot.a4b.vn/generation"
+	// AnnotationSpec is children.SpecDigest of the resource that the Deployment was made from,
+	// 16 hex digits: a change of replicas alone is told from one that changes pods by it.
+	AnnotationSpec = "xbot.a4b.vn/spec"
 	// AnnotationUpgrading is "true" while children.Input.Upgrading is; otherwise absent.
-	AnnotationUpgrading = Domain + "upgrading"
+	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
 )
 
 // AnnotationTouched on a pod says which configuration the pod was told of, and how often:
 // "<digest>-<times>". The operator writes and reads it; that it changes makes kubelet refresh
 // the pod's files.
-const AnnotationTouched = Domain + "config-touched"
+const AnnotationTouched = "xbot.a4b.vn/config-touched"
 
 // Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither delete an
 // object nor call it superfluous. The operator writes them on what outlives a ChannelConnector.

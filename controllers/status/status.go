@@ -262,7 +262,7 @@ func updatePending(o Observation) *verdict {
 	case !o.UpdatePending:
 		return nil
 	case o.UpgradesStopped:
-		return &verdict{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"}
+		return &verdict{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"}
 	}
 	return &verdict{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"}
 }

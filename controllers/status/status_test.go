@@ -219,7 +219,7 @@ func TestSummary(t *testing.T) {
 		},
 		"no turn comes": {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
-			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec upgrades this one now"},
+			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"},
 		},
 		"others write a field": {
 			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", Managers: `"theirs"`}, apply.Contest{Child: `Service "shop-connector"`, Field: "spec.b"})},

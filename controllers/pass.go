@@ -1,0 +1,168 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+// pass is one reconciliation of one resource. It holds no state: each phase returns what it
+// found out.
+type pass struct {
+	*Reconciler
+	*Namespace
+	connector *v1alpha1.ChannelConnector
+	key       client.ObjectKey
+}
+
+// outcome is what the phases of a pass returned, in their order. The value of a phase that
+// was not reached is zero.
+type outcome struct {
+	// current is the configuration in the cluster; nil while there is none.
+	current  *currentConfig
+	resolved resolved
+	rendered rendered
+	turn     turn
+	applied  applied
+	observed observed
+	// touchAgain is when pods are to be told of their configuration again; 0 for never.
+	touchAgain time.Duration
+}
+
+// run goes through the phases. A phase that finds an obstacle returns it, and the next ones
+// do what they still can.
+func (p *pass) run(ctx context.Context) (o outcome, err error) {
+	if o.current, err = p.findConfig(ctx); err != nil {
+		return o, err
+	}
+	if o.resolved, err = p.resolveCredentials(ctx, o.current); err != nil {
+		return o, err
+	}
+	o.rendered = p.renderConfig(o.current, o.resolved)
+	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
+		return o, err
+	}
+	if o.applied, err = p.applyChildren(ctx, o.current, o.rendered, o.turn); err != nil {
+		return o, err
+	}
+	if o.observed, err = p.observeWorkload(ctx); err != nil {
+		return o, err
+	}
+	if o.obstacle() == nil {
+		o.touchAgain, err = p.touchPods(ctx, o.rendered.input, o.observed.pods)
+	}
+	return o, err
+}
+
+// obstacle is what kept the children from being written; nil when they were.
+func (o outcome) obstacle() *status.Obstacle {
+	if o.applied.obstacle != nil {
+		return o.applied.obstacle
+	}
+	return o.rendered.obstacle
+}
+
+// observation is what the status is computed from.
+func (p *pass) observation(o outcome) status.Observation {
+	seen := p.workload(o.observed)
+	seen.Judged, seen.Findings, seen.Unread = o.resolved.judged, o.resolved.Findings, o.resolved.Unread != nil
+	seen.Expiring, seen.APIKeySecretName = o.resolved.expiring, o.resolved.apiKey.name
+	seen.Obstacle, seen.ConfigWritten = o.obstacle(), o.current != nil
+	seen.UpdatePending, seen.UpgradesStopped = o.turn.keep != nil, o.turn.stopped
+	seen.DefinitionOutdated, seen.Traffic = p.definition.outdated(), p.traffic.Verdict(p.key)
+	return seen
+}
+
+// soonest is the first of several times to look again; 0, which is never, when there is none.
+func soonest(all ...time.Duration) (next time.Duration) {
+	for _, after := range all {
+		if after > 0 && (next == 0 || after < next) {
+			next = after
+		}
+	}
+	return next
+}
+
+// minObstacle and maxObstacle bound the time until a pass is repeated that met an obstacle
+// whose end causes no event, such as an object of another owner with a child's name.
+const (
+	minObstacle = time.Second
+	maxObstacle = time.Minute
+)
+
+// afterObstacle is when to look whether an obstacle is gone: after as long as the resource
+// has not been Ready.
+func (p *pass) afterObstacle() time.Duration {
+	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue {
+		return minObstacle
+	}
+	return min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
+}
+
+// applied is what became of the children.
+type applied struct {
+	// obstacle is what kept some from being written; nil when nothing did.
+	obstacle *status.Obstacle
+}
+
+// applyChildren writes each child that is not as wanted, and then deletes those that nothing
+// uses any more. It stops at the first child whose name is taken: the ones after it would use
+// that object.
+func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rendered, t turn) (applied, error) {
+	applier := &apply.Applier{Client: p.Own, Live: p.Live, Contests: p.contests}
+	in, kinds := r.input, p.kinds.served()
+	in.Keep, in.Upgrading = t.keep, t.upgrading
+	if r.startable {
+		all := children.Build(kinds, in)
+		p.contests.Keep(p.key, all)
+		for _, child := range all {
+			changed, err := applier.Apply(ctx, p.connector, child)
+			if err != nil {
+				p.upgrades.leave(p.key) // another connector may use the slot
+			}
+			if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
+				return applied{&status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}}, nil
+			}
+			if err != nil {
+				return applied{}, err
+			}
+			if changed {
+				p.tellApplied(ctx, child, current, in)
+			}
+		}
+	}
+	if r.obstacle != nil {
+		return applied{}, nil
+	}
+	for _, child := range children.Unwanted(kinds, in) {
+		if _, err := applier.Prune(ctx, p.connector, child); err != nil {
+			return applied{}, err
+		}
+	}
+	return applied{}, nil
+}
+
+// tellApplied tells of a child that was written.
+func (p *pass) tellApplied(ctx context.Context, child children.Child, current *currentConfig, in children.Input) {
+	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
+	if child.Kind.Name != "Secret" || current == nil || current.is(in.Config) {
+		return
+	}
+	p.traffic.Soon(p.key)
+	taken := "the running pod takes it without a restart"
+	if current.startDigest != in.StartDigest {
+		taken = "a new pod takes it, since some of it is read only at the start"
+	}
+	p.event("Normal", "ConfigurationChanged", "Wrote a new configuration: "+taken)
+}
