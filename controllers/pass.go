@@ -79,7 +79,7 @@ func (p *pass) observation(o outcome) status.Observation {
 	seen.Expiring, seen.APIKeySecretName = o.resolved.expiring, o.resolved.apiKey.name
 	seen.Obstacle, seen.ConfigWritten = o.obstacle(), o.current != nil
 	seen.UpdatePending, seen.UpgradesStopped = o.turn.keep != nil, o.turn.stopped
-	seen.DefinitionOutdated, seen.Traffic = p.definition.outdated(), p.traffic.Verdict(p.key)
+	seen.DefinitionOutdated, seen.Traffic = p.definition.outdated(), p.traffic.Assessment(p.key)
 	return seen
 }
 

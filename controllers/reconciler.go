@@ -20,6 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -49,6 +50,7 @@ type Reconciler struct {
 	rollOuts   memory[rollOut]
 	failures   memory[failure]
 	absences   memory[[]v1alpha1.ExpiringKey]
+	quoted     memory[*status.Warning]
 	contests   *apply.Contests
 	upgrades   *upgrades
 	traffic    *traffic.Poller
@@ -98,6 +100,7 @@ func (r *Reconciler) forget(key client.ObjectKey) {
 	r.rollOuts.forget(key)
 	r.failures.forget(key)
 	r.absences.forget(key)
+	r.quoted.forget(key)
 	r.contests.Forget(key)
 	r.upgrades.forget(key)
 	r.traffic.Forget(key)

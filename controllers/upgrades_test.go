@@ -124,7 +124,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		startOperator(namespace, upgraded)
 		waiting := other(all, turn(ctx, 1))
 		for _, replicas := range []int32{0, 1} {
-			updated(ctx, waiting, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.Replicas = &replicas })
+			patched(ctx, waiting, fmt.Sprintf(`{"spec":{"workload":{"replicas":%d}}}`, replicas))
 			Eventually(observedGeneration).WithArguments(ctx, waiting).Should(Equal(waiting.Generation))
 			Expect(deploymentOf(ctx, waiting).Spec.Replicas).To(HaveValue(Equal(replicas)))
 			Expect(imageOf(ctx, waiting)).To(Equal(connectorImage))

@@ -46,6 +46,8 @@ type observed struct {
 	// unchanged says that the Deployment's spec is that of its last roll-out.
 	unchanged bool
 	warnings  []status.Warning
+	// quoted is the warning that the status quotes; nil for none.
+	quoted *status.Warning
 	// at is when it was looked at.
 	at time.Time
 	// hear says when events are to be read again; 0 for never.
@@ -55,7 +57,7 @@ type observed struct {
 // workload is a workload as the status judges it.
 func (p *pass) workload(o observed) status.Observation {
 	return status.Observation{
-		Connector: p.connector, Deployment: o.deployment, Unchanged: o.unchanged, Pods: o.pods, Warnings: o.warnings,
+		Connector: p.connector, Deployment: o.deployment, Unchanged: o.unchanged, Pods: o.pods, Warnings: o.warnings, Quoted: o.quoted,
 		Now: cmp.Or(o.at, p.Clock.Now()),
 	}
 }
@@ -75,8 +77,10 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	}
 	o.pods, o.at = pods.Items, p.Clock.Now()
 	if pod, silent := status.Silent(p.workload(o)); silent {
-		o.warnings, o.hear = p.hearWarnings(ctx, o.deployment, pod), hearAgain
+		o.warnings, o.hear, o.quoted = p.hearWarnings(ctx, o.deployment, pod), hearAgain, p.quoted.get(p.key)
+		o.quoted = status.Quote(p.workload(o))
 	}
+	p.quoted.keep(p.key, o.quoted)
 	return o, nil
 }
 

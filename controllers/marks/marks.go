@@ -32,7 +32,7 @@ const (
 	// AnnotationRegenerateAPIKey lets the operator replace a generated API key that was
 	// deleted. Each value works once, so any text that was not used before will do.
 	// Example: "2026-11-25"
-	AnnotationRegenerateAPIKey = "xbot.a4b.vn/regenerate-api-key"
+	AnnotationRegenerateAPIKey = "xbot.a4b.vn/regenerate-api-key" //nolint:gosec // the name of an annotation
 	// AnnotationDeleteInbox with the value "true" lets the volume of a Persistent inbox be
 	// deleted together with the resource. Without it the PersistentVolumeClaim stays, with the
 	// events that it holds.
@@ -60,7 +60,7 @@ const (
 	AnnotationConfigWrittenAt = "xbot.a4b.vn/config-written-at"
 	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used
 	// last. The Secret with the generated API key has it as well.
-	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated"
+	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated" //nolint:gosec // the name of an annotation
 )
 
 // The annotations of the Deployment, by which a later version of the operator knows what it

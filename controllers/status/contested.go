@@ -15,12 +15,12 @@ const maxContests = 4
 
 // contested says which fields others decide, who does and what to do; nil while there
 // are none. It tells no values: some may be secret.
-func contested(all []apply.Contest) *verdict {
+func contested(all []apply.Contest) *condition {
 	if len(all) == 0 {
 		return nil
 	}
 	var parts []string
-	v := &verdict{status: metav1.ConditionTrue}
+	v := &condition{status: metav1.ConditionTrue}
 	for _, onAdmission := range []bool{false, true} {
 		of := slices.DeleteFunc(slices.Clone(all), func(c apply.Contest) bool { return c.OnAdmission != onAdmission })
 		if len(of) == 0 {

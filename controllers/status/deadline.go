@@ -23,7 +23,7 @@ func pastDeadline(o Observation) bool {
 // Deployment's controller keeps the time, and says DeadlineExceeded.
 func deadline(o Observation) time.Time {
 	down, seconds := outage(o), o.Deployment.Spec.ProgressDeadlineSeconds
-	progressing := condition(o, appsv1.DeploymentProgressing)
+	progressing := deploymentCondition(o, appsv1.DeploymentProgressing)
 	rolling := progressing != nil && progressing.Status == corev1.ConditionTrue && progressing.Reason != newReplicaSetAvailable
 	if down.IsZero() || seconds == nil || rolling {
 		return time.Time{}
@@ -40,7 +40,7 @@ func deadline(o Observation) time.Time {
 // outage is since when the workload is down; zero while it is available, and where its
 // controller has yet to say.
 func outage(o Observation) time.Time {
-	available := condition(o, appsv1.DeploymentAvailable)
+	available := deploymentCondition(o, appsv1.DeploymentAvailable)
 	if available == nil || available.Status == corev1.ConditionTrue {
 		return time.Time{}
 	}

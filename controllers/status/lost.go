@@ -71,13 +71,13 @@ var byLostNode = []string{ReasonUnschedulable, ReasonVolumeNotBound, ReasonVolum
 
 // nodeLost says that a node keeps the pod's successor from coming up, and what that one
 // says; nil where no node does.
-func nodeLost(o Observation, successor *verdict) *verdict {
+func nodeLost(o Observation, successor *condition) *condition {
 	pod := lostNode(o)
 	if pod == nil || successor != nil && !slices.Contains(byLostNode, successor.reason) {
 		return nil
 	}
 	follows := slices.ContainsFunc(newest(o.Pods), func(p *corev1.Pod) bool { return !unreachable(p) })
-	v := &verdict{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it pod %q: ", pod.Spec.NodeName, pod.Name)}
+	v := &condition{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it pod %q: ", pod.Spec.NodeName, pod.Name)}
 	switch {
 	case !o.Connector.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral):
 		v.message += "the inbox's volume stays attached to that node. Bring the node back; or make sure that it is off, " +

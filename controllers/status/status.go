@@ -72,8 +72,10 @@ type Observation struct {
 	Pods []corev1.Pod
 	// Now is when these were looked at.
 	Now time.Time
-	// Warnings are what events say where the Deployment and its pods are Silent.
+	// Warnings are what events say where the Deployment and its pods are Silent; Quoted is the
+	// one that the status quoted last, nil for none.
 	Warnings []Warning
+	Quoted   *Warning
 	// UpdatePending says that the workload waits for its turn to be upgraded, and
 	// UpgradesStopped that the turn will not come by itself.
 	UpdatePending, UpgradesStopped bool
@@ -83,9 +85,9 @@ type Observation struct {
 	Contests []apply.Contest
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
-	// Traffic is a new verdict on the connector's traffic; nil while the one that the
+	// Traffic is a new assessment of the connector's traffic; nil while the one that the
 	// status holds stands.
-	Traffic *traffic.Verdict
+	Traffic *traffic.Assessment
 }
 
 // Obstacle is something in the way that the resource alone cannot tell.
@@ -95,8 +97,8 @@ type Obstacle struct {
 	Stalled bool
 }
 
-// verdict is a condition in the making.
-type verdict struct {
+// condition is one of the resource's conditions, before it is set.
+type condition struct {
 	status          metav1.ConditionStatus
 	reason, message string
 	// stalled says, where status is False, that waiting does not help.
@@ -120,7 +122,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	if o.Deployment != nil {
 		s.Replicas = o.Deployment.Status.Replicas
 	}
-	set := func(kind string, v verdict) {
+	set := func(kind string, v condition) {
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
 			Type: kind, Status: v.status, Reason: v.reason, Message: Shorten(v.message), ObservedGeneration: c.Generation,
 		})
@@ -131,7 +133,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	set(v1alpha1.ConditionReady, ready)
 	set(v1alpha1.ConditionCredentialsResolved, resolved(o))
 	set(v1alpha1.ConditionWorkloadAvailable, available)
-	for kind, v := range map[string]*verdict{
+	for kind, v := range map[string]*condition{
 		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
@@ -156,35 +158,35 @@ const maxMessage = 1024
 func Shorten(message string) string { return traffic.Cut(message, maxMessage) }
 
 // readiness sums everything up. The first that applies decides.
-func readiness(o Observation, available verdict, s v1alpha1.ChannelConnectorStatus) verdict {
+func readiness(o Observation, available condition, s v1alpha1.ChannelConnectorStatus) condition {
 	blocking := blocking(o.Findings)
 	switch {
 	case len(blocking) > 0 && !blocking[0].Passing:
 		return unresolved(o, blocking)
 	case o.Obstacle != nil:
-		return verdict{metav1.ConditionFalse, o.Obstacle.Reason, o.Obstacle.Message + lastGood(o), o.Obstacle.Stalled}
+		return condition{metav1.ConditionFalse, o.Obstacle.Reason, o.Obstacle.Message + lastGood(o), o.Obstacle.Stalled}
 	case available.status == metav1.ConditionFalse:
 		return available
 	case !o.rolledOut():
-		return notYet(o, verdict{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"})
+		return notYet(o, condition{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"})
 	case available.reason == ReasonScaledToZero:
 		return available
 	case len(blocking) > 0:
-		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
+		return condition{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
 	}
 	if v := refusing(o, s); v != nil {
 		return *v
 	}
-	return verdict{status: metav1.ConditionTrue, reason: ReasonReady, message: "The connector takes calls with the declared configuration"}
+	return condition{status: metav1.ConditionTrue, reason: ReasonReady, message: "The connector takes calls with the declared configuration"}
 }
 
 // unresolved says what is wrong with credentials, and what else is in the way.
-func unresolved(o Observation, blocking []credentials.Finding) verdict {
+func unresolved(o Observation, blocking []credentials.Finding) condition {
 	message := messages(blocking)
 	if o.Obstacle != nil {
 		message += ". " + o.Obstacle.Message + lastGood(o)
 	}
-	return verdict{metav1.ConditionFalse, blocking[0].Reason, message, true}
+	return condition{metav1.ConditionFalse, blocking[0].Reason, message, true}
 }
 
 // LastGood ends a message where something is served although something is wrong.
@@ -197,19 +199,19 @@ func lastGood(o Observation) string {
 	return ""
 }
 
-func resolved(o Observation) verdict {
+func resolved(o Observation) condition {
 	blocking := blocking(o.Findings)
 	switch {
 	case !o.Judged:
-		return verdict{status: metav1.ConditionUnknown, reason: ReasonNotJudged, message: "The Secrets were not looked at: Ready says why"}
+		return condition{status: metav1.ConditionUnknown, reason: ReasonNotJudged, message: "The Secrets were not looked at: Ready says why"}
 	case len(blocking) > 0:
-		return verdict{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
+		return condition{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
 	case o.Unread:
-		return verdict{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: "A Secret could not be read, and what was read of it before stays in use: Ready says why"}
+		return condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: "A Secret could not be read, and what was read of it before stays in use: Ready says why"}
 	case len(o.Findings) > 0:
-		return verdict{status: metav1.ConditionTrue, reason: ReasonResolvedWithWarnings, message: messages(o.Findings)}
+		return condition{status: metav1.ConditionTrue, reason: ReasonResolvedWithWarnings, message: messages(o.Findings)}
 	}
-	return verdict{status: metav1.ConditionTrue, reason: ReasonResolved, message: "Every Secret key that the resource names was found"}
+	return condition{status: metav1.ConditionTrue, reason: ReasonResolved, message: "Every Secret key that the resource names was found"}
 }
 
 // next is the step after a channel was declared: Zalo's console shows the OA secret key
@@ -250,19 +252,19 @@ func messages(findings []credentials.Finding) string {
 }
 
 // onlyWhen is a condition that is there only while it is True.
-func onlyWhen(present bool, reason, message string) *verdict {
+func onlyWhen(present bool, reason, message string) *condition {
 	if !present {
 		return nil
 	}
-	return &verdict{status: metav1.ConditionTrue, reason: reason, message: message}
+	return &condition{status: metav1.ConditionTrue, reason: reason, message: message}
 }
 
-func updatePending(o Observation) *verdict {
+func updatePending(o Observation) *condition {
 	switch {
 	case !o.UpdatePending:
 		return nil
 	case o.UpgradesStopped:
-		return &verdict{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"}
+		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"}
 	}
-	return &verdict{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"}
+	return &condition{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"}
 }

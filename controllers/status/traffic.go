@@ -17,8 +17,8 @@ import (
 const inboxPatience = 2 * time.Minute
 
 // judgeTraffic sets the conditions that the traffic has, and returns what is to be
-// remembered of it. Where there is no new verdict, the old one stands.
-func judgeTraffic(o Observation, set func(string, verdict), conditions *[]metav1.Condition) *v1alpha1.TrafficStatus {
+// remembered of it. Without a new assessment the old one stands.
+func judgeTraffic(o Observation, set func(string, condition), conditions *[]metav1.Condition) *v1alpha1.TrafficStatus {
 	v := traffic.Standing(o.Connector.Status)
 	if o.Traffic != nil {
 		v = *o.Traffic
@@ -28,11 +28,11 @@ func judgeTraffic(o Observation, set func(string, verdict), conditions *[]metav1
 		c := v.Find(kind)
 		switch {
 		case kind == v1alpha1.ConditionDelivering && len(missing) > 0:
-			set(kind, verdict{status: metav1.ConditionFalse, reason: traffic.ReasonCredentialMissing, message: messages(missing)})
+			set(kind, condition{status: metav1.ConditionFalse, reason: traffic.ReasonCredentialMissing, message: messages(missing)})
 		case c == nil || c.Reason == traffic.ReasonCredentialMissing && o.Judged && !o.Unread:
 			meta.RemoveStatusCondition(conditions, kind)
 		default:
-			set(kind, verdict{status: c.Status, reason: c.Reason, message: c.Message})
+			set(kind, condition{status: c.Status, reason: c.Reason, message: c.Message})
 		}
 	}
 	return v.Traffic.DeepCopy()
@@ -46,9 +46,9 @@ func sinkLacks(o Observation) []credentials.Finding {
 
 // refusing says that the connector runs and refuses what it should take; nil while it
 // does not. What is not known for the moment stays as it was.
-func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *verdict {
-	stuck := func(reason, message string) *verdict {
-		return &verdict{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
+func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
+	stuck := func(reason, message string) *condition {
+		return &condition{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
 	}
 	const noEvents = "The connector runs, and events cannot be stored for more than 2 minutes: InboxHealthy says why. Calls are answered 503"
 	before := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionReady)

@@ -15,8 +15,8 @@ import (
 )
 
 // traffics are the verdicts of a traffic that is well, but for some conditions.
-func traffics(suspected []string, but ...metav1.Condition) *traffic.Verdict {
-	v := &traffic.Verdict{Traffic: &v1alpha1.TrafficStatus{SuspectedKeys: suspected}}
+func traffics(suspected []string, but ...metav1.Condition) *traffic.Assessment {
+	v := &traffic.Assessment{Traffic: &v1alpha1.TrafficStatus{SuspectedKeys: suspected}}
 	for kind, reason := range map[string]string{
 		v1alpha1.ConditionDelivering: traffic.ReasonEventsTaken, v1alpha1.ConditionInboxHealthy: traffic.ReasonEventsStored,
 		v1alpha1.ConditionReceiving: traffic.ReasonCallsReceived, v1alpha1.ConditionSignatureVerified: traffic.ReasonVerified,
@@ -37,7 +37,7 @@ func fails(kind, reason string) metav1.Condition {
 func TestTrafficAndReady(t *testing.T) {
 	const inbox, signature = v1alpha1.ConditionInboxHealthy, v1alpha1.ConditionSignatureVerified
 	for name, c := range map[string]struct {
-		verdict *traffic.Verdict
+		verdict *traffic.Assessment
 		later   time.Duration
 		want    string
 	}{
@@ -72,7 +72,7 @@ func TestTrafficAndReady(t *testing.T) {
 
 // TestUnreadKeepsReady: what cannot be read any more does not become well.
 func TestUnreadKeepsReady(t *testing.T) {
-	for name, v := range map[string]*traffic.Verdict{
+	for name, v := range map[string]*traffic.Assessment{
 		"InboxFull":            traffics(nil, fails(v1alpha1.ConditionInboxHealthy, traffic.ReasonFull)),
 		"WrongSecretSuspected": traffics([]string{"k"}, fails(v1alpha1.ConditionSignatureVerified, traffic.ReasonWrongSecretSuspected)),
 	} {

@@ -36,26 +36,22 @@ func Silent(o Observation) (pod *corev1.Pod, silent bool) {
 	return pod, true
 }
 
-// quoted words the warning that tells most; nil when there is none. While one goes on to
-// say what the status says already, the status stays as it is.
-func quoted(o Observation) *verdict {
-	pod, silent := Silent(o)
-	warnings := telling(o)
-	if !silent || len(warnings) == 0 {
+// Quote returns the warning that the status quotes: the one that tells most. While one goes on
+// to say what was quoted last, the words of that stay. It is nil when there is none.
+func Quote(o Observation) *Warning {
+	if _, silent := Silent(o); !silent {
 		return nil
 	}
+	warnings := telling(o)
 	for _, w := range warnings {
-		v, introduction := word(o, pod, w)
-		for _, c := range o.Connector.Status.Conditions {
-			_, words, there := strings.Cut(c.Message, introduction)
-			if there && c.ObservedGeneration == o.Connector.Generation && SameWords(introduction+words, Shorten(v.message)) {
-				v.message = introduction + words
-				return &v
-			}
+		if o.Quoted != nil && w.Reason == o.Quoted.Reason && SameWords(w.Message, o.Quoted.Message) {
+			return o.Quoted
 		}
 	}
-	v, _ := word(o, pod, warnings[0])
-	return &v
+	if len(warnings) == 0 {
+		return nil
+	}
+	return &warnings[0]
 }
 
 // telling returns the warnings since the workload is down that are still repeated, the
@@ -86,18 +82,21 @@ func vague(w Warning) int {
 	return 0
 }
 
-// word makes a verdict of a warning, whose message begins with the introduction.
-func word(o Observation, pod *corev1.Pod, w Warning) (v verdict, introduction string) {
+// quoted is the condition that quotes a warning; nil when there is none.
+func quoted(o Observation) *condition {
+	w := Quote(o)
+	if w == nil {
+		return nil
+	}
+	message := strings.TrimSpace(w.Message)
+	pod, _ := Silent(o)
 	switch {
 	case pod == nil:
-		v.reason, introduction = ReasonPodsRefused, "The cluster refuses the pod: "
+		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + message}
 	case slices.Contains([]string{"FailedMount", "FailedAttachVolume", "FailedMapVolume"}, w.Reason):
-		v.reason, introduction = ReasonVolumeNotMounted, fmt.Sprintf("Pod %q waits for its volumes: %s: ", pod.Name, w.Reason)
-	default:
-		v.reason, introduction = unavailable(o), fmt.Sprintf("Pod %q did not become available in time: %s: ", pod.Name, w.Reason)
+		return &condition{reason: ReasonVolumeNotMounted, message: fmt.Sprintf("Pod %q waits for its volumes: %s: %s", pod.Name, w.Reason, message)}
 	}
-	v.message = introduction + strings.TrimSpace(w.Message)
-	return v, introduction
+	return &condition{reason: unavailable(o), message: fmt.Sprintf("Pod %q did not become available in time: %s: %s", pod.Name, w.Reason, message)}
 }
 
 // unavailable is the reason where nothing more is known.

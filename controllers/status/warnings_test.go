@@ -70,7 +70,7 @@ func TestWarningsStay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := observed(t, downFor(tooLong), warned(first))
 			before := status.Compute(o)
-			o.Connector.Status = before
+			o.Connector.Status, o.Quoted = before, status.Quote(o)
 			o.Warnings, o.Now = nil, o.Now.Add(time.Hour)
 			warned(c.warnings...)(&o)
 			if o.Pods[0].Name = c.pod; c.pod == "" {
@@ -86,7 +86,7 @@ func TestWarningsStay(t *testing.T) {
 // TestRefusedWordsStay: each pod that is refused would have had another name.
 func TestRefusedWordsStay(t *testing.T) {
 	o := observed(t, downFor(tooLong), warned(`FailedCreate: Error creating: pods "shop-connector-6d4c-x7k2p" is forbidden`), func(o *status.Observation) { o.Pods = nil })
-	o.Connector.Status = status.Compute(o)
+	o.Connector.Status, o.Quoted = status.Compute(o), status.Quote(o)
 	o.Warnings[0].Message = `Error creating: pods "shop-connector-6d4c-bcd99" is forbidden`
 	if got := conditions(status.Compute(o))["Ready"]; !strings.Contains(got, "x7k2p") {
 		t.Errorf("got %s", got)

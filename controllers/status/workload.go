@@ -49,26 +49,26 @@ func Trouble(ready *metav1.Condition) bool {
 // workload judges the Deployment and its pods. While pods of an earlier template
 // still take calls, they are available: that the new one does not come up is
 // Ready's matter.
-func workload(o Observation) verdict {
+func workload(o Observation) condition {
 	d := o.Deployment
 	switch {
 	case d == nil:
-		return verdict{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
+		return condition{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
 	case wanted(d) == 0 && scaledByOthers(o):
-		return verdict{metav1.ConditionFalse, ReasonScaledByOthers, "Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
+		return condition{metav1.ConditionFalse, ReasonScaledByOthers, "Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
 	case wanted(d) == 0 && d.Status.Replicas == 0:
-		return verdict{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
+		return condition{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
 	case wanted(d) == 0:
-		return verdict{status: metav1.ConditionFalse, reason: ReasonScalingDown, message: "The last pod is stopping"}
+		return condition{status: metav1.ConditionFalse, reason: ReasonScalingDown, message: "The last pod is stopping"}
 	}
 	if d.Status.AvailableReplicas > 0 {
-		return verdict{status: metav1.ConditionTrue, reason: ReasonAvailable, message: "A pod takes calls"}
+		return condition{status: metav1.ConditionTrue, reason: ReasonAvailable, message: "A pod takes calls"}
 	}
-	return notYet(o, verdict{reason: ReasonStarting, message: "The pod is starting"})
+	return notYet(o, condition{reason: ReasonStarting, message: "The pod is starting"})
 }
 
 // notYet says why the newest pod is not available: its problem, where it has one.
-func notYet(o Observation, otherwise verdict) verdict {
+func notYet(o Observation, otherwise condition) condition {
 	v := otherwise
 	if p := problem(o); p != nil {
 		v = *p
@@ -81,7 +81,7 @@ func notYet(o Observation, otherwise verdict) verdict {
 // WorkloadStalled reports whether the declared pod does not come up, and waiting does
 // not help.
 func WorkloadStalled(o Observation) bool {
-	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, verdict{}).stalled
+	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, condition{}).stalled
 }
 
 func wanted(d *appsv1.Deployment) int32 {
@@ -111,7 +111,7 @@ func DeadlineExceeded(d *appsv1.Deployment) bool {
 }
 
 func (o Observation) deadlineExceeded() bool {
-	progressing := condition(o, appsv1.DeploymentProgressing)
+	progressing := deploymentCondition(o, appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
@@ -120,9 +120,9 @@ func (o Observation) current() bool {
 	return o.Unchanged || o.Deployment.Status.ObservedGeneration >= o.Deployment.Generation
 }
 
-// condition returns a condition of the Deployment; nil where there is none, or where it is of
+// deploymentCondition returns a condition of the Deployment; nil where there is none, or where it is of
 // an earlier spec.
-func condition(o Observation, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+func deploymentCondition(o Observation, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	if !o.current() {
 		return nil
 	}
@@ -137,7 +137,7 @@ func condition(o Observation, kind appsv1.DeploymentConditionType) *appsv1.Deplo
 
 // problem says what keeps the newest pod from coming up; nil when nothing but
 // time.
-func problem(o Observation) *verdict {
+func problem(o Observation) *condition {
 	if !o.current() {
 		return nil // the pods are of an earlier template
 	}
@@ -149,21 +149,21 @@ func problem(o Observation) *verdict {
 		return lost
 	}
 	if v == nil && pastDeadline(o) {
-		return &verdict{reason: unavailable(o), message: "The pod did not become available in time: see its events and logs"}
+		return &condition{reason: unavailable(o), message: "The pod did not become available in time: see its events and logs"}
 	}
 	return v
 }
 
 // said is what the Deployment or the newest pods say themselves; nil when they are silent.
-func said(o Observation) *verdict {
-	if failure := condition(o, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
-		return &verdict{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
+func said(o Observation) *condition {
+	if failure := deploymentCondition(o, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
+		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
 		if v := unschedulable(o, pod); v != nil {
 			return v
 		}
-		for _, judge := range []func(*corev1.Pod) *verdict{waiting, crashing} {
+		for _, judge := range []func(*corev1.Pod) *condition{waiting, crashing} {
 			if v := judge(pod); v != nil {
 				return v
 			}
@@ -192,16 +192,16 @@ func newest(pods []corev1.Pod) []*corev1.Pod {
 // volumeWords are in the scheduler's messages about volumes that no pod can get.
 var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
-func unschedulable(o Observation, pod *corev1.Pod) *verdict {
+func unschedulable(o Observation, pod *corev1.Pod) *condition {
 	c := podCondition(pod, corev1.PodScheduled)
 	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable && c.Reason != corev1.PodReasonSchedulerError {
 		return nil
 	}
 	if volumeWords.MatchString(c.Message) {
-		return &verdict{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
+		return &condition{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
 			class(o.Connector), strings.TrimSuffix(c.Message, "."))}
 	}
-	return &verdict{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
+	return &condition{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 }
 
 // class is that of the inbox's volume.
@@ -225,7 +225,7 @@ var waitingReasons = map[string]string{
 	"RunContainerError":          ReasonContainerNotCreated,
 }
 
-func waiting(pod *corev1.Pod) *verdict {
+func waiting(pod *corev1.Pod) *condition {
 	c := connectorStatus(pod)
 	if c == nil || c.State.Waiting == nil {
 		return nil
@@ -235,12 +235,12 @@ func waiting(pod *corev1.Pod) *verdict {
 	case reason == ReasonImagePullFailed:
 		// The message alternates between what failed and how long it waits, and
 		// must not make the status flap.
-		return &verdict{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
+		return &condition{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
 	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
 		// It waits in turns with this and with CrashLoopBackOff: see crashing.
 		return nil
 	case reason == ReasonContainerNotCreated:
-		return &verdict{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
+		return &condition{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
 	}
 	return nil
 }
@@ -256,7 +256,7 @@ const (
 
 // crashing quotes why the container ended last, while it waits for its next start
 // as well as between two crashes.
-func crashing(pod *corev1.Pod) *verdict {
+func crashing(pod *corev1.Pod) *condition {
 	c := connectorStatus(pod)
 	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
 		return nil
@@ -268,7 +268,7 @@ func crashing(pod *corev1.Pod) *verdict {
 	if ended == nil {
 		return nil
 	}
-	v := &verdict{reason: ReasonCrashLooping, message: "The container ended and is started again: "}
+	v := &condition{reason: ReasonCrashLooping, message: "The container ended and is started again: "}
 	// One crash may be an accident, and a pod counts the crashes of its whole life.
 	if c.RestartCount > 1 && !lasted(ended) {
 		v.message, v.stalled = "The container ends again and again: ", c.RestartCount >= stalledAfter

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// askTimeout bounds one pod's answer.
+	// askTimeout bounds one pod's response.
 	askTimeout = 3 * time.Second
 	// maxPods bounds how many pods of a connector are asked in one poll.
 	maxPods = 16
-	// maxHeader bounds the header of an answer, and maxAnswer all of it, with what
+	// maxHeader bounds the header of a response, and maxResponse all of it, with what
 	// chunks add, in bytes.
-	maxHeader = 4 << 10
-	maxAnswer = maxHeader + 2*report.MaxSize
-	// bufferSize is for an answer of the usual size, in bytes.
+	maxHeader   = 4 << 10
+	maxResponse = maxHeader + 2*report.MaxSize
+	// bufferSize is for a response of the usual size, in bytes.
 	bufferSize = 2 << 10
 )
 
@@ -81,20 +81,20 @@ func (p *Poller) ask(ctx context.Context, ip, token string) (r report.Report, er
 	if err := errors.Join(conn.SetDeadline(deadline), request.Write(conn)); err != nil {
 		return r, words(err)
 	}
-	answer, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(conn, maxAnswer), bufferSize), request)
+	response, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(conn, maxResponse), bufferSize), request)
 	if err != nil {
 		return r, words(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	return read(answer)
+	defer func() { _ = response.Body.Close() }()
+	return read(response)
 }
 
-// read reads the report in an answer.
-func read(answer *http.Response) (r report.Report, err error) {
-	if answer.StatusCode != http.StatusOK {
-		return r, status(answer.StatusCode)
+// read reads the report in a response.
+func read(response *http.Response) (r report.Report, err error) {
+	if response.StatusCode != http.StatusOK {
+		return r, status(response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, report.MaxSize+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, report.MaxSize+1))
 	switch {
 	case len(body) > report.MaxSize:
 		return r, fmt.Errorf("its report has more than %d bytes", report.MaxSize)

@@ -76,7 +76,7 @@ func TestUnreadable(t *testing.T) {
 				_, _ = io.WriteString(w, strings.Repeat("hidden", 1000))
 			}
 		}, "more than 16384 bytes"},
-		"a long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxAnswer)) }, "the connection failed: the operator must reach port 9090"},
+		"a long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxResponse)) }, "the connection failed: the operator must reach port 9090"},
 		"hangs up":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the connection failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,12 +19,12 @@ type news struct {
 	numbers *[2]int64
 }
 
-// consider compares a verdict with the one that stands, and with the news of the last
+// consider compares an assessment with the one that stands, and with the news of the last
 // poll. A condition that is another one, and a number that is far from what stands,
 // count once two polls agree on them: one that comes and goes holds up no other.
 // adopted says that the status is to be written, again that the news are to be looked
 // at soon.
-func (p *Poller) consider(key client.ObjectKey, v, standing Verdict) (adopted, again bool) {
+func (p *Poller) consider(key client.ObjectKey, v, standing Assessment) (adopted, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.known[key]
@@ -64,7 +64,7 @@ func (p *Poller) consider(key client.ObjectKey, v, standing Verdict) (adopted, a
 	return false, again
 }
 
-func newsOf(v, standing Verdict) (n news) {
+func newsOf(v, standing Assessment) (n news) {
 	n.outlines = map[string]string{}
 	for _, kind := range Types {
 		if outline := v.outline(kind); outline != standing.outline(kind) {

@@ -36,7 +36,7 @@ const (
 const maxAge = 10 * time.Minute
 
 // judge judges a picture for the resource whose status remembers what was before.
-func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Verdict {
+func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Assessment {
 	j := &judgement{connector: c, picture: p, now: now, before: Standing(c.Status), next: &v1alpha1.TrafficStatus{}}
 	if j.before.Traffic != nil {
 		j.old = *j.before.Traffic
@@ -45,15 +45,15 @@ func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Verdict {
 	j.next.DeadLetters = rough(j.old.DeadLetters, p.Channel.DeadLetters.Count)
 	j.next.LastEventTime = recent(j.old.LastEventTime, p.Channel.LastEvent, now)
 	j.next.LastCallTime = recent(j.old.LastCallTime, p.Channel.LastAuthentic, now)
-	return Verdict{
+	return Assessment{
 		Conditions: []metav1.Condition{j.deadLetters(), j.delivering(), j.inbox(), j.receiving(), j.signature()},
 		Traffic:    j.next,
 	}
 }
 
-// unread is the verdict while no pod tells anything.
-func unread(c *v1alpha1.ChannelConnector, why string) Verdict {
-	v := Verdict{Traffic: c.Status.Traffic}
+// unread is the assessment while no pod tells anything.
+func unread(c *v1alpha1.ChannelConnector, why string) Assessment {
+	v := Assessment{Traffic: c.Status.Traffic}
 	if v.Traffic == nil {
 		v.Traffic = &v1alpha1.TrafficStatus{}
 	}
@@ -63,12 +63,12 @@ func unread(c *v1alpha1.ChannelConnector, why string) Verdict {
 	return v
 }
 
-// judgement is a verdict in the making.
+// judgement is an assessment in the making.
 type judgement struct {
 	connector *v1alpha1.ChannelConnector
 	picture   Picture
 	now       time.Time
-	before    Verdict
+	before    Assessment
 	// old is what the status remembers, next what it will.
 	old  v1alpha1.TrafficStatus
 	next *v1alpha1.TrafficStatus
@@ -170,7 +170,7 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 }
 
 // maxQuote bounds what is quoted of a connector, and maxMessage a whole message, in
-// bytes. A status cuts at more than that, and would never be as a longer verdict says.
+// bytes. A status cuts at more than that, and would never be as a longer assessment says.
 const maxQuote, maxMessage = 300, 1000
 
 func quote(words string) string { return Cut(words, maxQuote) }

@@ -47,8 +47,8 @@ func resource() *v1alpha1.ChannelConnector {
 	return c
 }
 
-// standing gives a resource the status that a verdict asks for.
-func standing(c *v1alpha1.ChannelConnector, v Verdict) *v1alpha1.ChannelConnector {
+// standing gives a resource the status that an assessment asks for.
+func standing(c *v1alpha1.ChannelConnector, v Assessment) *v1alpha1.ChannelConnector {
 	c.Status.Conditions, c.Status.Traffic = v.Conditions, v.Traffic
 	return c
 }
@@ -269,7 +269,7 @@ func TestRestartedConnector(t *testing.T) {
 	}
 }
 
-// TestSteadyTraffic: what goes on as before is the same verdict, although events come
+// TestSteadyTraffic: what goes on as before is the same assessment, although events come
 // and numbers vary.
 func TestSteadyTraffic(t *testing.T) {
 	r, at := resource(), now
@@ -313,7 +313,7 @@ func TestUnread(t *testing.T) {
 }
 
 // TestLongErrors: a status has a bound, and what the API server cuts would never be as
-// the verdict says.
+// the assessment says.
 func TestLongErrors(t *testing.T) {
 	long := strings.Repeat("ư", 5000)
 	v := judge(resource(), with(func(p *Picture) {

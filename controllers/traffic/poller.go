@@ -26,7 +26,7 @@ const (
 	jitter = 0.05
 	// confirmAfter is the part of the interval after which a change is looked at again.
 	confirmAfter = 1. / 10
-	// unreadFor is how many intervals a verdict stands that cannot be renewed: 10 minutes.
+	// unreadFor is how many intervals an assessment stands that cannot be renewed: 10 minutes.
 	unreadFor = 6
 	// workers bounds the polls at once. A hundred connectors that hang for 3 s each
 	// hold up no others.
@@ -49,7 +49,7 @@ type Target struct {
 type Options struct {
 	// Find returns what to ask.
 	Find func(ctx context.Context, key client.ObjectKey) (Target, error)
-	// Wake lets a resource have a pass, which asks for the Verdict.
+	// Wake lets a resource have a pass, which asks for the Assessment.
 	Wake func(ctx context.Context, key client.ObjectKey)
 	// Clock tells how long ago something was.
 	Clock clock.PassiveClock
@@ -77,7 +77,7 @@ type watched struct {
 	// news is what the last poll said that is other than what stands.
 	news news
 	// adopted is what the status is to say, until it does.
-	adopted *Verdict
+	adopted *Assessment
 	// worded is when the status was last given other words.
 	worded time.Time
 }
@@ -118,9 +118,9 @@ func (p *Poller) Forget(key client.ObjectKey) {
 	delete(p.known, key)
 }
 
-// Verdict returns what the status should say; nil when it says so already, or when
+// Assessment returns what the status should say; nil when it says so already, or when
 // nothing is known.
-func (p *Poller) Verdict(key client.ObjectKey) *Verdict {
+func (p *Poller) Assessment(key client.ObjectKey) *Assessment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w := p.known[key]; w != nil {
@@ -169,11 +169,11 @@ func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
 		p.Forget(key)
 		return 0
 	}
-	verdict := p.verdict(ctx, key, target)
-	if verdict == nil {
+	assessment := p.assessment(ctx, key, target)
+	if assessment == nil {
 		return interval
 	}
-	adopted, again := p.consider(key, *verdict, Standing(target.Connector.Status))
+	adopted, again := p.consider(key, *assessment, Standing(target.Connector.Status))
 	if adopted {
 		p.Wake(ctx, key)
 	}
@@ -183,8 +183,8 @@ func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
 	return interval
 }
 
-// verdict asks the pods and judges what they tell; nil while what stands may stand.
-func (p *Poller) verdict(ctx context.Context, key client.ObjectKey, t Target) *Verdict {
+// assessment asks the pods and judges what they tell; nil while what stands may stand.
+func (p *Poller) assessment(ctx context.Context, key client.ObjectKey, t Target) *Assessment {
 	now := p.Clock.Now()
 	reports, err := p.askAll(ctx, t.Pods, t.Token)
 	picture, ok := merge(reports, t.Channel)
@@ -196,8 +196,8 @@ func (p *Poller) verdict(ctx context.Context, key client.ObjectKey, t Target) *V
 		return nil
 	case ok:
 		w.read = now
-		verdict := judge(t.Connector, picture, now)
-		return &verdict
+		assessment := judge(t.Connector, picture, now)
+		return &assessment
 	case now.Sub(w.read) < unreadFor*p.Interval, t.Connector.Status.Traffic == nil && errors.Is(err, errNoPod):
 		return nil
 	}
@@ -205,6 +205,6 @@ func (p *Poller) verdict(ctx context.Context, key client.ObjectKey, t Target) *V
 	if err != nil {
 		why = err.Error()
 	}
-	verdict := unread(t.Connector, "For 10 minutes, "+why)
-	return &verdict
+	assessment := unread(t.Connector, "For 10 minutes, "+why)
+	return &assessment
 }

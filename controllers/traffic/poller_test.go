@@ -94,10 +94,10 @@ func (s *stage) find(context.Context, client.ObjectKey) (Target, error) {
 
 // write is the pass that a wake causes.
 func (s *stage) write(_ context.Context, key client.ObjectKey) {
-	verdict := s.Verdict(key)
+	assessment := s.Assessment(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	standing(s.connector, *verdict)
+	standing(s.connector, *assessment)
 	s.writes = append(s.writes, time.Now())
 }
 
@@ -180,7 +180,7 @@ func TestMoment(t *testing.T) {
 	})
 }
 
-// TestSilence: what cannot be read keeps its verdict for 10 minutes, is unknown then,
+// TestSilence: what cannot be read keeps its assessment for 10 minutes, is unknown then,
 // and known again when it can be read.
 func TestSilence(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {

@@ -17,18 +17,18 @@ var Types = []string{
 	v1alpha1.ConditionReceiving, v1alpha1.ConditionSignatureVerified,
 }
 
-// Verdict is what the traffic of a ChannelConnector means.
-type Verdict struct {
+// Assessment is what the traffic of a ChannelConnector means.
+type Assessment struct {
 	// Conditions have a type of Types, status, reason and message, and nothing else.
 	Conditions []metav1.Condition
 	// Traffic is what the status remembers.
 	Traffic *v1alpha1.TrafficStatus
 }
 
-// Standing is the verdict that a status holds; it has no conditions where there never
+// Standing is the assessment that a status holds; it has no conditions where there never
 // was one.
-func Standing(s v1alpha1.ChannelConnectorStatus) Verdict {
-	v := Verdict{Traffic: s.Traffic}
+func Standing(s v1alpha1.ChannelConnectorStatus) Assessment {
+	v := Assessment{Traffic: s.Traffic}
 	if s.Traffic == nil {
 		return v
 	}
@@ -41,12 +41,12 @@ func Standing(s v1alpha1.ChannelConnectorStatus) Verdict {
 }
 
 // Find returns the condition of a type, nil where there is none.
-func (v Verdict) Find(kind string) *metav1.Condition {
+func (v Assessment) Find(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(v.Conditions, kind)
 }
 
 // outline is what of a condition is news at once: all but its words.
-func (v Verdict) outline(kind string) string {
+func (v Assessment) outline(kind string) string {
 	c := v.Find(kind)
 	if c == nil {
 		return ""
@@ -54,20 +54,20 @@ func (v Verdict) outline(kind string) string {
 	return string(c.Status) + " " + c.Reason
 }
 
-func (v Verdict) equal(other Verdict) bool {
+func (v Assessment) equal(other Assessment) bool {
 	return slices.Equal(v.Conditions, other.Conditions) && equality.Semantic.DeepEqual(v.Traffic, other.Traffic)
 }
 
-// withNumbers returns the verdict with the numbers of another one.
-func (v Verdict) withNumbers(other Verdict) Verdict {
+// withNumbers returns the assessment with the numbers of another one.
+func (v Assessment) withNumbers(other Assessment) Assessment {
 	v.Traffic = v.Traffic.DeepCopy()
 	v.Traffic.Pending, v.Traffic.DeadLetters = other.Traffic.Pending, other.Traffic.DeadLetters
 	return v
 }
 
-// with returns the verdict with a condition of another one, and what is remembered
+// with returns the assessment with a condition of another one, and what is remembered
 // because of it.
-func (v Verdict) with(kind string, other Verdict) Verdict {
+func (v Assessment) with(kind string, other Assessment) Assessment {
 	v.Conditions, v.Traffic = slices.Clone(v.Conditions), v.Traffic.DeepCopy()
 	meta.RemoveStatusCondition(&v.Conditions, kind)
 	if c := other.Find(kind); c != nil {
