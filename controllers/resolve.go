@@ -71,17 +71,17 @@ func (p *pass) live(ctx context.Context, name string) (*corev1.Secret, error) {
 
 // inUse reads the credentials that the connector has, which the cache leaves out. Nothing is
 // kept of a configuration that cannot be read.
-func (p *pass) inUse(ctx context.Context) (*credentials.InUse, error) {
+func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	secret, err := p.live(ctx, children.ConnectorName(p.key.Name))
 	if apierrors.IsNotFound(err) {
-		return &credentials.InUse{}, nil
+		return &render.InUse{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", secret.Name, err)
 	}
-	has, err := render.InUse(secret.Data)
+	has, err := render.ReadBack(secret.Data)
 	if err != nil || !apply.Belongs(secret, p.connector) {
-		return &credentials.InUse{}, nil //nolint:nilerr // the pass writes it again
+		return &render.InUse{}, nil //nolint:nilerr // the pass writes it again
 	}
 	return has, nil
 }

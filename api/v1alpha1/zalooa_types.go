@@ -31,6 +31,10 @@ type ZaloOA struct {
 	DomainVerification *DomainVerification `json:"domainVerification,omitempty"`
 }
 
+// IgnoresSecrets reports whether the connector looks at none of the Secret keys that the
+// member names.
+func (z ZaloOA) IgnoresSecrets() bool { return z.Signature.Mode == SignatureOff }
+
 // SignatureMode says what happens to a call with a missing or wrong signature.
 // +kubebuilder:validation:Enum=Enforce;Audit;Off
 type SignatureMode string

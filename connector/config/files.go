@@ -52,7 +52,7 @@ func (f *files) open(name string) ([]byte, error) {
 // digest identifies the contents read so far. A file that cannot be read is part of
 // the version too, with the reason: its return is a change, and so is another reason.
 func (f *files) digest() string {
-	var parts [][]byte
+	parts := make([][]byte, 0, 2*len(f.names))
 	for _, name := range f.names {
 		var reason []byte
 		if err := f.read[name].err; err != nil {

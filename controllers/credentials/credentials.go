@@ -18,48 +18,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // GeneratedKey is the key under which a generated API key stands in its Secret.
 const GeneratedKey = "xp-api-key"
-
-// Credentials are the values, as the connector gets them. A value is empty while
-// there is none that can be used.
-type Credentials struct {
-	// OASecretKeys verify signatures of every OA, in the order of the resource.
-	OASecretKeys []Credential
-	// AccountKeys verify signatures of the one OA whose id they stand under.
-	AccountKeys map[string][]Credential
-	// APIKeys let calls in.
-	APIKeys []APIKey
-	// Headers are added to the requests to the sink.
-	Headers []Header
-	// SinkURL is where events are posted, where the resource itself does not say it.
-	SinkURL string
-	// SigningSecret signs the requests to the sink, where the resource names it.
-	SigningSecret Credential
-	// SinkCA, SinkClientCert and SinkClientKey are PEM, where the resource names them.
-	SinkCA, SinkClientCert, SinkClientKey []byte
-	// ReportToken is what whoever asks the connector for its report must show; empty
-	// where there is no report.
-	ReportToken string
-}
-
-// Credential is a value and where it comes from, as "<Secret>/<key>".
-type Credential struct{ Value, Source string }
-
-// APIKey is an accepted key, of which only the digest leaves this package.
-type APIKey struct {
-	Name, Source string
-	// SHA256 is the digest as 64 hex digits.
-	SHA256 string
-}
-
-// Header is a request header.
-type Header struct {
-	Name string
-	Credential
-}
 
 // Source returns a Secret of the resource's namespace, or an error for which
 // apierrors.IsNotFound holds.
@@ -78,7 +41,7 @@ type Input struct {
 	Others []v1alpha1.ChannelConnector
 	// InUse returns what the connector has now; nil while there is no connector. It
 	// is asked only when something is amiss.
-	InUse func(ctx context.Context) (*InUse, error)
+	InUse func(ctx context.Context) (*render.InUse, error)
 	// Expiring are the keys that were absent before, and Now is the time.
 	Expiring []v1alpha1.ExpiringKey
 	Now      time.Time
@@ -87,7 +50,7 @@ type Input struct {
 // Resolved is what Resolve found.
 type Resolved struct {
 	// Credentials are nil where some could not be read and there is no connector yet.
-	Credentials *Credentials
+	Credentials *render.Credentials
 	Findings    []Finding
 	// Expiring are the keys that the connector has although they are absent.
 	Expiring []v1alpha1.ExpiringKey
@@ -126,10 +89,12 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 
 // read reads each Secret once. The error says which ones could not be read.
 func read(ctx context.Context, in Input) ([]material, error) {
-	materials := references(in.Connector, in.Generated)
+	named := references(in.Connector, in.Generated)
+	materials := make([]material, len(named))
 	secrets, unread := map[string]*corev1.Secret{}, map[string]error{}
 	for i := range materials {
 		m := &materials[i]
+		m.Reference = named[i]
 		if _, known := secrets[m.Secret]; !known {
 			secret, err := in.From(ctx, m.Secret)
 			switch {
@@ -153,32 +118,9 @@ func read(ctx context.Context, in Input) ([]material, error) {
 	return materials, errors.Join(all...)
 }
 
-// purpose is what a Secret key is for.
-type purpose int
-
-const (
-	oaSecretKey purpose = iota
-	apiKey
-	header
-	sinkURL
-	signingSecret
-	sinkCA
-	sinkClientCert
-	sinkClientKey
-)
-
-// generatedPath stands for a field where no field names the generated API key.
-const generatedPath = "generated"
-
 // material is one Secret key that a resource names.
 type material struct {
-	// Path is the field that names it.
-	Path        string
-	Purpose     purpose
-	Secret, Key string
-	// Name is that of the API key or the header, or the id of the one OA that an OA
-	// secret key is for.
-	Name string
+	render.Reference
 
 	// secretFound and keyFound say what of it there is, and state what can be done
 	// with it.
@@ -223,7 +165,7 @@ func (m *material) read(secret *corev1.Secret) {
 }
 
 // own says that no other ChannelConnector should have the same.
-func (m *material) own() bool { return m.Purpose == oaSecretKey || m.Purpose == apiKey }
+func own(r render.Reference) bool { return r.Use == render.SigningKey || r.Use == render.APIKey }
 
 // there says that there is a value to judge.
 func (m *material) there() bool { return m.keyFound && m.Value != "" }
@@ -233,65 +175,19 @@ func (m *material) String() string {
 	return fmt.Sprintf("Secret %q, key %q (%s)", m.Secret, m.Key, m.Path)
 }
 
-// references lists the Secret keys that a resource names, in the order of its
-// fields.
-func references(c *v1alpha1.ChannelConnector, generated string) []material {
-	var all []material
-	add := func(p purpose, path, name string, ref v1alpha1.SecretKeyRef) {
-		all = append(all, material{Path: path, Purpose: p, Name: name, Secret: ref.Name, Key: ref.Key})
-	}
-	if z := c.Spec.ZaloOA; z != nil && z.Signature.Mode != v1alpha1.SignatureOff {
-		for i, ref := range z.Signature.SecretKeyRefs {
-			add(oaSecretKey, fmt.Sprintf("spec.zaloOA.signature.secretKeyRefs[%d]", i), "", ref)
-		}
-		for i, account := range z.OfficialAccounts {
-			for j, ref := range account.SecretKeyRefs {
-				add(oaSecretKey, fmt.Sprintf("spec.zaloOA.officialAccounts[%d].secretKeyRefs[%d]", i, j), account.ID, ref)
-			}
-		}
-	}
-	for i, key := range c.Spec.Webhook.APIKeys {
-		add(apiKey, fmt.Sprintf("spec.webhook.apiKeys[%d].secretKeyRef", i), key.Name, key.SecretKeyRef)
-	}
-	if len(c.Spec.Webhook.APIKeys) == 0 {
-		add(apiKey, generatedPath, "generated", v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
-	}
-	if h := c.Spec.Sink.HTTP; h != nil {
-		sinkReferences(h, add)
-	}
-	return all
-}
-
-func sinkReferences(h *v1alpha1.HTTPSink, add func(p purpose, path, name string, ref v1alpha1.SecretKeyRef)) {
-	for i, h := range h.Headers {
-		add(header, fmt.Sprintf("spec.sink.http.headers[%d].secretKeyRef", i), h.Name, h.SecretKeyRef)
-	}
-	if h.URLSecretKeyRef != nil {
-		add(sinkURL, "spec.sink.http.urlSecretKeyRef", "", *h.URLSecretKeyRef)
-	}
-	if h.SigningSecretKeyRef != nil {
-		add(signingSecret, "spec.sink.http.signingSecretKeyRef", "", *h.SigningSecretKeyRef)
-	}
-	if h.TLS == nil {
-		return
-	}
-	if h.TLS.CASecretKeyRef != nil {
-		add(sinkCA, "spec.sink.http.tls.caSecretKeyRef", "", *h.TLS.CASecretKeyRef)
-	}
-	if ref := h.TLS.ClientCertificateSecretRef; ref != nil {
-		const path = "spec.sink.http.tls.clientCertificateSecretRef"
-		add(sinkClientCert, path, "", v1alpha1.SecretKeyRef{Name: ref.Name, Key: corev1.TLSCertKey})
-		add(sinkClientKey, path, "", v1alpha1.SecretKeyRef{Name: ref.Name, Key: corev1.TLSPrivateKeyKey})
-	}
+// references lists the Secret keys that a resource names. In a Secret with the name
+// generated is the API key that the operator made, where the resource names none.
+func references(c *v1alpha1.ChannelConnector, generated string) []render.Reference {
+	return render.References(c, v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 }
 
 // SecretNames returns the names of the users' Secrets that a resource names,
 // sorted, each once.
 func SecretNames(c *v1alpha1.ChannelConnector) []string {
 	var names []string
-	for _, m := range references(c, "") {
-		if m.Secret != "" {
-			names = append(names, m.Secret)
+	for _, r := range references(c, "") {
+		if r.Secret != "" {
+			names = append(names, r.Secret)
 		}
 	}
 	slices.Sort(names)
@@ -302,9 +198,9 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 // its OA secret keys and API keys: sorted, each once.
 func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 	var keys []v1alpha1.SecretKeyRef
-	for _, m := range references(c, "") {
-		if m.own() && m.Secret != "" {
-			keys = append(keys, v1alpha1.SecretKeyRef{Name: m.Secret, Key: m.Key})
+	for _, r := range references(c, "") {
+		if own(r) && r.Secret != "" {
+			keys = append(keys, v1alpha1.SecretKeyRef{Name: r.Secret, Key: r.Key})
 		}
 	}
 	slices.SortFunc(keys, func(a, b v1alpha1.SecretKeyRef) int {
@@ -313,33 +209,15 @@ func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 	return slices.Compact(keys)
 }
 
-func collect(materials []material) *Credentials {
-	c := &Credentials{}
+func collect(materials []material) *render.Credentials {
+	c := &render.Credentials{Values: make(map[string]render.Value, len(materials))}
 	for i := range materials {
 		m := &materials[i]
-		one := Credential{Value: m.Value, Source: m.source()}
-		switch m.Purpose {
-		case oaSecretKey:
-			if m.Name != "" {
-				c.addAccountKey(m.Name, one)
-				continue
-			}
-			c.OASecretKeys = append(c.OASecretKeys, one)
-		case apiKey:
-			c.APIKeys = append(c.APIKeys, APIKey{Name: m.Name, Source: one.Source, SHA256: m.digest()})
-		case header:
-			c.Headers = append(c.Headers, Header{m.Name, one})
-		case sinkURL:
-			c.SinkURL = m.Value
-		case signingSecret:
-			c.SigningSecret = one
-		case sinkCA:
-			c.SinkCA = []byte(m.Value)
-		case sinkClientCert:
-			c.SinkClientCert = []byte(m.Value)
-		case sinkClientKey:
-			c.SinkClientKey = []byte(m.Value)
+		v := render.Value{Text: m.Value, Source: m.source()}
+		if m.Use == render.APIKey {
+			v.Text, v.SHA256 = "", m.digest()
 		}
+		c.Values[m.Field] = v
 	}
 	return c
 }
@@ -351,11 +229,4 @@ func (m *material) digest() string {
 	}
 	digest := sha256.Sum256([]byte(m.Value))
 	return hex.EncodeToString(digest[:])
-}
-
-func (c *Credentials) addAccountKey(account string, key Credential) {
-	if c.AccountKeys == nil {
-		c.AccountKeys = make(map[string][]Credential)
-	}
-	c.AccountKeys[account] = append(c.AccountKeys[account], key)
 }

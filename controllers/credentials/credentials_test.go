@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
@@ -40,8 +41,17 @@ sink: {http: {
   tls: {caSecretKeyRef: {name: bot-ca, key: ca.crt}, clientCertificateSecretRef: {name: bot-tls}}}}`
 )
 
-// The OA secret keys as the connector gets them.
-var theOA, theOldOA = Credential{oaKey, "shop-zalo/oa-secret-key"}, Credential{oldOAKey, "shop-zalo/old"}
+// The keys as the connector gets them.
+var (
+	theOA, theOldOA     = render.Value{Text: oaKey, Source: "shop-zalo/oa-secret-key"}, render.Value{Text: oldOAKey, Source: "shop-zalo/old"}
+	firstKey, secondKey = render.Value{SHA256: digest(apiKey1), Source: "shop-xbot/xp-api-key"}, render.Value{SHA256: digest(apiKey2), Source: "shop-xbot/old"}
+)
+
+// The fields of the connector's file.
+const (
+	oaKeys, accounts   = "channels[0].zaloOA.signature.secretKeys", "channels[0].zaloOA.officialAccounts"
+	apiKeys, sinkField = "channels[0].webhook.apiKeys", "channels[0].sink.http."
+)
 
 // secrets are the data of Secrets by name.
 type secrets map[string]map[string]string
@@ -101,6 +111,9 @@ func digest(value string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// values are by the fields of the connector's file.
+type values = map[string]render.Value
+
 func TestResolve(t *testing.T) {
 	there := good(t)
 	ca, cert, key := there["bot-ca"]["ca.crt"], there["bot-tls"]["tls.crt"], there["bot-tls"]["tls.key"]
@@ -108,55 +121,57 @@ func TestResolve(t *testing.T) {
 	for name, c := range map[string]struct {
 		patch string
 		there secrets
-		want  *Credentials
+		want  values
 		reads []string
 	}{
 		"a generated API key": {
-			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"generated", "shop-api-key/xp-api-key", digest(apiKey1)}}},
+			want:  values{oaKeys + "[0]": theOA, apiKeys + "[0]": {SHA256: digest(apiKey1), Source: "shop-api-key/xp-api-key"}},
 			reads: []string{"shop-zalo", "shop-api-key"},
 		},
 		"an API key of the user's": {
 			patch: keyed,
-			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
+			want:  values{oaKeys + "[0]": theOA, apiKeys + "[0]": firstKey},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"everything, each Secret read once": {
 			patch: everything,
-			want: &Credentials{
-				OASecretKeys:  []Credential{theOA, theOldOA},
-				APIKeys:       []APIKey{{"new", "shop-xbot/xp-api-key", digest(apiKey1)}, {"old", "shop-xbot/old", digest(apiKey2)}},
-				Headers:       []Header{{"Authorization", Credential{authorization, "bot/authorization"}}},
-				SinkURL:       url,
-				SigningSecret: Credential{signing, "bot/signing"},
-				SinkCA:        []byte(trim(ca)), SinkClientCert: []byte(trim(cert)), SinkClientKey: []byte(trim(key)),
+			want: values{
+				oaKeys + "[0]": theOA, oaKeys + "[1]": theOldOA,
+				apiKeys + "[0]": firstKey, apiKeys + "[1]": secondKey,
+				sinkField + "headers[0]":    {Text: authorization, Source: "bot/authorization"},
+				sinkField + "urlFile":       {Text: url, Source: "bot/url"},
+				sinkField + "signingSecret": {Text: signing, Source: "bot/signing"},
+				sinkField + "tls.caFile":    {Text: trim(ca), Source: "bot-ca/ca.crt"},
+				sinkField + "tls.certFile":  {Text: trim(cert), Source: "bot-tls/tls.crt"},
+				sinkField + "tls.keyFile":   {Text: trim(key), Source: "bot-tls/tls.key"},
 			},
 			reads: []string{"shop-zalo", "shop-xbot", "bot", "bot-ca", "bot-tls"},
 		},
 		"signatures that nobody looks at": {
-			patch: `zaloOA: {signature: {mode: "Off"}},` + keyed,
+			patch: `zaloOA: {signature: {mode: "Off"}, officialAccounts: [{id: "1", secretKeyRefs: [{name: shop-zalo, key: old}]}]},` + keyed,
 			there: there.without("shop-zalo", ""),
-			want:  &Credentials{APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
+			want:  values{apiKeys + "[0]": firstKey},
 			reads: []string{"shop-xbot"},
 		},
 		"signatures that are only counted": {
 			patch: `zaloOA: {signature: {mode: Audit}},` + keyed,
-			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
+			want:  values{oaKeys + "[0]": theOA, apiKeys + "[0]": firstKey},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"keys of single OAs": {
 			patch: `zaloOA: {signature: {secretKeyRefs: null}, officialAccounts: [
 			  {id: "1", secretKeyRefs: [{name: shop-zalo, key: oa-secret-key}, {name: shop-zalo, key: old}]}, {id: "2"},
 			  {id: "3", secretKeyRefs: [{name: shop-zalo, key: old}]}]},` + keyed,
-			want: &Credentials{
-				AccountKeys: map[string][]Credential{"1": {theOA, theOldOA}, "3": {theOldOA}},
-				APIKeys:     []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}},
+			want: values{
+				accounts + "[0].secretKeys[0]": theOA, accounts + "[0].secretKeys[1]": theOldOA, accounts + "[2].secretKeys[0]": theOldOA,
+				apiKeys + "[0]": firstKey,
 			},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 		"an unrelated key of 1 MiB": {
 			patch: keyed,
 			there: there.with("shop-zalo", "other", strings.Repeat("x", 1<<20)),
-			want:  &Credentials{OASecretKeys: []Credential{theOA}, APIKeys: []APIKey{{"first", "shop-xbot/xp-api-key", digest(apiKey1)}}},
+			want:  values{oaKeys + "[0]": theOA, apiKeys + "[0]": firstKey},
 			reads: []string{"shop-zalo", "shop-xbot"},
 		},
 	} {
@@ -169,7 +184,7 @@ func TestResolve(t *testing.T) {
 			if err != nil || got.Unread != nil || len(got.Findings) > 0 {
 				t.Errorf("%v, %v, %v", got.Findings, got.Unread, err)
 			}
-			if diff := cmp.Diff(c.want, got.Credentials); diff != "" {
+			if diff := cmp.Diff(&render.Credentials{Values: c.want}, got.Credentials); diff != "" {
 				t.Errorf("credentials (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.reads, reads); diff != "" {

@@ -3,32 +3,23 @@ package credentials
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // Grace is how long a key that lets calls in is accepted after its Secret or its key
 // is gone or blank: controllers that delete a Secret and make it again change nothing.
 const Grace = 30 * time.Second
 
-// InUse is what the configuration in the cluster has.
-type InUse struct {
-	// Values are by their sources: OA secret keys, headers and the signing secret.
-	Values map[string]string
-	// APIKeys are the digests by their sources.
-	APIKeys map[string]string
-	SinkURL string
-	// SinkCA, SinkClientCert and SinkClientKey are the last good ones.
-	SinkCA, SinkClientCert, SinkClientKey []byte
-}
-
 // keep puts what the connector has in place of what cannot be used, where it may stay.
 // It returns the absent keys that the connector has: they stay for a while, which an
 // error in between does not begin anew.
-func keep(materials []material, has *InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
+func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	note := func(key v1alpha1.ExpiringKey) {
 		if !slices.ContainsFunc(expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == key.SecretName && e.Key == key.Key }) {
 			expiring = append(expiring, key)
@@ -36,17 +27,17 @@ func keep(materials []material, has *InUse, in Input) (expiring []v1alpha1.Expir
 	}
 	for i := range materials {
 		m := &materials[i]
-		if m.state == usable || m.state == bad && m.own() {
+		if m.state == usable || m.state == bad && own(m.Reference) {
 			continue
 		}
-		if m.state == gone && m.own() && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "") {
+		if m.state == gone && own(m.Reference) && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "") {
 			key := in.expiry(m)
 			note(key)
 			if !in.Now.Before(key.AcceptedUntil.Time) {
 				continue
 			}
 			m.until = key.AcceptedUntil.Time
-		} else if m.state == unknown && m.own() && in.noted(m) {
+		} else if m.state == unknown && own(m.Reference) && in.noted(m) {
 			note(in.expiry(m))
 		}
 		m.keep(has)
@@ -74,30 +65,26 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 
 // keep takes what the connector has of one Secret key. A credential of the sink that
 // is gone is not among it: nothing may be sent with that.
-func (m *material) keep(has *InUse) {
+func (m *material) keep(has *render.InUse) {
 	switch {
-	case m.Purpose == sinkCA:
-		m.Value = string(has.SinkCA)
-	case m.state == unknown && m.Purpose == sinkURL:
-		m.Value = has.SinkURL
-	case m.Purpose == apiKey:
+	case m.Use == render.SinkCertificate, m.state == unknown && m.File != "":
+		m.Value = string(has.Files[m.File])
+	case m.Use == render.APIKey:
 		m.kept = has.APIKeys[m.source()]
-	case m.Purpose == oaSecretKey, m.state == unknown:
+	case m.Use == render.SigningKey, m.state == unknown:
 		m.Value = has.Values[m.source()]
 	}
 }
 
 // keepPair takes the last good certificate with its key, where either is amiss.
-func keepPair(materials []material, has *InUse) {
-	pair := func(m *material) bool { return m.Purpose == sinkClientCert || m.Purpose == sinkClientKey }
+func keepPair(materials []material, has *render.InUse) {
+	pair := func(m *material) bool { return strings.HasSuffix(m.Path, "clientCertificateSecretRef") }
 	if !slices.ContainsFunc(materials, func(m material) bool { return pair(&m) && m.state != usable }) {
 		return
 	}
 	for i := range materials {
-		if m := &materials[i]; m.Purpose == sinkClientCert {
-			m.Value = string(has.SinkClientCert)
-		} else if m.Purpose == sinkClientKey {
-			m.Value = string(has.SinkClientKey)
+		if m := &materials[i]; pair(m) {
+			m.Value = string(has.Files[m.File])
 		}
 	}
 }
@@ -107,7 +94,7 @@ func keepPair(materials []material, has *InUse) {
 func awaited(materials []material) bool {
 	found := false
 	for i := range materials {
-		if m := &materials[i]; m.Purpose == oaSecretKey {
+		if m := &materials[i]; m.Use == render.SigningKey {
 			if m.state != gone || m.Value != "" {
 				return false
 			}
@@ -125,8 +112,8 @@ func (m *material) conclude(awaiting bool) []Finding {
 			continue
 		}
 		f.Meanwhile = m.meanwhile()
-		f.Sink = !m.own() && m.Value == ""
-		if awaiting && m.Purpose == oaSecretKey {
+		f.Sink = !own(m.Reference) && m.Value == ""
+		if awaiting && m.Use == render.SigningKey {
 			f.Reason, f.Passing = ReasonAwaitingOASecretKey, true
 		}
 	}
@@ -137,11 +124,11 @@ func (m *material) meanwhile() string {
 	switch {
 	case !m.until.IsZero():
 		return fmt.Sprintf("it is accepted until %s", m.until.UTC().Format(time.RFC3339))
-	case m.own() && m.Value+m.kept != "":
+	case own(m.Reference) && m.Value+m.kept != "":
 		return "it is accepted"
-	case m.Purpose == apiKey:
+	case m.Use == render.APIKey:
 		return "calls with it get 401"
-	case m.Purpose == oaSecretKey:
+	case m.Use == render.SigningKey:
 		return "nothing is verified with it"
 	case m.Value != "":
 		return "the last good one stays in use"

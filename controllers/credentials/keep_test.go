@@ -14,21 +14,24 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // now is the time of the tests.
 var now = time.Date(2026, 11, 29, 1, 2, 3, 400_000_000, time.UTC)
 
 // inUse is what the connector has of everything.
-func inUse(there secrets) *InUse {
-	pem := func(name, key string) []byte { return []byte(strings.TrimSpace(there[name][key])) }
-	return &InUse{
+func inUse(there secrets) *render.InUse {
+	file := func(name, key string) []byte { return []byte(strings.TrimSpace(there[name][key])) }
+	return &render.InUse{
 		Values: map[string]string{
 			"shop-zalo/oa-secret-key": oaKey, "shop-zalo/old": oldOAKey, "bot/authorization": authorization, "bot/signing": signing,
 		},
 		APIKeys: map[string]string{"shop-xbot/xp-api-key": digest(apiKey1), "shop-xbot/old": digest(apiKey2)},
-		SinkURL: url,
-		SinkCA:  pem("bot-ca", "ca.crt"), SinkClientCert: pem("bot-tls", "tls.crt"), SinkClientKey: pem("bot-tls", "tls.key"),
+		Files: map[string][]byte{
+			"sink-url": []byte(url), "sink-ca.crt": file("bot-ca", "ca.crt"),
+			"sink-client.crt": file("bot-tls", "tls.crt"), "sink-client.key": file("bot-tls", "tls.key"),
+		},
 	}
 }
 
@@ -111,7 +114,7 @@ func resolveEverything(t *testing.T, there, before secrets, expiring []v1alpha1.
 	t.Helper()
 	return Resolve(t.Context(), Input{
 		Connector: connectortest.New(t, everything), From: there.source(new([]string)), Expiring: expiring, Now: now,
-		InUse: func(context.Context) (*InUse, error) { return inUse(before), nil },
+		InUse: func(context.Context) (*render.InUse, error) { return inUse(before), nil },
 	})
 }
 
@@ -131,7 +134,7 @@ func TestUnreadStays(t *testing.T) {
 				}
 				return there.source(new([]string))(ctx, name)
 			},
-			InUse: func(context.Context) (*InUse, error) { return inUse(there), nil },
+			InUse: func(context.Context) (*render.InUse, error) { return inUse(there), nil },
 		})
 		if err != nil || !errors.Is(got.Unread, away) || len(got.Findings)+len(got.Expiring) > 0 {
 			t.Errorf("%s: %v, %+v", unread, err, got)
@@ -154,7 +157,7 @@ func TestUnreadCountsOn(t *testing.T) {
 			}
 			return there.source(new([]string))(ctx, name)
 		},
-		InUse: func(context.Context) (*InUse, error) { return inUse(there), nil },
+		InUse: func(context.Context) (*render.InUse, error) { return inUse(there), nil },
 	})
 	if err != nil {
 		t.Fatal(err)

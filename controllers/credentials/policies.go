@@ -13,6 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // The reasons of findings; those above the line block.
@@ -100,7 +101,7 @@ func judge(materials []material, in Input) (amiss bool) {
 		m := &materials[i]
 		switch {
 		case m.state == unknown:
-		case m.Path == generatedPath && in.GeneratedFinding != nil:
+		case m.Path == render.GeneratedPath && in.GeneratedFinding != nil:
 			m.noteGenerated(*in.GeneratedFinding)
 		default:
 			m.ask(s)
@@ -180,7 +181,7 @@ const (
 
 func tooLarge(m *material, _ subject) string {
 	bound := maxSecret
-	if m.Purpose == sinkCA {
+	if m.Field == fieldCA {
 		bound = maxBundle
 	}
 	if len(m.Value) <= bound<<10 {
@@ -189,19 +190,28 @@ func tooLarge(m *material, _ subject) string {
 	return fmt.Sprintf("%s is larger than %d KiB: put the credential alone into it", m, bound)
 }
 
-// malformed says what cannot be what it is meant to be.
-func malformed(m *material, s subject) string { return shapes[m.Purpose](m, s) }
+const (
+	fieldURL     = "channels[0].sink.http.urlFile"
+	fieldSigning = "channels[0].sink.http.signingSecret"
+	fieldCA      = "channels[0].sink.http.tls.caFile"
+	fieldCert    = "channels[0].sink.http.tls.certFile"
+	fieldKey     = "channels[0].sink.http.tls.keyFile"
+)
 
-// shapes judge a value by its purpose.
-var shapes = map[purpose]func(m *material, s subject) string{
-	oaSecretKey:    notOneWord,
-	apiKey:         notOneWord,
-	header:         notOneLine,
-	sinkURL:        notSinkURL,
-	signingSecret:  notSigningSecret,
-	sinkCA:         noAuthorities,
-	sinkClientCert: noCertificate,
-	sinkClientKey:  noPair,
+// malformed says what cannot be what it is meant to be.
+func malformed(m *material, s subject) string {
+	if shape := shapes[m.Field]; shape != nil {
+		return shape(m, s)
+	}
+	if own(m.Reference) {
+		return notOneWord(m, s)
+	}
+	return notOneLine(m, s)
+}
+
+// shapes judge a value by the field in the connector's file.
+var shapes = map[string]func(m *material, s subject) string{
+	fieldURL: notSinkURL, fieldSigning: notSigningSecret, fieldCA: noAuthorities, fieldCert: noCertificate, fieldKey: noPair,
 }
 
 // notOneWord also finds what nobody sees, such as the mark that some editors put
@@ -269,7 +279,7 @@ func hasCertificate(text string) bool {
 func noPair(m *material, s subject) string {
 	for i := range s.all {
 		cert := &s.all[i]
-		if cert.Purpose != sinkClientCert || !hasCertificate(cert.Value) {
+		if cert.Field != fieldCert || !hasCertificate(cert.Value) {
 			continue
 		}
 		if _, err := tls.X509KeyPair([]byte(cert.Value), []byte(m.Value)); err != nil {
@@ -280,11 +290,11 @@ func noPair(m *material, s subject) string {
 }
 
 func oaSecretIsAPIKey(m *material, s subject) string {
-	if m.Purpose != oaSecretKey {
+	if m.Use != render.SigningKey {
 		return ""
 	}
 	for i := range s.all {
-		if key := &s.all[i]; key.Purpose == apiKey && key.there() && key.Value == m.Value {
+		if key := &s.all[i]; key.Use == render.APIKey && key.there() && key.Value == m.Value {
 			return fmt.Sprintf("%s is the same as the API key in Secret %q, key %q: the two are different things, copy the OA secret key from Zalo's console", m, key.Secret, key.Key)
 		}
 	}
@@ -292,7 +302,7 @@ func oaSecretIsAPIKey(m *material, s subject) string {
 }
 
 func apiKeyTwice(m *material, s subject) string {
-	if m.Purpose != apiKey {
+	if m.Use != render.APIKey {
 		return ""
 	}
 	for i := range s.all {
@@ -300,7 +310,7 @@ func apiKeyTwice(m *material, s subject) string {
 		if earlier == m {
 			return ""
 		}
-		if earlier.Purpose == apiKey && earlier.there() && earlier.Value == m.Value {
+		if earlier.Use == render.APIKey && earlier.there() && earlier.Value == m.Value {
 			return fmt.Sprintf("%s is the same API key as %s: write each key once", m, earlier)
 		}
 	}
@@ -312,7 +322,7 @@ func apiKeyTwice(m *material, s subject) string {
 const accessTokenLength = 100
 
 func looksLikeAccessToken(m *material, _ subject) string {
-	if !m.own() {
+	if !own(m.Reference) {
 		return ""
 	}
 	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
@@ -333,7 +343,7 @@ const (
 )
 
 func tooShort(m *material, _ subject) string {
-	if m.Purpose != apiKey || utf8.RuneCountInString(m.Value) >= minAPIKey {
+	if m.Use != render.APIKey || utf8.RuneCountInString(m.Value) >= minAPIKey {
 		return ""
 	}
 	return fmt.Sprintf("%s is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", m, minAPIKey)
@@ -341,9 +351,9 @@ func tooShort(m *material, _ subject) string {
 
 func short(m *material, _ subject) string {
 	switch length := utf8.RuneCountInString(m.Value); {
-	case m.Purpose == apiKey && length < goodAPIKey:
+	case m.Use == render.APIKey && length < goodAPIKey:
 		return fmt.Sprintf("%s is shorter than %d characters: make one with \"openssl rand -hex 32\"", m, goodAPIKey)
-	case m.Purpose == oaSecretKey && length < goodOASecret:
+	case m.Use == render.SigningKey && length < goodOASecret:
 		return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, goodOASecret)
 	}
 	return ""
@@ -351,7 +361,7 @@ func short(m *material, _ subject) string {
 
 // changedByURL finds what a URL's query does not keep as it is.
 func changedByURL(m *material, _ subject) string {
-	if m.Purpose != apiKey || !strings.ContainsAny(m.Value, "+&%;#") {
+	if m.Use != render.APIKey || !strings.ContainsAny(m.Value, "+&%;#") {
 		return ""
 	}
 	return fmt.Sprintf("%s holds one of + & %% ; #, which a URL changes: paste it percent-encoded into the platform's console, "+
@@ -359,7 +369,7 @@ func changedByURL(m *material, _ subject) string {
 }
 
 func shared(m *material, s subject) string {
-	if !m.own() {
+	if !own(m.Reference) {
 		return ""
 	}
 	for i := range s.others {
@@ -368,7 +378,7 @@ func shared(m *material, s subject) string {
 			continue
 		}
 		for _, theirs := range references(other, "") {
-			if theirs.Secret == m.Secret && theirs.Key == m.Key && theirs.own() {
+			if theirs.Secret == m.Secret && theirs.Key == m.Key && own(theirs) {
 				return fmt.Sprintf("%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
 			}
 		}
@@ -377,7 +387,7 @@ func shared(m *material, s subject) string {
 }
 
 func trimmed(m *material, _ subject) string {
-	if m.raw == m.Value || m.Purpose == sinkCA || m.Purpose == sinkClientCert || m.Purpose == sinkClientKey {
+	if m.raw == m.Value || m.Use == render.SinkCertificate {
 		return ""
 	}
 	return fmt.Sprintf("%s begins or ends with white space, which is left out: write the Secret without it", m)

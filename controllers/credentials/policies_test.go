@@ -80,8 +80,8 @@ func TestBlocking(t *testing.T) {
 		"nothing": {there: there},
 
 		"no Secret": {there.without("bot", ""), nil, slices.Concat(
-			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.headers[0].secretKeyRef): create it with the key "authorization", or correct the reference`),
 			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.urlSecretKeyRef): create it with the key "url", or correct the reference`),
+			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.headers[0].secretKeyRef): create it with the key "authorization", or correct the reference`),
 			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.signingSecretKeyRef): create it with the key "signing", or correct the reference`),
 		)},
 		"no key": {there.without("shop-zalo", "old"), nil, blocks(ReasonKeyNotFound,

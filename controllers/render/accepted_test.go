@@ -10,7 +10,6 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -83,19 +82,17 @@ func renders(t *testing.T, c *v1alpha1.ChannelConnector, what string) {
 }
 
 // loadable are credentials that the connector takes.
-func loadable(c *v1alpha1.ChannelConnector) *credentials.Credentials {
-	creds := &credentials.Credentials{OASecretKeys: []credentials.Credential{{Value: "an-oa-secret-key"}}}
-	for i, key := range c.Spec.Webhook.APIKeys {
-		creds.APIKeys = append(creds.APIKeys, credentials.APIKey{Name: key.Name, SHA256: fmt.Sprintf("%064x", i)})
-	}
-	if len(creds.APIKeys) == 0 {
-		creds.APIKeys = []credentials.APIKey{{Name: "generated", SHA256: strings.Repeat("a", 64)}}
-	}
-	if c.Spec.Sink.HTTP.URLSecretKeyRef != nil {
-		creds.SinkURL = "https://bot.example/events"
-	}
-	for _, header := range c.Spec.Sink.HTTP.Headers {
-		creds.Headers = append(creds.Headers, credentials.Header{Name: header.Name, Credential: credentials.Credential{Value: "value"}})
+func loadable(c *v1alpha1.ChannelConnector) *render.Credentials {
+	creds := &render.Credentials{Values: map[string]render.Value{}}
+	for i, r := range render.References(c, v1alpha1.SecretKeyRef{}) {
+		switch {
+		case r.Use == render.APIKey:
+			creds.Values[r.Field] = render.Value{SHA256: fmt.Sprintf("%064x", i)}
+		case r.File == "sink-url":
+			creds.Values[r.Field] = render.Value{Text: "https://bot.example/events"}
+		case r.Use == render.SigningKey, strings.Contains(r.Field, ".headers["):
+			creds.Values[r.Field] = render.Value{Text: "a-secret-key"}
+		}
 	}
 	return creds
 }

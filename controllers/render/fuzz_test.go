@@ -1,7 +1,8 @@
-package render
+package render_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -12,18 +13,18 @@ import (
 	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// texts are the free texts of a resource and its Secrets.
-type texts struct {
+// freeTexts are the free texts of a resource and its Secrets.
+type freeTexts struct {
 	appID, account, displayName, code, path, keyName, pattern, size string
 	url, header, duration                                           string
 	oaKey, headerValue                                              string
 }
 
 // manifest is a resource made of the texts.
-func (x texts) manifest(tb testing.TB) []byte {
+func (x freeTexts) manifest(tb testing.TB) []byte {
 	tb.Helper()
 	type object = map[string]any
 	type list = []any
@@ -64,7 +65,7 @@ func (x texts) manifest(tb testing.TB) []byte {
 }
 
 // secrets are those of the resource.
-func (x texts) secrets(common map[string]*corev1.Secret) map[string]*corev1.Secret {
+func (x freeTexts) secrets(common map[string]*corev1.Secret) map[string]*corev1.Secret {
 	all := maps.Clone(common)
 	all["shop-zalo"] = &corev1.Secret{Data: map[string][]byte{"oa-secret-key": []byte(x.oaKey)}}
 	all["bot"] = &corev1.Secret{Data: map[string][]byte{"authorization": []byte(x.headerValue)}}
@@ -75,43 +76,43 @@ func (x texts) secrets(common map[string]*corev1.Secret) map[string]*corev1.Secr
 // reads as it was written.
 func FuzzRender(f *testing.F) {
 	common := secrets(f)
-	good := texts{
+	good := freeTexts{
 		appID: "1", account: "2", displayName: "Shop Hà Nội", code: "c", path: "/p", keyName: "k", pattern: "user_*", size: "1Mi",
 		url: "http://bot/", header: "X-A", duration: "1s", oaKey: hidden + "-oa-key", headerValue: "v",
 	}
-	add := func(change func(*texts)) {
+	add := func(change func(*freeTexts)) {
 		x := good
 		change(&x)
 		f.Add(x.appID, x.account, x.displayName, x.code, x.path, x.keyName, x.pattern, x.size, x.url, x.header, x.duration, x.oaKey, x.headerValue)
 	}
-	add(func(*texts) {})
+	add(func(*freeTexts) {})
 	for _, text := range []string{
 		"null", "~", "yes", "0x1F", "1e3", "1_000", "-", "<<", "=", "*a", "&a", "!!str a", "# a", "a: b", "a #b", "'", "\"", "%", "@", "`",
 		" a", "a ", "a\nb", "a\r\nb", "a\rb", "\n a", "\t", "\u0085", "\u2028a", "\ufeff", "\x00", "\x7f", "\ud7ff", "\uffff", "\U0001F6D2",
 		"2026-11-25", "12:30:45", ".inf", "0o17", "---", "...", "- a", "? a", "[a]", "{a}", "a\\", "\a\v\x1b",
 	} {
-		add(func(x *texts) { x.account, x.displayName, x.keyName = text, text, text })
-		add(func(x *texts) { x.oaKey = text })
-		add(func(x *texts) { x.headerValue = text })
-		add(func(x *texts) { x.pattern, x.code = text, text })
+		add(func(x *freeTexts) { x.account, x.displayName, x.keyName = text, text, text })
+		add(func(x *freeTexts) { x.oaKey = text })
+		add(func(x *freeTexts) { x.headerValue = text })
+		add(func(x *freeTexts) { x.pattern, x.code = text, text })
 	}
 	for _, url := range []string{"HTTPS://BOT:8443/a?b=c", "http://[::1]/", "http://bot/%zz", "http://b ot/", "http://a@b/", "http://é/", "http://bot?@"} {
-		add(func(x *texts) { x.url = url })
+		add(func(x *freeTexts) { x.url = url })
 	}
 	for _, duration := range []string{"0.5s", "1.000000001s", "1m0.5s", "1h", "99999ms", "100ms", "1us"} {
-		add(func(x *texts) { x.duration = duration })
+		add(func(x *freeTexts) { x.duration = duration })
 	}
 	for _, size := range []string{"1", "1.5", "64Mi", "1500m", "1e3", "1k"} {
-		add(func(x *texts) { x.size = size })
+		add(func(x *freeTexts) { x.size = size })
 	}
 	f.Fuzz(func(t *testing.T, appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue string) {
-		x := texts{appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue}
+		x := freeTexts{appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue}
 		c, err := schema.Decode(t.Context(), x.manifest(t))
 		if err != nil {
 			return // no resource
 		}
 		creds := judged(t, c, x.secrets(common)).Credentials
-		got, err := Render(c, creds)
+		got, err := render.Render(c, creds)
 		if err != nil {
 			t.Fatalf("the schema takes what the connector refuses: %v", err)
 		}
@@ -120,7 +121,7 @@ func FuzzRender(f *testing.F) {
 }
 
 // checkRead compares what the connector reads with what was declared.
-func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *credentials.Credentials, whole *config.Config) {
+func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *render.Credentials, whole *config.Config) {
 	t.Helper()
 	got := whole.Channels[0]
 	z, w, h := c.Spec.ZaloOA, c.Spec.Webhook, c.Spec.Sink.HTTP
@@ -142,9 +143,7 @@ func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *credentials.Cr
 			missing++
 		}
 	}
-	for _, key := range creds.OASecretKeys {
-		value(key.Value)
-	}
+	value(creds.Values["channels[0].zaloOA.signature.secretKeys[0]"].Text)
 	have := read{
 		AppID: got.ZaloOA.AppID, Path: got.Webhook.Path, URL: got.Sink.HTTP.URL, Accounts: got.ZaloOA.OfficialAccounts,
 		Codes: got.ZaloOA.DomainVerification.Codes, Include: got.Webhook.Events.Include, Exclude: got.Webhook.Events.Exclude,
@@ -159,8 +158,8 @@ func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *credentials.Cr
 	for _, key := range got.Webhook.APIKeys {
 		have.Keys = append(have.Keys, key.Name)
 	}
-	for _, header := range creds.Headers {
-		value(header.Name, header.Value)
+	for i, header := range h.Headers {
+		value(header.Name, creds.Values[fmt.Sprintf("channels[0].sink.http.headers[%d]", i)].Text)
 	}
 	for _, key := range got.ZaloOA.Signature.SecretKeys {
 		have.Values = append(have.Values, key.Reveal())

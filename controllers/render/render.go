@@ -4,15 +4,17 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"syscall"
 	"time"
 
+	yaml "go.yaml.in/yaml/v3"
+
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/digest"
-	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
 
 // Where things are in a connector's container.
@@ -41,9 +43,6 @@ const (
 	inboxDirectory = InboxVolume + "/inbox"
 	// drainDelay is how long endpoints take to lose a pod that stops.
 	drainDelay = 5 * time.Second
-
-	fileURL                               = "sink-url"
-	fileCA, fileClientCert, fileClientKey = "sink-ca.crt", "sink-client.crt", "sink-client.key"
 )
 
 // Config is a rendered configuration.
@@ -58,70 +57,108 @@ type Config struct {
 	StartDigest string
 }
 
+// Credentials are the values of the Secret keys that a resource names.
+type Credentials struct {
+	// Values are by the fields of the connector's file, as in Reference.Field.
+	Values map[string]Value
+	// ReportToken is what whoever asks the connector for its report must show; empty
+	// where there is no report.
+	ReportToken string
+}
+
+// Value is what a Secret key holds, and where: "<Secret>/<key>". Text is empty while
+// there is none that can be used. Of an API key there is the digest alone, as 64 hex
+// digits.
+type Value struct{ Text, SHA256, Source string }
+
 // Render returns the configuration. An error means that the connector would
 // refuse it: the resource holds something that the schema should have refused.
-func Render(c *v1alpha1.ChannelConnector, creds *credentials.Credentials) (*Config, error) {
-	whole := configuration(c, creds)
-	file, err := whole.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("encode the configuration: %w", err)
-	}
-	atStart := config.Config{
-		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin,
-		Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop,
-	}
-	start, err := atStart.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("encode the configuration: %w", err)
-	}
-	files := map[string][]byte{FileName: file}
-	for name, content := range map[string][]byte{
-		FileReportToken: []byte(creds.ReportToken), fileURL: []byte(creds.SinkURL), fileCA: creds.SinkCA, fileClientCert: creds.SinkClientCert, fileClientKey: creds.SinkClientKey,
-	} {
-		if len(content) > 0 {
-			files[name] = content
+func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
+	files := map[string][]byte{}
+	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
+		v := creds.Values[r.Field]
+		if r.File != "" && v.Text != "" {
+			files[r.File] = []byte(v.Text)
 		}
+		return config.APIKey{SHA256: v.SHA256, Secret: config.Secret{Value: v.Text, Missing: v.Text+v.SHA256 == "", Source: v.Source}}
+	})
+	whole := process(c)
+	start := config.Config{Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop}
+	if creds.ReportToken != "" {
+		whole.Report.Token = &config.Secret{File: FileReportToken}
+		files[FileReportToken] = []byte(creds.ReportToken)
+	}
+	var err error
+	if files[FileName], err = encode(whole, channel); err != nil {
+		return nil, err
+	}
+	atStart, err := start.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
 	}
 	loaded, err := load(files)
 	if err != nil {
 		return nil, err
 	}
-	return &Config{Files: files, Digest: loaded.Digest(), StartDigest: digest.Text([]byte(FileName), start)}, nil
+	return &Config{Files: files, Digest: loaded.Digest(), StartDigest: digest.Text([]byte(FileName), atStart)}, nil
 }
 
-// InUse reads back what a connector's configuration has.
-func InUse(files map[string][]byte) (*credentials.InUse, error) {
-	c, err := load(files)
+// encode returns the configuration file of a process with one channel.
+func encode(process *config.Config, channel *yaml.Node) ([]byte, error) {
+	head, err := process.Encode()
 	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
+	}
+	file := bytes.NewBuffer(head)
+	encoder := yaml.NewEncoder(file)
+	encoder.SetIndent(2) // as config.Config.Encode does
+	if err := encoder.Encode(map[string][]*yaml.Node{"channels": {channel}}); err != nil {
+		return nil, fmt.Errorf("encode the channel: %w", err)
+	}
+	return file.Bytes(), nil
+}
+
+// InUse is what a connector's configuration has.
+type InUse struct {
+	// Values are by their sources, and so are APIKeys, of which there are the digests.
+	Values, APIKeys map[string]string
+	// Files are what stands beside the configuration file, as in Reference.File.
+	Files map[string][]byte
+}
+
+// ReadBack returns what a connector's configuration has.
+func ReadBack(files map[string][]byte) (*InUse, error) {
+	if _, err := load(files); err != nil {
 		return nil, err
 	}
-	has := &credentials.InUse{
-		Values: map[string]string{}, APIKeys: map[string]string{}, SinkURL: string(files[fileURL]),
-		SinkCA: files[fileCA], SinkClientCert: files[fileClientCert], SinkClientKey: files[fileClientKey],
+	var file any
+	if err := yaml.Unmarshal(files[FileName], &file); err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	note := func(secrets ...config.Secret) {
-		for _, s := range secrets {
-			has.Values[s.Source] = s.Reveal()
-		}
-	}
-	for _, channel := range c.Channels {
-		if z := channel.ZaloOA; z != nil {
-			note(z.Signature.SecretKeys...)
-			for _, account := range z.OfficialAccounts {
-				note(account.SecretKeys...)
-			}
-		}
-		for _, key := range channel.Webhook.APIKeys {
-			has.APIKeys[key.Source] = key.SHA256
-		}
-		for _, header := range channel.Sink.HTTP.Headers {
-			note(header.Secret)
-		}
-		if channel.Sink.HTTP.SigningSecret != nil {
-			note(*channel.Sink.HTTP.SigningSecret)
-		}
-	}
+	has := &InUse{Values: map[string]string{}, APIKeys: map[string]string{}, Files: files}
+	has.note(file)
 	return has, nil
+}
+
+// note notes every secret in a part of the file: each says its source.
+func (u *InUse) note(part any) {
+	switch part := part.(type) {
+	case []any:
+		for _, element := range part {
+			u.note(element)
+		}
+	case map[string]any:
+		for _, member := range part {
+			u.note(member)
+		}
+		source, _ := part["source"].(string)
+		if value, ok := part["value"].(string); ok {
+			u.Values[source] = value
+		}
+		if sum, ok := part["sha256"].(string); ok {
+			u.APIKeys[source] = sum
+		}
+	}
 }
 
 // load reads the files as the connector will.

@@ -1,4 +1,4 @@
-package render
+package render_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 	"xbot.a4b.vn/channel-connector/test/kit/golden"
 )
@@ -65,7 +67,7 @@ func sourceOf(from map[string]*corev1.Secret) credentials.Source {
 }
 
 // resolved are the credentials of a resource.
-func resolved(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *credentials.Credentials {
+func resolved(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *render.Credentials {
 	tb.Helper()
 	got := judged(tb, c, from)
 	for _, f := range got.Findings {
@@ -87,9 +89,9 @@ func judged(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1
 }
 
 // rendered is the configuration of a resource.
-func rendered(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *Config {
+func rendered(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*corev1.Secret) *render.Config {
 	tb.Helper()
-	got, err := Render(c, resolved(tb, c, from))
+	got, err := render.Render(c, resolved(tb, c, from))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -97,9 +99,9 @@ func rendered(tb testing.TB, c *v1alpha1.ChannelConnector, from map[string]*core
 }
 
 // loaded reads a configuration as the connector does.
-func loaded(tb testing.TB, got *Config) *config.Config {
+func loaded(tb testing.TB, got *render.Config) *config.Config {
 	tb.Helper()
-	c, err := load(got.Files)
+	c, err := render.Load(got.Files)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -114,7 +116,7 @@ func TestGolden(t *testing.T) {
 		"full":      connectortest.Full(t),
 	} {
 		got := rendered(t, c, secrets(t))
-		golden.Check(t, filepath.Join("testdata", name+".yaml"), got.Files[FileName])
+		golden.Check(t, filepath.Join("testdata", name+".yaml"), got.Files[render.FileName])
 		loaded(t, got)
 	}
 }
@@ -139,7 +141,7 @@ func TestFiles(t *testing.T) {
 		t.Errorf("a full configuration has %d files", len(got.Files))
 	}
 	for _, name := range loaded(t, got).Files() {
-		if filepath.Dir(name) != Directory {
+		if filepath.Dir(name) != render.Directory {
 			t.Errorf("the configuration names %s", name)
 		}
 	}
@@ -150,9 +152,10 @@ func TestAPIKeysAreDigests(t *testing.T) {
 	from := secrets(t)
 	for _, c := range []*v1alpha1.ChannelConnector{connectortest.New(t), connectortest.Full(t)} {
 		got := rendered(t, c, from)
-		keys := resolved(t, c, from).APIKeys
+		keys := resolved(t, c, from).Values
 		for i, key := range loaded(t, got).Channels[0].Webhook.APIKeys {
-			if digest := key.Digest(); hex.EncodeToString(digest[:]) != keys[i].SHA256 || key.Reveal() != "" {
+			want := keys[fmt.Sprintf("channels[0].webhook.apiKeys[%d]", i)]
+			if digest := key.Digest(); hex.EncodeToString(digest[:]) != want.SHA256 || key.Reveal() != "" {
 				t.Errorf("key %q is not its digest", key.Name)
 			}
 		}
@@ -167,7 +170,7 @@ func TestAPIKeysAreDigests(t *testing.T) {
 		}
 	}
 	sum := sha256.Sum256([]byte(hidden + "-api-key"))
-	if got := rendered(t, connectortest.Full(t), from).Files[FileName]; !bytes.Contains(got, []byte(hex.EncodeToString(sum[:]))) {
+	if got := rendered(t, connectortest.Full(t), from).Files[render.FileName]; !bytes.Contains(got, []byte(hex.EncodeToString(sum[:]))) {
 		t.Errorf("the digest of the trimmed key is not in\n%s", got)
 	}
 }
@@ -176,12 +179,12 @@ func TestAPIKeysAreDigests(t *testing.T) {
 // that a channel behaves the same in either, and the size is the schema's.
 func TestDefaults(t *testing.T) {
 	got := rendered(t, connectortest.New(t), secrets(t))
-	file := string(got.Files[FileName])
+	file := string(got.Files[render.FileName])
 	bare := regexp.MustCompile(`(?m)^ *(maxSize|deduplicationWindow|path: /webhook).*\n`).ReplaceAllString(file, "")
 	if strings.Count(file, "\n")-strings.Count(bare, "\n") != 3 {
 		t.Fatalf("a default is not filled in:\n%s", file)
 	}
-	want := loaded(t, &Config{Files: map[string][]byte{FileName: []byte(bare)}})
+	want := loaded(t, &render.Config{Files: map[string][]byte{render.FileName: []byte(bare)}})
 	whole := loaded(t, got)
 	if diff := cmp.Diff(want.Inbox, whole.Inbox); diff != "" {
 		t.Errorf("inbox (-connector +operator):\n%s", diff)
@@ -204,7 +207,7 @@ func TestDigests(t *testing.T) {
 		}
 	}
 	for name, content := range first.Files {
-		changed := &Config{Files: maps.Clone(first.Files)}
+		changed := &render.Config{Files: maps.Clone(first.Files)}
 		changed.Files[name] = append(bytes.Clone(content), '\n')
 		if onDisk(t, changed) == first.Digest {
 			t.Errorf("a changed %s does not change the digest", name)
@@ -216,18 +219,22 @@ func TestDigests(t *testing.T) {
 // read them from its disk exports and shows.
 func TestOneDigest(t *testing.T) {
 	full, from := connectortest.Full(t), secrets(t)
-	lacking := *resolved(t, full, from)
-	lacking.SinkURL, lacking.SinkCA, lacking.SinkClientKey, lacking.ReportToken = "", nil, nil, "HiddenValue-token"
+	gone := connectortest.New(t, base, `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url}}}`)
+	lacking := resolved(t, gone, from)
+	lacking.ReportToken = "HiddenValue-token"
+	for _, file := range []string{"urlFile", "tls.caFile", "tls.keyFile"} {
+		delete(lacking.Values, "channels[0].sink.http."+file)
+	}
 	for name, c := range map[string]struct {
 		connector *v1alpha1.ChannelConnector
-		creds     *credentials.Credentials
+		creds     *render.Credentials
 	}{
 		"minimal":             {connectortest.New(t), resolved(t, connectortest.New(t), from)},
 		"full":                {full, resolved(t, full, from)},
-		"files that are gone": {connectortest.New(t, base, `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url}}}`), &lacking},
+		"files that are gone": {gone, lacking},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Render(c.connector, c.creds)
+			got, err := render.Render(c.connector, c.creds)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,11 +246,11 @@ func TestOneDigest(t *testing.T) {
 }
 
 // onDisk is the digest of a connector that has loaded the files.
-func onDisk(t *testing.T, c *Config) string {
+func onDisk(t *testing.T, c *render.Config) string {
 	t.Helper()
 	folder := t.TempDir()
 	put(t, folder, c)
-	loaded, err := config.Load(filepath.Join(folder, FileName))
+	loaded, err := config.Load(filepath.Join(folder, render.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,30 +279,32 @@ func TestStartDigestIsStable(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	good := resolved(t, connectortest.Full(t), secrets(t))
 	for name, c := range map[string]struct {
-		change func(*v1alpha1.ChannelConnector, *credentials.Credentials)
+		change func(*v1alpha1.ChannelConnector, *render.Credentials)
 		want   string
 	}{
-		"no API key": {
-			func(_ *v1alpha1.ChannelConnector, creds *credentials.Credentials) { creds.APIKeys = nil },
-			"channels[0].webhook.apiKeys: want at least one key",
+		"an API key that is no digest": {
+			func(_ *v1alpha1.ChannelConnector, creds *render.Credentials) {
+				creds.Values["channels[0].webhook.apiKeys[0]"] = render.Value{SHA256: hidden}
+			},
+			"channels[0].webhook.apiKeys[0].sha256: want the SHA-256 of the key as 64 hex digits",
 		},
 		"no app": {
-			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.ZaloOA = nil },
+			func(c *v1alpha1.ChannelConnector, _ *render.Credentials) { c.Spec.ZaloOA = nil },
 			"channels[0].zaloOA: required for type ZaloOA",
 		},
 		"no sink": {
-			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.Sink.HTTP = nil },
+			func(c *v1alpha1.ChannelConnector, _ *render.Credentials) { c.Spec.Sink.HTTP = nil },
 			"channels[0].sink.http: required for type HTTP",
 		},
 		"a bad path": {
-			func(c *v1alpha1.ChannelConnector, _ *credentials.Credentials) { c.Spec.Webhook.Path = "/" },
+			func(c *v1alpha1.ChannelConnector, _ *render.Credentials) { c.Spec.Webhook.Path = "/" },
 			`channels[0].webhook.path: the domain verification takes "/" and "/zalo_verifier…"`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			connector, creds := connectortest.Full(t), *good
-			c.change(connector, &creds)
-			got, err := Render(connector, &creds)
+			connector, creds := connectortest.Full(t), &render.Credentials{Values: maps.Clone(good.Values)}
+			c.change(connector, creds)
+			got, err := render.Render(connector, creds)
 			if got != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("%v, %v, want %s", got, err, c.want)
 			}

@@ -1,4 +1,4 @@
-package render
+package render_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // base is what the changes below begin with: what they need beside themselves.
@@ -140,11 +141,11 @@ func TestRotation(t *testing.T) {
 
 // refuses returns the error with which a connector that runs with one
 // configuration refuses another.
-func refuses(t *testing.T, before, after *Config) (refused error) {
+func refuses(t *testing.T, before, after *render.Config) (refused error) {
 	t.Helper()
 	folder := t.TempDir()
 	put(t, folder, before)
-	path := filepath.Join(folder, FileName)
+	path := filepath.Join(folder, render.FileName)
 	current, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +167,7 @@ func refuses(t *testing.T, before, after *Config) (refused error) {
 }
 
 // put makes the folder hold the files of a configuration and no others.
-func put(t *testing.T, folder string, c *Config) {
+func put(t *testing.T, folder string, c *render.Config) {
 	t.Helper()
 	for name, content := range c.Files {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {

@@ -1,0 +1,4 @@
+package render
+
+// Load reads files as the connector will.
+var Load = load

@@ -1,0 +1,237 @@
+package render
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// The spec of a resource and a channel in the connector's file have the same fields, but
+// for those that name Secrets. So a new type of channel or sink needs no code here:
+//
+//   - secretKeyRefs: [{name, key}] becomes secretKeys: [{value, source}].
+//   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
+//   - signingSecretKeyRef: {name, key} becomes signingSecret: {value, source}.
+//   - A field of ownFiles becomes the name of a file beside the configuration file.
+
+// Reference is a Secret key that a resource names.
+type Reference struct {
+	// Path is the field that names it, such as "spec.webhook.apiKeys[0].secretKeyRef".
+	Path string
+	// Field is where its value stands in the connector's file.
+	Field       string
+	Secret, Key string
+	Use         Use
+	// File is the file of its own that the value gets; empty: it gets none.
+	File string
+}
+
+// Use is what a Secret key is for.
+type Use int
+
+const (
+	// SigningKey verifies calls: all that the member of a channel's type names.
+	SigningKey Use = iota
+	// APIKey lets calls in.
+	APIKey
+	// SinkCredential is what the sink is called with.
+	SinkCredential
+	// SinkCertificate is PEM that connections to the sink are made with.
+	SinkCertificate
+)
+
+// GeneratedPath stands for a field where no field names the generated API key.
+const GeneratedPath = "generated"
+
+// ownFile is the file that the value of a Secret key gets.
+type ownFile struct {
+	field, name string
+	use         Use
+	// key is that of the Secret, where the reference does not say it.
+	key string
+}
+
+// ownFiles are by the names of the references.
+var ownFiles = map[string][]ownFile{
+	"urlSecretKeyRef": {{field: "urlFile", name: "sink-url", use: SinkCredential}},
+	"caSecretKeyRef":  {{field: "caFile", name: "sink-ca.crt", use: SinkCertificate}},
+	"clientCertificateSecretRef": {
+		{field: "certFile", name: "sink-client.crt", use: SinkCertificate, key: corev1.TLSCertKey},
+		{field: "keyFile", name: "sink-client.key", use: SinkCertificate, key: corev1.TLSPrivateKeyKey},
+	},
+}
+
+// elsewhere are the fields of a resource that the connector has outside of its channels.
+var elsewhere = map[string]bool{
+	"spec.inbox": true, "spec.workload": true,
+	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
+}
+
+// References lists the Secret keys that a resource names, in the order of its fields.
+// Where it names no API key, it is the one that the operator generates in a Secret of
+// that name.
+func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (all []Reference) {
+	channelOf(c, generated, func(r Reference) config.APIKey {
+		all = append(all, r)
+		return config.APIKey{}
+	})
+	return all
+}
+
+// translation writes parts of a resource in the connector's terms.
+type translation struct {
+	// stand returns what stands in the connector's file for a Secret key.
+	stand func(r Reference) config.APIKey
+	// generated says that the API key is the one that the operator generates, and
+	// ignored that Secret keys are not looked at.
+	generated, ignored bool
+}
+
+// channelOf returns the resource as a channel in the connector's file.
+func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, stand func(r Reference) config.APIKey) *yaml.Node {
+	spec := c.Spec
+	t := translation{stand: stand, generated: len(spec.Webhook.APIKeys) == 0}
+	if t.generated {
+		spec.Webhook.APIKeys = []v1alpha1.APIKey{{Name: GeneratedPath, SecretKeyRef: generated}}
+	}
+	spec.Webhook.Path = Path(c)
+	channel := mapping()
+	set(channel, "name", scalar(ChannelName(c)))
+	channel.Content = append(channel.Content, t.section(reflect.ValueOf(spec), "spec", "channels[0]").Content...)
+	return channel
+}
+
+// section is a struct of the resource. Of a union only the member of its type is in it.
+func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
+	out := mapping()
+	if member, ok := reflect.TypeAssert[interface{ IgnoresSecrets() bool }](v); ok {
+		t.ignored = member.IgnoresSecrets()
+	}
+	kind := v.FieldByName("Type")
+	for f, value := range v.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		from := path + "." + name
+		other := kind.IsValid() && value.Kind() == reflect.Pointer && !strings.EqualFold(name, kind.String())
+		ignored := t.ignored && f.Type == reflect.TypeFor[[]v1alpha1.SecretKeyRef]()
+		if !empty(value) && !other && !ignored && !elsewhere[from] {
+			t.member(out, name, value, from, field)
+		}
+	}
+	return out
+}
+
+// empty reports whether a field is left out. A reference that is no pointer never is.
+func empty(v reflect.Value) bool {
+	return v.IsZero() && v.Type() != reflect.TypeFor[v1alpha1.SecretKeyRef]() || v.Kind() == reflect.Slice && v.Len() == 0
+}
+
+// member adds a field of a struct.
+func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, parent string) {
+	field := parent + "." + name
+	switch x := v.Interface().(type) {
+	case *v1alpha1.SecretRef:
+		t.files(out, name, v1alpha1.SecretKeyRef{Name: x.Name}, path, parent)
+	case *v1alpha1.SecretKeyRef:
+		if ownFiles[name] != nil {
+			t.files(out, name, *x, path, parent)
+			return
+		}
+		name = strings.TrimSuffix(name, "KeyRef")
+		set(out, name, t.secret(*x, path, parent+"."+name))
+	case v1alpha1.SecretKeyRef:
+		out.Content = append(out.Content, t.secret(x, path, parent).Content...)
+	case []v1alpha1.SecretKeyRef:
+		name = strings.TrimSuffix(name, "Refs") + "s"
+		keys := &yaml.Node{Kind: yaml.SequenceNode}
+		for i, ref := range x {
+			keys.Content = append(keys.Content, t.secret(ref, index(path, i), index(parent+"."+name, i)))
+		}
+		set(out, name, keys)
+	default:
+		set(out, name, t.value(v, path, field))
+	}
+}
+
+// value is what a field holds that names no Secret itself.
+func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
+	switch x := v.Interface().(type) {
+	case metav1.Duration:
+		return scalar(x.Duration.String())
+	case resource.Quantity:
+		return scalar(strconv.FormatInt(x.Value(), 10))
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return t.value(v.Elem(), path, field)
+	case reflect.Struct:
+		return t.section(v, path, field)
+	case reflect.Slice:
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for i := range v.Len() {
+			list.Content = append(list.Content, t.value(v.Index(i), index(path, i), index(field, i)))
+		}
+		return list
+	case reflect.String:
+		return scalar(v.String())
+	default:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v.Interface())}
+	}
+}
+
+func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml.Node {
+	r := Reference{Path: path, Field: field, Secret: ref.Name, Key: ref.Key}
+	switch {
+	case strings.HasPrefix(path, "spec.webhook."):
+		if r.Use = APIKey; t.generated {
+			r.Path = GeneratedPath
+		}
+	case strings.HasPrefix(path, "spec.sink."):
+		r.Use = SinkCredential
+	}
+	key := t.stand(r)
+	out := mapping()
+	for _, f := range []struct{ name, value string }{{"sha256", key.SHA256}, {"value", key.Value}, {"file", key.File}, {"source", key.Source}} {
+		if f.value != "" {
+			set(out, f.name, scalar(f.value))
+		}
+	}
+	if key.Missing {
+		set(out, "missing", &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
+	}
+	return out
+}
+
+// files adds the names of the files that stand for a reference.
+func (t translation) files(out *yaml.Node, name string, ref v1alpha1.SecretKeyRef, path, parent string) {
+	for _, file := range ownFiles[name] {
+		r := Reference{Path: path, Field: parent + "." + file.field, Secret: ref.Name, Key: ref.Key, Use: file.use, File: file.name}
+		if file.key != "" {
+			r.Key = file.key
+		}
+		t.stand(r)
+		set(out, file.field, scalar(file.name))
+	}
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
+
+func scalar(text string) *yaml.Node {
+	n := &yaml.Node{}
+	n.SetString(text)
+	return n
+}
+
+func set(section *yaml.Node, name string, value *yaml.Node) {
+	section.Content = append(section.Content, scalar(name), value)
+}
