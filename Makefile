@@ -25,8 +25,6 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 # method there is: a fifth of the operator.
 FLAGS     := -trimpath -buildvcs=false -tags timetzdata,grpcnotrace
 BUILD     := CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X main.version=$(VERSION)'
-# What runs beside a build has its flags, so that nothing is compiled twice.
-RUN       := CGO_ENABLED=0 $(GO) run $(FLAGS)
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64
@@ -61,7 +59,7 @@ setup-build setup-test setup-cluster: setup-%:
 
 ##@ Use
 
-QUICKSTART := $(GO) run ./test/cmd/quickstart -cluster '$(CLUSTER)' -image '$(IMAGE)' -version '$(VERSION)'
+QUICKSTART := CLUSTER='$(CLUSTER)' IMAGE='$(IMAGE)' VERSION='$(VERSION)' test/cmd/quickstart/quickstart.sh
 
 .PHONY: quickstart
 quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
@@ -89,7 +87,7 @@ build: toolchain ## Build bin/connector and bin/operator
 .PHONY: run
 run: setup-build toolchain ## Try it: a sink, the connector and two events on this machine (ONCE=1: end after the demo)
 	$(BUILD) -o $(BIN)/ ./cmd/connector
-	$(RUN) ./test/cmd/demo -connector $(BIN)/connector $(if $(filter-out 0,$(ONCE)),-once)
+	@ONCE='$(ONCE)' test/cmd/demo/demo.sh $(BIN)/connector
 
 .PHONY: images
 images: toolchain ## Make the images of connector and operator for PLATFORMS, as OCI archives in dist/images

@@ -53,7 +53,7 @@ func TestMakefile(t *testing.T) {
 		"end to end":           {[]string{"e2e"}, "./cmd/setup cluster", ""},
 		"demo":                 {[]string{"run"}, "./cmd/setup build", ""},
 		"demo builds no more":  {[]string{"run"}, " ./cmd/connector", " ./cmd/..."},
-		"demo in other folder": {[]string{"run", "BIN=/elsewhere"}, "-connector /elsewhere/connector", "bin/connector"},
+		"demo in other folder": {[]string{"run", "BIN=/elsewhere"}, "demo.sh /elsewhere/connector", "bin/connector"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestWithoutGit(t *testing.T) {
 		if said != "" {
 			t.Errorf("%s complains:\n%s", target, said)
 		}
-		if !strings.Contains(commands, "version=dev") && !strings.Contains(commands, "-version 'dev'") {
+		if !strings.Contains(commands, "version=dev") && !strings.Contains(commands, "VERSION='dev'") {
 			t.Errorf("%s knows no version:\n%s", target, commands)
 		}
 	}

@@ -1,10 +1,10 @@
-package main
+package quickstart
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,8 +37,9 @@ func TestChannel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Namespace != namespace || "channelconnector/"+c.Name != channel {
-		t.Errorf("it is %s in %s, want %s in %s", c.Name, c.Namespace, channel, namespace)
+	where, failure, ok := script(t, `echo "$channel in $namespace"`)
+	if got := "channelconnector/" + c.Name + " in " + c.Namespace + "\n"; !ok || got != where {
+		t.Errorf("it is %s, want %s%s", got, where, failure)
 	}
 }
 
@@ -109,12 +110,16 @@ func objects(t *testing.T) []runtime.Object {
 // render returns the documents of a manifest.
 func render(t *testing.T, name string) [][]byte {
 	t.Helper()
-	var text bytes.Buffer
-	if err := manifests.ExecuteTemplate(&text, name, values); err != nil {
-		t.Fatal(err)
+	text := "render \"$manifests\"/" + name
+	for value := range values {
+		text += " " + value + "=" + values[value]
+	}
+	out, failure, ok := script(t, text+"; printf '%s\\n' \"$rendered\"")
+	if !ok {
+		t.Fatal(failure)
 	}
 	var documents [][]byte
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(&text))
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(out)))
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {

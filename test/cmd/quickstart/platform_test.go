@@ -1,8 +1,6 @@
-package main
+package quickstart
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,27 +40,34 @@ func connectorThat(t *testing.T, asked *[]string, statuses ...int) *httptest.Ser
 	return server
 }
 
-func testPlatform(out io.Writer, server *httptest.Server) platform {
-	return platform{out: out, shown: "http://shop/push", forwarded: server.URL + "/push", apiKey: testAPIKey}
+// calls runs functions of the script that call the server.
+func calls(t *testing.T, server *httptest.Server, text string) (out, failure string, ok bool) {
+	t.Helper()
+	t.Setenv("EVENT", string(example.Event))
+	return script(t, "guard; shown=http://shop/push path=/push api_key="+testAPIKey+
+		" address="+strings.TrimPrefix(server.URL, "http://")+"\n"+text)
 }
+
+// signedEvent are the arguments of the example event with a signature.
+const signedEvent = `"with xBot's example event, signed" POST "$EVENT" "$(sign "$EVENT" ` + testOASecretKey + `)"`
 
 // TestCalls: they are those of Zalo, and are shown without the keys.
 func TestCalls(t *testing.T) {
 	tests := map[string]struct {
-		call        call
+		call        string
 		status      int
 		asks, shows string
 	}{
 		"probe": {
-			probe, http.StatusOK, "POST /push?param.header.xp-api-key=0a1b2c {} ",
+			"'with {}, unsigned' POST '{}'", http.StatusOK, "POST /push?param.header.xp-api-key=0a1b2c {} ",
 			"POST http://shop/push?param.header.xp-api-key=<API key> with {}, unsigned\n    200 said 200\n",
 		},
 		"check by GET": {
-			check, http.StatusOK, "GET /push?param.header.xp-api-key=0a1b2c  ",
+			"'' GET", http.StatusOK, "GET /push?param.header.xp-api-key=0a1b2c  ",
 			"GET http://shop/push?param.header.xp-api-key=<API key>\n    200 said 200\n",
 		},
 		"event": {
-			signed(example.MessageID, testOASecretKey), http.StatusServiceUnavailable,
+			signedEvent, http.StatusServiceUnavailable,
 			"POST /push?param.header.xp-api-key=0a1b2c " + string(example.Event) + " " +
 				zalo.Sign(example.AppID, example.Event, "1699003881354", testOASecretKey),
 			"POST http://shop/push?param.header.xp-api-key=<API key> with xBot's example event, signed\n    503 said 503 (Retry-After: 5)\n",
@@ -71,15 +76,14 @@ func TestCalls(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			var out bytes.Buffer
-			p := testPlatform(&out, connectorThat(t, &asked, tt.status))
-			if err := p.expect(t.Context(), tt.status, tt.call); err != nil {
-				t.Fatal(err)
+			out, failure, ok := calls(t, connectorThat(t, &asked, tt.status), fmt.Sprintf("expect %d %s", tt.status, tt.call))
+			if !ok {
+				t.Fatal(failure)
 			}
 			if diff := cmp.Diff([]string{tt.asks}, asked); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.shows, out.String()); diff != "" {
+			if diff := cmp.Diff(tt.shows, out); diff != "" {
 				t.Errorf("shown (-want +got):\n%s", diff)
 			}
 		})
@@ -90,14 +94,13 @@ func TestCalls(t *testing.T) {
 func TestUnexpectedAnswer(t *testing.T) {
 	var asked []string
 	server := connectorThat(t, &asked, http.StatusUnauthorized)
-	p := testPlatform(io.Discard, server)
-	refused := p.expect(t.Context(), http.StatusOK, probe)
-	unsigned := p.insist(t.Context(), probe)
+	_, refused, _ := calls(t, server, "expect 200 'with {}, unsigned' POST '{}'")
+	_, unsigned, _ := calls(t, server, "insist 'with {}, unsigned' POST '{}'")
 	server.Close()
-	silent := p.expect(t.Context(), http.StatusOK, probe)
-	for want, err := range map[string]error{"answered 401, want 200": refused, "answered 401 said 401": unsigned, "no answer": silent} {
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), testAPIKey) {
-			t.Errorf("got %v, want %q", err, want)
+	_, silent, _ := calls(t, server, "expect 200 'with {}, unsigned' POST '{}'")
+	for want, failure := range map[string]string{"answered 401, want 200": refused, "answered 401 said 401": unsigned, "no answer": silent} {
+		if !strings.Contains(failure, want) || strings.Contains(failure, testAPIKey) {
+			t.Errorf("got %q, want %q", failure, want)
 		}
 	}
 }
@@ -105,16 +108,15 @@ func TestUnexpectedAnswer(t *testing.T) {
 // TestInsist: 503 is answered with the same call, until it is accepted.
 func TestInsist(t *testing.T) {
 	var asked []string
-	var out bytes.Buffer
-	p := testPlatform(&out, connectorThat(t, &asked, 503, 503, 200))
-	if err := p.insist(t.Context(), signed("0123abcd", testOASecretKey)); err != nil {
-		t.Fatal(err)
+	out, failure, ok := calls(t, connectorThat(t, &asked, 503, 503, 200), "insist "+signedEvent)
+	if !ok {
+		t.Fatal(failure)
 	}
 	if len(asked) != 3 || asked[0] != asked[1] || asked[1] != asked[2] {
 		t.Errorf("it made these calls: %q", asked)
 	}
-	if !strings.Contains(out.String(), "200 said 200\n\nAccepted after ") || !strings.Contains(out.String(), "Calls answered 503 before that: 2.") {
-		t.Errorf("it shows:\n%s", &out)
+	if !strings.Contains(out, "200 said 200\n\nAccepted after ") || !strings.Contains(out, "Calls answered 503 before that: 2.") {
+		t.Errorf("it shows:\n%s", out)
 	}
 }
 
@@ -145,29 +147,30 @@ func fakeCluster(t *testing.T, server *httptest.Server) {
 	t.Setenv("FAKE_CONDITION", "CredentialsResolved=False AwaitingOASecretKey: paste the URL")
 }
 
-// journey plays the steps in which Zalo calls.
-func journey(t *testing.T, q *quickstart) {
+// journey plays the steps in which Zalo calls, and returns what is shown.
+func journey(t *testing.T) string {
 	t.Helper()
-	for _, do := range []func(context.Context) error{q.makeChannel, q.saveURL, q.receive} {
-		if err := do(t.Context()); err != nil {
-			t.Fatalf("%v\n%s", err, q.out)
-		}
+	out, failure, ok := script(t, "message=0123abcd own_event=${event/$message_id/0123abcd}; guard; make_channel; save_url; receive")
+	if !ok {
+		t.Fatalf("%s\n%s", failure, out)
 	}
+	return out
 }
 
 // TestFirstRun: the console's calls, a refused event, the Secret, the same event.
 func TestFirstRun(t *testing.T) {
 	var asked []string
 	fakeCluster(t, connectorThat(t, &asked, 200, 200, 503, 503, 200))
-	var out bytes.Buffer
-	q := quickstart{out: &out, message: "0123abcd"}
-	journey(t, &q)
+	out := journey(t)
 	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd", "POST 0123abcd", "POST 0123abcd")
 	if len(asked) == 5 && asked[2] != asked[4] {
 		t.Errorf("the event that was refused is not the one that was accepted:\n%s\n%s", asked[2], asked[4])
 	}
-	inOrder(t, out.String(), "name: shop-xbot", "kind: ChannelConnector", "paste the URL", "with {}, unsigned",
-		"503 said 503 (Retry-After: 5)", "name: shop-zalo", `oa-secret-key: "`+q.oaSecretKey+`"`, "Accepted after", "wait --for=condition=Ready")
+	inOrder(t, out, "name: shop-xbot", "kind: ChannelConnector", "paste the URL", "with {}, unsigned",
+		"503 said 503 (Retry-After: 5)", "name: shop-zalo", `oa-secret-key: "`, "Accepted after", "wait --for=condition=Ready")
+	_, rest, _ := strings.Cut(out, `oa-secret-key: "`)
+	key, _, _ := strings.Cut(rest, `"`)
+	wantSigned(t, asked[4], key)
 }
 
 // TestNextRun: with the keys of the first one, another event is accepted.
@@ -175,16 +178,19 @@ func TestNextRun(t *testing.T) {
 	var asked []string
 	fakeCluster(t, connectorThat(t, &asked, 200))
 	t.Setenv("FAKE_SECRETS", "secret/shop-xbot\nsecret/shop-zalo\n")
-	var out bytes.Buffer
-	q := quickstart{out: &out, message: "0123abcd"}
-	journey(t, &q)
+	out := journey(t)
 	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd")
-	event := example.EventWithID("0123abcd")
-	if signature := zalo.Sign(example.AppID, event, example.Timestamp, testOASecretKey); !strings.HasSuffix(asked[2], signature) {
-		t.Errorf("it is not signed with the key of the Secret: %s", asked[2])
+	wantSigned(t, asked[2], testOASecretKey)
+	if strings.Contains(out, "kind: Secret") || strings.Contains(out, testAPIKey) || strings.Contains(out, testOASecretKey) {
+		t.Errorf("it writes or shows the keys that are there:\n%s", out)
 	}
-	if strings.Contains(out.String(), "kind: Secret") || strings.Contains(out.String(), testAPIKey) || strings.Contains(out.String(), testOASecretKey) {
-		t.Errorf("it writes or shows the keys that are there:\n%s", &out)
+}
+
+func wantSigned(t *testing.T, call, key string) {
+	t.Helper()
+	signature := zalo.Sign(example.AppID, example.EventWithID("0123abcd"), example.Timestamp, key)
+	if !strings.HasSuffix(call, signature) {
+		t.Errorf("it is not signed with the key of the Secret: %s", call)
 	}
 }
 
@@ -196,8 +202,8 @@ func wantCalls(t *testing.T, asked []string, want ...string) {
 	}
 	for i, call := range asked {
 		method, body, _ := strings.Cut(want[i], " ")
-		path := method + " " + config.DefaultPathZaloOA + "?param.header.xp-api-key=" + testAPIKey
-		if !strings.HasPrefix(call, path) || !strings.Contains(call, body) {
+		url := method + " " + config.DefaultPathZaloOA + "?param.header.xp-api-key=" + testAPIKey
+		if !strings.HasPrefix(call, url) || !strings.Contains(call, body) {
 			t.Errorf("call %d is %q, want %s", i, call, want[i])
 		}
 	}

@@ -1,10 +1,30 @@
-package main
+// Package quickstart tests the script of `make quickstart`.
+package quickstart
 
 import (
 	"bytes"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
+
+// script runs bash with the functions of the quickstart, and returns what it printed
+// to stdout and stderr, and whether it ended well.
+func script(t *testing.T, text string) (out, failure string, ok bool) {
+	t.Helper()
+	// What the test itself has read, "go test" runs it again for after a change.
+	for _, file := range []string{"quickstart.sh", "../../kit/example/zalo.sh"} {
+		if _, err := os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bash := exec.CommandContext(t.Context(), "bash", "-c", ". ./quickstart.sh\n"+text)
+	var stdout, stderr bytes.Buffer
+	bash.Stdout, bash.Stderr = &stdout, &stderr
+	err := bash.Run()
+	return stdout.String(), stderr.String(), err == nil
+}
 
 // TestAdvise: the commands work as they are in a new terminal.
 func TestAdvise(t *testing.T) {
@@ -13,17 +33,14 @@ func TestAdvise(t *testing.T) {
 		"kind":  {"export KUBECONFIG=/k\n  kubectl", "make quickstart CLUSTER=kind\n", "make quickstart-down CLUSTER=kind\n"},
 	} {
 		t.Run(cluster, func(t *testing.T) {
-			var out bytes.Buffer
-			q := quickstart{cluster: cluster, out: &out}
-			if cluster == local {
-				q.binaries = "/b"
-			}
-			if err := q.advise("/k"); err != nil {
-				t.Fatal(err)
+			binaries := map[string]string{"local": "/b"}[cluster]
+			out, failure, ok := script(t, "cluster="+cluster+" binaries="+binaries+"; advise /k")
+			if !ok {
+				t.Fatal(failure)
 			}
 			for _, text := range want {
-				if !strings.Contains(out.String(), text) {
-					t.Errorf("it lacks %q:\n%s", text, &out)
+				if !strings.Contains(out, text) {
+					t.Errorf("it lacks %q:\n%s", text, out)
 				}
 			}
 		})
@@ -32,26 +49,48 @@ func TestAdvise(t *testing.T) {
 
 // TestSteps: whatever fails, but for what prints its own reasons, says where to look.
 func TestSteps(t *testing.T) {
-	q := quickstart{cluster: "kind", message: "0123abcd"}
-	for _, s := range q.steps() {
-		if len(s.look) == 0 && !strings.Contains(s.title, "images") {
-			t.Errorf("%s: nowhere to look", s.title)
+	out, failure, ok := script(t, `step() { echo "$#|$1"; }; KUBECONFIG=/k; up`)
+	if !ok {
+		t.Fatal(failure)
+	}
+	steps := 0
+	for line := range strings.Lines(out) {
+		arguments, title, isStep := strings.Cut(strings.TrimSpace(line), "|")
+		if !isStep || strings.Contains(title, "|") {
+			continue
 		}
+		steps++
+		if arguments == "2" && !strings.Contains(title, "images") {
+			t.Errorf("%s: nowhere to look", title)
+		}
+		if steps == 8 {
+			break // what follows is the advice
+		}
+	}
+	if steps != 8 {
+		t.Errorf("%d steps, want 8:\n%s", steps, out)
 	}
 }
 
-func TestLineWith(t *testing.T) {
-	const log = "first a\nsecond b\nthird b\n"
-	for what, want := range map[string]string{"b": "second b", "x": "", "third": "third b"} {
-		if got := lineWith(log, what); got != want {
+func TestBlockWith(t *testing.T) {
+	const log = "first a\n\nsecond b\nmore\n\nthird b\n"
+	for what, want := range map[string]string{"b": "second b\nmore\n", "x": "", "third": "third b\n"} {
+		if got, _, _ := script(t, "block_with "+what+" <<'END'\n"+log+"END\n"); got != want {
 			t.Errorf("with %q: %q, want %q", what, got, want)
 		}
 	}
 }
 
 func TestRefusesOtherWords(t *testing.T) {
-	q := quickstart{out: &bytes.Buffer{}}
-	if err := q.play(t.Context(), "sideways"); err == nil || !strings.Contains(err.Error(), `say up or down, not "sideways"`) {
-		t.Errorf("got %v", err)
+	if out, failure, ok := script(t, "main sideways"); ok || !strings.Contains(failure, `say up or down, not "sideways"`) {
+		t.Errorf("got %q, %q", out, failure)
+	}
+}
+
+// TestIsOfBash: the script can be read, and run as it is.
+func TestIsOfBash(t *testing.T) {
+	info, err := os.Stat("quickstart.sh")
+	if err != nil || info.Mode()&0o100 == 0 {
+		t.Errorf("it cannot be run: %v, %v", info, err)
 	}
 }
