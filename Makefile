@@ -1,12 +1,12 @@
 # Every command that people and CI use. `make` alone lists them.
 
-SHELL      := bash
-GO         ?= go
-TOOL       := $(GO) tool -modfile=tools/go.mod
-LOCAL_TOOL := $(GO) -C localcluster tool -modfile=../tools/go.mod
-HELM_TOOL  := $(GO) tool -modfile=tools/helm/go.mod
-SBOM_TOOL  := $(GO) tool -modfile=tools/sbom/go.mod
-CHART      := charts/channel-connector
+SHELL     := bash
+GO        ?= go
+HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
+SBOM_TOOL := $(GO) tool -modfile=tools/sbom/go.mod
+CHART     := charts/channel-connector
+# The modules of ours: the product, and two that keep their libraries to themselves.
+MODULES   := . images localcluster
 # The version that the chart is rendered for, where no cluster says one.
 KUBERNETES = $(shell $(GO) list -modfile=localcluster/tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
 # What kube-score wants and the chart leaves to its user: whether there are network
@@ -95,7 +95,7 @@ images: toolchain ## Make the images of connector and operator for PLATFORMS, as
 		echo "building for $$platform"; \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o dist/bin/$$platform/ ./cmd/... || exit 1; \
 	done
-	@$(GO) run ./images -image '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' \
+	@$(GO) -C images run . -binaries '$(CURDIR)/dist/bin' -out '$(CURDIR)/dist/images' -image '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' \
 		-created '$(SOURCE_DATE_EPOCH)' $(PLATFORMS)
 
 .PHONY: sbom
@@ -151,8 +151,7 @@ test: export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT := 5m
 test: export KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT := 5m
 test: setup-test toolchain ## Run all tests with the race detector (needs a C compiler)
 	KUBEBUILDER_ASSETS="$$($(ASSETS))" && export KUBEBUILDER_ASSETS && \
-		$(GOTEST) -race -timeout 60m $(TESTFLAGS) ./... && \
-		cd localcluster && $(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...
+		for module in $(MODULES); do (cd "$$module" && $(GOTEST) -race -timeout 60m $(TESTFLAGS) ./...) || exit 1; done
 
 .PHONY: e2e
 e2e: setup-cluster toolchain ## Test the whole on a real cluster on this machine; results in dist/e2e (E2EFLAGS, such as -ginkgo.focus=Keys)
@@ -191,8 +190,7 @@ bench-operator: build ## Measure the operator against a real API server (BENCHFL
 
 .PHONY: lint
 lint: ## Run the linters
-	$(TOOL) golangci-lint run
-	$(LOCAL_TOOL) golangci-lint run
+	for module in $(MODULES); do $(GO) -C "$$module" tool -modfile='$(CURDIR)/tools/go.mod' golangci-lint run || exit 1; done
 
 .PHONY: chart-verify
 chart-verify: ## Check the Helm chart without a cluster, with every file of values in its ci/
@@ -229,12 +227,11 @@ verify-images: images ## Fail when images made in another folder are not the sam
 		VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' && \
 	for archive in "$$again"/dist/images/*.tar; do cmp "$$archive" "dist/images/$${archive##*/}" || exit 1; done
 
-# The product, its tools, the local cluster and what that is made of.
-MODULES := $(dir $(wildcard go.mod tools/go.mod tools/*/go.mod localcluster/go.mod localcluster/tools/*/go.mod))
-
 .PHONY: verify-modules
 verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
-	@for module in $(MODULES); do echo "$$module"; $(GO) -C "$$module" mod tidy -diff || exit 1; done
+	@for file in $(wildcard $(MODULES:%=%/go.mod) tools/go.mod tools/*/go.mod localcluster/tools/*/go.mod); do \
+		echo "$$file"; $(GO) -C "$${file%/*}" mod tidy -diff || exit 1; \
+	done
 
 ##@ Change
 
@@ -244,8 +241,7 @@ generate: ## Write the generated files anew
 
 .PHONY: fmt
 fmt: ## Format the code
-	$(TOOL) golangci-lint fmt
-	$(LOCAL_TOOL) golangci-lint fmt
+	for module in $(MODULES); do $(GO) -C "$$module" tool -modfile='$(CURDIR)/tools/go.mod' golangci-lint fmt || exit 1; done
 
 .PHONY: clean
 clean: ## Remove what was built

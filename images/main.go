@@ -1,7 +1,6 @@
-// Images packs the programs into container images, one OCI archive for each
-// program and platform; `make images` runs it, in the repository's top folder. No
-// Docker is needed, and nothing of the machine gets into an image: the same commit
-// gives the same bytes everywhere.
+// Images packs the programs into container images, one OCI archive for each program and
+// platform; `make images` runs it. No Docker is needed, and nothing of the machine gets
+// into an image: the same commit gives the same bytes everywhere.
 //
 // An archive is laid out as "docker save" does it, so that everything takes it:
 // an OCI image layout for containerd, skopeo and podman, with a manifest.json for
@@ -27,8 +26,8 @@ const maxSize = 25 << 20
 
 func main() {
 	b := batch{maxSize: maxSize}
-	flag.StringVar(&b.binaries, "binaries", "dist/bin", "the folder with the programs, as linux/amd64/connector")
-	flag.StringVar(&b.out, "out", "dist/images", "the folder to write the archives to")
+	flag.StringVar(&b.binaries, "binaries", "../dist/bin", "the folder with the programs, as linux/amd64/connector")
+	flag.StringVar(&b.out, "out", "../dist/images", "the folder to write the archives to")
 	flag.StringVar(&b.image, "image", "channel-connector", "the connector's image; the operator's has -operator added")
 	flag.StringVar(&b.version, "version", "dev", "the version, which becomes the tag")
 	flag.StringVar(&b.revision, "revision", "", "the commit, for a label")
