@@ -3,13 +3,12 @@
 package crash
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"text/template"
 	"time"
@@ -19,12 +18,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
+	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
-	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
 const (
-	appID   = "2553928453557884079"
 	secret  = "the-oa-secret-key"
 	apiKey  = "the-api-key-of-the-channel"
 	channel = "chat/shop"
@@ -69,16 +67,15 @@ channels:
 
 // connector is the real binary on an inbox that outlives it.
 type connector struct {
-	t                      *testing.T
-	folder                 string
-	server, metrics, admin string
-	process                *process.Process
+	*process.Connector
+	t     *testing.T
+	admin string
 	// group is the cgroup that it runs in, nil for the test's own, and environment
 	// what it has beside the test's.
 	group       *cgroup.Group
 	environment []string
 	// settings are those of the configuration file.
-	settings map[string]string
+	settings map[string]any
 	// life counts the starts; every event says to the sink in which it was
 	// sent.
 	life int64
@@ -88,66 +85,40 @@ type connector struct {
 // at the path inbox.
 func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	t.Helper()
-	c := &connector{t: t, folder: t.TempDir(), server: reserved.Address(t), metrics: reserved.Address(t)}
-	c.admin = filepath.Join(c.folder, "admin.sock")
-	c.settings = map[string]string{
-		"Server": c.server, "Metrics": c.metrics, "Admin": c.admin, "Inbox": inbox, "MaxSize": maxSize,
-		"Channel": channel, "AppID": appID, "Secret": secret, "APIKey": apiKey, "Sink": sink,
+	program, err := process.NewConnector(binary, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &connector{Connector: program, t: t, admin: filepath.Join(program.Folder, "admin.sock")}
+	c.settings = map[string]any{
+		"Server": c.Server, "Metrics": c.Metrics, "Admin": c.admin, "Inbox": inbox, "MaxSize": maxSize,
+		"Channel": channel, "AppID": example.AppID, "Secret": secret, "APIKey": apiKey, "Sink": sink,
 		"LifeHeader": lifeHeader,
 	}
-	t.Cleanup(func() {
-		if c.process != nil {
-			c.process.Kill()
+	serve := program.Command
+	program.Command = func(ctx context.Context) *exec.Cmd {
+		cmd := serve(context.WithoutCancel(ctx)) // the cleanup below ends it
+		cmd.Env = append(os.Environ(), c.environment...)
+		if c.group != nil {
+			c.group.Enter(cmd)
 		}
+		return cmd
+	}
+	t.Cleanup(func() {
+		c.Kill()
 		if t.Failed() {
-			t.Logf("end of the connector's log:\n%s", c.log())
+			t.Logf("end of the connector's log:\n%s", c.LastLog())
 		}
 	})
 	return c
-}
-
-func (c *connector) configPath() string { return filepath.Join(c.folder, "connector.yaml") }
-
-func (c *connector) logPath() string { return filepath.Join(c.folder, "log") }
-
-// log is the end of what the connector has logged, over all its lives.
-func (c *connector) log() string {
-	text, err := os.ReadFile(c.logPath())
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-8000):])
-}
-
-func (c *connector) writeConfig() {
-	c.t.Helper()
-	c.settings["Life"] = strconv.FormatInt(c.life, 10)
-	var text bytes.Buffer
-	if err := configTemplate.Execute(&text, c.settings); err != nil {
-		c.t.Fatal(err)
-	}
-	if err := os.WriteFile(c.configPath(), text.Bytes(), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
 }
 
 // start starts the process, which need not be ready yet.
 func (c *connector) start() {
 	c.t.Helper()
 	c.life++
-	c.writeConfig()
-	log, err := os.OpenFile(c.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer func() { _ = log.Close() }() // the child has a copy
-	cmd := exec.Command(binary, "serve", "--config", c.configPath())
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), c.environment...)
-	if c.group != nil {
-		c.group.Enter(cmd)
-	}
-	if c.process, err = process.Start(cmd); err != nil {
+	c.settings["Life"] = c.life
+	if err := errors.Join(c.Configure(configTemplate, c.settings), c.Launch(c.t.Context())); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -155,9 +126,7 @@ func (c *connector) start() {
 // ready waits until the process serves.
 func (c *connector) ready() {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
-	defer cancel()
-	if err := c.process.Wait(ctx, "readiness", process.Answers("http://"+c.metrics+"/readyz")); err != nil {
+	if err := c.AwaitReady(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -165,12 +134,12 @@ func (c *connector) ready() {
 // stop ends the process in order.
 func (c *connector) stop() {
 	c.t.Helper()
-	if err := c.process.Stop(patience); err != nil {
+	if err := c.Stop(patience); err != nil {
 		c.t.Error(err)
 	}
 }
 
-func (c *connector) pushURL() string { return "http://" + c.server + config.DefaultPathZaloOA }
+func (c *connector) pushURL() string { return "http://" + c.Server + config.DefaultPathZaloOA }
 
 // status is what the admin API says of the one channel.
 func (c *connector) status() admin.ChannelStatus {
@@ -198,7 +167,7 @@ func (c *connector) eventually(what string, is func() bool) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
-	if err := c.process.Wait(ctx, what, func(context.Context) bool { return is() }); err != nil {
+	if err := c.Wait(ctx, what, func(context.Context) bool { return is() }); err != nil {
 		c.t.Fatal(err)
 	}
 }

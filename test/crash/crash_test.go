@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // kills is how often the connector is killed in one test.
@@ -21,13 +22,13 @@ func TestCrash(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	sink := newSink(t, seed)
-	c := newConnector(t, sink.URL, filepath.Join(t.TempDir(), "inbox"), "1Gi")
-	l := newLoad(t, c.pushURL())
+	c := newConnector(t, sink.url, filepath.Join(t.TempDir(), "inbox"), "1Gi")
+	l := newLoad(t, c.pushURL(), 0, "")
 	l.start(seed)
 	killAgainAndAgain(c, sink, rand.New(rand.NewPCG(seed, 2)))
 	c.start()
 	c.ready()
-	l.end()
+	l.Finish()
 	sink.kind.Store(true)
 	c.drained()
 	checkOutcome(t, c, l, sink)
@@ -45,7 +46,7 @@ func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 		}
 		// No condition is waited for here: the moment is what is random.
 		<-time.After(moment)
-		c.process.Kill()
+		c.Kill()
 		s.life.Add(1)
 	}
 }
@@ -53,31 +54,27 @@ func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 // checkOutcome checks that every acknowledged event was taken or is a dead
 // letter, and that only refused ones are.
 func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	dead := make(map[message]bool)
+	l.checkCalls()
+	refused := s.refused()
+	var dead []traffic.Message
 	for letter, err := range admin.NewClient(c.admin).DeadLetters(t.Context(), channel) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		m, known := s.messages[letter.ID]
-		if !known || !s.refused[m] {
+		if !known || !refused[m] {
 			t.Errorf("dead letter %s (%v) was never refused", letter.ID, m)
 		}
-		dead[m] = true
+		dead = append(dead, m)
 	}
-	events := 0
-	for conversation := range l.acknowledged {
-		for n := range int(l.acknowledged[conversation].Load()) {
-			events++
-			if m := (message{l.first + conversation, n}); !s.taken[m] && !dead[m] {
-				t.Errorf("%v got a 200 and is neither taken nor a dead letter", m)
-			}
-		}
+	acknowledged := append(make([]int, l.First), l.Acknowledged()...)
+	verdict := traffic.Judge(acknowledged, s.Arrivals(), dead...)
+	for _, m := range verdict.Lost {
+		t.Errorf("%v got a 200 and is neither taken nor a dead letter", m)
 	}
 	t.Logf("%d kills, %d events, %d sent twice, %d dead letters, %d attempts cut by a kill and repeated",
-		kills, events, l.again.Load(), len(dead), s.repeats)
-	if events < kills || l.again.Load() == 0 {
+		kills, verdict.Acknowledged, l.again.Load(), len(dead), s.repeats)
+	if verdict.Acknowledged < kills || l.again.Load() == 0 {
 		t.Error("the load was too small to mean anything")
 	}
 }
@@ -88,12 +85,12 @@ func checkRecognised(t *testing.T, c *connector, l *load) {
 	before := c.status()
 	var posts sync.WaitGroup
 	events := int64(0)
-	for conversation := range l.acknowledged {
-		events += l.acknowledged[conversation].Load()
+	for conversation, count := range l.Acknowledged() {
+		events += int64(count)
 		posts.Go(func() {
-			for n := range int(l.acknowledged[conversation].Load()) {
-				if status := l.post(message{conversation, n}); status != http.StatusOK {
-					t.Errorf("sent again: %d", status)
+			for n := range count {
+				if status, err := l.Repeat(t.Context(), traffic.Message{Conversation: conversation, N: n}); status != http.StatusOK {
+					t.Errorf("sent again: %d, %v", status, err)
 				}
 			}
 		})

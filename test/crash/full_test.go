@@ -9,6 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // TestDiskFull fills the inbox's disk while the sink hangs: calls are answered
@@ -27,69 +30,76 @@ func TestDiskFull(t *testing.T) {
 	})
 	s := newSink(t, 0)
 	s.kind.Store(true)
-	c := newConnector(t, s.URL, filepath.Join(path, "inbox"), "256Mi")
+	c := newConnector(t, s.url, filepath.Join(path, "inbox"), "256Mi")
 	c.start()
 	c.ready()
-	t.Cleanup(c.process.Kill) // before the disk is unmounted
-	l := newLoad(t, c.pushURL())
-	var next atomic.Int64
+	t.Cleanup(c.Kill) // before the disk is unmounted
+	f := &filler{t: t, url: c.pushURL()}
+	t.Cleanup(f.client.CloseIdleConnections)
 	for range 2 {
 		s.gate.Lock()
-		fill(l, &next)
+		f.fill()
 		s.gate.Unlock()
 		c.drained()
-		c.eventually("calls are accepted again", func() bool { return l.postLarge(&next) == http.StatusOK })
+		c.eventually("calls are accepted again", func() bool { return f.post() == http.StatusOK })
 	}
 	c.drained()
-	if got := c.status(); got.Accepted != l.acknowledged[0].Load() || got.Taken != got.Accepted {
-		t.Errorf("%d accepted and %d taken of %d acknowledged", got.Accepted, got.Taken, l.acknowledged[0].Load())
+	if got := c.status(); got.Accepted != f.acknowledged.Load() || got.Taken != got.Accepted {
+		t.Errorf("%d accepted and %d taken of %d acknowledged", got.Accepted, got.Taken, f.acknowledged.Load())
 	}
 	c.stop()
 }
 
+// filler posts large messages, each in a conversation of its own.
+type filler struct {
+	t                  *testing.T
+	url                string
+	client             http.Client
+	sent, acknowledged atomic.Int64
+}
+
 // fill posts until the connector refuses.
-func fill(l *load, next *atomic.Int64) {
-	before := l.acknowledged[0].Load()
+func (f *filler) fill() {
+	before := f.acknowledged.Load()
 	var posts sync.WaitGroup
 	for range 16 {
 		posts.Go(func() {
-			for l.postLarge(next) == http.StatusOK {
+			for f.post() == http.StatusOK {
 			}
 		})
 	}
 	posts.Wait()
-	l.t.Logf("full after %d events", l.acknowledged[0].Load()-before)
+	f.t.Logf("full after %d events", f.acknowledged.Load()-before)
 }
 
-// postLarge posts a message of 32 KiB in a conversation of its own; all count
-// as acknowledged by the first.
-func (l *load) postLarge(next *atomic.Int64) (status int) {
-	m := message{int(next.Add(1)), 0}
+// post posts a message of 32 KiB, which compression makes no smaller than half.
+func (f *filler) post() (status int) {
+	m := traffic.Message{Conversation: int(f.sent.Add(1))}
 	random := make([]byte, 16<<10)
-	_, _ = rand.NewChaCha8([32]byte{byte(m.conversation), byte(m.conversation >> 8)}).Read(random) // it never fails
-	req, err := newRequest(l.t.Context(), l.url, m, hex.EncodeToString(random))
+	_, _ = rand.NewChaCha8([32]byte{byte(m.Conversation), byte(m.Conversation >> 8)}).Read(random) // it never fails
+	req, err := traffic.NewRequest(f.t.Context(), f.url, keys, m, time.Now(), hex.EncodeToString(random))
 	if err != nil {
-		l.t.Error(err)
+		f.t.Error(err)
 		return 0
 	}
-	resp, err := l.client.Do(req)
+	resp, err := f.client.Do(req)
 	if err != nil {
-		l.t.Errorf("no answer: %v", err)
+		f.t.Errorf("no answer: %v", err)
 		return 0
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		l.t.Error(err)
+		f.t.Error(err)
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		l.acknowledged[0].Add(1)
+		f.acknowledged.Add(1)
 	case http.StatusServiceUnavailable:
 		if resp.Header.Get("Retry-After") == "" {
-			l.t.Error("503 without Retry-After")
+			f.t.Error("503 without Retry-After")
 		}
 	default:
-		l.t.Errorf("answered %d", resp.StatusCode)
+		f.t.Errorf("answered %d", resp.StatusCode)
 	}
 	return resp.StatusCode
 }

@@ -4,14 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
 )
@@ -39,21 +35,11 @@ func newGroup(t *testing.T, bytes int64) *cgroup.Group {
 // gauge is one metric without labels.
 func (c *connector) gauge(name string) float64 {
 	c.t.Helper()
-	resp, err := http.Get("http://" + c.metrics + "/metrics")
+	value, err := c.Value(c.t.Context(), name)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	family := families[name]
-	if family == nil || len(family.GetMetric()) != 1 {
-		c.t.Fatalf("no metric %s", name)
-	}
-	return family.GetMetric()[0].GetGauge().GetValue()
+	return value
 }
 
 // awaitMemory waits until the connector has seen its limit, and checks that of Go's
@@ -81,13 +67,12 @@ func (c *connector) lower(limit int64) {
 func TestMemoryLimitLowered(t *testing.T) {
 	group := newGroup(t, 512*mib)
 	sink := newSink(t, rand.Uint64())
-	c := newConnector(t, sink.URL, filepath.Join(t.TempDir(), "inbox"), "4Gi")
+	c := newConnector(t, sink.url, filepath.Join(t.TempDir(), "inbox"), "4Gi")
 	c.group = group
 	c.start()
 	c.ready()
 	c.awaitMemory(512*mib, softLimit(512*mib))
-	small, large := newLoad(t, c.pushURL()), newLoad(t, c.pushURL())
-	large.first, large.text = conversations, strings.Repeat("a", 256<<10)
+	small, large := newLoad(t, c.pushURL(), 0, ""), newLoad(t, c.pushURL(), conversations, strings.Repeat("a", 256<<10))
 	small.start(rand.Uint64())
 	c.awaitCalls(small, conversations)
 
@@ -112,11 +97,11 @@ func TestMemoryLimitLowered(t *testing.T) {
 func softLimit(limit int64) float64 { return float64(limit / 5 * 4) }
 
 // awaitCalls waits until so many further messages are acknowledged.
-func (c *connector) awaitCalls(l *load, n int64) {
+func (c *connector) awaitCalls(l *load, n int) {
 	c.t.Helper()
-	count := func() (sum int64) {
-		for i := range l.acknowledged {
-			sum += l.acknowledged[i].Load()
+	count := func() (sum int) {
+		for _, n := range l.Acknowledged() {
+			sum += n
 		}
 		return sum
 	}
@@ -130,7 +115,7 @@ func (c *connector) awaitEnd(l *load) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		l.end()
+		l.Finish()
 	}()
 	c.eventually("the end of the load", func() bool {
 		select {
@@ -145,7 +130,7 @@ func (c *connector) awaitEnd(l *load) {
 // TestGOMEMLIMITStays: whoever sets it keeps it, whatever becomes of the cgroup.
 func TestGOMEMLIMITStays(t *testing.T) {
 	group := newGroup(t, 512*mib)
-	c := newConnector(t, newSink(t, 1).URL, filepath.Join(t.TempDir(), "inbox"), "1Gi")
+	c := newConnector(t, newSink(t, 1).url, filepath.Join(t.TempDir(), "inbox"), "1Gi")
 	c.group, c.environment = group, []string{"GOMEMLIMIT=100MiB"}
 	c.start()
 	c.ready()

@@ -1,8 +1,7 @@
 package crash
 
 import (
-	"encoding/json"
-	"fmt"
+	"bytes"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -11,14 +10,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// sink takes events, fails now and then, and checks each arrival: a
+// sink is a bot that fails now and then, and checks each arrival: a
 // conversation's events come in order, and one that was answered comes again
 // only if the connector was killed since.
 type sink struct {
-	*httptest.Server
-	t *testing.T
+	traffic.Bot
+	t   *testing.T
+	url string
 	// life is the connector's present one. What an earlier one had sent may
 	// arrive late: nobody waits for an answer to that, and it gets none.
 	life atomic.Int64
@@ -27,129 +29,107 @@ type sink struct {
 	// gate, while it is locked, holds back every answer.
 	gate sync.RWMutex
 
-	mu            sync.Mutex
+	// The bot's mood alone uses what follows, until the load has ended.
 	random        *rand.Rand
-	conversations map[int]*arrivals
+	conversations map[int]*latest
 	// messages finds messages by their CloudEvents id.
-	messages map[string]message
-	taken    map[message]bool
-	refused  map[message]bool
+	messages map[string]traffic.Message
 	repeats  int
 }
 
 // lifeHeader tells the sink which life of the connector sent an event.
 const lifeHeader = "X-Life"
 
-// arrivals is what is known of a conversation: its latest message, and in which
-// life of the connector that was answered, zero if it was not.
-type arrivals struct {
-	latest   message
+// latest is the number of a conversation's latest message, and in which life of the
+// connector that was answered, zero if it was not.
+type latest struct {
+	n        int
 	answered int64
 }
 
 func newSink(t *testing.T, seed uint64) *sink {
 	s := &sink{
-		t: t, random: rand.New(rand.NewPCG(seed, 1)), conversations: make(map[int]*arrivals),
-		messages: make(map[string]message), taken: make(map[message]bool), refused: make(map[message]bool),
+		t: t, random: rand.New(rand.NewPCG(seed, 1)),
+		conversations: make(map[int]*latest), messages: make(map[string]traffic.Message),
 	}
 	s.life.Store(1)
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	s.Behave(s.arrive)
+	server := httptest.NewServer(http.HandlerFunc(s.open))
+	s.url = server.URL
+	t.Cleanup(server.Close)
 	return s
 }
 
-// ServeHTTP implements http.Handler.
-func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+// open hands a call to the bot once the gate is open.
+func (s *sink) open(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body) // the server sees that the caller gave up only after that
 	if err != nil {
 		return // the connector was killed while it sent
 	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if r.Context().Err() != nil {
-		return // the connector gave up meanwhile: it gets no answer
-	}
-	m, err := readMessage(body)
-	if err != nil {
-		s.t.Errorf("the sink got %q: %v", body, err)
-		return
-	}
-	life, err := strconv.ParseInt(r.Header.Get(lifeHeader), 10, 64)
-	if err != nil {
-		s.t.Errorf("the sink got %v without its life: %v", m, err)
-		return
-	}
-	switch answer := s.arrive(m, r.Header.Get("Ce-Id"), life); answer {
-	case 0:
-		panic(http.ErrAbortHandler) // break the connection off
-	default:
-		w.WriteHeader(answer)
+	if r.Context().Err() == nil { // otherwise the connector gave up meanwhile
+		s.ServeHTTP(w, r)
 	}
 }
 
-// arrive checks an arrival and chooses the answer, zero for none.
-func (s *sink) arrive(m message, id string, life int64) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if life != s.life.Load() {
-		return 0
+// noAnswer breaks the connection off.
+var noAnswer = traffic.Answer{Reply: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}
+
+// arrive checks an arrival and chooses the answer.
+func (s *sink) arrive(m traffic.Message, header http.Header) traffic.Answer {
+	life, err := strconv.ParseInt(header.Get(lifeHeader), 10, 64)
+	if err != nil {
+		s.t.Errorf("the sink got %v without its life: %v", m, err)
 	}
-	s.messages[id] = m
-	c := s.conversations[m.conversation]
+	if life != s.life.Load() {
+		return noAnswer
+	}
+	s.messages[header.Get("Ce-Id")] = m
+	c := s.conversations[m.Conversation]
 	if c == nil {
-		c = &arrivals{latest: message{m.conversation, -1}, answered: -1}
-		s.conversations[m.conversation] = c
+		c = &latest{-1, -1}
+		s.conversations[m.Conversation] = c
 	}
 	switch {
-	case m.n == c.latest.n+1 && c.answered != 0:
-	case m.n != c.latest.n:
-		s.t.Errorf("%v arrived after %v, which was answered in life %d", m, c.latest, c.answered)
+	case m.N == c.n+1 && c.answered != 0:
+	case m.N != c.n:
+		s.t.Errorf("%v arrived after number %d, which was answered in life %d", m, c.n, c.answered)
 	case c.answered == life:
 		s.t.Errorf("%v arrived again in the life in which it was answered", m)
 	case c.answered != 0:
 		s.repeats++
 	}
-	c.latest, c.answered = m, 0
 	answer := s.answer()
-	switch answer {
-	case http.StatusOK:
-		s.taken[m], c.answered = true, life
-	case http.StatusUnprocessableEntity:
-		s.refused[m], c.answered = true, life
+	*c = latest{n: m.N}
+	if answer.Status == http.StatusOK || answer.Status == http.StatusUnprocessableEntity {
+		c.answered = life
 	}
 	return answer
 }
 
-func (s *sink) answer() int {
+func (s *sink) answer() traffic.Answer {
 	if s.kind.Load() {
-		return http.StatusOK
+		return traffic.Answer{Status: http.StatusOK}
 	}
 	switch roll := s.random.IntN(100); {
 	case roll < 4:
-		return http.StatusServiceUnavailable
+		return traffic.Answer{Status: http.StatusServiceUnavailable}
 	case roll < 5:
-		return 0
+		return noAnswer
 	case roll < 6:
-		return http.StatusUnprocessableEntity
+		return traffic.Answer{Status: http.StatusUnprocessableEntity}
 	default:
-		return http.StatusOK
+		return traffic.Answer{Status: http.StatusOK}
 	}
 }
 
-// message names an event of the load: the n-th of its conversation.
-type message struct{ conversation, n int }
-
-func (m message) String() string { return fmt.Sprintf("c%d-n%d", m.conversation, m.n) }
-
-func readMessage(body []byte) (m message, err error) {
-	var e struct {
-		Message struct {
-			MsgID string `json:"msg_id"`
-		} `json:"message"`
+// refused are the messages that it has refused.
+func (s *sink) refused() map[traffic.Message]bool {
+	refused := make(map[traffic.Message]bool)
+	for _, a := range s.Arrivals() {
+		refused[a.Message] = refused[a.Message] || a.Refused
 	}
-	if err := json.Unmarshal(body, &e); err != nil {
-		return m, err
-	}
-	_, err = fmt.Sscanf(e.Message.MsgID, "c%d-n%d", &m.conversation, &m.n)
-	return m, err
+	return refused
 }

@@ -85,7 +85,7 @@ var _ = Describe("On a bad day", func() {
 			c.Spec.WithInbox(v1alpha1ac.Inbox().WithEmbedded(v1alpha1ac.EmbeddedInbox().WithSize(resource.MustParse("128Mi"))))
 		})
 		c.bot.Answer(http.StatusServiceUnavailable)
-		platform := c.loadOf(ctx, 512<<10)
+		platform := c.loadOf(ctx, strings.Repeat("a", 512<<10))
 		status := func() int { return c.post(ctx, c.current) }
 		Eventually(status).WithTimeout(4 * time.Minute).Should(Equal(http.StatusServiceUnavailable))
 		Expect(c.condition(ctx, v1alpha1.ConditionReady)).To(HaveField("Status", metav1.ConditionTrue), "it answers")

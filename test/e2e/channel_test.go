@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -186,8 +187,8 @@ func (c *channel) url(ctx context.Context) string {
 // conversations talk at the same time in every load.
 const conversations = 20
 
-// smallText is the length of most messages, in bytes.
-const smallText = 100
+// smallText is that of most messages.
+var smallText = strings.Repeat("a", 100)
 
 // load lets the platform call the channel until the spec ends, or Stop.
 func (c *channel) load(ctx context.Context) *traffic.Platform {
@@ -195,11 +196,11 @@ func (c *channel) load(ctx context.Context) *traffic.Platform {
 	return c.loadOf(ctx, smallText)
 }
 
-// loadOf is a load of messages with a text of some bytes.
-func (c *channel) loadOf(ctx context.Context, textSize int) *traffic.Platform {
+// loadOf is a load of messages with a text.
+func (c *channel) loadOf(ctx context.Context, text string) *traffic.Platform {
 	GinkgoHelper()
 	platform := &traffic.Platform{
-		URL: c.url(ctx), Conversations: conversations, Pause: 50 * time.Millisecond, TextSize: textSize,
+		URL: c.url(ctx), Conversations: conversations, Pause: 50 * time.Millisecond, Text: text,
 	}
 	platform.Start(context.WithoutCancel(ctx), c.current)
 	DeferCleanup(platform.Stop)

@@ -8,7 +8,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 // stranger is a client without a key that holds its connection.
@@ -87,9 +87,7 @@ var callers = []caller{
 var forged = zalo.SignatureHeader + ": mac=" + strings.Repeat("0123456789abcdef", 4) + "\r\n"
 
 // invented is an event that no platform has sent, which the judge knows.
-var invented = fmt.Sprintf(`{"event_name":"user_send_text","app_id":"%s","sender":{"id":"6142494823000000000"},`+
-	`"recipient":{"id":"3662729599332560487"},"message":{"text":"%s","msg_id":"%v"},"timestamp":"1699003881354"}`,
-	example.AppID, bodyMark, inventedMessage)
+var invented = string(traffic.Body(inventedMessage, time.Now(), text))
 
 func posted(path, headers, body string) func(key string) []byte {
 	return func(key string) []byte {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -14,11 +15,10 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-const (
-	conversations = 20
-	// textSize lets bodyMark be in every event.
-	textSize = 100
-)
+const conversations = 20
+
+// text is in every event.
+var text = strings.Repeat(bodyMark, 6)
 
 // ladder is Zalo's (30 s, 5 min, 15 min, 30 min, 1 h), 300 times as fast.
 var ladder = []time.Duration{
@@ -38,8 +38,6 @@ type channel struct {
 	// keys are in use. leaked is an API key that the attackers have.
 	keys   traffic.Keys
 	leaked string
-	// close ends the bot.
-	close func()
 }
 
 func newKeys() traffic.Keys {
@@ -51,16 +49,15 @@ func newChannel(ctx context.Context, name, server string) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	door, closeDoor, err := secondDoor(ctx, bot)
+	door, err := bot.Door(ctx, "127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
 	return &channel{
 		name: name, bot: bot, doors: []string{bot.URL(), door}, keys: newKeys(), leaked: example.Key(16),
-		close: func() { _, _ = closeDoor(), bot.Close() }, // nobody takes anything after the campaign
 		platform: &traffic.Platform{
-			URL: "http://" + server + config.DefaultPathZaloOA, Conversations: conversations, TextSize: textSize,
-			Pause: 400 * time.Millisecond, Retries: ladder, Fresh: 4, Again: 10,
+			URL: "http://" + server + config.DefaultPathZaloOA, Conversations: conversations, Text: text,
+			Pause: 400 * time.Millisecond, Retries: ladder, Fresh: 4, Again: traffic.EveryNth(10),
 		},
 	}, nil
 }
@@ -77,7 +74,7 @@ func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
 // captured is a signed call of long ago, as it came over the wire.
 func (c *channel) captured(ctx context.Context) ([]byte, error) {
 	long := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
-	req, err := traffic.NewRequest(ctx, c.platform.URL, traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}, inventedMessage, long, textSize)
+	req, err := traffic.NewRequest(ctx, c.platform.URL, traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}, inventedMessage, long, text)
 	if err != nil {
 		return nil, err
 	}

@@ -153,9 +153,9 @@ func TestMoods(t *testing.T) {
 	for _, m := range moods {
 		t.Run(m.name, func(t *testing.T) {
 			message := traffic.Message{Conversation: poisoned}
-			want := m.answer(message).Status
+			want := m.answer(message, nil).Status
 			bot.Behave(m.answer)
-			req, err := traffic.NewRequest(t.Context(), bot.URL(), traffic.Keys{}, message, time.Now(), 10)
+			req, err := traffic.NewRequest(t.Context(), bot.URL(), traffic.Keys{}, message, time.Now(), text)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -38,13 +37,13 @@ var moods = []mood{
 		w.Header().Set("Location", "http://127.0.0.1:1/"+sinkMark)
 		w.WriteHeader(http.StatusFound)
 	})},
-	{"a poisoned conversation", func(m traffic.Message) traffic.Answer {
+	{"a poisoned conversation", func(m traffic.Message, _ http.Header) traffic.Answer {
 		if m.Conversation == poisoned {
 			return traffic.Answer{Status: http.StatusUnprocessableEntity}
 		}
 		return traffic.Answer{Status: http.StatusOK}
 	}},
-	{"a conversation with 503", func(m traffic.Message) traffic.Answer {
+	{"a conversation with 503", func(m traffic.Message, _ http.Header) traffic.Answer {
 		if m.Conversation == poisoned {
 			return traffic.Answer{Status: http.StatusServiceUnavailable, Reply: after(http.StatusServiceUnavailable, "1")}
 		}
@@ -53,7 +52,7 @@ var moods = []mood{
 }
 
 func always(status int, reply http.HandlerFunc) traffic.Mood {
-	return func(traffic.Message) traffic.Answer { return traffic.Answer{Status: status, Reply: reply} }
+	return func(traffic.Message, http.Header) traffic.Answer { return traffic.Answer{Status: status, Reply: reply} }
 }
 
 func after(status int, seconds string) http.HandlerFunc {
@@ -113,14 +112,3 @@ func changeMoods(ctx context.Context, bot *traffic.Bot, random *rand.Rand) {
 
 // sinkMark is in everything that bots say; the connector's log must not have it.
 const sinkMark = "what-the-sink-says"
-
-// secondDoor lets a bot listen at a second address.
-func secondDoor(ctx context.Context, bot *traffic.Bot) (url string, closeDoor func() error, err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	server := &http.Server{Handler: bot, ReadHeaderTimeout: held}
-	go func() { _ = server.Serve(listener) }() // it ends with Close
-	return fmt.Sprintf("http://%s/events", listener.Addr()), server.Close, nil
-}

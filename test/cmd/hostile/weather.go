@@ -129,7 +129,7 @@ func (c *campaign) rotated(ctx context.Context) error {
 	if err := c.reload(ctx, i, ch.settings(sink)); err != nil {
 		return err
 	}
-	status, err := traffic.Post(ctx, &fresh, ch.platform.URL, old, inventedMessage, textSize)
+	status, err := traffic.Post(ctx, &fresh, ch.platform.URL, old, inventedMessage, text)
 	if err == nil && status == 200 {
 		c.promises.brokenf(promiseForged, "keys that were removed got %d", status)
 	}

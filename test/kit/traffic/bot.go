@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Bot takes events, and remembers the order in which they came.
+// Bot takes events, and remembers the order in which they came. Its zero value answers
+// 200 and listens nowhere.
 type Bot struct {
 	server http.Server
 	url    string
@@ -22,8 +23,9 @@ type Bot struct {
 	arrivals []Arrival
 }
 
-// Mood chooses the answer to a message.
-type Mood func(Message) Answer
+// Mood chooses the answer to a message, which came with a header. It is asked one message
+// after the other, in the order of their arrivals.
+type Mood func(Message, http.Header) Answer
 
 // Answer is what a bot says to an event.
 type Answer struct {
@@ -45,19 +47,25 @@ type Arrival struct {
 
 // NewBot listens on an address until Close.
 func NewBot(ctx context.Context, host string) (*Bot, error) {
+	b := &Bot{}
+	b.server.Handler, b.server.ReadHeaderTimeout = b, answerTimeout
+	var err error
+	b.url, err = b.Door(ctx, host)
+	return b, err
+}
+
+// Door lets the bot listen at another address, too, and returns its URL.
+func (b *Bot) Door(ctx context.Context, host string) (url string, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
-		return nil, fmt.Errorf("the bot's place: %w", err)
+		return "", fmt.Errorf("the bot's place: %w", err)
 	}
-	b := &Bot{url: "http://" + listener.Addr().String() + "/events"}
-	b.Answer(http.StatusOK)
-	b.server.Handler, b.server.ReadHeaderTimeout = b, answerTimeout
 	go func() {
 		if err := b.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			panic(err) // nothing that follows would be true
 		}
 	}()
-	return b, nil
+	return "http://" + listener.Addr().String() + "/events", nil
 }
 
 // URL is where the bot takes events.
@@ -68,7 +76,7 @@ func (b *Bot) Close() error { return b.server.Close() }
 
 // Answer makes the bot answer a status from now on.
 func (b *Bot) Answer(status int) {
-	b.Behave(func(Message) Answer { return Answer{Status: status} })
+	b.Behave(func(Message, http.Header) Answer { return Answer{Status: status} })
 }
 
 // Behave makes the bot answer as the mood says from now on.
@@ -91,7 +99,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The arrival is noted before the answer, which lets the next message come.
-	answer := b.arrive(m, at)
+	answer := b.arrive(m, r.Header, at)
 	if answer.Reply != nil {
 		answer.Reply(w, r)
 		return
@@ -99,10 +107,13 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Status)
 }
 
-func (b *Bot) arrive(m Message, at time.Time) Answer {
+func (b *Bot) arrive(m Message, header http.Header, at time.Time) Answer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	answer := b.mood(m)
+	answer := Answer{Status: http.StatusOK}
+	if b.mood != nil {
+		answer = b.mood(m, header)
+	}
 	b.arrivals = append(b.arrivals, Arrival{
 		Message: m, At: at, Taken: answer.Status/100 == 2, Refused: answer.Status == http.StatusUnprocessableEntity,
 	})

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,8 +25,8 @@ const answerTimeout = 2 * time.Second
 type Platform struct {
 	// URL is the webhook's, without a key.
 	URL string
-	// Conversations is how many talk at the same time.
-	Conversations int
+	// Conversations is how many talk at the same time, First the number of the first.
+	Conversations, First int
 	// Pause is between a conversation's calls.
 	Pause time.Duration
 	// Retries are the waits before a message's second call and those that follow; the
@@ -34,15 +34,20 @@ type Platform struct {
 	Retries []time.Duration
 	// Fresh makes every n-th call on a connection of its own. Default: 0, none.
 	Fresh int
-	// Again sends every n-th acknowledged message once more. Default: 0, none.
-	Again int
+	// Again chooses an acknowledged message that is sent once more after m, and until it is
+	// acknowledged again: the n-th of the same conversation. Default: none.
+	Again func(m Message) (n int, again bool)
 	// TLS is the client's side of an https URL. Default: the system's.
 	TLS *tls.Config
-	// TextSize is that of a message's text, in bytes.
-	TextSize int
+	// Text is that of every message.
+	Text string
+	// Patience is how long a call may take. Default: Zalo's 2 s.
+	Patience time.Duration
 
+	began       time.Time
 	kept, fresh http.Client
-	cancel      context.CancelFunc
+	end         chan struct{} // no message is begun once it is closed
+	giveUp      context.CancelFunc
 	talking     sync.WaitGroup
 
 	mu           sync.Mutex
@@ -50,6 +55,11 @@ type Platform struct {
 	acknowledged []int
 	calls        []Call
 	made         int
+}
+
+// EveryNth is for Again: every n-th message itself.
+func EveryNth(n int) func(Message) (int, bool) {
+	return func(m Message) (int, bool) { return m.N, m.N%n == 0 }
 }
 
 // Keys are what a call is made with.
@@ -61,8 +71,10 @@ type Call struct {
 	At, Until time.Time
 	// Keys are those of the call.
 	Keys Keys
-	// Try is 1 for a message's first call.
-	Try int
+	// Try is 1 for a message's first call. Again says that the message was acknowledged
+	// before.
+	Try   int
+	Again bool
 	// Status is the answer's; 0 when there was none, then Err says why.
 	Status int
 	Err    error
@@ -78,12 +90,14 @@ func (c Call) String() string {
 
 // Start lets all conversations begin.
 func (p *Platform) Start(ctx context.Context, keys Keys) {
-	ctx, p.cancel = context.WithCancel(ctx)
-	dial := (&net.Dialer{Timeout: answerTimeout}).DialContext
-	p.kept = http.Client{Timeout: answerTimeout, Transport: &http.Transport{
+	ctx, p.giveUp = context.WithCancel(ctx)
+	p.began, p.end = time.Now(), make(chan struct{})
+	patience := cmp.Or(p.Patience, answerTimeout)
+	dial := (&net.Dialer{Timeout: patience}).DialContext
+	p.kept = http.Client{Timeout: patience, Transport: &http.Transport{
 		MaxIdleConnsPerHost: p.Conversations, DialContext: dial, TLSClientConfig: p.TLS,
 	}}
-	p.fresh = http.Client{Timeout: answerTimeout, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial, TLSClientConfig: p.TLS}}
+	p.fresh = http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial, TLSClientConfig: p.TLS}}
 	p.keys, p.acknowledged = keys, make([]int, p.Conversations)
 	for conversation := range p.Conversations {
 		p.talking.Go(func() { p.talk(ctx, conversation) })
@@ -97,11 +111,18 @@ func (p *Platform) Use(keys Keys) {
 	p.keys = keys
 }
 
-// Stop ends the conversations when what was begun is acknowledged, or given up.
+// Stop ends the conversations. What was begun and is not acknowledged is given up.
 func (p *Platform) Stop() {
-	p.cancel()
+	p.giveUp()
 	p.talking.Wait()
 	p.kept.CloseIdleConnections()
+}
+
+// Finish ends the conversations when what was begun is acknowledged.
+func (p *Platform) Finish() {
+	close(p.end)
+	p.talking.Wait()
+	p.Stop()
 }
 
 // Acknowledged returns how many messages of each conversation were answered 200.
@@ -123,26 +144,42 @@ func (p *Platform) Calls() []Call {
 func (p *Platform) talk(ctx context.Context, conversation int) {
 	pause := time.NewTicker(p.Pause)
 	defer pause.Stop()
-	for n := 0; ctx.Err() == nil; n++ {
-		m := Message{conversation, n}
-		event := newEvent(m, time.Now(), p.TextSize)
-		if !p.insist(ctx, event) {
+	for n := 0; ; n++ {
+		m := Message{p.First + conversation, n}
+		if !p.insist(ctx, m, false) {
 			return
 		}
 		p.acknowledge(conversation)
-		if p.Again > 0 && n%p.Again == 0 {
-			p.call(context.WithoutCancel(ctx), event, 2)
+		if p.Again != nil {
+			if earlier, again := p.Again(m); again && !p.insist(ctx, Message{m.Conversation, earlier}, true) {
+				return
+			}
 		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
+		if !p.goesOn(ctx, pause.C) {
+			return
 		}
 	}
 }
 
-// insist posts an event until it is acknowledged; not when ctx ends before.
-func (p *Platform) insist(ctx context.Context, e event) (acknowledged bool) {
-	for try := 1; !p.call(context.WithoutCancel(ctx), e, try); try++ {
+// goesOn waits, and reports whether another message is to be begun.
+func (p *Platform) goesOn(ctx context.Context, pause <-chan time.Time) bool {
+	select {
+	case <-pause:
+	case <-p.end:
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.end:
+		return false
+	default:
+		return ctx.Err() == nil
+	}
+}
+
+// insist posts a message until it is acknowledged; not if ctx ends before.
+func (p *Platform) insist(ctx context.Context, m Message, again bool) (acknowledged bool) {
+	e := p.event(m)
+	for try := 1; !p.call(context.WithoutCancel(ctx), e, try, again); try++ {
 		wait := p.Pause
 		if len(p.Retries) > 0 {
 			wait = p.Retries[min(try, len(p.Retries))-1]
@@ -156,6 +193,15 @@ func (p *Platform) insist(ctx context.Context, e event) (acknowledged bool) {
 	return true
 }
 
+// Repeat posts a message once more, byte for byte, and returns the answer's status. No
+// Call tells of it.
+func (p *Platform) Repeat(ctx context.Context, m Message) (int, error) {
+	p.mu.Lock()
+	keys := p.keys
+	p.mu.Unlock()
+	return p.event(m).post(ctx, &p.kept, p.URL, keys)
+}
+
 func (p *Platform) acknowledge(conversation int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,9 +209,9 @@ func (p *Platform) acknowledge(conversation int) {
 }
 
 // call posts an event once.
-func (p *Platform) call(ctx context.Context, e event, try int) (taken bool) {
+func (p *Platform) call(ctx context.Context, e event, try int, again bool) (taken bool) {
 	p.mu.Lock()
-	call := Call{Message: e.message, At: time.Now(), Keys: p.keys, Try: try}
+	call := Call{Message: e.message, At: time.Now(), Keys: p.keys, Try: try, Again: again}
 	p.made++
 	client := &p.kept
 	if p.Fresh > 0 && p.made%p.Fresh == 0 {
@@ -188,17 +234,26 @@ type event struct {
 	timestamp string
 }
 
-// newEvent makes a message of the example's app with a text of textSize bytes.
-func newEvent(m Message, at time.Time, textSize int) event {
+// event makes the message that the platform began after so many milliseconds, or so it
+// says: a repetition is the same.
+func (p *Platform) event(m Message) event {
+	return newEvent(m, p.began.Add(time.Duration(m.N)*time.Millisecond), p.Text)
+}
+
+// newEvent makes a message of the example's app.
+func newEvent(m Message, at time.Time, text string) event {
 	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
 	return event{m, fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":"%s","sender":{"id":"%d"},`+
 		`"recipient":{"id":"3662729599332560487"},"message":{"text":"%s","msg_id":"%v"},"timestamp":"%s"}`,
-		example.AppID, 6142494823000000000+m.Conversation, strings.Repeat("a", textSize), m, timestamp), timestamp}
+		example.AppID, 6142494823000000000+m.Conversation, text, m, timestamp), timestamp}
 }
 
-// NewRequest signs a message that was sent at a time, with a text of textSize bytes.
-func NewRequest(ctx context.Context, url string, keys Keys, m Message, at time.Time, textSize int) (*http.Request, error) {
-	return newEvent(m, at, textSize).request(ctx, url, keys)
+// Body is an event of the example's app that was made at a time, unsigned.
+func Body(m Message, at time.Time, text string) []byte { return newEvent(m, at, text).body }
+
+// NewRequest makes a signed call of a message that was sent at a time.
+func NewRequest(ctx context.Context, url string, keys Keys, m Message, at time.Time, text string) (*http.Request, error) {
+	return newEvent(m, at, text).request(ctx, url, keys)
 }
 
 func (e event) request(ctx context.Context, url string, keys Keys) (*http.Request, error) {
@@ -211,9 +266,9 @@ func (e event) request(ctx context.Context, url string, keys Keys) (*http.Reques
 	return req, nil
 }
 
-// Post signs and posts a message with a text of textSize bytes, and returns the answer's status.
-func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, textSize int) (int, error) {
-	return newEvent(m, time.Now(), textSize).post(ctx, client, url, keys)
+// Post signs and posts a message of now, and returns the answer's status.
+func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, text string) (int, error) {
+	return newEvent(m, time.Now(), text).post(ctx, client, url, keys)
 }
 
 func (e event) post(ctx context.Context, client *http.Client, url string, keys Keys) (int, error) {

@@ -16,7 +16,7 @@ import (
 
 func TestMessageThereAndBack(t *testing.T) {
 	want := Message{Conversation: 12, N: 345}
-	got, err := ParseMessage(newEvent(want, time.Now(), 10).body)
+	got, err := ParseMessage(Body(want, time.Now(), "Hello"))
 	if err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -172,7 +172,7 @@ func TestPlatformRepeats(t *testing.T) {
 	}))
 	defer endpoint.Close()
 	p := &Platform{
-		URL: endpoint.URL, Conversations: 1, Pause: time.Millisecond, Again: 2, Fresh: 2,
+		URL: endpoint.URL, Conversations: 1, Pause: time.Millisecond, Again: EveryNth(2), Fresh: 2,
 		Retries: []time.Duration{time.Millisecond, 2 * time.Millisecond},
 	}
 	p.Start(t.Context(), Keys{})
