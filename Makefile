@@ -177,7 +177,7 @@ hostile: ## Attack a real connector for an hour, and judge order and loss (HOSTI
 
 .PHONY: strangers
 strangers: ## Let strangers attack a connector in 256 MiB, and print what signed calls get (STRANGERSFLAGS, such as -attack held)
-	$(GO) run ./test/cmd/strangers $(STRANGERSFLAGS)
+	$(GO) run ./test/cmd/hostile strangers $(STRANGERSFLAGS)
 
 .PHONY: bench
 bench: ## Measure the connector against a bare net/http server (BENCHFLAGS, see test/cmd/bench)

@@ -95,12 +95,17 @@ func (a *attack) keepPace() {
 	})
 }
 
-// dial opens a connection at the attack's pace. The local addresses change, since one
-// has too few ports for an hour of this; and none is the connector's, on whose port a
-// connection of a stranger would keep it from starting again.
+// dial opens a connection at the attack's pace.
 func (a *attack) dial(address string) (net.Conn, error) {
 	<-a.pace
-	local := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+a.dials.Add(1)%200))}
+	return dialFrom(a.dials.Add(1), address)
+}
+
+// dialFrom opens the n-th connection. The local addresses change, since one has too few
+// ports for an hour of this; and none is the connector's, on whose port a connection of a
+// stranger would keep it from starting again.
+func dialFrom(n int64, address string) (net.Conn, error) {
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+n%200))}
 	return (&net.Dialer{Timeout: patience, LocalAddr: local}).Dial("tcp", address)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -25,31 +24,21 @@ type stranger struct {
 var strangers = []stranger{
 	{name: "silent"},
 	{name: "half a header", hello: begun("X-Half: a"), drip: "a"},
-	{name: "tiny header lines", hello: tinyLines(20 << 10)},
+	{name: "tiny header lines", hello: begun(headerLines(20<<10, tiny))},
 	{name: "header lines without end", hello: begun("X-A: b\r\n"), drip: "k:\r\n"},
-	{name: "16 kB of headers", hello: begun(largeHeaders(16 << 10))},
+	{name: "16 kB of headers", hello: begun(headerLines(16<<10, large))},
 	{name: "half a method", hello: []byte("PO")},
 	{name: "no key", hello: []byte("GET /wp-login.php HTTP/1.1\r\nHost: x\r\n\r\n")},
 	{name: "no HTTP", hello: []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")},
-	{name: "1 MiB of headers for the metrics", hello: begun(largeHeaders(1 << 20)), metrics: true},
+	{name: "1 MiB of headers for the metrics", hello: begun(headerLines(1<<20, large)), metrics: true},
 	{name: "silent at the metrics", metrics: true},
 }
 
+// tiny and large are header lines, each with a number.
+var tiny, large = "k%d:\n", "X-Header-%d: " + strings.Repeat("h", 500) + "\r\n"
+
 func begun(headers string) []byte {
 	return []byte("POST " + config.DefaultPathZaloOA + " HTTP/1.1\r\nHost: x\r\n" + headers)
-}
-
-func tinyLines(size int) []byte {
-	lines := bytes.NewBuffer(begun(""))
-	for i := 0; lines.Len() < size; i++ {
-		fmt.Fprintf(lines, "k%d:\n", i)
-	}
-	return lines.Bytes()
-}
-
-func largeHeaders(size int) string {
-	line := "X-Header: " + strings.Repeat("h", 500) + "\r\n"
-	return strings.Repeat(line, size/len(line))
 }
 
 // caller is a client with an API key and without the OA secret.

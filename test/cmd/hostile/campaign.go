@@ -102,9 +102,11 @@ func (c *campaign) prepare(ctx context.Context) error {
 	}
 	c.clock = wallclock.Clock(filepath.Join(c.folder, "clock"))
 	c.log = &logJudge{promises: c.promises, minutes: make(map[int64]int)}
-	if c.connector, err = newConnector(binary, c.folder, filepath.Join(c.disk(), "inbox"), c.clock, c.log); err != nil {
+	inbox := filepath.Join(c.disk(), "inbox")
+	if c.connector, err = newConnector(binary, c.folder, inbox, process.GOMEMLIMIT, c.clock.Env()); err != nil {
 		return err
 	}
+	c.connector.writesTo(c.log)
 	c.connector.SinkKey = "Bearer-" + newKeys().APIKey
 	c.log.hide(bodyMark, userMark, sinkMark, c.connector.SinkKey)
 	for i := range channels {
@@ -140,7 +142,7 @@ func (c *campaign) startAttackers(ctx context.Context) (*attackers, error) {
 		return nil, err
 	}
 	a := &attackers{}
-	cmd := exec.Command(self, "-role", "attackers")
+	cmd := exec.Command(self, attackersCommand)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	cmd.Stdout, cmd.Stderr = &a.out, os.Stderr
 	if a.orders, err = cmd.StdinPipe(); err != nil {
@@ -228,7 +230,7 @@ func (c *campaign) probe(ctx context.Context) {
 
 // countRefusals adds what was refused since the last time, over all lives.
 func (c *campaign) countRefusals(ctx context.Context) {
-	families, err := c.connector.scrape(ctx)
+	families, err := c.connector.Scrape(ctx)
 	if err != nil {
 		return // between two lives
 	}

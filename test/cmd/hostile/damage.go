@@ -180,11 +180,12 @@ func (c *campaign) judgeCopy(d *damaged, what string, held func(channel string) 
 
 // serveCopy lets a connector of its own deliver the copy to bots that take all.
 func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
-	other, err := newConnector(c.connector.binary, filepath.Join(c.folder, "other"), d.path, c.connector.clock, c.connector.log)
+	other, err := newConnector(c.connector.binary, filepath.Join(c.folder, "other"), d.path, c.connector.environment...)
 	if err != nil {
 		return err
 	}
-	other.SinkKey = c.connector.SinkKey
+	other.writesTo(c.log)
+	other.SinkKey, other.files = c.connector.SinkKey, manyFiles
 	bots := make(map[string]*traffic.Bot)
 	for _, ch := range c.channels {
 		if bots[ch.name], err = traffic.NewBot(ctx, "127.0.0.1"); err != nil {
@@ -196,12 +197,12 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 	if err := other.writeConfig(); err != nil {
 		return err
 	}
-	_, err = other.start(ctx, manyFiles)
+	_, err = other.Start(ctx)
 	if err == nil {
 		err = other.becomes(ctx, "inbox_backlog_events", is(0), 30*time.Second)
 	}
 	switch {
-	case other.ended():
+	case other.Life().Ended():
 		c.count("damaged copies that refused to serve")
 		return nil
 	case err != nil:
@@ -215,7 +216,7 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 		other.kill()
 		return nil
 	}
-	if err := other.stop(); err != nil {
+	if err := other.Stop(gracePeriod); err != nil {
 		c.promises.brokenf(promiseStop, "a copy with %s: %v", d.harm, err)
 	}
 	c.count("damaged copies that were served")

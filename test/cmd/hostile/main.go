@@ -24,6 +24,14 @@
 // In the end the bots are kind, and everything acknowledged must have been taken, or
 // be a dead letter that a bot refused. A table of figures goes to stdout, each broken
 // promise to stderr when it is seen. The exit code is 1 when one was broken.
+//
+// With the word strangers it attacks one connector after the other, each for a while as
+// clients without a key would, and prints how many signed calls are answered in time
+// meanwhile, on kept and on new connections, and how much memory the connector takes.
+//
+//	go run ./test/cmd/hostile strangers                    # everything, about 10 minutes
+//	go run ./test/cmd/hostile strangers -attack held -for 1m
+//	go run ./test/cmd/hostile strangers -binary old/connector
 package main
 
 import (
@@ -50,8 +58,33 @@ type options struct {
 
 var errBroken = errors.New("promises were broken")
 
+// attackersCommand begins the command line of the campaign's attackers.
+const attackersCommand = "attackers"
+
 func main() {
-	role := flag.String("role", "", "used by the campaign itself: what its child process is")
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, append(os.Args[1:], ""))
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hostile:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program that the first argument says; the last one is empty.
+func run(ctx context.Context, args []string) error {
+	switch {
+	case args[0] == attackersCommand:
+		return runAttack(os.Stdin, os.Stdout)
+	case args[0] == floodCommand && len(args) > 2:
+		return floodUntilKilled(args[1], args[2])
+	case args[0] == "strangers":
+		return strangersMain(ctx, args[1:len(args)-1])
+	}
+	return campaignMain(ctx)
+}
+
+func campaignMain(ctx context.Context) (err error) {
 	var o options
 	flag.DurationVar(&o.duration, "for", time.Hour, "how long to attack")
 	flag.IntVar(&o.connections, "connections", 3000, "connections that strangers hold")
@@ -60,19 +93,6 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "of what is random")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the campaign's folder is made")
 	flag.Parse()
-	run := func() error { return campaignMain(o) }
-	if *role == "attackers" {
-		run = func() error { return runAttack(os.Stdin, os.Stdout) }
-	}
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "hostile:", err)
-		os.Exit(1)
-	}
-}
-
-func campaignMain(o options) (err error) {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer cancel()
 	folder, err := os.MkdirTemp(o.dir, "connector-hostile-")
 	if err != nil {
 		return err

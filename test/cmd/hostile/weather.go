@@ -53,7 +53,7 @@ func (c *campaign) survive(ctx context.Context, disturb func(context.Context) er
 	if err := disturb(ctx); err != nil {
 		return err
 	}
-	if !c.connector.ended() {
+	if !c.connector.Life().Ended() {
 		return nil
 	}
 	c.promises.brokenf(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
@@ -70,11 +70,11 @@ func (c *campaign) disturb(what string) (end func()) {
 
 // restart starts the connector, which waits until it is ready.
 func (c *campaign) restart(ctx context.Context) error {
-	files := manyFiles
+	c.connector.files = manyFiles
 	if c.random.IntN(2) == 0 {
-		files = fewFiles
+		c.connector.files = fewFiles
 	}
-	took, err := c.connector.start(ctx, files)
+	took, err := c.connector.Start(ctx)
 	if err != nil {
 		c.promises.brokenf(promiseStart, "after %s: %v:\n%s", c.last, err, c.log.end())
 		return err
@@ -92,7 +92,8 @@ func (c *campaign) killed(ctx context.Context) error {
 func (c *campaign) killedWhileStarting(ctx context.Context) error {
 	defer c.disturb("kills while starting")()
 	c.connector.kill()
-	if err := c.connector.launch(manyFiles); err != nil {
+	c.connector.files = manyFiles
+	if err := c.connector.Launch(ctx); err != nil {
 		return err
 	}
 	await(ctx, time.After(between(c.random, 0, 300*time.Millisecond)))
@@ -107,7 +108,7 @@ func (c *campaign) stopped(ctx context.Context) error {
 }
 
 func (c *campaign) stopConnector() {
-	if err := c.connector.stop(); err != nil {
+	if err := c.connector.Stop(gracePeriod); err != nil {
 		c.promises.brokenf(promiseStop, "%v:\n%s", err, c.log.end())
 	}
 }
@@ -178,7 +179,7 @@ func (c *campaign) reloads(ctx context.Context, version, metric string, right fu
 // badVersion writes a configuration that must be refused, then the right one again.
 func (c *campaign) badVersion(ctx context.Context) error {
 	c.count("bad versions")
-	right, err := os.ReadFile(c.connector.configPath())
+	right, err := os.ReadFile(c.connector.ConfigPath())
 	if err != nil {
 		return err
 	}
@@ -186,11 +187,11 @@ func (c *campaign) badVersion(ctx context.Context) error {
 		nil, right[:len(right)/2], append(slices.Clone(right), "unknown: 1\n"...), append(slices.Clone(right), "\x00"...),
 		append(slices.Clone(right), "channels: []\n"...),
 	}
-	if err := c.connector.replaceConfig(bad[c.random.IntN(len(bad))]); err != nil {
+	if err := c.connector.Replace(bad[c.random.IntN(len(bad))]); err != nil {
 		return err
 	}
 	c.reloads(ctx, "a bad version", "config_last_reload_successful", is(0))
-	if err := c.connector.replaceConfig(right); err != nil {
+	if err := c.connector.Replace(right); err != nil {
 		return err
 	}
 	c.reloads(ctx, "the right version again", "config_last_reload_successful", is(1))
@@ -280,9 +281,9 @@ func (c *campaign) acceptsAgain(ctx context.Context) error {
 	accepts := func(context.Context) bool { return c.acknowledged() > before }
 	patient, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := c.connector.process.Wait(patient, "calls answered 200", accepts)
+	err := c.connector.Wait(patient, "calls answered 200", accepts)
 	switch {
-	case c.connector.ended() && strings.Contains(c.log.end(), syscall.ENOSPC.Error()):
+	case c.connector.Life().Ended() && strings.Contains(c.log.end(), syscall.ENOSPC.Error()):
 		c.count("ends on a full disk")
 		return c.restart(ctx)
 	case err != nil:

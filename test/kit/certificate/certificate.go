@@ -15,24 +15,30 @@ import (
 // Name is the host name in every certificate.
 const Name = "connector.test"
 
-// New makes a self-signed certificate of the given serial number, good for an
-// hour, and returns it and its key in PEM.
+// New is Make for a test.
 func New(tb testing.TB, serial int64) (cert, key string) {
 	tb.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := Make(serial)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	return cert, key
+}
+
+// Make makes a self-signed certificate of the given serial number, good for an
+// hour, and returns it and its key in PEM.
+func Make(serial int64) (cert, key string, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", err
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{Name}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		tb.Fatal(err)
+		return "", "", err
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return encode("CERTIFICATE", der), encode("PRIVATE KEY", raw)
+	return encode("CERTIFICATE", der), encode("PRIVATE KEY", raw), err
 }
 
 func encode(kind string, der []byte) string {

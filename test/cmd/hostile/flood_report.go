@@ -14,22 +14,22 @@ const (
 	askedMiB = 200
 )
 
-// counted are a platform's calls.
-type counted struct {
+// tried are a platform's calls.
+type tried struct {
 	calls, inTime int
 	worst         time.Duration
 }
 
-func (c counted) percent() float64 { return 100 * float64(c.inTime) / float64(max(c.calls, 1)) }
+func (c tried) percent() float64 { return 100 * float64(c.inTime) / float64(max(c.calls, 1)) }
 
-func (c counted) String() string {
+func (c tried) String() string {
 	return fmt.Sprintf("%d of %d (%.2f %%), worst %v", c.inTime, c.calls, c.percent(), c.worst.Round(time.Millisecond))
 }
 
 // result is what an attack did.
 type result struct {
 	attack      string
-	kept, fresh counted
+	kept, fresh tried
 	peakMiB     float64
 	died        bool
 }

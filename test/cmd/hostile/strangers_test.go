@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -9,29 +8,20 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// TestMain lets the test's program be an attacker, as the command is.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == attackCommand {
-		attackUntilStopped(os.Args[2], os.Args[3])
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// A small attack of each kind runs, and its calls are counted. How fast they are
+// A small attack of each kind runs, and its calls are tried. How fast they are
 // answered is for the command to judge, on a quiet machine.
-func TestAttack(t *testing.T) {
+func TestFlood(t *testing.T) {
 	folder := t.TempDir()
 	binary, err := process.Build(t.Context(), folder, "connector")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []attack{
+	for _, a := range []flood{
 		{Name: "held", Held: 60, PerSecond: 50},
 		{Name: "slow handshakes", Held: 20, PerSecond: 20, Secure: true},
 		{Name: "scrapes", Held: 20, PerSecond: 20, Metrics: true},
 	} {
-		r, err := stage{binary: binary, folder: folder, lasts: time.Second}.attack(t.Context(), a)
+		r, err := stage{binary: binary, folder: folder, lasts: time.Second}.flood(t.Context(), a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +32,7 @@ func TestAttack(t *testing.T) {
 }
 
 func TestMet(t *testing.T) {
-	good := result{attack: "a", kept: counted{calls: 1000, inTime: 999}, fresh: counted{calls: 10, inTime: 10}, peakMiB: 199}
+	good := result{attack: "a", kept: tried{calls: 1000, inTime: 999}, fresh: tried{calls: 10, inTime: 10}, peakMiB: 199}
 	for name, tc := range map[string]struct {
 		change func(*result)
 		met    bool
@@ -51,7 +41,7 @@ func TestMet(t *testing.T) {
 		"good":             {func(*result) {}, true, "999 of 1000 (99.90 %)"},
 		"kept ones late":   {func(r *result) { r.kept.inTime-- }, false, "99.80 %"},
 		"a fresh one late": {func(r *result) { r.fresh.inTime-- }, false, "9 of 10"},
-		"no calls":         {func(r *result) { r.fresh = counted{} }, false, "0 of 0 (0.00 %)"},
+		"no calls":         {func(r *result) { r.fresh = tried{} }, false, "0 of 0 (0.00 %)"},
 		"too much memory":  {func(r *result) { r.peakMiB = askedMiB }, false, "200 MiB"},
 		"killed":           {func(r *result) { r.died = true }, false, "killed"},
 	} {
@@ -64,7 +54,7 @@ func TestMet(t *testing.T) {
 }
 
 func TestHeaderLines(t *testing.T) {
-	for _, a := range attacks {
+	for _, a := range floods {
 		if hello := a.hello(1); strings.Contains(hello, "\r\n\r\n") && !a.Metrics && !strings.Contains(a.Name, "wrong keys") {
 			t.Errorf("%s: the header has an end", a.Name)
 		}

@@ -14,11 +14,12 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// attackCommand begins the command line of an attacker.
-const attackCommand = "attack"
+// floodCommand begins the command line of a flood's process.
+const floodCommand = "flood"
 
-// attack is what strangers do. Fields are exported for the attacker's process.
-type attack struct {
+// flood is what strangers do to a connector of its own. Fields are exported for the
+// flood's process.
+type flood struct {
 	Name string
 	// Held is how many connections are held; the oldest one is given up for a
 	// new one.
@@ -31,7 +32,7 @@ type attack struct {
 	SecureOnly, Secure bool
 }
 
-var attacks = []attack{
+var floods = []flood{
 	{Name: "20,000 held, 1,000 new a second", Held: 20_000, PerSecond: 1000},
 	{Name: "500 with 20 kB of tiny header lines", Held: 500, PerSecond: 500},
 	{Name: "3,000 with 16 kB of headers", Held: 3000, PerSecond: 500},
@@ -41,29 +42,29 @@ var attacks = []attack{
 	{Name: "wrong keys, 500 a second", Held: 500, PerSecond: 500},
 }
 
-func (a attack) name() string {
-	if a.Secure {
-		return a.Name + ", TLS"
+func (f flood) name() string {
+	if f.Secure {
+		return f.Name + ", TLS"
 	}
-	return a.Name
+	return f.Name
 }
 
 // hello is what the n-th connection sends, which never is a whole call with a
 // key.
-func (a attack) hello(n int64) string {
-	const call = "POST /webhook/xpbot/api/zalo/push HTTP/1.1\r\nHost: h\r\n"
+func (f flood) hello(n int64) string {
+	call := string(begun(""))
 	switch {
-	case strings.Contains(a.Name, "tiny"):
-		return call + headerLines(20_000, "k%d:\n")
-	case strings.Contains(a.Name, "16 kB"):
+	case strings.Contains(f.Name, "tiny"):
+		return call + headerLines(20_000, tiny)
+	case strings.Contains(f.Name, "16 kB"):
 		return call + headerLines(16_000, "X-Header-%d: "+strings.Repeat("v", 80)+"\r\n")
-	case strings.Contains(a.Name, "1 MiB"):
-		return "GET /metrics HTTP/1.1\r\nHost: h\r\n" + headerLines(1<<20, "k%d:\n")
-	case strings.Contains(a.Name, "scrapes"):
+	case strings.Contains(f.Name, "1 MiB"):
+		return "GET /metrics HTTP/1.1\r\nHost: h\r\n" + headerLines(1<<20, tiny)
+	case strings.Contains(f.Name, "scrapes"):
 		return "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
-	case strings.Contains(a.Name, "handshakes"):
+	case strings.Contains(f.Name, "handshakes"):
 		return "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" // the begin of a ClientHello
-	case strings.Contains(a.Name, "wrong keys"):
+	case strings.Contains(f.Name, "wrong keys"):
 		return call + fmt.Sprintf("xp-api-key: %064d\r\nContent-Length: 1000\r\n\r\n", n)
 	case n%2 == 0:
 		return call + "X-Half: a"
@@ -82,21 +83,24 @@ func headerLines(size int, format string) string {
 
 // start starts the attackers, all on the machine's first core. No process may
 // have more than maxHeld connections, whatever the machine's limits.
-func (a attack) start(ctx context.Context, c *connector) (attackers []*process.Process, err error) {
+func (f flood) start(ctx context.Context, webhook, metrics string) (attackers []*process.Process, err error) {
 	const maxHeld = 10_000
-	address := c.Server
-	if a.Metrics {
-		address = c.Metrics
+	address := webhook
+	if f.Metrics {
+		address = metrics
 	}
-	parts := (a.Held + maxHeld - 1) / maxHeld
-	a.Held, a.PerSecond = a.Held/parts, a.PerSecond/parts
-	description, err := json.Marshal(a)
+	parts := (f.Held + maxHeld - 1) / maxHeld
+	f.Held, f.PerSecond = f.Held/parts, f.PerSecond/parts
+	description, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	for range parts {
-		cmd := exec.CommandContext(ctx, "taskset", "-c", "0", "/proc/self/exe", attackCommand, string(description), address)
-		cmd.Args[3] = executable()
+		cmd := exec.CommandContext(ctx, "taskset", "-c", "0", self, floodCommand, string(description), address)
 		cmd.Stderr = os.Stderr
 		attacker, err := process.Start(cmd)
 		if err != nil {
@@ -107,43 +111,35 @@ func (a attack) start(ctx context.Context, c *connector) (attackers []*process.P
 	return attackers, nil
 }
 
-func executable() string {
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return path
-}
-
-// attackUntilStopped is the attacker's process, which is killed in the end.
-func attackUntilStopped(description, address string) {
-	var a attack
-	if err := json.Unmarshal([]byte(description), &a); err != nil {
-		panic(err)
+// floodUntilKilled is a flood's process.
+func floodUntilKilled(description, address string) error {
+	var f flood
+	if err := json.Unmarshal([]byte(description), &f); err != nil {
+		return err
 	}
 	const atOnce = 100 // a connection whose data is not taken holds up few others
-	held := make(chan net.Conn, a.Held)
+	held := make(chan net.Conn, f.Held)
 	var opened atomic.Int64
 	begin := time.Now()
-	for range atOnce - 1 {
-		go a.open(address, held, &opened, begin)
+	for range atOnce {
+		go f.open(address, held, &opened, begin)
 	}
-	a.open(address, held, &opened, begin)
+	select {}
 }
 
 // open opens connections for ever: the first ones as fast as it can.
-func (a attack) open(address string, held chan net.Conn, opened *atomic.Int64, begin time.Time) {
+func (f flood) open(address string, held chan net.Conn, opened *atomic.Int64, begin time.Time) {
 	for {
 		n := opened.Add(1)
-		if late := n - int64(a.Held); late > 0 {
-			<-time.After(time.Until(begin.Add(time.Duration(late) * time.Second / time.Duration(a.PerSecond))))
+		if late := n - int64(f.Held); late > 0 {
+			<-time.After(time.Until(begin.Add(time.Duration(late) * time.Second / time.Duration(f.PerSecond))))
 		}
-		conn, err := dial(address, n)
+		conn, err := dialFrom(n, address)
 		if err != nil {
 			continue
 		}
 		_ = conn.SetDeadline(time.Now().Add(time.Minute)) // it is closed long before
-		go func() { _, _ = conn.Write([]byte(a.hello(n))) }()
+		go func() { _, _ = conn.Write([]byte(f.hello(n))) }()
 		for kept := false; !kept; {
 			select {
 			case held <- conn:
@@ -153,10 +149,4 @@ func (a attack) open(address string, held chan net.Conn, opened *atomic.Int64, b
 			}
 		}
 	}
-}
-
-// dial takes one of many source addresses, since one alone has too few ports.
-func dial(address string, n int64) (net.Conn, error) {
-	source := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(n%50+1))}
-	return (&net.Dialer{Timeout: 5 * time.Second, LocalAddr: source}).Dial("tcp", address)
 }
