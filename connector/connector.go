@@ -26,11 +26,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
@@ -81,7 +83,7 @@ func Run(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string
 }
 
 func (p *process) run(ctx context.Context, path string) error {
-	cfg, err := config.Load(path)
+	cfg, err := config.Load(path, types.Config())
 	if err != nil {
 		return err
 	}
@@ -146,6 +148,14 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	return nil
 }
 
+// folder is where an inbox on this machine is, empty for any other.
+func folder(in config.Inbox) string {
+	if local, ok := in.Settings.(interface{ Folder() string }); ok {
+		return local.Folder()
+	}
+	return ""
+}
+
 // inboxPoll is how often an inbox is tried that another process uses.
 const inboxPoll = 50 * time.Millisecond
 
@@ -161,7 +171,7 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 			return opened, err
 		}
 		if !told {
-			p.log.Info("waiting for the inbox, which another process uses", "path", cfg.Inbox.Embedded.Path, "atMost", time.Duration(cfg.Stop.GracePeriod).String())
+			p.log.Info("waiting for the inbox, which another process uses", "path", folder(cfg.Inbox), "atMost", time.Duration(cfg.Stop.GracePeriod).String())
 		}
 		select {
 		case <-poll.C:
@@ -199,9 +209,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 func (p *process) report(cfg *config.Config) {
 	p.tell(cfg)
 	for _, c := range cfg.Channels {
-		if c.ZaloOA != nil {
-			p.metrics.Use(c.Name).UseSignatureMode(string(c.ZaloOA.Signature.Mode))
-		}
+		p.metrics.Use(c.Name).UseSignatureMode(string(c.Settings.(channel.Settings).Signing().Mode))
 	}
 }
 

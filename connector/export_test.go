@@ -30,7 +30,7 @@ func SetDisk(path string, fs vfs.FS) { disks.Store(path, fs) }
 
 // UseDisks has SetDisk heeded.
 func UseDisks() {
-	inboxTypes[config.InboxEmbedded] = func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+	inboxTypes["Embedded"] = func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
 		o := embeddedOptions(c, b, metrics, log)
 		if fs, ok := disks.Load(o.Path); ok {
 			o.FS = fs.(vfs.FS)

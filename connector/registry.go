@@ -8,7 +8,6 @@ import (
 	"github.com/go-logr/logr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -17,32 +16,28 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink/each"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// The kinds of parts. A new channel type, inbox or sink is one package, one line
-// here, and its schema in package config: the name of the type, the union's
-// member with its defaults, and the checks.
-var (
-	channelTypes = map[config.ChannelType]func(config.Channel) channel.Channel{
-		config.ChannelZaloOA: func(c config.Channel) channel.Channel { return zalo.New(c.Name, *c.ZaloOA) },
+// inboxTypes open the stores of package types. They stand here so that whoever needs the
+// types alone links no store in.
+var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
+	"Embedded": openEmbedded,
+}
+
+// openSink opens the sink of a channel.
+func openSink(c config.Channel, places *sink.Places) (sink.Sink, error) {
+	settings := c.Sink.Settings.(*config.HTTPSink)
+	if len(settings.Lacks()) > 0 {
+		return sink.Withheld{}, nil
 	}
-	inboxTypes = map[config.InboxType]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
-		config.InboxEmbedded: openEmbedded,
+	s, err := httpsink.New(*settings, sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places}, time.Now)
+	if err != nil {
+		return nil, err
 	}
-	sinkTypes = map[config.SinkType]func(config.Channel, *sink.Places) (sink.Sink, error){
-		config.SinkHTTP: func(c config.Channel, places *sink.Places) (sink.Sink, error) {
-			if len(c.Sink.HTTP.Lacks()) > 0 {
-				return sink.Withheld{}, nil
-			}
-			s, err := httpsink.New(*c.Sink.HTTP, sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places}, time.Now)
-			if err != nil {
-				return nil, err
-			}
-			return each.Sink(s), nil
-		},
-	}
-)
+	return each.Sink(s), nil
+}
 
 // openEmbedded opens the store, which has its parts of the budget.
 func openEmbedded(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
@@ -50,9 +45,10 @@ func openEmbedded(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr
 }
 
 func embeddedOptions(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
+	settings := c.Settings.(*config.EmbeddedInbox)
 	return pebble.Options{
-		Path:                c.Embedded.Path,
-		MaxSize:             int64(c.Embedded.MaxSize),
+		Path:                settings.Path,
+		MaxSize:             int64(settings.MaxSize),
 		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
 		MaxOpenFiles:        b.store,
 		CacheSize:           b.storeCache,
@@ -73,10 +69,12 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 				keys = append(keys, key.Digest())
 			}
 		}
+		settings := c.Settings.(channel.Settings)
+		signing := settings.Signing()
 		in = append(in, webhook.Channel{
-			Name: c.Name, Path: c.Webhook.Path, Keys: keys, SigningKeys: digests(signingKeys(c)), MaxBodySize: int64(c.Webhook.MaxBodySize),
-			MaxEventAge: time.Duration(*c.Webhook.MaxEventAge), Enforces: c.ZaloOA.Signature.Mode == config.SignatureEnforce,
-			Events: c.Webhook.Events, Type: channelTypes[c.Type](c),
+			Name: c.Name, Path: c.Webhook.Path, Keys: keys, SigningKeys: digests(signing.Keys), MaxBodySize: int64(c.Webhook.MaxBodySize),
+			MaxEventAge: time.Duration(*c.Webhook.MaxEventAge), Enforces: signing.Mode == channel.SignatureEnforce,
+			Events: c.Webhook.Events, AnswerIn: types.Channel(c.Type).AnswerIn, Type: settings.Open(c.Name),
 		})
 	}
 	return in
@@ -87,11 +85,11 @@ func waysOut(channels []config.Channel, places *sink.Places) []delivery.Channel 
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
 		// Without a credential that the sink must be called with, events are held.
-		held := c.Delivery
-		held.Paused = held.Paused || len(c.Sink.HTTP.Lacks()) > 0
+		settings, held := c.Sink.Settings.(*config.HTTPSink), c.Delivery
+		held.Paused = held.Paused || len(settings.Lacks()) > 0
 		out = append(out, delivery.Channel{
-			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Digest(), c.Delivery.Concurrency), Delivery: held,
-			Open: func() (sink.Sink, error) { return sinkTypes[c.Sink.Type](c, places) },
+			Name: c.Name, SinkDigest: fmt.Sprint(settings.Digest(), c.Delivery.Concurrency), Delivery: held,
+			Open: func() (sink.Sink, error) { return openSink(c, places) },
 		})
 	}
 	return out

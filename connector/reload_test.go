@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
@@ -148,7 +149,7 @@ func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
 	if r.digest() == digest {
 		t.Error("the digest did not change with the version")
 	}
-	if now, err := config.Load(s.path()); err != nil || now.Digest() != r.digest() {
+	if now, err := config.Load(s.path(), types.Config()); err != nil || now.Digest() != r.digest() {
 		t.Errorf("%v, %s is in use, not what the loader says of the files", err, r.digest())
 	}
 	sink.awaits(t, n)

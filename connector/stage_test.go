@@ -16,12 +16,11 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 const (
-	pushPath = config.DefaultPathZaloOA
+	pushPath = zalo.DefaultPath
 	// samples holds the samples of the type zalo.
 	samples = "channel/zalo/testdata"
 

@@ -18,6 +18,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
@@ -93,7 +94,7 @@ var _ = Describe("A changed configuration", func() {
 		for name, content := range child(ctx, shop, &corev1.Secret{}).Data {
 			Expect(os.WriteFile(filepath.Join(folder, name), content, 0o600)).To(Succeed())
 		}
-		read, err := config.Load(filepath.Join(folder, render.FileName))
+		read, err := config.Load(filepath.Join(folder, render.FileName), types.Config())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(read.Digest()).To(Equal(digest))
 	})

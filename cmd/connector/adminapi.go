@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // adminAPI is how a command finds the connector that it is about.
@@ -35,7 +36,7 @@ func (a *adminAPI) client() (*admin.Client, error) {
 func (a *adminAPI) find() (string, error) {
 	switch {
 	case a.config != "":
-		section, err := config.LoadAdmin(a.config)
+		section, err := config.LoadAdmin(a.config, types.Config())
 		return cmp.Or(section.Socket, section.Address), err
 	case a.address == "":
 		return usualSocket(config.UserSocket(), config.SystemSocket)

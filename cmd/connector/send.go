@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 	// keyParameter is the query parameter in which xBot's platforms send the API key.
 	keyParameter = "param.header.xp-api-key"
 	// defaultURL is that of a connector on this machine.
-	defaultURL = "http://127.0.0.1:8080" + config.DefaultPathZaloOA
+	defaultURL = "http://127.0.0.1:8080" + zalo.DefaultPath
 )
 
 // send is what the flags of the command say.

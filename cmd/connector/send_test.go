@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
@@ -76,10 +77,10 @@ func TestSendBuildsAndSignsEvents(t *testing.T) {
 // expectAuthentic lets the channel type itself judge what was sent.
 func expectAuthentic(t *testing.T, header http.Header, body string) {
 	t.Helper()
-	channel := zalo.New("chat/shop", config.ZaloOA{AppID: testAppID, Signature: config.Signature{
-		Mode: config.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(testSecret)},
-	}})
-	if _, err := channel.Read(time.Now(), header, []byte(body)); err != nil {
+	shop := (&zalo.Settings{AppID: testAppID, Signature: zalo.Signature{
+		Mode: channel.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(testSecret)},
+	}}).Open("chat/shop")
+	if _, err := shop.Read(time.Now(), header, []byte(body)); err != nil {
 		t.Errorf("the channel refuses it: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"os"
@@ -7,6 +7,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 const (
@@ -21,11 +25,11 @@ const (
 func watchKey(t *testing.T, grace time.Duration) (r *running, key string) {
 	t.Helper()
 	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": firstKey})
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = watchBy(t, path, current, func(w *Watcher) { w.absences = &absences{grace, map[string]time.Time{}} })
+	r = watchBy(t, path, current, func(w *config.Watcher) { w.WithGrace(grace) })
 	return r, filepath.Join(filepath.Dir(path), "keys", "api")
 }
 
@@ -77,7 +81,7 @@ func TestGraceIsCountedFromTheFirstSight(t *testing.T) {
 	remove(t, key)
 	first := r.lacking(t, inUse).Lacks()[0].Message
 	put(t, r.path, edit(t, withKeyFile(t), "chat/shop", "chat/second"))
-	second := r.version(t, "a change meanwhile", func(c *Config) bool { return c.Channels[0].Name == "chat/second" })
+	second := r.version(t, "a change meanwhile", func(c *config.Config) bool { return c.Channels[0].Name == "chat/second" })
 	if got := second.Lacks()[0].Message; got != first {
 		t.Errorf("a change meanwhile prolonged the grace: %q, then %q", first, got)
 	}
@@ -89,7 +93,7 @@ func TestKeyFileThatComesBackChangesNothing(t *testing.T) {
 	remove(t, key)
 	r.lacking(t, inUse)
 	put(t, key, firstKey)
-	c := r.version(t, "the key again", func(c *Config) bool { return len(c.Lacks()) == 0 })
+	c := r.version(t, "the key again", func(c *config.Config) bool { return len(c.Lacks()) == 0 })
 	if got := apiKeyOf(c); got != firstKey {
 		t.Errorf("%q is in use", got)
 	}
@@ -97,7 +101,7 @@ func TestKeyFileThatComesBackChangesNothing(t *testing.T) {
 
 func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
-		"by a short one": "short", "by a large file": string(make([]byte, maxSecretSize+1)), "by a good one": secondKey,
+		"by a short one": "short", "by a large file": string(make([]byte, config.MaxSecretSize+1)), "by a good one": secondKey,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, key := watchKey(t, long)
@@ -105,7 +109,7 @@ func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 			if err := os.Rename(key+".new", key); err != nil {
 				t.Fatal(err)
 			}
-			c := r.version(t, "another key", func(c *Config) bool { return apiKeyOf(c) != firstKey })
+			c := r.version(t, "another key", func(c *config.Config) bool { return apiKeyOf(c) != firstKey })
 			if got, usable := apiKeyOf(c), c.Channels[0].Webhook.APIKeys[0].Usable(); usable != (value == secondKey) || usable && got != secondKey {
 				t.Errorf("%q is in use: %v", got, usable)
 			}
@@ -116,16 +120,16 @@ func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 // TestKeyStaysWhileTheDiskFails: a disk that fails takes no key away.
 func TestKeyStaysWhileTheDiskFails(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": firstKey})
-	before, err := Load(path)
+	before, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := load(path, newFiles(func(name string) ([]byte, error) {
+	after, err := config.LoadAfter(path, types.Config(), func(name string) ([]byte, error) {
 		if filepath.Base(name) == "api" {
 			return nil, syscall.EIO
 		}
-		return readFile(name)
-	}), before, &absences{0, map[string]time.Time{}})
+		return config.ReadFile(name)
+	}, before)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +141,14 @@ func TestKeyStaysWhileTheDiskFails(t *testing.T) {
 // TestSomethingElseTakesTheKeyAway at once, also where the file was absent before.
 func TestSomethingElseTakesTheKeyAway(t *testing.T) {
 	for name, put := range map[string]func(t *testing.T, key string) error{
-		"a folder":     func(_ *testing.T, key string) error { return os.Mkdir(key, 0o700) },
-		"a pipe":       func(_ *testing.T, key string) error { return syscall.Mkfifo(key, 0o600) },
-		"a huge file":  func(_ *testing.T, key string) error { return os.WriteFile(key, make([]byte, maxFileSize+1), 0o600) },
-		"a large file": func(_ *testing.T, key string) error { return os.WriteFile(key, make([]byte, maxSecretSize+1), 0o600) },
+		"a folder": func(_ *testing.T, key string) error { return os.Mkdir(key, 0o700) },
+		"a pipe":   func(_ *testing.T, key string) error { return syscall.Mkfifo(key, 0o600) },
+		"a huge file": func(_ *testing.T, key string) error {
+			return os.WriteFile(key, make([]byte, config.MaxFileSize+1), 0o600)
+		},
+		"a large file": func(_ *testing.T, key string) error {
+			return os.WriteFile(key, make([]byte, config.MaxSecretSize+1), 0o600)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, key := watchKey(t, long)
@@ -149,7 +157,7 @@ func TestSomethingElseTakesTheKeyAway(t *testing.T) {
 			if err := put(t, key); err != nil {
 				t.Fatal(err)
 			}
-			r.version(t, "no key", func(c *Config) bool { return apiKeyOf(c) == "" })
+			r.version(t, "no key", func(c *config.Config) bool { return apiKeyOf(c) == "" })
 		})
 	}
 }
@@ -160,21 +168,21 @@ func TestAWrongFileTakesNothingFromOthers(t *testing.T) {
 	t.Run("an OA secret key of the configuration", func(t *testing.T) {
 		r, key := watchKey(t, long)
 		put(t, key, "HiddenValue-oa-secret")
-		c := r.version(t, "no key", func(c *Config) bool { return apiKeyOf(c) == "" })
-		if got := c.Channels[0].ZaloOA.Signature.SecretKeys[0].Reveal(); got != "HiddenValue-oa-secret" {
+		c := r.version(t, "no key", func(c *config.Config) bool { return apiKeyOf(c) == "" })
+		if got := c.Channels[0].Settings.(*zalo.Settings).Signature.SecretKeys[0].Reveal(); got != "HiddenValue-oa-secret" {
 			t.Errorf("the OA secret key is %q", got)
 		}
 	})
 	t.Run("another channel's key", func(t *testing.T) {
 		second := strings.Replace(secondShop, "value: HiddenValue-other-key-0123456789abcdef", "file: keys/second", 1)
 		path := write(t, map[string]string{"connector.yaml": withKeyFile(t) + second, "keys/api": firstKey, "keys/second": secondKey})
-		current, err := Load(path)
+		current, err := config.Load(path, types.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := watchBy(t, path, current, func(*Watcher) {})
+		r := watchBy(t, path, current, func(*config.Watcher) {})
 		put(t, filepath.Join(filepath.Dir(path), "keys", "api"), secondKey)
-		c := r.version(t, "no first key", func(c *Config) bool { return apiKeyOf(c) != firstKey })
+		c := r.version(t, "no first key", func(c *config.Config) bool { return apiKeyOf(c) != firstKey })
 		if got := c.Channels[1].Webhook.APIKeys[0].Reveal(); got != secondKey || apiKeyOf(c) != "" {
 			t.Errorf("the channels have %q and %q", apiKeyOf(c), got)
 		}
@@ -194,7 +202,7 @@ func TestRemovedKeyWinsOverABrokenConfiguration(t *testing.T) {
 }
 
 func TestAbsentKeyFileAtTheStartIsNoKey(t *testing.T) {
-	c, err := Load(write(t, map[string]string{"connector.yaml": withKeyFile(t)}))
+	c, err := config.Load(write(t, map[string]string{"connector.yaml": withKeyFile(t)}), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

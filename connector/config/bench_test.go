@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"fmt"
@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // manyChannels writes a configuration as an operator would for n channels: API
@@ -13,7 +16,7 @@ import (
 func manyChannels(tb testing.TB, n int) string {
 	tb.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\ninbox: {embedded: {path: inbox}}\nchannels:\n", APIVersion, Kind)
+	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\ninbox: {embedded: {path: inbox}}\nchannels:\n", config.APIVersion, config.Kind)
 	for i := range n {
 		fmt.Fprintf(&b, `- name: chat/shop-%d
   type: ZaloOA
@@ -50,7 +53,7 @@ func BenchmarkLoad1000(b *testing.B) {
 	path := manyChannels(b, 1000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if c, err := Load(path); err != nil || len(c.Channels) != 1000 {
+		if c, err := config.Load(path, types.Config()); err != nil || len(c.Channels) != 1000 {
 			b.Fatal(err)
 		}
 	}

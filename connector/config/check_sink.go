@@ -1,7 +1,9 @@
 package config
 
 import (
+	"crypto/tls"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/textproto"
@@ -9,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
 // headerName is a token of RFC 9110.
@@ -20,33 +24,38 @@ var reservedHeaders = map[string]bool{
 	"Transfer-Encoding": true, "Trailer": true, "Te": true, "Upgrade": true,
 }
 
-func (c *checker) httpSink(at string, h *HTTPSink) {
-	c.sinkURL(at, h)
-	c.positive(at+".timeout", h.Timeout)
+// Check says what is wrong with the section.
+func (h *HTTPSink) Check(c *Checker) {
+	h.checkURL(c)
+	c.Positive("timeout", h.Timeout)
 	if h.Proxy != "" && h.Proxy != ProxyNone {
-		c.proxy(at+".proxy", h.Proxy)
+		checkProxy(c, h.Proxy)
 	}
-	c.oneOf(at+".localAddresses", h.LocalAddresses, LocalAllow, LocalRefuse)
+	c.OneOf("localAddresses", h.LocalAddresses, LocalAllow, LocalRefuse)
 	names := map[string]string{}
 	for i := range h.Headers {
-		header := fmt.Sprintf("%s.headers[%d]", at, i)
-		c.header(header, &h.Headers[i])
-		h.needs(header, h.Headers[i].Reveal())
-		c.unique(header+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
+		field := fmt.Sprintf("headers[%d]", i)
+		h.Headers[i].check(c, field)
+		h.needs(field, h.Headers[i].Reveal())
+		c.Unique(field+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
 	}
 	if h.TLS != nil {
-		c.sinkTLS(at+".tls", h)
+		h.loadTLS(c)
 	}
-	if h.SigningSecret != nil && c.secret(at+".signingSecret", h.SigningSecret) {
-		encoded := strings.TrimPrefix(h.SigningSecret.Reveal(), "whsec_")
-		raw, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || len(raw) < 24 || len(raw) > 64 {
-			c.unfitf(at+".signingSecret", h.SigningSecret, "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
-		}
+	if h.SigningSecret == nil {
+		return
 	}
-	if h.SigningSecret != nil {
-		h.needs(at+".signingSecret", h.SigningSecret.Reveal())
+	if c.Secret("signingSecret", h.SigningSecret) && !IsSigningSecret(h.SigningSecret.Reveal()) {
+		c.Unfitf("signingSecret", h.SigningSecret, "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
 	}
+	h.needs("signingSecret", h.SigningSecret.Reveal())
+}
+
+// IsSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without
+// "whsec_" before it, as the Standard Webhooks specification asks.
+func IsSigningSecret(text string) bool {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
+	return err == nil && len(raw) >= 24 && len(raw) <= 64
 }
 
 // needs notes the field of a credential that the sink must not be called without.
@@ -56,37 +65,30 @@ func (h *HTTPSink) needs(field, credential string) {
 	}
 }
 
-// sinkURL never quotes the URL: whoever writes credentials into it should not
+// checkURL never quotes the URL: whoever writes credentials into it should not
 // find them in a log.
-func (c *checker) sinkURL(at string, h *HTTPSink) {
+func (h *HTTPSink) checkURL(c *Checker) {
 	switch {
 	case !oneSet(h.URL != "", h.URLFile != ""):
-		c.addf(at+".url", "set exactly one of url and urlFile")
+		c.Problemf("url", "set exactly one of url and urlFile")
 	case h.URLFile != "":
-		file := Secret{File: h.URLFile}
-		c.secretFile(at+".urlFile", &file)
-		h.URLFile, h.fromFile = file.File, file.Reveal()
-		if h.fromFile != "" && c.judgeSinkURL(at, h, c.lackf) {
+		h.fromFile = c.File("urlFile", h.URLFile)
+		if h.fromFile != "" && h.judgeURL("urlFile", c.Lackf) {
 			h.fromFile = ""
 		}
-		h.needs(at+".urlFile", h.fromFile)
+		h.needs("urlFile", h.fromFile)
 	default:
-		c.judgeSinkURL(at, h, c.addf)
+		h.judgeURL("url", c.Problemf)
 	}
 }
 
-// judgeSinkURL says what is wrong with the URL, if anything, and reports whether
-// it did.
-func (c *checker) judgeSinkURL(at string, h *HTTPSink, say func(path, format string, args ...any)) bool {
-	field := at + ".url"
-	if h.URLFile != "" {
-		field = at + ".urlFile"
-	}
+// judgeURL says what is wrong with the URL, if anything, and reports whether it did.
+func (h *HTTPSink) judgeURL(field string, say func(field, format string, args ...any)) bool {
 	switch u, err := ParseSinkURL(h.Target()); {
 	case err != nil:
 		say(field, "%v", err)
 	case h.TLS != nil && u.Scheme != schemeHTTPS:
-		say(at+".tls", "needs an https URL")
+		say("tls", "needs an https URL")
 	default:
 		return false
 	}
@@ -110,26 +112,68 @@ func ParseSinkURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func (c *checker) proxy(at, text string) {
+func checkProxy(c *Checker, text string) {
 	u, err := ParseProxy(text)
 	switch {
 	case err != nil:
-		c.addf(at, "%v", err)
+		c.Problemf("proxy", "%v", err)
 	case u.User != nil:
-		c.addf(at, "must hold no credentials: a proxy that asks for some is set in the environment, as HTTPS_PROXY or HTTP_PROXY")
+		c.Problemf("proxy", "must hold no credentials: a proxy that asks for some is set in the environment, as HTTPS_PROXY or HTTP_PROXY")
 	}
 }
 
-func (c *checker) header(at string, h *Header) {
+func (h *Header) check(c *Checker, field string) {
 	name := textproto.CanonicalMIMEHeaderKey(h.Name)
 	switch {
-	case !c.required(at+".name", h.Name):
+	case !c.Required(field+".name", h.Name):
 	case !headerName.MatchString(h.Name):
-		c.addf(at+".name", `want the name of a header, such as "Authorization", without its value`)
+		c.Problemf(field+".name", `want the name of a header, such as "Authorization", without its value`)
 	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
-		c.addf(at+".name", "the connector sets this header itself")
+		c.Problemf(field+".name", "the connector sets this header itself")
 	}
-	if c.secret(at, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		c.unfitf(at, &h.Secret, "the value must hold no line breaks and no control characters")
+	if c.Secret(field, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+		c.Unfitf(field, &h.Secret, "the value must hold no line breaks and no control characters")
 	}
+}
+
+// loadTLS loads the files of the section into its configuration.
+func (h *HTTPSink) loadTLS(c *Checker) {
+	t := h.TLS
+	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		if t.client.RootCAs = c.Authorities("tls.caFile", t.CAFile); t.client.RootCAs == nil {
+			h.lacks = append(h.lacks, "tls.caFile")
+		}
+	}
+	switch {
+	case t.CertFile == "" && t.KeyFile == "":
+	case t.CertFile == "" || t.KeyFile == "":
+		c.Problemf("tls", "set certFile and keyFile together")
+	default:
+		if pair := c.Pair("tls.certFile", t.CertFile, "tls.keyFile", t.KeyFile); pair != nil {
+			t.client.Certificates = []tls.Certificate{*pair}
+		} else {
+			h.lacks = append(h.lacks, "tls.certFile")
+		}
+	}
+	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {
+		t.contents = append(t.contents, c.Loaded(name))
+	}
+}
+
+// Digest identifies what the sink is made of, the contents of its files
+// included: sinks with the same digest may share their connections.
+func (h *HTTPSink) Digest() string {
+	parts := [][]byte{[]byte(h.Target()), fmt.Append(nil, h.Timeout), []byte(h.Proxy), []byte(h.LocalAddresses)}
+	for _, header := range h.Headers {
+		parts = append(parts, []byte("header"), []byte(header.Name), []byte(header.Reveal()))
+	}
+	if h.SigningSecret != nil {
+		parts = append(parts, []byte("signing"), []byte(h.SigningSecret.Reveal()))
+	}
+	if t := h.TLS; t != nil {
+		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
+	}
+	sum := digest.Of(parts...)
+	return hex.EncodeToString(sum[:])
 }

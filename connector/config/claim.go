@@ -4,20 +4,23 @@ package config
 type claim struct {
 	at     string
 	secret *Secret
+	// name and origin say in messages what a signing key is called, and where the
+	// platform shows it.
+	name, origin string
 }
 
 // yields says which of two claims to the same value goes. A file that was given the
 // wrong content must take nothing from another field: the configuration file's own
 // secrets stay before those in files, and a file's that had the value before, before
 // one that is new to it. Of equals the first stays.
-func (c *checker) yields(first, second claim) (goes, stays claim) {
+func (c *Checker) yields(first, second claim) (goes, stays claim) {
 	if c.standing(first) < c.standing(second) {
 		return first, second
 	}
 	return second, first
 }
 
-func (c *checker) standing(k claim) int {
+func (c *Checker) standing(k claim) int {
 	switch {
 	case k.secret.File == "":
 		return 2
@@ -27,19 +30,19 @@ func (c *checker) standing(k claim) int {
 	return 0
 }
 
-// apart sees that no OA secret key is an API key.
-func (c *checker) apart() {
-	for _, s := range c.secrets {
+// apart sees that no key that verifies calls is an API key.
+func (c *Checker) apart() {
+	for _, s := range c.signing {
 		digest := s.secret.Digest()
 		key, same := c.keys[digest]
 		if !same {
 			continue
 		}
 		if goes, _ := c.yields(key, s); goes == s {
-			c.unfitf(s.at, s.secret, "the same as the API key %s: the two are different things, copy the OA secret key from Zalo's console", key.at)
+			c.Unfitf(s.at, s.secret, "the same as the API key %s: the two are different things, copy the %s from %s", key.at, s.name, s.origin)
 			continue
 		}
-		c.unfitf(key.at, key.secret, "the same as the OA secret key %s: the two are different things, make a key with \"openssl rand -hex 32\"", s.at)
+		c.Unfitf(key.at, key.secret, "the same as the %s %s: the two are different things, make a key with \"openssl rand -hex 32\"", s.name, s.at)
 		delete(c.keys, digest)
 	}
 }

@@ -16,6 +16,8 @@ import (
 // unknown fields, and quotes nothing that may be a secret.
 type decoder struct {
 	*report
+
+	types   Types
 	members map[reflect.Type]map[string]member
 }
 
@@ -23,6 +25,8 @@ type decoder struct {
 type member struct {
 	index []int // for reflect
 	order int   // among the fields that are known in YAML
+	// section makes the type's section, where the field holds one.
+	section func() Section
 }
 
 // decode sets v, which is addressable, from n. Null leaves the default.
@@ -116,8 +120,31 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 			d.misreadf(key.Line, join(path, key.Value), "given twice, first on line %d", lines[field.order])
 		default:
 			lines[field.order] = key.Line
+			if field.section != nil {
+				d.section(n, value, v, field, join(path, key.Value))
+				continue
+			}
 			d.decode(value, v.FieldByIndex(field.index), join(path, key.Value))
 		}
+	}
+}
+
+// section decodes a type's section of a union v. It is kept if the union n names the
+// type, or names none that is known.
+func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, path string) {
+	section := field.section()
+	decoded := reflect.ValueOf(section)
+	d.decode(value, decoded.Elem(), path)
+	types, name := d.types.of(v.Type()), v.FieldByName("Type").String()
+	if _, given := child(n, "type"); given != nil {
+		name = given.Value
+	}
+	switch wanted := named(types, name); {
+	case value.ShortTag() == "!!null":
+	case wanted.Name == "" || wanted.Name == owner(types, section).Name:
+		v.FieldByIndex(field.index).Set(decoded)
+	default:
+		d.misreadf(value.Line, path, "not for type %q: leave it out", name)
 	}
 }
 
@@ -149,8 +176,12 @@ func (d *decoder) fields(t reflect.Type) map[string]member {
 	}
 	fields := map[string]member{}
 	for _, f := range reflect.VisibleFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
-			fields[name] = member{f.Index, len(fields)}
+		if f.Type == sectionType {
+			for _, of := range d.types.of(t) {
+				fields[of.Member()] = member{f.Index, len(fields), of.New}
+			}
+		} else if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
+			fields[name] = member{f.Index, len(fields), nil}
 		}
 	}
 	d.members[t] = fields

@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"path/filepath"
@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // lacking are files whose credentials cannot be used while everything else can.
@@ -36,7 +39,7 @@ func TestSecretsThatCannotBeUsedRefuseNothingElse(t *testing.T) {
 				"connector.yaml": l.text(t), "empty": "\n", "garbage": "HiddenValue",
 				"big": strings.Repeat(hidden, 6000), "sub/file": "", "url": "http://bot/HiddenValue",
 			})
-			c, err := Load(path)
+			c, err := config.Load(path, types.Config())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,16 +16,17 @@ import (
 )
 
 // Load reads and checks the configuration file at path and every file that it
-// names. The error is an *Error with every problem that was found.
-func Load(path string) (*Config, error) {
-	return load(path, newFiles(readFile), nil, nil)
+// names. Types are all that the file may name. The error is an *Error with every
+// problem that was found.
+func Load(path string, types Types) (*Config, error) {
+	return LoadFrom(path, types, readFile)
 }
 
 // LoadFrom is Load of files that need not exist: read returns the content of the
 // file with an absolute path, or why it cannot be read. It is for programs that
 // write a configuration and check it before anybody uses it.
-func LoadFrom(path string, read func(path string) ([]byte, error)) (*Config, error) {
-	return load(path, newFiles(read), nil, nil)
+func LoadFrom(path string, types Types, read func(path string) ([]byte, error)) (*Config, error) {
+	return load(path, types, newFiles(read), nil, nil)
 }
 
 // Encode returns the configuration as YAML that Load accepts. What is empty is
@@ -51,16 +52,17 @@ func (c *Config) Files() []string { return slices.Clone(c.files) }
 // LoadAdmin returns the section admin of the configuration file at path, with its
 // default. Nothing else of the file need be right, nor its Secrets readable: a
 // connector goes on with its last good version, and its operator must see it.
-func LoadAdmin(path string) (Admin, error) {
+func LoadAdmin(path string, types Types) (Admin, error) {
 	r := newReport(path)
-	c, folder, err := r.read(newFiles(readFile))
+	f := newFiles(readFile)
+	c, err := r.read(types, f)
 	if err != nil {
 		return Admin{}, err
 	}
-	check := checker{report: r, dir: folder}
-	check.inbox(&c.Inbox)
+	check := newChecker(r, types, f)
+	check.inbox(c)
 	check.listeners(c)
-	check.admin(&c.Admin, c.Inbox)
+	check.admin(c.Admin)
 	if c.Admin != (Admin{}) { // else the inbox's problems are in the way of the default
 		r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool {
 			return p.Path != "" && p.Path != fieldAdmin && enclosing(p.Path) != fieldAdmin
@@ -86,13 +88,14 @@ func (c *Config) same(other *Config) bool {
 // load reads one version through f. When current is set, what cannot change
 // while the connector runs must be as there, and absent tells since when key files
 // are.
-func load(path string, f *files, current *Config, absent *absences) (*Config, error) {
+func load(path string, types Types, f *files, current *Config, absent *absences) (*Config, error) {
 	r := newReport(path)
-	c, folder, err := r.read(f)
+	c, err := r.read(types, f)
 	if err != nil {
 		return nil, err
 	}
-	check := &checker{report: r, files: f, dir: folder, absences: absent}
+	check := newChecker(r, types, f)
+	check.absences = absent
 	if current != nil {
 		check.before = current.materials
 	}
@@ -104,31 +107,33 @@ func load(path string, f *files, current *Config, absent *absences) (*Config, er
 		return nil, err
 	}
 	c.digest, c.files, c.warnings, c.lacks, c.materials = f.digest(), f.names, r.warnings, r.lacks, check.inUse
+	c.types = types
 	return c, nil
 }
 
-// read decodes the file over the defaults. An error means that nothing of it can be
-// checked.
-func (r *report) read(f *files) (c *Config, folder string, err error) {
+// read decodes the file over the defaults, and completes it. An error means that
+// nothing of it can be checked.
+func (r *report) read(types Types, f *files) (*Config, error) {
 	absolute, err := filepath.Abs(r.file)
 	if err != nil {
-		return nil, "", &Error{[]Problem{{File: r.file, Message: err.Error()}}}
+		return nil, &Error{[]Problem{{File: r.file, Message: err.Error()}}}
 	}
 	content, err := f.open(absolute)
 	if err != nil {
-		return nil, "", &Error{[]Problem{{File: r.file, Message: "cannot be read: " + err.Error()}}}
+		return nil, &Error{[]Problem{{File: r.file, Message: "cannot be read: " + err.Error()}}}
 	}
 	if problem := r.parse(content); problem != nil {
-		return nil, "", &Error{[]Problem{*problem}}
+		return nil, &Error{[]Problem{*problem}}
 	}
-	c = &Config{document: content}
+	c := &Config{document: content}
 	setDefaults(reflect.ValueOf(c).Elem())
-	d := decoder{r, map[reflect.Type]map[string]member{}}
+	d := decoder{r, types, map[reflect.Type]map[string]member{}}
 	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
 	if r.misread[""] {
-		return nil, "", r.err()
+		return nil, r.err()
 	}
-	return c, filepath.Dir(absolute), nil
+	c.complete(filepath.Dir(absolute), types)
+	return c, nil
 }
 
 // parse sets the root of the one document in content.

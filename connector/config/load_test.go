@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
@@ -63,54 +68,56 @@ func write(tb testing.TB, named map[string]string) string {
 }
 
 // sameConfig compares two configurations, loaded values included.
-var sameConfig = cmp.Options{cmpopts.IgnoreFields(Config{}, "document"), cmp.AllowUnexported(Config{}, materials{}, Secret{}, HTTPSink{}, SinkTLS{}, ServerTLS{}), cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
+var sameConfig = cmp.Options{cmpopts.IgnoreFields(config.Config{}, "document", "digest", "files", "types"), cmp.AllowUnexported(config.Config{}, config.Materials{}, config.Secret{}, config.HTTPSink{}, config.SinkTLS{}, config.ServerTLS{}), cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	path := write(t, map[string]string{"connector.yaml": minimal})
-	got, err := Load(path)
+	got, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	day := Duration(24 * time.Hour)
-	want := &Config{
-		APIVersion: APIVersion,
-		Kind:       Kind,
-		Server:     Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
-		Metrics:    Metrics{Address: "127.0.0.1:9090"},
-		Log:        Log{Level: LogInfo},
-		Admin:      Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
-		Inbox: Inbox{Type: InboxEmbedded, DeduplicationWindow: day, Embedded: &EmbeddedInbox{
+	day := config.Duration(24 * time.Hour)
+	want := &config.Config{
+		APIVersion: config.APIVersion,
+		Kind:       config.Kind,
+		Server:     config.Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
+		Metrics:    config.Metrics{Address: "127.0.0.1:9090"},
+		Log:        config.Log{Level: config.LogInfo},
+		Admin:      config.Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
+		Inbox: config.Inbox{Type: "Embedded", DeduplicationWindow: day, Settings: &config.EmbeddedInbox{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
 		}},
-		Dispatch: Dispatch{MaxConcurrency: 1024},
-		Stop:     Stop{DrainDelay: Duration(5 * time.Second), GracePeriod: Duration(30 * time.Second), Pending: PendingKeep},
-		Channels: []Channel{{
-			Name: "chat/shop", Type: ChannelZaloOA,
-			ZaloOA: &ZaloOA{AppID: "2553928453557884079", Signature: Signature{
-				Mode: SignatureEnforce, SecretKeys: []Secret{NewSecret("HiddenValue-oa-secret")},
+		Dispatch: config.Dispatch{MaxConcurrency: 1024},
+		Stop:     config.Stop{DrainDelay: config.Duration(5 * time.Second), GracePeriod: config.Duration(30 * time.Second), Pending: config.PendingKeep},
+		Channels: []config.Channel{{
+			Name: "chat/shop", Type: "ZaloOA",
+			Settings: &zalo.Settings{AppID: "2553928453557884079", Signature: zalo.Signature{
+				Mode: channel.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret("HiddenValue-oa-secret")},
 			}},
-			Webhook: Webhook{
-				Path: "/webhook/xpbot/api/zalo/push", MaxBodySize: 1 << 20, Events: EventFilter{Include: []string{"*"}},
-				APIKeys:     []APIKey{{Name: "first", Secret: NewSecret("HiddenValue-api-key-0123456789abcdef")}},
+			Webhook: config.Webhook{
+				Path: "/webhook/xpbot/api/zalo/push", MaxBodySize: 1 << 20, Events: config.EventFilter{Include: []string{"*"}},
+				APIKeys:     []config.APIKey{{Name: "first", Secret: config.NewSecret("HiddenValue-api-key-0123456789abcdef")}},
 				MaxEventAge: &day,
 			},
-			Sink: Sink{Type: SinkHTTP, HTTP: &HTTPSink{URL: "http://bot.chat.svc/events", Timeout: Duration(10 * time.Second), LocalAddresses: LocalAllow}},
-			Delivery: Delivery{
-				Ordering: PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
-				Retry: Retry{InitialBackoff: Duration(time.Second), MaxBackoff: Duration(5 * time.Minute), MaxAge: day},
+			Sink: config.Sink{Type: "HTTP", Settings: &config.HTTPSink{URL: "http://bot.chat.svc/events", Timeout: config.Duration(10 * time.Second), LocalAddresses: config.LocalAllow}},
+			Delivery: config.Delivery{
+				Ordering: config.PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
+				Retry: config.Retry{InitialBackoff: config.Duration(time.Second), MaxBackoff: config.Duration(5 * time.Minute), MaxAge: day},
 			},
 		}},
-		digest: got.digest, files: []string{path},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{path}, got.Files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 
 func TestLoadServesNoChannelAtAll(t *testing.T) {
 	text, _, _ := strings.Cut(minimal, "channels:")
-	c, err := Load(write(t, map[string]string{"connector.yaml": text}))
+	c, err := config.Load(write(t, map[string]string{"connector.yaml": text}), types.Config())
 	if err != nil || len(c.Channels) != 0 {
 		t.Errorf("got %v, %v", c, err)
 	}
@@ -140,7 +147,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 		"authorization": "Bearer HiddenValue", "cert.pem": cert, "key.pem": key,
 		"signing": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n",
 	})
-	c, err := Load(path)
+	c, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,10 +156,10 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	for i := range digest {
 		digest[i] = 0xab
 	}
-	http := ch.Sink.HTTP
+	http := ch.Sink.Settings.(*config.HTTPSink)
 	for what, pair := range map[string][2]any{
-		"first OA key":   {ch.ZaloOA.Signature.SecretKeys[0].Reveal(), "HiddenValue-oa-secret"},
-		"second OA key":  {ch.ZaloOA.Signature.SecretKeys[1].Reveal(), "HiddenValue-old"},
+		"first OA key":   {ch.Settings.(*zalo.Settings).Signature.SecretKeys[0].Reveal(), "HiddenValue-oa-secret"},
+		"second OA key":  {ch.Settings.(*zalo.Settings).Signature.SecretKeys[1].Reveal(), "HiddenValue-old"},
 		"API key":        {ch.Webhook.APIKeys[0].Digest(), sha256.Sum256([]byte("HiddenValue-api-key-0123456789abcdef"))},
 		"API key digest": {ch.Webhook.APIKeys[1].Digest(), digest},
 		"header":         {http.Headers[0].Reveal(), "Bearer HiddenValue"},
@@ -173,7 +180,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if (*SinkTLS)(nil).Client() != nil {
+	if (*config.SinkTLS)(nil).Client() != nil {
 		t.Error("a sink without tls has a TLS configuration")
 	}
 }
@@ -185,18 +192,23 @@ func TestExampleLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert, key := certificate.New(t, 1)
-	c, err := Load(write(t, map[string]string{
+	c, err := config.Load(write(t, map[string]string{
 		"connector.yaml": string(example),
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
 		"secrets/oa-secret-key": "HiddenValue-oa-secret", "secrets/api-key": "HiddenValue-api-key-0123456789abcdef",
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
 		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/report-token": "HiddenValue-report-token", "secrets/lab-url": "https://bot.example/HiddenValue",
-	}))
+	}), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	fields := map[string]bool{}
 	names(reflect.TypeOf(*c), fields)
+	known := types.Config()
+	for _, of := range slices.Concat(known.Channels, known.Inboxes, known.Sinks) {
+		fields[of.Member()] = true
+		names(reflect.TypeOf(of.New()), fields)
+	}
 	for name := range fields {
 		if !regexp.MustCompile(`(?m)^[ -]*` + name + `:`).Match(example) {
 			t.Errorf("the example lacks %s", name)
@@ -215,9 +227,9 @@ func TestReadmesExampleLoads(t *testing.T) {
 	if !found {
 		t.Fatal("README.md has no block of YAML")
 	}
-	if _, err := Load(write(t, map[string]string{
+	if _, err := config.Load(write(t, map[string]string{
 		"connector.yaml": example, "secrets/oa-secret-key": "HiddenValue-oa-secret\n", "secrets/api-key": strings.Repeat("5f", 32) + "\n",
-	})); err != nil {
+	}), types.Config()); err != nil {
 		t.Error(err)
 	}
 }
@@ -232,7 +244,7 @@ func names(t reflect.Type, into map[string]bool) {
 	}
 	for f := range t.Fields() {
 		tag, tagged := f.Tag.Lookup("yaml")
-		if !tagged {
+		if !tagged || tag == "-" { // a section, which belongs to its type
 			continue
 		}
 		if name, _, _ := strings.Cut(tag, ","); name != "" { // else inlined
@@ -248,11 +260,11 @@ func TestDigestCoversEveryFile(t *testing.T) {
 		"api-key":        "HiddenValue-api-key-0123456789abcdef",
 	})
 	digest := func() string {
-		c, err := Load(path)
+		c, err := config.Load(path, types.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now := digestOf(c.Files()); now != c.Digest() {
+		if now := config.DigestOf(c.Files()); now != c.Digest() {
 			t.Errorf("the digest is %s, and %s when the files are read again", c.Digest(), now)
 		}
 		return c.Digest()
@@ -273,13 +285,13 @@ func TestDigestCoversEveryFile(t *testing.T) {
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	c, err := Load(write(t, map[string]string{"connector.yaml": minimal}))
+	c, err := config.Load(write(t, map[string]string{"connector.yaml": minimal}), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		channel := c.Channels[0]
-		shown := fmt.Sprintf(verb, channel.Webhook) + fmt.Sprintf(verb, channel.ZaloOA)
+		shown := fmt.Sprintf(verb, channel.Webhook) + fmt.Sprintf(verb, channel.Settings)
 		if strings.Contains(shown, hidden) {
 			t.Errorf("%s shows a secret: %s", verb, shown)
 		}
@@ -295,14 +307,17 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		const path = "/nowhere/connector.yaml"
-		loadBytes := func(content []byte) (*Config, error) {
-			files := newFiles(readFile)
-			files.read[path] = file{content: content}
-			return load(path, files, nil, nil)
+		loadBytes := func(content []byte) (*config.Config, error) {
+			return config.LoadFrom(path, types.Config(), func(name string) ([]byte, error) {
+				if name == path {
+					return content, nil
+				}
+				return config.ReadFile(name)
+			})
 		}
 		first, err := loadBytes(content)
 		if err != nil {
-			if invalid, ok := errors.AsType[*Error](err); !ok || len(invalid.Problems) == 0 {
+			if invalid, ok := errors.AsType[*config.Error](err); !ok || len(invalid.Problems) == 0 {
 				t.Fatalf("an error without a problem: %v", err)
 			}
 			return
@@ -315,7 +330,6 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatalf("a valid configuration is refused once rendered: %v\n%s", err, rendered)
 		}
-		second.digest, second.files = first.digest, first.files
 		if diff := cmp.Diff(first, second, sameConfig); diff != "" {
 			t.Errorf("configuration (-first +second):\n%s", diff)
 		}

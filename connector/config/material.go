@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,34 +11,47 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
-// maxSecretSize bounds a secret's file, in bytes: a larger one is some other
+// MaxSecretSize bounds a secret's file, in bytes: a larger one is some other
 // file.
-const maxSecretSize = 64 << 10
+const MaxSecretSize = 64 << 10
 
-// key reads a key that lets calls in, and reports whether it can be used.
-func (c *checker) key(at string, s *Secret) bool {
-	return c.read(at, s, c.keyFile)
+// Key reads a key that lets calls in, and reports whether it can be used.
+func (c *Checker) Key(field string, s *Secret) bool { return c.read(field, s, c.keyFile) }
+
+// SigningKey reads a key that calls are verified with, and reports whether it can be
+// used. It may be no API key. Name and origin say in messages what it is called, and
+// where the platform shows it.
+func (c *Checker) SigningKey(field string, s *Secret, name, origin string) bool {
+	usable := c.Key(field, s)
+	if usable {
+		c.signing = append(c.signing, claim{c.Path(field), s, name, origin})
+	}
+	return usable
 }
 
-// secret reads a secret that is sent, and reports whether it can be used.
-func (c *checker) secret(at string, s *Secret) bool {
-	return c.read(at, s, c.secretFile)
+// Secret reads a secret that is sent, and reports whether it can be used.
+func (c *Checker) Secret(field string, s *Secret) bool { return c.read(field, s, c.secretFile) }
+
+// File reads a text that is a secret, and nothing more than that, from a file; empty if
+// it cannot be used.
+func (c *Checker) File(field, path string) string {
+	s := Secret{File: path}
+	c.secretFile(field, &s)
+	return s.revealed
 }
 
-func (c *checker) read(at string, s *Secret, fromFile func(at string, s *Secret)) bool {
+func (c *Checker) read(at string, s *Secret, fromFile func(at string, s *Secret)) bool {
 	switch {
 	case !oneSet(s.Value != "", s.File != "", s.Missing):
-		c.addf(at, "set exactly one of value, file and missing")
+		c.Problemf(at, "set exactly one of value, file and missing")
 	case s.Missing:
-		c.lackf(at, "%s is not there", cmp.Or(s.Source, "it"))
+		c.Lackf(at, "%s is not there", cmp.Or(s.Source, "it"))
 	case s.File != "":
 		fromFile(at+".file", s)
 	case strings.TrimSpace(s.Value) != s.Value:
-		c.addf(at+".value", "must not begin or end with white space")
+		c.Problemf(at+".value", "must not begin or end with white space")
 	default:
 		s.revealed = s.Value
 	}
@@ -48,9 +60,9 @@ func (c *checker) read(at string, s *Secret, fromFile func(at string, s *Secret)
 
 // secretFile reads s from its file, which the field at names. A file that holds no
 // secret refuses nothing else: the version may be the one that removes another key.
-func (c *checker) secretFile(at string, s *Secret) {
+func (c *Checker) secretFile(at string, s *Secret) {
 	if err := c.reveal(s); err != nil {
-		c.lackf(at, "%v", err)
+		c.Lackf(at, "%v", err)
 	}
 }
 
@@ -58,17 +70,17 @@ func (c *checker) secretFile(at string, s *Secret) {
 // version before stays in use for a while if the file is absent, blank or not for us to
 // read, and for as long as the disk fails to read it. It is out of use at once if the
 // file was replaced by something else.
-func (c *checker) keyFile(at string, s *Secret) {
+func (c *Checker) keyFile(at string, s *Secret) {
 	err := c.reveal(s)
 	last := c.before.keyFiles[s.File]
 	switch {
 	case err == nil:
 	case last == "" || isAny(err, errLarge, errHuge, errNotRegular):
-		c.lackf(at, "%v", err)
+		c.Lackf(at, "%v", err)
 	case isAny(err, errBlank, fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP):
 		c.keep(at, s, last, err)
 	default:
-		c.lackf(at, "%v: the last key stays in use until it can", err)
+		c.Lackf(at, "%v: the last key stays in use until it can", err)
 		s.revealed = last
 	}
 	c.inUse.keyFiles[s.File] = s.revealed
@@ -79,14 +91,14 @@ func isAny(err error, known ...error) bool {
 }
 
 // keep keeps a key in use whose file is absent, until its grace has ended.
-func (c *checker) keep(at string, s *Secret, last string, err error) {
+func (c *Checker) keep(at string, s *Secret, last string, err error) {
 	until := c.absences.until(s.File)
 	c.inUse.absent = append(c.inUse.absent, s.File)
 	if !time.Now().Before(until) {
-		c.lackf(at, "%v: the key is out of use", err)
+		c.Lackf(at, "%v: the key is out of use", err)
 		return
 	}
-	c.lackf(at, "%v: the key stays in use until %s", err, until.UTC().Format(time.RFC3339))
+	c.Lackf(at, "%v: the key stays in use until %s", err, until.UTC().Format(time.RFC3339))
 	s.revealed = last
 }
 
@@ -97,14 +109,13 @@ var (
 )
 
 // reveal reads s from its file.
-func (c *checker) reveal(s *Secret) error {
-	s.File = c.absolute(s.File)
+func (c *Checker) reveal(s *Secret) error {
 	content, err := c.files.open(s.File)
 	revealed := strings.TrimSpace(string(content))
 	switch {
 	case err != nil:
 		return fmt.Errorf("the file cannot be read: %w (a relative path begins at the folder of this file)", err)
-	case len(content) > maxSecretSize:
+	case len(content) > MaxSecretSize:
 		return fmt.Errorf("%s %w", s.File, errLarge)
 	case revealed == "":
 		return fmt.Errorf("%s %w", s.File, errBlank)
@@ -113,16 +124,16 @@ func (c *checker) reveal(s *Secret) error {
 	return nil
 }
 
-// unfitf takes a secret out of use that cannot be what it is meant to be. One in the
+// Unfitf takes a secret out of use that cannot be what it is meant to be. One in the
 // configuration file itself refuses the file, as any mistake in it does.
-func (c *checker) unfitf(at string, s *Secret, format string, args ...any) {
+func (c *Checker) Unfitf(field string, s *Secret, format string, args ...any) {
 	s.revealed = ""
 	delete(c.inUse.keyFiles, s.File)
 	if s.File != "" {
-		c.lackf(at+".file", format, args...)
+		c.Lackf(field+".file", format, args...)
 		return
 	}
-	c.addf(at, format, args...)
+	c.Problemf(field, format, args...)
 }
 
 // oneSet reports whether exactly one of the conditions holds.
@@ -132,19 +143,18 @@ func oneSet(conditions ...bool) bool {
 
 // namedFile is a field of the configuration file that names another one.
 type namedFile struct {
-	field string
-	path  *string
+	field, path string
 }
 
 // material returns the contents of certificate files that fit together. If they do
 // not, it says so and returns those of the last version in which they did, so that a
 // certificate that is renewed badly keeps nothing else from being used; nil when
 // there was none.
-func (c *checker) material(fit func(contents [][]byte) error, files ...namedFile) [][]byte {
+func (c *Checker) material(fit func(contents [][]byte) error, files ...namedFile) [][]byte {
 	contents, ok := c.contents(files)
 	if ok {
 		if err := fit(contents); err != nil {
-			c.lackf(files[0].field, "%v", err)
+			c.Lackf(files[0].field, "%v", err)
 			ok = false
 		}
 	}
@@ -153,21 +163,20 @@ func (c *checker) material(fit func(contents [][]byte) error, files ...namedFile
 	}
 	if contents != nil {
 		for i, f := range files {
-			c.inUse.certificates[*f.path] = contents[i]
+			c.inUse.certificates[f.path] = contents[i]
 		}
 	}
 	return contents
 }
 
-// contents reads files, whose paths it makes absolute. A name that leads nowhere is
-// not quoted: it may be the secret itself.
-func (c *checker) contents(files []namedFile) (contents [][]byte, ok bool) {
+// contents reads files. A name that leads nowhere is not quoted: it may be the secret
+// itself.
+func (c *Checker) contents(files []namedFile) (contents [][]byte, ok bool) {
 	ok = true
 	for _, f := range files {
-		*f.path = c.absolute(*f.path)
-		content, err := c.files.open(*f.path)
+		content, err := c.files.open(f.path)
 		if err != nil {
-			c.lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
+			c.Lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
 			ok = false
 		}
 		contents = append(contents, content)
@@ -176,9 +185,9 @@ func (c *checker) contents(files []namedFile) (contents [][]byte, ok bool) {
 }
 
 // lastGood returns what the version in use has of files, nil unless it has all.
-func (c *checker) lastGood(files []namedFile) (contents [][]byte) {
+func (c *Checker) lastGood(files []namedFile) (contents [][]byte) {
 	for _, f := range files {
-		content, ok := c.before.certificates[*f.path]
+		content, ok := c.before.certificates[f.path]
 		if !ok {
 			return nil
 		}
@@ -187,15 +196,14 @@ func (c *checker) lastGood(files []namedFile) (contents [][]byte) {
 	return contents
 }
 
-// pair returns a certificate with its key, nil when there is no good one.
-func (c *checker) pair(at string, certFile, keyFile *string) *tls.Certificate {
+// Pair returns the certificate and key of two files, nil if there is no good pair.
+func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certificate {
 	contents := c.material(func(contents [][]byte) error {
-		_, err := tls.X509KeyPair(contents[0], contents[1])
-		if err != nil {
-			return fmt.Errorf("%s and %s are no pair of certificate and key: %s", *certFile, *keyFile, strings.TrimPrefix(err.Error(), "tls: "))
+		if err := CheckPair(contents[0], contents[1]); err != nil {
+			return fmt.Errorf("%s and %s are no pair of certificate and key: %w", certFile, keyFile, err)
 		}
 		return nil
-	}, namedFile{at + ".certFile", certFile}, namedFile{at + ".keyFile", keyFile})
+	}, namedFile{certField, certFile}, namedFile{keyField, keyFile})
 	if contents == nil {
 		return nil
 	}
@@ -203,15 +211,23 @@ func (c *checker) pair(at string, certFile, keyFile *string) *tls.Certificate {
 	return &loaded
 }
 
-// authorities returns a bundle of certificate authorities, nil when there is no good
-// one.
-func (c *checker) authorities(at string, file *string) *x509.CertPool {
+// CheckPair says why a certificate and a key, in PEM, are no pair.
+func CheckPair(certificate, key []byte) error {
+	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	return nil
+}
+
+// Authorities returns the certificate authorities of a file, nil if there is no good
+// bundle.
+func (c *Checker) Authorities(field, file string) *x509.CertPool {
 	contents := c.material(func(contents [][]byte) error {
-		if !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
-			return fmt.Errorf("%s holds no PEM certificate", *file)
+		if !HasAuthorities(contents[0]) {
+			return fmt.Errorf("%s holds no PEM certificate", file)
 		}
 		return nil
-	}, namedFile{at, file})
+	}, namedFile{field, file})
 	if contents == nil {
 		return nil
 	}
@@ -220,44 +236,9 @@ func (c *checker) authorities(at string, file *string) *x509.CertPool {
 	return pool
 }
 
-// sinkTLS loads the files of a sink into its configuration.
-func (c *checker) sinkTLS(at string, h *HTTPSink) {
-	t := h.TLS
-	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CAFile != "" {
-		if t.client.RootCAs = c.authorities(at+".caFile", &t.CAFile); t.client.RootCAs == nil {
-			h.lacks = append(h.lacks, at+".caFile")
-		}
-	}
-	switch {
-	case t.CertFile == "" && t.KeyFile == "":
-	case t.CertFile == "" || t.KeyFile == "":
-		c.addf(at, "set certFile and keyFile together")
-	default:
-		if pair := c.pair(at, &t.CertFile, &t.KeyFile); pair != nil {
-			t.client.Certificates = []tls.Certificate{*pair}
-		} else {
-			h.lacks = append(h.lacks, at+".certFile")
-		}
-	}
-	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {
-		t.contents = append(t.contents, c.inUse.certificates[name])
-	}
-}
+// HasAuthorities reports whether a bundle holds a certificate in PEM.
+func HasAuthorities(bundle []byte) bool { return x509.NewCertPool().AppendCertsFromPEM(bundle) }
 
-// Digest identifies what the sink is made of, the contents of its files
-// included: sinks with the same digest may share their connections.
-func (s Sink) Digest() string {
-	parts := [][]byte{[]byte(s.Type), []byte(s.HTTP.Target()), fmt.Append(nil, s.HTTP.Timeout), []byte(s.HTTP.Proxy), []byte(s.HTTP.LocalAddresses)}
-	for _, header := range s.HTTP.Headers {
-		parts = append(parts, []byte("header"), []byte(header.Name), []byte(header.Reveal()))
-	}
-	if s.HTTP.SigningSecret != nil {
-		parts = append(parts, []byte("signing"), []byte(s.HTTP.SigningSecret.Reveal()))
-	}
-	if t := s.HTTP.TLS; t != nil {
-		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
-	}
-	sum := digest.Of(parts...)
-	return hex.EncodeToString(sum[:])
-}
+// Loaded returns the content of a certificate's file as it is in use; nil if there is
+// none.
+func (c *Checker) Loaded(file string) []byte { return c.inUse.certificates[file] }

@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // edit replaces strings of text in pairs; each must be there.
@@ -122,8 +125,8 @@ var problems = []flaw{
 		`:3: metrics.address: the same as server.address: it must be unique`}},
 	{"admin by socket and address", under(afterKind, "admin: {address: \"127.0.0.1:9091\", socket: a.sock}\n"), []string{
 		":3: admin: both socket and address: write one of them"}},
-	{"admin socket too long", under(afterKind, "admin: {socket: /"+strings.Repeat("a", MaxSocketPath)+"}\n"), []string{
-		":3: admin.socket: /" + strings.Repeat("a", MaxSocketPath) + " has 108 bytes, and a socket's path may have 107: write a shorter one, for example \"/run/connector/admin.sock\""}},
+	{"admin socket too long", under(afterKind, "admin: {socket: /"+strings.Repeat("a", config.MaxSocketPath)+"}\n"), []string{
+		":3: admin.socket: /" + strings.Repeat("a", config.MaxSocketPath) + " has 108 bytes, and a socket's path may have 107: write a shorter one, for example \"/run/connector/admin.sock\""}},
 	{"public admin", under(afterKind, "admin: {address: \":9091\"}\n"), []string{
 		`:3: admin.address: "" is not a loopback host, and the admin API asks for no password: write for example "127.0.0.1:9091"`}},
 	{"body room", under(afterKind, "server: {maxBufferedBytes: 1k}\n"), []string{
@@ -334,7 +337,7 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 				"connector.yaml": p.text(t), "empty": "\n", "garbage": "HiddenValue",
 				"big": strings.Repeat(hidden, 6000), "sub/file": "", "url": "http://bot/HiddenValue",
 			})
-			_, err := Load(path)
+			_, err := config.Load(path, types.Config())
 			if err == nil {
 				t.Fatal("loaded")
 			}
@@ -359,7 +362,7 @@ func TestLoadRefusesAFileThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(large, maxFileSize+1); err != nil {
+	if err := os.Truncate(large, config.MaxFileSize+1); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
@@ -367,7 +370,7 @@ func TestLoadRefusesAFileThatCannotBeRead(t *testing.T) {
 		folder:                        ": cannot be read: not a regular file",
 		large:                         ": cannot be read: larger than 16777216 bytes",
 	} {
-		if _, err := Load(path); err == nil || err.Error() != path+want {
+		if _, err := config.Load(path, types.Config()); err == nil || err.Error() != path+want {
 			t.Errorf("got %v, want %s%s", err, path, want)
 		}
 	}

@@ -1,9 +1,11 @@
-package config
+package config_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 func TestParseProxy(t *testing.T) {
@@ -38,7 +40,7 @@ func TestParseProxy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := ParseProxy(tt.text)
+			got, err := config.ParseProxy(tt.text)
 			switch {
 			case tt.want == "" && err == nil:
 				t.Errorf("%q is read as %s", tt.text, got)
@@ -55,9 +57,9 @@ func FuzzParseProxy(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		u, err := ParseProxy(text)
+		u, err := config.ParseProxy(text)
 		if err != nil {
-			if !errors.Is(err, errProxy) && !errors.Is(err, errPort) {
+			if !errors.Is(err, config.ErrProxy) && !errors.Is(err, config.ErrPort) {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

@@ -1,10 +1,12 @@
-package config
+package config_test
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
@@ -30,11 +32,11 @@ func TestSinkDigestCoversWhatTheSinkIsMadeOf(t *testing.T) {
 				}
 			}
 		}
-		c, err := Load(path)
+		c, err := config.Load(path, types.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Channels[0].Sink.Digest()
+		return c.Channels[0].Sink.Settings.(*config.HTTPSink).Digest()
 	}
 	same := digest(nil)
 	if again := digest(map[string]string{"connector.yaml": edit(t, full, "chat/shop", "chat/renamed")}); again != same {

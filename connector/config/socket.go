@@ -39,22 +39,13 @@ func UserSocket() string {
 	return filepath.Join(folder, "connector", "admin.sock")
 }
 
-// admin checks where the command line is listened for, after the addresses and the
-// inbox.
-func (c *checker) admin(a *Admin, in Inbox) {
+// admin checks where the command line is listened for, after the addresses.
+func (c *Checker) admin(a Admin) {
 	switch {
 	case a.Socket != "" && a.Address != "":
-		c.addf(fieldAdmin, "both socket and address: write one of them")
-		return
-	case a.Address != "":
-		return
-	case a.Socket != "":
-		a.Socket = c.absolute(a.Socket)
-	default:
-		a.Socket = defaultSocket(in)
-	}
-	if len(a.Socket) > MaxSocketPath {
-		c.addf("admin.socket", "%s has %d bytes, and a socket's path may have %d: write a shorter one, for example \"/run/connector/admin.sock\"",
+		c.Problemf(fieldAdmin, "both socket and address: write one of them")
+	case len(a.Socket) > MaxSocketPath:
+		c.Problemf("admin.socket", "%s has %d bytes, and a socket's path may have %d: write a shorter one, for example \"/run/connector/admin.sock\"",
 			a.Socket, len(a.Socket), MaxSocketPath)
 	}
 }
@@ -62,8 +53,11 @@ func (c *checker) admin(a *Admin, in Inbox) {
 // defaultSocket is beside the inbox if the user has no folder for it, so that
 // connectors with an inbox each do not meet.
 func defaultSocket(in Inbox) string {
-	if socket := UserSocket(); socket != "" || in.Embedded == nil || in.Embedded.Path == "" {
+	if socket := UserSocket(); socket != "" {
 		return socket
 	}
-	return in.Embedded.Path + ".admin.sock"
+	if local, ok := in.Settings.(interface{ Folder() string }); ok && local.Folder() != "" {
+		return local.Folder() + ".admin.sock"
+	}
+	return ""
 }

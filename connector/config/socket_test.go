@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"os"
@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // TestAdminSocketByDefault: the user's own runtime folder, else beside the inbox.
@@ -25,14 +28,14 @@ func TestAdminSocketByDefault(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_RUNTIME_DIR", tt.runtime)
-			loaded, err := Load(path)
+			loaded, err := config.Load(path, types.Config())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Admin{Socket: tt.want}, loaded.Admin); diff != "" {
+			if diff := cmp.Diff(config.Admin{Socket: tt.want}, loaded.Admin); diff != "" {
 				t.Errorf("Load (-want +got):\n%s", diff)
 			}
-			found, err := LoadAdmin(path)
+			found, err := config.LoadAdmin(path, types.Config())
 			if diff := cmp.Diff(loaded.Admin, found); diff != "" || err != nil {
 				t.Errorf("LoadAdmin: %v (-Load +LoadAdmin):\n%s", err, diff)
 			}
@@ -50,7 +53,7 @@ func TestAdminSocketOfAnotherUsersFolder(t *testing.T) {
 		}
 	}
 	t.Setenv("XDG_RUNTIME_DIR", folder)
-	if got := UserSocket(); got != "" {
+	if got := config.UserSocket(); got != "" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -77,7 +80,7 @@ func TestLoadAdmin(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, map[string]string{"connector.yaml": edit(t, minimal, tt.edits...)})
-			got, err := LoadAdmin(path)
+			got, err := config.LoadAdmin(path, types.Config())
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got %v, want %q", err, tt.err)
@@ -89,7 +92,7 @@ func TestLoadAdmin(t *testing.T) {
 			}
 		})
 	}
-	if _, err := LoadAdmin(filepath.Join(t.TempDir(), "absent")); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := config.LoadAdmin(filepath.Join(t.TempDir(), "absent"), types.Config()); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v for no file", err)
 	}
 }

@@ -53,6 +53,8 @@ type Config struct {
 	// document is the file itself.
 	document  []byte
 	materials materials
+	// types are all that the file may name.
+	types Types
 }
 
 // Server is the webhook's listener.
@@ -90,9 +92,9 @@ type Server struct {
 // ServerTLS names the server's certificate.
 type ServerTLS struct {
 	// CertFile is the PEM certificate chain. Required.
-	CertFile string `yaml:"certFile,omitempty"`
+	CertFile string `yaml:"certFile,omitempty" file:"path"`
 	// KeyFile is the PEM private key. Required.
-	KeyFile string `yaml:"keyFile,omitempty"`
+	KeyFile string `yaml:"keyFile,omitempty" file:"path"`
 
 	certificate *tls.Certificate
 }
@@ -143,38 +145,22 @@ type Log struct {
 type Admin struct {
 	// Socket is the path of a unix socket, which only the connector's own user and root can open: at most 107 bytes as
 	// an absolute path. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", else inbox.embedded.path + ".admin.sock".
-	Socket string `yaml:"socket,omitempty"`
+	Socket string `yaml:"socket,omitempty" file:"path"`
 	// Address is a loopback host and port to listen on in place of a socket. It asks nobody: every user and every
 	// program of the machine can read and delete events there. Default: none.
 	Address string `yaml:"address,omitempty"`
 }
 
-// InboxType names a kind of store.
-type InboxType string
-
-// InboxEmbedded is the store in the connector's own process, on its own disk.
-const InboxEmbedded InboxType = "Embedded"
-
 // Inbox is the store. Exactly the member named by type is set.
 type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
-	Type InboxType `yaml:"type,omitempty"`
+	Type string `yaml:"type,omitempty"`
 	// DeduplicationWindow is how long an event's id is remembered, so that a
 	// platform's retry is recognised. At least 2h: Zalo retries for 1 h 50 min.
 	// Default: 24h.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
-	// Embedded is the store of type Embedded. Required.
-	Embedded *EmbeddedInbox `yaml:"embedded,omitempty"`
-}
-
-// EmbeddedInbox is a store in a folder.
-type EmbeddedInbox struct {
-	// Path is the folder, created when absent. One process at a time uses it.
-	// Required.
-	Path string `yaml:"path,omitempty"`
-	// MaxSize bounds everything that the store has on disk; at the bound calls
-	// are answered 503 and deliveries go on. At least 64Mi. Default: 1Gi.
-	MaxSize Size `yaml:"maxSize,omitempty"`
+	// Settings is the section of the type.
+	Settings Section `yaml:"-"`
 }
 
 // Dispatch bounds deliveries over all channels.
@@ -212,12 +198,6 @@ type Stop struct {
 	Pending PendingPolicy `yaml:"pending,omitempty"`
 }
 
-// ChannelType names a kind of chat platform.
-type ChannelType string
-
-// ChannelZaloOA is a Zalo Official Account app.
-const ChannelZaloOA ChannelType = "ZaloOA"
-
 // Channel is one chat channel and the sink of its events. Exactly the member
 // named by type is set.
 type Channel struct {
@@ -228,9 +208,9 @@ type Channel struct {
 	// space. Required.
 	Name string `yaml:"name,omitempty"`
 	// Type is the kind of platform: "ZaloOA". Required.
-	Type ChannelType `yaml:"type,omitempty"`
-	// ZaloOA is the app of type ZaloOA. Required.
-	ZaloOA *ZaloOA `yaml:"zaloOA,omitempty"`
+	Type string `yaml:"type,omitempty"`
+	// Settings is the section of the type.
+	Settings Section `yaml:"-"`
 	// Webhook is the way in. Required.
 	Webhook Webhook `yaml:"webhook,omitempty"`
 	// Sink is the way out. Required.
@@ -339,22 +319,13 @@ type Retry struct {
 	MaxAge Duration `yaml:"maxAge,omitempty"`
 }
 
-// DefaultPathZaloOA is xBot's public push path.
-const DefaultPathZaloOA = "/webhook/xpbot/api/zalo/push"
-
-const (
-	// DefaultDeduplicationWindow is inbox.deduplicationWindow where nothing says
-	// another one.
-	DefaultDeduplicationWindow = Duration(24 * time.Hour)
-	// MinDeduplicationWindow outlasts Zalo's retries, which go on for 1 h 50 min.
-	MinDeduplicationWindow = Duration(2 * time.Hour)
-)
+// DefaultDeduplicationWindow is inbox.deduplicationWindow where nothing says another one.
+const DefaultDeduplicationWindow = Duration(24 * time.Hour)
 
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = "127.0.0.1:9090"
 	c.Log.Level = LogInfo
-	c.Inbox.Type = InboxEmbedded
 	c.Inbox.DeduplicationWindow = DefaultDeduplicationWindow
 	c.Dispatch.MaxConcurrency = 1024
 	c.Stop = Stop{
@@ -364,12 +335,9 @@ func (c *Config) setDefaults() {
 	}
 }
 
-func (e *EmbeddedInbox) setDefaults() { e.MaxSize = 1 << 30 }
-
 func (c *Channel) setDefaults() {
 	c.Webhook.MaxBodySize = 1 << 20
 	c.Webhook.Events.Include = []string{"*"}
-	c.Sink.Type = SinkHTTP
 	c.Delivery = Delivery{
 		Ordering:    PerConversation,
 		Concurrency: 64,
@@ -380,11 +348,4 @@ func (c *Channel) setDefaults() {
 		},
 		DeadLetterRetention: Duration(7 * 24 * time.Hour),
 	}
-}
-
-func (z *ZaloOA) setDefaults() { z.Signature.Mode = SignatureEnforce }
-
-func (h *HTTPSink) setDefaults() {
-	h.Timeout = Duration(10 * time.Second)
-	h.LocalAddresses = LocalAllow
 }

@@ -1,19 +1,16 @@
 package config
 
-import "crypto/tls"
-
-// SinkType names a kind of sink.
-type SinkType string
-
-// SinkHTTP posts CloudEvents to a URL.
-const SinkHTTP SinkType = "HTTP"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Sink is where events go. Exactly the member named by type is set.
 type Sink struct {
 	// Type is the kind of sink: "HTTP". Default: "HTTP".
-	Type SinkType `yaml:"type,omitempty"`
-	// HTTP is the sink of type HTTP. Required.
-	HTTP *HTTPSink `yaml:"http,omitempty"`
+	Type string `yaml:"type,omitempty"`
+	// Settings is the section of the type.
+	Settings Section `yaml:"-"`
 }
 
 // HTTPSink posts each event as a CloudEvent in binary mode: the body is the
@@ -24,7 +21,7 @@ type HTTPSink struct {
 	URL string `yaml:"url,omitempty"`
 	// URLFile is a file that holds the URL instead, for a URL that is itself a
 	// secret. Of either, messages, logs and status show scheme and host only.
-	URLFile string `yaml:"urlFile,omitempty"`
+	URLFile string `yaml:"urlFile,omitempty" file:"path"`
 	// Timeout bounds one attempt, from dialling to the answer's headers.
 	// Default: 10s.
 	Timeout Duration `yaml:"timeout,omitempty"`
@@ -50,6 +47,11 @@ type HTTPSink struct {
 	fromFile string
 	// lacks are the fields of the credentials that are missing.
 	lacks []string
+}
+
+// NewHTTPSink returns the section with its defaults.
+func NewHTTPSink() *HTTPSink {
+	return &HTTPSink{Timeout: Duration(10 * time.Second), LocalAddresses: LocalAllow}
 }
 
 // Lacks returns the fields of the credentials that are missing. While there are any,
@@ -89,11 +91,11 @@ type Header struct {
 type SinkTLS struct {
 	// CAFile is a bundle of certificate authorities to trust instead of the
 	// system's.
-	CAFile string `yaml:"caFile,omitempty"`
+	CAFile string `yaml:"caFile,omitempty" file:"path"`
 	// CertFile is a client certificate chain; set together with keyFile.
-	CertFile string `yaml:"certFile,omitempty"`
+	CertFile string `yaml:"certFile,omitempty" file:"path"`
 	// KeyFile is the client certificate's private key.
-	KeyFile string `yaml:"keyFile,omitempty"`
+	KeyFile string `yaml:"keyFile,omitempty" file:"path"`
 
 	client *tls.Config
 	// contents are those of the files above.

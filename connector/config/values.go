@@ -51,7 +51,7 @@ type Secret struct {
 	Value string `yaml:"value,omitempty"`
 	// File is a file that holds the secret; white space around it is ignored. While
 	// it holds none, the secret is missing.
-	File string `yaml:"file,omitempty"`
+	File string `yaml:"file,omitempty" file:"path"`
 	// Missing says that the secret is not there yet. Whatever can be served without
 	// it is served. Default: false.
 	Missing bool `yaml:"missing,omitempty"`

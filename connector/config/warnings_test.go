@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"path/filepath"
@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // What can be used and is seldom meant is said, and stops nothing.
@@ -43,7 +47,7 @@ func TestLoadWarns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, map[string]string{"connector.yaml": edit(t, minimal, tc.edits...)})
-			c, err := Load(path)
+			c, err := config.Load(path, types.Config())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +72,7 @@ func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
 		"    maxEventAge: 2h\n":  2 * time.Hour,
 		"    maxEventAge: 48h\n": 48 * time.Hour,
 	} {
-		c, err := Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "  webhook:\n", "  webhook:\n"+text)}))
+		c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "  webhook:\n", "  webhook:\n"+text)}), types.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +80,7 @@ func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
-	c, err := Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "inbox:\n", "inbox:\n  deduplicationWindow: 36h\n")}))
+	c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "inbox:\n", "inbox:\n  deduplicationWindow: 36h\n")}), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,15 +91,15 @@ func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
 
 // The keys of an OA alone are enough.
 func TestAnOAsKeysAreEnough(t *testing.T) {
-	c, err := Load(write(t, map[string]string{
+	c, err := config.Load(write(t, map[string]string{
 		"oa": "HiddenValue-of-the-oa\n",
 		"connector.yaml": edit(t, minimal, "    signature:\n      secretKeys:\n      - value: HiddenValue-oa-secret\n",
 			"    officialAccounts: [{id: \"1\", secretKeys: [{file: oa}]}, {id: \"2\"}]\n"),
-	}))
+	}), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Channels[0].ZaloOA.OfficialAccounts[0].SecretKeys[0].Reveal(); got != "HiddenValue-of-the-oa" {
+	if got := c.Channels[0].Settings.(*zalo.Settings).OfficialAccounts[0].SecretKeys[0].Reveal(); got != "HiddenValue-of-the-oa" {
 		t.Errorf("read %d characters", len(got))
 	}
 }

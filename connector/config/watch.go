@@ -175,7 +175,7 @@ func (w *Watcher) reload() {
 
 // apply reads a version through f and puts it into use.
 func (w *Watcher) apply(f *files) error {
-	next, err := load(w.Path, f, w.current, w.absences)
+	next, err := load(w.Path, w.current.types, f, w.current, w.absences)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package config
+package config_test
 
 import (
 	"context"
@@ -18,6 +18,8 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
@@ -30,7 +32,7 @@ const patience = time.Minute
 // running is a Watcher at work. Every reload is one value of results.
 type running struct {
 	path    string
-	applied chan *Config
+	applied chan *config.Config
 	results chan error
 	refuse  chan error // an error that the next Apply returns
 	log     *logged
@@ -50,29 +52,29 @@ func (l *logged) String() string {
 // watch runs a Watcher over path until the test ends.
 func watch(t *testing.T, path string) *running {
 	t.Helper()
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return watchFrom(t, path, current)
 }
 
-func watchFrom(t *testing.T, path string, current *Config) *running {
+func watchFrom(t *testing.T, path string, current *config.Config) *running {
 	t.Helper()
-	return watchBy(t, path, current, func(*Watcher) {})
+	return watchBy(t, path, current, func(*config.Watcher) {})
 }
 
-func watchBy(t *testing.T, path string, current *Config, change func(*Watcher)) *running {
+func watchBy(t *testing.T, path string, current *config.Config, change func(*config.Watcher)) *running {
 	t.Helper()
-	r := &running{path: path, applied: make(chan *Config, 100), results: make(chan error, 100), refuse: make(chan error, 1), log: &logged{}}
-	w := &Watcher{
+	r := &running{path: path, applied: make(chan *config.Config, 100), results: make(chan error, 100), refuse: make(chan error, 1), log: &logged{}}
+	w := &config.Watcher{
 		Path: path,
 		Log: funcr.New(func(_, line string) {
 			r.log.Lock()
 			defer r.log.Unlock()
 			r.log.lines.WriteString(line + "\n")
 		}, funcr.Options{}),
-		Apply: func(c *Config) error {
+		Apply: func(c *config.Config) error {
 			select {
 			case err := <-r.refuse:
 				return err
@@ -121,7 +123,7 @@ func says(text string) func(error) bool {
 }
 
 // version waits for a version that is as wanted, and returns it.
-func (r *running) version(t *testing.T, what string, wanted func(*Config) bool) *Config {
+func (r *running) version(t *testing.T, what string, wanted func(*config.Config) bool) *config.Config {
 	t.Helper()
 	late := time.After(patience)
 	for {
@@ -137,17 +139,17 @@ func (r *running) version(t *testing.T, what string, wanted func(*Config) bool) 
 }
 
 // lacking waits for a version that lacks a secret for a reason, and returns it.
-func (r *running) lacking(t *testing.T, reason string) *Config {
+func (r *running) lacking(t *testing.T, reason string) *config.Config {
 	t.Helper()
-	return r.version(t, reason, func(c *Config) bool {
-		return slices.ContainsFunc(c.Lacks(), func(lack Problem) bool { return strings.Contains(lack.String(), reason) })
+	return r.version(t, reason, func(c *config.Config) bool {
+		return slices.ContainsFunc(c.Lacks(), func(lack config.Problem) bool { return strings.Contains(lack.String(), reason) })
 	})
 }
 
 // newest returns the version that was applied last.
-func (r *running) newest(t *testing.T) *Config {
+func (r *running) newest(t *testing.T) *config.Config {
 	t.Helper()
-	var c *Config
+	var c *config.Config
 	for {
 		select {
 		case c = <-r.applied:
@@ -168,7 +170,7 @@ func put(t *testing.T, path, content string) {
 	}
 }
 
-func apiKeyOf(c *Config) string { return c.Channels[0].Webhook.APIKeys[0].Reveal() }
+func apiKeyOf(c *config.Config) string { return c.Channels[0].Webhook.APIKeys[0].Reveal() }
 
 func withKeyFile(t *testing.T) string {
 	t.Helper()
@@ -181,13 +183,13 @@ func TestWatcherRotatesASecretFile(t *testing.T) {
 	key := filepath.Join(filepath.Dir(path), "keys", "api")
 	put(t, key, "HiddenValue-api-key-2")
 	// A file that is written in place may be seen empty, and then whole again.
-	r.version(t, "the new key", func(c *Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-2" })
+	r.version(t, "the new key", func(c *config.Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-2" })
 	put(t, key, "")
 	if got := apiKeyOf(r.lacking(t, "keys/api is empty: the key stays in use until ")); got != "HiddenValue-api-key-2" {
 		t.Errorf("the key in use is %q", got)
 	}
 	put(t, key, "HiddenValue-api-key-3")
-	r.version(t, "the third key", func(c *Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-3" })
+	r.version(t, "the third key", func(c *config.Config) bool { return apiKeyOf(c) == "HiddenValue-api-key-3" })
 	if strings.Contains(r.log.String(), hidden) {
 		t.Error("the log shows a secret")
 	}
@@ -241,11 +243,11 @@ func TestWatcherRefusesWhatApplyRefuses(t *testing.T) {
 // TestWatcherTriesAgain what could not be applied, without a further change.
 func TestWatcherTriesAgain(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := watchBy(t, path, current, func(w *Watcher) { w.again = 50 * time.Millisecond })
+	r := watchBy(t, path, current, func(w *config.Watcher) { w.TryAgainAfter(50 * time.Millisecond) })
 	r.refuse <- errors.New("the inbox hangs")
 	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
 	r.until(t, "refusal", says("the inbox hangs"))
@@ -254,7 +256,7 @@ func TestWatcherTriesAgain(t *testing.T) {
 
 func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,18 +269,18 @@ func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
 // as it does when other pods of the node have used them up.
 func TestWatcherWithoutNotifications(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var usable atomic.Bool
-	r := watchBy(t, path, current, func(w *Watcher) {
-		w.open = func() (*fsnotify.Watcher, error) {
+	r := watchBy(t, path, current, func(w *config.Watcher) {
+		w.NotifiedBy(func() (*fsnotify.Watcher, error) {
 			if !usable.Load() {
 				return nil, syscall.EMFILE
 			}
 			return fsnotify.NewWatcher()
-		}
+		})
 	})
 	for _, name := range []string{"chat/second", "chat/third"} {
 		put(t, path, edit(t, minimal, "chat/shop", name))
@@ -296,7 +298,7 @@ func TestWatcherWithoutNotifications(t *testing.T) {
 // TestWatcherOfAFolderThatCannotBeWatched has the system refuse one folder.
 func TestWatcherOfAFolderThatCannotBeWatched(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
-	current, err := Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +311,7 @@ func TestWatcherOfAFolderThatCannotBeWatched(t *testing.T) {
 	}
 	refusing := *closed
 	refusing.Events, refusing.Errors = make(chan fsnotify.Event), make(chan error)
-	r := watchBy(t, path, current, func(w *Watcher) { w.open = func() (*fsnotify.Watcher, error) { return &refusing, nil } })
+	r := watchBy(t, path, current, func(w *config.Watcher) { w.NotifiedBy(func() (*fsnotify.Watcher, error) { return &refusing, nil }) })
 	put(t, path, edit(t, minimal, "chat/shop", "chat/second"))
 	r.until(t, "change that nothing tells of", good)
 }
@@ -343,7 +345,7 @@ func TestWatcherReplacesTheServersCertificate(t *testing.T) {
 		"connector.yaml": edit(t, minimal, afterKind, afterKind+"server: {tls: {certFile: tls/crt, keyFile: tls/key}}\n"),
 		"tls/crt":        cert, "tls/key": key,
 	})
-	before, err := Load(path)
+	before, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,8 +358,8 @@ func TestWatcherReplacesTheServersCertificate(t *testing.T) {
 		t.Error("the last good certificate is not in use")
 	}
 	put(t, filepath.Join(folder, "tls", "key"), key)
-	got := r.version(t, "the new pair", func(c *Config) bool { return len(c.Lacks()) == 0 }).Server.TLS.Certificate()
-	want, err := Load(path)
+	got := r.version(t, "the new pair", func(c *config.Config) bool { return len(c.Lacks()) == 0 }).Server.TLS.Certificate()
+	want, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +454,7 @@ func TestWatcherSurvivesDeletionAndReturn(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, filepath.Join(keys, "api"), want)
-		r.version(t, "the return of the folder", func(c *Config) bool { return apiKeyOf(c) == want })
+		r.version(t, "the return of the folder", func(c *config.Config) bool { return apiKeyOf(c) == want })
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

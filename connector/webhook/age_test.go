@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // start is the moment at which the clocks of these tests begin.
@@ -25,18 +25,18 @@ func messageAt(id, timestamp string) (body []byte, signature string) {
 func millis(t time.Time) string { return fmt.Sprint(t.UnixMilli()) }
 
 // aged is a channel of the samples' app that judges ages.
-func aged(age time.Duration, mode config.SignatureMode) Channel {
+func aged(age time.Duration, mode channel.SignatureMode) Channel {
 	return newChannel(func(c *Channel) {
 		z := zaloOA()
 		z.Signature.Mode = mode
-		c.MaxEventAge, c.Type, c.Events.Exclude = age, zalo.New(c.Name, z), []string{"user_send_l*"}
+		c.MaxEventAge, c.Type, c.Events.Exclude = age, opened(c.Name, z), []string{"user_send_l*"}
 	})
 }
 
 // Only a new event makes a connection one that is never cut off: whoever captured
 // a call and sends it again would hold every such place.
 func TestOnlyANewEventEarnsAPlace(t *testing.T) {
-	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(24*time.Hour, config.SignatureEnforce))
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(24*time.Hour, channel.SignatureEnforce))
 	target := f.serve(t)
 	verified := f.metrics.Connections.WithLabelValues("webhook", "verified")
 	call := func(client *http.Client, timestamp string, status int) {
@@ -76,26 +76,26 @@ func TestAnOldSignedCallIsStale(t *testing.T) {
 	old := millis(start.Add(-day - time.Millisecond))
 	for name, tc := range map[string]struct {
 		age       time.Duration
-		mode      config.SignatureMode
+		mode      channel.SignatureMode
 		timestamp string
 		forged    bool
 		status    int
 		odd       string
 	}{
-		"just as old as allowed":    {day, config.SignatureEnforce, millis(start.Add(-day)), false, 200, ""},
-		"a millisecond older":       {day, config.SignatureEnforce, old, false, 503, ""},
-		"of 2020":                   {day, config.SignatureEnforce, "1577836800000", false, 503, ""},
-		"under Audit":               {day, config.SignatureAudit, old, false, 503, ""},
-		"under Audit, not verified": {day, config.SignatureAudit, old, true, 200, ""},
-		"under Off":                 {day, config.SignatureOff, old, false, 200, ""},
-		"never judged":              {0, config.SignatureEnforce, "1577836800000", false, 200, ""},
-		"forged":                    {day, config.SignatureEnforce, old, true, 401, ""},
-		"twelve digits":             {day, config.SignatureEnforce, "157783680000", false, 200, "unusual"},
-		"fourteen digits":           {day, config.SignatureEnforce, "15778368000000", false, 200, "unusual"},
-		"no digits":                 {day, config.SignatureEnforce, "1577836800x00", false, 200, "unusual"},
-		"a little ahead":            {day, config.SignatureEnforce, millis(start.Add(time.Minute)), false, 200, ""},
-		"ahead":                     {day, config.SignatureEnforce, millis(start.Add(time.Minute + time.Millisecond)), false, 200, "ahead"},
-		"as far ahead as 13 digits": {day, config.SignatureEnforce, "9999999999999", false, 200, "ahead"},
+		"just as old as allowed":    {day, channel.SignatureEnforce, millis(start.Add(-day)), false, 200, ""},
+		"a millisecond older":       {day, channel.SignatureEnforce, old, false, 503, ""},
+		"of 2020":                   {day, channel.SignatureEnforce, "1577836800000", false, 503, ""},
+		"under Audit":               {day, channel.SignatureAudit, old, false, 503, ""},
+		"under Audit, not verified": {day, channel.SignatureAudit, old, true, 200, ""},
+		"under Off":                 {day, channel.SignatureOff, old, false, 200, ""},
+		"never judged":              {0, channel.SignatureEnforce, "1577836800000", false, 200, ""},
+		"forged":                    {day, channel.SignatureEnforce, old, true, 401, ""},
+		"twelve digits":             {day, channel.SignatureEnforce, "157783680000", false, 200, "unusual"},
+		"fourteen digits":           {day, channel.SignatureEnforce, "15778368000000", false, 200, "unusual"},
+		"no digits":                 {day, channel.SignatureEnforce, "1577836800x00", false, 200, "unusual"},
+		"a little ahead":            {day, channel.SignatureEnforce, millis(start.Add(time.Minute)), false, 200, ""},
+		"ahead":                     {day, channel.SignatureEnforce, millis(start.Add(time.Minute + time.Millisecond)), false, 200, "ahead"},
+		"as far ahead as 13 digits": {day, channel.SignatureEnforce, "9999999999999", false, 200, "ahead"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(tc.age, tc.mode))
@@ -121,7 +121,7 @@ func TestAnOldSignedCallIsStale(t *testing.T) {
 
 // What is not stored anyway is not judged: a console's sample is of some year.
 func TestOnlyWhatWouldBeStoredIsJudged(t *testing.T) {
-	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(time.Hour, config.SignatureEnforce))
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(time.Hour, channel.SignatureEnforce))
 	test, _ := messageAt("This is message id", "1577836800000")
 	excluded := fmt.Appendf(nil, `{"event_name":"user_send_link","app_id":%q,"recipient":{"id":%q},"timestamp":"1577836800000"}`, app, oa)
 	foreign := fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":%q,"recipient":{"id":"1"},"timestamp":"1577836800000"}`, app)
@@ -135,7 +135,7 @@ func TestOnlyWhatWouldBeStoredIsJudged(t *testing.T) {
 // Stale events are told of once a minute.
 func TestStaleEventsAreLogged(t *testing.T) {
 	now := start
-	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, aged(time.Hour, config.SignatureEnforce))
+	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, aged(time.Hour, channel.SignatureEnforce))
 	lines := f.lines()
 	for _, want := range []int{1, 1, 2} {
 		for range 3 {
@@ -183,7 +183,7 @@ func TestAClockADayAheadForAnHourLosesNothing(t *testing.T) {
 		}
 		return wall
 	}
-	f := newFixture(t, func(o *Options) { o.Now = ours }, aged(24*time.Hour, config.SignatureEnforce))
+	f := newFixture(t, func(o *Options) { o.Now = ours }, aged(24*time.Hour, channel.SignatureEnforce))
 	var due sendings
 	for n := range events { // one a minute
 		at := start.Add(time.Duration(n) * time.Minute)

@@ -1,15 +1,15 @@
 package webhook
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Why calls are refused, besides the reasons of package channel. All are values
+// Why calls are refused, beside the reasons of package channel. All are values
 // of the metric label "reason".
 const (
 	// reasonUnknownPath: no channel has that path. 404.
@@ -23,6 +23,8 @@ const (
 	// reasonCutOff: the body had not arrived when another call needed the room.
 	// 503.
 	reasonCutOff channel.Reason = "cut_off"
+	// reasonHandshake: the channel type refuses a GET of the channel's path.
+	reasonHandshake channel.Reason = "handshake"
 	// reasonTooLarge: the body is larger than the channel's bound. 413.
 	reasonTooLarge channel.Reason = "too_large"
 	// reasonAborted: the caller hung up before the body was complete. 400, if
@@ -41,14 +43,19 @@ const (
 	reasonTimeout channel.Reason = "timeout"
 )
 
-// Why calls are answered 200 and not stored: values of the metric label
-// "reason" of ignored calls.
-const (
-	ignoredProbe          = "probe"
-	ignoredURLCheck       = "url_check"
-	ignoredConsoleTest    = "console_test"
-	ignoredForeignAccount = "foreign_account"
-	ignoredExcluded       = "excluded"
+// ignored is why a call, or a part of it, is answered 200 and not stored. The reason is
+// a value of the metric label "reason" of ignored calls.
+type ignored struct {
+	reason string
+	reply  *reply
+}
+
+var (
+	ignoredProbe          = &ignored{"probe", answerProbe}
+	ignoredURLCheck       = &ignored{"url_check", answerProbe}
+	ignoredConsoleTest    = &ignored{"console_test", answerConsoleTest}
+	ignoredForeignAccount = &ignored{"foreign_account", answerForeignAccount}
+	ignoredExcluded       = &ignored{"excluded", answerExcluded}
 )
 
 // retryAfter is the wait, in seconds, that a 503 asks for. A busy moment passes
@@ -56,56 +63,38 @@ const (
 // their own ignore it.
 const retryAfter = "5"
 
-// answer is a complete response. The header values are shared by all responses,
-// which only read them.
-type answer struct {
-	status int
-	body   []byte
-	length []string
-	header map[string]string
+// reply is how a call ends, in any channel's shape.
+type reply struct {
+	status  int
+	message string
+	header  map[string]string
 }
 
-var jsonContentType = []string{"application/json"}
+func newReply(status int, message string) *reply { return &reply{status: status, message: message} }
 
-func newAnswer(status int, message string) *answer {
-	result := "1"
-	if status == http.StatusOK {
-		result = "0"
-	}
-	body, _ := json.Marshal(struct { //nolint:errchkjson // two strings always marshal
-		Status  string `json:"status"`
-		Message string `json:"message"`
-	}{result, message})
-	return &answer{status: status, body: body, length: []string{strconv.Itoa(len(body))}}
+func newUnavailable(message string) *reply {
+	return &reply{http.StatusServiceUnavailable, message, map[string]string{"Retry-After": retryAfter}}
 }
 
-func newUnavailable(message string) *answer {
-	a := newAnswer(http.StatusServiceUnavailable, message)
-	a.header = map[string]string{"Retry-After": retryAfter}
-	return a
-}
-
-func newMethodNotAllowed(allow string) *answer {
-	a := newAnswer(http.StatusMethodNotAllowed, "method not allowed: use "+allow)
-	a.header = map[string]string{"Allow": allow}
-	return a
+func newMethodNotAllowed(allow string) *reply {
+	return &reply{http.StatusMethodNotAllowed, "method not allowed: use " + allow, map[string]string{"Allow": allow}}
 }
 
 var (
-	answerAccepted       = newAnswer(http.StatusOK, "accepted")
-	answerDuplicate      = newAnswer(http.StatusOK, "already accepted")
-	answerProbe          = newAnswer(http.StatusOK, "ready")
-	answerConsoleTest    = newAnswer(http.StatusOK, "test received, not stored")
-	answerForeignAccount = newAnswer(http.StatusOK, "not stored: the account is not on the channel's list")
-	answerExcluded       = newAnswer(http.StatusOK, "not stored: the channel leaves this event out")
+	answerAccepted       = newReply(http.StatusOK, "accepted")
+	answerDuplicate      = newReply(http.StatusOK, "already accepted")
+	answerProbe          = newReply(http.StatusOK, "ready")
+	answerConsoleTest    = newReply(http.StatusOK, "test received, not stored")
+	answerForeignAccount = newReply(http.StatusOK, "not stored: the account is not on the channel's list")
+	answerExcluded       = newReply(http.StatusOK, "not stored: the channel leaves this event out")
 
-	answerUnknownPath = newAnswer(http.StatusNotFound, "no channel has this path")
+	answerUnknownPath = newReply(http.StatusNotFound, "no channel has this path")
 	answerUsePost     = newMethodNotAllowed("POST")
 	answerUseGet      = newMethodNotAllowed("GET, HEAD")
-	answerKey         = newAnswer(http.StatusUnauthorized, "API key missing or wrong: send it as query parameter "+keyParameter+" or header "+keyHeader)
+	answerKey         = newReply(http.StatusUnauthorized, "API key missing or wrong: send it as query parameter "+keyParameter+" or header "+keyHeader)
 	answerBusy        = newUnavailable("too many calls in flight")
-	answerTooLarge    = newAnswer(http.StatusRequestEntityTooLarge, "body is larger than the channel allows")
-	answerCutShort    = newAnswer(http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
+	answerTooLarge    = newReply(http.StatusRequestEntityTooLarge, "body is larger than the channel allows")
+	answerCutShort    = newReply(http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
 	answerCutOff      = newUnavailable("the body had not arrived when other calls needed the room")
 	answerSlowBody    = newUnavailable("the body did not arrive in time")
 	answerStale       = newUnavailable("the event's timestamp is older than the channel takes")
@@ -115,32 +104,63 @@ var (
 	answerNotInTime   = newUnavailable("the event was not stored in time")
 )
 
-// refusalStatus is the status of each refusal of a channel type.
-var refusalStatus = map[channel.Reason]int{
-	channel.ReasonMalformed:        http.StatusBadRequest,
-	channel.ReasonWrongApp:         http.StatusForbidden,
-	channel.ReasonSignatureMissing: http.StatusUnauthorized,
-	channel.ReasonSignatureWrong:   http.StatusUnauthorized,
-	channel.ReasonAwaitingSecret:   http.StatusServiceUnavailable,
-}
-
-// answerTo is the answer to a call that its channel type refuses.
-func answerTo(refusal *channel.Refusal) *answer {
-	status := refusalStatus[refusal.Reason]
-	if status == http.StatusServiceUnavailable {
+// replyTo is the reply to a call that its channel type refuses. One without a usable
+// status is a defect of the type, so the platform should send the call again.
+func replyTo(refusal *channel.Refusal) *reply {
+	if refusal.Status < 400 || refusal.Status > 599 || refusal.Status == http.StatusServiceUnavailable {
 		return newUnavailable(refusal.Message)
 	}
-	return newAnswer(status, refusal.Message)
+	return newReply(refusal.Status, refusal.Message)
+}
+
+// answer is a complete response. The header values are shared by all responses,
+// which only read them.
+type answer struct {
+	channel.Answer
+
+	contentType, length []string
+	header              map[string]string
+}
+
+// shape puts replies into the shape that a channel's platform expects.
+type shape struct {
+	of func(status int, message string) channel.Answer
+	// made are the answers to the replies of the tables above.
+	made sync.Map
+}
+
+// answer returns the answer of a reply, which is made once.
+func (s *shape) answer(r *reply) *answer {
+	if made, ok := s.made.Load(r); ok {
+		return made.(*answer)
+	}
+	a := s.make(r)
+	s.made.Store(r, a)
+	return a
+}
+
+// make makes an answer. One without a usable status gets the reply's.
+func (s *shape) make(r *reply) *answer {
+	a := newAnswer(s.of(r.status, r.message))
+	if a.Status < 200 || a.Status > 599 {
+		a.Status = r.status
+	}
+	a.header = r.header
+	return a
+}
+
+func newAnswer(a channel.Answer) *answer {
+	return &answer{Answer: a, contentType: []string{a.ContentType}, length: []string{strconv.Itoa(len(a.Body))}}
 }
 
 func (a *answer) write(w http.ResponseWriter) {
 	header := w.Header()
-	header["Content-Type"] = jsonContentType
+	header["Content-Type"] = a.contentType
 	header["Content-Length"] = a.length
 	for name, value := range a.header {
 		header.Set(name, value)
 	}
-	w.WriteHeader(a.status)
+	w.WriteHeader(a.Status)
 	// A caller that does not take its answer will call again.
-	_, _ = w.Write(a.body)
+	_, _ = w.Write(a.Body)
 }

@@ -91,7 +91,7 @@ func (b bodyReader) grow(body []byte, size int64) ([]byte, error) {
 }
 
 // bodyRefusal says how a body that could not be read is answered.
-func bodyRefusal(err error, t *ticket) (*answer, channel.Reason) {
+func bodyRefusal(err error, t *ticket) (*reply, channel.Reason) {
 	switch {
 	case t.wasCutOff():
 		return answerCutOff, reasonCutOff

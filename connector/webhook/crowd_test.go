@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // wellFormed is a signature that nobody made with a secret.
@@ -140,9 +140,9 @@ func TestCallersWithTheKeyDoNotCrowdOutThePlatform(t *testing.T) {
 func TestALeakedKeyCostsNoOtherChannel(t *testing.T) {
 	const calls, leaked = 100, "chat/leaked"
 	off := zaloOA()
-	off.Signature = config.Signature{Mode: config.SignatureOff}
+	off.Signature = zalo.Signature{Mode: channel.SignatureOff}
 	f := newFixture(t, func(o *Options) { o.MaxInFlight, o.MaxBufferedBytes = 90, 900<<10 }, newChannel(),
-		newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = leaked, digests(otherKey), zalo.New(leaked, off) }))
+		newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = leaked, digests(otherKey), opened(leaked, off) }))
 	f.inbox.hold = func(channel string) bool { return channel == leaked }
 	f.inbox.block = make(chan struct{})
 	defer close(f.inbox.block)

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
@@ -39,8 +39,8 @@ func FuzzHandler(f *testing.F) {
 	f.Add("POST", path, "a=%zz;&param%2Eheader.xp-api-key="+key, "x", "mac=", []byte("{}"), false)
 	f.Add("HEAD", path, "", key, "", []byte("{"), true)
 	f.Fuzz(func(t *testing.T, method, urlPath, query, header, signature string, body []byte, announced bool) {
-		fixture := newFixture(t, nil, fuzzedChannel("chat/shop", key, config.SignatureEnforce),
-			fuzzedChannel("chat/audit", otherKey, config.SignatureAudit))
+		fixture := newFixture(t, nil, fuzzedChannel("chat/shop", key, channel.SignatureEnforce),
+			fuzzedChannel("chat/audit", otherKey, channel.SignatureAudit))
 		call := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		call.Method, call.URL = method, &url.URL{Path: urlPath, RawQuery: query}
 		call.Header = http.Header{"Xp-Api-Key": {header}, "X-Zevent-Signature": {signature}}
@@ -70,11 +70,11 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-func fuzzedChannel(name, key string, mode config.SignatureMode) Channel {
+func fuzzedChannel(name, key string, mode channel.SignatureMode) Channel {
 	z := zaloOA()
 	z.Signature.Mode = mode
 	return newChannel(func(c *Channel) {
-		c.Name, c.Keys, c.MaxBodySize, c.Type = name, digests(key), 4096, zalo.New(name, z)
+		c.Name, c.Keys, c.MaxBodySize, c.Type = name, digests(key), 4096, opened(name, z)
 	})
 }
 

@@ -1,25 +1,22 @@
 package webhook
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/listener"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// answerWithin is how long after its arrival a call is answered at the latest.
-// Zalo gives up after 2 s; the rest is for the network.
+// answerWithin is how long after its arrival a call is answered at the latest, where no
+// channel type says otherwise.
 const answerWithin = 1800 * time.Millisecond
 
 // Options are what a Handler works with; all are required.
@@ -51,6 +48,8 @@ type Handler struct {
 	draining atomic.Bool
 	inFlight *admission
 	refusals *repeats
+	// stranger is the shape of answers to calls that no key named a channel for.
+	stranger *shape
 
 	inboxFull, diskFull, inboxLate, inboxFailed throttle
 }
@@ -64,6 +63,7 @@ func NewHandler(o Options) *Handler {
 		now:      o.Now,
 		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes, o.Metrics.BufferedBytesLimit),
 		refusals: newRepeats(o.Log),
+		stranger: &shape{of: channel.JSONAnswer},
 	}
 	h.Use(NewRoutes(nil))
 	return h
@@ -101,6 +101,8 @@ type exchange struct {
 	conn *listener.Conn
 	// apiKey is the digest of the call's, once it has named a channel.
 	apiKey [sha256.Size]byte
+	// shape is that of the answer.
+	shape *shape
 	// arrived is when, by the handler's clock.
 	arrived time.Time
 	// deadline is by when it is answered, by the system's clock, which
@@ -113,14 +115,20 @@ type exchange struct {
 // stranger could gather them.
 func (x *exchange) closeAfter() { x.Header().Set("Connection", "close") }
 
+// answerBy bounds the wait for the body, for every call, because net/http waits for
+// that of a refused one too.
+func (x *exchange) answerBy(deadline time.Time) {
+	x.deadline = deadline
+	if x.call.ContentLength != 0 {
+		// A writer that cannot set deadlines is no network connection.
+		_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(deadline)
+	}
+}
+
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
-	x := &exchange{ResponseWriter: w, call: call, conn: listener.FromContext(call.Context()), arrived: h.now(), deadline: time.Now().Add(answerWithin)}
-	if call.ContentLength != 0 {
-		// For every call, because net/http waits for the body of a refused one
-		// too. A writer that cannot set deadlines is no network connection.
-		_ = http.NewResponseController(w).SetReadDeadline(x.deadline)
-	}
+	x := &exchange{ResponseWriter: w, call: call, conn: listener.FromContext(call.Context()), shape: h.stranger, arrived: h.now()}
+	x.answerBy(time.Now().Add(answerWithin))
 	if h.draining.Load() {
 		x.closeAfter()
 	}
@@ -129,7 +137,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	case routes.paths[path]:
 		h.serveChannel(x, routes, path) //nolint:contextcheck // the store outlives a caller that hangs up
 	case routes.pages[path] != nil:
-		h.servePage(x, http.StatusOK, "text/html; charset=utf-8", routes.pages[path])
+		h.servePage(x, routes.pages[path])
 	case path == HealthPath || path == "/":
 		h.serveHealth(x)
 	default:
@@ -143,25 +151,23 @@ const HealthPath = "/healthz"
 // serveHealth says whether calls should come here: like readiness, it fails from
 // the begin of a stop on. It is not counted, since it is no call of a platform.
 func (h *Handler) serveHealth(x *exchange) {
-	if h.draining.Load() {
-		h.servePage(x, http.StatusServiceUnavailable, "text/plain; charset=utf-8", []byte("stopping\n"))
-		return
-	}
-	h.servePage(x, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+	h.servePage(x, func(*http.Request) channel.Answer {
+		status, body := http.StatusOK, "ok\n"
+		if h.draining.Load() {
+			status, body = http.StatusServiceUnavailable, "stopping\n"
+		}
+		return channel.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(body)}
+	})
 }
 
 // servePage serves what anyone may see.
-func (h *Handler) servePage(x *exchange, status int, contentType string, page []byte) {
+func (h *Handler) servePage(x *exchange, page func(*http.Request) channel.Answer) {
 	if !isRead(x.call) {
 		h.refuse(x, answerUseGet, "", reasonMethod)
 		return
 	}
 	x.closeAfter()
-	x.Header().Set("Content-Type", contentType)
-	x.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	x.WriteHeader(status)
-	// A caller that does not take the page will ask again.
-	_, _ = x.Write(page)
+	newAnswer(page(x.call)).write(x)
 }
 
 func isRead(call *http.Request) bool {
@@ -175,13 +181,15 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	var r *route
 	if post || isRead(x.call) {
 		r, x.apiKey = routes.authenticate(x.call, path)
-		x.showKey(r)
+		x.address(r)
 	}
 	switch {
 	case r != nil && post:
 		h.admit(x, r)
+	case r != nil && r.handshake != nil:
+		h.shakeHands(x, r)
 	case r != nil:
-		h.ignore(x, answerProbe, r.Name, ignoredURLCheck)
+		h.ignore(x, r.Name, ignoredURLCheck)
 	case post:
 		h.refuse(x, answerKey, "", reasonKey)
 	default:
@@ -189,15 +197,32 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	}
 }
 
-// showKey tells the call's connection that it had the key of r, unless that is
-// nil. Where no signature is demanded, the key is all that can be shown.
-func (x *exchange) showKey(r *route) {
-	switch {
-	case r != nil && r.Enforces:
+// address says that the call had the key of r, unless that is nil. Where no signature
+// is demanded, the key is all that the call's connection can show.
+func (x *exchange) address(r *route) {
+	if r == nil {
+		return
+	}
+	if r.Enforces {
 		x.conn.ShowKey()
-	case r != nil:
+	} else {
 		x.conn.Verify()
 	}
+	x.shape = r.shape
+	if r.AnswerIn != answerWithin {
+		x.answerBy(x.deadline.Add(r.AnswerIn - answerWithin))
+	}
+}
+
+// shakeHands has the channel type answer a GET of the channel's path.
+func (h *Handler) shakeHands(x *exchange, r *route) {
+	a := newAnswer(r.handshake(x.call))
+	if a.Status == http.StatusOK {
+		r.metrics.Ignored.Inc(ignoredURLCheck.reason)
+	} else {
+		h.noteRefusal(x, r.Name, reasonHandshake)
+	}
+	a.write(x)
 }
 
 // admit bounds what the calls in flight cost together. Only calls with a key
@@ -227,7 +252,10 @@ func (x *exchange) interruptBody() {
 // receive returns the body, or answers the call. Without the signature that its
 // channel demands, a call may be the platform's probe and nothing larger.
 func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
-	limit, unsigned := r.MaxBodySize, r.Type.Precheck(x.call.Header)
+	limit, unsigned := r.MaxBodySize, (*channel.Refusal)(nil)
+	if r.precheck != nil {
+		unsigned = r.precheck(x.call.Header)
+	}
 	if unsigned != nil {
 		limit = min(limit, channel.MaxProbeSize)
 	}
@@ -245,21 +273,21 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 	return nil, false
 }
 
-// serve has the channel type look at the body.
+// serve has the channel type read the call.
 func (h *Handler) serve(x *exchange, r *route, body []byte) {
-	found, refusal := r.Type.Read(x.arrived, x.call.Header, body)
+	reading, refusal := r.Type.Read(x.arrived, x.call.Header, body)
 	if refusal != nil {
 		h.turnAway(x, r, refusal)
 		return
 	}
-	r.traffic.letIn(x.apiKey, found, r.Enforces, x.arrived)
-	if found.AuditFailure != "" {
-		r.metrics.AuditFailures.Inc(string(found.AuditFailure))
+	r.traffic.letIn(x.apiKey, reading, r.Enforces, x.arrived)
+	if reading.AuditFailure != "" {
+		r.metrics.AuditFailures.Inc(string(reading.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
-			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", found.AuditFailure)
+			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", reading.AuditFailure)
 		}
 	}
-	h.triage(x, r, found)
+	h.triage(x, r, reading)
 }
 
 // turnAway refuses a call that its channel type refuses.
@@ -267,81 +295,27 @@ func (h *Handler) turnAway(x *exchange, r *route, refusal *channel.Refusal) {
 	if refusal.Reason == channel.ReasonSignatureWrong {
 		r.traffic.unverified(x.arrived)
 	}
-	h.refuse(x, answerTo(refusal), r.Name, refusal.Reason)
-}
-
-// triage tells the calls to store from those that are only counted.
-func (h *Handler) triage(x *exchange, r *route, found channel.Call) {
-	switch {
-	case found.Kind == channel.KindProbe:
-		h.ignore(x, answerProbe, r.Name, ignoredProbe)
-	case found.Kind == channel.KindConsoleTest:
-		h.ignore(x, answerConsoleTest, r.Name, ignoredConsoleTest)
-	case found.Kind == channel.KindForeignAccount:
-		h.ignore(x, answerForeignAccount, r.Name, ignoredForeignAccount)
-	case !r.events.selects(found.Name):
-		h.ignore(x, answerExcluded, r.Name, ignoredExcluded)
-	case h.isStale(x, r, found):
-		h.refuse(x, answerStale, r.Name, reasonStale)
-	default:
-		h.store(x, r, found)
-	}
-}
-
-// store answers 200 only when the inbox says that the event is durable. A caller
-// that hangs up does not stop it: the event is real, and its retry will be
-// recognised.
-func (h *Handler) store(x *exchange, r *route, found channel.Call) {
-	e := found.Event
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
-	defer cancel()
-	outcomes, err := h.inbox.Accept(ctx, []event.Event{e})
-	if err == nil {
-		r.traffic.stored(x.arrived)
-	}
-	switch {
-	case err == nil && outcomes[0] == inbox.Stored:
-		x.conn.Verify() // a captured call, sent again, earns nothing
-		r.metrics.Accepted.Add(1)
-		h.metrics.AcceptedEvents.WithLabelValues(found.KnownName).Inc()
-		answerAccepted.write(x)
-	case err == nil && outcomes[0] == inbox.Duplicate:
-		r.metrics.Duplicates.Add(1)
-		answerDuplicate.write(x)
-	default:
-		h.fail(x, r, err)
-	}
-}
-
-// fail refuses a call whose event the inbox did not take.
-func (h *Handler) fail(x *exchange, r *route, err error) {
-	a, reason, lines := answerFailed, reasonInboxFailed, &h.inboxFailed
-	switch {
-	case errors.Is(err, inbox.ErrFull):
-		a, reason, lines = answerFull, reasonInboxFull, &h.inboxFull
-	case errors.Is(err, inbox.ErrDiskFull):
-		a, reason, lines = answerDiskFull, reasonDiskFull, &h.diskFull
-	case errors.Is(err, context.DeadlineExceeded):
-		a, reason, lines = answerNotInTime, reasonTimeout, &h.inboxLate
-	}
-	if lines.allows(x.arrived) {
-		h.log.Error(err, "the inbox does not take events; callers are answered 503", "channel", r.Name, "reason", reason)
-	}
-	h.refuse(x, a, r.Name, reason)
+	h.noteRefusal(x, r.Name, refusal.Reason)
+	x.shape.make(replyTo(refusal)).write(x)
 }
 
 // refuse answers, counts and logs. Channel is empty until the key named one.
-func (h *Handler) refuse(x *exchange, a *answer, channelName string, reason channel.Reason) {
+func (h *Handler) refuse(x *exchange, a *reply, channelName string, reason channel.Reason) {
+	h.noteRefusal(x, channelName, reason)
+	x.shape.answer(a).write(x)
+}
+
+// noteRefusal counts and logs, before the answer.
+func (h *Handler) noteRefusal(x *exchange, channelName string, reason channel.Reason) {
 	h.metrics.Of(channelName).Refused.Inc(string(reason))
 	h.refusals.note(channelName, reason)
 	if channelName == "" {
 		x.closeAfter()
 	}
-	a.write(x)
 }
 
 // ignore answers 200 to a call that is not stored, and counts it.
-func (h *Handler) ignore(x *exchange, a *answer, channelName, reason string) {
-	h.metrics.Of(channelName).Ignored.Inc(reason)
-	a.write(x)
+func (h *Handler) ignore(x *exchange, channelName string, why *ignored) {
+	h.metrics.Of(channelName).Ignored.Inc(why.reason)
+	x.shape.answer(why.reply).write(x)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -53,7 +54,7 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 			ch.MaxEventAge = time.Hour // the timestamp is that of a sample
 		}
 		if c.awaiting {
-			ch.Type = zalo.New(ch.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureEnforce, SecretKeys: []config.Secret{{Missing: true}}}})
+			ch.Type = opened(ch.Name, zalo.Settings{AppID: app, Signature: zalo.Signature{Mode: channel.SignatureEnforce, SecretKeys: []config.Secret{{Missing: true}}}})
 		}
 	}))
 	body := c.body()
@@ -79,7 +80,7 @@ type row struct {
 	row              string
 	fault            func(*faulty)
 	status           int
-	message          *answer
+	message          *reply
 	refused, ignored string
 	// stranger: no channel is known.
 	stranger bool
@@ -160,7 +161,7 @@ func (r row) check(t *testing.T, f *fixture, w *httptest.ResponseRecorder) {
 	if wantStatus := map[bool]string{true: "0", false: "1"}[r.status == 200]; got.Status != wantStatus || got.Message == "" {
 		t.Errorf("answer %+v", got)
 	}
-	if r.message != nil && !strings.Contains(string(r.message.body), got.Message) {
+	if r.message != nil && got.Message != r.message.message {
 		t.Errorf("message %q", got.Message)
 	}
 	if w.Header().Get("Content-Type") != "application/json" {
@@ -223,10 +224,10 @@ func TestSamplesEndToEnd(t *testing.T) {
 
 // xBot's published example is unsigned.
 func TestPublishedExample(t *testing.T) {
-	c := config.ZaloOA{AppID: "2553928453557884079", Signature: config.Signature{
-		Mode: config.SignatureAudit, SecretKeys: []config.Secret{config.NewSecret("an-oa-secret-key")},
+	c := zalo.Settings{AppID: "2553928453557884079", Signature: zalo.Signature{
+		Mode: channel.SignatureAudit, SecretKeys: []config.Secret{config.NewSecret("an-oa-secret-key")},
 	}}
-	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = zalo.New(ch.Name, c) }))
+	f := newFixture(t, nil, newChannel(func(ch *Channel) { ch.Type = opened(ch.Name, c) }))
 	target := f.serve(t)
 	body := sample(t, "xbot_example.json")
 	response, err := newClient(t).Post(target, "text/plain", bytes.NewReader(body))
@@ -249,7 +250,7 @@ func TestPublishedExample(t *testing.T) {
 func TestTimeOfArrival(t *testing.T) {
 	arrived := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return arrived } }, newChannel(func(c *Channel) {
-		c.Type = zalo.New(c.Name, config.ZaloOA{AppID: app, Signature: config.Signature{Mode: config.SignatureOff}})
+		c.Type = opened(c.Name, zalo.Settings{AppID: app, Signature: zalo.Signature{Mode: channel.SignatureOff}})
 	}))
 	f.do(request(path+"?"+keyParameter+"="+key, []byte(`{"event_name":"follow","oa_id":"o","follower":{"id":"u"}}`), ""))
 	if len(f.inbox.events) != 1 {
@@ -340,8 +341,8 @@ func TestAuditFailuresAreLogged(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	audit := func(name, key string) Channel {
 		z := zaloOA()
-		z.Signature.Mode = config.SignatureAudit
-		return newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = name, digests(key), zalo.New(name, z) })
+		z.Signature.Mode = channel.SignatureAudit
+		return newChannel(func(c *Channel) { c.Name, c.Keys, c.Type = name, digests(key), opened(name, z) })
 	}
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return now } }, audit("chat/shop", key), audit("chat/other", otherKey))
 	lines := f.lines()
@@ -444,7 +445,7 @@ func TestDomainPages(t *testing.T) {
 		return newChannel(func(c *Channel) {
 			z := zaloOA()
 			z.DomainVerification.Codes = codes
-			c.Name, c.Type = name, zalo.New(name, z)
+			c.Name, c.Type = name, opened(name, z)
 		})
 	}
 	f := newFixture(t, nil, withCodes("a", "one", "two"), withCodes("b", "two", "three"))

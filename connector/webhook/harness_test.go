@@ -25,6 +25,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -37,7 +38,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	path     = config.DefaultPathZaloOA
+	path     = zalo.DefaultPath
 	key      = "5b1f0d3c9a7e46288c1d2e3f405162738495a6b7c8d9eaf0112233445566778f"
 	otherKey = "a0b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff"
 	secret   = "synthetic-oa-secret-key-0001"
@@ -70,12 +71,11 @@ func newFakeInbox() *fakeInbox {
 }
 
 func (f *fakeInbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcome, error) {
-	e := batch[0]
 	select {
 	case f.entered <- struct{}{}:
 	default:
 	}
-	if f.block != nil && (f.hold == nil || f.hold(e.Channel)) {
+	if f.block != nil && (f.hold == nil || f.hold(batch[0].Channel)) {
 		select {
 		case <-f.block:
 		case <-ctx.Done():
@@ -87,13 +87,16 @@ func (f *fakeInbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Ou
 	if f.err != nil {
 		return nil, f.err
 	}
-	id := e.Channel + " " + e.ID.String()
-	if f.known || f.seen[id] {
-		return []inbox.Outcome{inbox.Duplicate}, nil
+	outcomes := make([]inbox.Outcome, len(batch))
+	for i, e := range batch {
+		outcomes[i] = inbox.Duplicate
+		if id := e.Channel + " " + e.ID.String(); !f.known && !f.seen[id] {
+			f.seen[id] = true
+			f.events = append(f.events, e)
+			outcomes[i] = inbox.Stored
+		}
 	}
-	f.seen[id] = true
-	f.events = append(f.events, e)
-	return []inbox.Outcome{inbox.Stored}, nil
+	return outcomes, nil
 }
 
 func (f *fakeInbox) stored() []event.Event {
@@ -159,19 +162,22 @@ func exposition(registry *prometheus.Registry) (string, error) {
 }
 
 // zaloOA is the samples' app.
-func zaloOA() config.ZaloOA {
-	return config.ZaloOA{
+func zaloOA() zalo.Settings {
+	return zalo.Settings{
 		AppID:            app,
-		Signature:        config.Signature{Mode: config.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(secret)}},
-		OfficialAccounts: []config.OfficialAccount{{ID: oa}, {ID: "4547476331570598169"}},
+		Signature:        zalo.Signature{Mode: channel.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(secret)}},
+		OfficialAccounts: []zalo.OfficialAccount{{ID: oa}, {ID: "4547476331570598169"}},
 	}
 }
+
+// opened is a channel of the type zalo.
+func opened(name string, s zalo.Settings) channel.Channel { return s.Open(name) }
 
 // newChannel is a channel of the samples' app that takes every event.
 func newChannel(change ...func(*Channel)) Channel {
 	c := Channel{
 		Name: "chat/shop", Path: path, Keys: digests(key), MaxBodySize: 1 << 20, Enforces: true,
-		Events: config.EventFilter{Include: []string{"*"}}, Type: zalo.New("chat/shop", zaloOA()),
+		Events: config.EventFilter{Include: []string{"*"}}, Type: opened("chat/shop", zaloOA()),
 	}
 	for _, f := range change {
 		f(&c)
@@ -237,10 +243,10 @@ func (f *fixture) do(call *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// reply is an answer's body.
-type reply struct{ Status, Message string }
+// said is an answer's body.
+type said struct{ Status, Message string }
 
-func readReply(t testing.TB, r io.Reader) (got reply) {
+func readReply(t testing.TB, r io.Reader) (got said) {
 	t.Helper()
 	if err := json.NewDecoder(r).Decode(&got); err != nil {
 		t.Fatalf("the answer is no JSON: %v", err)
@@ -249,7 +255,7 @@ func readReply(t testing.TB, r io.Reader) (got reply) {
 }
 
 // post sends a signed body to a real server.
-func post(t testing.TB, client *http.Client, target string, body io.Reader, signature string) (*http.Response, reply) {
+func post(t testing.TB, client *http.Client, target string, body io.Reader, signature string) (*http.Response, said) {
 	t.Helper()
 	call, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, body)
 	if err != nil {

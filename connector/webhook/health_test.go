@@ -5,8 +5,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 )
 
 // Load balancers check the port that serves, and take anything but 200 for dead.
@@ -15,7 +13,7 @@ func TestHealthChecksAreAnsweredAndNotCounted(t *testing.T) {
 	withPage := newFixture(t, nil, newChannel(func(c *Channel) {
 		z := zaloOA()
 		z.DomainVerification.Codes = []string{"code"}
-		c.Type = zalo.New(c.Name, z)
+		c.Type = opened(c.Name, z)
 	}))
 	for _, tc := range []struct {
 		f                  *fixture

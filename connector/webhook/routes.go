@@ -1,11 +1,11 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"html"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,6 +46,9 @@ type Channel struct {
 	MaxEventAge time.Duration
 	// Events selects what is stored, by the platform's event name.
 	Events config.EventFilter
+	// AnswerIn is how long after its arrival a call is answered at the latest.
+	// Default: answerWithin.
+	AnswerIn time.Duration
 	// Type knows the platform's protocol.
 	Type channel.Channel
 }
@@ -56,12 +59,17 @@ type Routes struct {
 	names map[string]*route
 	paths map[string]bool
 	byKey map[[sha256.Size]byte]*route
-	pages map[string][]byte
+	pages map[string]func(*http.Request) channel.Answer
 }
 
 // route is one channel, made ready for calls.
 type route struct {
 	Channel
+	// precheck is nil for a type that cannot refuse by a header.
+	precheck func(http.Header) *channel.Refusal
+	// handshake answers a GET of the channel's path; nil if the type has no such page.
+	handshake   func(*http.Request) channel.Answer
+	shape       *shape
 	events      filter
 	share       share
 	auditFailed throttle
@@ -78,35 +86,60 @@ func NewRoutes(channels []Channel) *Routes {
 		names: make(map[string]*route),
 		paths: make(map[string]bool),
 		byKey: make(map[[sha256.Size]byte]*route),
-		pages: make(map[string][]byte),
+		pages: make(map[string]func(*http.Request) channel.Answer),
 	}
 	var tags []channel.MetaTag
 	for _, c := range channels {
-		c.Path = oneSlashLess(c.Path)
-		r := &route{Channel: c, events: newFilter(c.Events), share: share{alone: len(channels) == 1}, traffic: &traffic{}}
-		routes.names[c.Name], routes.paths[c.Path] = r, true
+		r := newRoute(c, len(channels) == 1)
+		routes.names[c.Name], routes.paths[r.Path] = r, true
 		for _, key := range c.Keys {
 			routes.byKey[key] = r
 		}
-		proof := c.Type.DomainProof()
-		maps.Copy(routes.pages, proof.Pages)
-		tags = append(tags, proof.MetaTags...)
+		tags = append(tags, routes.publish(r)...)
 	}
 	if len(tags) > 0 {
-		routes.pages["/"] = frontPage(tags)
+		page := frontPage(tags)
+		routes.pages["/"] = func(*http.Request) channel.Answer { return page }
 	}
 	return routes
 }
 
+func newRoute(c Channel, alone bool) *route {
+	c.Path, c.AnswerIn = oneSlashLess(c.Path), cmp.Or(c.AnswerIn, answerWithin)
+	r := &route{Channel: c, shape: &shape{of: c.Type.Answer}, events: newFilter(c.Events), share: share{alone: alone}, traffic: &traffic{}}
+	if p, ok := c.Type.(channel.Prechecker); ok {
+		r.precheck = p.Precheck
+	}
+	return r
+}
+
+// publish takes in the pages of a channel. It returns the meta tags of the page "/".
+func (r *Routes) publish(of *route) (tags []channel.MetaTag) {
+	for _, page := range of.Type.Public() {
+		tags = append(tags, page.MetaTags...)
+		switch {
+		case page.Serve == nil:
+		case page.Path == "":
+			of.handshake = page.Serve
+		default:
+			r.pages[page.Path] = page.Serve
+		}
+	}
+	return tags
+}
+
 // frontPage is the page on "/", with the meta tags of every channel.
-func frontPage(tags []channel.MetaTag) []byte {
+func frontPage(tags []channel.MetaTag) channel.Answer {
 	lines := make([]string, 0, len(tags))
 	for _, tag := range tags {
 		lines = append(lines, fmt.Sprintf("    <meta name=\"%s\" content=\"%s\" />\n", html.EscapeString(tag.Name), html.EscapeString(tag.Content)))
 	}
 	slices.Sort(lines)
 	lines = slices.Compact(lines)
-	return []byte("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n" + strings.Join(lines, "") + "</head>\n<body></body>\n</html>\n")
+	return channel.Answer{
+		Status: http.StatusOK, ContentType: "text/html; charset=utf-8",
+		Body: []byte("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n" + strings.Join(lines, "") + "</head>\n<body></body>\n</html>\n"),
+	}
 }
 
 // spelling is the path of a URL as it was sent: escapes are not undone, since a

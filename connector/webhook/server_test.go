@@ -19,7 +19,6 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
@@ -49,7 +48,7 @@ func sendf(t *testing.T, w io.Writer, format string, args ...any) {
 	}
 }
 
-func receive(t *testing.T, r *bufio.Reader) (*http.Response, reply) {
+func receive(t *testing.T, r *bufio.Reader) (*http.Response, said) {
 	t.Helper()
 	response, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -123,7 +122,7 @@ func TestOnlyASmallBodyIsAProbe(t *testing.T) {
 			}
 		}
 	}
-	if n := int(f.metrics.Of("chat/shop").Ignored.Of(ignoredProbe)); n != 4 {
+	if n := int(f.metrics.Of("chat/shop").Ignored.Of(ignoredProbe.reason)); n != 4 {
 		t.Errorf("%d probes", n)
 	}
 }
@@ -170,7 +169,7 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 func TestStrangersKeepNoConnection(t *testing.T) {
 	z := zaloOA()
 	z.DomainVerification.Codes = []string{"code"}
-	f := newFixture(t, nil, newChannel(func(c *Channel) { c.Type = zalo.New(c.Name, z) }))
+	f := newFixture(t, nil, newChannel(func(c *Channel) { c.Type = opened(c.Name, z) }))
 	target := f.serve(t)
 	body, signature := message("m")
 	for _, tc := range []struct {
@@ -423,7 +422,9 @@ func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 // broken is a channel type with a defect.
 type broken struct{ channel.Channel }
 
-func (broken) Read(time.Time, http.Header, []byte) (channel.Call, *channel.Refusal) { panic("defect") }
+func (broken) Read(time.Time, http.Header, []byte) (channel.Reading, *channel.Refusal) {
+	panic("defect")
+}
 
 // A panic costs one call: no answer, no place kept, and the log says why.
 func TestPanicCostsOneCall(t *testing.T) {

@@ -69,18 +69,18 @@ func sameKeys(a, b map[[sha256.Size]byte]time.Time) bool {
 }
 
 // letIn notes a call that its channel type let in.
-func (t *traffic) letIn(apiKey [sha256.Size]byte, call channel.Call, enforces bool, at time.Time) {
+func (t *traffic) letIn(apiKey [sha256.Size]byte, reading channel.Reading, enforces bool, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	touch(t.now.APIKeys, apiKey, at)
-	if call.Verified || !enforces {
+	if reading.Verified || !enforces {
 		t.now.LastAuthentic = at
 	}
 	switch {
-	case call.Verified:
-		touch(t.now.SigningKeys, call.SignedBy, at)
+	case reading.Verified:
+		touch(t.now.SigningKeys, reading.SignedBy, at)
 		t.now.Failed, t.now.FailingSince, t.now.LastFailed = 0, time.Time{}, time.Time{}
-	case call.AuditFailure == channel.ReasonSignatureWrong:
+	case reading.AuditFailure == channel.ReasonSignatureWrong:
 		t.fail(at)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
@@ -21,14 +22,14 @@ const (
 )
 
 // signedBy is a channel in a mode with signing keys.
-func signedBy(mode config.SignatureMode, keys ...string) Channel {
+func signedBy(mode channel.SignatureMode, keys ...string) Channel {
 	return newChannel(func(c *Channel) {
 		app := zaloOA()
-		app.Signature = config.Signature{Mode: mode}
+		app.Signature = zalo.Signature{Mode: mode}
 		for _, key := range keys {
 			app.Signature.SecretKeys = append(app.Signature.SecretKeys, config.NewSecret(key))
 		}
-		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey), digests(keys...), mode == config.SignatureEnforce, zalo.New(c.Name, app)
+		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey), digests(keys...), mode == channel.SignatureEnforce, opened(c.Name, app)
 	})
 }
 
@@ -92,21 +93,21 @@ func (s seen) traffic() Traffic {
 func TestTraffic(t *testing.T) {
 	type call struct{ apiKey, signature string }
 	for name, tt := range map[string]struct {
-		mode  config.SignatureMode
+		mode  channel.SignatureMode
 		calls []call
 		want  seen
 	}{
-		"none":                 {config.SignatureEnforce, nil, seen{}},
-		"right":                {config.SignatureEnforce, []call{{key, "right"}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1}},
-		"by each key":          {config.SignatureEnforce, []call{{key, "right"}, {otherKey, "other"}}, seen{authentic: 2, event: 2, firstAPIKey: 1, otherAPIKey: 2, firstSigning: 1, otherSigner: 2}},
-		"wrong":                {config.SignatureEnforce, []call{{key, wrongMac}, {key, wrongMac}, {key, "mac=12"}}, seen{failed: 3, since: 1, last: 3}},
-		"wrong and right":      {config.SignatureEnforce, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
-		"right, then wrong":    {config.SignatureEnforce, []call{{key, "right"}, {key, wrongMac}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1, failed: 1, since: 2, last: 2}},
-		"without a signature":  {config.SignatureEnforce, []call{{key, ""}, {key, ""}}, seen{}},
-		"without an API key":   {config.SignatureEnforce, []call{{"nobody's-0123456789", "right"}}, seen{}},
-		"wrong under Audit":    {config.SignatureAudit, []call{{key, wrongMac}, {key, ""}, {otherKey, wrongMac}}, seen{authentic: 3, event: 3, firstAPIKey: 2, otherAPIKey: 3, failed: 2, since: 1, last: 3}},
-		"right under Audit":    {config.SignatureAudit, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
-		"Off looks at the key": {config.SignatureOff, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2}},
+		"none":                 {channel.SignatureEnforce, nil, seen{}},
+		"right":                {channel.SignatureEnforce, []call{{key, "right"}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1}},
+		"by each key":          {channel.SignatureEnforce, []call{{key, "right"}, {otherKey, "other"}}, seen{authentic: 2, event: 2, firstAPIKey: 1, otherAPIKey: 2, firstSigning: 1, otherSigner: 2}},
+		"wrong":                {channel.SignatureEnforce, []call{{key, wrongMac}, {key, wrongMac}, {key, "mac=12"}}, seen{failed: 3, since: 1, last: 3}},
+		"wrong and right":      {channel.SignatureEnforce, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
+		"right, then wrong":    {channel.SignatureEnforce, []call{{key, "right"}, {key, wrongMac}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1, failed: 1, since: 2, last: 2}},
+		"without a signature":  {channel.SignatureEnforce, []call{{key, ""}, {key, ""}}, seen{}},
+		"without an API key":   {channel.SignatureEnforce, []call{{"nobody's-0123456789", "right"}}, seen{}},
+		"wrong under Audit":    {channel.SignatureAudit, []call{{key, wrongMac}, {key, ""}, {otherKey, wrongMac}}, seen{authentic: 3, event: 3, firstAPIKey: 2, otherAPIKey: 3, failed: 2, since: 1, last: 3}},
+		"right under Audit":    {channel.SignatureAudit, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
+		"Off looks at the key": {channel.SignatureOff, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newTicking(t, signedBy(tt.mode, secret, otherSecret))
@@ -123,7 +124,7 @@ func TestTraffic(t *testing.T) {
 // TestAnEventIsSeenWhenItIsDurable: not while the inbox is full, and again when it is
 // sent again.
 func TestAnEventIsSeenWhenItIsDurable(t *testing.T) {
-	f := newTicking(t, signedBy(config.SignatureEnforce, secret))
+	f := newTicking(t, signedBy(channel.SignatureEnforce, secret))
 	f.inbox.err = inbox.ErrFull
 	if code := f.post(key, "a", "right"); code != http.StatusServiceUnavailable {
 		t.Fatal(code)
@@ -140,7 +141,7 @@ func TestAnEventIsSeenWhenItIsDurable(t *testing.T) {
 
 // TestALargeCallWithAWrongSignature is refused before its body has come, and counts.
 func TestALargeCallWithAWrongSignature(t *testing.T) {
-	f := newFixture(t, nil, signedBy(config.SignatureEnforce, secret))
+	f := newFixture(t, nil, signedBy(channel.SignatureEnforce, secret))
 	call := request(path+"?"+keyParameter+"="+key, make([]byte, 1000), "mac=malformed")
 	if code := f.do(call).Code; code != http.StatusUnauthorized {
 		t.Fatal(code)
@@ -153,7 +154,7 @@ func TestALargeCallWithAWrongSignature(t *testing.T) {
 // TestTrafficAndReloads: what is known of a channel and its keys stays as long as they
 // do.
 func TestTrafficAndReloads(t *testing.T) {
-	enforced := signedBy(config.SignatureEnforce, secret, otherSecret)
+	enforced := signedBy(channel.SignatureEnforce, secret, otherSecret)
 	f := newTicking(t, enforced)
 	f.post(key, "a", "right")
 	f.post(otherKey, "b", wrongMac)
@@ -164,7 +165,7 @@ func TestTrafficAndReloads(t *testing.T) {
 		t.Errorf("after a reload of another channel (-want +got):\n%s", diff)
 	}
 
-	f.Use(NewRoutes([]Channel{signedBy(config.SignatureEnforce, secret)}))
+	f.Use(NewRoutes([]Channel{signedBy(channel.SignatureEnforce, secret)}))
 	want.SigningKeys = map[[32]byte]time.Time{sha256.Sum256([]byte(secret)): seconds(1)}
 	want.Failed, want.FailingSince, want.LastFailed = 0, time.Time{}, time.Time{}
 	if diff := cmp.Diff(want, f.Traffic("chat/shop")); diff != "" {

@@ -9,6 +9,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // maxConcurrency is twice what the schema allows a channel, of which a channel
@@ -25,7 +26,7 @@ func process(c *v1alpha1.ChannelConnector) *config.Config {
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
 		Log:        config.Log{Level: config.LogLevel(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
-		Inbox:      inbox(c.Spec.Inbox),
+		Inbox:      inbox(c.Spec),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),
 	}
@@ -46,25 +47,23 @@ func server(w v1alpha1.Webhook) config.Server {
 
 // Path is the URL path that the platform calls: the declared one, or the type's own.
 func Path(c *v1alpha1.ChannelConnector) string {
-	return cmp.Or(c.Spec.Webhook.Path, defaultPaths[c.Spec.Type])
+	return cmp.Or(c.Spec.Webhook.Path, types.Channel(string(c.Spec.Type)).DefaultPath)
 }
-
-var defaultPaths = map[v1alpha1.ChannelType]string{v1alpha1.ChannelZaloOA: config.DefaultPathZaloOA}
 
 // window is the declared one, or the inbox's own, which is no shorter than the type
 // needs. It is the same whether the default is said or not, so that to say it restarts
 // no connector.
-func window(i v1alpha1.Inbox) config.Duration {
-	if i.DeduplicationWindow != nil {
-		return config.Duration(i.DeduplicationWindow.Duration)
+func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
+	if declared := spec.Inbox.DeduplicationWindow; declared != nil {
+		return config.Duration(declared.Duration)
 	}
-	return max(config.DefaultDeduplicationWindow, config.MinDeduplicationWindow)
+	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Config().Window())
 }
 
-func inbox(i v1alpha1.Inbox) config.Inbox {
-	out := config.Inbox{Type: config.InboxType(i.Type), DeduplicationWindow: window(i)}
-	if store := i.Store(); store != nil {
-		out.Embedded = &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(store.Size)}
+func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {
+	out := config.Inbox{Type: string(spec.Inbox.Type), DeduplicationWindow: window(spec)}
+	if store := spec.Inbox.Store(); store != nil {
+		out.Settings = &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(store.Size)}
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
@@ -124,10 +125,11 @@ func FuzzRender(f *testing.F) {
 func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *render.Credentials, whole *config.Config) {
 	t.Helper()
 	got := whole.Channels[0]
+	app, http := got.Settings.(*zalo.Settings), got.Sink.Settings.(*config.HTTPSink)
 	z, w, h := c.Spec.ZaloOA, c.Spec.Webhook, c.Spec.Sink.HTTP
 	type read struct {
 		AppID, Path, URL      string
-		Accounts              []config.OfficialAccount
+		Accounts              []zalo.OfficialAccount
 		Codes, Include        []string
 		Exclude, Keys, Values []string
 		Timeout               time.Duration
@@ -145,12 +147,12 @@ func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *render.Credent
 	}
 	value(creds.Values["channels[0].zaloOA.signature.secretKeys[0]"].Text)
 	have := read{
-		AppID: got.ZaloOA.AppID, Path: got.Webhook.Path, URL: got.Sink.HTTP.URL, Accounts: got.ZaloOA.OfficialAccounts,
-		Codes: got.ZaloOA.DomainVerification.Codes, Include: got.Webhook.Events.Include, Exclude: got.Webhook.Events.Exclude,
-		Timeout: time.Duration(got.Sink.HTTP.Timeout), MaxBodySize: int64(got.Webhook.MaxBodySize),
+		AppID: app.AppID, Path: got.Webhook.Path, URL: http.URL, Accounts: app.OfficialAccounts,
+		Codes: app.DomainVerification.Codes, Include: got.Webhook.Events.Include, Exclude: got.Webhook.Events.Exclude,
+		Timeout: time.Duration(http.Timeout), MaxBodySize: int64(got.Webhook.MaxBodySize),
 	}
 	for _, account := range z.OfficialAccounts {
-		want.Accounts = append(want.Accounts, config.OfficialAccount{ID: account.ID, DisplayName: account.DisplayName})
+		want.Accounts = append(want.Accounts, zalo.OfficialAccount{ID: account.ID, DisplayName: account.DisplayName})
 	}
 	for _, key := range w.APIKeys {
 		want.Keys = append(want.Keys, key.Name)
@@ -161,10 +163,10 @@ func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *render.Credent
 	for i, header := range h.Headers {
 		value(header.Name, creds.Values[fmt.Sprintf("channels[0].sink.http.headers[%d]", i)].Text)
 	}
-	for _, key := range got.ZaloOA.Signature.SecretKeys {
+	for _, key := range app.Signature.SecretKeys {
 		have.Values = append(have.Values, key.Reveal())
 	}
-	for _, header := range got.Sink.HTTP.Headers {
+	for _, header := range http.Headers {
 		have.Values = append(have.Values, header.Name, header.Reveal())
 	}
 	if diff := cmp.Diff(want, have); diff != "" {

@@ -15,6 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/digest"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // Where things are in a connector's container.
@@ -163,7 +164,7 @@ func (u *InUse) note(part any) {
 
 // load reads the files as the connector will.
 func load(files map[string][]byte) (*config.Config, error) {
-	return config.LoadFrom(path.Join(Directory, FileName), func(name string) ([]byte, error) {
+	return config.LoadFrom(path.Join(Directory, FileName), types.Config(), func(name string) ([]byte, error) {
 		content, ok := files[path.Base(name)]
 		if !ok || path.Dir(name) != Directory {
 			return nil, syscall.ENOENT // as a connector's disk says it: the reason is part of the digest

@@ -19,6 +19,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -250,7 +251,7 @@ func onDisk(t *testing.T, c *render.Config) string {
 	t.Helper()
 	folder := t.TempDir()
 	put(t, folder, c)
-	loaded, err := config.Load(filepath.Join(folder, render.FileName))
+	loaded, err := config.Load(filepath.Join(folder, render.FileName), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
@@ -146,7 +147,7 @@ func refuses(t *testing.T, before, after *render.Config) (refused error) {
 	folder := t.TempDir()
 	put(t, folder, before)
 	path := filepath.Join(folder, render.FileName)
-	current, err := config.Load(path)
+	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

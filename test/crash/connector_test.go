@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector/admin"
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
@@ -139,7 +139,7 @@ func (c *connector) stop() {
 	}
 }
 
-func (c *connector) pushURL() string { return "http://" + c.Server + config.DefaultPathZaloOA }
+func (c *connector) pushURL() string { return "http://" + c.Server + zalo.DefaultPath }
 
 // status is what the admin API says of the one channel.
 func (c *connector) status() admin.ChannelStatus {

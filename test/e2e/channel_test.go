@@ -19,7 +19,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
@@ -174,7 +174,7 @@ func (c *channel) pod(ctx context.Context) corev1.Pod {
 func (c *channel) address(ctx context.Context) (string, error) {
 	service := &corev1.Service{}
 	err := k8s.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.ConnectorName(c.Name)}, service)
-	return "http://" + service.Spec.ClusterIP + config.DefaultPathZaloOA, err
+	return "http://" + service.Spec.ClusterIP + zalo.DefaultPath, err
 }
 
 func (c *channel) url(ctx context.Context) string {

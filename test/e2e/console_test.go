@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
@@ -80,7 +80,7 @@ func awaitOASecretKey(ctx context.Context) *channel {
 	is(v1alpha1.ConditionReconciling, metav1.ConditionTrue, "AwaitingOASecretKey")
 	Expect(c.condition(ctx, v1alpha1.ConditionStalled)).To(BeZero())
 	Expect(c.condition(ctx, v1alpha1.ConditionReady)).To(HaveField("Message",
-		ContainSubstring("http://%s-connector.%s.svc%s?param.header.xp-api-key=", c.Name, c.Namespace, config.DefaultPathZaloOA)))
+		ContainSubstring("http://%s-connector.%s.svc%s?param.header.xp-api-key=", c.Name, c.Namespace, zalo.DefaultPath)))
 	return c
 }
 

@@ -12,22 +12,22 @@ import (
 )
 
 // agencies is a channel with a key for the app, and two OAs with keys of their own.
-func agencies(mode config.SignatureMode, appKeys ...string) *Channel {
+func agencies(mode channel.SignatureMode, appKeys ...string) *Channel {
 	secrets := func(keys ...string) (list []config.Secret) {
 		for _, key := range keys {
 			list = append(list, config.NewSecret(key))
 		}
 		return list
 	}
-	return New(name, config.ZaloOA{
+	return (&Settings{
 		AppID:     vectors.AppID,
-		Signature: config.Signature{Mode: mode, SecretKeys: secrets(appKeys...)},
-		OfficialAccounts: []config.OfficialAccount{
+		Signature: Signature{Mode: mode, SecretKeys: secrets(appKeys...)},
+		OfficialAccounts: []OfficialAccount{
 			{ID: "oa-1", SecretKeys: secrets("first-agency", "first-agency-new")},
 			{ID: "oa-2", SecretKeys: secrets("second-agency", "")},
 			{ID: "oa-3"},
 		},
-	})
+	}).open(name)
 }
 
 // A key that is listed at an OA verifies only what would be delivered as an event of
@@ -71,7 +71,7 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 			"of-the-app": tc.app, "first-agency": tc.first, "first-agency-new": tc.first, "second-agency": tc.second, "": refused, "nobody's": refused,
 		} {
 			header := signed(Sign(vectors.AppID, body, "1782863507304", key))
-			call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(arrived, header, body)
+			call, refusal := agencies(channel.SignatureEnforce, "of-the-app").Read(arrived, header, body)
 			signer := [sha256.Size]byte{}
 			if want == "" {
 				signer = sha256.Sum256([]byte(key))
@@ -79,7 +79,7 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 			if got := reason(refusal); got != want || refusal == nil && !call.Verified || call.SignedBy != signer {
 				t.Errorf("%s, key %q: %v, signed by %x, want %q", tc.name, key, refusal, call.SignedBy, want)
 			}
-			call, refusal = agencies(config.SignatureAudit, "of-the-app").Read(arrived, header, body)
+			call, refusal = agencies(channel.SignatureAudit, "of-the-app").Read(arrived, header, body)
 			if refusal != nil || call.AuditFailure != want || call.Verified != (want == "") || call.SignedBy != signer {
 				t.Errorf("%s, key %q under Audit: %v, failure %q, verified %v; want %q", tc.name, key, refusal, call.AuditFailure, call.Verified, want)
 			}
@@ -92,11 +92,11 @@ func TestGroupsOfOAsWithKeysAreApart(t *testing.T) {
 	conversation := func(oa, key string) string {
 		body := fmt.Appendf(nil, `{"app_id":%q,"timestamp":"1782863507304","event_name":"user_send_group_text","oa_id":%q,"sender":{"id":"u"},"recipient":{"id":"g"}}`,
 			vectors.AppID, oa)
-		call, refusal := agencies(config.SignatureEnforce, "of-the-app").Read(arrived, signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
+		call, refusal := agencies(channel.SignatureEnforce, "of-the-app").Read(arrived, signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		return call.Event.Conversation
+		return call.Calls[0].Event.Conversation
 	}
 	for _, tc := range []struct{ oa, key, want string }{
 		{"oa-1", "first-agency", "oa/oa-1/group/g"},
@@ -118,14 +118,14 @@ func TestPrecheck(t *testing.T) {
 		header http.Header
 		want   channel.Reason
 	}{
-		{"none", agencies(config.SignatureEnforce, "key"), http.Header{}, channel.ReasonSignatureMissing},
-		{"none, an OA's key", agencies(config.SignatureEnforce), http.Header{}, channel.ReasonSignatureMissing},
-		{"malformed", agencies(config.SignatureEnforce), signed("mac="), channel.ReasonSignatureWrong},
-		{"given twice", agencies(config.SignatureEnforce), signed("mac="+strings.Repeat("a", 64), "x"), channel.ReasonSignatureWrong},
-		{"well-formed", agencies(config.SignatureEnforce), signed("mac=" + strings.Repeat("a", 64)), ""},
-		{"none under Audit", agencies(config.SignatureAudit), http.Header{}, ""},
-		{"none under Off", agencies(config.SignatureOff), http.Header{}, ""},
-		{"none, no key", build(config.SignatureEnforce, vectors.OAs), http.Header{}, ""},
+		{"none", agencies(channel.SignatureEnforce, "key"), http.Header{}, channel.ReasonSignatureMissing},
+		{"none, an OA's key", agencies(channel.SignatureEnforce), http.Header{}, channel.ReasonSignatureMissing},
+		{"malformed", agencies(channel.SignatureEnforce), signed("mac="), channel.ReasonSignatureWrong},
+		{"given twice", agencies(channel.SignatureEnforce), signed("mac="+strings.Repeat("a", 64), "x"), channel.ReasonSignatureWrong},
+		{"well-formed", agencies(channel.SignatureEnforce), signed("mac=" + strings.Repeat("a", 64)), ""},
+		{"none under Audit", agencies(channel.SignatureAudit), http.Header{}, ""},
+		{"none under Off", agencies(channel.SignatureOff), http.Header{}, ""},
+		{"none, no key", build(channel.SignatureEnforce, vectors.OAs), http.Header{}, ""},
 	} {
 		if got := reason(tc.z.Precheck(tc.header)); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // The signature covers app id, body and timestamp one after the other, without
@@ -20,7 +19,7 @@ func resigned(t *testing.T, appID, body, timestamp, whole string) *channel.Refus
 	if row := appID + body + timestamp; row != whole {
 		t.Fatalf("the parts are %q in a row, and %q was signed", row, whole)
 	}
-	z := build(config.SignatureEnforce, nil, vectors.Secret)
+	z := build(channel.SignatureEnforce, nil, vectors.Secret)
 	_, refusal := z.Read(arrived, signed(Sign("", []byte(whole), "", vectors.Secret)), []byte(body))
 	return refusal
 }

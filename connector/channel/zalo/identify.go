@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/digest"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
@@ -174,9 +173,9 @@ func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body
 	msgID := m.id(messageID)
 	if !isMessage(name) || len(msgID) == 0 || m.lossy {
 		sum := sha256.Sum256(body)
-		return digest.Of([]byte(config.ChannelZaloOA), []byte(z.appID), sum[:])
+		return digest.Of([]byte(typeName), []byte(z.appID), sum[:])
 	}
-	return digest.Of([]byte(config.ChannelZaloOA), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
+	return digest.Of([]byte(typeName), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
 }
 
 // eventTime reads milliseconds since the epoch. Samples have 11 to 13 digits;

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
@@ -26,7 +25,7 @@ type identity struct {
 // identified reads a body without a signature.
 func identified(tb testing.TB, body []byte, accounts ...string) channel.Call {
 	tb.Helper()
-	z := build(config.SignatureOff, accounts)
+	z := build(channel.SignatureOff, accounts)
 	if strings.Contains(string(body), "2553928453557884079") { // xBot's example
 		z.appID = "2553928453557884079"
 	}
@@ -34,7 +33,7 @@ func identified(tb testing.TB, body []byte, accounts ...string) channel.Call {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return call
+	return call.Calls[0]
 }
 
 // Consumers keep ids and conversations, so a change here is a breaking one.
@@ -75,11 +74,11 @@ func TestEventsAreComplete(t *testing.T) {
 		`{"timestamp":"1782863507"}`:    at,
 		`{"event_name":"follow"}`:       at,
 	} {
-		call, refusal := build(config.SignatureOff, nil).Read(at, http.Header{"Content-Type": {"text/plain"}}, []byte(body))
+		call, refusal := build(channel.SignatureOff, nil).Read(at, http.Header{"Content-Type": {"text/plain"}}, []byte(body))
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		if e := call.Event; e.Channel != name || e.ContentType != "application/json" || !e.Time.Equal(want) {
+		if e := call.Calls[0].Event; e.Channel != name || e.ContentType != "application/json" || !e.Time.Equal(want) {
 			t.Errorf("%s: of channel %q, at %v, a body of %q", body, e.Channel, e.Time, e.ContentType)
 		}
 	}

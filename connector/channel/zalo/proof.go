@@ -3,6 +3,7 @@ package zalo
 import (
 	"fmt"
 	"html"
+	"net/http"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
@@ -22,11 +23,20 @@ There Is No Limit To What You Can Accomplish Using Zalo!
 </html>
 `
 
-func domainProof(codes []string) channel.DomainProof {
-	proof := channel.DomainProof{Pages: make(map[string][]byte, len(codes))}
-	for _, code := range codes {
-		proof.Pages["/zalo_verifier"+code+".html"] = fmt.Appendf(nil, verifierPage, verificationName, html.EscapeString(code))
-		proof.MetaTags = append(proof.MetaTags, channel.MetaTag{Name: verificationName, Content: code})
+// verifierPrefix begins the path of that file.
+const verifierPrefix = "/zalo_verifier"
+
+// Public serves Zalo's domain verification.
+func (z *Channel) Public() []channel.Page {
+	var pages []channel.Page
+	for _, code := range z.codes {
+		file := channel.Answer{
+			Status: http.StatusOK, ContentType: "text/html; charset=utf-8",
+			Body: fmt.Appendf(nil, verifierPage, verificationName, html.EscapeString(code)),
+		}
+		pages = append(pages,
+			channel.Page{Path: verifierPrefix + code + ".html", Serve: func(*http.Request) channel.Answer { return file }},
+			channel.Page{Path: "/", MetaTags: []channel.MetaTag{{Name: verificationName, Content: code}}})
 	}
-	return proof
+	return pages
 }

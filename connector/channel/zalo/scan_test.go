@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 var memberNames = map[member]string{
@@ -126,7 +125,7 @@ func TestScanRefuses(t *testing.T) {
 		bodies[name+" twice"] = fmt.Sprintf(`{%q:{%q:"1",%q:2}}`, parent, child, child)
 		bodies[fmt.Sprint(parent, which, " twice")] = fmt.Sprintf(`{%q:{},%q:null}`, parent, parent)
 	}
-	z := build(config.SignatureOff, nil)
+	z := build(channel.SignatureOff, nil)
 	for name, body := range bodies {
 		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%s: %v", name, err)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // SignatureHeader carries "mac=" and the signature.
@@ -40,7 +39,7 @@ func Sign(appID string, body []byte, timestamp, secret string) string {
 
 // Precheck refuses by the header alone; see channel.Channel.
 func (z *Channel) Precheck(header http.Header) *channel.Refusal {
-	if z.mode != config.SignatureEnforce || !z.hasKeys() {
+	if z.mode != channel.SignatureEnforce || !z.hasKeys() {
 		return nil
 	}
 	_, refusal := readSignature(header)
@@ -50,7 +49,7 @@ func (z *Channel) Precheck(header http.Header) *channel.Refusal {
 // authenticate returns why a call is not authentic, nil when it is or when the
 // mode is Off. SignedBy is the digest of the key that it is authentic by.
 func (z *Channel) authenticate(header http.Header, body []byte, m *members) (signedBy [sha256.Size]byte, _ *channel.Refusal) {
-	if z.mode == config.SignatureOff {
+	if z.mode == channel.SignatureOff {
 		return signedBy, nil
 	}
 	if !z.hasKeys() {
@@ -94,16 +93,19 @@ func readSignature(header http.Header) (signature [sha256.Size]byte, _ *channel.
 }
 
 func missing(message string) *channel.Refusal {
-	return &channel.Refusal{Reason: channel.ReasonSignatureMissing, Message: message}
+	return &channel.Refusal{Status: http.StatusUnauthorized, Reason: channel.ReasonSignatureMissing, Message: message}
 }
 
 func wrong(message string) *channel.Refusal {
-	return &channel.Refusal{Reason: channel.ReasonSignatureWrong, Message: message}
+	return &channel.Refusal{Status: http.StatusUnauthorized, Reason: channel.ReasonSignatureWrong, Message: message}
 }
 
 // awaiting refuses a call that no key can verify yet.
 func awaiting() *channel.Refusal {
-	return &channel.Refusal{Reason: channel.ReasonAwaitingSecret, Message: "the OA secret key is not configured yet: send the event again later"}
+	return &channel.Refusal{
+		Status: http.StatusServiceUnavailable, Reason: channel.ReasonAwaitingSecret,
+		Message: "the OA secret key is not configured yet: send the event again later",
+	}
 }
 
 // parseSignature reads "mac=<64 hex>" or "<64 hex>", in either case of digits.

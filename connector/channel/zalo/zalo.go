@@ -31,13 +31,13 @@ const jsonSpace = " \t\r\n"
 type Channel struct {
 	name  string
 	appID string
-	mode  config.SignatureMode
+	mode  channel.SignatureMode
 	// secretKeys verify every event of the app.
 	secretKeys keys
 	// accounts are the OAs on the allow-list, each with the keys that verify only
 	// its own events.
 	accounts map[string]keys
-	proof    channel.DomainProof
+	codes    []string
 }
 
 // keys are OA secret keys.
@@ -71,48 +71,54 @@ func newKeys(secrets []config.Secret) (k keys) {
 // configured reports whether there are any keys, present or missing.
 func (k keys) configured() bool { return k.missing || len(k.present) > 0 }
 
-// New builds the channel of a validated configuration. Its events carry the name.
-func New(name string, c config.ZaloOA) *Channel {
+// Open makes the channel; see channel.Settings.
+func (s *Settings) Open(name string) channel.Channel { return s.open(name) }
+
+func (s *Settings) open(name string) *Channel {
 	z := &Channel{
-		name:     name,
-		appID:      c.AppID,
-		mode:       c.Signature.Mode,
-		secretKeys: newKeys(c.Signature.SecretKeys),
-		accounts:   make(map[string]keys, len(c.OfficialAccounts)),
-		proof:      domainProof(c.DomainVerification.Codes),
+		name:       name,
+		appID:      s.AppID,
+		mode:       s.Signature.Mode,
+		secretKeys: newKeys(s.Signature.SecretKeys),
+		accounts:   make(map[string]keys, len(s.OfficialAccounts)),
+		codes:      s.DomainVerification.Codes,
 	}
-	for _, account := range c.OfficialAccounts {
+	for _, account := range s.OfficialAccounts {
 		z.accounts[account.ID] = newKeys(account.SecretKeys)
 	}
 	return z
 }
 
 // Read classifies, verifies and identifies one call; see channel.Channel.
-func (z *Channel) Read(at time.Time, header http.Header, body []byte) (channel.Call, *channel.Refusal) {
+func (z *Channel) Read(at time.Time, header http.Header, body []byte) (channel.Reading, *channel.Refusal) {
 	if isProbe(body) {
-		return channel.Call{Kind: channel.KindProbe}, nil
+		return channel.Reading{}, nil
 	}
 	m, err := scan(body)
 	if err != nil {
-		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
+		return channel.Reading{}, &channel.Refusal{Status: http.StatusBadRequest, Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
 	}
 	if m.given[appID] && string(m.text[appID]) != z.appID {
-		return channel.Call{}, &channel.Refusal{Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
+		return channel.Reading{}, &channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
 	}
 	signedBy, refusal := z.authenticate(header, body, &m)
-	if refusal != nil && z.mode != config.SignatureAudit {
-		return channel.Call{}, refusal
+	if refusal != nil && z.mode != channel.SignatureAudit {
+		return channel.Reading{}, refusal
 	}
-	call := z.identify(at, &m, body)
-	call.Verified, call.SignedBy = refusal == nil && z.mode != config.SignatureOff, signedBy
+	reading := channel.Reading{
+		Calls:    []channel.Call{z.identify(at, &m, body)},
+		Verified: refusal == nil && z.mode != channel.SignatureOff, SignedBy: signedBy,
+	}
 	if refusal != nil {
-		call.AuditFailure = refusal.Reason
+		reading.AuditFailure = refusal.Reason
 	}
-	return call, nil
+	return reading, nil
 }
 
-// DomainProof serves Zalo's domain verification.
-func (z *Channel) DomainProof() channel.DomainProof { return z.proof }
+// Answer is how xBot answers: a status of "0" or "1", whatever HTTP's is.
+func (z *Channel) Answer(status int, message string) channel.Answer {
+	return channel.JSONAnswer(status, message)
+}
 
 // isProbe reports whether the body is what Zalo's console sends when a webhook
 // URL is saved: nothing, or an empty object. A large body of white space is no

@@ -76,16 +76,16 @@ func sample(tb testing.TB, file string) []byte {
 }
 
 // build makes a channel of the samples' app.
-func build(mode config.SignatureMode, accounts []string, keys ...string) *Channel {
-	c := config.ZaloOA{AppID: vectors.AppID}
+func build(mode channel.SignatureMode, accounts []string, keys ...string) *Channel {
+	c := Settings{AppID: vectors.AppID}
 	c.Signature.Mode = mode
 	for _, id := range accounts {
-		c.OfficialAccounts = append(c.OfficialAccounts, config.OfficialAccount{ID: id})
+		c.OfficialAccounts = append(c.OfficialAccounts, OfficialAccount{ID: id})
 	}
 	for _, key := range keys {
 		c.Signature.SecretKeys = append(c.Signature.SecretKeys, config.NewSecret(key))
 	}
-	return New(name, c)
+	return c.open(name)
 }
 
 func signed(value ...string) http.Header {
@@ -100,7 +100,7 @@ func reason(refusal *channel.Refusal) channel.Reason {
 }
 
 func TestEverySampleVerifies(t *testing.T) {
-	z := build(config.SignatureEnforce, vectors.OAs, "the-key-of-before", vectors.Secret)
+	z := build(channel.SignatureEnforce, vectors.OAs, "the-key-of-before", vectors.Secret)
 	bodies := samples(t)
 	if len(vectors.Vectors) != len(bodies)-1 { // all but xBot's example
 		t.Errorf("%d vectors for %d samples", len(vectors.Vectors), len(bodies))
@@ -129,7 +129,7 @@ func TestWrongSchemesAreRefused(t *testing.T) {
 	}
 	body := sample(t, negative.File)
 	for _, keys := range [][]string{{vectors.Secret}, {vectors.Secret, ""}, {""}, nil} {
-		z, want := build(config.SignatureEnforce, nil, keys...), channel.ReasonSignatureWrong
+		z, want := build(channel.SignatureEnforce, nil, keys...), channel.ReasonSignatureWrong
 		if !slices.Contains(keys, vectors.Secret) {
 			want = channel.ReasonAwaitingSecret
 		}
@@ -172,15 +172,15 @@ func TestSignatureSpellings(t *testing.T) {
 		{"two in one", signed(header + ", " + header), channel.ReasonSignatureWrong},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(arrived, tc.header, body)
+			_, err := build(channel.SignatureEnforce, nil, vectors.Secret).Read(arrived, tc.header, body)
 			if got := reason(err); got != tc.want {
 				t.Errorf("Enforce: %v, want %q", err, tc.want)
 			}
-			call, err := build(config.SignatureAudit, nil, vectors.Secret).Read(arrived, tc.header, body)
-			if err != nil || call.AuditFailure != tc.want || call.Kind != channel.KindEvent {
+			call, err := build(channel.SignatureAudit, nil, vectors.Secret).Read(arrived, tc.header, body)
+			if err != nil || call.AuditFailure != tc.want || call.Calls[0].Kind != channel.KindEvent {
 				t.Errorf("Audit: %v, failure %q, want %q", err, call.AuditFailure, tc.want)
 			}
-			call, err = build(config.SignatureOff, nil).Read(arrived, tc.header, body)
+			call, err = build(channel.SignatureOff, nil).Read(arrived, tc.header, body)
 			if err != nil || call.AuditFailure != "" {
 				t.Errorf("Off: %v, failure %q", err, call.AuditFailure)
 			}
@@ -214,7 +214,7 @@ func TestKeysOverlapDuringRotation(t *testing.T) {
 		{[]string{"new"}, "ne", channel.ReasonSignatureWrong},
 		{[]string{"new", ""}, "", channel.ReasonSignatureWrong},
 	} {
-		_, err := build(config.SignatureEnforce, nil, tc.active...).Read(arrived, header(tc.signer), body)
+		_, err := build(channel.SignatureEnforce, nil, tc.active...).Read(arrived, header(tc.signer), body)
 		if got := reason(err); got != tc.want {
 			t.Errorf("%q against %q: %v, want %q", tc.signer, tc.active, err, tc.want)
 		}
@@ -223,11 +223,11 @@ func TestKeysOverlapDuringRotation(t *testing.T) {
 
 // Every mode but Enforce lets an unsigned call in, yet none another app's.
 func TestAppAndTimestamp(t *testing.T) {
-	const enforce, audit, off = config.SignatureEnforce, config.SignatureAudit, config.SignatureOff
+	const enforce, audit, off = channel.SignatureEnforce, channel.SignatureAudit, channel.SignatureOff
 	const missing, wrongApp = channel.ReasonSignatureMissing, channel.ReasonWrongApp
 	for _, tc := range []struct {
 		name, body string
-		mode       config.SignatureMode
+		mode       channel.SignatureMode
 		want       channel.Reason
 		wantAudit  channel.Reason
 	}{
@@ -271,17 +271,17 @@ func TestAppAndTimestamp(t *testing.T) {
 func TestEscapedMembersAreSignedAsReceived(t *testing.T) {
 	body := []byte(`{"\u0061pp_id":"625474227006919321\u0032","t\u0069mestamp":"178286350\u00373 04"}`)
 	header := signed(Sign(vectors.AppID, body, "17828635073 04", vectors.Secret))
-	if _, err := build(config.SignatureEnforce, nil, vectors.Secret).Read(arrived, header, body); err != nil {
+	if _, err := build(channel.SignatureEnforce, nil, vectors.Secret).Read(arrived, header, body); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestProbe(t *testing.T) {
-	z := build(config.SignatureEnforce, nil, vectors.Secret)
+	z := build(channel.SignatureEnforce, nil, vectors.Secret)
 	blanks := strings.Repeat(" \t\r\n", channel.MaxProbeSize/8)
 	for _, body := range []string{"", " ", "\r\n\t ", "{}", " {} ", "{ \n}", "\t{\r\n}\n", blanks + blanks, blanks + "{" + blanks[2:] + "}"} {
 		call, err := z.Read(arrived, http.Header{}, []byte(body))
-		if diff := cmp.Diff(channel.Call{Kind: channel.KindProbe}, call); err != nil || diff != "" {
+		if diff := cmp.Diff(channel.Reading{}, call); err != nil || diff != "" {
 			t.Errorf("%.20q: %v %s", body, err, diff)
 		}
 	}
@@ -306,9 +306,12 @@ func TestConsoleTest(t *testing.T) {
 	test := vectors.Vectors[len(vectors.Vectors)-1]
 	body := sample(t, test.File)
 	for _, accounts := range [][]string{nil, vectors.OAs} {
-		z := build(config.SignatureEnforce, accounts, vectors.Secret)
+		z := build(channel.SignatureEnforce, accounts, vectors.Secret)
 		call, err := z.Read(arrived, signed(test.Header), body)
-		want := channel.Call{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text", Verified: true, SignedBy: sha256.Sum256([]byte(vectors.Secret))}
+		want := channel.Reading{
+			Calls:    []channel.Call{{Kind: channel.KindConsoleTest, Name: "user_send_text", KnownName: "user_send_text"}},
+			Verified: true, SignedBy: sha256.Sum256([]byte(vectors.Secret)),
+		}
 		if diff := cmp.Diff(want, call); err != nil || diff != "" {
 			t.Errorf("allow-list of %d: %v %s", len(accounts), err, diff)
 		}
@@ -316,34 +319,44 @@ func TestConsoleTest(t *testing.T) {
 			t.Errorf("unsigned: %v", err)
 		}
 	}
-	z := build(config.SignatureOff, nil)
+	z := build(channel.SignatureOff, nil)
 	for _, id := range []string{"this is message id", "This is message id.", "This is message id ", ""} {
 		body := fmt.Sprintf(`{"event_name":"user_send_text","message":{"msg_id":%q}}`, id)
-		if call, err := z.Read(arrived, http.Header{}, []byte(body)); err != nil || call.Kind != channel.KindEvent {
-			t.Errorf("msg_id %q: %v, %v", id, call.Kind, err)
+		if call, err := z.Read(arrived, http.Header{}, []byte(body)); err != nil || call.Calls[0].Kind != channel.KindEvent {
+			t.Errorf("msg_id %q: %v, %v", id, call.Calls[0].Kind, err)
 		}
 	}
 }
 
 func TestDomainProof(t *testing.T) {
-	c := config.ZaloOA{}
+	c := Settings{}
 	c.DomainVerification.Codes = []string{"AbC", "x-_9"}
-	proof := New(name, c).DomainProof()
+	files, tags := map[string]string{}, []channel.MetaTag(nil)
+	for _, page := range c.open(name).Public() {
+		tags = append(tags, page.MetaTags...)
+		if page.Serve != nil {
+			answer := page.Serve(nil)
+			files[page.Path] = string(answer.Body)
+			if answer.Status != http.StatusOK || answer.ContentType != "text/html; charset=utf-8" {
+				t.Errorf("%s: %d, %s", page.Path, answer.Status, answer.ContentType)
+			}
+		}
+	}
 	for _, code := range c.DomainVerification.Codes {
-		page := string(proof.Pages["/zalo_verifier"+code+".html"])
+		page := files["/zalo_verifier"+code+".html"]
 		if !strings.Contains(page, `<meta property="zalo-platform-site-verification" content="`+code+`" />`) {
 			t.Errorf("page of %s: %s", code, page)
 		}
 	}
 	want := []channel.MetaTag{{Name: "zalo-platform-site-verification", Content: "AbC"}, {Name: "zalo-platform-site-verification", Content: "x-_9"}}
-	if diff := cmp.Diff(want, proof.MetaTags); diff != "" || len(proof.Pages) != 2 {
-		t.Errorf("%d pages, meta tags %s", len(proof.Pages), diff)
+	if diff := cmp.Diff(want, tags); diff != "" || len(files) != 2 {
+		t.Errorf("%d pages, meta tags %s", len(files), diff)
 	}
 }
 
 func BenchmarkRead(b *testing.B) {
 	body := sample(b, "user_send_text-1.json")
-	z := build(config.SignatureEnforce, vectors.OAs, vectors.Secret)
+	z := build(channel.SignatureEnforce, vectors.OAs, vectors.Secret)
 	header := signed(vectors.Vectors[0].Header)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()

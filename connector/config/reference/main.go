@@ -1,5 +1,6 @@
 // Command reference writes docs/configuration.md from the comments of the Go
-// types in connector/config, so that the reference and the code cannot differ.
+// types in connector/config, and of the sections of all types of channels, inboxes and
+// sinks, so that the reference and the code cannot differ.
 // It is run by "go generate" in the folder connector/config.
 package main
 
@@ -10,9 +11,15 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	registry "xbot.a4b.vn/channel-connector/connector/types"
 )
 
 const (
@@ -46,13 +53,46 @@ func main() {
 	}
 }
 
-func write() error {
-	var types []*ast.TypeSpec
-	documents := map[string]string{} // by the name of a type
-	for _, source := range []string{"types.go", "types_zalooa.go", "types_sink.go", "values.go"} {
-		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
+// section is the section of one type, as it stands in the source.
+type section struct {
+	config.Type
+
+	// folder and name are those of the Go type.
+	folder, name string
+}
+
+// sections are those of the types of a union.
+func sections(of []config.Type) []section {
+	var all []section
+	for _, t := range of {
+		settings := reflect.TypeOf(t.New()).Elem()
+		folder := filepath.Join("..", strings.TrimPrefix(settings.PkgPath(), path.Dir(reflect.TypeFor[config.Config]().PkgPath())))
+		all = append(all, section{t, folder, settings.Name()})
+	}
+	return all
+}
+
+// unions are the sections by the name of the struct that one of them stands in.
+func unions() map[string][]section {
+	known := registry.Config()
+	return map[string][]section{
+		"Channel": sections(known.Channels), "Inbox": sections(known.Inboxes), "Sink": sections(known.Sinks),
+	}
+}
+
+// documented is a type with its comment.
+type documented struct {
+	*ast.TypeSpec
+
+	prose string
+}
+
+// parse returns the exported types of a folder, in the order of the files and lines.
+func parse(folder string, files ...string) (found []documented, err error) {
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, declaration := range file.Decls {
 			general, ok := declaration.(*ast.GenDecl)
@@ -60,12 +100,44 @@ func write() error {
 				continue
 			}
 			for _, spec := range general.Specs {
-				if named, ok := spec.(*ast.TypeSpec); ok {
-					types = append(types, named)
-					documents[named.Name.Name] = prose(general.Doc)
+				if named, ok := spec.(*ast.TypeSpec); ok && named.Name.IsExported() {
+					found = append(found, documented{named, prose(general.Doc)})
 				}
 			}
 		}
+	}
+	return found, nil
+}
+
+// types returns those of the file as a whole and those of every section.
+func types() ([]documented, error) {
+	all, err := parse(".", "types.go", "types_embedded.go", "types_sink.go", "values.go")
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range slices.Concat(unions()["Channel"], unions()["Inbox"], unions()["Sink"]) {
+		if s.folder == "../config" {
+			continue
+		}
+		found, err := parse(s.folder, "settings.go")
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			if found[i].Name.Name == s.name {
+				found[i].Name.Name = s.Name
+				found[i].prose = strings.Replace(found[i].prose, s.name, s.Name, 1)
+			}
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func write() error {
+	types, err := types()
+	if err != nil {
+		return err
 	}
 	yaml, err := os.ReadFile(example)
 	if err != nil {
@@ -74,8 +146,8 @@ func write() error {
 	out := bytes.NewBufferString(introduction)
 	for _, t := range types {
 		if fields, ok := t.Type.(*ast.StructType); ok {
-			fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.Name.Name, documents[t.Name.Name])
-			rows(out, fields, types)
+			fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.Name.Name, t.prose)
+			rows(out, t.Name.Name, fields, types)
 		}
 	}
 	fmt.Fprintf(out, "\n## Example\n\n```yaml\n%s```\n", yaml)
@@ -84,15 +156,25 @@ func write() error {
 
 // rows writes one row for each field; those of an inlined struct count as its
 // own.
-func rows(out *bytes.Buffer, s *ast.StructType, types []*ast.TypeSpec) {
+func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 	for _, field := range s.Fields.List {
 		if field.Tag == nil {
 			continue
 		}
 		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"), ",")
+		if name == "-" { // the section of a type
+			for _, t := range unions()[of] {
+				name := ast.NewIdent(t.name)
+				if t.folder != "../config" {
+					name = ast.NewIdent(t.Name)
+				}
+				fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n", t.Member(), typeName(name, types), t.Member(), t.Name)
+			}
+			continue
+		}
 		if name == "" { // inlined
 			if inlined, ok := structure(field.Type, types); ok {
-				rows(out, inlined, types)
+				rows(out, of, inlined, types)
 			}
 			continue
 		}
@@ -108,7 +190,7 @@ func rows(out *bytes.Buffer, s *ast.StructType, types []*ast.TypeSpec) {
 }
 
 // typeName is the type in the reader's words, with a link to its table.
-func typeName(t ast.Expr, types []*ast.TypeSpec) string {
+func typeName(t ast.Expr, types []documented) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
 		return typeName(t.X, types)
@@ -116,6 +198,9 @@ func typeName(t ast.Expr, types []*ast.TypeSpec) string {
 		return "list of " + typeName(t.Elt, types)
 	}
 	name := fmt.Sprint(t)
+	if qualified, ok := t.(*ast.SelectorExpr); ok {
+		name, t = qualified.Sel.Name, qualified.Sel
+	}
 	if _, ok := structure(t, types); ok {
 		return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name))
 	}
@@ -131,7 +216,7 @@ func typeName(t ast.Expr, types []*ast.TypeSpec) string {
 }
 
 // structure returns the struct that t names.
-func structure(t ast.Expr, types []*ast.TypeSpec) (*ast.StructType, bool) {
+func structure(t ast.Expr, types []documented) (*ast.StructType, bool) {
 	for _, named := range types {
 		if ident, ok := t.(*ast.Ident); ok && named.Name.Name == ident.Name {
 			s, ok := named.Type.(*ast.StructType)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // tlsSink is an https server with its certificate and key as files.
@@ -76,11 +77,11 @@ channels:
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(path)
+	c, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return *c.Channels[0].Sink.HTTP
+	return *c.Channels[0].Sink.Settings.(*config.HTTPSink)
 }
 
 func TestSendOverTLS(t *testing.T) {

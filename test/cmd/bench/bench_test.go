@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -105,7 +106,7 @@ func TestWriteConfig(t *testing.T) {
 	if err := c.writeConfig(); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := config.Load(c.ConfigPath())
+	loaded, err := config.Load(c.ConfigPath(), types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
@@ -74,7 +74,7 @@ func (c *connector) reload(ctx context.Context, key string) (time.Duration, erro
 
 // probe makes the call that Zalo makes when a URL is saved: nothing is stored.
 func (c *connector) probe(ctx context.Context, key string) (bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Server+config.DefaultPathZaloOA, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Server+zalo.DefaultPath, http.NoBody)
 	if err != nil {
 		return false, err
 	}

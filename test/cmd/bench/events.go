@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
@@ -79,6 +78,6 @@ func newRequest(sequence, conversations, channels int) []byte {
 	return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\n"+
 		"Host: localhost\r\nUser-Agent: ZaloWebhook\r\nX-ZEvent-Server: OA OpenAPI\r\n"+
 		"%s: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		config.DefaultPathZaloOA, apiKey(sequence%channels),
+		zalo.DefaultPath, apiKey(sequence%channels),
 		zalo.SignatureHeader, zalo.Sign(example.AppID, body, strconv.FormatInt(began.UnixMilli(), 10), secret), len(body), body)
 }

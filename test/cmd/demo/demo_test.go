@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // The example configuration is one that the connector takes.
@@ -26,7 +27,7 @@ func TestConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, apiKey, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
-	c, err := config.Load(path)
+	c, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
@@ -38,7 +37,7 @@ var strangers = []stranger{
 var tiny, large = "k%d:\n", "X-Header-%d: " + strings.Repeat("h", 500) + "\r\n"
 
 func begun(headers string) []byte {
-	return []byte("POST " + config.DefaultPathZaloOA + " HTTP/1.1\r\nHost: x\r\n" + headers)
+	return []byte("POST " + zalo.DefaultPath + " HTTP/1.1\r\nHost: x\r\n" + headers)
 }
 
 // caller is a client with an API key and without the OA secret.
@@ -60,15 +59,15 @@ var callers = []caller{
 	{"1 MiB declared, signed", 66, 100 * time.Millisecond, declared(1<<20, forged), false},
 	{"4 kB declared, unsigned", 48, 100 * time.Millisecond, declared(4<<10, ""), false},
 	{"64 bytes declared", 8, 100 * time.Millisecond, declared(64, ""), false},
-	{"a wrong signature", 8, 200 * time.Millisecond, posted(config.DefaultPathZaloOA, forged, invented), false},
-	{"a malformed signature", 2, 200 * time.Millisecond, posted(config.DefaultPathZaloOA, zalo.SignatureHeader+": mac=x\r\n", invented), false},
+	{"a wrong signature", 8, 200 * time.Millisecond, posted(zalo.DefaultPath, forged, invented), false},
+	{"a malformed signature", 2, 200 * time.Millisecond, posted(zalo.DefaultPath, zalo.SignatureHeader+": mac=x\r\n", invented), false},
 	{"an escaped path", 2, time.Second, posted("/webhook%2Fxpbot/api/zalo/push", forged, invented), false},
 	{"a path with dots", 2, time.Second, posted("/webhook/../webhook/xpbot/api/zalo/push", forged, invented), false},
-	{"gzip", 2, time.Second, posted(config.DefaultPathZaloOA, forged+"Content-Encoding: gzip\r\n", "\x1f\x8b\x08\x00"+invented), false},
-	{"a byte order mark", 2, time.Second, posted(config.DefaultPathZaloOA, forged, "\xef\xbb\xbf"+invented), false},
-	{"two lengths", 2, time.Second, posted(config.DefaultPathZaloOA, forged+"Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), false},
-	{"no JSON", 2, time.Second, posted(config.DefaultPathZaloOA, forged, strings.Repeat("[", 1000)), false},
-	{"a probe", 2, time.Second, posted(config.DefaultPathZaloOA, "", "{}"), true},
+	{"gzip", 2, time.Second, posted(zalo.DefaultPath, forged+"Content-Encoding: gzip\r\n", "\x1f\x8b\x08\x00"+invented), false},
+	{"a byte order mark", 2, time.Second, posted(zalo.DefaultPath, forged, "\xef\xbb\xbf"+invented), false},
+	{"two lengths", 2, time.Second, posted(zalo.DefaultPath, forged+"Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), false},
+	{"no JSON", 2, time.Second, posted(zalo.DefaultPath, forged, strings.Repeat("[", 1000)), false},
+	{"a probe", 2, time.Second, posted(zalo.DefaultPath, "", "{}"), true},
 	{"GET", 2, time.Second, got, true},
 }
 
@@ -88,10 +87,10 @@ func posted(path, headers, body string) func(key string) []byte {
 func declared(length int, headers string) func(key string) []byte {
 	return func(key string) []byte {
 		return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n",
-			config.DefaultPathZaloOA, key, headers, length)
+			zalo.DefaultPath, key, headers, length)
 	}
 }
 
 func got(key string) []byte {
-	return fmt.Appendf(nil, "GET %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n\r\n", config.DefaultPathZaloOA, key)
+	return fmt.Appendf(nil, "GET %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n\r\n", zalo.DefaultPath, key)
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
@@ -56,7 +56,7 @@ func newChannel(ctx context.Context, name, server string) (*channel, error) {
 	return &channel{
 		name: name, bot: bot, doors: []string{bot.URL(), door}, keys: newKeys(), leaked: example.Key(16),
 		platform: &traffic.Platform{
-			URL: "http://" + server + config.DefaultPathZaloOA, Conversations: conversations, Text: text,
+			URL: "http://" + server + zalo.DefaultPath, Conversations: conversations, Text: text,
 			Pause: 400 * time.Millisecond, Retries: ladder, Fresh: 4, Again: traffic.EveryNth(10),
 		},
 	}, nil

@@ -12,7 +12,7 @@ import (
 	"regexp"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
@@ -178,7 +178,7 @@ func (v *victim) platform(ctx context.Context, i int) *traffic.Platform {
 		scheme = "https://"
 	}
 	p := &traffic.Platform{
-		URL: scheme + v.Server + config.DefaultPathZaloOA, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: i,
+		URL: scheme + v.Server + zalo.DefaultPath, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: i,
 		TLS: &tls.Config{InsecureSkipVerify: true},
 	}
 	p.Start(ctx, traffic.Keys{APIKey: v.Channels[i].APIKeys[0], OASecretKey: v.keys.OASecretKey})

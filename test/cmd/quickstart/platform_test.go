@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
@@ -202,7 +201,7 @@ func wantCalls(t *testing.T, asked []string, want ...string) {
 	}
 	for i, call := range asked {
 		method, body, _ := strings.Cut(want[i], " ")
-		url := method + " " + config.DefaultPathZaloOA + "?param.header.xp-api-key=" + testAPIKey
+		url := method + " " + zalo.DefaultPath + "?param.header.xp-api-key=" + testAPIKey
 		if !strings.HasPrefix(call, url) || !strings.Contains(call, body) {
 			t.Errorf("call %d is %q, want %s", i, call, want[i])
 		}

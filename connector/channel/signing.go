@@ -1,0 +1,60 @@
+package channel
+
+import (
+	"cmp"
+	"fmt"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// SignatureMode says what happens to a call whose signature does not verify.
+type SignatureMode string
+
+const (
+	// SignatureEnforce refuses it with 401.
+	SignatureEnforce SignatureMode = "Enforce"
+	// SignatureAudit accepts it, and counts and reports it.
+	SignatureAudit SignatureMode = "Audit"
+	// SignatureOff looks at no signature at all.
+	SignatureOff SignatureMode = "Off"
+)
+
+// weakModes are what the modes let in that verify less than they could.
+var weakModes = map[SignatureMode]string{
+	SignatureAudit: "calls with a wrong signature or none are let in and counted; whoever has an API key can send events",
+	SignatureOff:   "no signature is looked at; whoever has an API key can send events",
+}
+
+// Check checks a field that holds the mode.
+func (m SignatureMode) Check(c *config.Checker, field string) {
+	c.OneOf(field, m, SignatureEnforce, SignatureAudit, SignatureOff)
+	if weak := weakModes[m]; weak != "" {
+		c.Warnf(field, "%s: %s", m, weak)
+	}
+}
+
+// Signing says how the calls of a channel are verified.
+type Signing struct {
+	Mode SignatureMode
+	// Keys are the keys that are there.
+	Keys []SigningKey
+}
+
+// SigningKey is a key that verifies calls. It has a Source.
+type SigningKey struct {
+	config.Secret
+
+	// Account is the one whose events alone the key verifies; empty for all.
+	Account string
+}
+
+// Add adds those of the keys that are there, which verify the events of an account, or
+// of all if that is empty. A key without a source gets its field for one.
+func (s *Signing) Add(field, account string, keys []config.Secret) {
+	for i, key := range keys {
+		if key.Reveal() != "" {
+			key.Source = cmp.Or(key.Source, fmt.Sprintf("%s[%d]", field, i))
+			s.Keys = append(s.Keys, SigningKey{key, account})
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Checker says what is wrong with a version of the file, and reads the secrets and
+// files that it names. A section's checker takes the names of fields in that section:
+// "signature.secretKeys[0]". No message may quote a secret, or what may be one.
+type Checker struct {
+	*version
+
+	// at is the section's own path, empty for the file as a whole.
+	at string
+}
+
+// version is what the checkers of one version share.
+type version struct {
+	*report
+
+	types Types
+	files *files
+	// keys are the API keys by digest, signing those that verify calls.
+	keys    map[[sha256.Size]byte]claim
+	signing []claim
+	// inUse is what this version takes from its files, and before what the one in use
+	// took.
+	inUse, before materials
+	absences      *absences
+}
+
+func newChecker(r *report, types Types, f *files) *Checker {
+	return &Checker{version: &version{
+		report: r, types: types, files: f, keys: map[[sha256.Size]byte]claim{},
+		inUse: materials{keyFiles: map[string]string{}, certificates: map[string][]byte{}},
+	}}
+}
+
+// within returns the checker of a section.
+func (c *Checker) within(section string) *Checker { return &Checker{c.version, c.Path(section)} }
+
+// Path returns a field's path in the file.
+func (c *Checker) Path(field string) string {
+	if c.at == "" || field == "" {
+		return c.at + field
+	}
+	return c.at + "." + field
+}
+
+// Problemf refuses the version because of a field, which is present or missing.
+func (c *Checker) Problemf(field, format string, args ...any) {
+	c.addf(c.Path(field), format, args...)
+}
+
+// Warnf says of a field that it can be used, and is seldom what was meant.
+func (c *Checker) Warnf(field, format string, args ...any) { c.warnf(c.Path(field), format, args...) }
+
+// Lackf says of a field that it names a secret that cannot be used, while everything
+// else can.
+func (c *Checker) Lackf(field, format string, args ...any) { c.lackf(c.Path(field), format, args...) }
+
+// Required reports whether value is set, and a problem if it is not.
+func (c *Checker) Required(field, value string) bool {
+	if value == "" {
+		c.Problemf(field, "required")
+	}
+	return value != ""
+}
+
+// OneOf checks a value of a fixed list.
+func (c *Checker) OneOf(field string, value any, allowed ...any) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	quoted := make([]string, len(allowed))
+	for i, a := range allowed {
+		quoted[i] = strconv.Quote(fmt.Sprint(a))
+	}
+	c.Problemf(field, "want %s", strings.Join(quoted, " or "))
+}
+
+// Between checks a number from 1 to highest.
+func (c *Checker) Between(field string, value, highest int) {
+	if value < 1 || value > highest {
+		c.Problemf(field, "want 1 to %d, not %d", highest, value)
+	}
+}
+
+// Positive checks a time span.
+func (c *Checker) Positive(field string, d Duration) {
+	if d <= 0 {
+		c.Problemf(field, "must be longer than 0s")
+	}
+}
+
+// Unique checks that value was not used before; used maps values to paths.
+func (c *Checker) Unique(field, value string, used map[string]string) {
+	if first, again := used[value]; again && value != "" {
+		c.Problemf(field, "the same as %s: it must be unique", first)
+		return
+	}
+	used[value] = c.Path(field)
+}
+
+// union checks which type is named, and the section of that type.
+func (c *Checker) union(at string, types []Type, name string, section Section) {
+	allowed := make([]any, len(types))
+	for i, t := range types {
+		allowed[i] = t.Name
+	}
+	c.OneOf(at+".type", name, allowed...)
+	if section != nil {
+		section.Check(c.within(at + "." + owner(types, section).Member()))
+	} else if t := named(types, name); t.Name != "" {
+		c.Problemf(at+"."+t.Member(), "required for type %s", name)
+	}
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Section is the part of the file that one type of channel, inbox or sink owns: a
+// pointer to a struct with yaml tags. A path in it has the tag `file:"path"` as well.
+type Section interface {
+	// Check says what is wrong with the section, and reads the secrets and files that
+	// it names. It fills in nothing else.
+	Check(c *Checker)
+}
+
+// Type is what the loader knows of one type of channel, inbox or sink.
+type Type struct {
+	// Name is the value of the field "type", for example "ZaloOA". The section is the
+	// member with the same name and a lower first word: "zaloOA", "http".
+	Name string
+	// New returns the section with its defaults.
+	New func() Section
+
+	// The rest describes a type of channel.
+
+	// Platform is what people call the platform, for example "Zalo".
+	Platform string
+	// RetryFor is how long the platform retries a call that was not answered 200; 0 if
+	// it does not. Events have to be recognised for longer than that.
+	RetryFor time.Duration
+	// DefaultPath is the URL path of a channel that names none.
+	DefaultPath string
+	// PublicPrefix begins the paths of the type's public pages: no webhook is there.
+	// Empty if there are none.
+	PublicPrefix string
+}
+
+// Types are all that a file may name.
+type Types struct{ Channels, Inboxes, Sinks []Type }
+
+// retryMargin is how much longer than a platform's last retry an event is remembered
+// at least.
+const retryMargin = 10 * time.Minute
+
+// Window is the shortest time for which the events of a channel of the type have to be
+// recognised.
+func (t Type) Window() Duration {
+	if t.RetryFor == 0 {
+		return 0
+	}
+	return Duration(t.RetryFor + retryMargin)
+}
+
+// retries says in a message how long the platform retries: "Zalo retries for 1 h 50 min".
+func (t Type) retries() string {
+	spaced := strings.NewReplacer("h", " h ", "m", " min ").Replace(brief(Duration(t.RetryFor)))
+	return t.Platform + " retries for " + strings.TrimSpace(spaced)
+}
+
+// brief leaves out the units that are zero: "2h", "1h50m".
+func brief(d Duration) string {
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// Member is the name in YAML of the type's section: its own with the first word in
+// lower case, as Kubernetes does with the fields of its resources.
+func (t Type) Member() string {
+	letters := []rune(t.Name)
+	for i, letter := range letters {
+		if i > 0 && i+1 < len(letters) && unicode.IsLower(letters[i+1]) || unicode.IsLower(letter) {
+			break
+		}
+		letters[i] = unicode.ToLower(letter)
+	}
+	return string(letters)
+}
+
+// named returns the type with a name, the zero Type if there is none.
+func named(types []Type, name string) Type {
+	for _, t := range types {
+		if t.Name == name {
+			return t
+		}
+	}
+	return Type{}
+}
+
+// owner returns the type that a section belongs to, the zero Type if there is none.
+func owner(types []Type, section Section) Type {
+	for _, t := range types {
+		if reflect.TypeOf(t.New()) == reflect.TypeOf(section) {
+			return t
+		}
+	}
+	return Type{}
+}
+
+// of returns the types of a union, which is one of the structs with a Section.
+func (t *Types) of(union reflect.Type) []Type {
+	switch union {
+	case reflect.TypeFor[Channel]():
+		return t.Channels
+	case reflect.TypeFor[Inbox]():
+		return t.Inboxes
+	case reflect.TypeFor[Sink]():
+		return t.Sinks
+	}
+	return nil
+}
+
+var sectionType = reflect.TypeFor[Section]()
+
+// MarshalYAML writes the section under the name of its type.
+func (c Channel) MarshalYAML() (any, error) { type plain Channel; return union(plain(c), c.Type), nil }
+
+// MarshalYAML writes the section under the name of its type.
+func (i Inbox) MarshalYAML() (any, error) { type plain Inbox; return union(plain(i), i.Type), nil }
+
+// MarshalYAML writes the section under the name of its type.
+func (s Sink) MarshalYAML() (any, error) { type plain Sink; return union(plain(s), s.Type), nil }
+
+// union returns a struct as v, in which the section has the name of the type in YAML.
+func union(v any, typeName string) any {
+	t := reflect.TypeOf(v)
+	fields := reflect.VisibleFields(t)
+	for i := range fields {
+		if fields[i].Type == sectionType {
+			fields[i].Tag = reflect.StructTag(`yaml:"` + Type{Name: typeName}.Member() + `,omitempty"`)
+		}
+	}
+	return reflect.ValueOf(v).Convert(reflect.StructOf(fields)).Interface()
+}

@@ -1,0 +1,38 @@
+// Package types lists what a connector is made of: every type of channel, inbox and
+// sink. It alone names them, so that one more is its own folder and one line here. No
+// store is linked in: a store is opened where the connector is put together.
+package types
+
+import (
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// Channels are the types of channels.
+var Channels = []channel.Type{
+	zalo.Type,
+}
+
+// Config returns all types for the loader of configuration files. The first inbox and
+// the first sink are those of a file that names none.
+func Config() config.Types {
+	types := config.Types{
+		Inboxes: []config.Type{{Name: "Embedded", New: func() config.Section { return config.NewEmbeddedInbox() }}},
+		Sinks:   []config.Type{{Name: "HTTP", New: func() config.Section { return config.NewHTTPSink() }}},
+	}
+	for _, t := range Channels {
+		types.Channels = append(types.Channels, t.Config())
+	}
+	return types
+}
+
+// Channel returns the type of channel with a name.
+func Channel(name string) channel.Type {
+	for _, t := range Channels {
+		if t.Name == name {
+			return t
+		}
+	}
+	return channel.Type{}
+}
