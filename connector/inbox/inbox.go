@@ -31,7 +31,21 @@
 //
 // So what callers hand over and get are durations. Times of day are for people.
 //
-// Package inboxtest holds the suite that every store must pass.
+// # A store's life
+//
+//  1. It is opened by its own package, with what its section of the configuration
+//     says. It recovers what a crash left before that returns.
+//  2. Consume gives it the settings of each configured channel, before anything is
+//     accepted: the ordering must be known to lay an event into its lane.
+//  3. The webhook accepts, each consumer claims and settles, and Configure follows
+//     each change of the configuration, all at the same time.
+//  4. A channel that is no longer configured loses its consumer. What it holds stays,
+//     dead letters until their retention ends, and comes back with the next Consume.
+//  5. Close is the last call. What is claimed then is claimed again after the next
+//     opening.
+//
+// A new store is a package below this one, with an Inbox that passes the suite of
+// package inboxtest, and one line where inboxes are registered.
 package inbox
 
 import (

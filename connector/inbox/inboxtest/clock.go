@@ -88,7 +88,7 @@ func eachJump(test func(b *bench, j jump)) func(*bench) {
 	return func(b *bench) {
 		for _, j := range jumps() {
 			b.Run(j.name, func(t *testing.T) {
-				own := newBench(t, b.newStore)
+				own := newBench(t, b.store)
 				test(own, j)
 			})
 		}
@@ -217,7 +217,7 @@ func longDowntime(b *bench) {
 func manyJumps(b *bench) {
 	for seed := range uint64(8) {
 		b.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			w := &wanderer{bench: newBench(t, b.newStore), random: rand.New(rand.NewPCG(seed, 3)), jumps: jumps()}
+			w := &wanderer{bench: newBench(t, b.store), random: rand.New(rand.NewPCG(seed, 3)), jumps: jumps()}
 			for n := range 100 {
 				w.step(n)
 			}

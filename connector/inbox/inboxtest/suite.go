@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -63,67 +64,99 @@ func (c *Clock) Restart() {
 	c.elapsed = 0
 }
 
-// storeMaker makes the storage of one test.
-type storeMaker = func(t *testing.T, clock *Clock) (open func() inbox.Inbox)
+// Capabilities are what a store has beyond what every store promises.
+type Capabilities struct {
+	// Clock: the store reads the Clock that it is made with, and nothing else. Only
+	// then can the suite let time go by.
+	Clock bool
+	// Replicas: several processes use the same storage together, and their
+	// statistics are the same.
+	Replicas bool
+	// Size: the store is an inbox.Sized.
+	Size bool
+}
 
-// Run runs the suite. newStore prepares storage of one test's own and returns a
-// function that opens it; after Close the function is called again to see what
-// survived.
-func Run(t *testing.T, newStore storeMaker) {
-	for _, test := range []struct {
-		name string
-		run  func(*bench)
-	}{
-		{"an accepted event is claimed with every field", claimedWhole},
-		{"a taken event is gone for good", takenIsGone},
-		{"a duplicate is recognised within its channel and window", duplicates},
-		{"concurrent duplicates are stored once", concurrentDuplicates},
-		{"one lane keeps its order", laneOrder},
-		{"lanes do not wait for each other", lanesApart},
-		{"a retry holds its lane until its time", retryHolds},
-		{"a retry survives a restart", retryRestart},
-		{"a restart with claims and retries repeats nothing settled", restartBetween},
-		{"an empty claim says whether more is to come", announced},
-		{"a crowded lane does not hold up others", crowdedLane},
-		{"large events come in parts and none is forgotten", largeEvents},
-		{"a released claim comes back in order", released},
-		{"a dead letter lets its lane go on", deadLetterGoesOn},
-		{"dead letters are redriven to the end of their lane", redrive},
-		{"dead letters are dropped", drop},
-		{"many dead letters are redriven and dropped", manyDead},
-		{"what dies again while all are redriven is not redriven again", dyingAgain},
-		{"an id that died twice is dropped once at a time", deadTwice},
-		{"paused time does not count into the age", pausedAge},
-		{"stats count what is there", stats},
-		{"a claim is settled once", settledOnce},
-		{"a closed inbox refuses", closed},
-		{"channels do not see each other", channelsApart},
-		{"a batch is stored whole, and its repetitions once", batch},
-		{"a batch of several channels is refused whole", mixedBatch},
-		{"concurrent batches that share events store each once", concurrentBatches},
-		{"the ordering at acceptance decides the lane for good", orderings},
-		{"a channel has one consumer, whose claims outlive it", consumers},
-		{"a claim is renewed while it is held", renewed},
-		{"a question makes no channel", questions},
-		{"random use with restarts keeps every promise", randomUse},
-		{"a retry comes when it is due, whatever the clock shows", eachJump(retryJumps)},
-		{"an id is known for the window, whatever the clock shows", eachJump(windowJumps)},
-		{"a dead letter is kept for its retention, whatever the clock shows", eachJump(retentionJumps)},
-		{"ages grow with time, whatever the clock shows", eachJump(ageJumps)},
-		{"people see what the clock showed", eachJump(shownTimes)},
-		{"a long downtime only makes waits longer", longDowntime},
-		{"many jumps and restarts cost what they may and no more", manyJumps},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(newBench(t, newStore))
-		})
+// Store is a store under test.
+type Store struct {
+	Capabilities
+	// New prepares storage of one test's own and returns a function that opens it.
+	// After Close that function is called again to see what survived.
+	New func(t *testing.T, clock *Clock) (open func() inbox.Inbox)
+}
+
+// test is one of the suite.
+type test struct {
+	name string
+	run  func(*bench)
+}
+
+// always are for every store.
+var always = []test{
+	// The way in.
+	{"a taken event is gone for good", takenIsGone},
+	{"concurrent duplicates are stored once", concurrentDuplicates},
+	{"a batch is stored whole, and its repetitions once", batch},
+	{"a batch of several channels is refused whole", mixedBatch},
+	{"concurrent batches that share events store each once", concurrentBatches},
+	// The way out.
+	{"one lane keeps its order", laneOrder},
+	{"lanes do not wait for each other", lanesApart},
+	{"a crowded lane does not hold up others", crowdedLane},
+	{"large events come in parts and none is forgotten", largeEvents},
+	{"a released claim comes back in order", released},
+	{"a claim is settled once", settledOnce},
+	{"a claim is renewed while it is held", renewed},
+	// Dead letters.
+	{"dead letters are dropped", drop},
+	{"many dead letters are redriven and dropped", manyDead},
+	{"what dies again while all are redriven is not redriven again", dyingAgain},
+	// Channels.
+	{"channels do not see each other", channelsApart},
+	{"the ordering at acceptance decides the lane for good", orderings},
+	{"a channel has one consumer, whose claims outlive it", consumers},
+	{"a question makes no channel", questions},
+	{"a closed inbox refuses", closed},
+}
+
+// timed need a store that reads the suite's clock.
+var timed = []test{
+	{"an accepted event is claimed with every field", claimedWhole},
+	{"a duplicate is recognised within its channel and window", duplicates},
+	{"stats count what is there", stats},
+	{"a retry holds its lane until its time", retryHolds},
+	{"a retry survives a restart", retryRestart},
+	{"a restart with claims and retries repeats nothing settled", restartBetween},
+	{"an empty claim says whether more is to come", announced},
+	{"paused time does not count into the age", pausedAge},
+	{"a dead letter lets its lane go on", deadLetterGoesOn},
+	{"dead letters are redriven to the end of their lane", redrive},
+	{"an id that died twice is dropped once at a time", deadTwice},
+	{"random use with restarts keeps every promise", randomUse},
+	// Jumps of the clock.
+	{"a retry comes when it is due, whatever the clock shows", eachJump(retryJumps)},
+	{"an id is known for the window, whatever the clock shows", eachJump(windowJumps)},
+	{"a dead letter is kept for its retention, whatever the clock shows", eachJump(retentionJumps)},
+	{"ages grow with time, whatever the clock shows", eachJump(ageJumps)},
+	{"people see what the clock showed", eachJump(shownTimes)},
+	{"a long downtime only makes waits longer", longDowntime},
+	{"many jumps and restarts cost what they may and no more", manyJumps},
+}
+
+// Run runs the suite.
+func Run(t *testing.T, s Store) {
+	tests := always
+	if s.Clock {
+		tests = slices.Concat(always, timed)
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(newBench(t, s)) })
 	}
 }
 
-func newBench(t *testing.T, newStore storeMaker) *bench {
+func newBench(t *testing.T, s Store) *bench {
 	t.Helper()
 	clock := NewClock()
-	b := &bench{T: t, newStore: newStore, clock: clock, open: newStore(t, clock)}
+	b := &bench{T: t, store: s, clock: clock, open: s.New(t, clock)}
 	b.start()
 	t.Cleanup(func() {
 		if err := b.inbox.Close(); err != nil {
@@ -139,10 +172,10 @@ const channelName = "chat/shop"
 // bench is one test's store and what it does with it.
 type bench struct {
 	*testing.T
-	newStore storeMaker
-	clock    *Clock
-	open     func() inbox.Inbox
-	inbox    inbox.Inbox
+	store Store
+	clock *Clock
+	open  func() inbox.Inbox
+	inbox inbox.Inbox
 	// consumer is channelName's, with its settings.
 	consumer inbox.Consumer
 	settings inbox.Settings
@@ -221,6 +254,10 @@ func (b *bench) stats() inbox.Stats {
 	if err != nil {
 		b.Fatalf("stats: %v", err)
 	}
+	if s.Shared != b.store.Replicas {
+		b.Errorf("stats say shared: %v", s.Shared)
+	}
+	s.Shared = false // for comparisons
 	return s
 }
 

@@ -59,8 +59,11 @@ func settle(ctx context.Context, s *pebble.Inbox, c inbox.Claim, v inbox.Verdict
 }
 
 func TestConformance(t *testing.T) {
-	inboxtest.Run(t, func(t *testing.T, clock *inboxtest.Clock) func() inbox.Inbox {
-		fs := vfs.NewMem()
-		return func() inbox.Inbox { return open(t, options(t, clock, fs)) }
+	inboxtest.Run(t, inboxtest.Store{
+		Capabilities: inboxtest.Capabilities{Clock: true, Size: true},
+		New: func(t *testing.T, clock *inboxtest.Clock) func() inbox.Inbox {
+			fs := vfs.NewMem()
+			return func() inbox.Inbox { return open(t, options(t, clock, fs)) }
+		},
 	})
 }
