@@ -36,7 +36,7 @@ func only(namespace string) map[string]cache.Config {
 	return map[string]cache.Config{namespace: {}}
 }
 
-// slim leaves of an object what is looked at. The cache is most of the operator's
+// slim drops the fields of an object that the operator never reads. The cache is most of its
 // memory.
 func slim(object any) (any, error) {
 	switch o := object.(type) {
@@ -58,7 +58,7 @@ func slim(object any) (any, error) {
 	return apply.Compact(object)
 }
 
-// slimStatus leaves of a pod's status what is looked at.
+// slimStatus drops the fields of a pod's status that the operator never reads.
 func slimStatus(s *corev1.PodStatus) {
 	*s = corev1.PodStatus{
 		Phase: s.Phase, Reason: s.Reason, Message: s.Message, PodIP: s.PodIP, Conditions: s.Conditions,
@@ -74,8 +74,8 @@ func slimStatus(s *corev1.PodStatus) {
 	}
 }
 
-// shareStrings keeps one copy of what the metadata of a resource and its children
-// have in common: names, labels and owners, most of it.
+// shareStrings keeps one copy of the strings that a resource and its children have in common,
+// such as names, labels and owners.
 func shareStrings(o client.Object) {
 	o.SetNamespace(shared(o.GetNamespace()))
 	o.SetName(shared(o.GetName()))

@@ -18,20 +18,20 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// definition tells what the CustomResourceDefinition in the cluster lacks of the one
-// of this version. The API server publishes its schema to everybody who may ask it
-// anything, so that the operator needs no right in the cluster for that.
+// definition compares the CustomResourceDefinition in the cluster with that of this version, and
+// says what the cluster's lacks. It needs no right: the API server publishes its schema to every
+// client.
 type definition struct {
 	server openapi3.Root
 	log    logr.Logger
-	// changed is called when what is outdated has changed.
+	// changed is called after the message has changed.
 	changed func(context.Context)
 
 	mu      sync.Mutex
 	message string
 }
 
-// lookAgain is how often is looked until nothing is lacking.
+// lookAgain is how often the cluster is asked for what it lacks: fields, or kinds of children.
 const lookAgain = 10 * time.Second
 
 func newDefinition(mgr ctrl.Manager, changed func(context.Context)) (*definition, error) {
@@ -42,15 +42,15 @@ func newDefinition(mgr ctrl.Manager, changed func(context.Context)) (*definition
 	return &definition{server: openapi3.NewRoot(server.OpenAPIV3()), log: mgr.GetLogger(), changed: changed}, nil
 }
 
-// outdated says what is lacking, and what to do; nothing when all is there, or as
-// long as the API server does not tell.
+// outdated says what is lacking, and what to do. It is empty if nothing is, and until the API
+// server has told.
 func (d *definition) outdated() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.message
 }
 
-// Start looks until nothing is lacking.
+// Start asks until nothing is lacking.
 func (d *definition) Start(ctx context.Context) error {
 	_ = wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
 		missing, err := d.missing()

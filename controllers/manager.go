@@ -93,9 +93,8 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
 }
 
-// mayWatch returns an error where nothing can be done, and no condition and no event
-// can say so: in namespaces without permission, and without the definition. What else
-// may be wrong passes by itself.
+// mayWatch returns an error if the operator can do nothing, not even write a condition: if it has
+// no permission in a namespace, or if the cluster lacks the definition. Other failures pass.
 func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
 	defer cancel()
@@ -112,7 +111,7 @@ func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 	return errors.Join(refused...)
 }
 
-// permissionTimeout bounds the questions of mayWatch where the API server hangs.
+// permissionTimeout bounds mayWatch if the API server hangs.
 const permissionTimeout = 10 * time.Second
 
 func describe(namespace string) string {

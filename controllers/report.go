@@ -22,8 +22,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
-// patience is how long passes may fail for a moment before the status says so. A
-// resource without a status is told at once.
+// patience is how long passes may fail before the status says so. A resource without a status is
+// told at once.
 const patience = 5 * time.Second
 
 // reportTimeout bounds the report of a pass that ran out of time.
@@ -103,7 +103,7 @@ func (p *pass) tell(ctx context.Context, seen status.Observation, next v1alpha1.
 	return nil
 }
 
-// momentary reports whether a failure needs no word yet: the next pass is near.
+// momentary reports whether the status need not mention a failure yet: the next pass is near.
 func (p *pass) momentary(failed error) bool {
 	f := p.failures.get(p.key)
 	if f.since.IsZero() {
@@ -144,9 +144,9 @@ func (p *pass) words(reason, introduction string, failed error) *status.Obstacle
 	return &status.Obstacle{Reason: reason, Message: now.message}
 }
 
-// writeStatus sends the status as a whole, for the version of the resource that the
-// pass has seen: one that was created again is another, and so is one with a status
-// of which the operator never heard that it was written.
+// writeStatus sends the whole status, for the version of the resource that the pass has seen: a
+// resource that was created again is refused, and so is one whose last status was written
+// without an answer.
 func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorStatus) error {
 	patch, err := json.Marshal([]map[string]any{
 		{"op": "replace", "path": "/metadata/resourceVersion", "value": p.connector.ResourceVersion},
@@ -170,8 +170,8 @@ func (p *pass) noteUpgrade(o outcome, seen status.Observation) bool {
 	return stalled
 }
 
-// refused reports whether the API server, or a webhook of somebody's, will go on
-// to refuse what was asked.
+// refused reports whether the API server, or an admission webhook, refused a request and will
+// refuse it again.
 func refused(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return false
@@ -180,7 +180,7 @@ func refused(err error) bool {
 		apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && apierrors.IsInternalError(err)
 }
 
-// transition records what changed for somebody who looks at events or logs.
+// transition records in events and logs what changed.
 func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus, outdated string) {
 	p.readyChanged(ctx, old, next)
 	p.trafficChanged(old, next)
@@ -199,7 +199,7 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 	}
 }
 
-// readyChanged records that Ready began, or that something new is in its way.
+// readyChanged records that the resource became Ready, or has another obstacle.
 func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
 	was, is := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
 	if was == nil {

@@ -97,7 +97,7 @@ func (r *Reconciler) watch(b *builder.Builder, n *Namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
 	}
-	// A change of the status as well: it may be somebody else's.
+	// A change of the status as well: it may be another writer's.
 	on(n.users, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
 	secret := &metav1.PartialObjectMetadata{}
@@ -177,9 +177,8 @@ func upgradingOf(o client.Object) []string {
 	return nil
 }
 
-// connectorsOfChild finds the resource of a child by the child's label, which is
-// the resource's name unless the index says otherwise. A resource that is not
-// there needs no work.
+// connectorsOfChild finds the resource of a child by the child's label, which is the resource's
+// name unless the index says otherwise. If there is no such resource, its pass does nothing.
 func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
 	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
 	return append(r.connectors(ctx, namespace, indexInstance, instance),
@@ -193,7 +192,7 @@ func (r *Reconciler) connectorsOfSecret(ctx context.Context, secret client.Objec
 
 func (r *Reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
 	list := &v1alpha1.ChannelConnectorList{}
-	// Whoever wrote the object does not matter, so nothing needs to be waited for.
+	// The operator's own writes do not matter here, so that the cache may be behind them.
 	if err := r.in(namespace).Users.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors of an object", "namespace", namespace, field, value)

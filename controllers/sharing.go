@@ -15,10 +15,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
 
-// Resources that share a key are warned, each with the name of the oldest other
-// one. So the warning is the same at every pass, and a resource that comes or goes
-// concerns the others only when it is one of the two oldest: a key shared by a
-// thousand costs no thousand passes for each of them.
+// Each resource that shares a key is warned with the name of the oldest other one. The warning
+// is the same at every pass, and a resource that comes or goes concerns the others only if it is
+// one of the two oldest: a key that a thousand share costs no thousand passes for each.
 
 // sharing returns the oldest other ChannelConnectors of the namespace that name
 // any of the same keys.
@@ -40,7 +39,7 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 // sharers returns the other ChannelConnectors that name a key.
 func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
-	// No write of the operator's changes what a resource names.
+	// No write of the operator changes the keys that a resource names.
 	if err := r.in(c.Namespace).Users.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
@@ -65,8 +64,8 @@ func byAge(a, b *v1alpha1.ChannelConnector) int {
 	return 1
 }
 
-// connectorsSharing finds the resources whose warning may have to change since
-// another one came, went, or named other keys.
+// connectorsSharing finds the resources whose warning may change after another resource came,
+// went, or named other keys.
 func (r *Reconciler) connectorsSharing(ctx context.Context, object client.Object) []reconcile.Request {
 	c, ok := object.(*v1alpha1.ChannelConnector)
 	if !ok {

@@ -16,14 +16,14 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// reporting finds what a connector is asked for its report with. What it returns is the
-// cache's own.
+// reporting returns what is needed to ask a connector for its report. The objects are the
+// cache's own: they must not be changed.
 func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
 	n, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
 	if err := n.Users.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return t, client.IgnoreNotFound(err)
 	}
-	// Whoever wrote them does not matter, so nothing needs to be waited for.
+	// The operator's own writes do not matter here, so that the cache may be behind them.
 	name := client.ObjectKey{Namespace: key.Namespace, Name: children.ConnectorName(key.Name)}
 	err = errors.Join(
 		client.IgnoreNotFound(n.Own.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
@@ -35,8 +35,7 @@ func (r *Reconciler) reporting(ctx context.Context, key client.ObjectKey) (t tra
 	}, err
 }
 
-// trafficChanged records an event for each part of the traffic that began to fail, or
-// ended to.
+// trafficChanged records an event for each part of the traffic that began or ceased to fail.
 func (p *pass) trafficChanged(old, next v1alpha1.ChannelConnectorStatus) {
 	for _, kind := range traffic.Types {
 		was, is := meta.FindStatusCondition(old.Conditions, kind), meta.FindStatusCondition(next.Conditions, kind)
@@ -50,7 +49,7 @@ func (p *pass) trafficChanged(old, next v1alpha1.ChannelConnectorStatus) {
 	}
 }
 
-// fails reports whether a condition tells of something that somebody should look at.
+// fails reports whether a condition asks for help.
 func fails(c *metav1.Condition) bool {
 	return c != nil && slices.Contains([]string{
 		traffic.ReasonWrongSecretSuspected, traffic.ReasonFull, traffic.ReasonFailing, traffic.ReasonSinkFailing,

@@ -80,7 +80,7 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 	}
 	template, err := children.DecodeTemplate(live.Annotations[marks.AnnotationTemplate])
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // somebody changed it, and there is nothing to keep
+		return nil, nil //nolint:nilerr,nilnil // it was changed, and there is nothing to keep
 	}
 	return template, nil
 }

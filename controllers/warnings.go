@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// maxWarnings bounds the events that are read at a time. A pod has a few:
-	// whoever records them counts what repeats.
+	// maxWarnings bounds the events that are read at a time. A pod has a few, since repeated ones
+	// are counted in one.
 	maxWarnings = 100
-	// hearAgain is after how long events are read again. They are not watched, and
-	// a pod that waits for a volume says nothing when it waits for another reason.
+	// hearAgain is after how long events are read again. They are not watched, and a pod that
+	// waits for its volumes does not change if the reason does.
 	hearAgain = 5 * time.Minute
 )
 
@@ -44,15 +44,15 @@ func (p *pass) hearWarnings(ctx context.Context, d *appsv1.Deployment, pod *core
 	return warnings
 }
 
-// ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that
-// of the Deployment and a hash: the operator reads no ReplicaSets.
+// ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that of the
+// Deployment and a hash. The operator may not read ReplicaSets.
 func ofReplicaSet(deployment, name string) bool {
 	hash, found := strings.CutPrefix(name, deployment+"-")
 	return found && !strings.Contains(hash, "-")
 }
 
-// lastSeen is when an event happened last. Those of the older API, as the kubelet's,
-// have other fields for it.
+// lastSeen is when an event happened last. Events of the older API, such as the kubelet's, have
+// other fields for it.
 func lastSeen(e *eventsv1.Event) time.Time {
 	switch {
 	case e.Series != nil:

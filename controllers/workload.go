@@ -18,10 +18,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
-// touches are how long after a change of the configuration the pods' metadata is
-// touched. kubelet refreshes a mounted Secret when the pod changes, otherwise
-// about once a minute; the later ones are for a kubelet that heard of the pod
-// before it heard of the Secret.
+// touches are the times, after a change of the configuration, at which the pods' metadata is
+// touched. kubelet refreshes a mounted Secret if the pod changes, otherwise about once a minute.
+// The later ones are for a kubelet that hears of the pod before it hears of the Secret.
 var touches = []time.Duration{0, time.Second, 5 * time.Second}
 
 // deployment returns the resource's Deployment as the cache has it, nil when there
@@ -33,7 +32,7 @@ func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 		return nil, client.IgnoreNotFound(err)
 	}
 	if !apply.Belongs(d, p.connector) {
-		return nil, nil //nolint:nilnil // somebody else's is as good as none
+		return nil, nil //nolint:nilnil // another owner's is as good as none
 	}
 	return d, nil
 }
@@ -135,8 +134,8 @@ func (p *pass) touchPods(ctx context.Context, in children.Input, pods []corev1.P
 	return again, nil
 }
 
-// due returns how many touches are due after a time, and when the next one will
-// be; 0 when there is none.
+// due returns how many touches are due after a time, and after how long the next one is; 0 if
+// there is none.
 func due(elapsed time.Duration) (times int, next time.Duration) {
 	for _, after := range touches {
 		if elapsed < after {

@@ -1,13 +1,11 @@
 // Package apply brings children to the API server: the one way in which the
 // operator writes them.
 //
-// A child is applied with server-side apply by one field manager, and only when
-// it would change something: when the digest of what was applied last, which
-// stands in an annotation of the child, is another, or when something that is
-// wanted is no longer there. Labels, annotations and fields of others are left
-// alone, unless they keep what is wanted from being valid. What somebody else made
-// is never taken over. A field that somebody else keeps changing is put back more and
-// more rarely.
+// A child is applied with server-side apply by one field manager, and only if that changes
+// something: if the digest in the child's annotation is not that of the present configuration,
+// or if a wanted field is gone. Labels, annotations and fields of others are left alone, unless
+// they make the object invalid. An object of another owner is never taken over. A field that
+// another writer keeps changing is put back more and more rarely.
 package apply
 
 import (
@@ -34,19 +32,18 @@ type Applier struct {
 	// Client reads its own writes from a cache that holds the operator's own
 	// objects as Compact leaves them, and writes.
 	Client client.Client
-	// Live reads from the API server. It is asked only for what the cache does
-	// not hold: it may be there and belong to somebody else.
+	// Live reads from the API server. It is asked only for objects that the cache lacks: they
+	// may exist and belong to another owner.
 	Live client.Reader
-	// Contests remember what others change back.
+	// Contests remember the fields that others change back.
 	Contests *Contests
 }
 
-// ForeignError says that a child's name is taken by an object that is not the
-// resource's.
+// ForeignError says that an object of another owner has a child's name.
 type ForeignError struct {
 	// Child is the object in a message: Service "shop-connector".
 	Child string
-	// Owner is whose it is: ReplicaSet "shop"; empty when nobody's.
+	// Owner is its owner: ReplicaSet "shop"; empty if it has none.
 	Owner string
 }
 
@@ -59,9 +56,9 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s exists and %s: delete it, or give the ChannelConnector another name", e.Child, whose)
 }
 
-// Apply makes the object as the child wants it and reports whether that took a
-// write. Fields that others contest are left as they are for a while: see Contests. The
-// error is a *ForeignError when the name is taken.
+// Apply makes the object as the child wants it and reports whether that took a write. Fields
+// that others contest are left as they are for a while: see Contests. The error is a
+// *ForeignError if the name is taken.
 func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (changed bool, err error) {
 	live, err := a.find(ctx, owner, child)
 	if err != nil {
@@ -89,8 +86,8 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	return true, nil
 }
 
-// find returns the child's object as the cache has it, or as it is when it lost the
-// labels by which the cache finds it; nil when there is none.
+// find returns the child's object: as the cache has it, or, if the object lost the labels by
+// which the cache finds it, as the API server has it. It is nil if there is none.
 func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
 	key := child.Key(owner.Namespace)
 	live := child.Kind.New()
@@ -127,9 +124,8 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	return foreign
 }
 
-// Belongs reports whether an object is the resource's, or nobody's and says that it
-// was the resource's: such an orphan is adopted. An object of a deleted resource of
-// the same name is the resource's.
+// Belongs reports whether an object is the resource's. So is one without an owner whose labels
+// name the resource, which is adopted, and one of a deleted resource of the same name.
 func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	controller := metav1.GetControllerOf(object)
 	if controller == nil {
@@ -139,9 +135,8 @@ func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	return err == nil && group.Group == v1alpha1.GroupVersion.Group && controller.Kind == "ChannelConnector" && controller.Name == owner.Name
 }
 
-// Claims reports whether an object's labels say that it was made for the
-// ChannelConnector of that name. Two names may share a label, where one is what
-// the other is shortened to; the annotation then tells them apart.
+// Claims reports whether an object's labels name the ChannelConnector. If a name is what another
+// one is shortened to, both have the same label; the annotation tells them apart.
 func Claims(object client.Object, name string) bool {
 	labels, inFull := object.GetLabels(), object.GetAnnotations()[marks.AnnotationConnector]
 	return labels[marks.LabelManagedBy] == marks.ManagedBy && labels[marks.LabelConnector] == children.Instance(name) &&

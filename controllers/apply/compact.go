@@ -17,12 +17,11 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// Compact is a transform for the cache from which an Applier reads. The pod
-// template of a Deployment and the files of a configuration are most of what a
-// ChannelConnector's children weigh, and are only ever compared: digests stand for
-// them. The token of the report stays, since the operator shows it. A pod template
-// that is no longer as it was applied stays whole. An object that is compact already
-// stays as it is.
+// Compact is a transform for the cache from which an Applier reads. The pod template of a
+// Deployment and the files of a configuration are most of the children's weight, and are only
+// compared: digests stand for them. The token of the report stays, since the operator shows it
+// to the connector. A pod template that others changed stays whole. A compact object stays as
+// it is.
 func Compact(object any) (any, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -62,8 +61,8 @@ func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
 	return utiljson.Unmarshal([]byte(applied), &want) == nil && keysOf(children.PodTemplateMerge).contains(have, want)
 }
 
-// compactWanted changes an apply configuration to what Compact makes of an object
-// that holds it. A pod template that Compact left whole is compared as a whole.
+// compactWanted changes an apply configuration as Compact changes the object, so that both can
+// be compared. A pod template that Compact left whole is compared as a whole.
 func compactWanted(want, have map[string]any) {
 	annotations := annotationsOf(want)
 	if template, there := annotations[marks.AnnotationTemplate].(string); there {

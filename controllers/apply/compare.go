@@ -49,21 +49,19 @@ func (p fieldPath) String() string {
 // to returns the path that leads one step further.
 func (p fieldPath) to(next step) fieldPath { return append(slices.Clip(p), next) }
 
-// differences returns the fields of an object that are not as they are wanted: none
-// where contains is true.
+// differences returns the fields of an object that are not as wanted: none if contains is true.
 func (k keys) differences(have, want map[string]any) (all []difference) {
 	k.merge(have, want, func(d difference) bool { all = append(all, d); return false })
 	return all
 }
 
-// merge returns what to apply: what is wanted, but where leave says so of a field that
-// differs, the value that is there. A field that is not there is left out.
+// merge returns the wanted fields. If leave says so of one that differs, it has its present
+// value, or is left out if it is not there.
 func (k keys) merge(have, want map[string]any, leave func(difference) bool) map[string]any {
 	return comparison{k, leave}.entries(nil, have, want)
 }
 
-// comparison walks through what is wanted, and asks of each difference whether it is
-// left as it is.
+// comparison walks through the wanted fields, and asks of each difference whether it is left.
 type comparison struct {
 	keys
 	leave func(difference) bool
@@ -111,8 +109,8 @@ func (c comparison) elements(path fieldPath, have, want []any) []any {
 	return merged
 }
 
-// counterparts returns, for each wanted element, the one that is there: which holds
-// it, or else has its key; nil where there is none.
+// counterparts returns the present element for each wanted one: that which contains it, or else
+// that which has its key; nil if there is none.
 func (k keys) counterparts(have, want []any) []any {
 	left, found := slices.Clone(have), make([]any, len(want))
 	take := func(fits func(candidate, element any) bool) {

@@ -11,42 +11,40 @@ import (
 )
 
 const (
-	// promptCorrections is how often a field is put back at once: whoever changes it
-	// once or twice is corrected, and a controller that goes on is soon told from that.
+	// promptCorrections is how often a field is put back at once. A person changes it once or
+	// twice; a controller goes on.
 	promptCorrections = 3
-	// admissionAttempts is how often a value is sent that comes back as another one. The
-	// second attempt tells a webhook that changes every write from one that changes what
-	// is new.
+	// admissionAttempts is after how many attempts a value counts as changed on admission. The
+	// second one tells a webhook that changes every write from one that changes new objects.
 	admissionAttempts = 2
-	// minPause and maxPause bound how long a contested field is left as it is. Each
-	// correction doubles the time: a roll-out takes seconds, and a roll-out every ten
-	// minutes lets the connector serve.
+	// minPause and maxPause bound how long a contested field is left as it is; each correction
+	// doubles the time. A connector that rolls out every ten minutes can serve.
 	minPause = 10 * time.Second
 	maxPause = 10 * time.Minute
 	// quiet is after how long without another change a contest is forgotten.
 	quiet = 10 * time.Minute
-	// proof is how long a correction must last until the contest counts as ended. It is
-	// not forgotten then, so that the next one is not prompt.
+	// proof is how long a correction must last until the contest counts as ended. It is not
+	// forgotten then: the next correction is not prompt.
 	proof = 10 * time.Second
 )
 
 // contested is a field that was corrected.
 type contested struct {
-	// wanted is of the value; another one makes the field a new one.
+	// wanted is the hash of the wanted value. Another value begins a new contest.
 	wanted uint64
-	// corrections is how often it was put back, refusals how often in a row the value
-	// came back as another one.
+	// corrections counts how often the field was put back; refusals counts how often in a row
+	// it came back with another value.
 	corrections, refusals int
-	// pause is how long the field is left as it is since the last correction, and due
-	// when that ends; 0 while corrections are prompt.
+	// pause is how long the field is left as it is after the last correction, and due the end of
+	// that; 0 while corrections are prompt.
 	pause time.Duration
 	due   time.Time
 	// seen is when the field was last corrected, or last found to differ.
 	seen time.Time
-	// differs says that it is not as wanted, left that it was left so, until a
+	// differs says that the field is not as wanted. left says that it is left to others, until a
 	// correction has lasted.
 	differs, left bool
-	// named says that managers are those since the last correction.
+	// named says that managers are known since the last correction.
 	named    bool
 	managers string
 }
@@ -69,8 +67,8 @@ func (f *contested) damped() bool { return f.corrections >= promptCorrections ||
 // onAdmission reports whether the API server, or a webhook, decides the field.
 func (f *contested) onAdmission() bool { return f.refusals >= admissionAttempts }
 
-// expired reports whether a contest is to be forgotten. One whose correction was due
-// long ago is of a child that is no longer wanted.
+// expired reports whether a contest is to be forgotten. If its correction was due long ago, its
+// child is no longer wanted.
 func (f *contested) expired(now time.Time) bool {
 	if f.differs {
 		return now.Sub(f.due) >= quiet
@@ -81,9 +79,9 @@ func (f *contested) expired(now time.Time) bool {
 // proven reports whether the last correction has lasted.
 func (f *contested) proven(now time.Time) bool { return !f.differs && now.Sub(f.seen) >= proof }
 
-// again is how soon to look at a field: when its correction is due, or has lasted. One
-// whose correction did not come when it was due waits for whatever is in the way, and is
-// looked at ever more rarely until it is forgotten.
+// again is after how long to look at a field: when its correction is due, or has lasted. If the
+// correction did not come when it was due, the field is looked at ever more rarely until it is
+// forgotten.
 func (f *contested) again(now time.Time) time.Duration {
 	late := now.Sub(f.due)
 	switch {
@@ -100,13 +98,12 @@ func (f *contested) again(now time.Time) time.Duration {
 // identityLabels are those by which children and pods are found.
 var identityLabels = []string{marks.LabelName, marks.LabelInstance, marks.LabelManagedBy, marks.LabelConnector}
 
-// source are the fields of a pod that say where its configuration comes from: another
-// one may have a key that was revoked.
+// source are the fields of a pod that name its configuration. Another configuration may have a
+// revoked key.
 var source = []string{"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]"}
 
-// identity reports whether a field is part of what a child is found by, or holds such a
-// part; whether it is where a pod's configuration comes from; or whether it keeps the
-// child from being pruned.
+// identity reports whether a field, or a part of it, identifies a child, names a pod's
+// configuration, or protects the child from pruning.
 func identity(path fieldPath) bool {
 	text := strings.TrimPrefix(path.String(), "spec.template.")
 	last := path[len(path)-1].name
@@ -125,7 +122,7 @@ func identity(path fieldPath) bool {
 
 var seed = maphash.MakeSeed()
 
-// sum stands for a wanted value.
+// sum is the hash of a wanted value.
 func sum(value any) uint64 {
 	encoded, err := json.Marshal(value)
 	if err != nil {

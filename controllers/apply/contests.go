@@ -15,32 +15,31 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// The bounds of the memory: some 5 MiB. What is beyond them is put back at once, each
-// time.
+// The bounds of the memory: some 5 MiB. Fields beyond them are put back at once, each time.
 const (
 	maxChildren       = 10_000
 	maxFields         = 10_000
 	maxFieldsPerChild = 32
-	// sweepAfter is how often what is to be forgotten is looked for.
+	// sweepAfter is how often expired contests are swept.
 	sweepAfter = time.Minute
 )
 
-// Contests remember the fields of children that others change as often as the operator
-// puts them back. Such a field is left as it is for a while, which doubles with each
-// correction: a pod that is replaced once a second answers nobody. The memory ends with
-// the operator; a new one finds out again.
+// Contests remember the fields of children that others change as often as the operator puts
+// them back. Such a field is left as it is for a while, and for twice as long after each
+// correction: a pod that is replaced once a second answers no call. The memory ends with the
+// operator; the next one finds out for itself.
 //
-// Identity is never left to others: owner references, the labels by which children and
-// pods are found, selectors, the operator's own annotations, and those that keep a child
-// from being pruned. Secrets are not either, where an old value may be a revoked key, nor
-// what says which Secret a pod reads.
+// These fields are never left to others: owner references, the labels by which children and
+// pods are found, selectors, the operator's own annotations, those that protect a child from
+// pruning, every field of a Secret, since an old value may be a revoked key, and the fields that
+// say which Secret a pod reads.
 type Contests struct {
 	clock clock.PassiveClock
 
 	mu     sync.Mutex
 	owners map[client.ObjectKey]map[childKey]*childContests
-	// children and fields are how many are remembered, left how many fields of these
-	// are left as they are.
+	// children and fields count what is remembered; left counts the fields that are left as
+	// they are.
 	children, fields, left int
 	swept                  time.Time
 }
@@ -56,11 +55,10 @@ type Contest struct {
 	Child string
 	// Field is its path: spec.replicas.
 	Field string
-	// Managers are the field managers that own it beside the operator, quoted; empty
-	// where nobody does.
+	// Managers are the other field managers that own it, quoted; empty if there are none.
 	Managers string
-	// OnAdmission says that the API server answered the operator's own write with
-	// another value than it asked for.
+	// OnAdmission says that the API server answered the operator's own write with another
+	// value than the operator wrote.
 	OnAdmission bool
 }
 
@@ -76,8 +74,8 @@ func (k childKey) String() string { return fmt.Sprintf("%s %q", k.kind, k.name) 
 type childContests struct {
 	// uid tells the object from an earlier one of its name.
 	uid types.UID
-	// digest is of what it was last applied with, and wroteAt when: somebody who
-	// changes the annotation as well does not pass for a change of the resource.
+	// digest is that of the last configuration that was applied, and wroteAt its time. By it a
+	// writer that changes the annotation as well is told from a change of the resource.
 	digest  string
 	wroteAt time.Time
 	fields  map[string]*contested
@@ -90,20 +88,20 @@ type contestKey struct {
 	uid   types.UID
 }
 
-// judgement is what becomes of the differences of a child.
+// judgement sorts the differences of a child.
 type judgement struct {
-	// left are the paths of the fields that are left as they are, unnamed those of them
-	// of which nobody has looked yet who owns them.
+	// left are the paths of the fields that are left as they are; unnamed are those among them
+	// whose owners are not known yet.
 	left, unnamed map[string]bool
-	// kept are those of left whose value the operator goes on to send, since the API
-	// server makes of it what is there.
+	// kept are those among left whose wanted value is still sent: the API server itself turns it
+	// into the value that is there.
 	kept map[string]bool
 	// corrected are the differences that are put back.
 	corrected []difference
 }
 
-// judge says what becomes of the differences of a child. applied says that the object
-// was last applied with the digest's configuration, so that others made them.
+// judge sorts the differences of a child. applied says that the object was last applied with
+// the configuration of this digest, so that the differences are the work of others.
 func (c *Contests) judge(key contestKey, digest string, applied bool, differs []difference) judgement {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,8 +126,8 @@ func (c *Contests) judge(key contestKey, digest string, applied bool, differs []
 	return j
 }
 
-// wrote notes a write of a child: what it put back, and what came back as another value
-// than was asked for.
+// wrote records a write of a child: the fields that it put back, and those that came back with
+// another value.
 func (c *Contests) wrote(key contestKey, digest string, corrected, refused []difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,15 +149,15 @@ func (c *Contests) wrote(key contestKey, digest string, corrected, refused []dif
 		}
 		delete(answered, d.path.String())
 	}
-	for _, d := range refused { // of what the operator itself changed, or goes on to send
+	for _, d := range refused { // fields that the operator itself changed, or still sends
 		if f := c.refusedField(child, d); f != nil && answered[d.path.String()] {
 			c.correct(f, now, true)
 		}
 	}
 }
 
-// refusedField returns the field to note a refusal of; nil where its value is known to
-// come back as another one and its time has not come.
+// refusedField returns the field whose refusal counts; nil if it is left as it is and its time
+// has not come.
 func (c *Contests) refusedField(child *childContests, d difference) *contested {
 	if identity(d.path) {
 		return nil
@@ -171,8 +169,8 @@ func (c *Contests) refusedField(child *childContests, d difference) *contested {
 	return f
 }
 
-// correct notes a correction. One that is refused again may change nothing, and then no
-// event says how it went.
+// correct counts a correction. If it is refused again, the write may have changed nothing, and
+// then no event reports its result: it is known here.
 func (c *Contests) correct(f *contested, now time.Time, refused bool) {
 	f.correct(now, refused)
 	if f.onAdmission() {
@@ -181,7 +179,7 @@ func (c *Contests) correct(f *contested, now time.Time, refused bool) {
 	}
 }
 
-// settle ends and forgets what the fields that no longer differ allow.
+// settle ends the contests of fields that no longer differ, and forgets the expired ones.
 func (c *Contests) settle(child *childContests, differs []difference, now time.Time) {
 	if child == nil {
 		return
@@ -205,7 +203,7 @@ func (c *Contests) settle(child *childContests, differs []difference, now time.T
 	}
 }
 
-// named notes who owns the fields that were left, by their paths.
+// named records the owners of the fields that are left, by the fields' paths.
 func (c *Contests) named(key contestKey, managers map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,8 +218,8 @@ func (c *Contests) named(key contestKey, managers map[string]string) {
 	}
 }
 
-// Of returns a ChannelConnector's contests, by child and field, and how soon to look
-// again; 0 when there is no need.
+// Of returns a ChannelConnector's contests, sorted by child and field, and after how long to
+// look again; 0 for never.
 func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -248,7 +246,7 @@ func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration
 	return all, next
 }
 
-// Keep forgets a ChannelConnector's children that are not wanted any more.
+// Keep forgets those of a ChannelConnector's children that are no longer wanted.
 func (c *Contests) Keep(owner client.ObjectKey, wanted []children.Child) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,7 +283,7 @@ func (c *Contests) leave(f *contested, left bool) {
 	f.left = left
 }
 
-// child returns what is remembered of an object, nil when that is nothing.
+// child returns the contests of an object; nil if there are none.
 func (c *Contests) child(key contestKey) *childContests {
 	child := c.owners[key.owner][key.child]
 	if child != nil && child.uid != key.uid {
@@ -295,8 +293,7 @@ func (c *Contests) child(key contestKey) *childContests {
 	return child
 }
 
-// remember returns the place for what is remembered of an object, nil when there is no
-// room.
+// remember returns the contests of an object, which it adds if need be; nil if there is no room.
 func (c *Contests) remember(key contestKey) *childContests {
 	child := c.child(key)
 	if child == nil && c.children < maxChildren {
@@ -310,8 +307,7 @@ func (c *Contests) remember(key contestKey) *childContests {
 	return child
 }
 
-// field returns what is remembered of a field with its wanted value, nil when that is
-// nothing.
+// field returns the contest of a field with its wanted value; nil if there is none.
 func (c *Contests) field(child *childContests, d difference) *contested {
 	if child == nil {
 		return nil
@@ -353,7 +349,7 @@ func (c *Contests) forgetChild(owner client.ObjectKey, key childKey) {
 	}
 }
 
-// sweep forgets what nobody asks for any more.
+// sweep forgets what has expired, which no pass asks for any more.
 func (c *Contests) sweep(now time.Time) {
 	if now.Sub(c.swept) < sweepAfter {
 		return

@@ -19,7 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// write is how one child comes to be as it is wanted.
+// write makes one child as it is wanted.
 type write struct {
 	*Applier
 	child children.Child
@@ -35,8 +35,7 @@ type write struct {
 	judgement
 }
 
-// judge finds out what differs and what becomes of that, and reports whether nothing is
-// to be written.
+// judge compares the child with its object, and reports whether there is nothing to write.
 func (w *write) judge(ctx context.Context) (settled bool, err error) {
 	have, want, err := asMaps(w.live, w.desired)
 	if err != nil {
@@ -59,8 +58,8 @@ func (w *write) judge(ctx context.Context) (settled bool, err error) {
 	return applied && len(differs) == len(w.left), nil
 }
 
-// nameManagers notes who owns the fields that are newly left as they are. The cache's
-// objects have no managed fields.
+// nameManagers records the owners of the fields that are newly left as they are. It asks the API
+// server, since the cache's objects have no managed fields.
 func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	if len(w.unnamed) == 0 {
 		return nil
@@ -86,7 +85,7 @@ func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	return nil
 }
 
-// send applies the child, with what is left as it is, and notes what came of it.
+// send applies the child, without the fields that are left, and records what came back.
 func (w *write) send(ctx context.Context, namespace string) error {
 	sent, err := w.body()
 	if err != nil {
@@ -112,9 +111,9 @@ func (w *write) send(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// body is what is sent: the child's configuration, but the fields that are left have the
-// value that is there. To leave them out would take them away where the operator owns
-// them, and for the elements of lists would leave out their keys.
+// body is the child's configuration, in which the fields that are left have their present value.
+// If a field were left out that the operator owns, it would go; an element of a list would lose
+// its key.
 func (w *write) body() ([]byte, error) {
 	live := w.live
 	if live == nil {
@@ -134,12 +133,12 @@ func (w *write) body() ([]byte, error) {
 	return json.Marshal(sent)
 }
 
-// overwrite makes every list of an object as it is wanted, without the elements of
-// others. Server-side apply keeps those, and may so be refused: a port whose number
-// somebody changed is another one to it, which has the same name.
+// overwrite replaces every list of an object, with the elements of others. Server-side apply
+// keeps those, and may be refused for it: to it, a port whose number was changed is a second
+// port of the same name.
 //
-// Its fields then are the operator's as if they were applied, so that one which is no
-// longer wanted goes.
+// Afterwards the fields are the operator's as if it had applied them, so that a field goes once
+// it is no longer wanted.
 func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte) error {
 	if err := w.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, sent), client.FieldOwner(FieldManager)); err != nil {
 		return err

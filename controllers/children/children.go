@@ -24,22 +24,21 @@ import (
 type Input struct {
 	// Connector is the resource, with its defaults filled in.
 	Connector *v1alpha1.ChannelConnector
-	// Config is the rendered configuration; nil while there is none, then the
-	// Secret that holds it is left as it is.
+	// Config is the rendered configuration. If it is nil, its Secret is left as it is.
 	Config *render.Config
-	// ConfigWrittenAt is when Config was first written, which tells pods that
-	// started with it from those that must hear of it; zero outside a cluster.
+	// ConfigWrittenAt is when Config was first written; zero outside a cluster. Older pods
+	// must be told of it.
 	ConfigWrittenAt time.Time
 	// StartDigest is that of the configuration in use, of which Config is the
 	// newest version. It is part of the pod template.
 	StartDigest string
-	// APIKeyRegenerated is the value of the annotation by which a generated API
-	// key was last made anew; empty when it never was.
+	// APIKeyRegenerated is the value of the annotation by which a generated API key was
+	// replaced last; empty if it never was.
 	APIKeyRegenerated string
 	// Image is the connector's container image.
 	Image string
-	// Keep is the pod template that the Deployment has, where it must wait for its
-	// turn to get the one that this version of the operator makes.
+	// Keep is the pod template that the Deployment has, while it waits for the one that this
+	// version of the operator makes; otherwise nil.
 	Keep *corev1ac.PodTemplateSpecApplyConfiguration
 	// Upgrading says that the pod template was adopted because the operator
 	// changed, not the resource.

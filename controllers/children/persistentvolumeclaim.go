@@ -46,8 +46,7 @@ func wantClaim(in Input) runtime.ApplyConfiguration {
 	return c
 }
 
-// keepLarger keeps the size of a claim that somebody, or a controller that looks
-// after volumes, has made larger: volumes do not shrink.
+// keepLarger keeps the size of a claim that was made larger: volumes do not shrink.
 func keepLarger(wanted runtime.ApplyConfiguration, live client.Object) {
 	desired, isClaim := wanted.(*corev1ac.PersistentVolumeClaimApplyConfiguration)
 	there, ok := live.(*corev1.PersistentVolumeClaim)

@@ -21,7 +21,7 @@ var (
 	}
 	defaultLimits = corev1.ResourceList{
 		corev1.ResourceMemory: resource.MustParse("256Mi"),
-		// Logs; an Ephemeral inbox counts besides.
+		// Logs; the size of an Ephemeral inbox is added.
 		corev1.ResourceEphemeralStorage: resource.MustParse("256Mi"),
 	}
 )

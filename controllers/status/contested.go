@@ -10,11 +10,11 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 )
 
-// maxContests is how many fields a message lists, so that what to do is not cut off.
+// maxContests is how many fields a message lists. With more, its advice would be cut off.
 const maxContests = 4
 
-// contested says which fields others decide, who does and what to do; nil while there
-// are none. It tells no values: some may be secret.
+// contested says which fields others decide, who they are and what to do; nil if there are none.
+// It tells no values, since some may be secret.
 func contested(all []apply.Contest) *condition {
 	if len(all) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func list(of []apply.Contest) string {
 	for _, c := range of[:min(len(of), maxContests)] {
 		field := c.Field + " of " + c.Child
 		if !c.OnAdmission {
-			field += " by " + cmp.Or(c.Managers, "an admission webhook or the API server, or somebody who takes it away")
+			field += " by " + cmp.Or(c.Managers, "an admission webhook or the API server, or a client that removes it")
 		}
 		fields = append(fields, field)
 	}

@@ -7,20 +7,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// newReplicaSetAvailable is the reason of Progressing from the end of a roll-out on,
-// whatever becomes of the pods.
+// newReplicaSetAvailable is the reason of Progressing after the end of a roll-out, even if its pods
+// fail later.
 const newReplicaSetAvailable = "NewReplicaSetAvailable"
 
-// pastDeadline reports whether the workload was given the time that its Deployment
-// declares, in a roll-out or since it was available last.
+// pastDeadline reports whether the workload is down for longer than its Deployment allows: in a
+// roll-out, or since it was available last.
 func pastDeadline(o Observation) bool {
 	at := deadline(o)
 	return o.deadlineExceeded() || !at.IsZero() && !o.Now.Before(at)
 }
 
-// deadline is until when a workload that is down outside a roll-out may come up by
-// itself. It is zero while the workload is available, and in a roll-out: of that the
-// Deployment's controller keeps the time, and says DeadlineExceeded.
+// deadline is until when a workload that is down may come up by itself. It is zero while the
+// workload is available, and in a roll-out, whose time the Deployment's controller keeps: see
+// DeadlineExceeded.
 func deadline(o Observation) time.Time {
 	down, seconds := outage(o), o.Deployment.Spec.ProgressDeadlineSeconds
 	progressing := deploymentCondition(o, appsv1.DeploymentProgressing)
@@ -37,8 +37,8 @@ func deadline(o Observation) time.Time {
 	return at
 }
 
-// outage is since when the workload is down; zero while it is available, and where its
-// controller has yet to say.
+// outage is since when the workload is down; zero while it is available, or if its controller has
+// not said so yet.
 func outage(o Observation) time.Time {
 	available := deploymentCondition(o, appsv1.DeploymentAvailable)
 	if available == nil || available.Status == corev1.ConditionTrue {
@@ -47,8 +47,7 @@ func outage(o Observation) time.Time {
 	return available.LastTransitionTime.Time
 }
 
-// LookAgain is after how long the status may be another one without an event; 0 when
-// it stays.
+// LookAgain is after how long the status may change without an event; 0 if it does not.
 func LookAgain(o Observation) time.Duration {
 	if o.Deployment == nil || outage(o).IsZero() {
 		return 0

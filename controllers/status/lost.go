@@ -11,12 +11,12 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// patience is how long after its grace period a pod may still be there: its node then
-// frees what the pod used, and deletes it.
+// patience is how long a node may take, after a pod's grace period, to free the pod's volumes and
+// delete it.
 const patience = time.Minute
 
-// lostNode returns a pod whose node does not answer for it, the first by name; nil when
-// there is none. The pod alone is looked at: the operator reads no nodes.
+// lostNode returns the first pod by name whose node is lost; nil if there is none. It judges by
+// the pod, since the operator may not read nodes.
 func lostNode(o Observation) *corev1.Pod {
 	var found *corev1.Pod
 	for i := range o.Pods {
@@ -29,9 +29,8 @@ func lostNode(o Observation) *corev1.Pod {
 	return found
 }
 
-// unreachable reports whether the cluster, and not the pod's node, says that the pod is
-// not ready. A node that says so says it of the containers as well, or of the pod's
-// readiness gates.
+// unreachable reports whether the control plane, not the pod's node, set the pod to not ready. A
+// node sets its containers to not ready as well, or names the pod's readiness gates.
 func unreachable(p *corev1.Pod) bool {
 	const nodeLost, gates = "NodeLost", "ReadinessGatesNotReady"
 	ready, containers := podCondition(p, corev1.PodReady), podCondition(p, corev1.ContainersReady)
@@ -53,7 +52,7 @@ func podCondition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondit
 	return nil
 }
 
-// leaving reports whether a pod is deleted, and its node has yet to say that it ended.
+// leaving reports whether a pod is deleted and its node has not confirmed its end.
 func leaving(p *corev1.Pod) bool {
 	return p.DeletionTimestamp != nil && p.Spec.NodeName != "" && !ended(p)
 }
@@ -62,15 +61,15 @@ func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// overdue is when a pod that is leaving should be gone. The time of its deletion is the
-// end of its grace period.
+// overdue is when a leaving pod should be gone. Its deletion timestamp is the end of its grace
+// period.
 func overdue(p *corev1.Pod) time.Time { return p.DeletionTimestamp.Add(patience) }
 
-// byLostNode are the reasons for which a pod may wait because of another one's node.
+// byLostNode are the reasons with which a pod may wait because another pod's node is lost.
 var byLostNode = []string{ReasonUnschedulable, ReasonVolumeNotBound, ReasonVolumeNotMounted, ReasonUnavailable, ReasonRollingOut}
 
-// nodeLost says that a node keeps the pod's successor from coming up, and what that one
-// says; nil where no node does.
+// nodeLost says that a lost node keeps a pod's successor from coming up, and quotes the
+// successor's own problem; nil if no node is lost.
 func nodeLost(o Observation, successor *condition) *condition {
 	pod := lostNode(o)
 	if pod == nil || successor != nil && !slices.Contains(byLostNode, successor.reason) {

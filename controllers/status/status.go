@@ -1,10 +1,10 @@
-// Package status says how a ChannelConnector is: pure functions from what was
-// observed to conditions that mean the same at every moment.
+// Package status computes the status of a ChannelConnector: pure functions from one pass's
+// observation to conditions.
 //
-// The conditions follow kstatus, by which kubectl, Argo CD and Flux judge health:
-// Reconciling and Stalled are there only while they are True and never together,
-// Ready is True only when there is nothing left to do. They hold no counters and no
-// times but those of the traffic, which are rough: a settled resource is never written.
+// The conditions follow kstatus, by which kubectl, Argo CD and Flux judge health: Reconciling
+// and Stalled are present only while they are True, and never together; Ready is True only if
+// nothing is left to do. The only counters and times are those of the traffic, which are rough:
+// the status of a settled resource is never written.
 package status
 
 import (
@@ -27,7 +27,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// The reasons of conditions, besides those of credentials and of the workload.
+// The reasons of conditions, except those of credentials, workload and traffic.
 const (
 	ReasonReady                = "Ready"
 	ReasonResolved             = "Resolved"
@@ -51,17 +51,17 @@ const (
 type Observation struct {
 	// Connector is the resource, with the status that it had.
 	Connector *v1alpha1.ChannelConnector
-	// Judged says that its credentials were looked at, Findings what was found.
+	// Judged says that its credentials were judged; Findings are the result.
 	Judged   bool
 	Findings []credentials.Finding
 	// Unread says that some Secret could not be read.
 	Unread bool
 	// Expiring are keys that are accepted although they are absent.
 	Expiring []v1alpha1.ExpiringKey
-	// Obstacle is what kept the children from being written; nil when they were.
+	// Obstacle kept the children from being written; nil if they were.
 	Obstacle *Obstacle
-	// ConfigWritten says that a configuration is in the cluster: the one that is
-	// declared, or the last good one where findings or an obstacle are in the way.
+	// ConfigWritten says that a configuration is in the cluster: the declared one, or the last
+	// good one if findings or an obstacle block that.
 	ConfigWritten bool
 	// Deployment is nil while there is none.
 	Deployment *appsv1.Deployment
@@ -76,10 +76,10 @@ type Observation struct {
 	// one that the status quoted last, nil for none.
 	Warnings []Warning
 	Quoted   *Warning
-	// UpdatePending says that the workload waits for its turn to be upgraded, and
-	// UpgradesStopped that the turn will not come by itself.
+	// UpdatePending says that the workload waits for its turn to be upgraded. UpgradesStopped
+	// says that another connector must come up first.
 	UpdatePending, UpgradesStopped bool
-	// DefinitionOutdated says what the CustomResourceDefinition lacks, if anything.
+	// DefinitionOutdated says what the CustomResourceDefinition lacks; empty for nothing.
 	DefinitionOutdated string
 	// Contests are the fields of children that are left to others for a while.
 	Contests []apply.Contest
@@ -90,10 +90,10 @@ type Observation struct {
 	Traffic *traffic.Assessment
 }
 
-// Obstacle is something in the way that the resource alone cannot tell.
+// Obstacle is a reason, outside the resource, why its children could not be written.
 type Obstacle struct {
 	Reason, Message string
-	// Stalled says that somebody's help is needed.
+	// Stalled says that waiting does not help.
 	Stalled bool
 }
 
@@ -150,8 +150,8 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	return s
 }
 
-// maxMessage bounds a message, in bytes: what containers and webhooks say may be
-// long. The API server takes no event with a longer one.
+// maxMessage bounds a message, in bytes, since those of containers and webhooks may be long. The
+// API server takes no event with a longer one.
 const maxMessage = 1024
 
 // Shorten cuts a message to what conditions and events may hold.
@@ -189,7 +189,7 @@ func unresolved(o Observation, blocking []credentials.Finding) condition {
 	return condition{metav1.ConditionFalse, blocking[0].Reason, message, true}
 }
 
-// LastGood ends a message where something is served although something is wrong.
+// LastGood ends a message if the connector serves although something is wrong.
 const LastGood = ". The last good configuration keeps serving"
 
 func lastGood(o Observation) string {
@@ -214,8 +214,8 @@ func resolved(o Observation) condition {
 	return condition{status: metav1.ConditionTrue, reason: ReasonResolved, message: "Every Secret key that the resource names was found"}
 }
 
-// next is the step after a channel was declared: Zalo's console shows the OA secret key
-// only after it has called the webhook.
+// next is the user's step after declaring a channel: Zalo's console shows the OA secret key only
+// after it has called the webhook.
 func next(o Observation) string {
 	if first := blocking(o.Findings)[0]; !first.Passing {
 		return ""
@@ -232,7 +232,7 @@ func next(o Observation) string {
 		children.URL(c), render.Path(c), key, events)
 }
 
-// blocking returns what is in the way, what passes by itself last.
+// blocking returns the findings that block, with those that pass by themselves at the end.
 func blocking(findings []credentials.Finding) []credentials.Finding {
 	of := func(passing bool) []credentials.Finding {
 		return slices.DeleteFunc(slices.Clone(findings), func(f credentials.Finding) bool { return !f.Blocking || f.Passing != passing })
@@ -251,7 +251,7 @@ func messages(findings []credentials.Finding) string {
 	return strings.Join(all, ". ")
 }
 
-// onlyWhen is a condition that is there only while it is True.
+// onlyWhen is a condition that is present only while it is True.
 func onlyWhen(present bool, reason, message string) *condition {
 	if !present {
 		return nil

@@ -135,7 +135,7 @@ const (
 )
 
 // heldAtNone is why nothing takes calls where others decide the number of pods.
-const heldAtNone = "ScaledByOthers: Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who"
+const heldAtNone = "ScaledByOthers: Another client holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who"
 
 // contests are fields that others decide.
 func contests(all ...apply.Contest) func(*status.Observation) {
@@ -224,7 +224,7 @@ func TestSummary(t *testing.T) {
 		"others write a field": {
 			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", Managers: `"theirs"`}, apply.Contest{Child: `Service "shop-connector"`, Field: "spec.b"})},
 			expected{contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: spec.a of Deployment "shop-connector" by "theirs", ` +
-				`spec.b of Service "shop-connector" by an admission webhook or the API server, or somebody who takes it away. It stays as they write it, and is put back ever more rarely, ` +
+				`spec.b of Service "shop-connector" by an admission webhook or the API server, or a client that removes it. It stays as they write it, and is put back ever more rarely, ` +
 				"every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it"},
 		},
 		"a webhook changes a field": {

@@ -12,12 +12,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// inboxPatience is how long events may not be stored before the resource is not Ready:
-// most of what is in the way passes by itself.
+// inboxPatience is for how long storing events may fail before the resource is not Ready. Most
+// failures pass by themselves.
 const inboxPatience = 2 * time.Minute
 
-// judgeTraffic sets the conditions that the traffic has, and returns what is to be
-// remembered of it. Without a new assessment the old one stands.
+// judgeTraffic sets the conditions of the traffic, and returns the part of the status that it is
+// judged by the next time. Without a new assessment the old one stands.
 func judgeTraffic(o Observation, set func(string, condition), conditions *[]metav1.Condition) *v1alpha1.TrafficStatus {
 	v := traffic.Standing(o.Connector.Status)
 	if o.Traffic != nil {
@@ -38,14 +38,13 @@ func judgeTraffic(o Observation, set func(string, condition), conditions *[]meta
 	return v.Traffic.DeepCopy()
 }
 
-// sinkLacks are the credentials that the sink must be called with and that cannot be
-// used.
+// sinkLacks are the findings of credentials that the sink needs and that cannot be used.
 func sinkLacks(o Observation) []credentials.Finding {
 	return slices.DeleteFunc(slices.Clone(o.Findings), func(f credentials.Finding) bool { return !f.Sink })
 }
 
-// refusing says that the connector runs and refuses what it should take; nil while it
-// does not. What is not known for the moment stays as it was.
+// refusing says that the connector runs but refuses calls that it should take; nil if it does
+// not. While that is unknown, the last condition stands.
 func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	stuck := func(reason, message string) *condition {
 		return &condition{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
@@ -72,8 +71,8 @@ func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	return nil
 }
 
-// InboxPatience is how long the resource stays Ready although no events are stored; 0
-// when no longer, or when they are.
+// InboxPatience is for how long the resource stays Ready although no events are stored; 0 if it
+// does not, or if they are.
 func InboxPatience(s v1alpha1.ChannelConnectorStatus, now time.Time) time.Duration {
 	c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
 	if c == nil || c.Status != metav1.ConditionFalse {

@@ -19,7 +19,7 @@ type Warning struct {
 	At time.Time
 }
 
-// repeats is within which time what lasts is said again.
+// repeats is the time within which a lasting problem is reported again.
 const repeats = 10 * time.Minute
 
 // Silent reports whether the workload is past its deadline, and neither its Deployment
@@ -54,12 +54,12 @@ func Quote(o Observation) *Warning {
 	return &warnings[0]
 }
 
-// telling returns the warnings since the workload is down that are still repeated, the
-// one that tells most first.
+// telling returns the warnings of this outage that are still repeated. The one that tells most is
+// the first.
 func telling(o Observation) []Warning {
 	down, last := outage(o), time.Time{}
 	all := slices.DeleteFunc(slices.Clone(o.Warnings), func(w Warning) bool {
-		// Where no node takes a pod, its conditions say so for as long as it lasts.
+		// If no node takes a pod, its conditions say so while that lasts.
 		return w.At.Before(down) || w.Reason == "FailedScheduling"
 	})
 	for _, w := range all {
@@ -74,7 +74,7 @@ func telling(o Observation) []Warning {
 	return all
 }
 
-// vague is 1 for what only sums up other warnings: that the time for mounts is over.
+// vague is 1 for a warning that only sums up others: that the time for mounts is over.
 func vague(w Warning) int {
 	if strings.HasPrefix(w.Message, "Unable to attach or mount volumes") {
 		return 1
@@ -107,11 +107,11 @@ func unavailable(o Observation) string {
 	return ReasonUnavailable
 }
 
-// changing is what differs when the same is said again: numbers and times, ids, and the
-// random end of the name of a pod that was never made.
+// changing matches what differs if the same is said again: numbers, times, ids, and the random end
+// of the name of a pod that was never made.
 var changing = regexp.MustCompile(`([ =(])[0-9]\S*|[0-9a-fA-F]{8}[0-9a-fA-F-]*|-[bcdfghjklmnpqrstvwxz2456789]{5}\b`)
 
-// SameWords reports whether two messages say the same, but for what changes each time.
+// SameWords reports whether two messages differ only in numbers and ids.
 func SameWords(a, b string) bool { return steady(a) == steady(b) }
 
 func steady(words string) string { return changing.ReplaceAllString(words, "$1#") }

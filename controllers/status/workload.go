@@ -40,22 +40,21 @@ const (
 // progress are the reasons of what takes its time in any roll-out.
 var progress = []string{ReasonNotCreated, ReasonStarting, ReasonRollingOut, ReasonScalingDown}
 
-// Trouble reports whether Ready is not True for more than that something takes its
-// time: somebody may have to help, even where nothing is Stalled yet.
+// Trouble reports whether Ready is not True for another reason than a roll-out that takes its
+// time: help may be needed, even if the resource is not Stalled yet.
 func Trouble(ready *metav1.Condition) bool {
 	return ready.Status != metav1.ConditionTrue && !slices.Contains(progress, ready.Reason)
 }
 
-// workload judges the Deployment and its pods. While pods of an earlier template
-// still take calls, they are available: that the new one does not come up is
-// Ready's matter.
+// workload judges the Deployment and its pods. While pods of an earlier template take calls, the
+// workload is available; Ready says if the new one does not come up.
 func workload(o Observation) condition {
 	d := o.Deployment
 	switch {
 	case d == nil:
 		return condition{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
 	case wanted(d) == 0 && scaledByOthers(o):
-		return condition{metav1.ConditionFalse, ReasonScaledByOthers, "Somebody else holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
+		return condition{metav1.ConditionFalse, ReasonScaledByOthers, "Another client holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
 	case wanted(d) == 0 && d.Status.Replicas == 0:
 		return condition{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
 	case wanted(d) == 0:
@@ -67,7 +66,7 @@ func workload(o Observation) condition {
 	return notYet(o, condition{reason: ReasonStarting, message: "The pod is starting"})
 }
 
-// notYet says why the newest pod is not available: its problem, where it has one.
+// notYet says why the newest pod is not available: its problem, or otherwise the given reason.
 func notYet(o Observation, otherwise condition) condition {
 	v := otherwise
 	if p := problem(o); p != nil {
@@ -78,8 +77,7 @@ func notYet(o Observation, otherwise condition) condition {
 	return v
 }
 
-// WorkloadStalled reports whether the declared pod does not come up, and waiting does
-// not help.
+// WorkloadStalled reports whether the declared pod does not come up and waiting does not help.
 func WorkloadStalled(o Observation) bool {
 	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, condition{}).stalled
 }
@@ -135,8 +133,7 @@ func deploymentCondition(o Observation, kind appsv1.DeploymentConditionType) *ap
 	return nil
 }
 
-// problem says what keeps the newest pod from coming up; nil when nothing but
-// time.
+// problem says what keeps the newest pod from coming up; nil if that only takes time.
 func problem(o Observation) *condition {
 	if !o.current() {
 		return nil // the pods are of an earlier template
@@ -154,7 +151,7 @@ func problem(o Observation) *condition {
 	return v
 }
 
-// said is what the Deployment or the newest pods say themselves; nil when they are silent.
+// said is the problem that the Deployment or the newest pods state; nil if they are silent.
 func said(o Observation) *condition {
 	if failure := deploymentCondition(o, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
@@ -172,8 +169,8 @@ func said(o Observation) *condition {
 	return nil
 }
 
-// newest returns the pods of the newest template, the newest first. Pods that are
-// going or gone say nothing of it.
+// newest returns the pods of the newest template, the newest first, without pods that are ending
+// or have ended.
 func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
@@ -212,7 +209,7 @@ func class(c *v1alpha1.ChannelConnector) string {
 	return "the cluster's default StorageClass"
 }
 
-// waitingReasons are what containers wait with when waiting alone does not help.
+// waitingReasons are the reasons of waiting containers that waiting does not help.
 var waitingReasons = map[string]string{
 	"ErrImagePull":               ReasonImagePullFailed,
 	"ImagePullBackOff":           ReasonImagePullFailed,
@@ -246,16 +243,16 @@ func waiting(pod *corev1.Pod) *condition {
 }
 
 const (
-	// stalledAfter is the number of crashes after which a further start will not
-	// help: kubelet then waits minutes between two.
+	// stalledAfter is the number of crashes after which another start does not help. kubelet
+	// waits minutes between two starts then.
 	stalledAfter = 5
-	// lastingRun is after how long kubelet takes a container to have started well,
-	// and waits no longer before its next start.
+	// lastingRun is after how long kubelet considers a container well, and waits no longer before
+	// its next start.
 	lastingRun = 10 * time.Minute
 )
 
-// crashing quotes why the container ended last, while it waits for its next start
-// as well as between two crashes.
+// crashing quotes why the container ended last, both while it waits for its next start and while
+// it starts.
 func crashing(pod *corev1.Pod) *condition {
 	c := connectorStatus(pod)
 	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
@@ -283,8 +280,8 @@ func crashing(pod *corev1.Pod) *condition {
 	return v
 }
 
-// lasted reports whether a container ran well for a while. Of one that ended with
-// its node there are no times, and nothing is known.
+// lasted reports whether a container ran well for a while, or may have: there are no times if it
+// ended with its node.
 func lasted(ended *corev1.ContainerStateTerminated) bool {
 	return ended.StartedAt.IsZero() || ended.FinishedAt.Sub(ended.StartedAt.Time) >= lastingRun
 }
@@ -298,8 +295,8 @@ func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	return nil
 }
 
-// lastLine is the end of a log, without the time of a structured line: what a
-// program says last is why it ended.
+// lastLine is the last line of a log, without the time if it is structured: a program's last line
+// says why it ended.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])

@@ -25,15 +25,15 @@ const (
 	askTimeout = 3 * time.Second
 	// maxPods bounds how many pods of a connector are asked in one poll.
 	maxPods = 16
-	// maxHeader bounds the header of a response, and maxResponse all of it, with what
-	// chunks add, in bytes.
+	// maxHeader bounds the header of a response, and maxResponse all of it with its chunks'
+	// headers, in bytes.
 	maxHeader   = 4 << 10
 	maxResponse = maxHeader + 2*report.MaxSize
 	// bufferSize is for a response of the usual size, in bytes.
 	bufferSize = 2 << 10
 )
 
-// errNoPod says that there is nobody to ask.
+// errNoPod says that there is no pod to ask.
 var errNoPod = errors.New("no pod of the connector runs: WorkloadAvailable says why")
 
 // askAll asks the pods for their reports. The error says why none could be read.
@@ -59,9 +59,8 @@ func (p *Poller) askAll(ctx context.Context, pods []corev1.Pod, token string) (r
 	return nil, err
 }
 
-// ask asks one pod, over a connection of its own: nobody can lead it elsewhere or hold
-// on to it, and it costs half of what a client for many calls does. An error says the
-// same each time that it means the same.
+// ask asks one pod, over a connection of its own: it follows no redirect, is not kept, and costs
+// half as much as a client for many calls. The same failure has the same error text each time.
 func (p *Poller) ask(ctx context.Context, ip, token string) (r report.Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -107,7 +106,7 @@ func read(response *http.Response) (r report.Report, err error) {
 	return r, nil
 }
 
-// words are what a failure means. The error itself may hold a port that changes.
+// words explain a failure. The error itself may hold a port that changes.
 func words(err error) error {
 	const blocked = "the operator must reach port %d of the pods, which a NetworkPolicy may forbid"
 	why := "the connection failed"

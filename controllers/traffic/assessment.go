@@ -17,16 +17,15 @@ var Types = []string{
 	v1alpha1.ConditionReceiving, v1alpha1.ConditionSignatureVerified,
 }
 
-// Assessment is what the traffic of a ChannelConnector means.
+// Assessment is what the status says of a ChannelConnector's traffic.
 type Assessment struct {
 	// Conditions have a type of Types, status, reason and message, and nothing else.
 	Conditions []metav1.Condition
-	// Traffic is what the status remembers.
+	// Traffic is the part of the status that the next assessment needs.
 	Traffic *v1alpha1.TrafficStatus
 }
 
-// Standing is the assessment that a status holds; it has no conditions where there never
-// was one.
+// Standing is the assessment that a status holds; it has no conditions if there is none.
 func Standing(s v1alpha1.ChannelConnectorStatus) Assessment {
 	v := Assessment{Traffic: s.Traffic}
 	if s.Traffic == nil {
@@ -45,7 +44,7 @@ func (v Assessment) Find(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(v.Conditions, kind)
 }
 
-// outline is what of a condition is news at once: all but its words.
+// outline is a condition without its words.
 func (v Assessment) outline(kind string) string {
 	c := v.Find(kind)
 	if c == nil {
@@ -65,8 +64,7 @@ func (v Assessment) withNumbers(other Assessment) Assessment {
 	return v
 }
 
-// with returns the assessment with a condition of another one, and what is remembered
-// because of it.
+// with returns the assessment with a condition of another one, and the fields that belong to it.
 func (v Assessment) with(kind string, other Assessment) Assessment {
 	v.Conditions, v.Traffic = slices.Clone(v.Conditions), v.Traffic.DeepCopy()
 	meta.RemoveStatusCondition(&v.Conditions, kind)

@@ -15,19 +15,18 @@ import (
 const (
 	// minFailed is how many calls in a row fail before a wrong secret is suspected.
 	minFailed = 3
-	// minSuspect and minSuspectFor are how many fail, and over how long, before a
-	// resource whose keys never verified a call is not Ready.
+	// minSuspect and minSuspectFor are how many calls fail, and over how long, before a resource
+	// is not Ready whose keys never verified a call.
 	minSuspect    = 20
 	minSuspectFor = 10 * time.Minute
-	// unusedAfter is how long after its start a process says that a key was not used,
-	// and disusedAfter how much later than it another key was used.
+	// unusedAfter is after how long a process reports a key as unused, and disusedAfter how much
+	// later another key must have been used.
 	unusedAfter  = time.Hour
 	disusedAfter = 24 * time.Hour
 )
 
-// signature judges whether calls verify. Only keys that never verified a call can be
-// suspected for Ready: whoever holds an API key could otherwise make a healthy channel
-// fail.
+// signature judges whether calls verify. Only keys that never verified a call affect Ready:
+// otherwise a stranger with an API key could make a healthy channel fail.
 func (j *judgement) signature() metav1.Condition {
 	const kind = v1alpha1.ConditionSignatureVerified
 	s := j.picture.Channel.Signature
@@ -39,7 +38,7 @@ func (j *judgement) signature() metav1.Condition {
 	case len(ids) == 0:
 		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see CredentialsResolved")
 	}
-	// Of more keys than a report has, one that is not in it may have verified calls.
+	// If there are more keys than a report holds, one that it lacks may have verified calls.
 	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) || s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor)
 	if suspected && len(verified) == 0 {
 		j.next.SuspectedKeys = ids
@@ -55,13 +54,12 @@ func (j *judgement) signature() metav1.Condition {
 	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with an OA secret key in use")
 }
 
-// failing reports whether the latest calls failed, and enough of them.
+// failing reports whether enough of the latest calls failed.
 func failing(s report.Signature) bool {
 	return s.Failed >= minFailed && !slices.ContainsFunc(s.Keys, func(k report.Key) bool { return k.LastUsed.After(s.LastFailed) })
 }
 
-// signingKeys are the fingerprints of the keys in use, and of those among them that
-// have verified a call.
+// signingKeys are the fingerprints of the keys in use, and of those that have verified a call.
 func (j *judgement) signingKeys() (all, verified []string) {
 	for _, key := range j.picture.Channel.Signature.Keys {
 		all = append(all, key.ID)
@@ -74,11 +72,11 @@ func (j *judgement) signingKeys() (all, verified []string) {
 	return slices.Compact(all), slices.Compact(verified)
 }
 
-// wrongSecret names the secret that is wanted: teams mix up the three that Zalo has.
+// wrongSecret names the wanted secret: Zalo has three, which teams mix up.
 func wrongSecret(s report.Signature, verifiedBefore bool) string {
 	const wanted = "the OA secret key that the console shows with the webhook, not the app's secret key of OAuth, nor an access token"
 	if verifiedBefore {
-		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key was reset in Zalo's console: put the new one, %s, into the Secret. Or somebody who has the API key makes these calls: rotate it",
+		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key was reset in Zalo's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
 			atLeast(s.Failed), wanted)
 	}
 	return fmt.Sprintf("The signatures of %s calls match no OA secret key in use, and no call ever verified. Zalo has three secrets: put %s, into the Secret that signature.secretKeyRefs names",
@@ -120,7 +118,7 @@ func (j *judgement) receiving() metav1.Condition {
 	return condition(kind, metav1.ConditionTrue, ReasonCallsReceived, message)
 }
 
-// unused are the keys without a call while others of their kind have some.
+// unused are the keys without a call, if others of their kind have calls.
 func (j *judgement) unused() (names []string) {
 	for _, kind := range []struct {
 		name string

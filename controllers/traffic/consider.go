@@ -7,23 +7,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// rewordAfter is how often a status is given other words, numbers and times at most,
-// while its conditions stay what they are.
+// rewordAfter is how often, at most, a status gets other words, numbers and times while its
+// conditions keep their status and reason.
 const rewordAfter = 10 * time.Minute
 
-// news is what one poll said that is other than what stands.
+// news is the difference of one poll from the status.
 type news struct {
-	// outlines are those of the conditions that are others now, by their types.
+	// outlines are those of the conditions that differ, by their types.
 	outlines map[string]string
-	// numbers are those of a backlog that is another one now.
+	// numbers are those of a backlog that differs.
 	numbers *[2]int64
 }
 
-// consider compares an assessment with the one that stands, and with the news of the last
-// poll. A condition that is another one, and a number that is far from what stands,
-// count once two polls agree on them: one that comes and goes holds up no other.
-// adopted says that the status is to be written, again that the news are to be looked
-// at soon.
+// consider compares an assessment with the standing one, and with the news of the last poll. A
+// condition that differs, and a number that is far off, count once two polls agree on it; if it
+// comes and goes, it holds up no other. adopted says that the status is to be written; again,
+// that the news are to be confirmed soon.
 func (p *Poller) consider(key client.ObjectKey, v, standing Assessment) (adopted, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

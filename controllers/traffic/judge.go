@@ -35,7 +35,7 @@ const (
 // maxAge bounds how old the times in a status are.
 const maxAge = 10 * time.Minute
 
-// judge judges a picture for the resource whose status remembers what was before.
+// judge assesses a picture for a resource, whose status has the last assessment.
 func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Assessment {
 	j := &judgement{connector: c, picture: p, now: now, before: Standing(c.Status), next: &v1alpha1.TrafficStatus{}}
 	if j.before.Traffic != nil {
@@ -51,7 +51,7 @@ func judge(c *v1alpha1.ChannelConnector, p Picture, now time.Time) Assessment {
 	}
 }
 
-// unread is the assessment while no pod tells anything.
+// unread is the assessment while no pod can be read.
 func unread(c *v1alpha1.ChannelConnector, why string) Assessment {
 	v := Assessment{Traffic: c.Status.Traffic}
 	if v.Traffic == nil {
@@ -69,7 +69,7 @@ type judgement struct {
 	picture   Picture
 	now       time.Time
 	before    Assessment
-	// old is what the status remembers, next what it will.
+	// old is the status before, next the one to come.
 	old  v1alpha1.TrafficStatus
 	next *v1alpha1.TrafficStatus
 }
@@ -149,8 +149,7 @@ func (j *judgement) inbox() metav1.Condition {
 	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+lasts(in.FullInSeconds))
 }
 
-// lasts says how long an inbox lasts, in steps: a status that counted down would be
-// written each minute.
+// lasts says how long an inbox lasts, in steps, so that the status is not written each minute.
 func lasts(seconds float64) string {
 	for _, step := range []struct {
 		below time.Duration
@@ -169,8 +168,8 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: Cut(message, maxMessage)}
 }
 
-// maxQuote bounds what is quoted of a connector, and maxMessage a whole message, in
-// bytes. A status cuts at more than that, and would never be as a longer assessment says.
+// maxQuote bounds a quotation of a connector, and maxMessage a whole message, in bytes. The limit
+// of a condition is higher: a message that is cut there would differ from its assessment forever.
 const maxQuote, maxMessage = 300, 1000
 
 func quote(words string) string { return Cut(words, maxQuote) }
@@ -184,7 +183,7 @@ func Cut(words string, most int) string {
 	return strings.ToValidUTF8(words[:most-len(more)], "") + more
 }
 
-// rough keeps the number that stands while it is at most twice or half of what is.
+// rough keeps the standing number while it is at most twice or half of the present one.
 func rough(stands, is int64) int64 {
 	if near(stands, is) {
 		return stands
@@ -192,11 +191,11 @@ func rough(stands, is int64) int64 {
 	return is
 }
 
-// near reports whether numbers are as good as the same. None is near none alone.
+// near reports whether numbers are about the same. Only 0 is near 0.
 func near(a, b int64) bool { return a == b || a > 0 && b > 0 && a <= 2*b && b <= 2*a }
 
-// recent keeps the time that stands while it is near what is. A node's clock may have
-// been ahead.
+// recent keeps the standing time while it is near the present one, which a node's clock may have
+// put into the future.
 func recent(stands *metav1.Time, is, now time.Time) *metav1.Time {
 	if is.After(now) {
 		is = now

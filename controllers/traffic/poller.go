@@ -18,38 +18,36 @@ import (
 )
 
 const (
-	// DefaultInterval is how often a connector is asked: a change shows within 2 minutes,
-	// with the look that confirms it.
+	// DefaultInterval is how often a connector is asked. A change shows within 2 minutes, since a
+	// second poll confirms it.
 	DefaultInterval = 100 * time.Second
-	// jitter spreads the polls, so that those of an operator that starts do not stay
-	// together.
+	// jitter spreads the polls, which otherwise stay together after the operator's start.
 	jitter = 0.05
-	// confirmAfter is the part of the interval after which a change is looked at again.
+	// confirmAfter is the part of the interval after which a change is confirmed.
 	confirmAfter = 1. / 10
-	// unreadFor is how many intervals an assessment stands that cannot be renewed: 10 minutes.
+	// unreadFor is for how many intervals an assessment stands while no pod can be read: 10 minutes.
 	unreadFor = 6
-	// workers bounds the polls at once. A hundred connectors that hang for 3 s each
-	// hold up no others.
+	// workers bounds the polls at once: a hundred connectors that hang for 3 s hold up no others.
 	workers = 128
 )
 
 // Target is a connector to ask.
 type Target struct {
-	// Connector is the resource, which a poll does not change; nil when it is gone.
+	// Connector is the resource, which a poll must not change; nil if it is gone.
 	Connector *v1alpha1.ChannelConnector
 	// Channel is the channel's name in the connector's configuration.
 	Channel string
 	// Pods are the connector's.
 	Pods []corev1.Pod
-	// Token is what the pods want to be shown; empty while there is none.
+	// Token is the token of the pods' report; empty while there is none.
 	Token string
 }
 
 // Options are what a Poller works with; all are required.
 type Options struct {
-	// Find returns what to ask.
+	// Find returns the connector to ask.
 	Find func(ctx context.Context, key client.ObjectKey) (Target, error)
-	// Wake lets a resource have a pass, which asks for the Assessment.
+	// Wake lets a resource have a pass, which takes the Assessment.
 	Wake func(ctx context.Context, key client.ObjectKey)
 	// Clock tells how long ago something was.
 	Clock clock.PassiveClock
@@ -70,15 +68,15 @@ type Poller struct {
 	known map[client.ObjectKey]*watched
 }
 
-// watched is what is known of a connector that is polled.
+// watched is the state of a connector that is polled.
 type watched struct {
-	// read is when a pod last told something, or when the watch began.
+	// read is when a pod was last read, or when the watch began.
 	read time.Time
-	// news is what the last poll said that is other than what stands.
+	// news is the difference of the last poll from the status.
 	news news
-	// adopted is what the status is to say, until it does.
+	// adopted is the assessment that the status lacks; nil if it lacks none.
 	adopted *Assessment
-	// worded is when the status was last given other words.
+	// worded is when the status last got other words.
 	worded time.Time
 }
 
@@ -105,7 +103,7 @@ func (p *Poller) Watch(key client.ObjectKey) {
 	}
 }
 
-// Soon has a watched connector polled earlier than it is due: what it runs with has
+// Soon has a watched connector polled earlier than it is due, since its configuration has
 // changed.
 func (p *Poller) Soon(key client.ObjectKey) {
 	p.queue.AddAfter(key, time.Duration(float64(p.Interval)*confirmAfter))
@@ -118,8 +116,7 @@ func (p *Poller) Forget(key client.ObjectKey) {
 	delete(p.known, key)
 }
 
-// Assessment returns what the status should say; nil when it says so already, or when
-// nothing is known.
+// Assessment returns the assessment that the status lacks; nil if it lacks none.
 func (p *Poller) Assessment(key client.ObjectKey) *Assessment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +141,7 @@ func (p *Poller) Start(ctx context.Context) error {
 	return nil
 }
 
-// next polls the connector that is due; it returns false once the queue has ended.
+// next polls the connector that is due, and reports whether the queue goes on.
 func (p *Poller) next(ctx context.Context) bool {
 	key, ended := p.queue.Get()
 	if ended {
@@ -157,7 +154,7 @@ func (p *Poller) next(ctx context.Context) bool {
 	return true
 }
 
-// poll asks a connector and says when to ask again; 0 is never.
+// poll asks a connector and returns when to ask again; 0 is never.
 func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
 	interval := time.Duration(float64(p.Interval) * (1 + jitter*(2*rand.Float64()-1))) //nolint:gosec // spreads load
 	target, err := p.Find(ctx, key)
@@ -183,7 +180,7 @@ func (p *Poller) poll(ctx context.Context, key client.ObjectKey) time.Duration {
 	return interval
 }
 
-// assessment asks the pods and judges what they tell; nil while what stands may stand.
+// assessment asks the pods and assesses their reports; nil while the standing one may stand.
 func (p *Poller) assessment(ctx context.Context, key client.ObjectKey, t Target) *Assessment {
 	now := p.Clock.Now()
 	reports, err := p.askAll(ctx, t.Pods, t.Token)
