@@ -62,8 +62,9 @@ func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey
 	}
 	k.secret, k.name = secret, key.Name
 	// An operator that ended between two writes has noted it nowhere else.
-	if used := secret.Annotations[marks.AnnotationAPIKeyRegenerated]; used != "" && used == p.connector.Annotations[marks.AnnotationRegenerateAPIKey] {
-		k.regenerated = used
+	asked := p.connector.Annotations[marks.AnnotationRegenerateAPIKey]
+	if asked != "" && asked == secret.Annotations[marks.AnnotationAPIKeyRegenerated] {
+		k.regenerated = asked
 	}
 	return k
 }
@@ -76,14 +77,16 @@ func (p *pass) unclaimedAPIKey(k apiKey, secret *corev1.Secret) apiKey {
 	if p.connector.Status.APIKeySecretName != name {
 		k.finding = &credentials.Finding{
 			Reason: credentials.ReasonAPIKeyNameClashes, Blocking: true,
-			Message: fmt.Sprintf("Secret %q, which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or name your own keys in spec.webhook.apiKeys", name),
+			Message: fmt.Sprintf("Secret %q, which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or "+
+				"name your own keys in spec.webhook.apiKeys", name),
 		}
 		return k
 	}
 	k.secret, k.name = secret, name
 	k.finding = &credentials.Finding{
 		Reason: credentials.ReasonAPIKeyUnlabelled, Blocking: true,
-		Message: fmt.Sprintf("Secret %q with the generated API key lost the labels by which the operator knows it: put them back with \"kubectl label --overwrite secret %s %s=%s %s=%s\"",
+		Message: fmt.Sprintf("Secret %q with the generated API key lost the labels by which the operator knows it: put them back with "+
+			"\"kubectl label --overwrite secret %s %s=%s %s=%s\"",
 			name, name, marks.LabelManagedBy, marks.ManagedBy, marks.LabelConnector, children.Instance(p.key.Name)),
 	}
 	return k
@@ -97,7 +100,8 @@ func (p *pass) makeAPIKey(ctx context.Context, k apiKey, name string) apiKey {
 		k.name = name
 		k.finding = &credentials.Finding{
 			Reason: credentials.ReasonAPIKeyDeleted, Blocking: true,
-			Message: fmt.Sprintf("Secret %q with the generated API key was deleted while in use: restore it; or have a new key made with \"kubectl annotate --overwrite chc %s %s=$(date +%%s)\" and paste it into the platform's console",
+			Message: fmt.Sprintf("Secret %q with the generated API key was deleted while in use: restore it; or have a new key made with "+
+				"\"kubectl annotate --overwrite chc %s %s=$(date +%%s)\" and paste it into the platform's console",
 				name, p.key.Name, marks.AnnotationRegenerateAPIKey),
 		}
 		return k
@@ -111,6 +115,7 @@ func (p *pass) makeAPIKey(ctx context.Context, k apiKey, name string) apiKey {
 		return k
 	}
 	k.secret, k.name, k.regenerated = secret, name, asked
-	p.event(corev1.EventTypeNormal, "APIKeyGenerated", fmt.Sprintf("Made an API key: paste the key %q of Secret %q into the platform's console", credentials.GeneratedKey, name))
+	p.event(corev1.EventTypeNormal, "APIKeyGenerated", fmt.Sprintf("Made an API key: paste the key %q of Secret %q into the platform's "+
+		"console", credentials.GeneratedKey, name))
 	return k
 }

@@ -68,7 +68,8 @@ func slimStatus(s *corev1.PodStatus) {
 		for i := range containers {
 			c := &containers[i]
 			*c = corev1.ContainerStatus{
-				Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState, Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
+				Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState,
+				Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
 			}
 		}
 	}

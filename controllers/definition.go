@@ -89,7 +89,8 @@ func outdatedMessage(missing []string) string {
 	if rest := len(missing) - most; rest > 0 {
 		names += fmt.Sprintf(" and %d more", rest)
 	}
-	return fmt.Sprintf("The CustomResourceDefinition in the cluster is older than the operator: it lacks %s. The API server drops such fields. "+
+	return fmt.Sprintf("The CustomResourceDefinition in the cluster is older than the operator: it lacks %s. "+
+		"The API server drops such fields. "+
 		"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled", names)
 }
 

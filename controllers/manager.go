@@ -102,7 +102,8 @@ func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 	for _, namespace := range o.namespaces() {
 		err := live.List(ctx, &v1alpha1.ChannelConnectorList{}, client.InNamespace(namespace), client.Limit(1))
 		if meta.IsNoMatchError(err) {
-			return fmt.Errorf("the cluster has no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version, its config/crd, or use its Helm chart with crds.enabled: %w", err)
+			return fmt.Errorf("the cluster has no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version, its "+
+				"config/crd, or use its Helm chart with crds.enabled: %w", err)
 		}
 		if apierrors.IsForbidden(err) {
 			refused = append(refused, fmt.Errorf("no permission in %s: %w: %s", describe(namespace), err, remedy(namespace)))
@@ -123,9 +124,11 @@ func describe(namespace string) string {
 
 func remedy(namespace string) string {
 	if namespace == metav1.NamespaceAll {
-		return "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces to watch in --watch-namespaces"
+		return "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces to watch in " +
+			"--watch-namespaces"
 	}
-	return "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
+	return "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: watchNamespaces with rbac.create), or " +
+		"leave the namespace out of --watch-namespaces"
 }
 
 func (o Options) watched(mgr ctrl.Manager) (map[string]*Namespace, error) {

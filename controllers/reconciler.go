@@ -123,7 +123,8 @@ func (r *Reconciler) wake(ctx context.Context, key client.ObjectKey) {
 func (r *Reconciler) wakeAll(ctx context.Context) {
 	for name, n := range r.Namespaces {
 		list := &v1alpha1.ChannelConnectorList{}
-		if err := n.Users.List(ctx, list, client.InNamespace(name), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		if err := n.Users.List(ctx, list, client.InNamespace(name), client.UnsafeDisableDeepCopy,
+			client.DisableReadYourWritesConsistency); err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", name)
 		}
 		for i := range list.Items {

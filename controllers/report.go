@@ -98,7 +98,8 @@ func (p *pass) tell(ctx context.Context, seen status.Observation, next v1alpha1.
 	}
 	p.transition(ctx, old, next, seen.DefinitionOutdated)
 	if upgradeFailed && !stalled(old) {
-		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version of the operator: no other one is upgraded until it does, or until its spec changes")
+		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version "+
+			"of the operator: no other one is upgraded until it does, or until its spec changes")
 	}
 	return nil
 }
@@ -155,7 +156,8 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 	if err != nil {
 		return err
 	}
-	return p.Users.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(apply.FieldManager))
+	return p.Users.Status().Patch(ctx, p.connector.DeepCopy(), client.RawPatch(types.JSONPatchType, patch),
+		client.FieldOwner(apply.FieldManager))
 }
 
 // noteUpgrade keeps, and reports, whether an upgraded workload does not come up. A pass with an
@@ -201,7 +203,8 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 
 // readyChanged records that the resource became Ready, or has another obstacle.
 func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
-	was, is := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
+	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
 	if was == nil {
 		was = &metav1.Condition{}
 	}

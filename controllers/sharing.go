@@ -37,7 +37,9 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 }
 
 // sharers returns the other ChannelConnectors that name a key.
-func (r *Reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
+func (r *Reconciler) sharers(
+	ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef,
+) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
 	// No write of the operator changes the keys that a resource names.
 	if err := r.in(c.Namespace).Users.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},

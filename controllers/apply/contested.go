@@ -100,7 +100,9 @@ var identityLabels = []string{marks.LabelName, marks.LabelInstance, marks.LabelM
 
 // source are the fields of a pod that name its configuration. Another configuration may have a
 // revoked key.
-var source = []string{"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]"}
+var source = []string{
+	"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]",
+}
 
 // identity reports whether a field, or a part of it, identifies a child, names a pod's
 // configuration, or protects the child from pruning.

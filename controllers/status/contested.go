@@ -44,12 +44,14 @@ func scaledByOthers(o Observation) bool {
 
 func written(of []apply.Contest) (reason, message string) {
 	return ReasonWrittenByOthers, "Others write again and again what the operator wants otherwise: " + list(of) +
-		". It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it"
+		". It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its " +
+		"value where spec.workload has a field for it"
 }
 
 func changed(of []apply.Contest) (reason, message string) {
 	return ReasonChangedOnAdmission, "An admission webhook or the API server changes what the operator writes: " + list(of) +
-		". It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that webhook or policy, or declare its value where spec.workload has a field for it"
+		". It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that " +
+		"webhook or policy, or declare its value where spec.workload has a field for it"
 }
 
 func list(of []apply.Contest) string {

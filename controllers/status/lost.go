@@ -76,7 +76,8 @@ func nodeLost(o Observation, successor *condition) *condition {
 		return nil
 	}
 	follows := slices.ContainsFunc(newest(o.Pods), func(p *corev1.Pod) bool { return !unreachable(p) })
-	v := &condition{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it pod %q: ", pod.Spec.NodeName, pod.Name)}
+	v := &condition{reason: ReasonNodeLost, message: fmt.Sprintf("Node %q is gone or cannot be reached, and with it "+
+		"pod %q: ", pod.Spec.NodeName, pod.Name)}
 	switch {
 	case !o.Connector.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral):
 		v.message += "the inbox's volume stays attached to that node. Bring the node back; or make sure that it is off, " +

@@ -207,7 +207,8 @@ func resolved(o Observation) condition {
 	case len(blocking) > 0:
 		return condition{status: metav1.ConditionFalse, reason: blocking[0].Reason, message: messages(blocking) + next(o)}
 	case o.Unread:
-		return condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: "A Secret could not be read, and what was read of it before stays in use: Ready says why"}
+		return condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: "A Secret could not be read, and what was " +
+			"read of it before stays in use: Ready says why"}
 	case len(o.Findings) > 0:
 		return condition{status: metav1.ConditionTrue, reason: ReasonResolvedWithWarnings, message: messages(o.Findings)}
 	}
@@ -228,7 +229,8 @@ func next(o Observation) string {
 	if c.Spec.ZaloOA != nil && c.Spec.ZaloOA.Signature.Mode == v1alpha1.SignatureAudit {
 		events = "events are taken unverified, as signature.mode Audit says"
 	}
-	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then %s",
+	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret "+
+		"key after its call was answered. Until then %s",
 		children.URL(c), render.Path(c), key, events)
 }
 
@@ -264,7 +266,10 @@ func updatePending(o Observation) *condition {
 	case !o.UpdatePending:
 		return nil
 	case o.UpgradesStopped:
-		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"}
+		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the " +
+			"pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades " +
+			"this one now"}
 	}
-	return &condition{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"}
+	return &condition{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator " +
+		"comes when it is this connector's turn; until then the one before serves"}
 }

@@ -66,7 +66,8 @@ func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	}
 	if s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
 		return stuck(traffic.ReasonWrongSecretSuspected,
-			"No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret is wanted")
+			"No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret "+
+				"is wanted")
 	}
 	return nil
 }

@@ -94,9 +94,11 @@ func quoted(o Observation) *condition {
 	case pod == nil:
 		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + message}
 	case slices.Contains([]string{"FailedMount", "FailedAttachVolume", "FailedMapVolume"}, w.Reason):
-		return &condition{reason: ReasonVolumeNotMounted, message: fmt.Sprintf("Pod %q waits for its volumes: %s: %s", pod.Name, w.Reason, message)}
+		return &condition{reason: ReasonVolumeNotMounted, message: fmt.Sprintf("Pod %q waits for its volumes: "+
+			"%s: %s", pod.Name, w.Reason, message)}
 	}
-	return &condition{reason: unavailable(o), message: fmt.Sprintf("Pod %q did not become available in time: %s: %s", pod.Name, w.Reason, message)}
+	return &condition{reason: unavailable(o), message: fmt.Sprintf("Pod %q did not become available in time: "+
+		"%s: %s", pod.Name, w.Reason, message)}
 }
 
 // unavailable is the reason where nothing more is known.

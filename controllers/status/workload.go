@@ -54,9 +54,11 @@ func workload(o Observation) condition {
 	case d == nil:
 		return condition{status: metav1.ConditionFalse, reason: ReasonNotCreated, message: "There is no Deployment yet"}
 	case wanted(d) == 0 && scaledByOthers(o):
-		return condition{metav1.ConditionFalse, ReasonScaledByOthers, "Another client holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who", true}
+		return condition{metav1.ConditionFalse, ReasonScaledByOthers, "Another client holds the Deployment at 0 replicas: no call is " +
+			"answered; the inbox is kept. FieldContested says who", true}
 	case wanted(d) == 0 && d.Status.Replicas == 0:
-		return condition{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the inbox is kept"}
+		return condition{status: metav1.ConditionTrue, reason: ReasonScaledToZero, message: "workload.replicas is 0: no call is answered; the " +
+			"inbox is kept"}
 	case wanted(d) == 0:
 		return condition{status: metav1.ConditionFalse, reason: ReasonScalingDown, message: "The last pod is stopping"}
 	}
@@ -191,11 +193,13 @@ var volumeWords = regexp.MustCompile(`(?i)persistent ?volume|binding volumes`)
 
 func unschedulable(o Observation, pod *corev1.Pod) *condition {
 	c := podCondition(pod, corev1.PodScheduled)
-	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable && c.Reason != corev1.PodReasonSchedulerError {
+	if c == nil || c.Status != corev1.ConditionFalse ||
+		c.Reason != corev1.PodReasonUnschedulable && c.Reason != corev1.PodReasonSchedulerError {
 		return nil
 	}
 	if volumeWords.MatchString(c.Message) {
-		return &condition{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check inbox.embedded.storageClassName and that the class can make volumes",
+		return &condition{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check "+
+			"inbox.embedded.storageClassName and that the class can make volumes",
 			class(o.Connector), strings.TrimSuffix(c.Message, "."))}
 	}
 	return &condition{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
@@ -232,7 +236,8 @@ func waiting(pod *corev1.Pod) *condition {
 	case reason == ReasonImagePullFailed:
 		// The message alternates between what failed and how long it waits, and
 		// must not make the status flap.
-		return &condition{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events", c.Image)}
+		return &condition{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and "+
+			"workload.imagePullSecrets, and see the pod's events", c.Image)}
 	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
 		// It waits in turns with this and with CrashLoopBackOff: see crashing.
 		return nil

@@ -36,10 +36,12 @@ func (j *judgement) signature() metav1.Condition {
 	case s.Mode != string(v1alpha1.SignatureEnforce):
 		return condition(kind, metav1.ConditionFalse, ReasonNotEnforced, notEnforced(s))
 	case len(ids) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see CredentialsResolved")
+		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see "+
+			"CredentialsResolved")
 	}
 	// If there are more keys than a report holds, one that it lacks may have verified calls.
-	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) || s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor)
+	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) ||
+		s.Failed >= minSuspect && s.LastFailed.Sub(s.FailingSince) >= minSuspectFor)
 	if suspected && len(verified) == 0 {
 		j.next.SuspectedKeys = ids
 	}
@@ -49,7 +51,8 @@ func (j *judgement) signature() metav1.Condition {
 	case len(j.next.SuspectedKeys) > 0 || failing(s):
 		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(s, len(verified) > 0))
 	case len(verified) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the OA secret keys in use are there")
+		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the OA secret keys in use are "+
+			"there")
 	}
 	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with an OA secret key in use")
 }
@@ -76,10 +79,12 @@ func (j *judgement) signingKeys() (all, verified []string) {
 func wrongSecret(s report.Signature, verifiedBefore bool) string {
 	const wanted = "the OA secret key that the console shows with the webhook, not the app's secret key of OAuth, nor an access token"
 	if verifiedBefore {
-		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key was reset in Zalo's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
+		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key "+
+			"was reset in Zalo's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
 			atLeast(s.Failed), wanted)
 	}
-	return fmt.Sprintf("The signatures of %s calls match no OA secret key in use, and no call ever verified. Zalo has three secrets: put %s, into the Secret that signature.secretKeyRefs names",
+	return fmt.Sprintf("The signatures of %s calls match no OA secret key in use, and no call ever verified. Zalo has three secrets: put "+
+		"%s, into the Secret that signature.secretKeyRefs names",
 		atLeast(max(s.Failed, minFailed)), wanted)
 }
 

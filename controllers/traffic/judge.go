@@ -90,7 +90,8 @@ func (j *judgement) deadLetters() metav1.Condition {
 	if d.LatestReason == "" && before != nil && before.Reason == ReasonEventsGivenUp && j.next.DeadLetters == j.old.DeadLetters {
 		return *before // a process that began since knows no reason
 	}
-	message := fmt.Sprintf("About %d events were given up and are kept for %s", j.next.DeadLetters, j.connector.Spec.Delivery.DeadLetterRetention.Duration)
+	message := fmt.Sprintf("About %d events were given up and are kept "+
+		"for %s", j.next.DeadLetters, j.connector.Spec.Delivery.DeadLetterRetention.Duration)
 	if d.LatestReason != "" {
 		message += fmt.Sprintf(". The latest: %s: %s", d.LatestReason, quote(d.LatestError))
 	}
@@ -106,7 +107,8 @@ func (j *judgement) delivering() metav1.Condition {
 		return *j.before.Find(kind) // the operator knows it without a report
 	case d.Paused && !j.connector.Spec.Delivery.Paused:
 		return condition(kind, metav1.ConditionFalse, ReasonPaused,
-			fmt.Sprintf("The connector holds about %d events: it lacks a credential of the sink, or has not taken the newest configuration yet", j.next.Pending))
+			fmt.Sprintf("The connector holds about %d events: it lacks a credential of the sink, or has not taken the newest "+
+				"configuration yet", j.next.Pending))
 	case j.connector.Spec.Delivery.Paused:
 		return condition(kind, metav1.ConditionFalse, ReasonPaused,
 			fmt.Sprintf("delivery.paused holds about %d events: set it to false to deliver them", j.next.Pending))
@@ -129,7 +131,8 @@ func (j *judgement) sinkFailing() metav1.Condition {
 	}
 	j.next.FailingSince = &since
 	return condition(v1alpha1.ConditionDelivering, metav1.ConditionFalse, ReasonSinkFailing, fmt.Sprintf(
-		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot at sink.http.url runs and answers 2xx",
+		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot at "+
+			"sink.http.url runs and answers 2xx",
 		clockTime(since.Time), quote(d.LastError), j.next.Pending, j.connector.Spec.Delivery.Retry.MaxAge.Duration))
 }
 
@@ -140,11 +143,13 @@ func (j *judgement) inbox() metav1.Condition {
 	case report.InboxOK:
 	case report.InboxFull:
 		return condition(kind, metav1.ConditionFalse, ReasonFull, fmt.Sprintf(
-			"The inbox takes no more events since %s (%s): calls are answered 503. It empties as the sink takes events: see Delivering; or raise inbox.embedded.size",
+			"The inbox takes no more events since %s (%s): calls are answered 503. It empties as the sink takes events: see Delivering; or raise "+
+				"inbox.embedded.size",
 			clockTime(in.Since), quote(in.Error)))
 	case report.InboxFailing:
 		return condition(kind, metav1.ConditionFalse, ReasonFailing, fmt.Sprintf(
-			"Events cannot be stored since %s: %s. Calls are answered 503: look at the pod's log and its volume", clockTime(in.Since), quote(in.Error)))
+			"Events cannot be stored since %s: %s. Calls are answered 503: look at the pod's log and its "+
+				"volume", clockTime(in.Since), quote(in.Error)))
 	}
 	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+lasts(in.FullInSeconds))
 }
@@ -158,7 +163,8 @@ func lasts(seconds float64) string {
 		{time.Hour, "an hour"}, {6 * time.Hour, "6 hours"}, {24 * time.Hour, "a day"}, {7 * 24 * time.Hour, "a week"},
 	} {
 		if seconds > 0 && seconds < step.below.Seconds() {
-			return ". At the rate of the last minutes the inbox is full in less than " + step.words + ": see Delivering, or raise inbox.embedded.size"
+			return ". At the rate of the last minutes the inbox is full in less than " + step.words + ": see Delivering, or raise " +
+				"inbox.embedded.size"
 		}
 	}
 	return ""
