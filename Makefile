@@ -236,7 +236,7 @@ verify-modules: ## Fail when go.mod, go.sum or the tools' are not tidy
 ##@ Change
 
 .PHONY: generate
-generate: ## Write the generated files anew
+generate: ## Write the generated files again
 	$(GO) generate ./...
 
 .PHONY: fmt

@@ -46,7 +46,7 @@ type set struct {
 	folder   string
 	title    string
 	binaries []Binary
-	// download, when there is one, is tried before building.
+	// download, if there is one, is tried before building.
 	download func(ctx context.Context, work, dir string) error
 }
 
@@ -56,7 +56,7 @@ func (c Cache) Binaries(ctx context.Context, folder, title string, wanted []Bina
 	return c.get(ctx, set{folder: folder, title: title, binaries: wanted})
 }
 
-// get returns the folder of the set, and makes it when it is not whole.
+// get returns the folder of the set, and makes it if it is not whole.
 func (c Cache) get(ctx context.Context, s set) (string, error) {
 	dir := filepath.Join(c.Dir, s.folder)
 	if len(missing(dir, s.binaries)) == 0 {
@@ -94,7 +94,7 @@ func (p Progress) Lock(ctx context.Context, path, other string) (*flock.Flock, e
 }
 
 // fill puts into dir what is missing. Whatever is made begins in a folder beside it
-// and is renamed into dir when whole, so that what is in dir can be trusted.
+// and is renamed into dir once it is whole, so that what is in dir can be trusted.
 func (c Cache) fill(ctx context.Context, dir string, s set) error {
 	if len(missing(dir, s.binaries)) == 0 {
 		return nil // another run was faster

@@ -28,8 +28,8 @@ Or set KUBEBUILDER_ASSETS to a folder that has kube-apiserver, etcd and kubectl.
 
 // ControlPlane returns the folder with kube-apiserver, etcd and kubectl: the one
 // that KUBEBUILDER_ASSETS names, or the one of the pinned versions in the user's
-// cache, where it is made when it is not whole. It works in the repository's top
-// folder. Progress goes to out.
+// cache, where it is made if it is not whole. It works in the module's folder.
+// Progress goes to out.
 func ControlPlane(ctx context.Context, userCache func() (string, error), out io.Writer) (string, error) {
 	if dir := os.Getenv(AssetsVariable); dir != "" {
 		return dir, nil

@@ -51,7 +51,7 @@ func (c Cache) download(ctx context.Context, work, dir string, pinned versions) 
 	return keep(unpacked, dir, controlPlane(pinned))
 }
 
-// lookUp fails when no patch can be downloaded.
+// lookUp fails if no patch can be downloaded.
 func (c Cache) lookUp(ctx context.Context, tool, work, patches string) error {
 	return c.Progress.during("asking what can be downloaded", func() error {
 		ctx, cancel := context.WithTimeout(ctx, c.lookup)

@@ -117,7 +117,7 @@ func (s *stage) lockFolder(ctx context.Context, dir string) (*flock.Flock, error
 	return s.Progress.Lock(ctx, dir+lockSuffix, "makes the same")
 }
 
-// waits says whether the run has said that it waits for another.
+// waits reports whether the run has said that it waits for another.
 func (s *stage) waits() bool { return strings.Contains(s.said.String(), "waiting for another run") }
 
 // make returns the folder, and fails the test when there is none.
@@ -188,7 +188,7 @@ func output(t *testing.T, path string) string {
 	return string(out)
 }
 
-// begins says whether the build of pkg was begun.
+// begins reports whether the build of pkg was begun.
 func (s *stage) begins(t *testing.T, pkg string) func() bool {
 	t.Helper()
 	return func() bool { return slices.Contains(s.built(t), pkg) }

@@ -44,7 +44,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// gone says whether no process has this id any more.
+// gone reports whether no process has this id any more.
 func gone(t *testing.T, pid string) bool {
 	t.Helper()
 	id, err := strconv.Atoi(strings.TrimSpace(pid))

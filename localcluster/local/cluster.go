@@ -51,8 +51,8 @@ func (c *Cluster) lock(ctx context.Context) (release func(), err error) {
 }
 
 // Up starts the cluster: API server, one node, DNS and volumes, all ready. A cluster
-// that is up stays as it is, but for its released volumes, which are made anew. What
-// is left of a cluster that is not whole is removed first. When Up fails or ctx
+// that is up stays as it is, but its released volumes are emptied and offered again.
+// What is left of a cluster that is not whole is removed first. If Up fails or ctx
 // ends, it removes all that it made except the logs. It works in the module's folder.
 func (c *Cluster) Up(ctx context.Context) error {
 	if err := checkHost(ctx); err != nil {
@@ -85,7 +85,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
-// giveUp removes what a failed start made. The logs stay when err may name them.
+// giveUp removes what a failed start made. The logs stay if err may name them.
 func (c *Cluster) giveUp(ctx context.Context, err error) error {
 	keep := c.logs()
 	if ctx.Err() != nil {
@@ -147,7 +147,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 }
 
 // startControllers waits until the API server serves, because the rest of the
-// control plane ends when it may not do yet what it must.
+// control plane ends if it may not do its work yet.
 func (c *Cluster) startControllers(ctx context.Context) error {
 	err := c.waitFor(ctx, ControlPlane, kubeAPIServer, "the API server to be ready", func() (bool, error) {
 		return c.serves(ctx), nil
@@ -272,7 +272,7 @@ func (c *Cluster) waitFor(ctx context.Context, machine, daemon, what string, don
 	return err
 }
 
-// fallen returns an error when a daemon has ended that nobody stopped.
+// fallen returns an error if a daemon has ended that was not stopped.
 func (c *Cluster) fallen() error {
 	started, err := filepath.Glob(c.machine("*").pidFile("*"))
 	if err != nil {

@@ -102,7 +102,11 @@ func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
 	}
 	for _, archive := range archives {
 		kept := filepath.Join(c.images(), filepath.Base(archive))
-		if err := copyFile(archive, kept); err != nil {
+		content, err := os.ReadFile(archive)
+		if err != nil {
+			return fmt.Errorf("load %s: %w", archive, err)
+		}
+		if err := os.WriteFile(kept, content, 0o600); err != nil {
 			return fmt.Errorf("load %s: %w", archive, err)
 		}
 		for _, n := range nodes {
@@ -142,21 +146,4 @@ func (c *Cluster) importAll(ctx context.Context, n node) error {
 		return err
 	}
 	return c.importImages(ctx, n, archives...)
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }() // it was only read
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if closing := out.Close(); err == nil {
-		err = closing
-	}
-	return err
 }

@@ -57,7 +57,7 @@ func (c *Cluster) logs() string                  { return filepath.Join(c.Dir, "
 func (c *Cluster) pki(file string) string        { return filepath.Join(c.Dir, "pki", file) }
 func (c *Cluster) kubeconfig(user string) string { return c.pki(user + ".kubeconfig") }
 
-// upMark is there when the cluster came up.
+// upMark is there once the cluster came up.
 func (c *Cluster) upMark() string { return filepath.Join(c.Dir, "up") }
 
 func (c *Cluster) machine(name string) machine {

@@ -99,8 +99,8 @@ func (m machine) pid() (int, error) {
 }
 
 // firstProcesses returns the first process of each machine with a folder in dir.
-// They are found by their argument, which is that folder, so that one is found also
-// when whoever started it was killed at once.
+// They are found by their argument, which is that folder: so one is found even if
+// the program that started it was killed at once.
 func firstProcesses(dir string) (map[string]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -133,7 +133,7 @@ func arguments(pid int) []string {
 	return args
 }
 
-// isFirst says whether a process is the first of a namespace below this one.
+// isFirst reports whether a process is the first of a namespace below this one.
 func isFirst(pid int) bool {
 	ids := bytes.Fields(statusLine(pid, "NSpid:"))
 	return len(ids) > 1 && string(ids[len(ids)-1]) == "1"
@@ -253,7 +253,7 @@ func beginning(pid int) (string, error) {
 	return string(fields[start]), nil
 }
 
-// stop ends a daemon: it is asked to, and killed when it takes too long.
+// stop ends a daemon: it is asked to, and killed if it takes too long.
 func (m machine) stop(ctx context.Context, daemon string) error {
 	pid, err := m.daemonPID(daemon)
 	if errors.Is(err, errOff) {

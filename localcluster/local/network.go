@@ -11,7 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// ip runs lines of ip(8) in the network of a process, or in the host's when pid is
+// ip runs lines of ip(8) in the network of a process, or in the host's if pid is
 // 0. Never by "ip netns exec", which hides the cgroups from what it starts.
 func ip(ctx context.Context, pid int, lines ...string) error {
 	args := []string{"ip", "-batch", "-"}
@@ -87,7 +87,7 @@ func (c *Cluster) linkNode(ctx context.Context, n node) error {
 	return ip(ctx, router, fmt.Sprintf("route add %s via %s", n.podNetwork(), n.address()))
 }
 
-// hasLink says whether the host has the cluster's interface.
+// hasLink reports whether the host has the cluster's interface.
 func hasLink() bool {
 	_, err := net.InterfaceByName(hostLink)
 	return err == nil

@@ -2,21 +2,19 @@ package local
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 )
 
 // validity is longer than any throw-away cluster lives.
@@ -57,22 +55,15 @@ func newAuthority(dir string) (authority, error) {
 
 // readAuthority reads what newAuthority wrote.
 func readAuthority(dir string) (authority, error) {
-	certificate, err := readPEM(filepath.Join(dir, "ca.crt"))
+	certificates, err := cert.CertsFromFile(filepath.Join(dir, "ca.crt"))
 	if err != nil {
 		return authority{}, err
 	}
-	key, err := readPEM(filepath.Join(dir, "ca.key"))
+	key, err := keyutil.PrivateKeyFromFile(filepath.Join(dir, "ca.key"))
 	if err != nil {
 		return authority{}, err
 	}
-	var a authority
-	if a.certificate, err = x509.ParseCertificate(certificate); err != nil {
-		return authority{}, fmt.Errorf("the certificate authority in %s: %w", dir, err)
-	}
-	if a.key, err = x509.ParseECPrivateKey(key); err != nil {
-		return authority{}, fmt.Errorf("the certificate authority in %s: %w", dir, err)
-	}
-	return a, nil
+	return authority{certificate: certificates[0], key: key.(crypto.Signer)}, nil //nolint:forcetypeassert // newKey made it
 }
 
 // issue writes a key and a certificate to base.key and base.crt.
@@ -106,35 +97,27 @@ func (a authority) sign(template *x509.Certificate, key crypto.Signer, file stri
 	if err != nil {
 		return fmt.Errorf("sign the certificate of %s: %w", template.Subject, err)
 	}
-	return writePEM(file, "CERTIFICATE", der)
+	text, err := cert.EncodeCertificates(&x509.Certificate{Raw: der})
+	if err != nil {
+		return err
+	}
+	return cert.WriteCert(file, text)
 }
 
+// newKey writes a key to a file.
 func newKey(file string) (crypto.Signer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	text, err := keyutil.MakeEllipticPrivateKeyPEM()
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	return key, writePEM(file, "EC PRIVATE KEY", der)
-}
-
-func writePEM(file, kind string, der []byte) error {
-	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
-}
-
-func readPEM(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
+	if err := keyutil.WriteKey(file, text); err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("%s is not PEM", file)
+	key, err := keyutil.ParsePrivateKeyPEM(text)
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
 	}
-	return block.Bytes, nil
+	return key.(crypto.Signer), nil //nolint:forcetypeassert // every private key is one
 }
 
 // writePKI makes the authority, and the certificates and kubeconfigs of all but the

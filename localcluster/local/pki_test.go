@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/cert"
 )
 
 // newCluster is a cluster that has its folders and certificates, and is not up.
@@ -24,18 +25,14 @@ func newCluster(t *testing.T) *Cluster {
 
 func (c *Cluster) certificate(t *testing.T, name string) *x509.Certificate {
 	t.Helper()
-	der, err := readPEM(c.pki(name + ".crt"))
+	certificates, err := cert.CertsFromFile(c.pki(name + ".crt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate
+	return certificates[0]
 }
 
-// trusts says whether whoever trusts the cluster's authority trusts a certificate.
+// trusts reports whether whoever trusts the cluster's authority trusts a certificate.
 func (c *Cluster) trusts(t *testing.T, name, host string, usage x509.ExtKeyUsage) error {
 	t.Helper()
 	authorities := x509.NewCertPool()

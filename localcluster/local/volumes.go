@@ -56,8 +56,8 @@ func (c *Cluster) makeVolumes(ctx context.Context, all []volume) error {
 	return err
 }
 
-// RenewVolumes makes the volumes anew whose claims were deleted: Kubernetes keeps
-// such a volume, with its data, and binds it to no other claim.
+// RenewVolumes empties the volumes whose claims were deleted, and offers them again:
+// Kubernetes keeps such a volume, with its data, and binds it to no other claim.
 func (c *Cluster) RenewVolumes(ctx context.Context) error {
 	phases, err := c.kubectl(ctx, "", "get", "persistentvolumes",
 		"-o", `jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\n"}{end}`)

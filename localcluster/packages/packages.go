@@ -32,11 +32,11 @@ type Machine struct {
 	uid int
 	// compiler is the command that Go compiles C with, and its first arguments.
 	compiler []string
-	// find says whether a command can be run.
+	// find reports whether a command can be run.
 	find func(command string) bool
-	// succeeds says whether a command exits with 0.
+	// succeeds reports whether a command exits with 0.
 	succeeds func(ctx context.Context, name string, args ...string) bool
-	// trusts says whether there are certificates that HTTPS can be checked with.
+	// trusts reports whether there are certificates that HTTPS can be checked with.
 	trusts func() bool
 	// run runs a command to its end. It asks nothing, and only its error is shown.
 	run func(ctx context.Context, args ...string) error

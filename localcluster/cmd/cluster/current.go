@@ -24,7 +24,7 @@ func newCurrentCluster(out io.Writer) (*currentCluster, error) {
 }
 
 // Up keeps the current context in a file of its own, so that what follows, and the
-// end of it, goes to the same cluster when the user turns to another.
+// end of it, goes to the same cluster if the user turns to another.
 func (c *currentCluster) Up(ctx context.Context) error {
 	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
 	if err != nil {

@@ -56,7 +56,7 @@ func (c *kindCluster) Up(ctx context.Context) error {
 	return c.kind(ctx, "create", "cluster", "--wait", "2m", "--kubeconfig", c.kubeconfig)
 }
 
-// Down deletes the cluster; kind does not mind when there is none.
+// Down deletes the cluster; kind does not mind if there is none.
 func (c *kindCluster) Down(ctx context.Context) error {
 	if err := c.kind(ctx, "delete", "cluster", "--kubeconfig", c.kubeconfig); err != nil {
 		return err

@@ -28,7 +28,7 @@ const usage = `usage: go -C localcluster run ./cmd/cluster [-cluster local|kind|
 
   up                  start the cluster, unless it is up
   down                remove it with everything that it made
-  status              tell what runs; fails when the cluster is not up
+  status              tell what runs; fails if the cluster is not up
   kubeconfig          print the path of the administrator's kubeconfig
   load-image FILE...  import image archives (OCI, docker save) into every node
   add-node            add a node

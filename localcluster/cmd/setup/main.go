@@ -1,6 +1,6 @@
 // Setup makes a machine with nothing but Go and make ready for what the Makefile
-// does: root on Debian and Ubuntu gets the few missing packages installed, anybody
-// else is told which. The Makefile runs it:
+// does: root on Debian and Ubuntu gets the few missing packages installed, other
+// users are told which. The Makefile runs it:
 //
 //	go -C localcluster run ./cmd/setup build|test|cluster|ci
 //

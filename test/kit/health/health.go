@@ -89,7 +89,7 @@ func Flux(object *unstructured.Unstructured) (Health, error) {
 	return Health{result.Status.String(), result.Message}, nil
 }
 
-// Waited says whether "kubectl wait --for=condition=Ready" ends.
+// Waited reports whether "kubectl wait --for=condition=Ready" ends.
 func Waited(c *v1alpha1.ChannelConnector) bool {
 	ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration >= c.Generation
