@@ -95,8 +95,8 @@ func notFound(missing, of int) error {
 	return fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, missing, of)
 }
 
-// deadEnd is the key behind a channel's last dead letter. What dies later comes
-// behind it, a redriven event again too.
+// deadEnd is the key behind a channel's last dead letter, or before the first place
+// of one. What dies later comes behind it, a redriven event again too.
 func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err := s.acquire(); err != nil {
 		return nil, err
@@ -106,6 +106,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	end = deadLetterBound(ch.key, 0) // a range without an end would hold those of other channels
 	if it.Last() {
 		end = append(slices.Clone(it.Key()), 0)
 	}
