@@ -106,7 +106,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	end = deadLetterBound(ch.key, 0) // a range without an end would hold those of other channels
+	end = layout.DeadLetterBound(ch.key, 0) // a range without an end would hold those of other channels
 	if it.Last() {
 		end = append(slices.Clone(it.Key()), 0)
 	}

@@ -1,0 +1,205 @@
+package inboxtest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// plan is what one run does.
+type plan []operation
+
+// GoString is what rapid prints of a plan. The run prints each operation itself.
+func (p plan) GoString() string { return fmt.Sprintf("%d, as follows", len(p)) }
+
+// plans generates plans for a storage. Nothing in them depends on what the store
+// answers, so that they can be shortened.
+func plans(s Storage) *rapid.Generator[plan] {
+	next := operations(s)
+	return rapid.Custom(func(t *rapid.T) plan {
+		var p plan
+		t.Repeat(map[string]func(*rapid.T){"operation": func(t *rapid.T) { p = append(p, next.Draw(t, "operation")) }})
+		return p
+	})
+}
+
+// operations generates an operation. The earlier ones are the plainer ones, to which
+// rapid shortens.
+func operations(s Storage) *rapid.Generator[operation] {
+	calls := rapid.OneOf(
+		accepts(), accepts(), accepts(), claims(), claims(), claims(), settles(), settles(), settles(), settles(),
+		ends(), ends(), configures(), crowds())
+	all := []*rapid.Generator[operation]{
+		calls, calls, calls, calls, repeats(), clocks(), clocks(), restarts(),
+	}
+	if s.CutPower != nil {
+		all = append(all, cuts(rapid.OneOf(calls, calls, restarts())))
+	}
+	if s.Fill != nil {
+		all = append(all, fills())
+	}
+	return rapid.OneOf(all...)
+}
+
+func channels() *rapid.Generator[string] { return rapid.SampledFrom(modelChannels) }
+
+// conversations are few, so that lanes fill.
+var conversations = []string{"an", "binh", "chi"}
+
+// events generates a channel's events, so few different ones that many come again.
+func events(channel string) *rapid.Generator[event.Event] {
+	return rapid.Custom(func(t *rapid.T) event.Event {
+		const different = 12
+		return Event(channel, rapid.SampledFrom(conversations).Draw(t, "conversation"), rapid.IntRange(1, different).Draw(t, "n"))
+	})
+}
+
+func accepts() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		const most = 5
+		channel := channels().Draw(t, "channel")
+		return accept{channel, rapid.SliceOfN(events(channel), 1, most).Draw(t, "batch")}
+	})
+}
+
+// crowds generates a batch of more events of one lane than a store may want to keep
+// in memory.
+func crowds() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		const from, to = 100, 170
+		a := accept{channel: channels().Draw(t, "channel")}
+		conversation := rapid.SampledFrom(conversations).Draw(t, "conversation")
+		for n := from; n < to; n++ {
+			a.batch = append(a.batch, Event(a.channel, conversation, n))
+		}
+		return a
+	})
+}
+
+func claims() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		limits := rapid.OneOf(rapid.Just(allOfThem), rapid.IntRange(1, len(conversations)))
+		return claim{channels().Draw(t, "channel"), limits.Draw(t, "limit")}
+	})
+}
+
+// verdicts generates taken, dead, released and retries in about equal parts.
+func verdicts() *rapid.Generator[inbox.Verdict] {
+	return rapid.Custom(func(t *rapid.T) inbox.Verdict {
+		return rapid.SampledFrom([]inbox.Verdict{
+			inbox.Taken{}, inbox.Taken{}, inbox.Dead{Reason: "HTTP 422"}, inbox.Dead{Reason: "HTTP 410"}, inbox.Released{},
+			inbox.Retry{}, inbox.Retry{After: time.Second}, inbox.Retry{After: time.Hour}, inbox.Retry{After: 2 * perJump},
+			inbox.Retry{After: inbox.Never},
+		}).Draw(t, "verdict")
+	})
+}
+
+// places generates a place in a list of any length.
+func places() *rapid.Generator[int] { return rapid.IntRange(0, 5) }
+
+func settles() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return settle{places().Draw(t, "which"), verdicts().Draw(t, "verdict")}
+	})
+}
+
+// repeats generates what changes nothing.
+func repeats() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return rapid.OneOf(
+			rapid.Custom(func(t *rapid.T) operation { return again{places().Draw(t, "which"), verdicts().Draw(t, "verdict")} }),
+			rapid.Custom(func(t *rapid.T) operation { return reconsume{channels().Draw(t, "channel")} }),
+			rapid.Just[operation](renew{}),
+		).Draw(t, "operation")
+	})
+}
+
+func ends() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return end{
+			channel: channels().Draw(t, "channel"), redrive: rapid.Bool().Draw(t, "redrive"),
+			which:   rapid.SliceOfN(places(), 0, 2).Draw(t, "which"),
+			unknown: rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "unknown"),
+		}
+	})
+}
+
+func configures() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return configure{channels().Draw(t, "channel"), inbox.Settings{
+			Ordering:            rapid.SampledFrom([]inbox.Ordering{inbox.PerConversation, inbox.Unordered}).Draw(t, "ordering"),
+			Paused:              rapid.Bool().Draw(t, "paused"),
+			DeadLetterRetention: rapid.SampledFrom([]time.Duration{0, time.Hour, 3 * perJump}).Draw(t, "retention"),
+		}}
+	})
+}
+
+// spans generates times around those at which something ends.
+func spans() *rapid.Generator[time.Duration] {
+	return rapid.SampledFrom([]time.Duration{
+		time.Second, time.Minute, time.Hour, time.Hour + 1, perJump - 1, Window, 2*perJump - 1, 3*perJump + 1,
+	})
+}
+
+// jumpsBy generates by how much a clock is set.
+func jumpsBy() *rapid.Generator[time.Duration] {
+	const year = 365 * 24 * time.Hour
+	return rapid.SampledFrom([]time.Duration{
+		0, time.Hour, -time.Hour, perJump + time.Hour, -2 * perJump, 10 * year, -60 * year,
+	})
+}
+
+func clocks() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return rapid.OneOf(
+			rapid.Custom(func(t *rapid.T) operation { return advance{spans().Draw(t, "time")} }),
+			rapid.Custom(func(t *rapid.T) operation { return set{jumpsBy().Draw(t, "by")} }),
+			rapid.Just[operation](expiry{}),
+		).Draw(t, "operation")
+	})
+}
+
+func downtimes() *rapid.Generator[downtime] {
+	return rapid.Custom(func(t *rapid.T) downtime {
+		return downtime{jumpsBy().Draw(t, "shows"), rapid.Bool().Draw(t, "machine")}
+	})
+}
+
+func restarts() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation { return restart{downtimes().Draw(t, "downtime")} })
+}
+
+func cuts(during *rapid.Generator[operation]) *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		const mostSyncs = 8
+		return cut{
+			during: during.Draw(t, "during"), sync: rapid.IntRange(1, mostSyncs).Draw(t, "sync"),
+			kept: rapid.SampledFrom([]int{0, 30, 100}).Draw(t, "kept"), seed: rapid.Uint64().Draw(t, "seed"),
+			downtime: downtimes().Draw(t, "downtime"),
+		}
+	})
+}
+
+func fills() *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		return fill{rapid.SampledFrom([]error{nil, inbox.ErrFull, inbox.ErrDiskFull}).Draw(t, "why")}
+	})
+}
+
+// String names the events of a long batch by its ends.
+func bodies(batch []event.Event) string {
+	const few = 10
+	var names []string
+	for _, e := range batch {
+		names = append(names, string(e.Body))
+	}
+	if len(names) > few {
+		names = []string{names[0], "to", names[len(names)-1]}
+	}
+	return strings.Join(names, " ")
+}

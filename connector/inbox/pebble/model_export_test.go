@@ -1,0 +1,4 @@
+package pebble
+
+// Measure looks how much room there is, as maintenance does all the time.
+func (s *Inbox) Measure() { s.space.measure() }
