@@ -1,6 +1,5 @@
 // Package process runs the connector and the operator as people do: it builds the
-// binary, starts it as a process of its own, and ends it. Tests, the benchmarks and
-// the demo use it.
+// binary, starts it as a process of its own, and ends it. Tests and benchmarks use it.
 package process
 
 import (
@@ -9,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -155,18 +153,5 @@ func Answers(url string) func(context.Context) bool {
 		}
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
-	}
-}
-
-// Listens is for Wait: address takes connections.
-func Listens(address string) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "tcp", address)
-		if err != nil {
-			return false
-		}
-		_ = conn.Close()
-		return true
 	}
 }
