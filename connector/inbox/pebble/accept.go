@@ -77,8 +77,6 @@ func (s *Inbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcom
 	return op.outcomes, nil
 }
 
-func (*acceptance) reads() bool { return false }
-
 func (a *acceptance) apply(tx *transaction) error {
 	fresh, err := a.recognise(tx)
 	if fresh && err == nil {

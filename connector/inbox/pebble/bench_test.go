@@ -74,19 +74,20 @@ func BenchmarkDeliver(b *testing.B) {
 		e := benchmarked(n, body)
 		go func() { _, _ = acceptOne(context.Background(), s, e) }()
 	}
-	for stats, _ := s.Stats(context.Background(), "chat/shop"); stats.Pending < int64(b.N); stats, _ = s.Stats(context.Background(), "chat/shop") {
-		<-s.Consumer("chat/shop").Ready()
+	consumer, stored := s.Consumer("chat/shop"), inbox.Stats{}
+	for ; stored.Pending < int64(b.N); stored, _ = s.Stats(context.Background(), "chat/shop") {
+		<-consumer.Ready()
 	}
 	b.ResetTimer()
 	settled := make(chan error)
 	free, left := 64, b.N
 	for left > 0 {
-		claims, _, err := s.Consumer("chat/shop").Claim(context.Background(), free)
+		claims, _, err := consumer.Claim(context.Background(), free)
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, c := range claims {
-			go func() { settled <- settle(context.Background(), s, c, inbox.Taken{}) }()
+			go func() { settled <- consumer.Settle(context.Background(), c, inbox.Taken{}) }()
 		}
 		free -= len(claims)
 		if free == 64 {

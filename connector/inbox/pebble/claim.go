@@ -116,7 +116,8 @@ func (c *claiming) due() error {
 		return nil
 	}
 	from, next := c.now, layout.Never
-	err := layout.Each(c.store.db, layout.TimerBound(ch.key, ch.timersFrom), layout.RangeEnd(layout.PrefixTimer, ch.key), func(key, _ []byte) error {
+	start, end := layout.TimerBound(ch.key, ch.timersFrom), layout.RangeEnd(layout.PrefixTimer, ch.key)
+	err := layout.Each(c.store.db, start, end, func(key, _ []byte) error {
 		due, lane := layout.TimerOf(key)
 		from = min(from, due)
 		if due > c.now || c.full() {

@@ -95,7 +95,8 @@ func (r *claimingRig) settled(lane string, sequence uint64) {
 	if err := r.store.db.Delete(layout.EventKey(r.channel.key, sequence), pebble.NoSync); err != nil {
 		r.Fatal(err)
 	}
-	op := &settlement{channel: r.channel, lane: layout.LaneKeyOf(lane), claim: inbox.Claim{Lane: lane, Sequence: sequence}, verdict: inbox.Taken{}}
+	claim := inbox.Claim{Lane: lane, Sequence: sequence}
+	op := &settlement{channel: r.channel, lane: layout.LaneKeyOf(lane), claim: claim, verdict: inbox.Taken{}}
 	l, err := op.begin()
 	if err != nil {
 		r.Fatal(err)

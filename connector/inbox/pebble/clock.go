@@ -82,7 +82,7 @@ func (s *Inbox) keepTime(ctx context.Context) error {
 	if drift.Abs() <= maxDrift {
 		return nil
 	}
-	return s.Try(ctx)
+	return s.storeClock(ctx)
 }
 
 // writeClock stores a reading with everything else that is stored, so that no
@@ -96,12 +96,10 @@ func (tx *transaction) writeClock() error {
 	return tx.Set(layout.ClockKey(), reading.Encode(), nil)
 }
 
-// tick is the operation that stores a reading of the clock and nothing else.
-type tick struct{ pending }
-
-func (tick) reads() bool { return false }
-
-func (tick) apply(tx *transaction) error {
-	tx.keepTime = true
-	return nil
+// storeClock stores a reading of the clock and nothing else.
+func (s *Inbox) storeClock(ctx context.Context) error {
+	return s.committer.change(ctx, 64, func(tx *transaction) error {
+		tx.keepTime = true
+		return nil
+	})
 }

@@ -15,8 +15,8 @@ type operation interface {
 	// apply runs in the committer's goroutine. When it returns an error the
 	// operation has added nothing to the batch and fails alone.
 	apply(*transaction) error
-	// reads says that apply must see what earlier operations of the same batch
-	// wrote. It is asked before any of the batch is applied.
+	// reads reports whether apply must see what earlier operations of the same
+	// batch wrote. It is asked before any of the batch is applied.
 	reads() bool
 	base() *pending
 }
@@ -32,6 +32,16 @@ type pending struct {
 func newPending(size int) pending { return pending{done: make(chan error, 1), size: size} }
 
 func (p *pending) base() *pending { return p }
+
+func (*pending) reads() bool { return false }
+
+// change is an operation that needs no type of its own.
+type change struct {
+	pending
+	make func(*transaction) error
+}
+
+func (c *change) apply(tx *transaction) error { return c.make(tx) }
 
 // A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB
 // is far below what Pebble treats as a large batch.
@@ -86,6 +96,11 @@ func newCommitter(maxQueued int64, env commitEnv) *committer {
 	c := &committer{env: env, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	c.maxQueued.Store(maxQueued)
 	return c
+}
+
+// change makes a change of about size bytes, and waits as submitAndWait does.
+func (c *committer) change(ctx context.Context, size int, do func(*transaction) error) error {
+	return c.submitAndWait(ctx, &change{newPending(size), do})
 }
 
 // submitAndWait queues an operation and waits until it is durable or ctx ends.
@@ -180,7 +195,7 @@ func (c *committer) close() {
 	<-c.done
 }
 
-// overloaded says that the disk does not keep up.
+// overloaded reports whether the disk does not keep up.
 func (c *committer) overloaded() bool { return c.queued.Load() > c.maxQueued.Load() }
 
 // nextBatch says how many operations, at least one, fit into one batch, and

@@ -55,8 +55,6 @@ type step struct {
 	err  error
 }
 
-func (*step) reads() bool { return false }
-
 func (s *step) apply(*transaction) error {
 	s.r.notef("apply %d", s.name)
 	return s.err

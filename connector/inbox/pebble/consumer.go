@@ -58,21 +58,10 @@ func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error
 		return nil
 	}
 	defer ch.signal() // for what was accepted while the channel was paused
-	return c.store.committer.submitAndWait(ctx, &configuration{pending: newPending(256), channel: ch, paused: settings.Paused})
-}
-
-// configuration is the operation that keeps a channel's settings over a restart.
-type configuration struct {
-	pending
-	channel *channel
-	paused  bool
-}
-
-func (*configuration) reads() bool { return false }
-
-func (c *configuration) apply(tx *transaction) error {
-	p := c.channel.pauses.Load().Set(c.paused, tx.now)
-	c.channel.pauses.Store(&p)
-	tx.changed[c.channel] = struct{}{}
-	return nil
+	return c.store.committer.change(ctx, 256, func(tx *transaction) error {
+		p := ch.pauses.Load().Set(settings.Paused, tx.now)
+		ch.pauses.Store(&p)
+		tx.changed[ch] = struct{}{}
+		return nil
+	})
 }

@@ -133,8 +133,8 @@ func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted fu
 }
 
 // collectDead fills an operation with wanted dead letters between two keys, and
-// returns the key after the last. It reads anew for each operation, so that
-// what the operations before it deleted can be freed.
+// returns the key after the last. Each operation has a reading of its own,
+// so that the space of what the one before it deleted can be freed.
 func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(event.ID) bool) (next []byte, err error) {
 	for entry, err := range s.deadEntries(op.channel, from, end) {
 		if err != nil {
@@ -193,7 +193,7 @@ func (o *deadOperation) end(tx *transaction, entries []layout.DeadEntry) error {
 	return nil
 }
 
-// deadAction is what happens to a dead letter besides its removal.
+// deadAction is what happens to a dead letter before it is removed.
 type deadAction func(*transaction, *channel, layout.DeadEntry) error
 
 func dropDead(*transaction, *channel, layout.DeadEntry) error { return nil }

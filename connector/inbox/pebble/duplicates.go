@@ -144,7 +144,7 @@ func (d *duplicates) current(now layout.Instant) *bucket {
 	return &d.buckets[0]
 }
 
-// over says that every id of b has left the window.
+// over reports whether every id of b has left the window.
 func (d *duplicates) over(b bucket, now layout.Instant) bool { return now.Since(b.newest) >= d.window }
 
 // expire deletes the buckets that are over.

@@ -56,7 +56,7 @@ type ledgerLock struct {
 
 func (l ledgerLock) Close() error { return errors.Join(l.ledger.Close(), l.Closer.Close()) }
 
-// guarded says whether the ledger holds a file, and by which name.
+// guarded reports whether the ledger holds a file, and under which name.
 func (g *guard) guarded(path string) (name string, guarded bool) {
 	name = g.PathBase(path)
 	return name, layout.IsLog(name) || layout.IsManifest(name)

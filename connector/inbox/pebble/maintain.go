@@ -75,7 +75,7 @@ func (s *Inbox) endMaintenance() {
 	s.cancel()
 	s.maintenance.Wait()
 	ctx := context.Background() //nolint:forbidigo // Close waits for it
-	if err := errors.Join(s.checkpointAll(ctx), s.committer.submitAndWait(ctx, &tick{pending: newPending(64)})); err != nil {
+	if err := errors.Join(s.checkpointAll(ctx), s.storeClock(ctx)); err != nil {
 		s.log.Error(err, "the last checkpoint failed; the next start reads some events again")
 	}
 }
@@ -100,7 +100,7 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 			continue
 		}
 		if resume := ch.resumeFrom(); resume != ch.resume.Load() {
-			errs = append(errs, s.committer.submitAndWait(ctx, &checkpoint{pending: newPending(256), channel: ch, resume: resume, low: ch.low.Load()}))
+			errs = append(errs, s.checkpoint(ctx, ch, resume))
 		}
 	}
 	return errors.Join(errs...)
@@ -134,26 +134,20 @@ func (s *Inbox) ledgerFailed(err error) error {
 	return err
 }
 
-// checkpoint is the operation that persists a channel's progress.
-type checkpoint struct {
-	pending
-	channel     *channel
-	resume, low uint64
-}
-
-func (*checkpoint) reads() bool { return false }
-
-func (c *checkpoint) apply(tx *transaction) error {
-	c.channel.resume.Store(c.resume)
-	if from := c.channel.rangeDeleted; c.low >= from+bulkDelete {
-		key := c.channel.key
-		if err := tx.DeleteRange(layout.EventKey(key, from), layout.EventKey(key, c.low), nil); err != nil {
-			return err
+// checkpoint persists a channel's progress.
+func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {
+	low := ch.low.Load()
+	return s.committer.change(ctx, 256, func(tx *transaction) error {
+		ch.resume.Store(resume)
+		if low >= ch.rangeDeleted+bulkDelete {
+			if err := tx.DeleteRange(layout.EventKey(ch.key, ch.rangeDeleted), layout.EventKey(ch.key, low), nil); err != nil {
+				return err
+			}
+			ch.rangeDeleted = low
 		}
-		c.channel.rangeDeleted = c.low
-	}
-	tx.changed[c.channel] = struct{}{}
-	return nil
+		tx.changed[ch] = struct{}{}
+		return nil
+	})
 }
 
 // oldest finds the oldest pending event and says when it was accepted. If none
@@ -176,26 +170,19 @@ func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant,
 // retention.
 func (s *Inbox) expire(ctx context.Context) error {
 	now := s.clock.now()
-	err := s.committer.submitAndWait(ctx, &expiry{pending: newPending(128)})
+	err := s.committer.change(ctx, 128, func(tx *transaction) error {
+		tx.keepTime = true
+		s.duplicates.rotate(tx.now)
+		return s.duplicates.expire(tx.Batch, tx.now)
+	})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
-			_, dropErr := s.eachDead(ctx, ch, layout.DeadLetterBound(ch.key, now.Add(-retention)), func(event.ID) bool { return true }, dropDead)
+			end := layout.DeadLetterBound(ch.key, now.Add(-retention))
+			_, dropErr := s.eachDead(ctx, ch, end, func(event.ID) bool { return true }, dropDead)
 			err = errors.Join(err, dropErr)
 		}
 	}
 	return err
-}
-
-// expiry is the operation that ends ids whose window is over.
-type expiry struct{ pending }
-
-func (expiry) reads() bool { return false }
-
-func (expiry) apply(tx *transaction) error {
-	tx.keepTime = true
-	d := tx.store.duplicates
-	d.rotate(tx.now)
-	return d.expire(tx.Batch, tx.now)
 }
 
 // reclaim compacts a full store below the low-water marks, so that it takes

@@ -143,7 +143,8 @@ func TestLessMayWait(t *testing.T) {
 	}
 	close(hang)
 	for n := range 20 {
-		if outcome, err := acceptOne(t.Context(), s, large(n)); err != nil && !errors.Is(err, inbox.ErrOverloaded) || err == nil && outcome != inbox.Duplicate {
+		outcome, err := acceptOne(t.Context(), s, large(n))
+		if err != nil && !errors.Is(err, inbox.ErrOverloaded) || err == nil && outcome != inbox.Duplicate {
 			t.Errorf("event %d, whose caller gave up: %v, %v", n, outcome, err)
 		}
 	}

@@ -49,8 +49,8 @@ const (
 	// minInodes are enough for a flush and a compaction, each of which makes a
 	// few files before it deletes others.
 	minInodes = 64
-	// measureEvery bytes written the usage is measured anew, and at least once
-	// in each measureInterval; both are far below the reserve.
+	// The usage is measured after each measureEvery bytes that were written, and at
+	// least once in each measureInterval; both are far below the reserve.
 	measureEvery    = 1 << 20
 	measureInterval = 200 * time.Millisecond
 )

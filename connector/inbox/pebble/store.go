@@ -52,8 +52,8 @@ type Options struct {
 	FS vfs.FS
 	// Clock is where the store reads the time. Default: the machine's.
 	Clock Clock
-	// Fatal is called when the store can no longer promise what it answers. It
-	// must not return. Default: log the cause and exit with status 1.
+	// Fatal is called when the store can no longer keep what it promises. It must
+	// not return. Default: log the cause and exit with status 1.
 	Fatal func(cause error)
 }
 
@@ -73,7 +73,7 @@ type Inbox struct {
 	reading atomic.Pointer[layout.ClockRecord]
 	fatal   func(cause error)
 
-	// opened says that the store has opened.
+	// opened: Open has returned from Pebble.
 	opened atomic.Bool
 
 	mu       sync.RWMutex
@@ -182,7 +182,8 @@ func (s *Inbox) checkSchema(source Clock) error {
 	case !found:
 		return s.create(source)
 	case len(value) != 1 || value[0] > layout.SchemaVersion:
-		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release", value, layout.SchemaVersion)
+		return fmt.Errorf("the store was written by a newer release (schema %v, this release knows %d): use that release",
+			value, layout.SchemaVersion)
 	}
 	return nil
 }
@@ -290,10 +291,8 @@ func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 // Room implements inbox.Inbox.
 func (s *Inbox) Room() error { return s.space.full() }
 
-// Try implements inbox.Inbox: it stores a reading of the clock.
-func (s *Inbox) Try(ctx context.Context) error {
-	return s.committer.submitAndWait(ctx, &tick{pending: newPending(64)})
-}
+// Try implements inbox.Inbox.
+func (s *Inbox) Try(ctx context.Context) error { return s.storeClock(ctx) }
 
 // Usage implements inbox.Sized.
 func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
@@ -362,7 +361,7 @@ func remedyFor(cause error, path string) string {
 	return "if it happens again, stop the connector and " + inspect(path)
 }
 
-// isGone says whether the folder of a store that was open there was removed, moved
+// isGone reports whether the folder of a store that was open there was removed, moved
 // or unmounted: the ledger leaves it never.
 func isGone(path string) bool {
 	_, err := os.Stat(filepath.Join(path, layout.LedgerName))

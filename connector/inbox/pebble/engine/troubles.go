@@ -99,7 +99,7 @@ func Explained(err error) error {
 	return err
 }
 
-// OutOfSpace says whether an error passes as soon as the disk has room.
+// OutOfSpace reports whether an error passes as soon as the disk has room.
 func OutOfSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -26,7 +26,8 @@ func Check(ctx context.Context, path string, observe Observer) (channels []Chann
 	defer func() { err = errors.Join(err, opened.close()) }()
 	c := &checking{survey: newSurvey(opened)}
 	for _, step := range []func() error{
-		c.schema, c.readClock, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown, c.verifyTables,
+		c.schema, c.readClock, c.readChannels, c.duplicates, c.lanes, c.events, c.timers, c.pointers, c.deadLetters, c.unknown,
+		c.verifyTables,
 	} {
 		if err := step(); err != nil {
 			return c.summaries(), err
@@ -45,7 +46,7 @@ type checking struct {
 	unread bool
 }
 
-// whole says whether ties can be judged.
+// whole reports whether ties can be judged.
 func (c *checking) whole() bool { return c.db != nil && !c.unread }
 
 // notRead ends the judging of ties.
@@ -91,7 +92,8 @@ func (c *checking) schema() error {
 	err := c.each(layout.PrefixSchema, func(_, value []byte) error {
 		found = true
 		if len(value) != 1 || value[0] > layout.SchemaVersion {
-			c.broken("schema version", fmt.Sprintf("%x, this release knows %d", value, layout.SchemaVersion), "a newer release wrote the store: use that one")
+			c.broken("schema version", fmt.Sprintf("%x, this release knows %d", value, layout.SchemaVersion),
+				"a newer release wrote the store: use that one")
 		}
 		return nil
 	})

@@ -22,8 +22,8 @@ type Exported struct {
 // channel first. An event's body is only valid until yield returns.
 //
 // The folder is not changed. Damage is reported to observe and read around, also
-// where it hits only what is not exported, such as the ids; the error is yield's, the context's, or says why nothing could be read, such as
-// ErrInUse.
+// where it hits only what is not exported, such as the ids. The error is yield's or
+// the context's, or says why nothing could be read, such as ErrInUse.
 func Export(ctx context.Context, path string, observe Observer, yield func(Exported) error) (channels []ChannelSummary, err error) {
 	opened, err := openStopped(ctx, path, observe)
 	if err != nil {

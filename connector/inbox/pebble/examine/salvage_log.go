@@ -132,6 +132,6 @@ func (l *logReader) decode(batch []byte) error {
 	return nil
 }
 
-// salvageable says whether a salvage needs a key: de-duplication keys are many,
+// salvageable reports whether a salvage needs a key: de-duplication keys are many,
 // and of no use to it.
 func salvageable(key []byte) bool { return len(key) > 0 && key[0] != layout.PrefixDuplicate }

@@ -104,7 +104,7 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 	return s, nil
 }
 
-// holdsStore says whether any of a store's files is in a folder.
+// holdsStore reports whether any of a store's files is in a folder.
 func holdsStore(path string) bool {
 	for _, pattern := range []string{"*MANIFEST*", "*.sst", "*.log"} {
 		if names, err := filepath.Glob(filepath.Join(path, pattern)); err == nil && len(names) > 0 {
@@ -205,10 +205,11 @@ func (s *stopped) eachStored(from, to []byte, visit func(key, value []byte) erro
 // giveUp goes over from Pebble to reading the files directly.
 func (s *stopped) giveUp(damage error) (err error) {
 	s.observe.Finding(Finding{
-		Where:   s.path,
-		What:    "a file is damaged: " + damage.Error(),
-		Meaning: "the connector ends when it meets this; from here on the files are read directly, which may find events again that were delivered",
-		Remedy:  remedyReplace,
+		Where: s.path,
+		What:  "a file is damaged: " + damage.Error(),
+		Meaning: "the connector ends when it meets this; from here on the files are read directly, " +
+			"which may find events again that were delivered",
+		Remedy: remedyReplace,
 	})
 	_ = s.db.Close() // nothing was written that closing could fail to keep
 	s.db = nil

@@ -58,7 +58,8 @@ func newSurvey(s *stopped) *survey {
 func (s *survey) eachKey(prefix byte, visit func(c *surveyed, key, value []byte) error) error {
 	return s.each(prefix, func(key, value []byte) error {
 		if len(key) != layout.KeyLengths[prefix] {
-			s.damaged(fmt.Sprintf("key %x", key), fmt.Errorf("%w: %d bytes long, want %d", layout.ErrRecord, len(key), layout.KeyLengths[prefix]))
+			s.damaged(fmt.Sprintf("key %x", key),
+				fmt.Errorf("%w: %d bytes long, want %d", layout.ErrRecord, len(key), layout.KeyLengths[prefix]))
 			return nil
 		}
 		at := 1

@@ -18,7 +18,7 @@ import (
 // Pebble takes the first damaged record of a manifest for the end of it, and
 // one in the last 32 KiB of the newest log too: a power loss that tears a write
 // looks the same. What follows it is deleted, and so is every table that only
-// it names. So the ledger says what is no torn write:
+// it names. The ledger tells damage from a torn write:
 //
 //   - A manifest's sync ends only once the ledger holds its new length. Pebble
 //     relies on the record, and deletes what it replaces, only then. So what the

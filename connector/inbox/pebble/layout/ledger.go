@@ -98,7 +98,7 @@ func (l *Ledger) Attest(name string, p FilePrefix) {
 	l.files[name], l.changed = p, true
 }
 
-// has says whether the ledger knows a file.
+// has reports whether the ledger knows a file.
 func (l *Ledger) has(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

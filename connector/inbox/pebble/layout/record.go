@@ -99,7 +99,7 @@ func DecodeLane(value []byte) (LaneRecord, error) {
 	return r, d.Err
 }
 
-// ChannelRecord is what the store knows of a channel besides its events.
+// ChannelRecord is what the store knows of a channel and not of one of its events.
 type ChannelRecord struct {
 	Name string
 	// Last is the highest sequence known when the record was written; Settled
@@ -245,7 +245,7 @@ func (d *Decoder) Uvarint() uint64 {
 	return v
 }
 
-// shown says whether people can be shown t: RFC 3339 and JSON know these years.
+// shown reports whether people can be shown t: RFC 3339 and JSON know these years.
 func shown(t time.Time) bool { return t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }
 
 // time reads what appendTime appended.
