@@ -2,6 +2,7 @@ package inboxtest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"reflect"
 	"slices"
@@ -40,12 +41,33 @@ type Storage struct {
 // What the store shows from then on decides which, and the test fails if it fits
 // neither.
 //
-// A failure is shortened to the fewest operations that still show it. The flags
+// It takes 20 s at most, unless -rapid.checks is set. A failure is shortened to the fewest operations that still show it. The flags
 // -rapid.checks (runs, 100) and -rapid.steps (operations of a run, 30 on average)
 // make the test longer, -rapid.seed and -rapid.failfile repeat a failure.
 func Model(t *testing.T, newStorage func(*Clock) Storage) {
 	t.Helper()
-	rapid.Check(t, modelled(newStorage))
+	run := modelled(newStorage)
+	const most = 20 * time.Second
+	until := time.Now().Add(most)
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name == "rapid.checks" {
+			until = until.AddDate(1, 0, 0)
+		}
+	})
+	rapid.Check(t, bounded(run, until))
+}
+
+// bounded does nothing after a time, unless there is a failure to shorten.
+func bounded(run func(*rapid.T), until time.Time) func(*rapid.T) {
+	failed := false
+	return func(t *rapid.T) {
+		if !failed && time.Now().After(until) {
+			return
+		}
+		failed = true
+		run(t)
+		failed = false
+	}
 }
 
 // FuzzModel is Model with operations that a fuzzer chooses.

@@ -136,6 +136,30 @@ func (s settle) do(m *machine) effect {
 	return m.settle(m.held[s.which%len(m.held)], s.verdict)
 }
 
+// deliver claims all of a channel and settles every claim, a few times.
+type deliver struct {
+	channel string
+	rounds  int
+	verdict inbox.Verdict
+}
+
+func (deliver) wakes() bool { return false }
+
+func (d deliver) String() string {
+	return fmt.Sprintf("claim all of %s and settle every claim, %d times: %T%+v", d.channel, d.rounds, d.verdict, d.verdict)
+}
+
+func (d deliver) do(m *machine) effect {
+	m.Helper()
+	for range d.rounds {
+		m.fit(claim{d.channel, allOfThem}.do(m))
+		for _, c := range slices.Clone(m.held) {
+			m.fit(m.settle(c, d.verdict))
+		}
+	}
+	return unchanged
+}
+
 func unchanged(*queue) string { return "" }
 
 // settle ends a claim. It does not need the event's body.
