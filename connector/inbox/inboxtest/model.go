@@ -108,7 +108,9 @@ type machine struct {
 	broken bool
 	// worlds are the queues of which the store may be one. Only after a power cut
 	// are there several.
-	worlds    []*queue
+	worlds []*queue
+	// between are the worlds in the middle of calls that were made together.
+	between   []*queue
 	consumers map[string]inbox.Consumer
 	settings  map[string]inbox.Settings
 	// held are the claims under way, and ended those that were settled since the
@@ -248,10 +250,11 @@ func (m *machine) fit(e effect) {
 
 // merge drops worlds that are the same as another.
 func (m *machine) merge() {
-	var different []*queue
+	var different, known []*queue
 	for _, q := range m.worlds {
-		if !slices.ContainsFunc(different, func(d *queue) bool { return reflect.DeepEqual(d, q) }) {
-			different = append(different, q)
+		same := q.canonical()
+		if !slices.ContainsFunc(known, func(k *queue) bool { return reflect.DeepEqual(k, same) }) {
+			different, known = append(different, q), append(known, same)
 		}
 	}
 	m.worlds = different
@@ -316,7 +319,7 @@ func (m *machine) graves(channel string) effect {
 		}
 	})
 	return func(q *queue) string {
-		if diff := cmp.Diff(q.letters(channel), got); diff != "" || failed != nil {
+		if diff := cmp.Diff(q.letters(channel), q.inOrder(channel, got)); diff != "" || failed != nil {
 			return fmt.Sprintf("dead letters of %s: error %v (-want +got):\n%s", channel, failed, diff)
 		}
 		return ""

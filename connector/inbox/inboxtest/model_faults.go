@@ -103,6 +103,7 @@ func (c cut) String() string {
 func (c cut) do(m *machine) effect {
 	m.Helper()
 	var before []*queue
+	m.between = nil
 	for _, q := range m.worlds {
 		before = append(before, q.clone())
 		before = append(before, c.partly(m, q)...)
@@ -110,7 +111,7 @@ func (c cut) do(m *machine) effect {
 	now := m.storage.CutPower(c.sync, c.kept, c.seed)
 	m.fit(c.during.do(m))
 	if now() {
-		m.worlds = append(m.worlds, before...)
+		m.worlds = append(append(m.worlds, before...), m.between...)
 	}
 	m.wait(func() { _ = m.store.Close() }) // what it writes is lost
 	c.pass(m)

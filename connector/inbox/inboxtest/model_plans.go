@@ -31,8 +31,9 @@ func plans(s Storage) *rapid.Generator[plan] {
 // operations generates an operation. The earlier ones are the plainer ones, to which
 // rapid shortens.
 func operations(s Storage) *rapid.Generator[operation] {
+	single := rapid.OneOf(accepts(), settles())
 	calls := rapid.OneOf(
-		accepts(), accepts(), accepts(), claims(), claims(), claims(), settles(), settles(), settles(), settles(),
+		accepts(), accepts(), accepts(), togethers(single), togethers(single), claims(), claims(), claims(), settles(), settles(), settles(), settles(),
 		ends(), ends(), ends(), ends(), configures())
 	all := []*rapid.Generator[operation]{
 		calls, calls, calls, calls, delivers(), delivers(), delivers(), repeats(), clocks(), clocks(), restarts(),
@@ -82,6 +83,13 @@ func crowds() *rapid.Generator[operation] {
 			a.batch = append(a.batch, Event(a.channel, conversation, n))
 		}
 		return a
+	})
+}
+
+func togethers(of *rapid.Generator[operation]) *rapid.Generator[operation] {
+	return rapid.Custom(func(t *rapid.T) operation {
+		const least, most = 2, 3
+		return together{rapid.SliceOfN(of, least, most).Draw(t, "calls")}
 	})
 }
 

@@ -1,6 +1,7 @@
 package inboxtest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -218,8 +219,8 @@ func (q *queue) settle(c inbox.Claim, v inbox.Verdict) {
 	q.wrote()
 }
 
-// bury makes a dead letter. Those of the same moment are in the order in which their
-// events came.
+// bury makes a dead letter. Of those of the same moment, that whose event came first
+// is the oldest.
 func (q *queue) bury(e queued, reason string) {
 	q.dead = append(q.dead, buried{lane: e.lane, number: e.number, letter: inbox.DeadLetter{
 		Event: e.event, Reason: reason, Attempts: e.attempts + 1, AcceptedAt: e.acceptedAt, DiedAt: q.now().shown,
@@ -300,12 +301,62 @@ func (q *queue) stats(channel string) (s inbox.Stats) {
 	return s
 }
 
-// letters are a channel's dead letters.
-func (q *queue) letters(channel string) (all []inbox.DeadLetter) {
+// letters are a channel's dead letters. Those of the same moment are in the order of
+// their ids, since they may be listed in any.
+func (q *queue) letters(channel string) []inbox.DeadLetter {
+	var all []inbox.DeadLetter
 	for _, b := range q.dead {
 		if b.letter.Event.Channel == channel {
 			all = append(all, b.letter)
 		}
 	}
-	return all
+	return q.inOrder(channel, all)
+}
+
+// inOrder puts those of a list of letters that died in the same moment, by the model,
+// in the order of their ids.
+func (q *queue) inOrder(channel string, letters []inbox.DeadLetter) []inbox.DeadLetter {
+	from := 0
+	var ages []time.Duration
+	for _, b := range q.dead {
+		if b.letter.Event.Channel == channel {
+			ages = append(ages, b.age)
+		}
+	}
+	letters = slices.Clone(letters)
+	for to := 1; to <= min(len(ages), len(letters)); to++ {
+		if to == len(ages) || to == len(letters) || ages[to] != ages[from] {
+			slices.SortStableFunc(letters[from:to], compareLetters)
+			from = to
+		}
+	}
+	return letters
+}
+
+func compareLetters(a, b inbox.DeadLetter) int {
+	return cmp.Or(bytes.Compare(a.Event.ID[:], b.Event.ID[:]), cmp.Compare(a.Attempts, b.Attempts),
+		cmp.Compare(a.Reason, b.Reason), a.AcceptedAt.Compare(b.AcceptedAt))
+}
+
+// canonical is the queue in a form that is equal for queues which no store can tell
+// apart: the order of events in different lanes does not show.
+func (q *queue) canonical() *queue {
+	c := q.clone()
+	c.came = 0
+	for i := range c.pending {
+		c.pending[i].number = 0
+	}
+	for i := range c.dead {
+		c.dead[i].number = 0
+	}
+	slices.SortStableFunc(c.pending, func(a, b queued) int {
+		return cmp.Or(cmp.Compare(a.event.Channel, b.event.Channel), cmp.Compare(a.lane, b.lane))
+	})
+	slices.SortStableFunc(c.dead, func(a, b buried) int {
+		return cmp.Or(cmp.Compare(b.age, a.age), compareLetters(a.letter, b.letter), cmp.Compare(a.lane, b.lane))
+	})
+	slices.SortStableFunc(c.known, func(a, b knownID) int {
+		return cmp.Or(cmp.Compare(b.age, a.age), cmp.Compare(a.channel, b.channel), bytes.Compare(a.id[:], b.id[:]))
+	})
+	return c
 }

@@ -33,10 +33,16 @@ func (a accept) String() string { return "accept on " + a.channel + ": " + bodie
 
 func (a accept) do(m *machine) effect {
 	m.Helper()
+	call, e := a.begin(m)
+	m.wait(call)
+	return e
+}
+
+func (a accept) begin(m *machine) (call func(), e effect) {
 	var got []inbox.Outcome
 	var err error
-	m.wait(func() { got, err = m.store.Accept(m.Context(), a.batch) })
-	return func(q *queue) string {
+	call = func() { got, err = m.store.Accept(m.Context(), a.batch) }
+	return call, func(q *queue) string {
 		want, refused := q.accept(a.batch, m.settings[a.channel].Ordering, m.full)
 		if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, refused) {
 			return fmt.Sprintf("accept: error %v, want %v; outcomes (-want +got):\n%s", err, refused, diff)
@@ -130,10 +136,16 @@ func (s settle) String() string {
 
 func (s settle) do(m *machine) effect {
 	m.Helper()
+	call, e := s.begin(m)
+	m.wait(call)
+	return e
+}
+
+func (s settle) begin(m *machine) (call func(), e effect) {
 	if len(m.held) == 0 {
-		return unchanged
+		return func() {}, unchanged
 	}
-	return m.settle(m.held[s.which%len(m.held)], s.verdict)
+	return m.settling(m.held[s.which%len(m.held)], s.verdict)
 }
 
 // deliver claims all of a channel and settles every claim, a few times.
@@ -162,17 +174,24 @@ func (d deliver) do(m *machine) effect {
 
 func unchanged(*queue) string { return "" }
 
-// settle ends a claim. It does not need the event's body.
+// settle ends a claim.
 func (m *machine) settle(c modelClaim, v inbox.Verdict) effect {
 	m.Helper()
+	call, e := m.settling(c, v)
+	m.wait(call)
+	return e
+}
+
+// settling ends a claim by a call, which does not need the event's body.
+func (m *machine) settling(c modelClaim, v inbox.Verdict) (call func(), e effect) {
 	m.held = slices.DeleteFunc(m.held, c.same)
 	m.ended = append(m.ended, c)
 	m.Logf("    settled %s", c.Event.Body)
 	bare := c.Claim
 	bare.Event.Body = nil
 	var err error
-	m.wait(func() { err = c.by.Settle(m.Context(), bare, v) })
-	return func(q *queue) string {
+	call = func() { err = c.by.Settle(m.Context(), bare, v) }
+	return call, func(q *queue) string {
 		if err != nil {
 			return fmt.Sprintf("settle %s: %v", c.Event.Body, err)
 		}
