@@ -100,9 +100,9 @@ func (c *connector) idle(ctx context.Context, figure int, measure string, limitM
 	if err := benchmark.Pause(ctx, settle); err != nil {
 		return err
 	}
-	used, err := c.Life().Memory("VmRSS")
+	used, err := c.Life().Usage()
 	if err == nil {
-		add(benchmark.Under(figure, measure, used, limitMiB, "MiB"), used)
+		add(benchmark.Under(figure, measure, used.Resident, limitMiB, "MiB"), used.Resident)
 	}
 	return err
 }
@@ -116,9 +116,9 @@ func (c *connector) peak(measure string, add func(benchmark.Row, float64), work 
 	if err := work(); err != nil {
 		return err
 	}
-	used, err := c.Life().Memory("VmHWM")
+	used, err := c.Life().Usage()
 	if err == nil {
-		add(benchmark.Under(3, measure, used, 128, "MiB"), used)
+		add(benchmark.Under(3, measure, used.Peak, 128, "MiB"), used.Peak)
 	}
 	return err
 }

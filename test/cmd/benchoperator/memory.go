@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
 // rest is how long the operator is left alone before its memory is read: a
@@ -40,43 +41,39 @@ func memoryRestarted(ctx context.Context, b *bench) error {
 
 // memory reads the memory of the operator at rest.
 func (b *bench) memory(ctx context.Context, when string, limit float64) error {
-	used, err := b.resident(ctx)
+	used, err := b.atRest(ctx)
 	if err != nil {
 		return err
 	}
-	peak, err := b.operator.Life().Memory("VmHWM")
-	if err != nil {
-		return err
-	}
-	row := benchmark.Under(2, fmt.Sprintf("memory with %d resources%s", b.resources, when), used, limit, "MiB")
-	row.Result += fmt.Sprintf(" (most so far %.1f)", peak)
+	row := benchmark.Under(2, fmt.Sprintf("memory with %d resources%s", b.resources, when), used.Resident, limit, "MiB")
+	row.Result += fmt.Sprintf(" (most so far %.1f)", used.Peak)
 	b.Add(row)
 	return nil
 }
 
-func (b *bench) resident(ctx context.Context) (float64, error) {
+func (b *bench) atRest(ctx context.Context) (process.Usage, error) {
 	if err := benchmark.Pause(ctx, rest); err != nil {
-		return 0, err
+		return process.Usage{}, err
 	}
-	return b.operator.Life().Memory("VmRSS")
+	return b.operator.Life().Usage()
 }
 
 // unrelatedSecrets is what Secrets add that no resource names.
 func unrelatedSecrets(ctx context.Context, b *bench) error {
-	before, err := b.resident(ctx)
+	before, err := b.atRest(ctx)
 	if err != nil {
 		return err
 	}
 	if err := forEach(ctx, 0, b.secrets, b.makeUnrelated); err != nil {
 		return err
 	}
-	after, err := b.resident(ctx)
+	after, err := b.atRest(ctx)
 	if err != nil {
 		return err
 	}
 	measure := fmt.Sprintf("memory that %d unrelated Secrets of 10 KiB add", b.secrets)
-	row := benchmark.Under(2, measure, after-before, memoryLimitSecrets, "MiB")
-	row.Result += fmt.Sprintf(" (%.1f to %.1f)", before, after)
+	row := benchmark.Under(2, measure, after.Resident-before.Resident, memoryLimitSecrets, "MiB")
+	row.Result += fmt.Sprintf(" (%.1f to %.1f)", before.Resident, after.Resident)
 	b.Add(row)
 	return nil
 }

@@ -59,7 +59,7 @@ func polling(ctx context.Context, b *bench) (err error) {
 // watch measures the operator while it polls and nothing changes.
 func (b *bench) watch(ctx context.Context) error {
 	writes, events := b.journal.writes()
-	before, err := b.operator.Life().Processors()
+	before, err := b.operator.Life().Usage()
 	if err != nil {
 		return err
 	}
@@ -67,18 +67,14 @@ func (b *bench) watch(ctx context.Context) error {
 	if err := benchmark.Pause(ctx, watchFor); err != nil {
 		return err
 	}
-	after, err := b.operator.Life().Processors()
+	after, err := b.operator.Life().Usage()
 	if err != nil {
 		return err
 	}
-	share := (after - before).Seconds() / time.Since(begun).Seconds()
-	used, err := b.operator.Life().Memory("VmRSS")
-	if err != nil {
-		return err
-	}
+	share := (after.Processors - before.Processors).Seconds() / time.Since(begun).Seconds()
 	writesAfter, eventsAfter := b.journal.writes()
 	b.Add(benchmark.Under(5, fmt.Sprintf("share of a processor, polling %d connectors", b.resources), 100*share, 100*processorLimit, "%"))
-	b.Add(benchmark.Under(5, "memory meanwhile", used, memoryLimitLarge, "MiB"))
+	b.Add(benchmark.Under(5, "memory meanwhile", after.Resident, memoryLimitLarge, "MiB"))
 	b.Add(benchmark.Row{
 		Figure: 5, Measure: "writes meanwhile, and events", Asked: "none",
 		Result: fmt.Sprintf("%d, %d", writesAfter-writes, eventsAfter-events),

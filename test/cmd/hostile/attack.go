@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
 // orders tell the attackers' process where and with what to attack.
@@ -41,24 +45,59 @@ type attack struct {
 	seen  tally
 }
 
-// runAttack is the attackers' process: orders come in as JSON, the tally goes out
-// when the input ends, which it also does when the campaign dies. What is under way
-// then ends with the process.
-func runAttack(in io.Reader, out io.Writer) error {
+// attackers are a process of this program, on the machine's first processor.
+type attackers struct {
+	*process.Process
+	orders io.WriteCloser
+	out    bytes.Buffer
+}
+
+// startAttackers starts the process of a command, and gives it its orders as JSON. It ends
+// when its input does, which it also does when this process dies.
+func startAttackers(command string, orders any) (*attackers, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	a := &attackers{}
+	cmd := exec.Command("taskset", "-c", "0", self, command)
+	cmd.Stdout, cmd.Stderr = &a.out, os.Stderr
+	if a.orders, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if a.Process, err = process.Start(cmd); err != nil {
+		return nil, err
+	}
+	return a, json.NewEncoder(a.orders).Encode(orders)
+}
+
+// underOrders is the attackers' process: it starts an attack, which is under way until the
+// input ends.
+func underOrders[Orders any](in io.Reader, start func(Orders)) error {
 	input := bufio.NewReader(in)
 	line, err := input.ReadBytes('\n')
 	if err != nil {
 		return err
 	}
-	a := &attack{pace: make(chan struct{}), seen: make(tally)}
-	if err := json.Unmarshal(line, &a.orders); err != nil {
+	var orders Orders
+	if err := json.Unmarshal(line, &orders); err != nil {
 		return err
 	}
-	a.start()
+	start(orders)
 	_, _ = io.Copy(io.Discard, input) // to its end, whichever way it ends
+	return nil
+}
+
+// runAttack is the campaign's attackers, which write a tally in the end.
+func runAttack(in io.Reader, out io.Writer) error {
+	a := &attack{pace: make(chan struct{}), seen: make(tally)}
+	err := underOrders(in, func(o orders) {
+		a.orders = o
+		a.start()
+	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return json.NewEncoder(out).Encode(a.seen)
+	return errors.Join(err, json.NewEncoder(out).Encode(a.seen))
 }
 
 func (a *attack) start() {

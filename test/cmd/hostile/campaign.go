@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -47,7 +45,7 @@ type campaign struct {
 	deadLetters int
 
 	// What watch has seen.
-	probes  []firstTry
+	probes  []traffic.Call
 	memory  float64
 	files   int
 	refused map[string]float64
@@ -121,13 +119,6 @@ func (c *campaign) prepare(ctx context.Context) error {
 	return errors.Join(c.clock.Set(0), c.connector.writeConfig())
 }
 
-// attackers are a process of their own, on one processor.
-type attackers struct {
-	process *process.Process
-	orders  io.WriteCloser
-	out     bytes.Buffer
-}
-
 func (c *campaign) startAttackers(ctx context.Context) (*attackers, error) {
 	o := orders{Webhook: c.connector.Server, Metrics: c.connector.Metrics, Strangers: c.connections, Rate: c.rate}
 	for _, ch := range c.channels {
@@ -137,37 +128,21 @@ func (c *campaign) startAttackers(ctx context.Context) (*attackers, error) {
 		}
 		o.Keys, o.Captured = append(o.Keys, ch.leaked), append(o.Captured, captured)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	a := &attackers{}
-	cmd := exec.Command(self, attackersCommand)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	cmd.Stdout, cmd.Stderr = &a.out, os.Stderr
-	if a.orders, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if a.process, err = process.Start(cmd); err != nil {
-		return nil, err
-	}
-	return a, json.NewEncoder(a.orders).Encode(o)
+	return startAttackers(attackersCommand, o)
 }
 
 // endAttackers ends the attack and takes its outcomes.
 func (c *campaign) endAttackers(a *attackers) error {
 	_ = a.orders.Close()
 	select {
-	case <-a.process.Done():
+	case <-a.Done():
 	case <-time.After(time.Minute):
-		a.process.Kill()
+		a.Kill()
 		return errors.New("the attackers did not end")
 	}
-	var seen tally
-	if err := json.Unmarshal(a.out.Bytes(), &seen); err != nil {
+	if err := json.Unmarshal(a.out.Bytes(), &c.attacks); err != nil {
 		return fmt.Errorf("the attackers' report: %w", err)
 	}
-	c.attacks = seen
 	return nil
 }
 
@@ -198,8 +173,9 @@ func (c *campaign) watch(ctx context.Context) {
 	defer tick.Stop()
 	for n := 1; ctx.Err() == nil; n++ {
 		await(ctx, tick.C)
-		memory, files := c.connector.look()
-		c.memory, c.files = max(c.memory, memory), max(c.files, files)
+		if used, err := c.connector.Life().Usage(); err == nil { // otherwise it is between two lives
+			c.memory, c.files = max(c.memory, used.Peak), max(c.files, used.Files)
+		}
 		if n%4 == 0 {
 			c.probe(ctx)
 			c.countRefusals(ctx)
@@ -214,18 +190,18 @@ func (c *campaign) probe(ctx context.Context) {
 	// It is kubelet's time-out; the campaign's end cuts no probe short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	from := time.Now()
+	probe := traffic.Call{At: time.Now()}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.connector.Metrics+"/readyz", http.NoBody)
 	if err != nil {
 		return
 	}
 	resp, err := fresh.Do(req)
-	outcome := fmt.Sprint(err)
-	if err == nil {
-		outcome = resp.Status
+	if probe.Err = err; err == nil {
+		probe.Status = resp.StatusCode
 		_ = resp.Body.Close()
 	}
-	c.probes = append(c.probes, firstTry{from, time.Now(), err == nil && resp.StatusCode == http.StatusOK, outcome})
+	probe.Until = time.Now()
+	c.probes = append(c.probes, probe)
 }
 
 // countRefusals adds what was refused since the last time, over all lives.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -88,24 +87,13 @@ func (c *channel) owed() (owed []traffic.Message) {
 	return traffic.Judge(c.platform.Acknowledged(), c.bot.Arrivals()).Lost
 }
 
-// calls are what came of the platform's first tries.
+// calls are what came of the platform's.
 type calls struct {
 	all     int
 	ok      int
 	byError map[string]int
-	first   []firstTry
-}
-
-// firstTry is a message's first call, or a probe.
-type firstTry struct {
-	from, to time.Time
-	good     bool
-	outcome  string
-}
-
-// String says what came of it.
-func (f firstTry) String() string {
-	return fmt.Sprintf("%s after %v: %s", f.from.Format("15:04:05.000"), f.to.Sub(f.from).Round(time.Millisecond), f.outcome)
+	// first are those that were each message's first.
+	first []traffic.Call
 }
 
 func (c *calls) add(ended []traffic.Call) {
@@ -119,21 +107,21 @@ func (c *calls) add(ended []traffic.Call) {
 		default:
 			c.byError[fmt.Sprint(call.Status)]++
 		}
-		if call.Try == 1 {
-			c.first = append(c.first, firstTry{call.At, call.Until, call.Status == http.StatusOK, fmt.Sprint(call.Status, call.Err)})
+		if call.Try == 1 && !call.Again {
+			c.first = append(c.first, call)
 		}
 	}
 }
 
-// share is the part of the first tries that were good, of those that no disturbance
-// touched. The failed ones are returned.
-func (c *calls) share(disturbances []disturbance) (share float64, count int, failed []firstTry) {
-	for _, try := range c.first {
-		if slices.ContainsFunc(disturbances, func(d disturbance) bool { return d.touches(try.from, try.to) }) {
+// share is the part of the calls that were good, of those that no disturbance touched.
+// The failed ones are returned.
+func share(calls []traffic.Call, disturbances []disturbance) (good float64, count int, failed []traffic.Call) {
+	for _, call := range calls {
+		if slices.ContainsFunc(disturbances, func(d disturbance) bool { return d.touches(call.At, call.Until) }) {
 			continue
 		}
-		if count++; !try.good {
-			failed = append(failed, try)
+		if count++; call.Failed() {
+			failed = append(failed, call)
 		}
 	}
 	return float64(count-len(failed)) / float64(max(count, 1)), count, failed

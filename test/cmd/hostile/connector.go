@@ -88,17 +88,6 @@ func (c *connector) kill() {
 	c.log.killed()
 }
 
-// look returns the most memory of this life, in MiB, and the number of open files.
-func (c *connector) look() (memory float64, files int) {
-	life := c.Life()
-	if life == nil {
-		return 0, 0
-	}
-	memory, _ = life.Memory("VmHWM")                              // it may have ended
-	open, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", life.PID())) // likewise
-	return memory, len(open)
-}
-
 // fresh makes each call on a connection of its own, as kubelet does its probes.
 var fresh = http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
 // floodCommand begins the command line of a flood's process.
@@ -28,6 +22,8 @@ type flood struct {
 	PerSecond int
 	// Metrics aims at the metrics' port.
 	Metrics bool
+	// Address is where it goes.
+	Address string
 	// SecureOnly is for TLS alone.
 	SecureOnly, Secure bool
 }
@@ -81,60 +77,45 @@ func headerLines(size int, format string) string {
 	return text.String()
 }
 
-// start starts the attackers, all on the machine's first core. No process may
-// have more than maxHeld connections, whatever the machine's limits.
-func (f flood) start(ctx context.Context, webhook, metrics string) (attackers []*process.Process, err error) {
+// start starts the attackers. No process may have more than maxHeld connections,
+// whatever the machine's limits.
+func (f flood) start(webhook, metrics string) (all []*attackers, err error) {
 	const maxHeld = 10_000
-	address := webhook
+	f.Address = webhook
 	if f.Metrics {
-		address = metrics
+		f.Address = metrics
 	}
 	parts := (f.Held + maxHeld - 1) / maxHeld
 	f.Held, f.PerSecond = f.Held/parts, f.PerSecond/parts
-	description, err := json.Marshal(f)
-	if err != nil {
-		return nil, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	for range parts {
-		cmd := exec.CommandContext(ctx, "taskset", "-c", "0", self, floodCommand, string(description), address)
-		cmd.Stderr = os.Stderr
-		attacker, err := process.Start(cmd)
+		a, err := startAttackers(floodCommand, f)
 		if err != nil {
-			return attackers, err
+			return all, err
 		}
-		attackers = append(attackers, attacker)
+		all = append(all, a)
 	}
-	return attackers, nil
+	return all, nil
 }
 
-// floodUntilKilled is a flood's process.
-func floodUntilKilled(description, address string) error {
-	var f flood
-	if err := json.Unmarshal([]byte(description), &f); err != nil {
-		return err
-	}
+// begin opens connections until the process ends.
+func (f flood) begin() {
 	const atOnce = 100 // a connection whose data is not taken holds up few others
 	held := make(chan net.Conn, f.Held)
 	var opened atomic.Int64
 	begin := time.Now()
 	for range atOnce {
-		go f.open(address, held, &opened, begin)
+		go f.open(held, &opened, begin)
 	}
-	select {}
 }
 
 // open opens connections for ever: the first ones as fast as it can.
-func (f flood) open(address string, held chan net.Conn, opened *atomic.Int64, begin time.Time) {
+func (f flood) open(held chan net.Conn, opened *atomic.Int64, begin time.Time) {
 	for {
 		n := opened.Add(1)
 		if late := n - int64(f.Held); late > 0 {
 			<-time.After(time.Until(begin.Add(time.Duration(late) * time.Second / time.Duration(f.PerSecond))))
 		}
-		conn, err := dialFrom(n, address)
+		conn, err := dialFrom(n, f.Address)
 		if err != nil {
 			continue
 		}

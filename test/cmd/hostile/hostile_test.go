@@ -19,8 +19,9 @@ import (
 
 // TestMain lets the test's program be a flood, as the command is.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == floodCommand {
-		_ = floodUntilKilled(os.Args[2], os.Args[3])
+	if len(os.Args) == 2 && os.Args[1] == floodCommand {
+		_ = underOrders(os.Stdin, flood.begin)
+		return
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -85,8 +86,8 @@ func TestShare(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := calls{byError: make(map[string]int)}
 			got.add(c.calls)
-			if share, count, _ := got.share(disturbances); share != c.share || count != c.count {
-				t.Errorf("got %v of %d, want %v of %d", share, count, c.share, c.count)
+			if good, count, _ := share(got.first, disturbances); good != c.share || count != c.count {
+				t.Errorf("got %v of %d, want %v of %d", good, count, c.share, c.count)
 			}
 		})
 	}

@@ -73,12 +73,12 @@ func main() {
 
 // run is the program that the first argument says; the last one is empty.
 func run(ctx context.Context, args []string) error {
-	switch {
-	case args[0] == attackersCommand:
+	switch args[0] {
+	case attackersCommand:
 		return runAttack(os.Stdin, os.Stdout)
-	case args[0] == floodCommand && len(args) > 2:
-		return floodUntilKilled(args[1], args[2])
-	case args[0] == "strangers":
+	case floodCommand:
+		return underOrders(os.Stdin, flood.begin)
+	case "strangers":
 		return strangersMain(ctx, args[1:len(args)-1])
 	}
 	return campaignMain(ctx)

@@ -59,12 +59,11 @@ func (c *campaign) each(promise string, ch *channel, what string, messages []tra
 
 // figures judges the shares and bounds, and lists everything that was measured.
 func (c *campaign) figures() []figure {
-	share, first, failedCalls := c.calls.share(c.disturbances)
-	if share < wantCalls {
-		c.promises.brokenf(promiseCalls, "%.2f %% of %d, %v", 100*share, first, failedCalls)
+	good, first, failedCalls := share(c.calls.first, c.disturbances)
+	if good < wantCalls {
+		c.promises.brokenf(promiseCalls, "%.2f %% of %d, %v", 100*good, first, failedCalls)
 	}
-	probes := calls{first: c.probes}
-	answered, probed, failedProbes := probes.share(c.disturbances)
+	answered, probed, failedProbes := share(c.probes, c.disturbances)
 	if answered < wantProbes {
 		c.promises.brokenf(promiseProbes, "%.2f %% of %d, %v", 100*answered, probed, failedProbes)
 	}
@@ -81,7 +80,7 @@ func (c *campaign) figures() []figure {
 		{"of these 200", fmt.Sprint(c.calls.ok)},
 		{"of these others", counted(c.calls.byError)},
 		{"first tries outside of disturbances", fmt.Sprint(first)},
-		{"of these 200 within 2 s", fmt.Sprintf("%.3f %%", 100*share)},
+		{"of these 200 within 2 s", fmt.Sprintf("%.3f %%", 100*good)},
 		{"probes answered within 1 s", fmt.Sprintf("%.2f %% of %d", 100*answered, probed)},
 		{"acknowledged events", fmt.Sprint(c.verdict.Acknowledged)},
 		{"losses", fmt.Sprint(len(c.verdict.Lost))},

@@ -93,7 +93,7 @@ func (s stage) flood(ctx context.Context, f flood) (r result, err error) {
 	}
 	kept, fresh := v.platform(ctx, 0), v.platform(ctx, 1)
 	await(ctx, time.After(time.Second)) // the kept connections are verified by then
-	attackers, err := f.start(ctx, v.Server, v.Metrics)
+	attackers, err := f.start(v.Server, v.Metrics)
 	defer func() {
 		for _, attacker := range attackers {
 			attacker.Kill()
@@ -104,7 +104,9 @@ func (s stage) flood(ctx context.Context, f flood) (r result, err error) {
 	}
 	select {
 	case <-time.After(s.lasts):
-		r.peakMiB, err = v.Life().Memory("VmHWM")
+		var used process.Usage
+		used, err = v.Life().Usage()
+		r.peakMiB = used.Peak
 	case <-v.Life().Done():
 		r.died = true
 	case <-ctx.Done():

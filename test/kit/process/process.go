@@ -3,7 +3,6 @@
 package process
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -63,23 +61,6 @@ func (p *Process) name() string { return filepath.Base(p.cmd.Path) }
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Memory reads one line of /proc/<pid>/status, in MiB: VmRSS is what is resident
-// now, VmHWM the most that was.
-func (p *Process) Memory(name string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return 0, err
-	}
-	for line := range bytes.Lines(text) {
-		fields := bytes.Fields(line)
-		if len(fields) == 3 && string(fields[0]) == name+":" {
-			kib, err := strconv.ParseFloat(string(fields[1]), 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("process %d: no %s in its status", p.PID(), name)
-}
-
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
@@ -91,11 +72,6 @@ func (p *Process) Ended() bool {
 	default:
 		return false
 	}
-}
-
-// ResetPeak makes VmHWM begin again from what is resident now.
-func (p *Process) ResetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte("5"), 0) // see proc(5)
 }
 
 // Stop asks the process to end, waits, and kills it when grace has passed. The
