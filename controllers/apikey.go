@@ -49,7 +49,7 @@ func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey
 	secret := &corev1.Secret{}
 	err := p.Own.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) { // there may be one without the labels
-		err = p.Live.Get(ctx, key, secret)
+		err = p.live.Get(ctx, key, secret)
 	}
 	switch {
 	case apierrors.IsNotFound(err):

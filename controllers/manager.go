@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
-	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // Options are what the operator is started with.
@@ -68,31 +66,6 @@ func (o Options) namespaces() []string {
 	return o.Namespaces
 }
 
-// Add adds the controller to a manager that was made with ManagerOptions.
-func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
-	if err := o.mayWatch(ctx, mgr.GetAPIReader()); err != nil {
-		return err
-	}
-	watched, err := o.watched(mgr)
-	if err != nil {
-		return err
-	}
-	if o.Kinds == nil {
-		o.Kinds = children.Kinds
-	}
-	r := &Reconciler{
-		Namespaces:            watched,
-		Live:                  mgr.GetAPIReader(),
-		Recorder:              mgr.GetEventRecorder("channel-connector-operator"),
-		Clock:                 cmp.Or[clock.PassiveClock](o.Clock, clock.RealClock{}),
-		Image:                 o.Image,
-		Kinds:                 o.Kinds,
-		MaxConcurrentUpgrades: o.MaxConcurrentUpgrades,
-		ReportInterval:        cmp.Or(o.ReportInterval, traffic.DefaultInterval),
-	}
-	return r.SetupWithManager(ctx, mgr, o.MaxConcurrentReconciles)
-}
-
 // mayWatch returns an error if the operator can do nothing, not even write a condition: if it has
 // no permission in a namespace, or if the cluster lacks the definition. Other failures pass.
 func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
@@ -131,24 +104,22 @@ func remedy(namespace string) string {
 		"leave the namespace out of --watch-namespaces"
 }
 
-func (o Options) watched(mgr ctrl.Manager) (map[string]*Namespace, error) {
-	watched := map[string]*Namespace{}
+func (o Options) caches(mgr ctrl.Manager) (map[string]*namespace, error) {
+	watched := map[string]*namespace{}
 	for i, name := range o.namespaces() {
 		if watched[name] != nil {
 			continue // named twice
 		}
+		var err error
 		users := cluster.Cluster(mgr)
 		if i > 0 {
-			var err error
 			if users, err = newCluster(mgr, cacheOptions(name)); err != nil {
 				return nil, fmt.Errorf("make the cache of namespace %q: %w", name, err)
 			}
 		}
-		namespace, err := newNamespace(mgr, name, users)
-		if err != nil {
+		if watched[name], err = newNamespace(mgr, name, users); err != nil {
 			return nil, err
 		}
-		watched[name] = namespace
 	}
 	return watched, nil
 }

@@ -5,14 +5,17 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -24,28 +27,15 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// Reconciler reconciles ChannelConnectors.
-type Reconciler struct {
-	// Namespaces are what is watched, by name; metav1.NamespaceAll is all of them.
-	Namespaces map[string]*Namespace
-	// Live reads from the API server: users' Secrets, names that may be taken, and the
-	// events of a workload that does not come up.
-	Live client.Reader
-	// Recorder records events.
-	Recorder events.EventRecorder
-	// Clock tells when pods are to be told of a configuration again, until when an
-	// absent key is accepted, how long a workload has been down, and how long a
-	// contested field is left as it is.
-	Clock clock.PassiveClock
-	// Kinds are the kinds of children.
-	Kinds []children.Kind
-	// Image is the connector's container image.
-	Image string
-	// MaxConcurrentUpgrades is how many workloads are upgraded at a time after the
-	// operator has changed. Default of the program: 5.
-	MaxConcurrentUpgrades int
-	// ReportInterval is how often each connector is asked for its report.
-	ReportInterval time.Duration
+// reconciler reconciles ChannelConnectors.
+type reconciler struct {
+	Options
+	// watched are the namespaces by name; metav1.NamespaceAll is all of them.
+	watched map[string]*namespace
+	// live reads from the API server: users' Secrets, names that may be taken, and the events of
+	// a workload that does not come up.
+	live     client.Reader
+	recorder events.EventRecorder
 
 	rollOuts   memory[rollOut]
 	failures   memory[failure]
@@ -61,9 +51,9 @@ type Reconciler struct {
 }
 
 // Reconcile brings one ChannelConnector's children and status to what it declares.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	connector, namespace := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
-	err := namespace.Users.Get(ctx, req.NamespacedName, connector)
+func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	connector, n := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
+	err := n.Users.Get(ctx, req.NamespacedName, connector)
 	defer r.upgrades.proceed()
 	defer func() { fieldsContested.Set(float64(r.contests.Left())) }()
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it
@@ -74,7 +64,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	r.traffic.Watch(req.NamespacedName)
-	p := &pass{Reconciler: r, Namespace: namespace, connector: connector, key: req.NamespacedName}
+	p := &pass{reconciler: r, namespace: n, connector: connector, key: req.NamespacedName}
 	o, err := p.run(ctx)
 	again, err := p.report(ctx, o, errors.Join(err, o.resolved.Unread))
 	switch {
@@ -96,7 +86,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 const retryConflict = time.Second
 
 // forget drops everything that is kept for a resource that is gone, or going.
-func (r *Reconciler) forget(key client.ObjectKey) {
+func (r *reconciler) forget(key client.ObjectKey) {
 	r.rollOuts.forget(key)
 	r.failures.forget(key)
 	r.absences.forget(key)
@@ -110,7 +100,7 @@ func (r *Reconciler) forget(key client.ObjectKey) {
 const maxWoken = 1024
 
 // wake lets a resource have a pass.
-func (r *Reconciler) wake(ctx context.Context, key client.ObjectKey) {
+func (r *reconciler) wake(ctx context.Context, key client.ObjectKey) {
 	c := &v1alpha1.ChannelConnector{}
 	c.Namespace, c.Name = key.Namespace, key.Name
 	select {
@@ -120,8 +110,8 @@ func (r *Reconciler) wake(ctx context.Context, key client.ObjectKey) {
 }
 
 // wakeAll lets every resource have a pass.
-func (r *Reconciler) wakeAll(ctx context.Context) {
-	for name, n := range r.Namespaces {
+func (r *reconciler) wakeAll(ctx context.Context) {
+	for name, n := range r.watched {
 		list := &v1alpha1.ChannelConnectorList{}
 		if err := n.Users.List(ctx, list, client.InNamespace(name), client.UnsafeDisableDeepCopy,
 			client.DisableReadYourWritesConsistency); err != nil {
@@ -131,4 +121,185 @@ func (r *Reconciler) wakeAll(ctx context.Context) {
 			r.wake(ctx, client.ObjectKeyFromObject(&list.Items[i]))
 		}
 	}
+}
+
+// pass is one reconciliation of one resource. It holds no state: each phase returns what it
+// found out.
+type pass struct {
+	*reconciler
+	*namespace
+	connector *v1alpha1.ChannelConnector
+	key       client.ObjectKey
+}
+
+// outcome is what the phases of a pass returned, in their order. The value of a phase that
+// was not reached is zero.
+type outcome struct {
+	// current is the configuration in the cluster; nil while there is none.
+	current  *currentConfig
+	resolved resolved
+	rendered rendered
+	turn     turn
+	applied  applied
+	observed observed
+	// touchAgain is when pods are to be told of their configuration again; 0 for never.
+	touchAgain time.Duration
+}
+
+// run goes through the phases. A phase that finds an obstacle returns it, and the next ones
+// do what they still can.
+func (p *pass) run(ctx context.Context) (o outcome, err error) {
+	if o.current, err = p.findConfig(ctx); err != nil {
+		return o, err
+	}
+	if o.resolved, err = p.resolveCredentials(ctx, o.current); err != nil {
+		return o, err
+	}
+	o.rendered = p.renderConfig(o.current, o.resolved)
+	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
+		return o, err
+	}
+	if o.applied, err = p.applyChildren(ctx, o.current, o.rendered, o.turn); err != nil {
+		return o, err
+	}
+	if o.observed, err = p.observeWorkload(ctx); err != nil {
+		return o, err
+	}
+	if o.obstacle() == nil {
+		o.touchAgain, err = p.touchPods(ctx, o.rendered.input, o.observed.Pods)
+	}
+	return o, err
+}
+
+// obstacle is what kept the children from being written; nil when they were.
+func (o outcome) obstacle() *status.Obstacle {
+	if o.applied.obstacle != nil {
+		return o.applied.obstacle
+	}
+	return o.rendered.obstacle
+}
+
+// observation is what the status is computed from.
+func (p *pass) observation(o outcome) status.Observation {
+	seen := status.Observation{Connector: p.connector, Workload: o.observed.Workload}
+	seen.Now = cmp.Or(seen.Now, p.Clock.Now())
+	seen.Judged, seen.Findings, seen.Unread = o.resolved.judged, o.resolved.Findings, o.resolved.Unread != nil
+	seen.Expiring, seen.APIKeySecretName = o.resolved.expiring, o.resolved.apiKey.name
+	seen.Obstacle, seen.ConfigWritten = o.obstacle(), o.current != nil
+	seen.UpdatePending, seen.UpgradesStopped = o.turn.keep != nil, o.turn.stopped
+	seen.DefinitionOutdated, seen.Traffic = p.definition.outdated(), p.traffic.Assessment(p.key)
+	return seen
+}
+
+// soonest is the first of several times to look again; 0, which is never, when there is none.
+func soonest(all ...time.Duration) (next time.Duration) {
+	for _, after := range all {
+		if after > 0 && (next == 0 || after < next) {
+			next = after
+		}
+	}
+	return next
+}
+
+// minObstacle and maxObstacle bound the time until a pass is repeated that met an obstacle
+// whose end causes no event, such as an object of another owner with a child's name.
+const (
+	minObstacle = time.Second
+	maxObstacle = time.Minute
+)
+
+// afterObstacle is when to look whether an obstacle is gone: after as long as the resource
+// has not been Ready.
+func (p *pass) afterObstacle() time.Duration {
+	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue {
+		return minObstacle
+	}
+	return min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
+}
+
+// applied is what became of the children.
+type applied struct {
+	// obstacle is what kept some from being written; nil when nothing did.
+	obstacle *status.Obstacle
+}
+
+// applyChildren writes each child that is not as wanted, and then deletes those that nothing
+// uses any more. It stops at the first child whose name is taken: the ones after it would use
+// that object.
+func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rendered, t turn) (applied, error) {
+	applier := &apply.Applier{Client: p.Own, Live: p.live, Contests: p.contests}
+	in, kinds := r.input, p.kinds.served()
+	in.Keep, in.Upgrading = t.keep, t.upgrading
+	if r.startable {
+		all := children.Build(kinds, in)
+		p.contests.Keep(p.key, all)
+		for _, child := range all {
+			changed, err := applier.Apply(ctx, p.connector, child)
+			if err != nil {
+				p.upgrades.leave(p.key) // another connector may use the slot
+			}
+			if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
+				return applied{&status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}}, nil
+			}
+			if err != nil {
+				return applied{}, err
+			}
+			if changed {
+				p.tellApplied(ctx, child, current, in)
+			}
+		}
+	}
+	if r.obstacle != nil {
+		return applied{}, nil
+	}
+	for _, child := range children.Unwanted(kinds, in) {
+		if _, err := applier.Prune(ctx, p.connector, child); err != nil {
+			return applied{}, err
+		}
+	}
+	return applied{}, nil
+}
+
+// tellApplied tells of a child that was written.
+func (p *pass) tellApplied(ctx context.Context, child children.Child, current *currentConfig, in children.Input) {
+	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
+	if child.Kind.Name != "Secret" || current == nil || current.is(in.Config) {
+		return
+	}
+	p.traffic.Soon(p.key)
+	taken := "the running pod takes it without a restart"
+	if current.startDigest != in.StartDigest {
+		taken = "a new pod takes it, since some of it is read only at the start"
+	}
+	p.event("Normal", "ConfigurationChanged", "Wrote a new configuration: "+taken)
+}
+
+// memory keeps a value for each ChannelConnector from one pass to the next. It is empty when
+// the operator starts; its zero value is ready to use.
+type memory[T any] struct {
+	mu sync.Mutex
+	of map[client.ObjectKey]T
+}
+
+// get returns what is kept, a zero value where that is nothing.
+func (m *memory[T]) get(key client.ObjectKey) T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of[key]
+}
+
+func (m *memory[T]) keep(key client.ObjectKey, value T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[client.ObjectKey]T{}
+	}
+	m.of[key] = value
+}
+
+func (m *memory[T]) forget(key client.ObjectKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, key)
 }

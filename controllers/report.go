@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/status"
+	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
 // patience is how long passes may fail before the status says so. A resource without a status is
@@ -53,7 +56,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 			defer cancel()
 		}
-		if o.observed.at.IsZero() { // what was not looked at yet
+		if o.observed.Deployment == nil { // what was not looked at yet
 			if o.observed, err = p.observeWorkload(ctx); err != nil {
 				return p.again(o), errors.Join(failed, err)
 			}
@@ -68,7 +71,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 	seen.Contests, contests = p.contests.Of(p.key)
 	next := status.Compute(seen)
 	again = soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now))
-	return again, errors.Join(failed, p.tell(ctx, seen, next, p.noteUpgrade(o, seen)))
+	return again, errors.Join(failed, p.tell(ctx, next, p.noteUpgrade(o, seen)))
 }
 
 // again is when the pass is to be repeated without an event; 0 is never.
@@ -84,7 +87,7 @@ func (p *pass) again(o outcome) time.Duration {
 }
 
 // tell writes the status, and records what changed, if anything did.
-func (p *pass) tell(ctx context.Context, seen status.Observation, next v1alpha1.ChannelConnectorStatus, upgradeFailed bool) error {
+func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, upgradeFailed bool) error {
 	old := p.connector.Status
 	if equality.Semantic.DeepEqual(old, next) {
 		return nil
@@ -96,7 +99,7 @@ func (p *pass) tell(ctx context.Context, seen status.Observation, next v1alpha1.
 	case err != nil:
 		return fmt.Errorf("write the status: %w", err)
 	}
-	p.transition(ctx, old, next, seen.DefinitionOutdated)
+	p.transition(ctx, old, next)
 	if upgradeFailed && !stalled(old) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version "+
 			"of the operator: no other one is upgraded until it does, or until its spec changes")
@@ -183,40 +186,48 @@ func refused(err error) bool {
 }
 
 // transition records in events and logs what changed.
-func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus, outdated string) {
-	p.readyChanged(ctx, old, next)
-	p.trafficChanged(old, next)
-	if outdated != "" && !meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionDefinitionOutdated) {
-		p.event(corev1.EventTypeWarning, v1alpha1.ConditionDefinitionOutdated, outdated)
-	}
-	resolved := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionCredentialsResolved)
-	before := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionCredentialsResolved)
-	if resolved != nil && resolved.Reason == status.ReasonResolvedWithWarnings && (before == nil || before.Message != resolved.Message) {
-		p.event(corev1.EventTypeWarning, resolved.Reason, resolved.Message)
-	}
-	contested := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionFieldContested)
-	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionFieldContested)
-	if contested != nil && (was == nil || was.Message != contested.Message) {
-		p.event(corev1.EventTypeWarning, contested.Reason, contested.Message)
+func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
+	for _, is := range next.Conditions {
+		was := cmp.Or(meta.FindStatusCondition(old.Conditions, is.Type), &metav1.Condition{})
+		if is.Type == v1alpha1.ConditionReady && was.Reason != is.Reason {
+			ctrl.LoggerFrom(ctx).Info("Ready changed", "ready", is.Status, "reason", is.Reason, "message", is.Message)
+		}
+		reason := is.Reason
+		if is.Type == v1alpha1.ConditionDefinitionOutdated {
+			reason = is.Type
+		}
+		switch {
+		case troubles(*was, is, stalled(next)):
+			p.event(corev1.EventTypeWarning, reason, is.Message)
+		case is.Type == v1alpha1.ConditionReady && is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue,
+			fails(*was) && was.Reason != is.Reason:
+			p.event(corev1.EventTypeNormal, is.Reason, is.Message)
+		}
 	}
 }
 
-// readyChanged records that the resource became Ready, or has another obstacle.
-func (p *pass) readyChanged(ctx context.Context, old, next v1alpha1.ChannelConnectorStatus) {
-	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
-	if was == nil {
-		was = &metav1.Condition{}
+// troubles reports whether a condition has a new problem.
+func troubles(was, is metav1.Condition, stalled bool) bool {
+	reworded := was.Reason != is.Reason || was.Message != is.Message
+	switch is.Type {
+	case v1alpha1.ConditionReady:
+		return reworded && is.Status != metav1.ConditionTrue && (stalled || status.Trouble(&is))
+	case v1alpha1.ConditionCredentialsResolved:
+		return reworded && is.Reason == status.ReasonResolvedWithWarnings
+	case v1alpha1.ConditionFieldContested:
+		return reworded
+	case v1alpha1.ConditionDefinitionOutdated:
+		return was.Status != is.Status
 	}
-	if was.Reason != is.Reason {
-		ctrl.LoggerFrom(ctx).Info("Ready changed", "ready", is.Status, "reason", is.Reason, "message", is.Message)
-	}
-	switch {
-	case is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue:
-		p.event(corev1.EventTypeNormal, is.Reason, is.Message)
-	case (stalled(next) || status.Trouble(is)) && (was.Reason != is.Reason || was.Message != is.Message):
-		p.event(corev1.EventTypeWarning, is.Reason, is.Message)
-	}
+	return fails(is) && was.Reason != is.Reason
+}
+
+// fails reports whether a condition of the traffic asks for help.
+func fails(c metav1.Condition) bool {
+	return slices.Contains([]string{
+		traffic.ReasonWrongSecretSuspected, traffic.ReasonFull, traffic.ReasonFailing, traffic.ReasonSinkFailing,
+		traffic.ReasonCredentialMissing, traffic.ReasonEventsGivenUp, traffic.ReasonNotRead,
+	}, c.Reason) && slices.Contains(traffic.Types, c.Type)
 }
 
 func stalled(s v1alpha1.ChannelConnectorStatus) bool {
@@ -225,5 +236,5 @@ func stalled(s v1alpha1.ChannelConnectorStatus) bool {
 
 func (p *pass) event(kind, reason, message string) {
 	const action = "Reconcile"
-	p.Recorder.Eventf(p.connector, nil, kind, reason, action, "%s", status.Shorten(message))
+	p.recorder.Eventf(p.connector, nil, kind, reason, action, "%s", status.Shorten(message))
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +28,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -59,26 +62,24 @@ const (
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=list;create;patch
 
-// SetupWithManager adds the controller to a manager that runs the Namespaces;
-// concurrency is the number of resources reconciled at a time.
-func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
-	r.woken = make(chan event.GenericEvent, maxWoken)
-	r.contests = apply.NewContests(r.Clock)
-	r.upgrades = newUpgrades(r.MaxConcurrentUpgrades, r.upgrading, r.wake)
-	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: r.Clock, Interval: r.ReportInterval})
-	var err error
-	if r.definition, err = newDefinition(mgr, r.wakeAll); err != nil {
+// Add adds the controller to a manager that was made with ManagerOptions.
+func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
+	if err := o.mayWatch(ctx, mgr.GetAPIReader()); err != nil {
+		return err
+	}
+	r, err := o.reconciler(mgr)
+	if err != nil {
 		return err
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("channelconnector").
 		WatchesRawSource(source.Channel(r.woken, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: concurrency,
+			MaxConcurrentReconciles: o.MaxConcurrentReconciles,
 			ReconciliationTimeout:   passTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
 		})
-	for _, n := range r.Namespaces {
+	for _, n := range r.watched {
 		if err := index(ctx, n); err != nil {
 			return err
 		}
@@ -92,8 +93,27 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
+func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
+	o.Clock, o.ReportInterval = cmp.Or[clock.PassiveClock](o.Clock, clock.RealClock{}), cmp.Or(o.ReportInterval, traffic.DefaultInterval)
+	if o.Kinds == nil {
+		o.Kinds = children.Kinds
+	}
+	r := &reconciler{
+		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
+		contests: apply.NewContests(o.Clock), woken: make(chan event.GenericEvent, maxWoken),
+	}
+	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, r.upgrading, r.wake)
+	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
+	var err error
+	if r.watched, err = o.caches(mgr); err != nil {
+		return nil, err
+	}
+	r.definition, err = newDefinition(mgr, r.wakeAll)
+	return r, err
+}
+
 // watch lets what happens in a namespace cause passes.
-func (r *Reconciler) watch(b *builder.Builder, n *Namespace) {
+func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
 	}
@@ -112,13 +132,13 @@ func (r *Reconciler) watch(b *builder.Builder, n *Namespace) {
 }
 
 // childrenOf is what happens to a namespace's objects of a kind that has the operator's labels.
-func (r *Reconciler) childrenOf(n *Namespace, object client.Object) source.Source {
+func (r *reconciler) childrenOf(n *namespace, object client.Object) source.Source {
 	return source.Kind(n.own.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
 }
 
 // watchLate watches a kind of child that the cluster lacked.
-func (r *Reconciler) watchLate(c controller.Controller, kind children.Kind) error {
-	for _, n := range r.Namespaces {
+func (r *reconciler) watchLate(c controller.Controller, kind children.Kind) error {
+	for _, n := range r.watched {
 		if err := c.Watch(r.childrenOf(n, kind.New())); err != nil {
 			return err
 		}
@@ -126,7 +146,7 @@ func (r *Reconciler) watchLate(c controller.Controller, kind children.Kind) erro
 	return nil
 }
 
-func index(ctx context.Context, n *Namespace) error {
+func index(ctx context.Context, n *namespace) error {
 	for _, i := range []struct {
 		in     cluster.Cluster
 		object client.Object
@@ -179,18 +199,18 @@ func upgradingOf(o client.Object) []string {
 
 // connectorsOfChild finds the resource of a child by the child's label, which is the resource's
 // name unless the index says otherwise. If there is no such resource, its pass does nothing.
-func (r *Reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
+func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
 	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
 	return append(r.connectors(ctx, namespace, indexInstance, instance),
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
 
 // connectorsOfSecret finds the resources that name a Secret.
-func (r *Reconciler) connectorsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+func (r *reconciler) connectorsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
 	return r.connectors(ctx, secret.GetNamespace(), indexSecrets, secret.GetName())
 }
 
-func (r *Reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
+func (r *reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
 	list := &v1alpha1.ChannelConnectorList{}
 	// The operator's own writes do not matter here, so that the cache may be behind them.
 	if err := r.in(namespace).Users.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
@@ -203,4 +223,23 @@ func (r *Reconciler) connectors(ctx context.Context, namespace, field, value str
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
+}
+
+// reporting returns what is needed to ask a connector for its report. The objects are the
+// cache's own: they must not be changed.
+func (r *reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
+	n, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
+	if err := n.Users.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+		return t, client.IgnoreNotFound(err)
+	}
+	// The operator's own writes do not matter here, so that the cache may be behind them.
+	name := client.ObjectKey{Namespace: key.Namespace, Name: children.ConnectorName(key.Name)}
+	err = errors.Join(
+		client.IgnoreNotFound(n.Own.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
+		n.Own.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
+			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency),
+	)
+	return traffic.Target{
+		Connector: connector, Channel: render.ChannelName(connector), Pods: pods.Items, Token: string(secret.Data[render.FileReportToken]),
+	}, err
 }

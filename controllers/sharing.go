@@ -37,7 +37,7 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 }
 
 // sharers returns the other ChannelConnectors that name a key.
-func (r *Reconciler) sharers(
+func (r *reconciler) sharers(
 	ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef,
 ) ([]*v1alpha1.ChannelConnector, error) {
 	list := &v1alpha1.ChannelConnectorList{}
@@ -68,7 +68,7 @@ func byAge(a, b *v1alpha1.ChannelConnector) int {
 
 // connectorsSharing finds the resources whose warning may change after another resource came,
 // went, or named other keys.
-func (r *Reconciler) connectorsSharing(ctx context.Context, object client.Object) []reconcile.Request {
+func (r *reconciler) connectorsSharing(ctx context.Context, object client.Object) []reconcile.Request {
 	c, ok := object.(*v1alpha1.ChannelConnector)
 	if !ok {
 		return nil

@@ -1,15 +1,17 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/apply"
@@ -39,31 +41,15 @@ func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
 
 // observed is the workload after the writes.
 type observed struct {
-	// deployment is nil while there is none.
-	deployment *appsv1.Deployment
-	pods       []corev1.Pod
-	// unchanged says that the Deployment's spec is that of its last roll-out.
-	unchanged bool
-	warnings  []status.Warning
-	// quoted is the warning that the status quotes; nil for none.
-	quoted *status.Warning
-	// at is when it was looked at.
-	at time.Time
-	// hear says when events are to be read again; 0 for never.
+	status.Workload
+	// hear is after how long events are to be read again; 0 for never.
 	hear time.Duration
-}
-
-// workload is a workload as the status judges it.
-func (p *pass) workload(o observed) status.Observation {
-	return status.Observation{
-		Connector: p.connector, Deployment: o.deployment, Unchanged: o.unchanged, Pods: o.pods, Warnings: o.warnings, Quoted: o.quoted,
-		Now: cmp.Or(o.at, p.Clock.Now()),
-	}
 }
 
 // observeWorkload looks at the Deployment as it is after the writes, and at its pods.
 func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
-	if o.deployment, err = p.deployment(ctx); err != nil || o.deployment == nil {
+	o.Now = p.Clock.Now()
+	if o.Deployment, err = p.deployment(ctx); err != nil || o.Deployment == nil {
 		return o, err
 	}
 	pods := &corev1.PodList{}
@@ -71,15 +57,16 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
 		return o, fmt.Errorf("list the pods: %w", err)
 	}
-	if o.unchanged, err = p.unchanged(o.deployment); err != nil {
+	if o.Unchanged, err = p.unchanged(o.Deployment); err != nil {
 		return o, err
 	}
-	o.pods, o.at = pods.Items, p.Clock.Now()
-	if pod, silent := status.Silent(p.workload(o)); silent {
-		o.warnings, o.hear, o.quoted = p.hearWarnings(ctx, o.deployment, pod), hearAgain, p.quoted.get(p.key)
-		o.quoted = status.Quote(p.workload(o))
+	o.Pods, o.Quoted = pods.Items, p.quoted.get(p.key)
+	seen := status.Observation{Connector: p.connector, Workload: o.Workload}
+	if pod, silent := status.Silent(seen); silent {
+		seen.Warnings, o.hear = p.hearWarnings(ctx, o.Deployment, pod), hearAgain
 	}
-	p.quoted.keep(p.key, o.quoted)
+	o.Warnings, o.Quoted = seen.Warnings, status.Quote(seen)
+	p.quoted.keep(p.key, o.Quoted)
 	return o, nil
 }
 
@@ -157,4 +144,55 @@ func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
 		return fmt.Errorf("tell pod %q of its configuration: %w", pod.Name, err)
 	}
 	return nil
+}
+
+const (
+	// maxWarnings bounds the events that are read at a time. A pod has a few, since repeated ones
+	// are counted in one.
+	maxWarnings = 100
+	// hearAgain is after how long events are read again. They are not watched, and a pod that
+	// waits for its volumes does not change if the reason does.
+	hearAgain = 5 * time.Minute
+)
+
+// hearWarnings reads the events of a workload that is past its deadline and says nothing else:
+// those of a pod, or those of the ReplicaSet where there is no pod. Without them the status says
+// less, so that a failure is only logged.
+func (p *pass) hearWarnings(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (warnings []status.Warning) {
+	of := client.MatchingFields{"type": corev1.EventTypeWarning, "regarding.kind": "ReplicaSet", "reason": "FailedCreate"}
+	if pod != nil {
+		of = client.MatchingFields{"type": corev1.EventTypeWarning, "regarding.uid": string(pod.UID)}
+	}
+	events := &eventsv1.EventList{}
+	if err := p.live.List(ctx, events, client.InNamespace(p.key.Namespace), of, client.Limit(maxWarnings)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot read why the pod does not come up: the operator needs the right to list events of events.k8s.io")
+		return nil
+	}
+	for i := range events.Items {
+		if e := &events.Items[i]; pod != nil || ofReplicaSet(d.Name, e.Regarding.Name) {
+			warnings = append(warnings, status.Warning{Reason: e.Reason, Message: e.Note, At: lastSeen(e)})
+		}
+	}
+	return warnings
+}
+
+// ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that of the
+// Deployment and a hash. The operator may not read ReplicaSets.
+func ofReplicaSet(deployment, name string) bool {
+	hash, found := strings.CutPrefix(name, deployment+"-")
+	return found && !strings.Contains(hash, "-")
+}
+
+// lastSeen is when an event happened last. Events of the older API, such as the kubelet's, have
+// other fields for it.
+func lastSeen(e *eventsv1.Event) time.Time {
+	switch {
+	case e.Series != nil:
+		return e.Series.LastObservedTime.Time
+	case !e.DeprecatedLastTimestamp.IsZero():
+		return e.DeprecatedLastTimestamp.Time
+	case !e.EventTime.IsZero():
+		return e.EventTime.Time
+	}
+	return e.CreationTimestamp.Time
 }

@@ -23,7 +23,7 @@ func pastDeadline(o Observation) bool {
 // DeadlineExceeded.
 func deadline(o Observation) time.Time {
 	down, seconds := outage(o), o.Deployment.Spec.ProgressDeadlineSeconds
-	progressing := deploymentCondition(o, appsv1.DeploymentProgressing)
+	progressing := o.condition(appsv1.DeploymentProgressing)
 	rolling := progressing != nil && progressing.Status == corev1.ConditionTrue && progressing.Reason != newReplicaSetAvailable
 	if down.IsZero() || seconds == nil || rolling {
 		return time.Time{}
@@ -40,7 +40,7 @@ func deadline(o Observation) time.Time {
 // outage is since when the workload is down; zero while it is available, or if its controller has
 // not said so yet.
 func outage(o Observation) time.Time {
-	available := deploymentCondition(o, appsv1.DeploymentAvailable)
+	available := o.condition(appsv1.DeploymentAvailable)
 	if available == nil || available.Status == corev1.ConditionTrue {
 		return time.Time{}
 	}

@@ -63,19 +63,7 @@ type Observation struct {
 	// ConfigWritten says that a configuration is in the cluster: the declared one, or the last
 	// good one if findings or an obstacle block that.
 	ConfigWritten bool
-	// Deployment is nil while there is none.
-	Deployment *appsv1.Deployment
-	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its
-	// status counts although its controller has yet to observe the newest generation.
-	Unchanged bool
-	// Pods are the Deployment's.
-	Pods []corev1.Pod
-	// Now is when these were looked at.
-	Now time.Time
-	// Warnings are what events say where the Deployment and its pods are Silent; Quoted is the
-	// one that the status quoted last, nil for none.
-	Warnings []Warning
-	Quoted   *Warning
+	Workload
 	// UpdatePending says that the workload waits for its turn to be upgraded. UpgradesStopped
 	// says that another connector must come up first.
 	UpdatePending, UpgradesStopped bool
@@ -88,6 +76,23 @@ type Observation struct {
 	// Traffic is a new assessment of the connector's traffic; nil while the one that the
 	// status holds stands.
 	Traffic *traffic.Assessment
+}
+
+// Workload is the workload after the writes of a pass.
+type Workload struct {
+	// Deployment is nil while there is none.
+	Deployment *appsv1.Deployment
+	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its
+	// status counts although its controller has yet to observe the newest generation.
+	Unchanged bool
+	// Pods are the Deployment's.
+	Pods []corev1.Pod
+	// Now is when these were looked at.
+	Now time.Time
+	// Warnings are those of events where the Deployment and its pods are Silent; Quoted is the
+	// one that the status quoted last, nil for none.
+	Warnings []Warning
+	Quoted   *Warning
 }
 
 // Obstacle is a reason, outside the resource, why its children could not be written.

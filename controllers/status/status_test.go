@@ -31,17 +31,19 @@ func observed(tb testing.TB, changes ...func(*status.Observation)) status.Observ
 	c.Generation = 3
 	o := status.Observation{
 		Connector: c, Judged: true, ConfigWritten: true,
-		Deployment: &appsv1.Deployment{
-			ObjectMeta: metav1.ObjectMeta{Generation: 5},
-			Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1))},
-			Status: appsv1.DeploymentStatus{
-				ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+		Workload: status.Workload{
+			Deployment: &appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Generation: 5},
+				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1))},
+				Status: appsv1.DeploymentStatus{
+					ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+				},
 			},
+			Pods: []corev1.Pod{pod("new", "2", func(p *corev1.Pod) {
+				container(p).Ready, container(p).Started = true, new(true)
+				container(p).State.Running = &corev1.ContainerStateRunning{}
+			})},
 		},
-		Pods: []corev1.Pod{pod("new", "2", func(p *corev1.Pod) {
-			container(p).Ready, container(p).Started = true, new(true)
-			container(p).State.Running = &corev1.ContainerStateRunning{}
-		})},
 	}
 	for _, change := range changes {
 		change(&o)

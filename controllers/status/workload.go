@@ -94,10 +94,10 @@ func wanted(d *appsv1.Deployment) int32 {
 // RolledOut reports whether every wanted pod, and no other, is available with the
 // Deployment's newest template.
 func RolledOut(d *appsv1.Deployment) bool {
-	return Observation{Deployment: d}.rolledOut()
+	return Workload{Deployment: d}.rolledOut()
 }
 
-func (o Observation) rolledOut() bool {
+func (o Workload) rolledOut() bool {
 	d := o.Deployment
 	return o.current() &&
 		d.Status.UpdatedReplicas == wanted(d) &&
@@ -107,22 +107,22 @@ func (o Observation) rolledOut() bool {
 
 // DeadlineExceeded reports whether the newest roll-out did not come up in time.
 func DeadlineExceeded(d *appsv1.Deployment) bool {
-	return Observation{Deployment: d}.deadlineExceeded()
+	return Workload{Deployment: d}.deadlineExceeded()
 }
 
-func (o Observation) deadlineExceeded() bool {
-	progressing := deploymentCondition(o, appsv1.DeploymentProgressing)
+func (o Workload) deadlineExceeded() bool {
+	progressing := o.condition(appsv1.DeploymentProgressing)
 	return progressing != nil && progressing.Status == corev1.ConditionFalse
 }
 
 // current reports whether the Deployment's status is of its present spec.
-func (o Observation) current() bool {
+func (o Workload) current() bool {
 	return o.Unchanged || o.Deployment.Status.ObservedGeneration >= o.Deployment.Generation
 }
 
-// deploymentCondition returns a condition of the Deployment; nil where there is none, or where it is of
+// condition returns a condition of the Deployment; nil where there is none, or where it is of
 // an earlier spec.
-func deploymentCondition(o Observation, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+func (o Workload) condition(kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	if !o.current() {
 		return nil
 	}
@@ -155,7 +155,7 @@ func problem(o Observation) *condition {
 
 // said is the problem that the Deployment or the newest pods state; nil if they are silent.
 func said(o Observation) *condition {
-	if failure := deploymentCondition(o, appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
+	if failure := o.condition(appsv1.DeploymentReplicaFailure); failure != nil && failure.Status == corev1.ConditionTrue {
 		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
