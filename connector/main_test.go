@@ -19,12 +19,15 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/admin"
+	"xbot.a4b.vn/channel-connector/connector/channel/echo"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 func TestMain(m *testing.M) {
 	connector.UseDisks()
+	types.Channels = append(types.Channels, echo.Type)
 	goleak.VerifyTestMain(m)
 }
 

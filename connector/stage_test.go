@@ -75,6 +75,8 @@ type settings struct {
 	// report and log are the sections of that name, in YAML's flow form.
 	report, log string
 	channels    []channelSettings
+	// further are channels as they stand in the file.
+	further string
 }
 
 // channelSettings are one channel; every field but the first two has a default.
@@ -124,7 +126,7 @@ channels:
 `, c.name, or(c.zalo, fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}`, app, secret)),
 			or(c.keys, fmt.Sprintf("{name: main, value: %s}", keyOf(c.name))), or(c.age, "0s"), c.events, c.sink, c.http, or(c.delivery, quickRetries))
 	}
-	return y.String()
+	return y.String() + s.further
 }
 
 func or(value, otherwise string) string {

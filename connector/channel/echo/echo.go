@@ -1,0 +1,132 @@
+// Package echo is a channel type for tests alone. It differs from the real ones in
+// whatever a type may decide: a handshake, a signature that is optional, several events
+// in a call, bodies that are no JSON, and answers of its own shape. A test adds it with
+// one line:
+//
+//	types.Channels = append(types.Channels, echo.Type)
+package echo
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/digest"
+	"xbot.a4b.vn/channel-connector/connector/event"
+)
+
+// Type is the type.
+var Type = channel.Type{
+	Name:        "Echo",
+	Platform:    "Echo",
+	New:         func() channel.Settings { return &Settings{} },
+	DefaultPath: "/echo",
+	AnswerIn:    3 * time.Second,
+}
+
+// SignatureHeader carries the HMAC-SHA256 of the body, as hex.
+const SignatureHeader = "X-Echo-Signature"
+
+// ReasonLine: a line is no event.
+const ReasonLine channel.Reason = "line"
+
+// Settings are the section "echo".
+type Settings struct {
+	// Word is what the platform shows in its handshake. Required.
+	Word config.Secret `yaml:"word,omitempty"`
+	// Keys sign calls. Default: none, and no call is verified.
+	Keys []config.Secret `yaml:"keys,omitempty"`
+}
+
+// Check says what is wrong with the section.
+func (s *Settings) Check(c *config.Checker) {
+	c.Secret("word", &s.Word)
+	for i := range s.Keys {
+		c.SigningKey(fmt.Sprintf("keys[%d]", i), &s.Keys[i], "echo key", "the echo's console")
+	}
+}
+
+// Signing says how calls are verified.
+func (s *Settings) Signing() channel.Signing {
+	signing := channel.Signing{Mode: channel.SignatureOff}
+	if len(s.Keys) > 0 {
+		signing.Mode = channel.SignatureEnforce
+		signing.Add("keys", "", s.Keys)
+	}
+	return signing
+}
+
+// Open makes the channel.
+func (s *Settings) Open(name string) channel.Channel {
+	return &echo{name: name, word: s.Word.Reveal(), signing: s.Signing()}
+}
+
+type echo struct {
+	name, word string
+	signing    channel.Signing
+}
+
+// Public returns the handshake: whoever knows the word gets its challenge back.
+func (e *echo) Public() []channel.Page { return []channel.Page{{Serve: e.shakeHands}} }
+
+func (e *echo) shakeHands(call *http.Request) channel.Answer {
+	query := call.URL.Query()
+	if subtle.ConstantTimeCompare([]byte(query.Get("word")), []byte(e.word)) != 1 {
+		return e.Answer(http.StatusForbidden, "this is not the word")
+	}
+	return channel.Answer{Status: http.StatusOK, ContentType: "text/plain", Body: []byte(query.Get("challenge"))}
+}
+
+// Answer is one line.
+func (*echo) Answer(status int, message string) channel.Answer {
+	return channel.Answer{Status: status, ContentType: "text/plain", Body: fmt.Appendf(nil, "%d %s\n", status, message)}
+}
+
+// Read takes one event from each line: its id, its conversation and a text.
+func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Reading, *channel.Refusal) {
+	reading := channel.Reading{}
+	if e.signing.Mode == channel.SignatureEnforce {
+		signer, ok := e.verify(header.Get(SignatureHeader), body)
+		if !ok {
+			return reading, &channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonSignatureWrong, Message: "no key made this signature"}
+		}
+		reading.Verified, reading.SignedBy = true, signer
+	}
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		parts := strings.SplitN(string(line), " ", 3)
+		if len(parts) < 3 {
+			return reading, &channel.Refusal{Status: http.StatusUnprocessableEntity, Reason: ReasonLine, Message: "a line is no event"}
+		}
+		reading.Calls = append(reading.Calls, channel.Call{Name: "said", KnownName: "said", Event: event.Event{
+			ID: digest.Of([]byte(Type.Name), []byte(parts[0])), Channel: e.name, Source: "/echo", Type: "test.echo.said",
+			Conversation: parts[1], Time: at, ContentType: "text/plain", Body: line,
+		}})
+	}
+	return reading, nil
+}
+
+// verify returns the digest of the key that made a signature.
+func (e *echo) verify(signature string, body []byte) (signer [sha256.Size]byte, ok bool) {
+	for _, key := range e.signing.Keys {
+		if subtle.ConstantTimeCompare([]byte(signature), []byte(Sign(body, key.Reveal()))) == 1 {
+			return key.Digest(), true
+		}
+	}
+	return signer, false
+}
+
+// Sign returns the value of SignatureHeader.
+func Sign(body []byte, key string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,150 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/inbox"
+)
+
+// scripted is a channel type that finds the same in every call, and refuses none by its
+// header.
+type scripted struct {
+	reading channel.Reading
+	refusal *channel.Refusal
+	// status is that of every answer; 0: the one that is asked for.
+	status func(asked int) int
+}
+
+func (scripted) Public() []channel.Page { return nil }
+
+func (s scripted) Read(time.Time, http.Header, []byte) (channel.Reading, *channel.Refusal) {
+	reading := s.reading
+	reading.Calls = append([]channel.Call(nil), reading.Calls...)
+	return reading, s.refusal
+}
+
+func (s scripted) Answer(status int, message string) channel.Answer {
+	if s.status != nil {
+		status = s.status(status)
+	}
+	return channel.Answer{Status: status, ContentType: "text/x-said", Body: []byte(message)}
+}
+
+// part is a part of a scripted call.
+func part(kind channel.Kind, name string, id byte, sent time.Time) channel.Call {
+	return channel.Call{Kind: kind, Name: name, KnownName: "other", SentAt: sent, Event: event.Event{ID: event.ID{id}, Channel: "chat/shop"}}
+}
+
+func (f *fixture) answerTo(s scripted) (status int, contentType, retry, answer string) {
+	f.Use(NewRoutes([]Channel{newChannel(func(c *Channel) {
+		c.Type, c.MaxEventAge, c.Events.Exclude = s, time.Hour, []string{"left_out"}
+	})}))
+	w := f.do(request(path+"?"+keyParameter+"="+key, []byte("x"), ""))
+	return w.Code, w.Header().Get("Content-Type"), w.Header().Get("Retry-After"), w.Body.String()
+}
+
+// A type's refusals have its own status and shape. A defect of the type costs no panic:
+// the platform is asked to send the call again.
+func TestRefusalsOfAType(t *testing.T) {
+	for _, tt := range []struct {
+		status, shaped, want int
+	}{
+		{422, 422, 422}, {400, 400, 400}, {503, 503, 503}, {0, 503, 503}, {-1, 503, 503}, {200, 503, 503}, {302, 503, 503}, {1000, 503, 503},
+		{403, 0, 403}, {403, 1000, 403}, {403, 200, 200},
+	} {
+		f := newFixture(t, nil)
+		status, contentType, retry, answer := f.answerTo(scripted{
+			refusal: &channel.Refusal{Status: tt.status, Reason: "never_heard_of", Message: "no"},
+			status:  func(int) int { return tt.shaped },
+		})
+		if status != tt.want || contentType != "text/x-said" || answer != "no" || (retry != "") != (tt.want == 503) {
+			t.Errorf("%d, answered with %d: %d %s %q, Retry-After %q", tt.status, tt.shaped, status, contentType, answer, retry)
+		}
+		if f.refused("chat/shop", "never_heard_of") != 1 {
+			t.Errorf("%d: not counted by its reason", tt.status)
+		}
+	}
+}
+
+// The events of one call are stored together, or none of them.
+func TestSeveralEventsInACall(t *testing.T) {
+	now := time.Now()
+	first, second := part(channel.KindEvent, "a", 1, now), part(channel.KindEvent, "b", 2, now)
+	old := part(channel.KindEvent, "a", 3, now.Add(-2*time.Hour))
+	foreign, leftOut := part(channel.KindForeignAccount, "a", 4, now), part(channel.KindEvent, "left_out", 5, now)
+	for name, tt := range map[string]struct {
+		calls    []channel.Call
+		verified bool
+		before   int // how many of the events are stored already
+		err      error
+		status   int
+		answer   string
+		stored   []byte
+		ignored  map[string]int
+	}{
+		"two":                   {calls: []channel.Call{first, second}, status: 200, answer: "accepted", stored: []byte{1, 2}},
+		"one of them again":     {calls: []channel.Call{first, second}, before: 1, status: 200, answer: "accepted", stored: []byte{1, 2}},
+		"both again":            {calls: []channel.Call{first, second}, before: 2, status: 200, answer: "already accepted", stored: []byte{1, 2}},
+		"one of them twice":     {calls: []channel.Call{first, first}, status: 200, answer: "accepted", stored: []byte{1}},
+		"the inbox fails":       {calls: []channel.Call{first, second, leftOut}, err: inbox.ErrFull, status: 503, answer: "inbox is full"},
+		"with parts left out":   {calls: []channel.Call{foreign, first, leftOut}, status: 200, answer: "accepted", stored: []byte{1}, ignored: map[string]int{"foreign_account": 1, "excluded": 1}},
+		"parts left out alone":  {calls: []channel.Call{leftOut, foreign}, status: 200, answer: "not stored: the channel leaves this event out", ignored: map[string]int{"foreign_account": 1, "excluded": 1}},
+		"one is stale":          {calls: []channel.Call{first, old}, verified: true, status: 503, answer: "the event's timestamp is older than the channel takes"},
+		"one is old, unsigned":  {calls: []channel.Call{first, old}, status: 200, answer: "accepted", stored: []byte{1, 3}},
+		"none":                  {status: 200, answer: "ready", ignored: map[string]int{"probe": 1}},
+		"the inbox is too late": {calls: []channel.Call{first}, err: errors.New("broken"), status: 503, answer: "the event could not be stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			for _, call := range tt.calls[:tt.before] {
+				if _, err := f.inbox.Accept(t.Context(), []event.Event{call.Event}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.inbox.err = tt.err
+			status, _, _, answer := f.answerTo(scripted{reading: channel.Reading{Calls: tt.calls, Verified: tt.verified}})
+			if status != tt.status || answer != tt.answer {
+				t.Errorf("%d %q, want %d %q", status, answer, tt.status, tt.answer)
+			}
+			var stored []byte
+			for _, e := range f.inbox.stored() {
+				stored = append(stored, e.ID[0])
+			}
+			if diff := cmp.Diff(tt.stored, stored); diff != "" {
+				t.Errorf("stored (-want +got):\n%s", diff)
+			}
+			for _, reason := range []string{"probe", "foreign_account", "excluded"} {
+				if got := int(f.metrics.Of("chat/shop").Ignored.Of(reason)); got != tt.ignored[reason] {
+					t.Errorf("%d counted as %s, want %d", got, reason, tt.ignored[reason])
+				}
+			}
+			if duplicates := int(f.metrics.Of("chat/shop").Duplicates.Load()); tt.err == nil && tt.status == 200 && len(tt.stored) > 0 &&
+				duplicates+int(f.metrics.Of("chat/shop").Accepted.Load()) != len(tt.calls)-len(tt.ignored) {
+				t.Errorf("%d duplicates of %d", duplicates, len(tt.calls))
+			}
+		})
+	}
+}
+
+// A type may answer later than others, or sooner.
+func TestTypesHaveTheirOwnTime(t *testing.T) {
+	for _, limit := range []time.Duration{0, 50 * time.Millisecond} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			f := newFixture(t, nil, newChannel(func(c *Channel) { c.AnswerIn = limit }))
+			f.inbox.block = make(chan struct{}) // never stores
+			body, signature := message("m")
+			w := f.do(request(path+"?"+keyParameter+"="+key, body, signature))
+			if w.Code != 503 || f.refused("chat/shop", "timeout") != 1 {
+				t.Errorf("%d", w.Code)
+			}
+		})
+	}
+}
