@@ -11,13 +11,15 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 const (
@@ -26,8 +28,8 @@ const (
 	maxAnswer   = 64 << 10
 	// keyParameter is the query parameter in which xBot's platforms send the API key.
 	keyParameter = "param.header.xp-api-key"
-	// defaultURL is that of a connector on this machine.
-	defaultURL = "http://127.0.0.1:8080" + zalo.DefaultPath
+	// here is a connector on this machine.
+	here = "http://127.0.0.1:8080"
 )
 
 // send is what the flags of the command say.
@@ -38,17 +40,28 @@ type send struct {
 	secret, secretFile string
 	file               string
 	count              uint
-	message            message
+	typeName           string
+	// values are those of the flags of all types' samples.
+	values map[string]*string
+	sample *channel.Sample
+}
+
+// samples are the types whose calls can be made. The first is that of a command that
+// names none.
+func samples() []channel.Type {
+	return slices.DeleteFunc(slices.Clone(types.Channels), func(t channel.Type) bool { return t.Sample == nil })
 }
 
 func newSend() *cobra.Command {
-	var s send
+	s := send{values: map[string]*string{}}
+	known := samples()
 	command := &cobra.Command{
 		Use:   "send",
-		Short: "Sign an event as Zalo does and post it",
-		Long: "Build a Zalo event, sign it with the OA secret key and post it as Zalo does. The\n" +
-			"event has the shape of user_send_text; for any other shape post a file. Without a\n" +
-			"secret nothing is signed. Prints each answer; fails unless every answer is 200.",
+		Short: "Sign an event as the platform does and post it",
+		Long: "Build an event, sign it with the channel's secret key and post it as the platform\n" +
+			"does. A Zalo event has the shape of user_send_text; for any other shape post a file.\n" +
+			"Without a secret nothing is signed. Prints each answer; fails unless every answer\n" +
+			"is 200.",
 		Example: "  connector send --api-key-file secrets/api-key --secret-file secrets/oa-secret-key \\\n" +
 			"    --app-id 2553928453557884079 --text \"Xin chào\"",
 		Args: cobra.NoArgs,
@@ -60,36 +73,60 @@ func newSend() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&s.url, "url", defaultURL, "the webhook's URL")
+	flags.StringVar(&s.url, "url", here+known[0].DefaultPath, "the webhook's URL")
 	flags.StringVar(&s.apiKey, "api-key", "", "the channel's API key; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.apiKeyFile, "api-key-file", "", "a file with the channel's API key")
 	flags.BoolVar(&s.keyless, "without-api-key", false, "post without an API key, which a webhook refuses with 401")
-	flags.StringVar(&s.secret, "secret", "", "the OA secret key; other users of the machine can see it, unlike a file's content")
-	flags.StringVar(&s.secretFile, "secret-file", "", "a file with the OA secret key")
-	flags.StringVar(&s.message.appID, "app-id", "", "the Zalo app's id")
-	flags.StringVar(&s.message.oaID, "oa-id", "1000000000000000001", "the Official Account's id")
-	flags.StringVar(&s.message.userID, "user-id", "2000000000000000002", "the user's id")
-	flags.StringVar(&s.message.text, "text", "Xin chào", "the text of the message")
-	_ = flags.SetAnnotation("text", mayBeEmpty, nil) // it exists
-	flags.StringVar(&s.message.eventName, "event", "user_send_text", "the event's name")
+	flags.StringVar(&s.secret, "secret", "", "the OA secret key, or what the platform calls the key that signs; other users of the machine can see it, unlike a file's content")
+	flags.StringVar(&s.secretFile, "secret-file", "", "a file with that key")
+	flags.StringVar(&s.typeName, "type", known[0].Name, "the channel's type")
 	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")
 	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
 	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file", "without-api-key")
 	command.MarkFlagsMutuallyExclusive("secret", "secret-file")
-	command.MarkFlagsMutuallyExclusive("file", "app-id")
-	command.MarkFlagsOneRequired("file", "app-id")
+	command.MarkFlagsOneRequired(append([]string{"file"}, s.addFields(command, known)...)...)
 	return command
+}
+
+// addFields adds a flag for each field of a sample, and returns those that are required.
+// Types share a flag of the same name.
+func (s *send) addFields(command *cobra.Command, known []channel.Type) (required []string) {
+	flags := command.Flags()
+	for _, t := range known {
+		for _, field := range t.Sample.Fields {
+			if s.values[field.Name] != nil {
+				continue
+			}
+			s.values[field.Name] = flags.String(field.Name, field.Default, field.Usage)
+			if field.MayBeEmpty {
+				_ = flags.SetAnnotation(field.Name, mayBeEmpty, nil) // it exists
+			}
+			if field.Required {
+				required = append(required, field.Name)
+				command.MarkFlagsMutuallyExclusive("file", field.Name)
+			}
+		}
+	}
+	return required
 }
 
 // check refuses what could only fail, or would do nothing.
 func (s *send) check() error {
+	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
+		return fmt.Errorf("--type %s is none whose events can be made: write for example %s", s.typeName, samples()[0].Name)
+	}
+	for _, field := range s.sample.Fields {
+		if field.Required && s.file == "" && *s.values[field.Name] == "" {
+			return fmt.Errorf("no --%s, which an event of type %s needs", field.Name, s.typeName)
+		}
+	}
 	if s.count == 0 {
 		return errors.New("--count is 0, so nothing would be sent: want at least 1")
 	}
 	// Neither the URL nor its error is quoted: a key may be in it.
 	target, err := url.Parse(s.url)
 	if err != nil || (target.Scheme != "http" && target.Scheme != "https") || target.Hostname() == "" {
-		return fmt.Errorf("--url is no URL of a webhook: write for example %s", defaultURL)
+		return fmt.Errorf("--url is no URL of a webhook: write for example %s%s", here, types.Channel(s.typeName).DefaultPath)
 	}
 	if s.apiKey == "" && s.apiKeyFile == "" && !s.keyless && target.Query().Get(keyParameter) == "" {
 		return fmt.Errorf("no API key: give --api-key-file, a URL with %s, or --without-api-key", keyParameter)
@@ -103,7 +140,7 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("the API key: %w", err)
 	}
 	if s.secret, err = secretOf(s.secret, s.secretFile); err != nil {
-		return fmt.Errorf("the OA secret key: %w", err)
+		return fmt.Errorf("the %s: %w", s.sample.SecretName, err)
 	}
 	// As for Zalo, a redirect is an answer like any other: no http.Client.
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
@@ -189,7 +226,11 @@ func (s *send) body() ([]byte, error) {
 	if s.file != "" {
 		return os.ReadFile(s.file)
 	}
-	return s.message.body(time.Now())
+	values := make(map[string]string, len(s.values))
+	for name, value := range s.values {
+		values[name] = *value
+	}
+	return s.sample.Body(values, time.Now())
 }
 
 // authenticate adds the API key and the signature, where they are given.
@@ -201,10 +242,5 @@ func (s *send) authenticate(header http.Header, body []byte) error {
 	if s.secret == "" {
 		return nil
 	}
-	appID, timestamp, err := signedMembers(body)
-	if err != nil {
-		return err
-	}
-	header.Set(zalo.SignatureHeader, zalo.Sign(appID, body, timestamp, s.secret))
-	return nil
+	return s.sample.Sign(header, body, s.secret)
 }

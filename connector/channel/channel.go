@@ -76,6 +76,8 @@ type Type struct {
 	// RetryFor is how long the platform sends an event again that was not answered
 	// 200; 0 if it does not.
 	RetryFor time.Duration
+	// Sample makes calls as the platform does; nil if nothing does.
+	Sample *Sample
 }
 
 // Config is what the loader of configuration files knows of the type.

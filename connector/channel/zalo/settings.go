@@ -26,6 +26,7 @@ var Type = channel.Type{
 	PublicPrefix: verifierPrefix,
 	AnswerIn:     1800 * time.Millisecond,
 	RetryFor:     110 * time.Minute,
+	Sample:       userSendText,
 }
 
 // New returns the section with its defaults.

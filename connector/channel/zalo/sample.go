@@ -1,4 +1,4 @@
-package main
+package zalo
 
 import (
 	"bytes"
@@ -6,20 +6,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// message is what a Zalo event is built from.
-type message struct{ appID, oaID, userID, text, eventName string }
+// userSendText makes events in the shape of user_send_text.
+var userSendText = &channel.Sample{
+	Fields: []channel.SampleField{
+		{Name: "app-id", Usage: "the Zalo app's id", Required: true},
+		{Name: "oa-id", Usage: "the Official Account's id", Default: "1000000000000000001"},
+		{Name: "user-id", Usage: "the user's id", Default: "2000000000000000002"},
+		{Name: "text", Usage: "the text of the message", Default: "Xin chào", MayBeEmpty: true},
+		{Name: "event", Usage: "the event's name", Default: "user_send_text"},
+	},
+	SecretName: "OA secret key",
+	Body:       sampleBody,
+	Sign:       signSample,
+}
 
 type party struct {
 	ID string `json:"id"`
 }
 
-// body writes the event in Zalo's wire format: compact, unescaped, in the order
+// sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order
 // of xBot's published example, with a message id of its own.
-func (m message) body(now time.Time) ([]byte, error) {
+func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	compact := json.NewEncoder(&b)
 	compact.SetEscapeHTML(false)
@@ -35,10 +49,20 @@ func (m message) body(now time.Time) ([]byte, error) {
 		Message   content `json:"message"`
 		Timestamp string  `json:"timestamp"`
 	}{
-		m.eventName, m.appID, party{m.userID}, party{m.oaID},
-		content{m.text, rand.Text()}, strconv.FormatInt(now.UnixMilli(), 10),
+		values["event"], values["app-id"], party{values["user-id"]}, party{values["oa-id"]},
+		content{values["text"], rand.Text()}, strconv.FormatInt(now.UnixMilli(), 10),
 	})
 	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// signSample signs a body with an OA secret key.
+func signSample(header http.Header, body []byte, secret string) error {
+	appID, timestamp, err := signedMembers(body)
+	if err != nil {
+		return err
+	}
+	header.Set(SignatureHeader, Sign(appID, body, timestamp, secret))
+	return nil
 }
 
 // signedMembers returns the members of a body that its signature covers once

@@ -1,0 +1,30 @@
+package channel
+
+import (
+	"net/http"
+	"time"
+)
+
+// Sample makes calls as the platform does, so that people can try a channel out.
+type Sample struct {
+	// Fields are what an event is built from.
+	Fields []SampleField
+	// SecretName is what people call the key that signs, "OA secret key".
+	SecretName string
+	// Body returns an event of its own each time, with the values of the fields by
+	// their names.
+	Body func(values map[string]string, now time.Time) ([]byte, error)
+	// Sign adds the signature of a body to the header of its call. The error says why
+	// the body cannot be signed, and quotes nothing of it.
+	Sign func(header http.Header, body []byte, secret string) error
+}
+
+// SampleField is one value that an event is built from.
+type SampleField struct {
+	// Name is in lower case with hyphens: "app-id".
+	Name, Usage, Default string
+	// Required: there is no event without it.
+	Required bool
+	// MayBeEmpty: the empty text is a value too.
+	MayBeEmpty bool
+}

@@ -1,0 +1,82 @@
+package types_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"xbot.a4b.vn/channel-connector/connector/types"
+)
+
+const (
+	root      = "../.."
+	module    = "xbot.a4b.vn/channel-connector/"
+	ofChannel = module + "connector/channel/"
+)
+
+// TestNobodyElseNamesAType: one more type of channel is its own folder and one line in
+// this package, so nothing else of the product may import one.
+func TestNobodyElseNamesAType(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		folder, _ := filepath.Rel(root, path)
+		if entry.IsDir() && (folder == "test" || strings.HasPrefix(entry.Name(), ".") && folder != "." || entry.Name() == "testdata" || isModule(path)) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		importer := module + filepath.ToSlash(filepath.Dir(folder))
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			switch {
+			case !strings.HasPrefix(imported, ofChannel):
+			case importer == module+"connector/types":
+				seen[imported] = true
+			case !strings.HasPrefix(importer+"/", imported+"/"):
+				t.Errorf("%s imports %s: leave that to package types", folder, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != len(types.Channels) {
+		t.Errorf("%d packages are imported for %d types: %v", len(seen), len(types.Channels), seen)
+	}
+}
+
+// isModule reports whether a folder is a module of its own inside the repository.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil && folder != root
+}
+
+func TestTypesAreWhole(t *testing.T) {
+	names := map[string]bool{}
+	for _, of := range types.Channels {
+		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.AnswerIn <= 0 || of.New == nil || names[of.Name] {
+			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer and a section are required", of)
+		}
+		names[of.Name] = true
+		if types.Channel(of.Name).Name != of.Name {
+			t.Errorf("%s is not found by its name", of.Name)
+		}
+	}
+	if types.Channel("Telegram").Name != "" {
+		t.Error("a type that does not exist is found")
+	}
+}
