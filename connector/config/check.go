@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// A key of 16 random characters from hex is 64 bits, which nobody guesses over a
-	// network; below, one is no key. 32 are 128 bits, as usual for a key.
-	MinAPIKey, GoodAPIKey = 16, 32
+	// MinAPIKey is the length of the shortest API key, in characters: 16 random ones
+	// from hex are 64 bits, which nobody guesses over a network.
+	MinAPIKey = 16
+	// GoodAPIKey is the length below which an API key is warned of: 32 random characters
+	// from hex are 128 bits, as usual for a key.
+	GoodAPIKey = 32
 	// minReportToken is as for an API key.
 	minReportToken = 16
 	// maxBodySize is far above any event and keeps a call's memory bounded.

@@ -35,7 +35,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		d.misreadf(n.Line, path, "anchors and aliases are not supported: write the value out")
 		return
 	}
-	if n.ShortTag() == "!!null" {
+	if isNull(n) {
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -56,6 +56,9 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		d.scalar(n, v, path)
 	}
 }
+
+// isNull reports whether a field counts as absent.
+func isNull(n *yaml.Node) bool { return n.ShortTag() == "!!null" }
 
 // scalars are the kinds of single values in the schema, with their tags in YAML
 // and what to call them.
@@ -140,7 +143,7 @@ func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, pa
 		name = given.Value
 	}
 	switch wanted := named(types, name); {
-	case value.ShortTag() == "!!null":
+	case isNull(value):
 	case wanted.Name == "" || wanted.Name == owner(types, section).Name:
 		v.FieldByIndex(field.index).Set(decoded)
 	default:

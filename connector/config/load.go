@@ -154,7 +154,7 @@ func (r *report) parse(content []byte) *Problem {
 		return &Problem{File: r.file, Line: further.Line, Message: "a second document: the file must hold one only"}
 	}
 	r.root = document.Content[0]
-	if r.root.ShortTag() == "!!null" {
+	if isNull(r.root) {
 		return &Problem{File: r.file, Message: "the file is empty"}
 	}
 	return nil

@@ -88,7 +88,7 @@ func NewRoutes(channels []Channel) *Routes {
 		byKey: make(map[[sha256.Size]byte]*route),
 		pages: make(map[string]func(*http.Request) channel.Answer),
 	}
-	var tags []channel.MetaTag
+	tags := make([]channel.MetaTag, 0, len(channels))
 	for _, c := range channels {
 		r := newRoute(c, len(channels) == 1)
 		routes.names[c.Name], routes.paths[r.Path] = r, true

@@ -35,6 +35,9 @@ var Type = channel.Type{
 // SignatureHeader carries the HMAC-SHA256 of the body, as hex.
 const SignatureHeader = "X-Echo-Signature"
 
+// contentType is that of events and of answers.
+const contentType = "text/plain"
+
 // ReasonLine: a line is no event.
 const ReasonLine channel.Reason = "line"
 
@@ -82,12 +85,12 @@ func (e *echo) shakeHands(call *http.Request) channel.Answer {
 	if subtle.ConstantTimeCompare([]byte(query.Get("word")), []byte(e.word)) != 1 {
 		return e.Answer(http.StatusForbidden, "this is not the word")
 	}
-	return channel.Answer{Status: http.StatusOK, ContentType: "text/plain", Body: []byte(query.Get("challenge"))}
+	return channel.Answer{Status: http.StatusOK, ContentType: contentType, Body: []byte(query.Get("challenge"))}
 }
 
 // Answer is one line.
 func (*echo) Answer(status int, message string) channel.Answer {
-	return channel.Answer{Status: status, ContentType: "text/plain", Body: fmt.Appendf(nil, "%d %s\n", status, message)}
+	return channel.Answer{Status: status, ContentType: contentType, Body: fmt.Appendf(nil, "%d %s\n", status, message)}
 }
 
 // Read takes one event from each line: its id, its conversation and a text.
@@ -108,7 +111,7 @@ func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Read
 		}
 		reading.Calls = append(reading.Calls, channel.Call{Name: "said", KnownName: "said", Event: event.Event{
 			ID: digest.Of([]byte(Type.Name), []byte(parts[0])), Channel: e.name, Source: "/echo", Type: "test.echo.said",
-			Conversation: parts[1], Time: at, ContentType: "text/plain", Body: line,
+			Conversation: parts[1], Time: at, ContentType: contentType, Body: line,
 		}})
 	}
 	return reading, nil

@@ -28,7 +28,7 @@ const verifierPrefix = "/zalo_verifier"
 
 // Public serves Zalo's domain verification.
 func (z *Channel) Public() []channel.Page {
-	var pages []channel.Page
+	pages := make([]channel.Page, 0, 2*len(z.codes))
 	for _, code := range z.codes {
 		file := channel.Answer{
 			Status: http.StatusOK, ContentType: "text/html; charset=utf-8",
