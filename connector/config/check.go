@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// MinAPIKey is the length of the shortest API key, in characters: 16 random ones
+	// minAPIKey is the length of the shortest API key, in characters: 16 random ones
 	// from hex are 64 bits, which nobody guesses over a network.
-	MinAPIKey = 16
-	// GoodAPIKey is the length below which an API key is warned of: 32 random characters
+	minAPIKey = 16
+	// goodAPIKey is the length below which an API key is warned of: 32 random characters
 	// from hex are 128 bits, as usual for a key.
-	GoodAPIKey = 32
+	goodAPIKey = 32
 	// minReportToken is as for an API key.
 	minReportToken = 16
 	// maxBodySize is far above any event and keeps a call's memory bounded.
@@ -113,7 +113,7 @@ func (c *Checker) reportToken(token *Secret) {
 		return
 	}
 	if utf8.RuneCountInString(token.Reveal()) < minReportToken {
-		c.Unfitf(at, token, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minReportToken)
+		c.Unfitf(at, token, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minReportToken)
 	}
 }
 

@@ -110,28 +110,28 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 	if first, again := c.keys[digest]; again {
 		var goes claim
 		goes, stays = c.yields(first, stays)
-		c.Unfitf(goes.at, goes.secret, "the same key as %s: a call finds its channel by the key, so each key is used once", stays.at)
+		c.Unfitf(goes.at, goes.secret, "is the same API key as %s: write each key once, since a call finds its channel by it", stays.at).Reason = ReasonAPIKeyTwice
 	}
 	c.keys[digest] = stays
 }
 
-// URLChanges are the characters that a URL's query does not keep as they are.
-const URLChanges = "+&%;#"
+// urlChanges are the characters that a URL's query does not keep as they are.
+const urlChanges = "+&%;#"
 
 // strong judges an API key that is known as such, and reports whether it can be
 // used.
 func (c *Checker) strong(at string, k *Secret) bool {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {
-	case length < MinAPIKey:
-		c.Unfitf(at, k, "shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", MinAPIKey)
+	case length < minAPIKey:
+		c.Unfitf(at, k, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minAPIKey).Reason = ReasonTooShort
 		return false
-	case length < GoodAPIKey:
-		c.Warnf(at, "shorter than %d characters: make one with \"openssl rand -hex 32\"", GoodAPIKey)
+	case length < goodAPIKey:
+		c.Warnf(at, "is shorter than %d characters: make one with \"openssl rand -hex 32\"", goodAPIKey).Reason = ReasonShort
 	}
-	if strings.ContainsAny(key, URLChanges) {
+	if strings.ContainsAny(key, urlChanges) {
 		c.Warnf(at, "holds one of %s, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; "+
-			"better, take a key of letters and digits", strings.Join(strings.Split(URLChanges, ""), " "))
+			"better, take a key of letters and digits", strings.Join(strings.Split(urlChanges, ""), " ")).Reason = ReasonURLChanges
 	}
 	return true
 }

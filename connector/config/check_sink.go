@@ -45,15 +45,15 @@ func (h *HTTPSink) Check(c *Checker) {
 	if h.SigningSecret == nil {
 		return
 	}
-	if c.Secret("signingSecret", h.SigningSecret) && !IsSigningSecret(h.SigningSecret.Reveal()) {
-		c.Unfitf("signingSecret", h.SigningSecret, "want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it")
+	if c.Secret("signingSecret", h.SigningSecret) && !isSigningSecret(h.SigningSecret.Reveal()) {
+		c.Unfitf("signingSecret", h.SigningSecret, "is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes")
 	}
 	h.needs("signingSecret", h.SigningSecret.Reveal())
 }
 
-// IsSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without
+// isSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without
 // "whsec_" before it, as the Standard Webhooks specification asks.
-func IsSigningSecret(text string) bool {
+func isSigningSecret(text string) bool {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
 	return err == nil && len(raw) >= 24 && len(raw) <= 64
 }
@@ -72,32 +72,29 @@ func (h *HTTPSink) checkURL(c *Checker) {
 	case !oneSet(h.URL != "", h.URLFile != ""):
 		c.Problemf("url", "set exactly one of url and urlFile")
 	case h.URLFile != "":
-		h.fromFile = c.File("urlFile", h.URLFile)
-		if h.fromFile != "" && h.judgeURL("urlFile", c.Lackf) {
-			h.fromFile = ""
+		text := c.File("urlFile", h.URLFile)
+		switch u, err := parseSinkURL(text); {
+		case text == "": // said already
+		case err != nil:
+			c.Lackf("urlFile", "is no URL of a sink: %v", err)
+		case h.TLS != nil && u.Scheme != schemeHTTPS:
+			c.Lackf("urlFile", "is no https URL, which %s needs: write an https URL, or leave tls out", c.Path("tls"))
+		default:
+			h.fromFile = text
 		}
 		h.needs("urlFile", h.fromFile)
 	default:
-		h.judgeURL("url", c.Problemf)
+		if u, err := parseSinkURL(h.URL); err != nil {
+			c.Problemf("url", "%v", err)
+		} else if h.TLS != nil && u.Scheme != schemeHTTPS {
+			c.Problemf("tls", "needs an https URL")
+		}
 	}
 }
 
-// judgeURL says what is wrong with the URL, if anything, and reports whether it did.
-func (h *HTTPSink) judgeURL(field string, say func(field, format string, args ...any)) bool {
-	switch u, err := ParseSinkURL(h.Target()); {
-	case err != nil:
-		say(field, "%v", err)
-	case h.TLS != nil && u.Scheme != schemeHTTPS:
-		say("tls", "needs an https URL")
-	default:
-		return false
-	}
-	return true
-}
-
-// ParseSinkURL returns the URL of a sink. The error says what is wrong with it
+// parseSinkURL returns the URL of a sink. The error says what is wrong with it
 // and does not quote it: it may hold credentials. The URL is nil if it is none.
-func ParseSinkURL(text string) (*url.URL, error) {
+func parseSinkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || (u.Scheme != "http" && u.Scheme != schemeHTTPS) || u.Hostname() == "":
@@ -131,8 +128,8 @@ func (h *Header) check(c *Checker, field string) {
 	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
 		c.Problemf(field+".name", "the connector sets this header itself")
 	}
-	if c.Secret(field, &h.Secret) && strings.ContainsFunc(h.Reveal(), func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		c.Unfitf(field, &h.Secret, "the value must hold no line breaks and no control characters")
+	if c.Secret(field, &h.Secret) && !isText(h.Reveal(), func(r rune) bool { return r == '\t' || !unicode.IsControl(r) }) {
+		c.Unfitf(field, &h.Secret, "holds line breaks or control characters, or is no text: put the value on one line")
 	}
 }
 

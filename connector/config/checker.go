@@ -51,17 +51,22 @@ func (c *Checker) Path(field string) string {
 	return c.at + "." + field
 }
 
-// Problemf refuses the version because of a field, which is present or missing.
-func (c *Checker) Problemf(field, format string, args ...any) {
-	c.addf(c.Path(field), format, args...)
+// Problemf refuses the version because of a field, which is present or missing. The
+// caller may set the reason of the problem, here and below.
+func (c *Checker) Problemf(field, format string, args ...any) *Problem {
+	return c.addf(c.Path(field), format, args...)
 }
 
 // Warnf says of a field that it can be used, and is seldom what was meant.
-func (c *Checker) Warnf(field, format string, args ...any) { c.warnf(c.Path(field), format, args...) }
+func (c *Checker) Warnf(field, format string, args ...any) *Problem {
+	return c.warnf(c.Path(field), format, args...)
+}
 
 // Lackf says of a field that it names a secret that cannot be used, while everything
 // else can.
-func (c *Checker) Lackf(field, format string, args ...any) { c.lackf(c.Path(field), format, args...) }
+func (c *Checker) Lackf(field, format string, args ...any) *Problem {
+	return c.lackf(c.Path(field), format, args...)
+}
 
 // Required reports whether value is set, and a problem if it is not.
 func (c *Checker) Required(field, value string) bool {

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,14 +13,30 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// MaxSecretSize bounds a secret's file, in bytes: a larger one is some other
-// file.
-const MaxSecretSize = 64 << 10
+// The bounds on what is taken from a file, in bytes: a larger one is some other file.
+const (
+	maxSecretSize = 64 << 10
+	maxBundleSize = 512 << 10
+)
 
-// Key reads a key that lets calls in, and reports whether it can be used.
-func (c *Checker) Key(field string, s *Secret) bool { return c.read(field, s, c.keyFile) }
+// Key reads a key that lets calls in, and reports whether it can be used. It finds
+// what nobody sees as well, such as the mark that some editors put before a text and
+// the spaces without width that come along from web pages.
+func (c *Checker) Key(field string, s *Secret) bool {
+	if c.read(field, s, c.keyFile) && !isText(s.Reveal(), func(r rune) bool { return r != ' ' && unicode.IsPrint(r) }) {
+		c.Unfitf(field, s, "holds white space or invisible characters, or is no text: put the key alone into it, on one line")
+	}
+	return s.Reveal() != ""
+}
+
+// isText reports whether a value is text of such characters.
+func isText(value string, of func(rune) bool) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool { return !of(r) })
+}
 
 // SigningKey reads a key that calls are verified with, and reports whether it can be
 // used. It may be no API key. Name and origin say in messages what it is called, and
@@ -62,7 +80,14 @@ func (c *Checker) read(at string, s *Secret, fromFile func(at string, s *Secret)
 // secret refuses nothing else: the version may be the one that removes another key.
 func (c *Checker) secretFile(at string, s *Secret) {
 	if err := c.reveal(s); err != nil {
-		c.Lackf(at, "%v", err)
+		c.lack(at, err)
+	}
+}
+
+// lack says why a file cannot be used.
+func (c *Checker) lack(at string, err error) {
+	if problem := c.Lackf(at, "%v", err); errors.Is(err, errLarge) {
+		problem.Reason = ReasonTooLarge
 	}
 }
 
@@ -76,7 +101,7 @@ func (c *Checker) keyFile(at string, s *Secret) {
 	switch {
 	case err == nil:
 	case last == "" || isAny(err, errLarge, errHuge, errNotRegular):
-		c.Lackf(at, "%v", err)
+		c.lack(at, err)
 	case isAny(err, errBlank, fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP):
 		c.keep(at, s, last, err)
 	default:
@@ -105,18 +130,27 @@ func (c *Checker) keep(at string, s *Secret, last string, err error) {
 // The reasons why a file holds no secret that can be used.
 var (
 	errBlank = errors.New("is empty")
-	errLarge = errors.New("is larger than 64 KiB, which no secret is")
+	errLarge = errors.New("is larger than")
 )
+
+// bounded returns why a file is too large for what it is, nil if it is not.
+func bounded(file string, content []byte, bound int) error {
+	if len(bytes.TrimSpace(content)) <= bound {
+		return nil
+	}
+	return fmt.Errorf("%s %w %d KiB: put the credential alone into it", file, errLarge, bound>>10)
+}
 
 // reveal reads s from its file.
 func (c *Checker) reveal(s *Secret) error {
 	content, err := c.files.open(s.File)
-	revealed := strings.TrimSpace(string(content))
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("the file cannot be read: %w (a relative path begins at the folder of this file)", err)
-	case len(content) > MaxSecretSize:
-		return fmt.Errorf("%s %w", s.File, errLarge)
+	}
+	revealed := strings.TrimSpace(string(content))
+	switch err := bounded(s.File, content, maxSecretSize); {
+	case err != nil:
+		return err
 	case revealed == "":
 		return fmt.Errorf("%s %w", s.File, errBlank)
 	}
@@ -126,14 +160,13 @@ func (c *Checker) reveal(s *Secret) error {
 
 // Unfitf takes a secret out of use that cannot be what it is meant to be. One in the
 // configuration file itself refuses the file, as any mistake in it does.
-func (c *Checker) Unfitf(field string, s *Secret, format string, args ...any) {
+func (c *Checker) Unfitf(field string, s *Secret, format string, args ...any) *Problem {
 	s.revealed = ""
 	delete(c.inUse.keyFiles, s.File)
 	if s.File != "" {
-		c.Lackf(field+".file", format, args...)
-		return
+		return c.Lackf(field+".file", format, args...)
 	}
-	c.Problemf(field, format, args...)
+	return c.Problemf(field, format, args...)
 }
 
 // oneSet reports whether exactly one of the conditions holds.
@@ -150,11 +183,11 @@ type namedFile struct {
 // not, it says so and returns those of the last version in which they did, so that a
 // certificate that is renewed badly keeps nothing else from being used; nil when
 // there was none.
-func (c *Checker) material(fit func(contents [][]byte) error, files ...namedFile) [][]byte {
+func (c *Checker) material(fit func(contents [][]byte) (misfit int, err error), files ...namedFile) [][]byte {
 	contents, ok := c.contents(files)
 	if ok {
-		if err := fit(contents); err != nil {
-			c.Lackf(files[0].field, "%v", err)
+		if misfit, err := fit(contents); err != nil {
+			c.lack(files[misfit].field, err)
 			ok = false
 		}
 	}
@@ -198,11 +231,17 @@ func (c *Checker) lastGood(files []namedFile) (contents [][]byte) {
 
 // Pair returns the certificate and key of two files, nil if there is no good pair.
 func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certificate {
-	contents := c.material(func(contents [][]byte) error {
-		if err := CheckPair(contents[0], contents[1]); err != nil {
-			return fmt.Errorf("%s and %s are no pair of certificate and key: %w", certFile, keyFile, err)
+	contents := c.material(func(contents [][]byte) (misfit int, err error) {
+		if err := cmp.Or(bounded(certFile, contents[0], maxSecretSize), firstCertificate(certFile, contents[0])); err != nil {
+			return 0, err
 		}
-		return nil
+		if err := bounded(keyFile, contents[1], maxSecretSize); err != nil {
+			return 1, err
+		}
+		if _, err := tls.X509KeyPair(contents[0], contents[1]); err != nil {
+			return 1, fmt.Errorf("%s is not the private key, in PEM, of the certificate in %s: put a matching pair there", keyFile, certFile)
+		}
+		return 0, nil
 	}, namedFile{certField, certFile}, namedFile{keyField, keyFile})
 	if contents == nil {
 		return nil
@@ -211,22 +250,31 @@ func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certi
 	return &loaded
 }
 
-// CheckPair says why a certificate and a key, in PEM, are no pair.
-func CheckPair(certificate, key []byte) error {
-	if _, err := tls.X509KeyPair(certificate, key); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+// firstCertificate returns what is wrong with the first certificate of a file, nil if it
+// is one. What stands before it, a private key even, does not matter.
+func firstCertificate(file string, content []byte) error {
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			if _, err := x509.ParseCertificate(block.Bytes); err == nil {
+				return nil
+			}
+			break
+		}
 	}
-	return nil
+	return fmt.Errorf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", file)
 }
 
 // Authorities returns the certificate authorities of a file, nil if there is no good
 // bundle.
 func (c *Checker) Authorities(field, file string) *x509.CertPool {
-	contents := c.material(func(contents [][]byte) error {
-		if !HasAuthorities(contents[0]) {
-			return fmt.Errorf("%s holds no PEM certificate", file)
+	contents := c.material(func(contents [][]byte) (misfit int, err error) {
+		if err := bounded(file, contents[0], maxBundleSize); err != nil {
+			return 0, err
 		}
-		return nil
+		if !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
+			return 0, fmt.Errorf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", file)
+		}
+		return 0, nil
 	}, namedFile{field, file})
 	if contents == nil {
 		return nil
@@ -235,9 +283,6 @@ func (c *Checker) Authorities(field, file string) *x509.CertPool {
 	pool.AppendCertsFromPEM(contents[0])
 	return pool
 }
-
-// HasAuthorities reports whether a bundle holds a certificate in PEM.
-func HasAuthorities(bundle []byte) bool { return x509.NewCertPool().AppendCertsFromPEM(bundle) }
 
 // Loaded returns the content of a certificate's file as it is in use; nil if there is
 // none.

@@ -20,9 +20,23 @@ type Problem struct {
 	// Path is the field, for example "channels[0].sink.http.url"; empty for the
 	// file as a whole.
 	Path string
-	// Message says what is wrong and what is wanted. It holds no secret.
+	// Message says what is wrong and what is wanted. It holds no secret. Of a secret it
+	// begins with a verb, or with the path of its file.
 	Message string
+	// Reason tells programs what is wrong with a secret: one of the constants below, or
+	// empty where it cannot be what it is meant to be.
+	Reason string
 }
+
+// The reasons of problems with secrets, as the operator's conditions have them.
+const (
+	ReasonTooLarge           = "SecretKeyTooLarge"
+	ReasonTooShort           = "APIKeyTooShort"
+	ReasonSigningKeyIsAPIKey = "OASecretKeyEqualsAPIKey"
+	ReasonAPIKeyTwice        = "APIKeyGivenTwice"
+	ReasonShort              = "SecretKeyShort"
+	ReasonURLChanges         = "APIKeyChangedByURL"
+)
 
 // String returns "file:line: path: message".
 func (p Problem) String() string {
@@ -74,14 +88,21 @@ func newReport(file string) *report {
 func (r *report) misreadf(line int, path, format string, args ...any) {
 	r.misread[path] = true
 	r.suspect[enclosing(path)] = true
-	r.problems = append(r.problems, Problem{r.file, line, path, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, Problem{File: r.file, Line: line, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // addf reports what a check found in a field that is present or missing.
-func (r *report) addf(path, format string, args ...any) {
-	if !r.follows(path) {
-		r.problems = append(r.problems, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+func (r *report) addf(path, format string, args ...any) *Problem {
+	return r.add(&r.problems, path, fmt.Sprintf(format, args...))
+}
+
+// add returns the problem, to which the caller may add the reason.
+func (r *report) add(to *[]Problem, path, message string) *Problem {
+	if r.follows(path) {
+		return &Problem{}
 	}
+	*to = append(*to, Problem{File: r.file, Line: lineOf(r.root, path), Path: path, Message: message})
+	return &(*to)[len(*to)-1]
 }
 
 // follows reports whether what a check says of a field follows from a field that
@@ -99,15 +120,13 @@ func (r *report) follows(path string) bool {
 }
 
 // warnf reports what can be used, and is seldom what was meant.
-func (r *report) warnf(path, format string, args ...any) {
-	r.warnings = append(r.warnings, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
+func (r *report) warnf(path, format string, args ...any) *Problem {
+	return r.add(&r.warnings, path, fmt.Sprintf(format, args...))
 }
 
 // lackf reports a secret that cannot be used, while everything else is.
-func (r *report) lackf(path, format string, args ...any) {
-	if !r.follows(path) {
-		r.lacks = append(r.lacks, Problem{r.file, lineOf(r.root, path), path, fmt.Sprintf(format, args...)})
-	}
+func (r *report) lackf(path, format string, args ...any) *Problem {
+	return r.add(&r.lacks, path, fmt.Sprintf(format, args...))
 }
 
 // err returns the problems in the order of lines, with the lacks among them, or nil

@@ -138,7 +138,7 @@ var problems = []flaw{
 		":5: server.tls.certFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)",
 		":6: server.tls.keyFile: the file cannot be read: not a regular file (a relative path begins at the folder of this file)"}},
 	{"server files wrong", under(afterKind, "server: {tls: {certFile: garbage, keyFile: garbage}}\n"), []string{
-		":3: server.tls.certFile: DIR/garbage and DIR/garbage are no pair of certificate and key: failed to find any PEM data in certificate input"}},
+		":3: server.tls.certFile: DIR/garbage holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block"}},
 	{"inbox type", under("inbox:\n", "  type: JetStream\n"), []string{`:4: inbox.type: want "Embedded"`}},
 	{"no inbox", []string{"  embedded:\n    path: inbox\n", ""}, []string{":3: inbox.embedded.path: required"}},
 	{"no inbox path", []string{"path: inbox", "path: ''"}, []string{":5: inbox.embedded.path: required"}},
@@ -151,7 +151,7 @@ var problems = []flaw{
 		`:3: stop.pending: want "Keep" or "Deliver"`}},
 	{"log level", under(afterKind, "log: {level: WARN}\n"), []string{`:3: log.level: want "debug" or "info" or "warn" or "error"`}},
 	{"short report token", under(afterKind, "report: {token: {value: HiddenValue-abc}}\n"), []string{
-		`:3: report.token: shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
+		`:3: report.token: is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
 	{"report token without a source", under(afterKind, "report: {token: {}}\n"), []string{":3: report.token: set exactly one of value, file and missing"}},
 	{"negative delay", under(afterKind, "stop: {drainDelay: -1s}\n"), []string{":3: stop.drainDelay: must not be negative"}},
 
@@ -176,12 +176,12 @@ var problems = []flaw{
 		":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value, file and missing",
 		":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value, file and missing",
 		":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
-		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB, which no secret is",
+		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB: put the credential alone into it",
 		":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
 	{"OA key is an API key", []string{oaKey, "      - value: HiddenValue-api-key-0123456789abcdef\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+		":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
 	{"OA key is an API key given as a digest", []string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa-secret")))}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+		":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
 	{"accounts", under(appID, "    officialAccounts:\n    - {displayName: a}\n    - {id: \"1\"}\n    - {id: \"1\"}\n"), []string{
 		":12: channels[0].zaloOA.officialAccounts[0].id: required",
 		":14: channels[0].zaloOA.officialAccounts[2].id: the same as channels[0].zaloOA.officialAccounts[1].id: it must be unique"}},
@@ -199,13 +199,13 @@ var problems = []flaw{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
 	{"root path", under(webhook, "    path: /\n"), []string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
 	{"guessable API key", []string{"value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-ab"}, []string{
-		`:16: channels[0].webhook.apiKeys[0]: shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
+		`:16: channels[0].webhook.apiKeys[0]: is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
 	{"age below Zalo's retries", under(webhook, "    maxEventAge: 1h59m\n"), []string{
 		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
 	{"negative age", under(webhook, "    maxEventAge: -2h\n"), []string{
 		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
 	{"an OA's key that is an API key", under("    appID: \"2553928453557884079\"\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-api-key-0123456789abcdef}]}]\n"), []string{
-		":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: the same as the API key channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+		":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
 	{"health path", under(webhook, "    path: /healthz/\n"), []string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"}},
 	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
 		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
@@ -217,7 +217,7 @@ var problems = []flaw{
 		":18: channels[0].webhook.apiKeys[2].name: the same as channels[0].webhook.apiKeys[1].name: it must be unique",
 		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value, file and missing"}},
 	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other-key-0123456789abcdef", "HiddenValue-api-key-0123456789abcdef", 1)}, []string{
-		":24: channels[1].webhook.apiKeys[0]: the same key as channels[0].webhook.apiKeys[0]: a call finds its channel by the key, so each key is used once"}},
+		":24: channels[1].webhook.apiKeys[0]: is the same API key as channels[0].webhook.apiKeys[0]: write each key once, since a call finds its channel by it"}},
 	{"no body", under(webhook, "    maxBodySize: 0\n"), []string{":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
 	{"large body", under(webhook, "    maxBodySize: 65Mi\n"), []string{
 		":1: server.maxBufferedBytes: want at least the largest webhook.maxBodySize, 68157440 bytes",
@@ -265,18 +265,18 @@ var problems = []flaw{
 		`:23: channels[0].sink.http.headers[1].name: the connector sets this header itself`,
 		`:24: channels[0].sink.http.headers[2].name: the connector sets this header itself`,
 		`:25: channels[0].sink.http.headers[3].name: the connector sets this header itself`,
-		":26: channels[0].sink.http.headers[4]: the value must hold no line breaks and no control characters",
+		":26: channels[0].sink.http.headers[4]: holds line breaks or control characters, or is no text: put the value on one line",
 		":27: channels[0].sink.http.headers[5].name: the same as channels[0].sink.http.headers[4].name: it must be unique",
 		":28: channels[0].sink.http.headers[6].name: required",
 		":29: channels[0].sink.http.headers[7]: set exactly one of value, file and missing"}},
 	{"TLS over http", under(sinkURL, "      tls: {}\n"), []string{":21: channels[0].sink.http.tls: needs an https URL"}},
 	{"TLS files", []string{sinkURL, "      url: https://bot\n      tls: {caFile: garbage, certFile: garbage}\n"}, []string{
 		":21: channels[0].sink.http.tls: set certFile and keyFile together",
-		":21: channels[0].sink.http.tls.caFile: DIR/garbage holds no PEM certificate"}},
+		":21: channels[0].sink.http.tls.caFile: DIR/garbage holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks"}},
 	{"short signing secret", under(sinkURL, "      signingSecret: {value: whsec_SGlkZGVuVmFsdWU=}\n"), []string{
-		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
+		":21: channels[0].sink.http.signingSecret: is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes"}},
 	{"signing secret", under(sinkURL, "      signingSecret: {value: HiddenValueHiddenValueHiddenValueHiddenValue!}\n"), []string{
-		":21: channels[0].sink.http.signingSecret: want the base64 of 24 to 64 bytes, with or without \"whsec_\" before it"}},
+		":21: channels[0].sink.http.signingSecret: is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes"}},
 	{"no signing secret", under(sinkURL, "      signingSecret: {}\n"), []string{
 		":21: channels[0].sink.http.signingSecret: set exactly one of value, file and missing"}},
 	{"delivery", under(sinkURL, `  delivery:

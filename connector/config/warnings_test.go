@@ -16,7 +16,7 @@ import (
 // What can be used and is seldom meant is said, and stops nothing.
 func TestLoadWarns(t *testing.T) {
 	const apiKey = "value: HiddenValue-api-key-0123456789abcdef"
-	const short = `:16: channels[0].webhook.apiKeys[0]: shorter than 32 characters: make one with "openssl rand -hex 32"`
+	const short = `:16: channels[0].webhook.apiKeys[0]: is shorter than 32 characters: make one with "openssl rand -hex 32"`
 	changes := func(key string) []string {
 		return []string{apiKey, "value: \"" + key + "\""}
 	}
@@ -37,9 +37,9 @@ func TestLoadWarns(t *testing.T) {
 		"API key with a number sign":    {changes("HiddenValue#" + strings.Repeat("a", 20)), []string{changed}},
 		"API key with what a URL keeps": {changes("HiddenValue=/?:@-._~!$'()*," + strings.Repeat("a", 20)), nil},
 		"short OA secret": {[]string{"value: HiddenValue-oa-secret", "value: HiddenValue-oa"}, []string{
-			":13: channels[0].zaloOA.signature.secretKeys[0]: shorter than 16 characters: make sure that the OA secret key is complete"}},
+			":13: channels[0].zaloOA.signature.secretKeys[0]: is shorter than 16 characters: make sure that it is complete"}},
 		"short secret of an OA": {[]string{"    signature:\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-oa}]}]\n    signature:\n"}, []string{
-			":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: shorter than 16 characters: make sure that the OA secret key is complete"}},
+			":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is shorter than 16 characters: make sure that it is complete"}},
 		"mode Audit": {[]string{"    signature:\n", "    signature:\n      mode: Audit\n"}, []string{
 			":12: channels[0].zaloOA.signature.mode: Audit: calls with a wrong signature or none are let in and counted; whoever has an API key can send events"}},
 		"mode Off": {[]string{"    signature:\n", "    signature:\n      mode: \"Off\"\n"}, []string{

@@ -353,7 +353,7 @@ func TestWatcherReplacesTheServersCertificate(t *testing.T) {
 	folder := filepath.Dir(path)
 	cert, key = certificate.New(t, 1)
 	put(t, filepath.Join(folder, "tls", "crt"), cert)
-	half := r.lacking(t, "no pair of certificate and key")
+	half := r.lacking(t, "not the private key, in PEM, of the certificate in")
 	if !half.Server.TLS.Certificate().Leaf.Equal(before.Server.TLS.Certificate().Leaf) {
 		t.Error("the last good certificate is not in use")
 	}

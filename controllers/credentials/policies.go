@@ -1,15 +1,10 @@
 package credentials
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -23,20 +18,20 @@ const (
 	ReasonSecretNotFound    = "SecretNotFound"
 	ReasonKeyNotFound       = "SecretKeyNotFound"
 	ReasonEmpty             = "SecretKeyEmpty"
-	ReasonTooLarge          = "SecretKeyTooLarge"
+	ReasonTooLarge          = config.ReasonTooLarge
 	ReasonMalformed         = "SecretKeyMalformed"
-	ReasonAPIKeyTooShort    = "APIKeyTooShort"
-	ReasonOASecretIsAPIKey  = "OASecretKeyEqualsAPIKey"
-	ReasonAPIKeyTwice       = "APIKeyGivenTwice"
+	ReasonAPIKeyTooShort    = config.ReasonTooShort
+	ReasonOASecretIsAPIKey  = config.ReasonSigningKeyIsAPIKey
+	ReasonAPIKeyTwice       = config.ReasonAPIKeyTwice
 	ReasonAPIKeyDeleted     = "GeneratedAPIKeyDeleted"
 	ReasonAPIKeyUnlabelled  = "GeneratedAPIKeyUnlabelled"
 	ReasonAPIKeyNameClashes = "GeneratedAPIKeyNameClashes"
 
-	ReasonShort         = "SecretKeyShort"
+	ReasonShort         = config.ReasonShort
 	ReasonShared        = "SecretKeyShared"
 	ReasonLooksLikeUser = "SecretKeyLooksLikeAccessToken"
 	ReasonTrimmed       = "SecretKeyTrimmed"
-	ReasonURLChanges    = "APIKeyChangedByURL"
+	ReasonURLChanges    = config.ReasonURLChanges
 )
 
 // Finding is something wrong with a credential.
@@ -55,39 +50,45 @@ type Finding struct {
 	Sink bool
 }
 
-// subject is what a policy judges.
+// subject is what a policy judges by.
 type subject struct {
-	all       []material
 	connector *v1alpha1.ChannelConnector
 	// others are ChannelConnectors of the namespace that share any of its OwnKeys.
 	others []v1alpha1.ChannelConnector
+	// said is what the connector would say of the values, by Reference.Field, and names
+	// puts the names of Secret keys in place of its own.
+	said  map[string][]render.Problem
+	names *strings.Replacer
 }
 
-// policy judges one Secret key among all that a resource names. It returns an
-// empty message where there is nothing to say.
-type policy struct {
-	reason   string
-	blocking bool
-	judge    func(m *material, s subject) (message string)
+func newSubject(materials []material, in Input) subject {
+	values, names := make(map[string]string, len(materials)), make([]string, 0, 4*len(materials)+2)
+	for i := range materials {
+		m := &materials[i]
+		values[m.Field] = m.Value
+		names = append(names, render.TrialFile(m.Reference), m.String(), m.Field, m.String())
+	}
+	names = append(names, "channels[0].", "spec.")
+	return subject{in.Connector, in.Others, render.Try(in.Connector, values), strings.NewReplacer(names...)}
 }
+
+// policy judges one Secret key among all that a resource names.
+type policy func(m *material, s subject) []Finding
 
 // policies are all there are, in the order in which they are asked. Of a Secret
-// key, the first that blocks is the last that is asked.
+// key, the first that blocks is the last that is asked. What cannot be what it is meant
+// to be is for the connector to say.
 var policies = []policy{
-	{ReasonSecretNotFound, true, secretMissing},
-	{ReasonKeyNotFound, true, keyMissing},
-	{ReasonEmpty, true, empty},
-	{ReasonTooLarge, true, tooLarge},
-	{ReasonMalformed, true, malformed},
-	{ReasonAPIKeyTooShort, true, tooShort},
-	{ReasonOASecretIsAPIKey, true, oaSecretIsAPIKey},
-	{ReasonAPIKeyTwice, true, apiKeyTwice},
+	secretMissing, keyMissing, empty, refused,
+	looksLikeAccessToken, warned, shared, trimmed,
+}
 
-	{ReasonLooksLikeUser, false, looksLikeAccessToken},
-	{ReasonShort, false, short},
-	{ReasonShared, false, shared},
-	{ReasonTrimmed, false, trimmed},
-	{ReasonURLChanges, false, changedByURL},
+func blocking(reason, format string, args ...any) []Finding {
+	return []Finding{{Reason: reason, Message: fmt.Sprintf(format, args...), Blocking: true}}
+}
+
+func warning(reason, format string, args ...any) []Finding {
+	return []Finding{{Reason: reason, Message: fmt.Sprintf(format, args...)}}
 }
 
 // absent are the reasons for which a Secret key counts as gone.
@@ -96,7 +97,7 @@ var absent = []string{ReasonSecretNotFound, ReasonKeyNotFound, ReasonEmpty}
 // judge lets the policies judge what could be read, and drops what cannot be used. It
 // reports whether there is any such.
 func judge(materials []material, in Input) (amiss bool) {
-	s := subject{all: materials, connector: in.Connector, others: in.Others}
+	s := newSubject(materials, in)
 	for i := range materials {
 		m := &materials[i]
 		switch {
@@ -118,13 +119,11 @@ func judge(materials []material, in Input) (amiss bool) {
 
 // ask asks the policies about one Secret key.
 func (m *material) ask(s subject) {
-	for _, p := range policies {
-		message := p.judge(m, s)
-		if message == "" {
-			continue
+	for _, judge := range policies {
+		for _, f := range judge(m, s) {
+			m.note(f)
 		}
-		m.note(Finding{Reason: p.reason, Message: message, Blocking: p.blocking})
-		if p.blocking {
+		if m.state != usable {
 			return
 		}
 	}
@@ -150,245 +149,83 @@ func (m *material) note(f Finding) {
 	}
 }
 
-func secretMissing(m *material, _ subject) string {
+func secretMissing(m *material, _ subject) []Finding {
 	if m.secretFound {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
+	return blocking(ReasonSecretNotFound, "Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
 }
 
-func keyMissing(m *material, _ subject) string {
+func keyMissing(m *material, _ subject) []Finding {
 	if m.keyFound {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
+	return blocking(ReasonKeyNotFound, "Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
 }
 
-func empty(m *material, _ subject) string {
+func empty(m *material, _ subject) []Finding {
 	if m.Value != "" {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%s is empty: fill it in", m)
+	return blocking(ReasonEmpty, "%s is empty: fill it in", m)
 }
 
-// The bounds on what is copied into a connector's configuration, in KiB: no
-// secret is larger than the first and no sensible bundle of authorities than the
-// second, and a Secret holds 1 MiB in all.
-const (
-	maxSecret = 64
-	maxBundle = 512
-)
-
-func tooLarge(m *material, _ subject) string {
-	bound := maxSecret
-	if m.Field == fieldCA {
-		bound = maxBundle
-	}
-	if len(m.Value) <= bound<<10 {
-		return ""
-	}
-	return fmt.Sprintf("%s is larger than %d KiB: put the credential alone into it", m, bound)
-}
-
-const (
-	fieldURL     = "channels[0].sink.http.urlFile"
-	fieldSigning = "channels[0].sink.http.signingSecret"
-	fieldCA      = "channels[0].sink.http.tls.caFile"
-	fieldCert    = "channels[0].sink.http.tls.certFile"
-	fieldKey     = "channels[0].sink.http.tls.keyFile"
-)
-
-// malformed says what cannot be what it is meant to be.
-func malformed(m *material, s subject) string {
-	if shape := shapes[m.Field]; shape != nil {
-		return shape(m, s)
-	}
-	if own(m.Reference) {
-		return notOneWord(m, s)
-	}
-	return notOneLine(m, s)
-}
-
-// shapes judge a value by the field in the connector's file.
-var shapes = map[string]func(m *material, s subject) string{
-	fieldURL: notSinkURL, fieldSigning: notSigningSecret, fieldCA: noAuthorities, fieldCert: noCertificate, fieldKey: noPair,
-}
-
-// notOneWord also finds what nobody sees, such as the mark that some editors put
-// before a text and the spaces without width that come along from web pages.
-func notOneWord(m *material, _ subject) string {
-	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) {
-		return ""
-	}
-	return fmt.Sprintf("%s holds white space or invisible characters, or is no text: put the key alone into it, on one line", m)
-}
-
-func notOneLine(m *material, _ subject) string {
-	if utf8.ValidString(m.Value) && !strings.ContainsFunc(m.Value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		return ""
-	}
-	return fmt.Sprintf("%s holds line breaks or control characters, or is no text: put the value on one line", m)
-}
-
-func notSinkURL(m *material, s subject) string {
-	u, err := config.ParseSinkURL(m.Value)
-	if err != nil {
-		return fmt.Sprintf("%s is no URL of a sink: %v", m, err)
-	}
-	if s.connector.Spec.Sink.HTTP.TLS != nil && u.Scheme != "https" {
-		return fmt.Sprintf("%s is no https URL, which spec.sink.http.tls needs: write an https URL, or leave tls out", m)
-	}
-	return ""
-}
-
-func notSigningSecret(m *material, _ subject) string {
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Value, "whsec_"))
-	if err == nil && len(raw) >= 24 && len(raw) <= 64 {
-		return ""
-	}
-	return fmt.Sprintf("%s is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes", m)
-}
-
-func noAuthorities(m *material, _ subject) string {
-	if x509.NewCertPool().AppendCertsFromPEM([]byte(m.Value)) {
-		return ""
-	}
-	return fmt.Sprintf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", m)
-}
-
-func noCertificate(m *material, _ subject) string {
-	if hasCertificate(m.Value) {
-		return ""
-	}
-	return fmt.Sprintf("%s holds no certificate in PEM: write a \"BEGIN CERTIFICATE\" block", m)
-}
-
-// hasCertificate looks at the first certificate, as the connector does; what
-// stands before it, a private key even, does not matter.
-func hasCertificate(text string) bool {
-	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			_, err := x509.ParseCertificate(block.Bytes)
-			return err == nil
+// refused is the first reason for which the connector would not use the value.
+func refused(m *material, s subject) []Finding {
+	for _, problem := range s.said[m.Field] {
+		if problem.Refused {
+			return blocking(cmp.Or(problem.Reason, ReasonMalformed), "%s", s.words(m, problem))
 		}
 	}
-	return false
+	return nil
 }
 
-// noPair judges a private key with its certificate.
-func noPair(m *material, s subject) string {
-	for i := range s.all {
-		cert := &s.all[i]
-		if cert.Field != fieldCert || !hasCertificate(cert.Value) {
-			continue
-		}
-		if _, err := tls.X509KeyPair([]byte(cert.Value), []byte(m.Value)); err != nil {
-			return fmt.Sprintf("%s is not the private key, in PEM, of the certificate in key %q: put a matching pair into the Secret", m, cert.Key)
-		}
+// warned is what the connector would warn of.
+func warned(m *material, s subject) (all []Finding) {
+	for _, problem := range s.said[m.Field] {
+		all = append(all, warning(problem.Reason, "%s", s.words(m, problem))...)
 	}
-	return ""
+	return all
 }
 
-func oaSecretIsAPIKey(m *material, s subject) string {
-	if m.Use != render.SigningKey {
-		return ""
+// words are the connector's, with the names of Secret keys in place of its fields and
+// files.
+func (s subject) words(m *material, problem render.Problem) string {
+	message := s.names.Replace(problem.Message)
+	if strings.HasPrefix(message, m.String()) {
+		return message
 	}
-	for i := range s.all {
-		if key := &s.all[i]; key.Use == render.APIKey && key.there() && key.Value == m.Value {
-			return fmt.Sprintf("%s is the same as the API key in Secret %q, key %q: the two are different things, copy the OA secret key from Zalo's console", m, key.Secret, key.Key)
-		}
-	}
-	return ""
-}
-
-func apiKeyTwice(m *material, s subject) string {
-	if m.Use != render.APIKey {
-		return ""
-	}
-	for i := range s.all {
-		earlier := &s.all[i]
-		if earlier == m {
-			return ""
-		}
-		if earlier.Use == render.APIKey && earlier.there() && earlier.Value == m.Value {
-			return fmt.Sprintf("%s is the same API key as %s: write each key once", m, earlier)
-		}
-	}
-	return ""
+	return m.String() + " " + message
 }
 
 // accessTokenLength is more than any OA secret key or API key has; access tokens
 // have several hundred characters.
 const accessTokenLength = 100
 
-func looksLikeAccessToken(m *material, _ subject) string {
-	if !own(m.Reference) {
-		return ""
-	}
+func looksLikeAccessToken(m *material, _ subject) []Finding {
 	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
-	if !jwt && len(m.Value) < accessTokenLength {
-		return ""
+	if !own(m.Reference) || !jwt && len(m.Value) < accessTokenLength {
+		return nil
 	}
-	return fmt.Sprintf("%s looks like an access token: make sure that it is the OA secret key or the API key", m)
+	return warning(ReasonLooksLikeUser, "%s looks like an access token: make sure that it is the OA secret key or the API key", m)
 }
 
-// The lengths in characters. The connector refuses an API key below the first,
-// which could be guessed, and warns below the second. An OA secret key is the
-// platform's choice: it is taken at any length, and what Zalo gives out is longer
-// than the third.
-const (
-	minAPIKey    = 16
-	goodAPIKey   = 32
-	goodOASecret = 16
-)
-
-func tooShort(m *material, _ subject) string {
-	if m.Use != render.APIKey || utf8.RuneCountInString(m.Value) >= minAPIKey {
-		return ""
-	}
-	return fmt.Sprintf("%s is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", m, minAPIKey)
-}
-
-func short(m *material, _ subject) string {
-	switch length := utf8.RuneCountInString(m.Value); {
-	case m.Use == render.APIKey && length < goodAPIKey:
-		return fmt.Sprintf("%s is shorter than %d characters: make one with \"openssl rand -hex 32\"", m, goodAPIKey)
-	case m.Use == render.SigningKey && length < goodOASecret:
-		return fmt.Sprintf("%s is shorter than %d characters: make sure that it is complete", m, goodOASecret)
-	}
-	return ""
-}
-
-// changedByURL finds what a URL's query does not keep as it is.
-func changedByURL(m *material, _ subject) string {
-	if m.Use != render.APIKey || !strings.ContainsAny(m.Value, "+&%;#") {
-		return ""
-	}
-	return fmt.Sprintf("%s holds one of + & %% ; #, which a URL changes: paste it percent-encoded into the platform's console, "+
-		"or every call is refused; better, take a key of letters and digits", m)
-}
-
-func shared(m *material, s subject) string {
+func shared(m *material, s subject) []Finding {
 	if !own(m.Reference) {
-		return ""
+		return nil
 	}
 	for i := range s.others {
 		other := &s.others[i]
-		if other.Name == s.connector.Name {
-			continue
-		}
-		for _, theirs := range references(other, "") {
-			if theirs.Secret == m.Secret && theirs.Key == m.Key && own(theirs) {
-				return fmt.Sprintf("%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
-			}
+		if other.Name != s.connector.Name && slices.Contains(OwnKeys(other), v1alpha1.SecretKeyRef{Name: m.Secret, Key: m.Key}) {
+			return warning(ReasonShared, "%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
 		}
 	}
-	return ""
+	return nil
 }
 
-func trimmed(m *material, _ subject) string {
+func trimmed(m *material, _ subject) []Finding {
 	if m.raw == m.Value || m.Use == render.SinkCertificate {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%s begins or ends with white space, which is left out: write the Secret without it", m)
+	return warning(ReasonTrimmed, "%s begins or ends with white space, which is left out: write the Secret without it", m)
 }

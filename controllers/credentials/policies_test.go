@@ -102,11 +102,11 @@ func TestBlocking(t *testing.T) {
 			blocks(ReasonTooLarge, theCA+" is larger than 512 KiB: put the credential alone into it")},
 
 		"the OA secret key as API key": {there.with("shop-xbot", "old", apiKey2).with("shop-zalo", "old", apiKey2), nil, blocks(ReasonOASecretIsAPIKey,
-			theOldOAKey+` is the same as the API key in Secret "shop-xbot", key "old": the two are different things, copy the OA secret key from Zalo's console`)},
+			theOldOAKey+` is the same as the API key in `+theOldAPIKey+`: the two are different things, copy the OA secret key from Zalo's console`)},
 		"an API key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil,
 			blocks(ReasonAPIKeyTooShort, theAPIKey+` is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`)},
 		"two API keys of one value": {there.with("shop-xbot", "old", " "+apiKey1), nil,
-			blocks(ReasonAPIKeyTwice, theOldAPIKey+" is the same API key as "+theAPIKey+": write each key once")},
+			blocks(ReasonAPIKeyTwice, theOldAPIKey+" is the same API key as "+theAPIKey+": write each key once, since a call finds its channel by it")},
 		"two OA secret keys of one value": {there: there.with("shop-zalo", "old", oaKey)},
 		"an API key as header":            {there: there.with("bot", "authorization", apiKey1)},
 		"empty keys are not the same": {there.with("shop-xbot", "old", "").with("shop-zalo", "old", ""), nil, slices.Concat(
@@ -133,7 +133,7 @@ func TestMalformed(t *testing.T) {
 		notSigning = ` is no signing secret: write "whsec_" and the base64 of 24 to 64 bytes`
 		noBundle   = ` holds no certificate in PEM: write a bundle of "BEGIN CERTIFICATE" blocks`
 		noCert     = ` holds no certificate in PEM: write a "BEGIN CERTIFICATE" block`
-		noPair     = ` is not the private key, in PEM, of the certificate in key "tls.crt": put a matching pair into the Secret`
+		noPair     = ` is not the private key, in PEM, of the certificate in ` + theCert + `: put a matching pair there`
 	)
 	sized := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 	for name, c := range map[string]judged{

@@ -81,9 +81,9 @@ type DomainVerification struct {
 	Codes []string `yaml:"codes,omitempty"`
 }
 
-// GoodSecretKey is the length of an OA secret key, in characters, below what Zalo gives
+// goodSecretKey is the length of an OA secret key, in characters, below what Zalo gives
 // out. A shorter one is taken, since it is the platform's choice.
-const GoodSecretKey = 16
+const goodSecretKey = 16
 
 var (
 	digits           = regexp.MustCompile(`^[0-9]+$`)
@@ -121,8 +121,8 @@ func (s *Settings) Check(c *config.Checker) {
 func checkKeys(c *config.Checker, field string, keys []config.Secret) {
 	for i := range keys {
 		key := fmt.Sprintf("%s[%d]", field, i)
-		if c.SigningKey(key, &keys[i], "OA secret key", "Zalo's console") && utf8.RuneCountInString(keys[i].Reveal()) < GoodSecretKey {
-			c.Warnf(key, "shorter than %d characters: make sure that the OA secret key is complete", GoodSecretKey)
+		if c.SigningKey(key, &keys[i], "OA secret key", "Zalo's console") && utf8.RuneCountInString(keys[i].Reveal()) < goodSecretKey {
+			c.Warnf(key, "is shorter than %d characters: make sure that it is complete", goodSecretKey).Reason = config.ReasonShort
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package render
+
+import (
+	"errors"
+	"path"
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
+
+// Problem is what a connector would say of the value of a Secret key.
+type Problem struct {
+	// Reason is one of the reasons in package config; empty where the value cannot be
+	// what it is meant to be.
+	Reason string
+	// Message is the connector's, with its own names of Secret keys: Reference.Field and
+	// TrialFile.
+	Message string
+	// Refused says that the connector would not use the value.
+	Refused bool
+}
+
+// Try returns what a connector would say of values of Secret keys. Both are by
+// Reference.Field. The connector gets each value as a file, since it refuses nothing
+// else for a file that is no good.
+func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Problem {
+	files := map[string][]byte{}
+	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
+		value := values[r.Field]
+		if value == "" {
+			return config.APIKey{Secret: config.Secret{Missing: true}}
+		}
+		name := path.Base(TrialFile(r))
+		files[name] = []byte(value)
+		return config.APIKey{Secret: config.Secret{File: name}}
+	})
+	said := map[string][]Problem{}
+	note := func(problems []config.Problem, refused bool) {
+		for _, p := range problems {
+			field := strings.TrimSuffix(p.Path, ".file")
+			said[field] = append(said[field], Problem{p.Reason, p.Message, refused})
+		}
+	}
+	var err error
+	if files[FileName], err = encode(process(c), channel); err != nil {
+		return nil // Render says so
+	}
+	loaded, err := load(files)
+	if err != nil { // the spec is at fault, which the schema should have refused
+		if refusal, ok := errors.AsType[*config.Error](err); ok {
+			note(refusal.Problems, true)
+		}
+		return said
+	}
+	note(loaded.Lacks(), true)
+	note(loaded.Warnings(), false)
+	return said
+}
+
+// TrialFile is the path of the file that Try gives to a Secret key.
+func TrialFile(r Reference) string {
+	if r.File != "" {
+		return path.Join(Directory, r.File)
+	}
+	return path.Join(Directory, r.Field)
+}
