@@ -90,9 +90,10 @@ type Header struct {
 // SinkTLS names PEM files.
 type SinkTLS struct {
 	// CAFile is a bundle of certificate authorities to trust instead of the
-	// system's.
+	// system's, at most 512 KiB.
 	CAFile string `yaml:"caFile,omitempty" file:"path"`
-	// CertFile is a client certificate chain; set together with keyFile.
+	// CertFile is a client certificate chain, at most 64 KiB; set together with
+	// keyFile.
 	CertFile string `yaml:"certFile,omitempty" file:"path"`
 	// KeyFile is the client certificate's private key.
 	KeyFile string `yaml:"keyFile,omitempty" file:"path"`

@@ -211,11 +211,20 @@ func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 
 func collect(materials []material) *render.Credentials {
 	c := &render.Credentials{Values: make(map[string]render.Value, len(materials))}
+	// A key that moved from one Secret to another is in both while the first is kept.
+	moved := func(m *material) bool {
+		return m.Value == "" && slices.ContainsFunc(materials, func(o material) bool {
+			return o.Use == render.APIKey && o.Value != "" && o.digest() == m.kept
+		})
+	}
 	for i := range materials {
 		m := &materials[i]
 		v := render.Value{Text: m.Value, Source: m.source()}
 		if m.Use == render.APIKey {
-			v.Text, v.SHA256 = "", m.digest()
+			v.Text = ""
+			if !moved(m) {
+				v.SHA256 = m.digest()
+			}
 		}
 		c.Values[m.Field] = v
 	}

@@ -145,6 +145,25 @@ func TestUnreadStays(t *testing.T) {
 	}
 }
 
+// TestMoved: a key that moved to another Secret key is accepted by that one, and the
+// connector takes the configuration, which has no key twice.
+func TestMoved(t *testing.T) {
+	there := good(t)
+	got, err := resolveEverything(t, there.with("shop-xbot", "xp-api-key", apiKey2).without("shop-xbot", "old"), there, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := values{apiKeys + "[0]": {SHA256: digest(apiKey2), Source: "shop-xbot/xp-api-key"}, apiKeys + "[1]": {Source: "shop-xbot/old"}}
+	for field, value := range want {
+		if diff := cmp.Diff(value, got.Credentials.Values[field]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", field, diff)
+		}
+	}
+	if _, err := render.Render(connectortest.New(t, everything), got.Credentials); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestUnreadCountsOn: an API server that is away for a moment does not begin the time of
 // an absent key anew.
 func TestUnreadCountsOn(t *testing.T) {
