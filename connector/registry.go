@@ -11,6 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/delivery"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/connector/sink/each"
@@ -23,7 +24,7 @@ import (
 // inboxTypes open the stores of package types. They stand here so that whoever needs the
 // types alone links no store in.
 var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
-	"Embedded": openEmbedded,
+	embedded.Type.Name: openEmbedded,
 }
 
 // openSink opens the sink of a channel.
@@ -45,7 +46,7 @@ func openEmbedded(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr
 }
 
 func embeddedOptions(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
-	settings := c.Settings.(*config.EmbeddedInbox)
+	settings := c.Settings.(*embedded.Settings)
 	return pebble.Options{
 		Path:                settings.Path,
 		MaxSize:             int64(settings.MaxSize),

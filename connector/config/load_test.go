@@ -20,6 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
@@ -85,7 +86,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Metrics:    config.Metrics{Address: "127.0.0.1:9090"},
 		Log:        config.Log{Level: config.LogInfo},
 		Admin:      config.Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
-		Inbox: config.Inbox{Type: "Embedded", DeduplicationWindow: day, Settings: &config.EmbeddedInbox{
+		Inbox: config.Inbox{Type: "Embedded", DeduplicationWindow: day, Settings: &embedded.Settings{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
 		}},
 		Dispatch: config.Dispatch{MaxConcurrency: 1024},

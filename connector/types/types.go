@@ -7,6 +7,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 )
 
 // Channels are the types of channels.
@@ -14,11 +15,17 @@ var Channels = []channel.Type{
 	zalo.Type,
 }
 
+// Inboxes are the types of inboxes. Their stores are opened where the connector is put
+// together, so that whoever needs the types alone links none in.
+var Inboxes = []config.Type{
+	embedded.Type,
+}
+
 // Config returns all types for the loader of configuration files. The first inbox and
 // the first sink are those of a file that names none.
 func Config() config.Types {
 	types := config.Types{
-		Inboxes: []config.Type{{Name: "Embedded", New: func() config.Section { return config.NewEmbeddedInbox() }}},
+		Inboxes: Inboxes,
 		Sinks:   []config.Type{{Name: "HTTP", New: func() config.Section { return config.NewHTTPSink() }}},
 	}
 	for _, t := range Channels {

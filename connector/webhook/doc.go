@@ -6,7 +6,7 @@
 //
 //	0   GET of the health path: 200 while calls should come, 503 when stopping
 //	1   unknown path: 404
-//	2   GET with a valid API key: 200, not stored
+//	2   GET with a valid API key: the type's handshake, 200 if it has none; not stored
 //	2a  not POST: 405
 //	3   API key missing or wrong: 401
 //	4   too many calls in flight, or no room for what has arrived of the body: 503
@@ -23,13 +23,16 @@
 //	12  an event that the channel leaves out: 200, not stored
 //	12a verified, and older than the channel's bound: 503, not stored
 //	13  an event that is already stored: 200
-//	14  inbox full or failing, or not durable within 1.8 s: 503
+//	14  inbox full or failing, or not durable in the type's time, 1.8 s for Zalo: 503
 //	15  anything else: stored, 200
 //
-// Checks 6 to 11 are the channel type's, and what 4a goes by; see package channel.
-// Every answer to a call is JSON, {"status":"0","message":...} for 200 and "1" for
-// the rest, and every refusal is counted by reason. Pages that prove domain
-// ownership are served without a key, and like health checks are not counted.
+// Checks 6 to 11 are the channel type's, and so is the header's part of 4a; see package
+// channel. If a call holds several events, 10 to 12a and 15 apply to each of them: one
+// that is refused refuses the call, and the others are stored together or not at all.
+//
+// An answer to a call with a key has the shape of its type, any other is JSON:
+// {"status":"1","message":...}. Every refusal is counted by reason. A type's public pages
+// are served without a key, and like health checks are not counted.
 //
 // Escapes in a path are not undone, so that each path has one spelling and a front
 // proxy's rules for it hold. One slash at the end makes no difference.

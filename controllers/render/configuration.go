@@ -9,6 +9,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
@@ -63,7 +64,7 @@ func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {
 	out := config.Inbox{Type: string(spec.Inbox.Type), DeduplicationWindow: window(spec)}
 	if store := spec.Inbox.Store(); store != nil {
-		out.Settings = &config.EmbeddedInbox{Path: inboxDirectory, MaxSize: size(store.Size)}
+		out.Settings = &embedded.Settings{Path: inboxDirectory, MaxSize: size(store.Size)}
 	}
 	return out
 }
