@@ -24,7 +24,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 # out a page that nobody serves, for whose templates the linker would keep every
 # method there is: a fifth of the operator.
 FLAGS     := -trimpath -buildvcs=false -tags timetzdata,grpcnotrace
-BUILD     := CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD     := CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X xbot.a4b.vn/channel-connector/cmd/internal/version.Linked=$(VERSION)'
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64

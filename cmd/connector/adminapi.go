@@ -25,12 +25,15 @@ func (a *adminAPI) flags(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("config", "admin")
 }
 
-func (a *adminAPI) client() (*admin.Client, error) {
-	address, err := a.find()
-	if err != nil {
-		return nil, err
+// ask returns a RunE that asks the connector.
+func (a *adminAPI) ask(do func(command *cobra.Command, c *admin.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		address, err := a.find()
+		if err != nil {
+			return err
+		}
+		return do(command, admin.NewClient(address), args)
 	}
-	return admin.NewClient(address), nil
 }
 
 func (a *adminAPI) find() (string, error) {

@@ -41,17 +41,13 @@ func (from *letterSource) newList() *cobra.Command {
 		Use:   "list [--channel NAME]",
 		Short: "List a channel's dead letters, oldest first",
 		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			client, err := from.client()
-			if err != nil {
-				return err
-			}
+		RunE: from.ask(func(command *cobra.Command, client *admin.Client, _ []string) error {
 			write := writeLettersTable
 			if output.value == asJSON {
 				write = writeLettersJSON
 			}
 			return write(command.OutOrStdout(), client.DeadLetters(command.Context(), from.channel))
-		},
+		}),
 	}
 	outputFlag(command.Flags(), output)
 	return command
@@ -93,20 +89,13 @@ func (from *letterSource) newShow() *cobra.Command {
 		Use:   "show [--channel NAME] ID",
 		Short: "Show one dead letter with its body",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
-			client, err := from.client()
-			if err != nil {
-				return err
-			}
+		RunE: from.ask(func(command *cobra.Command, client *admin.Client, args []string) error {
 			letter, err := client.DeadLetter(command.Context(), from.channel, args[0])
 			if err != nil {
 				return err
 			}
-			if output.value == asJSON {
-				return writeJSON(command.OutOrStdout(), letter)
-			}
-			return writeLetter(command.OutOrStdout(), letter)
-		},
+			return writeAs(output, command.OutOrStdout(), letter, writeLetter)
+		}),
 	}
 	outputFlag(command.Flags(), output)
 	return command
@@ -149,18 +138,14 @@ func (from *letterSource) newChange(verb, short, done string, change changeFunc)
 			}
 			return nil
 		},
-		RunE: func(command *cobra.Command, ids []string) error {
-			client, err := from.client()
-			if err != nil {
-				return err
-			}
+		RunE: from.ask(func(command *cobra.Command, client *admin.Client, ids []string) error {
 			n, err := change(client, command.Context(), admin.Selection{Channel: from.channel, IDs: ids, All: all})
 			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: %d\n", done, n)
 			return err
-		},
+		}),
 	}
 	command.Flags().BoolVar(&all, "all", false, "all dead letters of the channel")
 	return command

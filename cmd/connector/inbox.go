@@ -16,11 +16,7 @@ import (
 )
 
 func newInbox() *cobra.Command {
-	commands := []*cobra.Command{newInboxCheck(), newInboxExport()}
-	for _, command := range commands {
-		_ = command.MarkFlagRequired("path") // it exists
-	}
-	return newGroup("inbox", "Examine and save a stopped connector's inbox, also a damaged one", commands...)
+	return newGroup("inbox", "Examine and save a stopped connector's inbox, also a damaged one", newInboxCheck(), newInboxExport())
 }
 
 func newInboxCheck() *cobra.Command {
@@ -34,7 +30,7 @@ func newInboxCheck() *cobra.Command {
 			"inbox is sound.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return checkInbox(command.Context(), path, output.value, command.OutOrStdout(), command.ErrOrStderr())
+			return checkInbox(command.Context(), path, output, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
 	inboxFlag(command, &path)
@@ -44,6 +40,7 @@ func newInboxCheck() *cobra.Command {
 
 func inboxFlag(command *cobra.Command, path *string) {
 	command.Flags().StringVar(path, "path", "", "the inbox's folder: inbox.embedded.path of the configuration")
+	_ = command.MarkFlagRequired("path") // it exists
 }
 
 // inboxReport is what a check found.
@@ -68,7 +65,7 @@ func (r *inboxReport) add(f examine.Finding) bool {
 	return true
 }
 
-func checkInbox(ctx context.Context, path, format string, out, messages io.Writer) error {
+func checkInbox(ctx context.Context, path string, output *choice, out, messages io.Writer) error {
 	report := inboxReport{Path: path, Findings: []examine.Finding{}}
 	progress := newProgress(messages)
 	channels, err := examine.Check(ctx, path, examine.Observer{
@@ -80,11 +77,7 @@ func checkInbox(ctx context.Context, path, format string, out, messages io.Write
 		return err
 	}
 	report.Sound, report.Channels = report.Problems == 0, channels
-	write := writeInboxReport
-	if format == asJSON {
-		write = func(w io.Writer, r inboxReport) error { return writeJSON(w, r) }
-	}
-	if err := write(out, report); err != nil {
+	if err := writeAs(output, out, report, writeInboxReport); err != nil {
 		return err
 	}
 	if !report.Sound {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
+	"xbot.a4b.vn/channel-connector/cmd/internal/version"
 )
 
 // The exit codes.
@@ -60,7 +61,7 @@ func newRoot() *cobra.Command {
 		newStatus(),
 		newDeadLetters(),
 		newInbox(),
-		newVersion(),
+		version.NewCommand("connector"),
 	)
 	markFailures(root)
 	return root

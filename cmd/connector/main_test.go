@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
+
+	"xbot.a4b.vn/channel-connector/cmd/internal/version"
 )
 
 func TestMain(m *testing.M) {
@@ -104,8 +106,8 @@ func TestHelpExits0(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	version = "v1.2.3"
-	t.Cleanup(func() { version = "" })
+	version.Linked = "v1.2.3"
+	t.Cleanup(func() { version.Linked = "" })
 	if code, stdout, _ := run(t, "version"); code != exitOK || !strings.HasPrefix(stdout, "connector v1.2.3 (go1.") {
 		t.Errorf("exit %d: %s", code, stdout)
 	}

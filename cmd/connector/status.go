@@ -21,20 +21,13 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the connector on this machine does, channel by channel",
 		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			client, err := api.client()
-			if err != nil {
-				return err
-			}
+		RunE: api.ask(func(command *cobra.Command, client *admin.Client, _ []string) error {
 			status, err := client.Status(command.Context())
 			if err != nil {
 				return err
 			}
-			if output.value == asJSON {
-				return writeJSON(command.OutOrStdout(), status)
-			}
-			return writeStatus(command.OutOrStdout(), status)
-		},
+			return writeAs(output, command.OutOrStdout(), status, writeStatus)
+		}),
 	}
 	api.flags(command)
 	outputFlag(command.Flags(), output)
@@ -45,7 +38,11 @@ func outputFlag(flags *pflag.FlagSet, output *choice) {
 	flags.VarP(output, "output", "o", "how to print")
 }
 
-func writeJSON(w io.Writer, v any) error {
+// writeAs writes v as JSON if that was chosen, and as text otherwise.
+func writeAs[T any](output *choice, w io.Writer, v T, text func(io.Writer, T) error) error {
+	if output.value != asJSON {
+		return text(w, v)
+	}
 	indented := json.NewEncoder(w)
 	indented.SetEscapeHTML(false)
 	indented.SetIndent("", "  ")

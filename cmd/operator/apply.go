@@ -80,9 +80,9 @@ func newApply() *cobra.Command {
 }
 
 func newClient() (client.Client, error) {
-	config, err := ctrl.GetConfig()
+	config, err := clientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+		return nil, err
 	}
 	scheme, err := controllers.NewScheme()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,15 @@ const (
 	// answerTimeout is how long it may take to answer one.
 	answerTimeout = 5 * time.Second
 )
+
+// clientConfig returns what kubeconfig or pod say about the API server.
+func clientConfig() (*rest.Config, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		err = fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+	}
+	return config, err
+}
 
 // awaitAPIServer returns as soon as the API server answers, be it with a refusal, or
 // when ctx ends. An operator that loses its Lease because the API server is away ends,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,17 +48,17 @@ func (d *declared) readFile(ctx context.Context, name string, stdin io.Reader) e
 }
 
 func (d *declared) read(ctx context.Context, document []byte) error {
-	var kind metav1.TypeMeta
+	var kind *metav1.TypeMeta
 	if err := yaml.Unmarshal(document, &kind); err != nil {
 		return err
 	}
 	switch {
+	case kind == nil: // nothing but comments
+		return nil
 	case kind.Kind == "ChannelConnector":
 		return d.readConnector(ctx, document)
 	case kind.Kind == "Secret" && kind.APIVersion == "v1":
 		return d.readSecret(document)
-	case kind.Kind == "" && len(bytes.TrimSpace(withoutComments(document))) == 0:
-		return nil
 	}
 	return fmt.Errorf("kind %q: want ChannelConnectors and Secrets only", kind.Kind)
 }
@@ -93,16 +92,4 @@ func (d *declared) readSecret(document []byte) error {
 	}
 	d.secrets[client.ObjectKeyFromObject(secret)] = secret
 	return nil
-}
-
-// withoutComments leaves out what a document between two "---" may hold without
-// being an object.
-func withoutComments(document []byte) []byte {
-	var rest []byte
-	for line := range bytes.Lines(document) {
-		if trimmed := bytes.TrimSpace(line); !bytes.HasPrefix(trimmed, []byte("#")) && !bytes.Equal(trimmed, []byte("---")) {
-			rest = append(rest, line...)
-		}
-	}
-	return rest
 }

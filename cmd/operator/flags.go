@@ -35,6 +35,14 @@ func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// requireImage fails unless the connector's image was named.
+func requireImage(image string) error {
+	if image == "" {
+		return fmt.Errorf("--connector-image: required: name the connector's image, or set %s", envName("connector-image"))
+	}
+	return nil
+}
+
 // describe appends to the flags' descriptions which variable stands for each.
 func describe(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) { flag.Usage += " ($" + envName(flag.Name) + ")" })

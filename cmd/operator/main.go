@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"xbot.a4b.vn/channel-connector/cmd/internal/version"
 )
 
 func main() {
@@ -24,6 +26,6 @@ func main() {
 func newRoot() *cobra.Command {
 	root := newRun()
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.AddCommand(newApply(), newRender(), newVersion())
+	root.AddCommand(newApply(), newRender(), version.NewCommand("operator"))
 	return root
 }

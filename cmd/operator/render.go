@@ -70,8 +70,8 @@ func newRender() *cobra.Command {
 }
 
 func (r *rendering) run(ctx context.Context, stdin io.Reader) error {
-	if r.image == "" {
-		return fmt.Errorf("--connector-image: required: name the connector's image, or set %s", envName("connector-image"))
+	if err := requireImage(r.image); err != nil {
+		return err
 	}
 	declared := &declared{namespace: r.namespace, secrets: map[client.ObjectKey]*corev1.Secret{}}
 	for _, name := range r.files {

@@ -21,6 +21,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
+	"xbot.a4b.vn/channel-connector/cmd/internal/version"
 	"xbot.a4b.vn/channel-connector/controllers"
 )
 
@@ -96,8 +97,8 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 }
 
 func (o *options) validate() error {
-	if o.Image == "" {
-		return fmt.Errorf("--connector-image: required: name the connector's image, or set %s", envName("connector-image"))
+	if err := requireImage(o.Image); err != nil {
+		return err
 	}
 	for flag, value := range map[string]int{
 		"max-concurrent-reconciles": o.MaxConcurrentReconciles, "max-concurrent-upgrades": o.MaxConcurrentUpgrades,
@@ -115,11 +116,11 @@ func run(ctx context.Context, o *options) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	config, err := ctrl.GetConfig()
+	config, err := clientConfig()
 	if err != nil {
-		return fmt.Errorf("find the API server: %w (is there a kubeconfig, or does this run in a cluster?)", err)
+		return err
 	}
-	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+buildVersion()
+	config.QPS, config.Burst, config.UserAgent = o.qps, o.burst, "channel-connector-operator/"+version.Of()
 	if err := awaitAPIServer(ctx, config); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -169,12 +170,11 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 
 // newLogger logs to w.
 func newLogger(w io.Writer, format, level string) (logr.Logger, error) {
-	options := &slog.HandlerOptions{}
 	var threshold slog.Level
 	if err := threshold.UnmarshalText([]byte(level)); err != nil {
 		return logr.Logger{}, fmt.Errorf("--log-level: want debug, info, warn or error, not %q", level)
 	}
-	options.Level = threshold
+	options := &slog.HandlerOptions{Level: threshold}
 	switch format {
 	case "json":
 		return logr.FromSlogHandler(slog.NewJSONHandler(w, options)), nil
