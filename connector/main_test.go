@@ -20,6 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/connector/admin"
 	"xbot.a4b.vn/channel-connector/connector/channel/echo"
+	"xbot.a4b.vn/channel-connector/connector/sink/batchtest"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 	"xbot.a4b.vn/channel-connector/test/kit/transcript"
@@ -28,6 +29,7 @@ import (
 func TestMain(m *testing.M) {
 	connector.UseDisks()
 	types.Channels = append(types.Channels, echo.Type)
+	types.Sinks = append(types.Sinks, batchtest.Type)
 	goleak.VerifyTestMain(m)
 }
 

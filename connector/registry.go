@@ -14,8 +14,6 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 	"xbot.a4b.vn/channel-connector/connector/sink"
-	"xbot.a4b.vn/channel-connector/connector/sink/each"
-	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/connector/webhook"
@@ -25,19 +23,6 @@ import (
 // types alone links no store in.
 var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 	embedded.Type.Name: openEmbedded,
-}
-
-// openSink opens the sink of a channel.
-func openSink(c config.Channel, places *sink.Places) (sink.Sink, error) {
-	settings := c.Sink.Settings.(*config.HTTPSink)
-	if len(settings.Lacks()) > 0 {
-		return sink.Withheld{}, nil
-	}
-	s, err := httpsink.New(*settings, sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places}, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return each.Sink(s), nil
 }
 
 // openEmbedded opens the store, which has its parts of the budget.
@@ -81,17 +66,22 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 	return in
 }
 
-// waysOut are the channels as the delivery sees them.
+// waysOut are the channels as the delivery sees them. Without a credential that the sink
+// must be called with, events are held.
 func waysOut(channels []config.Channel, places *sink.Places) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {
-		// Without a credential that the sink must be called with, events are held.
-		settings, held := c.Sink.Settings.(*config.HTTPSink), c.Delivery
-		held.Paused = held.Paused || len(settings.Lacks()) > 0
-		out = append(out, delivery.Channel{
-			Name: c.Name, SinkDigest: fmt.Sprint(settings.Digest(), c.Delivery.Concurrency), Delivery: held,
-			Open: func() (sink.Sink, error) { return openSink(c, places) },
-		})
+		settings := c.Sink.Settings.(sink.Settings)
+		way := delivery.Channel{
+			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Type, settings.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
+			Open: func() (sink.Sink, error) {
+				return settings.Open(sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places})
+			},
+		}
+		if len(settings.Lacks()) > 0 {
+			way.Delivery.Paused, way.Open = true, func() (sink.Sink, error) { return sink.Withheld{}, nil }
+		}
+		out = append(out, way)
 	}
 	return out
 }

@@ -61,7 +61,7 @@ func startDisplay(t *testing.T, format string) (url string, end func() (code int
 // deliver sends e as the connector does.
 func deliver(t *testing.T, url string, e event.Event) {
 	t.Helper()
-	s, err := httpsink.New(config.HTTPSink{URL: url, Timeout: config.Duration(10 * time.Second)}, sink.Environment{Concurrency: 1}, time.Now)
+	s, err := httpsink.New(httpsink.Settings{URL: url, Timeout: config.Duration(10 * time.Second)}, sink.Environment{Concurrency: 1}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

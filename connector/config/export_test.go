@@ -10,8 +10,6 @@ import (
 var (
 	DigestOf = digestOf
 	ReadFile = readFile
-	ErrPort  = errPort
-	ErrProxy = errProxy
 )
 
 const MaxFileSize = maxFileSize

@@ -21,6 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
@@ -69,7 +70,7 @@ func write(tb testing.TB, named map[string]string) string {
 }
 
 // sameConfig compares two configurations, loaded values included.
-var sameConfig = cmp.Options{cmpopts.IgnoreFields(config.Config{}, "document", "digest", "files", "types"), cmp.AllowUnexported(config.Config{}, config.Materials{}, config.Secret{}, config.HTTPSink{}, config.SinkTLS{}, config.ServerTLS{}), cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
+var sameConfig = cmp.Options{cmpopts.IgnoreFields(config.Config{}, "document", "digest", "files", "types"), cmp.AllowUnexported(config.Config{}, config.Materials{}, config.Secret{}, httpsink.Settings{}, httpsink.TLS{}, config.ServerTLS{}), cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
@@ -101,7 +102,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 				APIKeys:     []config.APIKey{{Name: "first", Secret: config.NewSecret("HiddenValue-api-key-0123456789abcdef")}},
 				MaxEventAge: &day,
 			},
-			Sink: config.Sink{Type: "HTTP", Settings: &config.HTTPSink{URL: "http://bot.chat.svc/events", Timeout: config.Duration(10 * time.Second), LocalAddresses: config.LocalAllow}},
+			Sink: config.Sink{Type: "HTTP", Settings: &httpsink.Settings{URL: "http://bot.chat.svc/events", Timeout: config.Duration(10 * time.Second), LocalAddresses: httpsink.LocalAllow}},
 			Delivery: config.Delivery{
 				Ordering: config.PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
 				Retry: config.Retry{InitialBackoff: config.Duration(time.Second), MaxBackoff: config.Duration(5 * time.Minute), MaxAge: day},
@@ -157,7 +158,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	for i := range digest {
 		digest[i] = 0xab
 	}
-	http := ch.Sink.Settings.(*config.HTTPSink)
+	http := ch.Sink.Settings.(*httpsink.Settings)
 	for what, pair := range map[string][2]any{
 		"first OA key":   {ch.Settings.(*zalo.Settings).Signature.SecretKeys[0].Reveal(), "HiddenValue-oa-secret"},
 		"second OA key":  {ch.Settings.(*zalo.Settings).Signature.SecretKeys[1].Reveal(), "HiddenValue-old"},
@@ -181,7 +182,7 @@ func TestLoadReadsTheFilesItNames(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if (*config.SinkTLS)(nil).Client() != nil {
+	if (*httpsink.TLS)(nil).Client() != nil {
 		t.Error("a sink without tls has a TLS configuration")
 	}
 }

@@ -27,14 +27,14 @@ const (
 // what nobody sees as well, such as the mark that some editors put before a text and
 // the spaces without width that come along from web pages.
 func (c *Checker) Key(field string, s *Secret) bool {
-	if c.read(field, s, c.keyFile) && !isText(s.Reveal(), func(r rune) bool { return r != ' ' && unicode.IsPrint(r) }) {
+	if c.read(field, s, c.keyFile) && !IsText(s.Reveal(), func(r rune) bool { return r != ' ' && unicode.IsPrint(r) }) {
 		c.Unfitf(field, s, "holds white space or invisible characters, or is no text: put the key alone into it, on one line")
 	}
 	return s.Reveal() != ""
 }
 
-// isText reports whether a value is text of such characters.
-func isText(value string, of func(rune) bool) bool {
+// IsText reports whether a value is text of such characters.
+func IsText(value string, of func(rune) bool) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool { return !of(r) })
 }
 

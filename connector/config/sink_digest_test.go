@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
@@ -36,7 +37,7 @@ func TestSinkDigestCoversWhatTheSinkIsMadeOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Channels[0].Sink.Settings.(*config.HTTPSink).Digest()
+		return c.Channels[0].Sink.Settings.(*httpsink.Settings).Digest()
 	}
 	same := digest(nil)
 	if again := digest(map[string]string{"connector.yaml": edit(t, full, "chat/shop", "chat/renamed")}); again != same {

@@ -219,6 +219,14 @@ type Channel struct {
 	Delivery Delivery `yaml:"delivery,omitempty"`
 }
 
+// Sink is where events go. Exactly the member named by type is set.
+type Sink struct {
+	// Type is the kind of sink: "HTTP". Default: "HTTP".
+	Type string `yaml:"type,omitempty"`
+	// Settings is the section of the type.
+	Settings Section `yaml:"-"`
+}
+
 // Webhook is how the platform reaches the channel.
 type Webhook struct {
 	// Path is the URL path, without a query or escapes; not "/", "/healthz" or

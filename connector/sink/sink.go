@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
@@ -27,6 +28,33 @@ type Sink interface {
 	Send(ctx context.Context, events []event.Event) []error
 	// Close releases connections. Sends under way may still finish.
 	Close()
+}
+
+// Type is one kind of sink.
+type Type struct {
+	// Name is the type's name in configuration files, for example "HTTP".
+	Name string
+	// New returns the type's section of the file with its defaults.
+	New func() Settings
+}
+
+// Config is what the loader of configuration files knows of the type.
+func (t Type) Config() config.Type {
+	return config.Type{Name: t.Name, New: func() config.Section { return t.New() }}
+}
+
+// Settings are the section of one channel's sink. Its further methods are called after
+// Check has found nothing wrong.
+type Settings interface {
+	config.Section
+	// Lacks returns the fields of the credentials that are missing. While there are
+	// any, nothing may be sent, and Open is not called.
+	Lacks() []string
+	// Digest identifies what the sink is made of, the contents of files included: a
+	// reload with the same digest keeps the sink and its connections.
+	Digest() string
+	// Open makes the sink.
+	Open(e Environment) (Sink, error)
 }
 
 // Environment is what a process has for a sink.

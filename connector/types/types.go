@@ -8,6 +8,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 )
 
 // Channels are the types of channels.
@@ -21,15 +23,22 @@ var Inboxes = []config.Type{
 	embedded.Type,
 }
 
+// Sinks are the types of sinks.
+var Sinks = []sink.Type{
+	httpsink.Type,
+}
+
 // Config returns all types for the loader of configuration files. The first inbox and
 // the first sink are those of a file that names none.
 func Config() config.Types {
 	types := config.Types{
 		Inboxes: Inboxes,
-		Sinks:   []config.Type{{Name: "HTTP", New: func() config.Section { return config.NewHTTPSink() }}},
 	}
 	for _, t := range Channels {
 		types.Channels = append(types.Channels, t.Config())
+	}
+	for _, t := range Sinks {
+		types.Sinks = append(types.Sinks, t.Config())
 	}
 	return types
 }

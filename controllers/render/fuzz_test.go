@@ -14,6 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -125,7 +126,7 @@ func FuzzRender(f *testing.F) {
 func checkRead(t *testing.T, c *v1alpha1.ChannelConnector, creds *render.Credentials, whole *config.Config) {
 	t.Helper()
 	got := whole.Channels[0]
-	app, http := got.Settings.(*zalo.Settings), got.Sink.Settings.(*config.HTTPSink)
+	app, http := got.Settings.(*zalo.Settings), got.Sink.Settings.(*httpsink.Settings)
 	z, w, h := c.Spec.ZaloOA, c.Spec.Webhook, c.Spec.Sink.HTTP
 	type read struct {
 		AppID, Path, URL      string

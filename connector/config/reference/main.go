@@ -111,7 +111,7 @@ func parse(folder string, files ...string) (found []documented, err error) {
 
 // types returns those of the file as a whole and those of every section.
 func types() ([]documented, error) {
-	all, err := parse(".", "types.go", "types_sink.go", "values.go")
+	all, err := parse(".", "types.go", "values.go")
 	if err != nil {
 		return nil, err
 	}

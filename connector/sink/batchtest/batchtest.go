@@ -16,6 +16,8 @@ type Sink struct {
 	Most int
 	// Answer makes the results of one Send; nil takes everything.
 	Answer func(ctx context.Context, events []event.Event) []error
+	// Closed, if it is set, is called by Close.
+	Closed func() error
 
 	mu      sync.Mutex
 	batches [][]event.Event
@@ -43,6 +45,9 @@ func (s *Sink) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed++
+	if s.Closed != nil {
+		_ = s.Closed() // a test reads what was written
+	}
 }
 
 // Closings is how often the sink was closed.

@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
@@ -120,7 +119,7 @@ func TestBusyConnectionsFollowTheName(t *testing.T) {
 	names := newNameServer(t)
 	names.address.Store(new(netip.MustParseAddr(old)))
 	server := listenTwice(t, old, next)
-	s := newSink(t, config.HTTPSink{URL: "http://bot.example:" + server.port})
+	s := newSink(t, Settings{URL: "http://bot.example:" + server.port})
 	aging(s, 20*time.Millisecond, names.Resolver)
 
 	send := func() { expectClass(t, s.Send(t.Context(), exampleEvent(t)), "") }
@@ -162,10 +161,10 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 		}
 	})
 	for name, tt := range map[string]struct {
-		c    config.HTTPSink
+		c    Settings
 		made *atomic.Int64
 	}{
-		"http":  {config.HTTPSink{URL: plain.URL}, made},
+		"http":  {Settings{URL: plain.URL}, made},
 		"https": {load(t, secured.URL, "caFile: "+secured.certFile), &connections},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +231,7 @@ func TestStubbornSinksLoseTheirConnections(t *testing.T) {
 	})
 	plain := listen(t, handler)
 	secured := listenTLS(t, 0, func(s *http.Server) { s.Handler = handler })
-	for name, c := range map[string]config.HTTPSink{
+	for name, c := range map[string]Settings{
 		"http":  {URL: plain.URL},
 		"https": load(t, secured.URL, "caFile: "+secured.certFile),
 	} {

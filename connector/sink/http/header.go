@@ -39,7 +39,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // the names of an event's headers too, without values and so not sent: a clone
 // is far cheaper than the insertions. Values are shared by all requests, which
 // never change them.
-func templateHeader(configured []config.Header) http.Header {
+func templateHeader(configured []Header) http.Header {
 	header := http.Header{
 		"User-Agent":      {"xbot-channel-connector"},
 		headerSpecVersion: {"1.0"},

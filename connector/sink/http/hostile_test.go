@@ -126,7 +126,7 @@ func TestEveryAttemptEnds(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			raw := listenRaw(t, tt.serve)
-			c := config.HTTPSink{URL: tt.scheme + "://" + raw.address + "/?token=abc", Timeout: config.Duration(tt.timeout)}
+			c := Settings{URL: tt.scheme + "://" + raw.address + "/?token=abc", Timeout: config.Duration(tt.timeout)}
 			if tt.proxy != "" {
 				c.URL, c.Proxy = tt.scheme+"://sink.invalid/?token=abc", tt.proxy+"://"+raw.address
 			}
@@ -151,7 +151,7 @@ func TestSendGivesUpOnASinkThatDoesNotRead(t *testing.T) {
 		<-gaveUp
 		untilClosed(conn)
 	})
-	s := newSink(t, config.HTTPSink{URL: "http://" + raw.address, Timeout: config.Duration(100 * time.Millisecond)})
+	s := newSink(t, Settings{URL: "http://" + raw.address, Timeout: config.Duration(100 * time.Millisecond)})
 	e := exampleEvent(t)
 	e.Body = make([]byte, 8<<20) // more than the buffers of two sockets
 	expectClass(t, s.Send(t.Context(), e), "timeout")
@@ -165,7 +165,7 @@ func TestSlowBodiesDoNotWasteConnections(t *testing.T) {
 	server, made := countConnections(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("thanks ", 1000))
 	})
-	s := newSink(t, config.HTTPSink{URL: server.URL})
+	s := newSink(t, Settings{URL: server.URL})
 	for range 20 {
 		expectClass(t, s.Send(t.Context(), event.Event{Body: []byte("{}")}), "")
 	}

@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/net/idna"
-
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // These kinds are those of names too.
@@ -24,7 +22,7 @@ type localAddressError struct{ kind string }
 
 func (e *localAddressError) Error() string {
 	return fmt.Sprintf("%s is refused: name another address, or set localAddresses to %q in the sink's configuration",
-		e.kind, config.LocalAllow)
+		e.kind, LocalAllow)
 }
 
 // refuseLocal keeps the sink from dialling addresses of its own machine and of
@@ -35,7 +33,7 @@ func (e *localAddressError) Error() string {
 // between look-ups gets around it. Behind a proxy the far address is not known
 // here: there a URL is judged by its text. A proxy of the environment is not
 // judged: it is the choice of whoever runs the connector.
-func (s *Sink) refuseLocal(d *dialer, c config.HTTPSink, target, proxy *url.URL) {
+func (s *Sink) refuseLocal(d *dialer, c Settings, target, proxy *url.URL) {
 	if proxy == nil || c.Proxy != "" {
 		d.ControlContext = refuseLocalAddress
 	}

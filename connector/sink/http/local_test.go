@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 func TestKindOfHost(t *testing.T) {
@@ -65,7 +63,7 @@ func FuzzKindOfAddress(f *testing.F) {
 func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 	server, made := countConnections(t, func(http.ResponseWriter, *http.Request) {})
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
-	tests := map[string]config.HTTPSink{
+	tests := map[string]Settings{
 		"address":                {URL: server.URL},
 		"name":                   {URL: "http://localhost" + port},
 		"mapped address":         {URL: "http://[::ffff:127.0.0.1]" + port},
@@ -88,7 +86,7 @@ func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			setProxies(t, nil)
-			c.LocalAddresses = config.LocalRefuse
+			c.LocalAddresses = LocalRefuse
 			err := newSink(t, c).Send(t.Context(), exampleEvent(t))
 			switch name {
 			case "address in one number", "short address":
@@ -113,7 +111,7 @@ func TestTheEnvironmentsProxyMayBeLocal(t *testing.T) {
 	server := listen(t, func(http.ResponseWriter, *http.Request) {})
 	proxy, requests := proxyTo(t, server.Listener.Addr().String())
 	setProxies(t, map[string]string{"HTTP_PROXY": proxy.URL})
-	s := newSink(t, config.HTTPSink{URL: "http://bot.example", LocalAddresses: config.LocalRefuse})
+	s := newSink(t, Settings{URL: "http://bot.example", LocalAddresses: LocalRefuse})
 	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "")
 	if requests.Load() != 1 {
 		t.Errorf("%d requests came to the proxy", requests.Load())

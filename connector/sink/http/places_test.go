@@ -24,7 +24,7 @@ func sharing(t *testing.T, url string, n int, timeout time.Duration, places *sin
 	t.Helper()
 	sinks := make([]*Sink, n)
 	for i := range sinks {
-		s, err := New(config.HTTPSink{URL: url, Timeout: config.Duration(timeout)}, sink.Environment{Concurrency: 64, Places: places}, time.Now)
+		s, err := New(Settings{URL: url, Timeout: config.Duration(timeout)}, sink.Environment{Concurrency: 64, Places: places}, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,6 @@ import (
 	"net/url"
 
 	"golang.org/x/net/http/httpproxy"
-
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // chooseProxy returns the proxy on the way to target; nil is none. The variables
@@ -17,12 +15,12 @@ import (
 // the variable was set for, so here it is an error.
 func chooseProxy(setting string, target *url.URL) (*url.URL, error) {
 	switch setting {
-	case config.ProxyNone:
+	case ProxyNone:
 		return nil, nil
 	case "":
 		return proxyOfEnvironment(target)
 	}
-	proxy, err := config.ParseProxy(setting)
+	proxy, err := ParseProxy(setting)
 	if err != nil {
 		return nil, fmt.Errorf("sink proxy: %w", err)
 	}
@@ -38,10 +36,10 @@ func proxyOfEnvironment(target *url.URL) (*url.URL, error) {
 	if value == "" || exempt(env.NoProxy, target) {
 		return nil, nil
 	}
-	proxy, err := config.ParseProxy(value)
+	proxy, err := ParseProxy(value)
 	if err != nil {
 		return nil, fmt.Errorf("the environment variable %s is no usable proxy for %s: %w; "+
-			"correct it, or set proxy in the sink's configuration (%q for none)", variable, target.Host, err, config.ProxyNone)
+			"correct it, or set proxy in the sink's configuration (%q for none)", variable, target.Host, err, ProxyNone)
 	}
 	return proxy, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
@@ -119,10 +118,10 @@ func TestSendThroughAProxy(t *testing.T) {
 	plain := listen(t, func(http.ResponseWriter, *http.Request) {})
 	secured := listenTLS(t, 0)
 	for name, tt := range map[string]struct {
-		c       config.HTTPSink
+		c       Settings
 		address string
 	}{
-		"http":  {config.HTTPSink{URL: plain.URL}, plain.Listener.Addr().String()},
+		"http":  {Settings{URL: plain.URL}, plain.Listener.Addr().String()},
 		"https": {load(t, secured.URL, "caFile: "+secured.certFile), secured.Listener.Addr().String()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +165,7 @@ func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			setProxies(t, tt.environment)
-			err := newSink(t, config.HTTPSink{URL: tt.url}).Send(t.Context(), exampleEvent(t))
+			err := newSink(t, Settings{URL: tt.url}).Send(t.Context(), exampleEvent(t))
 			if diff := cmp.Diff(error(&tt.want), err); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -176,7 +175,7 @@ func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 
 func TestNewRefusesAnUnusableProxy(t *testing.T) {
 	setProxies(t, map[string]string{"HTTPS_PROXY": "htp://me:secret@proxy"})
-	if _, err := New(config.HTTPSink{URL: "https://bot.example"}, sink.Environment{Concurrency: 1}, nil); err == nil {
+	if _, err := New(Settings{URL: "https://bot.example"}, sink.Environment{Concurrency: 1}, nil); err == nil {
 		t.Error("the sink would be reached without the proxy")
 	}
 }

@@ -16,7 +16,6 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/sink"
 	"xbot.a4b.vn/channel-connector/connector/sink/each"
@@ -47,11 +46,11 @@ type Sink struct {
 
 var _ each.Sender = (*Sink)(nil)
 
-// New builds the sink of a configuration that config.Load has checked. Up to
+// New builds the sink of a section that Check has found nothing wrong with. Up to
 // Concurrency connections are kept for reuse. The clock is read for signatures
 // and Retry-After dates. The error says that the signing secret is no base64, or
 // which variable of the environment names no usable proxy, and quotes neither.
-func New(c config.HTTPSink, e sink.Environment, now func() time.Time) (*Sink, error) {
+func New(c Settings, e sink.Environment, now func() time.Time) (*Sink, error) {
 	target, err := url.Parse(c.Target())
 	if err != nil {
 		return nil, errors.New("sink url cannot be parsed") // err quotes it
@@ -73,7 +72,7 @@ func New(c config.HTTPSink, e sink.Environment, now func() time.Time) (*Sink, er
 	if proxy != nil {
 		s.peer = fmt.Sprintf("%s through proxy %s", target.Host, proxy.Host)
 	}
-	if c.LocalAddresses == config.LocalRefuse {
+	if c.LocalAddresses == LocalRefuse {
 		s.refuseLocal(d, c, target, proxy)
 	}
 	e.Places.Join(s.transport)

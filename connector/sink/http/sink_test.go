@@ -45,7 +45,7 @@ func exampleEvent(t *testing.T) event.Event {
 	}
 }
 
-func newSink(t *testing.T, c config.HTTPSink) *Sink {
+func newSink(t *testing.T, c Settings) *Sink {
 	t.Helper()
 	if c.Timeout == 0 {
 		c.Timeout = config.Duration(patience)
@@ -75,7 +75,7 @@ func TestSendWritesTheCloudEvent(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	e := exampleEvent(t)
-	s := newSink(t, config.HTTPSink{URL: server.URL + "/events?to=bot", Headers: []config.Header{
+	s := newSink(t, Settings{URL: server.URL + "/events?to=bot", Headers: []Header{
 		{Name: "authorization", Secret: config.NewSecret("Bearer abc")},
 		{Name: "X-Team", Secret: config.NewSecret("a")},
 	}})
@@ -116,7 +116,7 @@ func TestSendLeavesAbsentAttributesOut(t *testing.T) {
 	e := exampleEvent(t)
 	e.Subject, e.Conversation, e.ContentType, e.Body = "", "", "", nil
 
-	if err := newSink(t, config.HTTPSink{URL: server.URL}).Send(t.Context(), e); err != nil {
+	if err := newSink(t, Settings{URL: server.URL}).Send(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{headerSubject, headerPartitionKey, headerContentType} {
@@ -130,7 +130,7 @@ func TestSendLeavesAbsentAttributesOut(t *testing.T) {
 func TestSendStatesTheMediaType(t *testing.T) {
 	var got http.Header
 	server := listen(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
-	s := newSink(t, config.HTTPSink{URL: server.URL})
+	s := newSink(t, Settings{URL: server.URL})
 	for _, want := range []string{`multipart/form-data; boundary="a b%20"`, "application/json"} {
 		e := exampleEvent(t)
 		e.ContentType = want
@@ -159,7 +159,7 @@ func TestSendSignsForStandardWebhooks(t *testing.T) {
 	})
 	signing := config.NewSecret(secret)
 
-	if err := newSink(t, config.HTTPSink{URL: server.URL, SigningSecret: &signing}).Send(t.Context(), e); err != nil {
+	if err := newSink(t, Settings{URL: server.URL, SigningSecret: &signing}).Send(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	if verified != nil {
@@ -205,7 +205,7 @@ func TestSendJudgesTheAnswer(t *testing.T) {
 				}
 				w.WriteHeader(tt.status)
 			})
-			err := newSink(t, config.HTTPSink{URL: server.URL}).Send(t.Context(), exampleEvent(t))
+			err := newSink(t, Settings{URL: server.URL}).Send(t.Context(), exampleEvent(t))
 			if diff := cmp.Diff(tt.want, err); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -253,7 +253,7 @@ func TestSendMeetsBrokenAnswers(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newSink(t, config.HTTPSink{URL: "http://" + answerRaw(t, tt.answer)})
+			s := newSink(t, Settings{URL: "http://" + answerRaw(t, tt.answer)})
 			expectClass(t, s.Send(t.Context(), exampleEvent(t)), tt.class)
 		})
 	}
@@ -282,12 +282,12 @@ func expectClass(t *testing.T, err error, class string) {
 }
 
 func TestSendMeetsNobody(t *testing.T) {
-	s := newSink(t, config.HTTPSink{URL: "http://" + reserved.Address(t) + "/?token=abc"})
+	s := newSink(t, Settings{URL: "http://" + reserved.Address(t) + "/?token=abc"})
 	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "connection")
 }
 
 func TestSendMeetsUnknownName(t *testing.T) {
-	s := newSink(t, config.HTTPSink{URL: "http://sink.invalid/?token=abc"})
+	s := newSink(t, Settings{URL: "http://sink.invalid/?token=abc"})
 	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "connection")
 }
 
@@ -296,7 +296,7 @@ func TestSendGivesUpOnSlowSink(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
-	s := newSink(t, config.HTTPSink{URL: server.URL + "/?token=abc", Timeout: config.Duration(50 * time.Millisecond)})
+	s := newSink(t, Settings{URL: server.URL + "/?token=abc", Timeout: config.Duration(50 * time.Millisecond)})
 	expectClass(t, s.Send(t.Context(), exampleEvent(t)), "timeout")
 }
 
@@ -307,7 +307,7 @@ func TestSendEndsWithItsContext(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	s := newSink(t, config.HTTPSink{URL: server.URL + "/?token=abc"})
+	s := newSink(t, Settings{URL: server.URL + "/?token=abc"})
 	expectClass(t, s.Send(ctx, exampleEvent(t)), "canceled")
 }
 
@@ -330,7 +330,7 @@ func TestSendDoesNotWaitForBodies(t *testing.T) {
 	}
 	for name, answer := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newSink(t, config.HTTPSink{URL: listen(t, answer).URL, Timeout: config.Duration(time.Hour)})
+			s := newSink(t, Settings{URL: listen(t, answer).URL, Timeout: config.Duration(time.Hour)})
 			expectClass(t, s.Send(t.Context(), exampleEvent(t)), "")
 		})
 	}
@@ -356,7 +356,7 @@ func TestSendReusesConnections(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, strings.Repeat("busy ", 1000))
 	})
-	s := newSink(t, config.HTTPSink{URL: server.URL})
+	s := newSink(t, Settings{URL: server.URL})
 	const lanes = 4 // fewer than the concurrency that newSink states
 	for range 20 {
 		var sends sync.WaitGroup
@@ -376,7 +376,7 @@ func TestSendReusesConnections(t *testing.T) {
 // connections, for example because it restarted, costs no failed attempt.
 func TestSendSurvivesClosedIdleConnections(t *testing.T) {
 	server, made := countConnections(t, func(http.ResponseWriter, *http.Request) {})
-	s := newSink(t, config.HTTPSink{URL: server.URL})
+	s := newSink(t, Settings{URL: server.URL})
 	for range 20 {
 		expectClass(t, s.Send(t.Context(), exampleEvent(t)), "")
 		server.CloseClientConnections()
@@ -401,7 +401,7 @@ func TestCloseDuringSend(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	s, err := New(config.HTTPSink{URL: server.URL, Timeout: config.Duration(patience)}, sink.Environment{Concurrency: 8}, time.Now)
+	s, err := New(Settings{URL: server.URL, Timeout: config.Duration(patience)}, sink.Environment{Concurrency: 8}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,7 +420,7 @@ func TestCloseDuringSend(t *testing.T) {
 
 func TestNewRefusesBrokenSigningSecret(t *testing.T) {
 	signing := config.NewSecret("%%private")
-	_, err := New(config.HTTPSink{SigningSecret: &signing}, sink.Environment{Concurrency: 1}, time.Now)
+	_, err := New(Settings{SigningSecret: &signing}, sink.Environment{Concurrency: 1}, time.Now)
 	if err == nil || !strings.Contains(err.Error(), "signingSecret") || strings.Contains(err.Error(), "private") {
 		t.Errorf("got %v, want an error about signingSecret that does not quote it", err)
 	}

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
-	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // tlsSink is an https server with its certificate and key as files.
@@ -60,28 +59,33 @@ func writePEM(t *testing.T, kind string, der []byte) (path string) {
 	return path
 }
 
+// other is the section of a channel and an inbox of no matter which type.
+type other struct{}
+
+func (*other) Check(*config.Checker) {}
+
 // load returns the sink of a configuration file, with its TLS files loaded.
-func load(t *testing.T, url, tlsFields string) config.HTTPSink {
+func load(t *testing.T, url, tlsFields string) Settings {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "connector.yaml")
 	text := fmt.Sprintf(`apiVersion: connector.xbot.a4b.vn/v1alpha1
 kind: ConnectorConfig
-inbox: {embedded: {path: inbox}}
 channels:
 - name: shop
-  type: ZaloOA
-  zaloOA: {appID: "1", signature: {mode: "Off"}}
+  type: Other
+  other: {}
   webhook: {apiKeys: [{name: a, value: 0123456789abcdef0123456789abcdef}]}
   sink: {http: {url: %q, tls: {%s}}}
 `, url, tlsFields)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(path, types.Config())
+	others := []config.Type{{Name: "Other", New: func() config.Section { return &other{} }, DefaultPath: "/other"}}
+	c, err := config.Load(path, config.Types{Channels: others, Inboxes: others, Sinks: []config.Type{Type.Config()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return *c.Channels[0].Sink.Settings.(*config.HTTPSink)
+	return *c.Channels[0].Sink.Settings.(*Settings)
 }
 
 func TestSendOverTLS(t *testing.T) {
@@ -89,11 +93,11 @@ func TestSendOverTLS(t *testing.T) {
 	trusted := "caFile: " + server.certFile
 	plain := listen(t, func(http.ResponseWriter, *http.Request) {})
 	tests := map[string]struct {
-		c     config.HTTPSink
+		c     Settings
 		class string
 	}{
 		"trusted":           {load(t, server.URL, trusted), ""},
-		"unknown authority": {config.HTTPSink{URL: server.URL}, "tls"},
+		"unknown authority": {Settings{URL: server.URL}, "tls"},
 		"another name": {
 			load(t, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), trusted), "tls",
 		},

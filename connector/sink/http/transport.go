@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 const (
@@ -20,7 +18,7 @@ const (
 // newTransport returns the sink's own connections. HTTP/1.1 only: with one
 // attempt per connection, a connection that hangs holds up one conversation and
 // not all of them.
-func newTransport(c config.HTTPSink, concurrency int, d *dialer, proxy *url.URL) *http.Transport {
+func newTransport(c Settings, concurrency int, d *dialer, proxy *url.URL) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{

@@ -1,21 +1,28 @@
-package config
+package httpsink
 
 import (
 	"crypto/tls"
+	"encoding/hex"
+	"fmt"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/digest"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+	"xbot.a4b.vn/channel-connector/connector/sink/each"
 )
 
-// Sink is where events go. Exactly the member named by type is set.
-type Sink struct {
-	// Type is the kind of sink: "HTTP". Default: "HTTP".
-	Type string `yaml:"type,omitempty"`
-	// Settings is the section of the type.
-	Settings Section `yaml:"-"`
+// Type posts events to a URL.
+var Type = sink.Type{Name: "HTTP", New: func() sink.Settings { return NewSettings() }}
+
+// NewSettings returns the section with its defaults.
+func NewSettings() *Settings {
+	return &Settings{Timeout: config.Duration(10 * time.Second), LocalAddresses: LocalAllow}
 }
 
-// HTTPSink posts each event as a CloudEvent in binary mode: the body is the
-// platform's, byte for byte, the attributes are "ce-" headers.
-type HTTPSink struct {
+// Settings is a URL that each event is posted to, as a CloudEvent in binary mode: the
+// body is the platform's, byte for byte, the attributes are "ce-" headers.
+type Settings struct {
 	// URL is where events are posted: absolute, http or https, without
 	// credentials. Exactly one of url and urlFile is set.
 	URL string `yaml:"url,omitempty"`
@@ -24,7 +31,7 @@ type HTTPSink struct {
 	URLFile string `yaml:"urlFile,omitempty" file:"path"`
 	// Timeout bounds one attempt, from dialling to the answer's headers.
 	// Default: 10s.
-	Timeout Duration `yaml:"timeout,omitempty"`
+	Timeout config.Duration `yaml:"timeout,omitempty"`
 	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without
 	// credentials, or "none". Default: what the environment's HTTP_PROXY,
 	// HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
@@ -38,10 +45,10 @@ type HTTPSink struct {
 	// Headers are added to every request, for example Authorization.
 	Headers []Header `yaml:"headers,omitempty"`
 	// TLS adjusts how an https URL is trusted.
-	TLS *SinkTLS `yaml:"tls,omitempty"`
+	TLS *TLS `yaml:"tls,omitempty"`
 	// SigningSecret signs every request by the Standard Webhooks specification:
 	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
-	SigningSecret *Secret `yaml:"signingSecret,omitempty"`
+	SigningSecret *config.Secret `yaml:"signingSecret,omitempty"`
 
 	// fromFile is the URL of urlFile.
 	fromFile string
@@ -49,21 +56,16 @@ type HTTPSink struct {
 	lacks []string
 }
 
-// NewHTTPSink returns the section with its defaults.
-func NewHTTPSink() *HTTPSink {
-	return &HTTPSink{Timeout: Duration(10 * time.Second), LocalAddresses: LocalAllow}
-}
-
 // Lacks returns the fields of the credentials that are missing. While there are any,
 // nothing may be sent.
-func (h *HTTPSink) Lacks() []string { return h.lacks }
+func (s *Settings) Lacks() []string { return s.lacks }
 
 // Target returns the URL, after Load has read it from its file if need be.
-func (h *HTTPSink) Target() string {
-	if h.URLFile != "" {
-		return h.fromFile
+func (s *Settings) Target() string {
+	if s.URLFile != "" {
+		return s.fromFile
 	}
-	return h.URL
+	return s.URL
 }
 
 // ProxyNone is the proxy setting that ignores the environment.
@@ -83,12 +85,12 @@ const (
 type Header struct {
 	// Name is the header's name; those that the connector sets itself are
 	// refused. Required.
-	Name   string `yaml:"name,omitempty"`
-	Secret `yaml:",inline"`
+	Name          string `yaml:"name,omitempty"`
+	config.Secret `yaml:",inline"`
 }
 
-// SinkTLS names PEM files.
-type SinkTLS struct {
+// TLS names PEM files.
+type TLS struct {
 	// CAFile is a bundle of certificate authorities to trust instead of the
 	// system's, at most 512 KiB.
 	CAFile string `yaml:"caFile,omitempty" file:"path"`
@@ -105,10 +107,36 @@ type SinkTLS struct {
 
 // Client returns a copy of the client side's TLS configuration, made of the
 // files as Load has read and checked them; nil, which stands for the defaults,
-// when s is nil.
-func (s *SinkTLS) Client() *tls.Config {
-	if s == nil {
+// when t is nil.
+func (t *TLS) Client() *tls.Config {
+	if t == nil {
 		return nil
 	}
-	return s.client.Clone()
+	return t.client.Clone()
+}
+
+// Open makes the sink, which is called with every credential that the section names.
+func (s *Settings) Open(e sink.Environment) (sink.Sink, error) {
+	opened, err := New(*s, e, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return each.Sink(opened), nil
+}
+
+// Digest identifies what the sink is made of, the contents of its files
+// included: sinks with the same digest may share their connections.
+func (s *Settings) Digest() string {
+	parts := [][]byte{[]byte(s.Target()), fmt.Append(nil, s.Timeout), []byte(s.Proxy), []byte(s.LocalAddresses)}
+	for _, header := range s.Headers {
+		parts = append(parts, []byte("header"), []byte(header.Name), []byte(header.Reveal()))
+	}
+	if s.SigningSecret != nil {
+		parts = append(parts, []byte("signing"), []byte(s.SigningSecret.Reveal()))
+	}
+	if t := s.TLS; t != nil {
+		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
+	}
+	sum := digest.Of(parts...)
+	return hex.EncodeToString(sum[:])
 }

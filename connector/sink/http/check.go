@@ -1,18 +1,19 @@
-package config
+package httpsink
 
 import (
 	"crypto/tls"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
-	"xbot.a4b.vn/channel-connector/connector/digest"
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // headerName is a token of RFC 9110.
@@ -25,30 +26,30 @@ var reservedHeaders = map[string]bool{
 }
 
 // Check says what is wrong with the section.
-func (h *HTTPSink) Check(c *Checker) {
-	h.checkURL(c)
-	c.Positive("timeout", h.Timeout)
-	if h.Proxy != "" && h.Proxy != ProxyNone {
-		checkProxy(c, h.Proxy)
+func (s *Settings) Check(c *config.Checker) {
+	s.checkURL(c)
+	c.Positive("timeout", s.Timeout)
+	if s.Proxy != "" && s.Proxy != ProxyNone {
+		checkProxy(c, s.Proxy)
 	}
-	c.OneOf("localAddresses", h.LocalAddresses, LocalAllow, LocalRefuse)
+	c.OneOf("localAddresses", s.LocalAddresses, LocalAllow, LocalRefuse)
 	names := map[string]string{}
-	for i := range h.Headers {
+	for i := range s.Headers {
 		field := fmt.Sprintf("headers[%d]", i)
-		h.Headers[i].check(c, field)
-		h.needs(field, h.Headers[i].Reveal())
-		c.Unique(field+".name", textproto.CanonicalMIMEHeaderKey(h.Headers[i].Name), names)
+		s.Headers[i].check(c, field)
+		s.needs(field, s.Headers[i].Reveal())
+		c.Unique(field+".name", textproto.CanonicalMIMEHeaderKey(s.Headers[i].Name), names)
 	}
-	if h.TLS != nil {
-		h.loadTLS(c)
+	if s.TLS != nil {
+		s.loadTLS(c)
 	}
-	if h.SigningSecret == nil {
+	if s.SigningSecret == nil {
 		return
 	}
-	if c.Secret("signingSecret", h.SigningSecret) && !isSigningSecret(h.SigningSecret.Reveal()) {
-		c.Unfitf("signingSecret", h.SigningSecret, "is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes")
+	if c.Secret("signingSecret", s.SigningSecret) && !isSigningSecret(s.SigningSecret.Reveal()) {
+		c.Unfitf("signingSecret", s.SigningSecret, "is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes")
 	}
-	h.needs("signingSecret", h.SigningSecret.Reveal())
+	s.needs("signingSecret", s.SigningSecret.Reveal())
 }
 
 // isSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without
@@ -59,34 +60,34 @@ func isSigningSecret(text string) bool {
 }
 
 // needs notes the field of a credential that the sink must not be called without.
-func (h *HTTPSink) needs(field, credential string) {
+func (s *Settings) needs(field, credential string) {
 	if credential == "" {
-		h.lacks = append(h.lacks, field)
+		s.lacks = append(s.lacks, field)
 	}
 }
 
 // checkURL never quotes the URL: whoever writes credentials into it should not
 // find them in a log.
-func (h *HTTPSink) checkURL(c *Checker) {
+func (s *Settings) checkURL(c *config.Checker) {
 	switch {
-	case !oneSet(h.URL != "", h.URLFile != ""):
+	case (s.URL != "") == (s.URLFile != ""):
 		c.Problemf("url", "set exactly one of url and urlFile")
-	case h.URLFile != "":
-		text := c.File("urlFile", h.URLFile)
+	case s.URLFile != "":
+		text := c.File("urlFile", s.URLFile)
 		switch u, err := parseSinkURL(text); {
 		case text == "": // said already
 		case err != nil:
 			c.Lackf("urlFile", "is no URL of a sink: %v", err)
-		case h.TLS != nil && u.Scheme != schemeHTTPS:
+		case s.TLS != nil && u.Scheme != schemeHTTPS:
 			c.Lackf("urlFile", "is no https URL, which %s needs: write an https URL, or leave tls out", c.Path("tls"))
 		default:
-			h.fromFile = text
+			s.fromFile = text
 		}
-		h.needs("urlFile", h.fromFile)
+		s.needs("urlFile", s.fromFile)
 	default:
-		if u, err := parseSinkURL(h.URL); err != nil {
+		if u, err := parseSinkURL(s.URL); err != nil {
 			c.Problemf("url", "%v", err)
-		} else if h.TLS != nil && u.Scheme != schemeHTTPS {
+		} else if s.TLS != nil && u.Scheme != schemeHTTPS {
 			c.Problemf("tls", "needs an https URL")
 		}
 	}
@@ -109,7 +110,7 @@ func parseSinkURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func checkProxy(c *Checker, text string) {
+func checkProxy(c *config.Checker, text string) {
 	u, err := ParseProxy(text)
 	switch {
 	case err != nil:
@@ -119,7 +120,7 @@ func checkProxy(c *Checker, text string) {
 	}
 }
 
-func (h *Header) check(c *Checker, field string) {
+func (h *Header) check(c *config.Checker, field string) {
 	name := textproto.CanonicalMIMEHeaderKey(h.Name)
 	switch {
 	case !c.Required(field+".name", h.Name):
@@ -128,18 +129,18 @@ func (h *Header) check(c *Checker, field string) {
 	case reservedHeaders[name], strings.HasPrefix(name, "Ce-"), strings.HasPrefix(name, "Webhook-"):
 		c.Problemf(field+".name", "the connector sets this header itself")
 	}
-	if c.Secret(field, &h.Secret) && !isText(h.Reveal(), func(r rune) bool { return r == '\t' || !unicode.IsControl(r) }) {
+	if c.Secret(field, &h.Secret) && !config.IsText(h.Reveal(), func(r rune) bool { return r == '\t' || !unicode.IsControl(r) }) {
 		c.Unfitf(field, &h.Secret, "holds line breaks or control characters, or is no text: put the value on one line")
 	}
 }
 
 // loadTLS loads the files of the section into its configuration.
-func (h *HTTPSink) loadTLS(c *Checker) {
-	t := h.TLS
+func (s *Settings) loadTLS(c *config.Checker) {
+	t := s.TLS
 	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CAFile != "" {
 		if t.client.RootCAs = c.Authorities("tls.caFile", t.CAFile); t.client.RootCAs == nil {
-			h.lacks = append(h.lacks, "tls.caFile")
+			s.lacks = append(s.lacks, "tls.caFile")
 		}
 	}
 	switch {
@@ -150,7 +151,7 @@ func (h *HTTPSink) loadTLS(c *Checker) {
 		if pair := c.Pair("tls.certFile", t.CertFile, "tls.keyFile", t.KeyFile); pair != nil {
 			t.client.Certificates = []tls.Certificate{*pair}
 		} else {
-			h.lacks = append(h.lacks, "tls.certFile")
+			s.lacks = append(s.lacks, "tls.certFile")
 		}
 	}
 	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {
@@ -158,19 +159,45 @@ func (h *HTTPSink) loadTLS(c *Checker) {
 	}
 }
 
-// Digest identifies what the sink is made of, the contents of its files
-// included: sinks with the same digest may share their connections.
-func (h *HTTPSink) Digest() string {
-	parts := [][]byte{[]byte(h.Target()), fmt.Append(nil, h.Timeout), []byte(h.Proxy), []byte(h.LocalAddresses)}
-	for _, header := range h.Headers {
-		parts = append(parts, []byte("header"), []byte(header.Name), []byte(header.Reveal()))
+// schemeHTTPS is that of a URL with TLS.
+const schemeHTTPS = "https"
+
+// proxySchemes are those that net/http knows for proxies.
+var proxySchemes = []string{"http", schemeHTTPS, "socks5", "socks5h"}
+
+var (
+	errPort  = errors.New("want a port from 1 to 65535")
+	errProxy = errors.New(`want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`)
+)
+
+// ParseProxy reads the URL of a proxy as curl and Go do: a host and port alone
+// stand for http. Where Go goes without a proxy that it cannot read, ParseProxy
+// returns an error, which does not quote the text: it may hold a password.
+func ParseProxy(text string) (*url.URL, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
 	}
-	if h.SigningSecret != nil {
-		parts = append(parts, []byte("signing"), []byte(h.SigningSecret.Reveal()))
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains(proxySchemes, u.Scheme) || strings.ContainsFunc(u.Host, isSpaceOrControl) {
+		return nil, errProxy
 	}
-	if t := h.TLS; t != nil {
-		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || strings.Contains(text, "#") {
+		return nil, errProxy
 	}
-	sum := digest.Of(parts...)
-	return hex.EncodeToString(sum[:])
+	if !validPort(u) {
+		return nil, errPort
+	}
+	return u, nil
 }
+
+// validPort reports whether a connection can be made to the URL's port. Without
+// one it is the scheme's.
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

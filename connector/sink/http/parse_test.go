@@ -1,11 +1,9 @@
-package config_test
+package httpsink
 
 import (
 	"errors"
 	"strings"
 	"testing"
-
-	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 func TestParseProxy(t *testing.T) {
@@ -40,7 +38,7 @@ func TestParseProxy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := config.ParseProxy(tt.text)
+			got, err := ParseProxy(tt.text)
 			switch {
 			case tt.want == "" && err == nil:
 				t.Errorf("%q is read as %s", tt.text, got)
@@ -57,9 +55,9 @@ func FuzzParseProxy(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		u, err := config.ParseProxy(text)
+		u, err := ParseProxy(text)
 		if err != nil {
-			if !errors.Is(err, config.ErrProxy) && !errors.Is(err, config.ErrPort) {
+			if !errors.Is(err, errProxy) && !errors.Is(err, errPort) {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

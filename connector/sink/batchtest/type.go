@@ -1,0 +1,67 @@
+package batchtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/event"
+	"xbot.a4b.vn/channel-connector/connector/sink"
+)
+
+// Type is a type of sink that a test adds to package types: it appends each batch to a
+// file.
+var Type = sink.Type{Name: "Lines", New: func() sink.Settings { return &Settings{MaxBatch: 10} }}
+
+// Settings name the file.
+type Settings struct {
+	// File gets one line for each batch: the bodies as an array in JSON. Required.
+	File string `yaml:"file,omitempty" file:"path"`
+	// MaxBatch is the largest number of events in a line. Default: 10.
+	MaxBatch int `yaml:"maxBatch,omitempty"`
+}
+
+// Check implements config.Section.
+func (s *Settings) Check(c *config.Checker) {
+	c.Required("file", s.File)
+	c.Between("maxBatch", s.MaxBatch, 1000)
+}
+
+// Lacks implements sink.Settings.
+func (*Settings) Lacks() []string { return nil }
+
+// Digest implements sink.Settings.
+func (s *Settings) Digest() string { return fmt.Sprint(s.File, s.MaxBatch) }
+
+// Open implements sink.Settings.
+func (s *Settings) Open(sink.Environment) (sink.Sink, error) {
+	file, err := os.OpenFile(s.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	write := func(_ context.Context, events []event.Event) []error {
+		bodies := make([]json.RawMessage, len(events))
+		for i, e := range events {
+			bodies[i] = e.Body
+		}
+		line, err := json.Marshal(bodies)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			_, err = file.Write(append(bytes.TrimSpace(line), '\n'))
+		}
+		errs := make([]error, len(events))
+		for i := range errs {
+			if err != nil {
+				errs[i] = &sink.Failed{Class: "file", Reason: "the file cannot be written"}
+			}
+		}
+		return errs
+	}
+	return &Sink{Most: s.MaxBatch, Answer: write, Closed: file.Close}, nil
+}
