@@ -63,7 +63,7 @@ type section struct {
 
 // sections are those of the types of a union.
 func sections(of []config.Type) []section {
-	var all []section
+	all := make([]section, 0, len(of))
 	for _, t := range of {
 		settings := reflect.TypeOf(t.New()).Elem()
 		folder := filepath.Join("..", strings.TrimPrefix(settings.PkgPath(), path.Dir(reflect.TypeFor[config.Config]().PkgPath())))
@@ -163,13 +163,7 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 		}
 		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"), ",")
 		if name == "-" { // the section of a type
-			for _, t := range unions()[of] {
-				name := ast.NewIdent(t.name)
-				if t.folder != "../config" {
-					name = ast.NewIdent(t.Name)
-				}
-				fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n", t.Member(), typeName(name, types), t.Member(), t.Name)
-			}
+			members(out, of, types)
 			continue
 		}
 		if name == "" { // inlined
@@ -186,6 +180,17 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 			text, value = text[:found[0]], "`"+text[found[2]:found[3]]+"`"
 		}
 		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type, types), value, markdown.Replace(text))
+	}
+}
+
+// members writes one row for each section that may stand in a union.
+func members(out *bytes.Buffer, of string, types []documented) {
+	for _, t := range unions()[of] {
+		name := ast.NewIdent(t.name)
+		if t.folder != "../config" {
+			name = ast.NewIdent(t.Name)
+		}
+		fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n", t.Member(), typeName(name, types), t.Member(), t.Name)
 	}
 }
 
