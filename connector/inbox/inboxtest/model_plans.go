@@ -1,7 +1,6 @@
 package inboxtest
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -11,20 +10,19 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// plan is what one run does.
-type plan []operation
-
-// GoString is what rapid prints of a plan. The run prints each operation itself.
-func (p plan) GoString() string { return fmt.Sprintf("%d, as follows", len(p)) }
-
-// plans generates plans for a storage. Nothing in them depends on what the store
-// answers, so that they can be shortened.
-func plans(s Storage) *rapid.Generator[plan] {
+// runs generates runs of operations, and does each as soon as it is drawn: what was
+// not drawn before a failure need not be removed from it. It returns their number.
+//
+// No operation depends on what the store answers, so that any may be left out. They
+// are drawn where rapid prints nothing; do prints each.
+func runs(s Storage, do func(operation)) *rapid.Generator[int] {
 	next := operations(s)
-	return rapid.Custom(func(t *rapid.T) plan {
-		var p plan
-		t.Repeat(map[string]func(*rapid.T){"operation": func(t *rapid.T) { p = append(p, next.Draw(t, "operation")) }})
-		return p
+	return rapid.Custom(func(t *rapid.T) (n int) {
+		t.Repeat(map[string]func(*rapid.T){"operation": func(t *rapid.T) {
+			do(next.Draw(t, "operation"))
+			n++
+		}})
+		return n
 	})
 }
 
@@ -59,7 +57,7 @@ var conversations = []string{"an", "binh", "chi"}
 // events generates a channel's events, so few different ones that many come again.
 func events(channel string) *rapid.Generator[event.Event] {
 	return rapid.Custom(func(t *rapid.T) event.Event {
-		const different = 12
+		const different = 5
 		return Event(channel, rapid.SampledFrom(conversations).Draw(t, "conversation"), rapid.IntRange(1, different).Draw(t, "n"))
 	})
 }
@@ -152,7 +150,7 @@ func configures() *rapid.Generator[operation] {
 		return configure{channels().Draw(t, "channel"), inbox.Settings{
 			Ordering:            rapid.SampledFrom([]inbox.Ordering{inbox.PerConversation, inbox.Unordered}).Draw(t, "ordering"),
 			Paused:              rapid.Bool().Draw(t, "paused"),
-			DeadLetterRetention: rapid.SampledFrom([]time.Duration{0, time.Hour, 3 * perJump}).Draw(t, "retention"),
+			DeadLetterRetention: rapid.SampledFrom([]time.Duration{0, time.Hour, Window}).Draw(t, "retention"),
 		}}
 	})
 }
@@ -160,7 +158,7 @@ func configures() *rapid.Generator[operation] {
 // spans generates times around those at which something ends.
 func spans() *rapid.Generator[time.Duration] {
 	return rapid.SampledFrom([]time.Duration{
-		time.Second, time.Minute, time.Hour, time.Hour + 1, perJump - 1, Window, 2*perJump - 1, 3*perJump + 1,
+		time.Second, time.Hour, time.Hour + 1, Window - 1, Window, Window, Window + 1, 2 * perJump,
 	})
 }
 
@@ -209,7 +207,7 @@ func fills() *rapid.Generator[operation] {
 	})
 }
 
-// String names the events of a long batch by its ends.
+// bodies names the events of a batch, and of a long one its ends.
 func bodies(batch []event.Event) string {
 	const few = 10
 	var names []string

@@ -166,7 +166,7 @@ func (d deliver) do(m *machine) effect {
 	for range d.rounds {
 		m.fit(claim{d.channel, allOfThem}.do(m))
 		for _, c := range slices.Clone(m.held) {
-			m.fit(m.settle(c, d.verdict))
+			m.awake(settle{verdict: d.verdict}, func() { m.fit(m.settle(c, d.verdict)) })
 		}
 	}
 	return unchanged
