@@ -97,6 +97,7 @@ func useEverything(t *testing.T) *running {
 	sink.answers(status(http.StatusUnprocessableEntity))
 	r.call(message{shopA, "1", "dead"})
 	r.awaits(`inbox_dead_letters{channel="chat/a"}`, 1)
+	r.awaits(`delivery_dead_lettered_total{channel="chat/a",reason="refused"}`, 1) // counted after the commit
 	r.awaitReload("refused", func() { put(t, s.path(), "kind: 7") })
 	s.channels[0].delivery = "concurrency: 2"
 	r.awaitReload("applied", func() { s.write(t) })

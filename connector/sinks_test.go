@@ -253,7 +253,7 @@ func TestTheSinksAnswerDecides(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
-	r.counts(`delivery_dead_lettered_total{channel="chat/a",reason="refused"}`, len(refused))
+	r.awaits(`delivery_dead_lettered_total{channel="chat/a",reason="refused"}`, len(refused)) // counted after the commit
 
 	clear(once)
 	sink.answers(nil)
