@@ -147,7 +147,11 @@ func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte
 	if err != nil || owned == nil {
 		return err
 	}
-	return w.Client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, owned))
+	err = w.Client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, owned))
+	if apierrors.IsConflict(err) { // another client has written since; the next correction makes up for it
+		return nil
+	}
+	return err
 }
 
 // asMaps decodes an object and what is wanted of it. The cache's objects have no
