@@ -158,7 +158,7 @@ func configures() *rapid.Generator[operation] {
 // spans generates times around those at which something ends.
 func spans() *rapid.Generator[time.Duration] {
 	return rapid.SampledFrom([]time.Duration{
-		time.Second, time.Hour, time.Hour + 1, Window - 1, Window, Window, Window + 1, 2 * perJump,
+		time.Second, time.Hour, time.Hour + 1, Window - time.Hour, Window - 1, Window, Window + 1, 2 * perJump,
 	})
 }
 
