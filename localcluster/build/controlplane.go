@@ -85,16 +85,11 @@ func kubernetesBinary(name string, v versions) Binary {
 // versions are the pinned ones, with their v.
 type versions struct{ kubernetes, etcd string }
 
-func readVersions(ctx context.Context) (versions, error) {
-	kubernetes, err := Version(ctx, KubernetesModule, KubernetesPath)
-	if err != nil {
-		return versions{}, err
+func readVersions(ctx context.Context) (v versions, err error) {
+	if v.kubernetes, err = Version(ctx, KubernetesModule, KubernetesPath); err == nil {
+		v.etcd, err = Version(ctx, etcdModule, etcdPath)
 	}
-	etcd, err := Version(ctx, etcdModule, etcdPath)
-	if err != nil {
-		return versions{}, err
-	}
-	return versions{kubernetes: kubernetes, etcd: etcd}, nil
+	return v, err
 }
 
 func (v versions) folder() string { return FolderName(v.kubernetes, v.etcd) }

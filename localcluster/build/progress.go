@@ -34,19 +34,16 @@ func (p Progress) during(step string, work func() error) error {
 	for {
 		select {
 		case err := <-done:
-			p.Sayf("%s: %s after %s", step, outcome(err), elapsed(begun))
+			outcome := "done"
+			if err != nil {
+				outcome = "failed"
+			}
+			p.Sayf("%s: %s after %s", step, outcome, elapsed(begun))
 			return err
 		case <-tick.C:
 			p.Sayf("%s: %s so far; the whole takes about %s, once", step, elapsed(begun), p.Total)
 		}
 	}
-}
-
-func outcome(err error) string {
-	if err != nil {
-		return "failed"
-	}
-	return "done"
 }
 
 func elapsed(begun time.Time) time.Duration { return time.Since(begun).Round(time.Second) }

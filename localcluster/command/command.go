@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -35,6 +37,18 @@ func Run(ctx context.Context, cmd *exec.Cmd) error {
 		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
 	}
 	return nil
+}
+
+// Main is the main function of a program: it runs until run returns, ends its context on a signal, and exits with 1 if it
+// fails.
+func Main(program string, run func(ctx context.Context) error) {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) //nolint:forbidigo // it is main
+	err := run(ctx)
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, program+":", err)
+		os.Exit(1)
+	}
 }
 
 // Output runs cmd like Run, and returns what it printed to stdout, without white

@@ -33,8 +33,7 @@ const (
 // versions are the pinned ones, with their v.
 type versions struct{ kubernetes, containerd, runc, plugins, coredns string }
 
-func readVersions(ctx context.Context) (versions, error) {
-	var v versions
+func readVersions(ctx context.Context) (v versions, err error) {
 	for _, m := range []struct {
 		version   *string
 		dir, path string
@@ -45,11 +44,9 @@ func readVersions(ctx context.Context) (versions, error) {
 		{&v.plugins, pluginsModule, pluginsPath},
 		{&v.coredns, corednsModule, corednsPath},
 	} {
-		version, err := build.Version(ctx, m.dir, m.path)
-		if err != nil {
+		if *m.version, err = build.Version(ctx, m.dir, m.path); err != nil {
 			return versions{}, err
 		}
-		*m.version = version
 	}
 	return v, nil
 }

@@ -3,9 +3,7 @@ package local
 import (
 	"bytes"
 	"embed"
-	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"text/template"
 )
@@ -13,37 +11,22 @@ import (
 //go:embed config
 var configFiles embed.FS
 
-// settings are what the templates below config/ are filled with.
-type settings struct {
-	Node, Cgroup, PodNetwork string
-	Bin, Etc, PKI            string
-	Pods, DNS, PauseImage    string
-}
+var templates = template.Must(template.New("").Option("missingkey=error").ParseFS(configFiles, "config/*"))
 
-func (c *Cluster) settings(machine string, n node) settings {
-	return settings{
-		Node: n.String(), Cgroup: n.cgroup(), PodNetwork: n.podNetwork(),
-		Bin: c.bin(""), Etc: c.config(machine, ""), PKI: c.pki(""),
-		Pods: podNetwork, DNS: dnsService, PauseImage: pauseImage,
-	}
-}
-
-// render fills one of the templates.
+// render fills in one of the templates below config/.
 func render(name string, with any) ([]byte, error) {
-	files, err := template.New(name).Option("missingkey=error").ParseFS(configFiles, path.Join("config", name))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	var text bytes.Buffer
-	if err := files.Execute(&text, with); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return text.Bytes(), nil
+	err := templates.ExecuteTemplate(&text, name, with)
+	return text.Bytes(), err
 }
 
 // configure writes the files of a machine's daemons.
 func (c *Cluster) configure(machine string, n node) error {
-	with := c.settings(machine, n)
+	with := map[string]string{
+		"Node": n.String(), "Cgroup": n.cgroup(), "PodNetwork": n.podNetwork(),
+		"Bin": c.bin(""), "Etc": c.config(machine, ""), "PKI": c.pki(""),
+		"Pods": podNetwork, "DNS": dnsService, "PauseImage": pauseImage,
+	}
 	for template, file := range map[string]string{
 		"containerd.toml": "containerd.toml",
 		"cni.conflist":    "cni/pods.conflist",

@@ -3,10 +3,8 @@ package local
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +14,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
@@ -82,9 +82,7 @@ func newLayer(file string, content []byte) (v1.Layer, error) {
 	if err := archive.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(files.Bytes())), nil
-	}, tarball.WithCompressionLevel(gzip.NoCompression))
+	return static.NewLayer(files.Bytes(), types.DockerUncompressedLayer), nil
 }
 
 // LoadImages imports archives, as `docker save` or the OCI describe them, into

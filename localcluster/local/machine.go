@@ -10,9 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
@@ -57,6 +58,10 @@ func (m machine) boot(ctx context.Context, log string) error {
 	if err := startApart(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", m.name, err)
 	}
+	first, err := procfs.NewProc(cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	return command.Await(ctx, m.name+" to make its mounts", func() (bool, error) {
@@ -64,7 +69,8 @@ func (m machine) boot(ctx context.Context, log string) error {
 		case err := <-ended:
 			return false, fmt.Errorf("%s did not start: %w; %s", m.name, err, tailOf(log))
 		default:
-			return slices.Equal(arguments(cmd.Process.Pid), []string{m.pause, m.dir}), nil
+			args, _ := first.CmdLine() // none if it has ended
+			return slices.Equal(args, []string{m.pause, m.dir}), nil
 		}
 	})
 }
@@ -102,55 +108,27 @@ func (m machine) pid() (int, error) {
 // They are found by their argument, which is that folder: so one is found even if
 // the program that started it was killed at once.
 func firstProcesses(dir string) (map[string]int, error) {
-	entries, err := os.ReadDir("/proc")
+	processes, err := procfs.AllProcs()
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[string]int)
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		for _, arg := range arguments(pid) {
-			if filepath.Dir(arg) == dir && isFirst(pid) {
-				found[filepath.Base(arg)] = pid
+	for _, process := range processes {
+		args, _ := process.CmdLine() // none if it has ended
+		for _, arg := range args {
+			if filepath.Dir(arg) == dir && isFirst(process) {
+				found[filepath.Base(arg)] = process.PID
 			}
 		}
 	}
 	return found, nil
 }
 
-func arguments(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return nil // it has ended
-	}
-	var args []string
-	for arg := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
-		args = append(args, string(arg))
-	}
-	return args
-}
-
 // isFirst reports whether a process is the first of a namespace below this one.
-func isFirst(pid int) bool {
-	ids := bytes.Fields(statusLine(pid, "NSpid:"))
-	return len(ids) > 1 && string(ids[len(ids)-1]) == "1"
-}
-
-// statusLine returns what follows the label in the process's status.
-func statusLine(pid int, label string) []byte {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return nil // it has ended
-	}
-	for line := range bytes.Lines(text) {
-		if value, ok := bytes.CutPrefix(line, []byte(label)); ok {
-			return bytes.TrimSpace(value)
-		}
-	}
-	return nil
+func isFirst(process procfs.Proc) bool {
+	status, err := process.NewStatus()
+	ids := status.NSpids
+	return err == nil && len(ids) > 1 && ids[len(ids)-1] == 1
 }
 
 // halt ends the machine at once, as when the power is cut.
@@ -212,7 +190,7 @@ func (m machine) record(daemon string, pid int) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(m.pidFile(daemon), fmt.Appendf(nil, "%d %s\n", pid, began), 0o600)
+	return os.WriteFile(m.pidFile(daemon), fmt.Appendf(nil, "%d %d\n", pid, began), 0o600)
 }
 
 func (m machine) pidFile(daemon string) string { return filepath.Join(m.dir, "daemons", daemon) }
@@ -224,7 +202,7 @@ func (m machine) daemonPID(daemon string) (int, error) {
 		return 0, err
 	}
 	var pid int
-	var began string
+	var began uint64
 	if _, err := fmt.Sscan(string(text), &pid, &began); err == nil {
 		if now, err := beginning(pid); err == nil && now == began {
 			return pid, nil
@@ -234,23 +212,20 @@ func (m machine) daemonPID(daemon string) (int, error) {
 }
 
 // beginning returns when a process began, in ticks since the computer did.
-func beginning(pid int) (string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func beginning(pid int) (uint64, error) {
+	process, err := procfs.NewProc(pid)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	// The name, in parentheses, may have anything in it.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	const state, threads, start = 0, 17, 19
-	if len(fields) <= start {
-		return "", fmt.Errorf("process %d has a status without its start: %q", pid, text)
+	stat, err := process.Stat()
+	if err != nil {
+		return 0, err
 	}
 	// The first thread may have ended before the others have.
-	last := slices.Contains([]string{"0", "1"}, string(fields[threads]))
-	if bytes.ContainsAny(fields[state], "ZX") && last {
-		return "", fmt.Errorf("process %d %w", pid, errOff)
+	if (stat.State == "Z" || stat.State == "X") && stat.NumThreads <= 1 {
+		return 0, fmt.Errorf("process %d %w", pid, errOff)
 	}
-	return string(fields[start]), nil
+	return stat.Starttime, nil
 }
 
 // stop ends a daemon: it is asked to, and killed if it takes too long.

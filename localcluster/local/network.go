@@ -24,6 +24,24 @@ func ip(ctx context.Context, pid int, lines ...string) error {
 	return err
 }
 
+// link joins the networks of two processes. The router has the interface of that name; the other has eth0, by which it
+// reaches everything else.
+func link(ctx context.Context, router int, name, gateway string, pid int, address string) error {
+	err := ip(ctx, router,
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", name, pid),
+		fmt.Sprintf("address add %s/24 dev %s", gateway, name),
+		fmt.Sprintf("link set %s up", name),
+	)
+	if err != nil {
+		return err
+	}
+	return ip(ctx, pid,
+		fmt.Sprintf("address add %s/24 dev eth0", address),
+		"link set eth0 up",
+		fmt.Sprintf("route add default via %s", gateway),
+	)
+}
+
 // linkHost joins the control plane's machine with the host, and leads the host to
 // everything behind it. All of it goes when the machine does.
 func (c *Cluster) linkHost(ctx context.Context) error {
@@ -31,21 +49,8 @@ func (c *Cluster) linkHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = ip(ctx, 0,
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", hostLink, pid),
-		fmt.Sprintf("address add %s/24 dev %s", HostAddress, hostLink),
-		fmt.Sprintf("link set %s up", hostLink),
-	)
-	if err != nil {
+	if err := link(ctx, 0, hostLink, HostAddress, pid, controlPlaneAddress); err != nil {
 		return fmt.Errorf("join the host with the cluster: %w; does %s belong to another cluster on this machine?", err, hostLink)
-	}
-	err = ip(ctx, pid,
-		fmt.Sprintf("address add %s/24 dev eth0", controlPlaneAddress),
-		"link set eth0 up",
-		fmt.Sprintf("route add default via %s", HostAddress),
-	)
-	if err != nil {
-		return fmt.Errorf("join the control plane with the host: %w", err)
 	}
 	var routes []string
 	for _, network := range []string{machineNetwork, podNetwork, serviceNetwork} {
@@ -68,21 +73,8 @@ func (c *Cluster) linkNode(ctx context.Context, n node) error {
 	if err != nil {
 		return err
 	}
-	err = ip(ctx, router,
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", n, pid),
-		fmt.Sprintf("address add %s/24 dev %s", n.gateway(), n),
-		fmt.Sprintf("link set %s up", n),
-	)
-	if err != nil {
+	if err := link(ctx, router, n.String(), n.gateway(), pid, n.address()); err != nil {
 		return fmt.Errorf("join the control plane with %s: %w", n, err)
-	}
-	err = ip(ctx, pid,
-		fmt.Sprintf("address add %s/24 dev eth0", n.address()),
-		"link set eth0 up",
-		fmt.Sprintf("route add default via %s", n.gateway()),
-	)
-	if err != nil {
-		return fmt.Errorf("join %s with the control plane: %w", n, err)
 	}
 	return ip(ctx, router, fmt.Sprintf("route add %s via %s", n.podNetwork(), n.address()))
 }

@@ -20,37 +20,34 @@ import (
 // validity is longer than any throw-away cluster lives.
 const validity = 365 * 24 * time.Hour
 
+// tolerance keeps a certificate valid if the clock is put back a little.
+const tolerance = time.Hour
+
 // authority signs the certificates of one cluster.
 type authority struct {
 	certificate *x509.Certificate
 	key         crypto.Signer
 }
 
-// identity is what a certificate says of its holder. Kubernetes takes the common
-// name for the user and the organisations for the groups.
-type identity struct {
-	user      string
-	groups    []string
-	usages    []x509.ExtKeyUsage
-	names     []string
-	addresses []string
-}
-
-// newAuthority writes a new authority's certificate and key to ca.crt and ca.key
-// in dir.
+// newAuthority writes a new authority's certificate and key to ca.crt and ca.key in dir.
 func newAuthority(dir string) (authority, error) {
-	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "kubernetes-ca"},
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	a := authority{certificate: template}
-	var err error
-	if a.key, err = newKey(filepath.Join(dir, "ca.key")); err != nil {
+	key, err := newKey(filepath.Join(dir, "ca.key"))
+	if err != nil {
 		return authority{}, err
 	}
-	return a, a.sign(template, a.key, filepath.Join(dir, "ca.crt"))
+	certificate, err := cert.NewSelfSignedCACert(cert.Config{CommonName: "kubernetes-ca", NotBefore: time.Now().Add(-tolerance)}, key)
+	if err != nil {
+		return authority{}, fmt.Errorf("make the authority's certificate: %w", err)
+	}
+	return authority{certificate, key}, writeCertificate(filepath.Join(dir, "ca.crt"), certificate)
+}
+
+func writeCertificate(file string, certificate *x509.Certificate) error {
+	text, err := cert.EncodeCertificates(certificate)
+	if err != nil {
+		return err
+	}
+	return cert.WriteCert(file, text)
 }
 
 // readAuthority reads what newAuthority wrote.
@@ -66,42 +63,32 @@ func readAuthority(dir string) (authority, error) {
 	return authority{certificate: certificates[0], key: key.(crypto.Signer)}, nil //nolint:forcetypeassert // newKey made it
 }
 
-// issue writes a key and a certificate to base.key and base.crt.
-func (a authority) issue(base string, who identity) error {
+// issue writes a key and a certificate to base.key and base.crt. Kubernetes takes the common name for the user and the
+// organisations for the groups.
+func (a authority) issue(base string, who cert.Config) error {
 	key, err := newKey(base + ".key")
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: who.user, Organization: who.groups},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: who.usages,
-		DNSNames:    who.names,
-	}
-	for _, address := range who.addresses {
-		template.IPAddresses = append(template.IPAddresses, net.ParseIP(address))
-	}
-	return a.sign(template, key, base+".crt")
-}
-
-func (a authority) sign(template *x509.Certificate, key crypto.Signer, file string) error {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 64))
 	if err != nil {
 		return fmt.Errorf("make a serial number: %w", err)
 	}
-	template.SerialNumber = serial
-	// A clock that is put back a little must not make it invalid.
-	template.NotBefore = time.Now().Add(-time.Hour)
-	template.NotAfter = time.Now().Add(validity)
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: who.CommonName, Organization: who.Organization},
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  who.Usages,
+		DNSNames:     who.AltNames.DNSNames,
+		IPAddresses:  who.AltNames.IPs,
+		NotBefore:    time.Now().Add(-tolerance),
+		NotAfter:     time.Now().Add(validity),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
 		return fmt.Errorf("sign the certificate of %s: %w", template.Subject, err)
 	}
-	text, err := cert.EncodeCertificates(&x509.Certificate{Raw: der})
-	if err != nil {
-		return err
-	}
-	return cert.WriteCert(file, text)
+	return writeCertificate(base+".crt", &x509.Certificate{Raw: der})
 }
 
 // newKey writes a key to a file.
@@ -130,26 +117,27 @@ func (c *Cluster) writePKI() error {
 	if _, err := newKey(c.pki("service-accounts.key")); err != nil {
 		return err
 	}
-	err = a.issue(c.pki("kube-apiserver"), identity{
-		user:   "kube-apiserver",
-		usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		names: []string{
-			"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
-			"kubernetes.default.svc.cluster.local",
+	err = a.issue(c.pki("kube-apiserver"), cert.Config{
+		CommonName: "kube-apiserver",
+		Usages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		AltNames: cert.AltNames{
+			DNSNames: []string{
+				"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+			},
+			IPs: []net.IP{net.ParseIP("127.0.0.1"), net.ParseIP(controlPlaneAddress), net.ParseIP(apiService)},
 		},
-		addresses: []string{"127.0.0.1", controlPlaneAddress, apiService},
 	})
 	if err != nil {
 		return err
 	}
-	for user, who := range map[string]identity{
-		"admin":                     {user: "admin", groups: []string{"system:masters"}},
-		"kube-apiserver-to-kubelet": {user: "kube-apiserver", groups: []string{"system:masters"}},
-		kubeControllerManager:       {user: "system:" + kubeControllerManager},
-		kubeScheduler:               {user: "system:" + kubeScheduler},
-		kubeProxy:                   {user: "system:" + kubeProxy},
+	for user, who := range map[string]cert.Config{
+		"admin":                     {CommonName: "admin", Organization: []string{"system:masters"}},
+		"kube-apiserver-to-kubelet": {CommonName: "kube-apiserver", Organization: []string{"system:masters"}},
+		kubeControllerManager:       {CommonName: "system:" + kubeControllerManager},
+		kubeScheduler:               {CommonName: "system:" + kubeScheduler},
+		kubeProxy:                   {CommonName: "system:" + kubeProxy},
 	} {
-		who.usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		who.Usages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		if err := c.issueClient(a, user, who); err != nil {
 			return err
 		}
@@ -163,17 +151,16 @@ func (c *Cluster) issueNode(n node) error {
 	if err != nil {
 		return err
 	}
-	return c.issueClient(a, n.String(), identity{
-		user:      "system:node:" + n.String(),
-		groups:    []string{"system:nodes"},
-		usages:    []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		names:     []string{n.String()},
-		addresses: []string{n.address()},
+	return c.issueClient(a, n.String(), cert.Config{
+		CommonName:   "system:node:" + n.String(),
+		Organization: []string{"system:nodes"},
+		Usages:       []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		AltNames:     cert.AltNames{DNSNames: []string{n.String()}, IPs: []net.IP{net.ParseIP(n.address())}},
 	})
 }
 
 // issueClient makes a certificate and the kubeconfig that holds it.
-func (c *Cluster) issueClient(a authority, file string, who identity) error {
+func (c *Cluster) issueClient(a authority, file string, who cert.Config) error {
 	if err := a.issue(c.pki(file), who); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/prometheus/procfs"
 
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
@@ -76,11 +77,11 @@ var errOther = errors.New("another cluster is up on this computer, which has roo
 
 // removeFiles removes all files but those below keep.
 func (c *Cluster) removeFiles(keep string) error {
-	entries, err := os.ReadDir(c.Dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	if keep == "" {
+		return os.RemoveAll(c.Dir)
 	}
-	if err != nil {
+	entries, err := os.ReadDir(c.Dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	for _, entry := range entries {
@@ -90,24 +91,21 @@ func (c *Cluster) removeFiles(keep string) error {
 			}
 		}
 	}
-	if keep != "" {
-		return nil
-	}
-	return os.Remove(c.Dir)
+	return nil
 }
 
 // ownLeftovers returns the processes and mounts that belong to this cluster's
 // folder.
 func (c *Cluster) ownLeftovers() []string {
 	var left []string
-	processes, err := filepath.Glob("/proc/[0-9]*")
+	processes, err := procfs.AllProcs()
 	if err != nil {
 		left = append(left, err.Error())
 	}
-	for _, dir := range processes {
-		cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended
-		if bytes.Contains(cmdline, []byte(c.Dir+"/")) {
-			left = append(left, "process "+filepath.Base(dir))
+	for _, process := range processes {
+		args, _ := process.CmdLine() // none if it has ended
+		if strings.Contains(strings.Join(args, " "), c.Dir+"/") {
+			left = append(left, fmt.Sprint("process ", process.PID))
 		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")

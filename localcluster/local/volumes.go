@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -59,8 +60,8 @@ func (c *Cluster) makeVolumes(ctx context.Context, all []volume) error {
 // RenewVolumes empties the volumes whose claims were deleted, and offers them again:
 // Kubernetes keeps such a volume, with its data, and binds it to no other claim.
 func (c *Cluster) RenewVolumes(ctx context.Context) error {
-	phases, err := c.kubectl(ctx, "", "get", "persistentvolumes",
-		"-o", `jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\n"}{end}`)
+	lost, err := c.kubectl(ctx, "", "get", "persistentvolumes",
+		"-o", `jsonpath={.items[?(@.status.phase=="Released")].metadata.name}`)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (c *Cluster) RenewVolumes(ctx context.Context) error {
 	names := []string{"delete", "persistentvolume"}
 	for _, n := range nodes {
 		for _, v := range n.volumes() {
-			if strings.Contains("\n"+phases+"\n", "\n"+v.Name+" Released\n") {
+			if slices.Contains(strings.Fields(lost), v.Name) {
 				released = append(released, v)
 				names = append(names, v.Name)
 			}

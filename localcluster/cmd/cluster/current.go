@@ -5,26 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// currentCluster is the one of the user's current kubectl context. It is used, and
-// never changed by this program.
-type currentCluster struct {
-	out        io.Writer
-	kubeconfig string
-}
+// currentCluster is the cluster of the user's current kubectl context. This program uses it and never changes it.
+type currentCluster struct{ foreign }
 
 func newCurrentCluster(out io.Writer) (*currentCluster, error) {
-	file, err := kubeconfigFile("current")
-	return &currentCluster{out: out, kubeconfig: file}, err
+	f, err := newForeign("current", out, "no kubectl context is in use: \"up\" takes the current one")
+	return &currentCluster{f}, err
 }
 
-// Up keeps the current context in a file of its own, so that what follows, and the
-// end of it, goes to the same cluster if the user turns to another.
+// Up keeps the current context in a file of its own. So the commands that follow reach the same cluster, even if the
+// user switches to another context.
 func (c *currentCluster) Up(ctx context.Context) error {
 	config, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
 	if err != nil {
@@ -44,37 +39,21 @@ func (c *currentCluster) Up(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "cluster: using your current kubectl context, %s\n", name)
-	return showNodes(ctx, c.kubeconfig, c.out)
+	return c.Status(ctx, c.out)
 }
 
 // Down leaves the cluster alone, and forgets which one it was.
 func (c *currentCluster) Down(context.Context) error {
 	fmt.Fprintln(c.out, "cluster: the cluster of the kubectl context stays as it is")
-	if err := os.Remove(c.kubeconfig); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return c.forget()
 }
 
-// Status shows the nodes.
-func (c *currentCluster) Status(ctx context.Context, out io.Writer) error {
-	return showNodes(ctx, c.kubeconfig, out)
-}
-
-// Kubeconfig returns what Up wrote.
-func (c *currentCluster) Kubeconfig(context.Context) (string, error) {
-	if _, err := os.Stat(c.kubeconfig); err != nil {
-		return "", errors.New("no kubectl context is in use: \"up\" takes the current one")
-	}
-	return c.kubeconfig, nil
-}
-
-// LoadImages cannot be done from outside of a cluster's nodes.
+// LoadImages fails: a foreign cluster's nodes take images from a registry only.
 func (c *currentCluster) LoadImages(context.Context, ...string) error {
 	return errors.New("images get into the cluster of your current kubectl context by a registry only: push them to one that it can pull from")
 }
 
-// AddNode is not this program's business.
+// AddNode fails: the cluster is never changed.
 func (c *currentCluster) AddNode(context.Context) error {
 	return errors.New("the cluster of your current kubectl context stays as it is: use CLUSTER=local")
 }

@@ -15,19 +15,17 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"xbot.a4b.vn/channel-connector/localcluster/build"
+	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	dir, err := build.ControlPlane(ctx, os.UserCacheDir, os.Stderr)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "controlplane:", err)
-		os.Exit(1)
-	}
-	fmt.Fprintln(os.Stdout, dir)
+	command.Main("controlplane", func(ctx context.Context) error {
+		dir, err := build.ControlPlane(ctx, os.UserCacheDir, os.Stderr)
+		if err == nil {
+			fmt.Fprintln(os.Stdout, dir)
+		}
+		return err
+	})
 }

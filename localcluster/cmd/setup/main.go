@@ -12,21 +12,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
+	"xbot.a4b.vn/channel-connector/localcluster/command"
 	"xbot.a4b.vn/channel-connector/localcluster/packages"
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, os.Args[1:], os.Stderr)
-	cancel()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "setup:", err)
-		os.Exit(1)
-	}
+	command.Main("setup", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stderr) })
 }
 
 // purposes are what a machine can be made ready for.

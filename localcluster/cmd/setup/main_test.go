@@ -83,7 +83,7 @@ func TestWithoutGit(t *testing.T) {
 		if said != "" {
 			t.Errorf("%s complains:\n%s", target, said)
 		}
-		if !strings.Contains(commands, "version=dev") && !strings.Contains(commands, "VERSION='dev'") {
+		if !strings.Contains(commands, "version.Linked=dev") && !strings.Contains(commands, "VERSION='dev'") {
 			t.Errorf("%s knows no version:\n%s", target, commands)
 		}
 	}
