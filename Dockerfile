@@ -1,8 +1,7 @@
 # syntax=docker/dockerfile:1
 
-# One static binary per image, nothing else: no shell, no package manager, no
-# writable path. Build with `make image`; `make images` makes the same without
-# Docker.
+# One static binary per image, nothing else: no shell, no package manager, no writable path. `make image` builds them;
+# `make images` makes the same without Docker.
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src

@@ -5,38 +5,35 @@ GO        ?= go
 HELM_TOOL := $(GO) tool -modfile=tools/helm/go.mod
 SBOM_TOOL := $(GO) tool -modfile=tools/sbom/go.mod
 CHART     := charts/channel-connector
-# The modules of ours: the product, and two that keep their libraries to themselves.
+# Our modules: the product, and two that keep their dependencies apart.
 MODULES   := . images localcluster
-# The version that the chart is rendered for, where no cluster says one.
+# The version to render the chart for without a cluster.
 KUBERNETES = $(shell $(GO) list -modfile=localcluster/tools/controlplane/go.mod -m -f '{{.Version}}' k8s.io/kubernetes)
-# What kube-score wants and the chart leaves to its user: whether there are network
-# policies, and how images are pulled. A limit of CPU would only slow a start down.
+# kube-score wants these, and the chart leaves them to its user: network policies, and how images are pulled. A CPU
+# limit would only slow a start down.
 KUBESCORE := --ignore-test pod-networkpolicy,container-image-pull-policy --ignore-container-cpu-limit
-# What is not committed has a version of its own, since a cluster does not look twice
-# at an image whose name it knows.
+# Uncommitted changes get a version of their own: a cluster does not pull an image again whose name it knows.
 VERSION   ?= $(shell { git describe --tags --always \
 	--dirty=-dirty-$$(git diff HEAD | git hash-object --stdin | cut -c 1-8) || echo dev; } 2>/dev/null)
 REVISION  ?= $(shell git rev-parse HEAD 2>/dev/null)
-# Images bear the time of their commit, so that they come out the same at any time.
+# Images have the time of their commit, so that they come out the same at any time.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-# What people run and what goes into images is built in one way. The time zones are
-# in the binary, because an image has no other place for them. grpcnotrace leaves
-# out a page that nobody serves, for whose templates the linker would keep every
-# method there is: a fifth of the operator.
+# People's binaries and those in images are built alike. The binary has the time zones, because an image has no other
+# place for them. grpcnotrace leaves out a page that is never served: for its templates the linker would keep every
+# method, a fifth of the operator.
 FLAGS     := -trimpath -buildvcs=false -tags timetzdata,grpcnotrace
 BUILD     := CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X xbot.a4b.vn/channel-connector/cmd/internal/version.Linked=$(VERSION)'
 BIN       ?= bin
 IMAGE     ?= channel-connector
 PLATFORMS ?= linux/amd64 linux/arm64
 DOCKER    := docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
-# A count, because a fuzzer that a time limit ends may fail with "context deadline
-# exceeded" although it found nothing.
+# A count, because a time limit may end a fuzzer with "context deadline exceeded" although it found nothing.
 FUZZTIME  ?= 5000x
 TESTFLAGS ?=
 # The Kubernetes to use: local (made on this Linux machine, as root), kind (untested)
 # or current (the one of the current kubectl context).
 CLUSTER   ?= local
-# What runs the tests. CI puts gotestsum here, which also counts them.
+# The program that runs the tests. CI sets gotestsum, which also counts them.
 GOTEST    ?= $(GO) test
 
 .DEFAULT_GOAL := help
@@ -49,8 +46,8 @@ help: ## List the targets
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# What a machine must have beside Go and make, before Go can fetch anything. Root on Debian and Ubuntu gets what is
-# missing, see localcluster/cmd/setup. Only the local cluster is of this machine's making.
+# A machine needs these in addition to Go and make, before Go can fetch anything. localcluster/cmd/setup installs them
+# for root on Debian and Ubuntu. Only the local cluster needs more of this machine.
 SETUP_CLUSTER := setup-$(if $(filter local,$(CLUSTER)),cluster,build)
 
 .PHONY: setup-build setup-test setup-cluster
@@ -69,8 +66,8 @@ quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the o
 quickstart-down: ## Remove everything that quickstart made
 	@$(QUICKSTART) down
 
-# What an older Go compiles has the holes of its standard library. go.mod names the
-# oldest that will do; Go fetches that one by itself unless it is told not to.
+# Binaries of an older Go have the holes of its standard library. go.mod names the oldest that will do; Go fetches it by
+# itself unless it is told not to.
 .PHONY: toolchain
 toolchain:
 	@wanted=$$(sed -n 's/^toolchain //p' go.mod); found=$$($(GO) env GOVERSION); \
@@ -111,8 +108,8 @@ image: ## Build the same images with Docker, for this platform
 	$(DOCKER) --target connector -t $(IMAGE):$(VERSION) .
 	$(DOCKER) --target operator -t $(IMAGE)-operator:$(VERSION) .
 
-# The chart takes VERSION where that is a semantic version, v1.2.3 as 1.2.3, and keeps
-# its own otherwise, because Helm takes no other.
+# The chart takes VERSION if that is a semantic version, v1.2.3 as 1.2.3, and keeps its own otherwise: Helm accepts no
+# other.
 CHART_VERSION = $(shell echo '$(VERSION)' | sed -nE 's/^v?([0-9]+\.[0-9]+\.[0-9]+([-+].*)?)$$/\1/p')
 CHARTS       ?= dist
 
@@ -144,8 +141,7 @@ cluster-down: ## Remove the cluster and everything that it made
 # Prints the folder with the kube-apiserver and etcd of the tests.
 ASSETS := $(GO) -C localcluster run ./cmd/controlplane
 
-# The control plane of the tests waits 20 s for its own processes unless it is told
-# otherwise, which is short on a machine with other work.
+# By default the control plane of the tests waits 20 s for its own processes, which is short on a busy machine.
 .PHONY: test
 test: export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT := 5m
 test: export KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT := 5m

@@ -16,15 +16,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// file is one of a tar archive.
+// file is a file of a tar archive.
 type file struct {
 	name    string
 	mode    int64
 	content []byte
 }
 
-// writeTar writes the files in their order, each after its folders. Owner and time
-// are always root and 1970, so that the same files give the same bytes.
+// writeTar writes the files in their order, each after its folders. Their owner is root and their time 1970, so that
+// the same files give the same bytes.
 func writeTar(w io.Writer, files []file) error {
 	archive := tar.NewWriter(w)
 	made := map[string]bool{".": true}
@@ -100,8 +100,7 @@ func archiveFiles(ref reference.NamedTagged, image v1.Image) ([]file, error) {
 	), nil
 }
 
-// newIndex names the image for containerd in full and for others by its tag, as
-// Docker does.
+// newIndex names the image for containerd in full and for others by its tag, as Docker does.
 func newIndex(ref reference.NamedTagged, image v1.Image) ([]byte, error) {
 	config, err := image.ConfigFile()
 	if err != nil {
@@ -119,7 +118,7 @@ func newIndex(ref reference.NamedTagged, image v1.Image) ([]byte, error) {
 	}).RawManifest()
 }
 
-// blobs returns the image's parts, and where they are in words of manifest.json.
+// blobs returns the image's parts, and their places as manifest.json gives them.
 func blobs(image v1.Image) ([]file, tarball.Descriptor, error) {
 	var where tarball.Descriptor
 	manifest, err := image.Manifest()

@@ -7,9 +7,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// authorities returns the certificate authorities that Mozilla trusts, from a
-// pinned module, because the machine's own would make each image another. Left out
-// are those that it trusts in part only, such as until a date: a file of
+// authorities returns the certificate authorities that Mozilla trusts, from a pinned module: the machine's own would
+// make each image differ. It leaves out those that Mozilla trusts in part, such as until a date, because a file of
 // certificates cannot say so.
 func authorities() []byte {
 	var text bytes.Buffer

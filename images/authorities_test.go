@@ -8,8 +8,7 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// TestAuthorities: the file has every authority that is trusted without a
-// condition, and only these.
+// TestAuthorities: the file has every authority that is trusted without a condition, and only these.
 func TestAuthorities(t *testing.T) {
 	unconditional := make(map[string]bool)
 	for root := range bundle.Roots() {

@@ -57,8 +57,7 @@ func TestDockerCompilesWithTheToolchain(t *testing.T) {
 	}
 }
 
-// TestMakeRefusesAnOlderGo: a Go that may not fetch the toolchain compiles with what
-// it has, and says nothing.
+// TestMakeRefusesAnOlderGo: a Go that may not fetch the toolchain compiles with what it has, and says nothing.
 func TestMakeRefusesAnOlderGo(t *testing.T) {
 	wanted := toolchain(t)
 	for version, refused := range map[string]bool{
@@ -126,8 +125,7 @@ func isWithin(name string, folders []string) bool {
 	return false
 }
 
-// readStages returns the text of each stage of the Dockerfile, one instruction to
-// the line.
+// readStages returns the text of each stage of the Dockerfile, one instruction to the line.
 func readStages(t *testing.T) map[string]string {
 	t.Helper()
 	text := strings.ReplaceAll(string(readFile(t, filepath.Join("..", "Dockerfile"))), "\\\n", " ")

@@ -13,10 +13,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// The Dockerfile says the same of user, ports and labels, and a test sees that it
-// does.
+// The Dockerfile repeats user, ports and labels; a test compares them.
 
-// user is a number, because Kubernetes cannot see that a name is not root's.
+// user is a number, because Kubernetes cannot tell whether a name is root's.
 const user = "65532:65532"
 
 // searchPath lets "kubectl exec … -- connector status" find the program.
@@ -44,8 +43,7 @@ var programs = []program{
 	},
 }
 
-// build returns the image: the program and the certificate authorities, nothing
-// else. The time zones are in the program.
+// build returns the image: the program, which has the time zones, and the certificate authorities.
 func (b batch) build(p program, platform v1.Platform, binary []byte) (v1.Image, error) {
 	layer, err := newLayer([]file{
 		{name: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, content: authorities()},
@@ -81,8 +79,8 @@ func (b batch) build(p program, platform v1.Platform, binary []byte) (v1.Image, 
 	return mutate.ConfigFile(image, config)
 }
 
-// newLayer compresses at gzip's usual level: its best makes nothing smaller, and its
-// fastest, which would be used without being asked for, leaves an eighth more.
+// newLayer compresses at gzip's usual level. Its best level saves nothing; its fastest, the library's default, takes an
+// eighth more.
 func newLayer(files []file) (v1.Layer, error) {
 	var content bytes.Buffer
 	if err := writeTar(&content, files); err != nil {

@@ -2,9 +2,8 @@
 // platform; `make images` runs it. No Docker is needed, and nothing of the machine gets
 // into an image: the same commit gives the same bytes everywhere.
 //
-// An archive is laid out as "docker save" does it, so that everything takes it:
-// an OCI image layout for containerd, skopeo and podman, with a manifest.json for
-// crane and for Docker's older image store.
+// An archive is laid out as "docker save" does it, so that everything takes it: an OCI image layout for containerd,
+// skopeo and podman, with a manifest.json for crane and for Docker's older image store.
 package main
 
 import (
@@ -40,7 +39,7 @@ func main() {
 	}
 }
 
-// batch is what all images of one run have in common.
+// batch holds the settings of all images of one run.
 type batch struct {
 	binaries, out            string
 	image, version, revision string
@@ -48,8 +47,7 @@ type batch struct {
 	maxSize                  int64
 }
 
-// run makes the images of every program for the named platforms, such as
-// linux/arm64, and tells their sizes.
+// run makes the images of every program for the named platforms, such as linux/arm64, and tells their sizes.
 func (b batch) run(platforms []string, stdout io.Writer) error {
 	if len(platforms) == 0 {
 		return errors.New("name a platform, such as linux/amd64")
@@ -118,7 +116,7 @@ func (b batch) reference(p program) (reference.NamedTagged, error) {
 
 func mebibytes(size int64) string { return fmt.Sprintf("%.1f MiB", float64(size)/(1<<20)) }
 
-// compressedSize returns what a node has to pull.
+// compressedSize returns how many bytes a node has to pull.
 func compressedSize(image v1.Image) (int64, error) {
 	manifest, err := image.Manifest()
 	if err != nil {

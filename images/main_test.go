@@ -22,8 +22,7 @@ import (
 
 const platform = "linux/arm64"
 
-// newBatch has programs with the given content. The packer reads them as bytes, so
-// they need not be programs.
+// newBatch has programs with the given content. The packer reads them as bytes, so they need not be programs.
 func newBatch(t *testing.T, content []byte) batch {
 	t.Helper()
 	b := batch{
@@ -52,8 +51,7 @@ func (b batch) packOperator(t *testing.T) string {
 	return filepath.Join(b.out, "operator-linux-arm64.tar")
 }
 
-// TestEveryReaderSeesTheSameImage: crane and Docker's older store read
-// manifest.json, everything else the OCI layout.
+// TestEveryReaderSeesTheSameImage: crane and Docker's older store read manifest.json, everything else the OCI layout.
 func TestEveryReaderSeesTheSameImage(t *testing.T) {
 	archive := newBatch(t, []byte("program")).packOperator(t)
 	crane, err := tarball.ImageFromPath(archive, nil)
@@ -77,8 +75,7 @@ func TestEveryReaderSeesTheSameImage(t *testing.T) {
 	}
 }
 
-// TestNames: containerd keeps the full name, and the kubelet asks for it when a pod
-// names the image in short.
+// TestNames: containerd keeps the full name, and the kubelet asks for it when a pod names the image in short.
 func TestNames(t *testing.T) {
 	for image, want := range map[string][]string{
 		"channel-connector":         {"docker.io/library/channel-connector-operator:v1.2.3", "channel-connector-operator:v1.2.3"},

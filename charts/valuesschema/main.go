@@ -1,7 +1,6 @@
-// Command valuesschema brings the schema of a ChannelConnector's spec into a
-// chart's values.schema.json, as the definition "spec", so that Helm refuses a
-// mistake in the value connectors before it installs anything. It is run by "go
-// generate" after the CustomResourceDefinition is written.
+// Command valuesschema brings the schema of a ChannelConnector's spec into a chart's values.schema.json, as the
+// definition "spec", so that Helm refuses a mistake in the value connectors before it installs anything. It is run by
+// "go generate" after the CustomResourceDefinition is written.
 package main
 
 import (
@@ -25,8 +24,7 @@ func main() {
 	}
 }
 
-// write rewrites a file of which everything but the definition "spec" is written
-// by hand.
+// write rewrites a file of which everything but the definition "spec" is written by hand.
 func write(name string) error {
 	content, err := os.ReadFile(name) //nolint:gosec // the caller names the file
 	if err != nil {
@@ -72,8 +70,7 @@ func spec() (any, error) {
 	return schema, nil
 }
 
-// plain leaves JSON Schema of a structural schema, in which unknown fields are
-// refused, as kubectl does.
+// plain leaves JSON Schema of a structural schema, in which unknown fields are refused, as kubectl does.
 func plain(schema any) {
 	switch s := schema.(type) {
 	case map[string]any:

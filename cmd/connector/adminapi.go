@@ -15,7 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// adminAPI is how a command finds the connector that it is about.
+// adminAPI tells a command where its connector is.
 type adminAPI struct{ address, config string }
 
 func (a *adminAPI) flags(command *cobra.Command) {
@@ -49,8 +49,8 @@ func (a *adminAPI) find() (string, error) {
 	return filepath.Abs(a.address)
 }
 
-// usualSocket is the first of the usual sockets that there is. Whether a connector
-// listens there is not asked: a command that deletes must not turn to another one.
+// usualSocket returns the first of the usual sockets that exists. It does not check whether a connector listens there:
+// a command that deletes must not fall back to another connector.
 func usualSocket(sockets ...string) (string, error) {
 	var looked []string
 	for _, socket := range sockets {

@@ -60,8 +60,7 @@ func TestStatusNeedsNoFlag(t *testing.T) {
 	}
 }
 
-// TestStatusOutsideOfASession: without a folder for the user the socket is beside the
-// inbox.
+// TestStatusOutsideOfASession: without a folder for the user the socket is beside the inbox.
 func TestStatusOutsideOfASession(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	p, config := spawnWithDefaults(t)

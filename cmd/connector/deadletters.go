@@ -29,7 +29,7 @@ func newDeadLetters() *cobra.Command {
 	return newGroup("deadletters", "Work with events that were given up", commands...)
 }
 
-// letterSource is the connector and the channel that a command is about.
+// letterSource is the connector and the channel whose dead letters a command works with.
 type letterSource struct {
 	adminAPI
 	channel string
@@ -53,7 +53,7 @@ func (from *letterSource) newList() *cobra.Command {
 	return command
 }
 
-// writeLettersTable writes nothing where there is nothing but an error.
+// writeLettersTable writes nothing if the first letter is an error.
 func writeLettersTable(w io.Writer, letters iter.Seq2[admin.DeadLetter, error]) error {
 	table := newTable(w)
 	header := "ID\tTYPE\tDIED\tATTEMPTS\tREASON\n"
@@ -69,7 +69,7 @@ func writeLettersTable(w io.Writer, letters iter.Seq2[admin.DeadLetter, error]) 
 	return table.Flush()
 }
 
-// writeLettersJSON writes one object a line.
+// writeLettersJSON writes one object per line.
 func writeLettersJSON(w io.Writer, letters iter.Seq2[admin.DeadLetter, error]) error {
 	lines := json.NewEncoder(w)
 	for letter, err := range letters {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// The words that several commands take for how to print.
+// The formats of several commands.
 const (
 	asText  = "text"
 	asTable = "table"
@@ -44,12 +44,11 @@ func (c *choice) Set(word string) error {
 // Type lists the words, for the help text.
 func (c *choice) Type() string { return strings.Join(c.allowed, "|") }
 
-// mayBeEmpty is the annotation of a flag that an empty value makes sense for.
+// mayBeEmpty is the annotation of a flag whose value may be empty.
 const mayBeEmpty = "may-be-empty"
 
-// refuseEmpty refuses flags with an empty value, which comes from a variable of a script
-// that is not set: a command must not go on as if the flag were not there, to another
-// connector or another channel.
+// refuseEmpty refuses flags with an empty value. Such a value comes from an unset variable of a script; a command that
+// ignored the flag would work on another connector or channel.
 func refuseEmpty(flags *pflag.FlagSet) (err error) {
 	flags.Visit(func(flag *pflag.Flag) {
 		if _, allowed := flag.Annotations[mayBeEmpty]; !allowed && flag.Value.String() == "" {

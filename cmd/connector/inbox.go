@@ -43,7 +43,7 @@ func inboxFlag(command *cobra.Command, path *string) {
 	_ = command.MarkFlagRequired("path") // it exists
 }
 
-// inboxReport is what a check found.
+// inboxReport is the result of a check.
 type inboxReport struct {
 	Path  string `json:"path"`
 	Sound bool   `json:"sound"`
@@ -53,10 +53,10 @@ type inboxReport struct {
 	Channels []examine.ChannelSummary `json:"channels"`
 }
 
-// maxFindings are listed: a store with more is beyond what a person reads.
+// maxFindings are listed; nobody reads more.
 const maxFindings = 100
 
-// add notes a finding and says whether it is one of those that are listed.
+// add counts a finding, and reports whether it is listed.
 func (r *inboxReport) add(f examine.Finding) bool {
 	if r.Problems++; r.Problems > maxFindings {
 		return false
@@ -150,7 +150,7 @@ func newInboxExport() *cobra.Command {
 	return command
 }
 
-// warnOfReaders tells of a redirection: the shell makes a file as the umask says.
+// warnOfReaders warns if stdout is a file that others can read: the shell creates it with its own umask.
 func warnOfReaders(out, messages io.Writer) {
 	file, ok := out.(*os.File)
 	if !ok {
@@ -168,7 +168,7 @@ type exportInbox struct {
 }
 
 func (e exportInbox) toFile(ctx context.Context, name string) error {
-	// Events are personal data: nobody else may read them.
+	// Events are personal data: no other user may read them.
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names the file
 	if err != nil {
 		return err
@@ -208,8 +208,7 @@ func (e exportInbox) run(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// exportedMembers is an event in the JSON format of CloudEvents, with extension
-// attributes for its state.
+// exportedMembers returns an event in the JSON format of CloudEvents, with extension attributes for its state.
 func exportedMembers(e examine.Exported) map[string]any {
 	members := map[string]any{
 		specVersion: "1.0", "id": e.Event.ID.String(),

@@ -21,8 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// stoppedInbox makes an inbox with two pending events, of which one was tried,
-// and one dead letter.
+// stoppedInbox makes an inbox with two pending events, of which one was tried, and one dead letter.
 func stoppedInbox(t *testing.T) (path string, bodies map[string][]byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "inbox")

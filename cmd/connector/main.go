@@ -25,7 +25,7 @@ const (
 
 func main() {
 	librarylog.Redirect(logr.Discard()) // a terminal obeys what a peer sent; serve says more
-	// What this program writes is full of messages: whoever shares a file says so.
+	// The files of this program hold messages: only their owner may read them.
 	syscall.Umask(0o077)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -67,16 +67,15 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// failure is an error of a command that was called rightly.
+// failure is the error of a command whose arguments were right.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// usageError is what a command itself finds wrong with its arguments.
+// usageError is an error that a command itself finds in its arguments.
 type usageError struct{ error }
 
-// markFailures tells what commands return from what the parsing of their
-// arguments returns, which is a usage error.
+// markFailures marks the errors that commands return. Errors without the mark come from parsing the arguments.
 func markFailures(command *cobra.Command) {
 	if run := command.RunE; run != nil {
 		command.RunE = func(command *cobra.Command, args []string) error {

@@ -28,8 +28,7 @@ func processConfig(metrics, stop string) string {
 	return strings.Replace(text, "drainDelay: 1ms", stop, 1)
 }
 
-// spawn starts "connector serve" as a process of its own. What it says is to be
-// read after it has ended.
+// spawn starts "connector serve" as a process of its own. What it says is to be read after it has ended.
 func spawn(t *testing.T, config string) (*process.Process, *bytes.Buffer) {
 	t.Helper()
 	return launch(t, exec.Command(os.Args[0], "serve", "--config", config))
@@ -97,8 +96,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-// TestAStartWaitsForTheInbox of a process that is about to end, as the pod before
-// may be.
+// TestAStartWaitsForTheInbox of a process that is about to end, as the pod before may be.
 func TestAStartWaitsForTheInbox(t *testing.T) {
 	before, _, config, _ := spawnReady(t, "drainDelay: 1ms")
 	address := reserved.Address(t)
@@ -149,8 +147,7 @@ func TestAStartThatCannotWorkExits1AndSaysWhy(t *testing.T) {
 	}
 }
 
-// TestSIGTERMEndsAStartThatHangs: a read of the inbox never returns, as on a disk
-// that does not answer.
+// TestSIGTERMEndsAStartThatHangs: a read of the inbox never returns, as on a disk that does not answer.
 func TestSIGTERMEndsAStartThatHangs(t *testing.T) {
 	config := writeFile(t, strings.Replace(servedConfig, "drainDelay: 1ms", "drainDelay: 1ms, gracePeriod: 2s", 1))
 	inbox := filepath.Join(filepath.Dir(config), "inbox")

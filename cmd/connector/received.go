@@ -24,8 +24,7 @@ const (
 	eventType   = "type"
 )
 
-// receivedEvent is a CloudEvent as it came in: its attributes, decoded, by
-// their names in lower case, and its body.
+// receivedEvent is a CloudEvent: its decoded attributes by their names in lower case, and its body.
 type receivedEvent struct {
 	attributes map[string]string
 	body       []byte
@@ -86,8 +85,7 @@ func printText(w io.Writer, e receivedEvent) error {
 	return err
 }
 
-// indented formats a JSON body over several lines and leaves any other as it
-// is, apart from what could steer the terminal.
+// indented spreads a JSON body over several lines. It changes another body only where it could steer the terminal.
 func indented(body []byte) string {
 	var b bytes.Buffer
 	if json.Indent(&b, body, "  ", "  ") != nil {
@@ -100,8 +98,7 @@ func indented(body []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable escapes what is not text: strangers write events, and a terminal
-// obeys control characters.
+// printable escapes control characters: strangers write events, and a terminal obeys them.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {

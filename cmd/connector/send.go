@@ -28,11 +28,11 @@ const (
 	maxAnswer   = 64 << 10
 	// keyParameter is the query parameter in which xBot's platforms send the API key.
 	keyParameter = "param.header.xp-api-key"
-	// here is a connector on this machine.
+	// here is the address of a connector on this machine.
 	here = "http://127.0.0.1:8080"
 )
 
-// send is what the flags of the command say.
+// send holds the flags of the command.
 type send struct {
 	url                string
 	apiKey, apiKeyFile string
@@ -46,8 +46,7 @@ type send struct {
 	sample *channel.Sample
 }
 
-// samples are the types whose calls can be made. The first is that of a command that
-// names none.
+// samples are the types whose calls can be made. The first is that of a command that names none.
 func samples() []channel.Type {
 	return slices.DeleteFunc(slices.Clone(types.Channels), func(t channel.Type) bool { return t.Sample == nil })
 }
@@ -110,7 +109,7 @@ func (s *send) addFields(command *cobra.Command, known []channel.Type) (required
 	return required
 }
 
-// check refuses what could only fail, or would do nothing.
+// check refuses flags with which the command could only fail, or would do nothing.
 func (s *send) check() error {
 	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
 		return fmt.Errorf("--type %s is none whose events can be made: write for example %s", s.typeName, samples()[0].Name)
@@ -161,7 +160,7 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// secretOf returns value, or else what the file holds. The error quotes neither.
+// secretOf returns the content of the file if one is named, and value otherwise. The error quotes neither.
 func secretOf(value, file string) (string, error) {
 	if file != "" {
 		content, err := os.ReadFile(file) //nolint:gosec // whoever runs the command names the file
@@ -207,8 +206,7 @@ func (s *send) post(ctx context.Context, transport http.RoundTripper, out io.Wri
 	return resp.StatusCode, err
 }
 
-// unanswered says why a call got no answer. Only where nobody listens at an address,
-// the connector may be elsewhere.
+// unanswered says why a call got no answer. Only a failed dial can mean that the connector is elsewhere.
 func unanswered(host string, err error) error {
 	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
 		return fmt.Errorf("%s speaks no TLS: write http:// in the URL", host)

@@ -111,8 +111,7 @@ func TestSendWithoutSecretSignsNothing(t *testing.T) {
 	}
 }
 
-// TestSendPostsAnEmptyFile is Zalo's probe when the webhook's URL is saved, which
-// the Helm chart's test sends.
+// TestSendPostsAnEmptyFile is Zalo's probe when the webhook's URL is saved, which the Helm chart's test sends.
 func TestSendPostsAnEmptyFile(t *testing.T) {
 	server := listen(t, 200)
 	code, _, stderr := run(t, "send", "--url", server.URL, "--file", os.DevNull, "--api-key", "key-1")

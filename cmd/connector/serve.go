@@ -32,7 +32,7 @@ func newServe() *cobra.Command {
 	return command
 }
 
-// newLogger logs to w what level says at the time.
+// newLogger logs to w from the current level on.
 func newLogger(w io.Writer, format string, level slog.Leveler) logr.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == asText || (format == "auto" && isTerminal(w)) {

@@ -33,11 +33,10 @@ const (
 	applyManager = "channel-connector-apply"
 	// applyTimeout is below the 5 min that Helm waits for a hook.
 	applyTimeout = 4 * time.Minute
-	// applyInterval is the pause between two looks at what is applied.
+	// applyInterval is the pause between two passes.
 	applyInterval = time.Second
-	// applyRefusals is how often, at that interval, the API server may call a resource
-	// invalid. After the definition has changed, it judges by the older one for some
-	// seconds.
+	// applyRefusals is how often, at that interval, the API server may call a resource invalid. For some seconds after
+	// a change of the definition it still judges by the older one.
 	applyRefusals = 30
 )
 
@@ -49,7 +48,7 @@ type application struct {
 	log       io.Writer
 	// refusals counts, by a resource's name, how often the API server called it invalid.
 	refusals map[string]int
-	// told has the lines that were logged once for all.
+	// told has the lines that were logged already.
 	told map[string]bool
 }
 
@@ -91,10 +90,10 @@ func newClient() (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// permanentError is one that time does not mend.
+// permanentError is an error that does not go away by waiting.
 type permanentError struct{ error }
 
-// run makes passes until one finds nothing left to do or to wait for.
+// run makes passes until nothing is left to do or to wait for.
 func (a *application) run(ctx context.Context) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, applyInterval, a.timeout, true, func(ctx context.Context) (bool, error) {
@@ -118,8 +117,8 @@ func (a *application) run(ctx context.Context) error {
 	return err
 }
 
-// pass applies everything anew, which is no write where nothing has changed, and
-// returns what is left to wait for.
+// pass applies every resource and returns an error for each that is not Ready. Applying an unchanged resource writes
+// nothing.
 func (a *application) pass(ctx context.Context) error {
 	source := &corev1.ConfigMap{}
 	if err := a.client.Get(ctx, a.configMap, source); err != nil {
@@ -148,8 +147,8 @@ func (a *application) pass(ctx context.Context) error {
 	return errors.Join(left...)
 }
 
-// decode returns the resources in the ConfigMap by their names, as the ConfigMap's
-// own: the garbage collector deletes them with it.
+// decode returns the resources in the ConfigMap by their names. The ConfigMap owns them, so that the garbage collector
+// deletes them with it.
 func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map[string]*unstructured.Unstructured, error) {
 	wanted := map[string]*unstructured.Unstructured{}
 	for key, document := range source.Data {
@@ -167,15 +166,14 @@ func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map
 	return wanted, nil
 }
 
-// own tells whether a resource is from the ConfigMap.
+// own reports whether a resource came from the ConfigMap.
 func (a *application) own(existing *v1alpha1.ChannelConnector) bool {
 	return slices.ContainsFunc(existing.OwnerReferences, func(owner metav1.OwnerReference) bool {
 		return owner.Kind == "ConfigMap" && owner.Name == a.configMap.Name
 	})
 }
 
-// conflicts refuses resources that the ConfigMap holds and that somebody else has
-// made.
+// conflicts refuses resources of the ConfigMap whose names are taken by others.
 func (a *application) conflicts(existing []v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
 	var all []error
 	for i := range existing {
@@ -187,7 +185,7 @@ func (a *application) conflicts(existing []v1alpha1.ChannelConnector, wanted map
 	return errors.Join(all...)
 }
 
-// prune deletes a resource that the ConfigMap held once.
+// prune deletes a resource that the ConfigMap no longer holds.
 func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConnector, wanted map[string]*unstructured.Unstructured) error {
 	if wanted[existing.Name] != nil || !a.own(existing) || existing.DeletionTimestamp != nil {
 		return nil
@@ -195,8 +193,7 @@ func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConne
 	return client.IgnoreNotFound(a.client.Delete(ctx, existing))
 }
 
-// apply applies a resource and returns an error unless it is Ready, or waits for its OA
-// secret key alone.
+// apply applies a resource, and returns an error unless it is Ready or lacks its OA secret key alone.
 func (a *application) apply(ctx context.Context, resource *unstructured.Unstructured) error {
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(resource), client.ForceOwnership, client.FieldOwner(applyManager))
 	if err != nil {
@@ -209,7 +206,7 @@ func (a *application) apply(ctx context.Context, resource *unstructured.Unstruct
 	return a.judge(c)
 }
 
-// judge returns what is left to wait for, nil where there is nothing.
+// judge returns an error while the resource is to be waited for.
 func (a *application) judge(c *v1alpha1.ChannelConnector) error {
 	if c.DeletionTimestamp == nil && awaits(c) {
 		a.tell(fmt.Sprintf("ChannelConnector %q serves, and is Ready when it has its OA secret key: kubectl describe it", c.Name))
@@ -218,15 +215,15 @@ func (a *application) judge(c *v1alpha1.ChannelConnector) error {
 	return unready(c)
 }
 
-// awaits says that a resource lacks its OA secret key alone. Zalo's console shows that
-// key only to whom a connector has answered it, so it must not be waited for here.
+// awaits reports whether a resource lacks its OA secret key alone. Zalo's console shows that key only after a connector
+// has answered it, so this command must not wait for it.
 func awaits(c *v1alpha1.ChannelConnector) bool {
 	ready := current(c, v1alpha1.ConditionReady)
 	available := current(c, v1alpha1.ConditionWorkloadAvailable)
 	return ready.Reason == credentials.ReasonAwaitingOASecretKey && available.Status == metav1.ConditionTrue
 }
 
-// unready is what is left to wait for, nil where a resource is Ready.
+// unready returns an error unless the resource is Ready.
 func unready(c *v1alpha1.ChannelConnector) error {
 	ready := current(c, v1alpha1.ConditionReady)
 	switch {
@@ -240,8 +237,7 @@ func unready(c *v1alpha1.ChannelConnector) error {
 	return nil
 }
 
-// current returns a condition of the resource as it is declared now, an empty one where
-// there is none.
+// current returns a condition of the resource if it was observed at the present generation, and an empty one otherwise.
 func current(c *v1alpha1.ChannelConnector, kind string) metav1.Condition {
 	if found := meta.FindStatusCondition(c.Status.Conditions, kind); found != nil && found.ObservedGeneration == c.Generation {
 		return *found
@@ -249,7 +245,7 @@ func current(c *v1alpha1.ChannelConnector, kind string) metav1.Condition {
 	return metav1.Condition{}
 }
 
-// tell logs a line once, however many passes come to it.
+// tell logs a line once, however many passes repeat it.
 func (a *application) tell(line string) {
 	if !a.told[line] {
 		a.told[line] = true
@@ -257,9 +253,8 @@ func (a *application) tell(line string) {
 	}
 }
 
-// refusal is the error of a resource that the API server has not taken, permanent
-// where it stays invalid: decode has found nothing wrong with it, so it changes a
-// field that cannot be changed.
+// refusal returns the error of a resource that the API server refused. It is permanent if the resource stays invalid:
+// decode found nothing wrong, so the resource changes a field that cannot be changed.
 func (a *application) refusal(name string, err error) error {
 	err = fmt.Errorf("ChannelConnector %q: %w", name, err)
 	if !apierrors.IsInvalid(err) {

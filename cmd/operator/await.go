@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// awaitInterval is the pause between two questions to an API server that is away.
+	// awaitInterval is the pause between two calls to an API server that does not answer.
 	awaitInterval = time.Second
-	// answerTimeout is how long it may take to answer one.
+	// answerTimeout bounds one call.
 	answerTimeout = 5 * time.Second
 )
 
-// clientConfig returns what kubeconfig or pod say about the API server.
+// clientConfig returns the API server's address and credentials, from the kubeconfig or the pod.
 func clientConfig() (*rest.Config, error) {
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -29,10 +29,9 @@ func clientConfig() (*rest.Config, error) {
 	return config, err
 }
 
-// awaitAPIServer returns as soon as the API server answers, be it with a refusal, or
-// when ctx ends. An operator that loses its Lease because the API server is away ends,
-// and is started again: if it ended at once each time, kubelet would let it wait for
-// minutes after the API server is back.
+// awaitAPIServer returns once the API server answers, even with a refusal, or when ctx ends. While the API server is
+// away the operator loses its Lease, ends and is started again. If it ended at once each time, kubelet would delay its
+// next start for minutes.
 func awaitAPIServer(ctx context.Context, config *rest.Config) error {
 	config = rest.CopyConfig(config)
 	config.Timeout = answerTimeout

@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only
-// that he may not.
+// TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only that he may not.
 func TestAwaitAPIServer(t *testing.T) {
 	address := reserved.Address(t)
 	ended := make(chan error, 1)

@@ -17,9 +17,9 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// declared is what files hold.
+// declared holds the objects of the files.
 type declared struct {
-	// namespace is that of objects that name none.
+	// namespace is for objects that name none.
 	namespace  string
 	connectors []*v1alpha1.ChannelConnector
 	secrets    map[client.ObjectKey]*corev1.Secret

@@ -9,12 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// envPrefix begins the environment variables that stand for flags:
-// XBOT_CONNECTOR_IMAGE for --connector-image.
+// envPrefix begins the environment variables that stand for flags: XBOT_CONNECTOR_IMAGE for --connector-image.
 const envPrefix = "XBOT_"
 
-// fromEnvironment sets each flag that was not given from its environment
-// variable.
+// fromEnvironment sets each flag that was not given to the value of its environment variable.
 func fromEnvironment(command *cobra.Command, _ []string) error {
 	var failed error
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
@@ -26,7 +24,7 @@ func fromEnvironment(command *cobra.Command, _ []string) error {
 		if err := flag.Value.Set(value); err != nil {
 			failed = fmt.Errorf("environment variable %s: %w", name, err)
 		}
-		flag.Changed = true // or a required flag would still be missed
+		flag.Changed = true // a required flag counts as missing otherwise
 	})
 	return failed
 }
@@ -43,7 +41,7 @@ func requireImage(image string) error {
 	return nil
 }
 
-// describe appends to the flags' descriptions which variable stands for each.
+// describe appends the name of its variable to each flag's description.
 func describe(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) { flag.Usage += " ($" + envName(flag.Name) + ")" })
 }

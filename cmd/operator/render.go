@@ -126,9 +126,8 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 	return nil
 }
 
-// generateAPIKey makes and adds the Secret with the API key of a resource that
-// names none, unless it is there. It does not unasked, because what is rendered and
-// applied again would replace the key that Zalo's console has.
+// generateAPIKey makes and adds the Secret with the API key of a resource that names none, unless the files have it. It
+// does so only if asked: a second rendering, applied, would replace the key in Zalo's console.
 func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared) error {
 	key := client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}
 	if len(c.Spec.Webhook.APIKeys) > 0 || from.secrets[key] != nil {
@@ -156,7 +155,7 @@ func (r *rendering) add(object any) error {
 	return nil
 }
 
-// source finds Secrets in what was read.
+// source finds Secrets among those that were read.
 func (d *declared) source(namespace string) credentials.Source {
 	return func(_ context.Context, name string) (*corev1.Secret, error) {
 		if secret := d.secrets[client.ObjectKey{Namespace: namespace, Name: name}]; secret != nil {

@@ -39,13 +39,11 @@ type options struct {
 	logLevel, logFormat     string
 }
 
-// defaultLeaderElectionID names the Lease. The Role in config/rbac and the chart name
-// it as well.
+// defaultLeaderElectionID names the Lease. The Role in config/rbac and the chart name it, too.
 const defaultLeaderElectionID = "channel-connector-operator.xbot.a4b.vn"
 
-// The defaults of the client are fit for 10,000 resources. After a start each
-// takes one or two reads of users' Secrets, which are not cached: 20,000 in 20 s.
-// The API server's own priority and fairness keeps them from crowding out others.
+// The client's defaults suit 10,000 resources. After a start each takes one or two reads of users' Secrets, which are
+// not cached: 20,000 in 20 s. The API server's priority and fairness protects other clients from them.
 const (
 	defaultQPS         = 1000
 	defaultBurst       = 1000
@@ -53,7 +51,7 @@ const (
 	defaultUpgrades    = 5
 )
 
-// gracefulShutdown is how long passes under way may take to end.
+// gracefulShutdown is how long running passes may take to end.
 const gracefulShutdown = 15 * time.Second
 
 func newRun() *cobra.Command {
@@ -139,11 +137,11 @@ func run(ctx context.Context, o *options) error {
 	return mgr.Start(ctx)
 }
 
-// gcPercent makes garbage at most that part of what is in use, which is mostly the
-// cache: at Go's own 100 % half of the memory would be garbage.
+// gcPercent bounds garbage to this share of the live memory, which is mostly the cache. With Go's own 100 % half of the
+// memory would be garbage.
 const gcPercent = 20
 
-// collectGarbageEarly leaves it to GOGC where that is set.
+// collectGarbageEarly does nothing if GOGC is set.
 func collectGarbageEarly() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

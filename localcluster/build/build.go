@@ -1,6 +1,5 @@
-// Package build makes the programs that tests run and that modules below tools/
-// pin, and keeps them in the user's cache: outside the checkout, because making
-// them takes minutes.
+// Package build makes the programs of the tests, which modules below tools/ pin. It keeps them in the user's cache,
+// outside the checkout, because making them takes minutes.
 package build
 
 import (
@@ -16,21 +15,21 @@ import (
 
 // Binary is a program that a module below tools/ pins.
 type Binary struct {
-	// Name is the file's.
+	// Name is the name of the file.
 	Name string
 	// Module is the folder with the go.mod.
 	Module  string
 	Package string
 	// Tags are the build tags, with commas between them.
 	Tags string
-	// Linker has flags beside those that every binary gets, a space before each.
+	// Linker has additional linker flags, a space before each.
 	Linker string
 	// Cgo needs a C compiler.
 	Cgo bool
 }
 
-// KubernetesStamps sets what Kubernetes' own build sets. An API server without
-// them calls itself v0.0.0-master, by which clients choose what they may ask for.
+// KubernetesStamps returns the linker flags of Kubernetes' own build. Without them an API server calls itself
+// v0.0.0-master, and clients choose their requests by that version.
 func KubernetesStamps(version string) string {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -71,11 +70,11 @@ func (c Cache) build(ctx context.Context, b Binary, dir string) error {
 	return nil
 }
 
-// goCommand is go in dir.
+// goCommand returns a command that runs go in dir.
 func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	// A workspace that a developer has around the checkout does not hold tools/.
+	// A developer's workspace around the checkout does not hold tools/.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	return cmd
 }

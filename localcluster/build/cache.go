@@ -11,20 +11,18 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// What stands beside a folder of binaries in the cache: its lock, and folders in
-// which some are made.
+// A folder of binaries in the cache has these beside it: its lock, and folders to work in.
 const (
 	lockSuffix  = ".lock"
 	partialMark = ".partial-"
 )
 
-// Cache makes binaries where there are none.
+// Cache keeps binaries, and makes those that are missing.
 type Cache struct {
 	// Dir has a folder for each set of versions.
 	Dir      string
 	Progress Progress
-	// lookup bounds how long the index of downloads may take to answer; a network
-	// that swallows packets must not stop the build.
+	// lookup bounds a question to the index of downloads: a network that swallows packets must not stop the build.
 	lookup time.Duration
 }
 
@@ -41,7 +39,7 @@ func NewCache(userCache func() (string, error), progress Progress) (Cache, error
 	}, nil
 }
 
-// set is what belongs together in one folder.
+// set is the content of one folder.
 type set struct {
 	folder   string
 	title    string
@@ -50,8 +48,7 @@ type set struct {
 	download func(ctx context.Context, work, dir string) error
 }
 
-// Binaries returns the folder of that name with the wanted binaries, and builds
-// what is missing.
+// Binaries returns the folder of that name, and builds the wanted binaries that it lacks.
 func (c Cache) Binaries(ctx context.Context, folder, title string, wanted []Binary) (string, error) {
 	return c.get(ctx, set{folder: folder, title: title, binaries: wanted})
 }
@@ -76,8 +73,7 @@ func (c Cache) get(ctx context.Context, s set) (string, error) {
 	return dir, nil
 }
 
-// Lock keeps two runs from doing the same at once: the second waits, and says so.
-// Close gives it back.
+// Lock keeps two runs from doing the same at once: the second one waits, and says so. Close releases it.
 func (p Progress) Lock(ctx context.Context, path, other string) (*flock.Flock, error) {
 	lock := flock.New(path)
 	locked, err := lock.TryLock()
@@ -93,8 +89,8 @@ func (p Progress) Lock(ctx context.Context, path, other string) (*flock.Flock, e
 	return lock, nil
 }
 
-// fill puts into dir what is missing. Whatever is made begins in a folder beside it
-// and is renamed into dir once it is whole, so that what is in dir can be trusted.
+// fill makes the binaries that dir lacks. It makes each in a folder beside dir and renames it once it is whole, so that
+// every file in dir is whole.
 func (c Cache) fill(ctx context.Context, dir string, s set) error {
 	if len(missing(dir, s.binaries)) == 0 {
 		return nil // another run was faster
@@ -124,8 +120,7 @@ func (c Cache) fill(ctx context.Context, dir string, s set) error {
 	return nil
 }
 
-// workFolder makes a folder beside dir, and removes those of runs that were killed:
-// whoever calls it holds the lock.
+// workFolder makes a folder beside dir, and removes those of runs that were killed. The caller holds the lock.
 func workFolder(dir string) (string, error) {
 	left, err := filepath.Glob(dir + partialMark + "*")
 	if err != nil {
@@ -143,8 +138,7 @@ func workFolder(dir string) (string, error) {
 	return work, nil
 }
 
-// remove is os.RemoveAll that also gets rid of the read-only folders of
-// setup-envtest.
+// remove is os.RemoveAll for folders that are read-only, as setup-envtest makes them.
 func remove(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
@@ -158,7 +152,7 @@ func remove(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// missing returns those of wanted that dir does not have.
+// missing returns the wanted binaries that dir does not have.
 func missing(dir string, wanted []Binary) []Binary {
 	var absent []Binary
 	for _, b := range wanted {

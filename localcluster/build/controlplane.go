@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// AssetsVariable names a folder with a control plane that is used as it is.
+// AssetsVariable is the environment variable with the folder of a control plane to use as it is.
 const AssetsVariable = "KUBEBUILDER_ASSETS"
 
-// Where the versions are pinned, and of what.
+// The modules that pin the versions, and the paths of what they pin.
 const (
 	KubernetesModule = "tools/controlplane"
 	KubernetesPath   = "k8s.io/kubernetes"
@@ -26,10 +26,9 @@ What to do: see that the Go module proxy can be reached (go env GOPROXY) and tha
 some 4 GiB of disk are free, then run "make assets" again: what was built is kept.
 Or set KUBEBUILDER_ASSETS to a folder that has kube-apiserver, etcd and kubectl.`
 
-// ControlPlane returns the folder with kube-apiserver, etcd and kubectl: the one
-// that KUBEBUILDER_ASSETS names, or the one of the pinned versions in the user's
-// cache, where it is made if it is not whole. It works in the module's folder.
-// Progress goes to out.
+// ControlPlane returns the folder with kube-apiserver, etcd and kubectl: the one that KUBEBUILDER_ASSETS names, or that
+// of the pinned versions in the user's cache. It makes the binaries that the cache lacks. It works in the module's
+// folder, and reports progress to out.
 func ControlPlane(ctx context.Context, userCache func() (string, error), out io.Writer) (string, error) {
 	if dir := os.Getenv(AssetsVariable); dir != "" {
 		return dir, nil
@@ -63,8 +62,8 @@ func (c Cache) controlPlane(ctx context.Context) (string, error) {
 	})
 }
 
-// controlPlane is what envtest starts. kube-apiserver comes first because it
-// compiles what kubectl shares with it.
+// controlPlane lists the programs that envtest starts. kube-apiserver comes first because it compiles the packages that
+// kubectl shares with it.
 func controlPlane(v versions) []Binary {
 	return []Binary{
 		kubernetesBinary("kube-apiserver", v),
@@ -94,7 +93,7 @@ func readVersions(ctx context.Context) (v versions, err error) {
 
 func (v versions) folder() string { return FolderName(v.kubernetes, v.etcd) }
 
-// patches selects every patch of the minor version, in setup-envtest's words.
+// patches selects every patch of the minor version, in the syntax of setup-envtest.
 func (v versions) patches() string {
 	whole := strings.TrimPrefix(v.kubernetes, "v")
 	return whole[:strings.LastIndex(whole, ".")+1] + "x"

@@ -152,8 +152,7 @@ func TestPinnedModules(t *testing.T) {
 			t.Errorf("%s/go.mod has no tool %s", b.Module, b.Package)
 		}
 	}
-	// Kubernetes is released together with its staging modules: v1.36.3 needs
-	// v0.36.3 of each.
+	// Kubernetes is released together with its staging modules: v1.36.3 needs v0.36.3 of each.
 	_, rest, _ := strings.Cut(pinned.kubernetes, ".")
 	for line := range strings.Lines(read(t, filepath.Join(KubernetesModule, "go.mod"))) {
 		if _, staging, replaced := strings.Cut(line, " => "); replaced && !strings.HasSuffix(staging, " v0."+rest+"\n") {

@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// setupEnvtest knows where control planes for tests are published, and verifies
-// what it downloads.
+// setupEnvtest knows where control planes for tests are published, and verifies its downloads.
 var setupEnvtest = Binary{
 	Name:    "setup-envtest",
 	Module:  "tools/envtest",
@@ -25,9 +24,8 @@ const transfer = 5 * time.Minute
 
 var errNotPublished = errors.New("it is not published for this platform")
 
-// download puts a published control plane into dir. It may be of another patch
-// than the pinned one, because only some are published; tests must not depend on
-// one.
+// download puts a published control plane into dir. Its patch version may differ from the pinned one, because not all
+// are published; tests must not depend on it.
 func (c Cache) download(ctx context.Context, work, dir string, pinned versions) error {
 	if err := c.build(ctx, setupEnvtest, work); err != nil {
 		return err

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Progress tells whoever waits what goes on.
+// Progress reports to the user who waits.
 type Progress struct {
-	// Program is the one that speaks.
+	// Program is the name before each line.
 	Program string
 	// Total is how long all the steps take, on first use.
 	Total string
 	Out   io.Writer
-	// Every is how often a step that is still under way is told of again.
+	// Every is how often a running step is reported again.
 	Every time.Duration
 }
 
@@ -22,8 +22,7 @@ func (p Progress) Sayf(format string, args ...any) {
 	fmt.Fprintf(p.Out, p.Program+": "+format+"\n", args...)
 }
 
-// during does the work, and says when it begins and ends, and in between that it
-// goes on.
+// during does the work, and reports its begin, its end and, in between, that it goes on.
 func (p Progress) during(step string, work func() error) error {
 	begun := time.Now()
 	p.Sayf("%s", step)

@@ -11,8 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// Version returns the version, with its v, of the module path that the go.mod in
-// dir requires.
+// Version returns the version, with its v, of the module path that the go.mod in dir requires.
 func Version(ctx context.Context, dir, path string) (string, error) {
 	file := filepath.Join(dir, "go.mod")
 	text, err := command.Output(ctx, goCommand(ctx, ".", "mod", "edit", "-json", file))
@@ -33,8 +32,8 @@ func Version(ctx context.Context, dir, path string) (string, error) {
 	return "", fmt.Errorf("%s does not require %s, whose version is needed", file, path)
 }
 
-// FolderName names the place for binaries of these versions. The compiler and the
-// platform are part of it, so that a change of either makes a new one.
+// FolderName names the folder for binaries of these versions. Compiler and platform are part of the name, so that a
+// change of either gives a new folder.
 func FolderName(versions ...string) string {
 	parts := make([]string, 0, len(versions)+3)
 	for _, v := range versions {

@@ -9,7 +9,7 @@ import (
 // patience is how long any step of a start may take on a busy computer.
 const patience = 2 * time.Minute
 
-// Await waits until done reports so. It gives up after patience.
+// Await polls done until it returns true or an error. It gives up after patience.
 func Await(ctx context.Context, what string, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("still not after %s", patience))
 	defer cancel()

@@ -17,15 +17,14 @@ import (
 // grace is how long a child may take to clean up after it was interrupted.
 const grace = 10 * time.Second
 
-// tail is how many lines of what a failed child printed are shown: the cause is
-// among the last, and before it go prints a line for each of 200 downloads.
+// tail is how many lines of a failed child's output an error shows. The cause is among the last; before it go prints a
+// line for each of 200 downloads.
 const tail = 20
 
-// Run runs cmd, made with ctx, which says where its output goes. When ctx ends, the
-// program and all that it started are interrupted, and the error is the context's.
+// Run runs cmd, which was made with ctx. When ctx ends, Run interrupts the program with all its children and returns
+// the context's error.
 func Run(ctx context.Context, cmd *exec.Cmd) error {
-	// A group of its own, because go runs compilers, and leaves them running when it
-	// alone is told to end.
+	// It gets a process group of its own, because go leaves its compilers running if it alone is interrupted.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = grace
@@ -39,8 +38,7 @@ func Run(ctx context.Context, cmd *exec.Cmd) error {
 	return nil
 }
 
-// Main is the main function of a program: it runs until run returns, ends its context on a signal, and exits with 1 if it
-// fails.
+// Main runs a program whose context ends on a signal, and exits with 1 if run returns an error.
 func Main(program string, run func(ctx context.Context) error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) //nolint:forbidigo // it is main
 	err := run(ctx)

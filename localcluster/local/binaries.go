@@ -11,7 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// Where the rest of the binaries is pinned, and of what.
+// The modules that pin the other binaries, and the paths of what they pin.
 const (
 	containerdModule = "tools/containerd"
 	containerdPath   = "github.com/containerd/containerd/v2"
@@ -55,7 +55,7 @@ func (v versions) folder() string {
 	return "node-" + build.FolderName(v.kubernetes, v.containerd, v.runc, v.plugins, v.coredns)
 }
 
-// binaries are all that a cluster needs beside the control plane of the tests.
+// binaries lists the programs that a cluster needs in addition to the control plane of the tests.
 func (v versions) binaries() []build.Binary {
 	stamp := " -X " + containerdPath + "/version.Version=" + v.containerd +
 		" -X " + containerdPath + "/version.Package=" + containerdPath
@@ -75,7 +75,7 @@ func (v versions) binaries() []build.Binary {
 			Name: hyperkube, Module: build.KubernetesModule, Package: "./hyperkube",
 			Linker: build.KubernetesStamps(v.kubernetes),
 		},
-		// Static, because it also runs where the node's libraries are not.
+		// Static, because it also runs where the node's libraries are missing.
 		{
 			Name: "runc", Module: runcModule, Package: runcPath, Cgo: true,
 			Tags: "seccomp,netgo,osusergo", Linker: " -extldflags -static",
@@ -91,8 +91,8 @@ func (v versions) binaries() []build.Binary {
 	}
 }
 
-// install puts every program below bin, by the name it is called by: links to what
-// is in the cache, and pause, which is built in an instant.
+// install puts every program into bin under its own name: links into the cache, and pause, which is built in an
+// instant.
 func (c *Cluster) install(ctx context.Context) error {
 	controlPlane, err := build.ControlPlane(ctx, os.UserCacheDir, c.progress.Out)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// hierarchies returns the folders that hold cgroups: one with cgroup v2, one for
-// each controller with v1, beside which there is often a v2 without controllers.
+// hierarchies returns the folders that hold cgroups: one with cgroup v2, or one for each controller with v1. With v1
+// there is often a v2 without controllers, too.
 func hierarchies() ([]string, error) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -36,8 +36,8 @@ func hierarchies() ([]string, error) {
 	return dirs, nil
 }
 
-// makeCgroups makes the parent of a node's pods, which the kubelet expects to find.
-// Each node has its own, or a kubelet would end the pods of the others.
+// makeCgroups makes the parent cgroup of a node's pods, which the kubelet expects. Each node has its own, or a kubelet
+// would end the pods of the others.
 func makeCgroups(n node) error {
 	dirs, err := hierarchies()
 	if err != nil {
@@ -58,8 +58,8 @@ func makeCgroups(n node) error {
 	return nil
 }
 
-// passOn lets a cgroup use what its parent may: in v1 a new cpuset is empty, and
-// nothing can run in it; in v2 controllers are switched on in the parent.
+// passOn gives a cgroup the resources of its parent. In v1 a new cpuset is empty, and nothing can run in it; in v2 the
+// parent switches controllers on.
 func passOn(parent, child string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		text, err := os.ReadFile(filepath.Join(parent, file))
@@ -92,8 +92,7 @@ func isV2(dir string) bool {
 	return err == nil
 }
 
-// removeCgroups removes a cgroup with all below it, in each hierarchy. Those whose
-// processes are still about to end are tried again.
+// removeCgroups removes a cgroup with all below it, in each hierarchy. It tries again while processes are still ending.
 func removeCgroups(ctx context.Context, name string) error {
 	dirs, err := hierarchies()
 	if err != nil {

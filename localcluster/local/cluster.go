@@ -18,8 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// Cluster is the one cluster of this user on this computer, whether it is up or
-// not.
+// Cluster is the one cluster of this user on this computer, whether it is up or not.
 type Cluster struct {
 	// Dir has all its files.
 	Dir      string
@@ -27,7 +26,7 @@ type Cluster struct {
 	progress build.Progress
 }
 
-// New returns the user's cluster. What it does is told to out.
+// New returns the user's cluster, which reports progress to out.
 func New(out io.Writer) (*Cluster, error) {
 	progress := build.Progress{Program: "cluster", Total: "5 minutes", Out: out, Every: 15 * time.Second}
 	cache, err := build.NewCache(os.UserCacheDir, progress)
@@ -50,10 +49,9 @@ func (c *Cluster) lock(ctx context.Context) (release func(), err error) {
 	return func() { _ = lock.Close() }, nil // nothing was written to it
 }
 
-// Up starts the cluster: API server, one node, DNS and volumes, all ready. A cluster
-// that is up stays as it is, but its released volumes are emptied and offered again.
-// What is left of a cluster that is not whole is removed first. If Up fails or ctx
-// ends, it removes all that it made except the logs. It works in the module's folder.
+// Up starts the cluster: API server, one node, DNS and volumes, all ready. If the cluster is up already, Up only
+// empties its released volumes and offers them again. It first removes the remains of a cluster that is not whole. If
+// Up fails or ctx ends, it removes all that it made except the logs. It works in the module's folder.
 func (c *Cluster) Up(ctx context.Context) error {
 	if err := checkHost(ctx); err != nil {
 		return err
@@ -146,8 +144,8 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	return c.startDaemons(ControlPlane, etcd, kubeAPIServer)
 }
 
-// startControllers waits until the API server serves, because the rest of the
-// control plane ends if it may not do its work yet.
+// startControllers first waits until the API server serves: the rest of the control plane ends if it may not do its
+// work yet.
 func (c *Cluster) startControllers(ctx context.Context) error {
 	err := c.waitFor(ctx, ControlPlane, kubeAPIServer, "the API server to be ready", func() (bool, error) {
 		return c.serves(ctx), nil
@@ -201,7 +199,7 @@ func (c *Cluster) bootNode(ctx context.Context, n node) error {
 	return c.linkNode(ctx, n)
 }
 
-// join lets a prepared node into the cluster, and waits until it is ready.
+// join adds a prepared node to the cluster, and waits until it is ready.
 func (c *Cluster) join(ctx context.Context, n node) error {
 	if err := c.startDaemons(n.String(), kubelet, kubeProxy); err != nil {
 		return err
@@ -215,8 +213,7 @@ func (c *Cluster) join(ctx context.Context, n node) error {
 	})
 }
 
-// startDNS makes what a cluster has from the start, and waits until CoreDNS runs on
-// the first node.
+// startDNS applies the objects that every cluster has, and waits until CoreDNS runs on the first node.
 func (c *Cluster) startDNS(ctx context.Context, first node) error {
 	addons, err := render("addons.yaml", struct{ DNS, CoreDNSImage string }{dnsService, corednsImage})
 	if err != nil {
@@ -234,7 +231,7 @@ func (c *Cluster) startDNS(ctx context.Context, first node) error {
 // kubectl runs kubectl as the cluster's administrator, with the given input.
 func (c *Cluster) kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.bin(kubectl), append([]string{"--kubeconfig", c.kubeconfig("admin")}, args...)...)
-	// A proxy of the user does not know the way.
+	// A proxy of the user cannot reach the cluster.
 	cmd.Env = append(os.Environ(), "NO_PROXY=*")
 	cmd.Stdin = strings.NewReader(input)
 	return command.Output(ctx, cmd)
@@ -256,8 +253,8 @@ func (c *Cluster) waitContainerd(ctx context.Context, n node) error {
 	})
 }
 
-// waitFor polls until done says so. When it does not, the error shows the log of
-// the daemon that it hangs on, or of one that has ended.
+// waitFor polls done. If that fails, the error shows the log of the daemon that was waited for, or of one that has
+// ended.
 func (c *Cluster) waitFor(ctx context.Context, machine, daemon, what string, done func() (bool, error)) error {
 	err := command.Await(ctx, what, func() (bool, error) {
 		ok, err := done()
@@ -317,10 +314,10 @@ func machines(nodes []node) []string {
 	return names
 }
 
-// errDown is what asks for a cluster that is not up.
+// errDown is the error of a command that needs a cluster which is not up.
 var errDown = errors.New(`the cluster is not up: run "make cluster-up"`)
 
-// Kubeconfig returns the file by which its administrator reaches the cluster.
+// Kubeconfig returns the administrator's kubeconfig file.
 func (c *Cluster) Kubeconfig(context.Context) (string, error) {
 	if _, err := os.Stat(c.upMark()); err != nil {
 		return "", errDown
@@ -328,8 +325,7 @@ func (c *Cluster) Kubeconfig(context.Context) (string, error) {
 	return c.kubeconfig("admin"), nil
 }
 
-// AddNode adds a further node and waits until it is ready. When that fails, the node
-// is removed.
+// AddNode adds a further node and waits until it is ready. When that fails, the node is removed.
 func (c *Cluster) AddNode(ctx context.Context) error {
 	release, err := c.lock(ctx)
 	if err != nil {

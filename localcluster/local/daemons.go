@@ -33,7 +33,7 @@ func (c *Cluster) daemons(machine string) []daemon {
 func (c *Cluster) controlPlaneDaemons() []daemon {
 	return []daemon{
 		{etcd, []string{
-			// Nobody misses the data after a crash of the computer.
+			// The data need not survive a crash of the computer.
 			"--unsafe-no-fsync", "--data-dir=/var/lib/etcd", "--log-level=warn",
 			"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
 			"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
@@ -70,7 +70,7 @@ func (c *Cluster) controlPlaneDaemons() []daemon {
 	}
 }
 
-// control returns what the controllers' daemons have in common.
+// control returns the flags that scheduler and controller manager share.
 func (c *Cluster) control(name string) []string {
 	return []string{
 		"--kubeconfig=" + c.kubeconfig(name),

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// StopDaemon ends one daemon of a machine, and nothing else: the pods of a node go
-// on without its kubelet or containerd.
+// StopDaemon ends one daemon of a machine and nothing else: a node's pods go on without its kubelet or containerd.
 func (c *Cluster) StopDaemon(ctx context.Context, machine, name string) error {
 	d, err := c.daemon(machine, name)
 	if err != nil {
@@ -16,7 +15,7 @@ func (c *Cluster) StopDaemon(ctx context.Context, machine, name string) error {
 	return c.machine(machine).stop(ctx, d.name)
 }
 
-// StartDaemon starts a daemon that was stopped, and does not wait until it serves.
+// StartDaemon starts a stopped daemon without waiting until it serves.
 func (c *Cluster) StartDaemon(machine, name string) error {
 	d, err := c.daemon(machine, name)
 	if err != nil {
@@ -35,8 +34,7 @@ func (c *Cluster) KillContainer(ctx context.Context, name, id string) error {
 	return c.ctr(ctx, n, "tasks", "kill", "--signal", "SIGKILL", strings.TrimPrefix(id, "containerd://"))
 }
 
-// HaltNode cuts a node's power: its daemons and all processes of its pods end at
-// once. Its disk stays.
+// HaltNode cuts a node's power: its daemons and all processes of its pods end at once. Its disk stays.
 func (c *Cluster) HaltNode(ctx context.Context, name string) error {
 	n, err := c.node(name)
 	if err != nil {
@@ -52,7 +50,7 @@ func (c *Cluster) haltNode(ctx context.Context, n node) error {
 	return removeCgroups(ctx, n.cgroup())
 }
 
-// BootNode starts a halted node, and does not wait until it is ready.
+// BootNode starts a halted node without waiting until it is ready.
 func (c *Cluster) BootNode(ctx context.Context, name string) error {
 	n, err := c.node(name)
 	if err != nil {

@@ -21,8 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// The images of the cluster itself. No registry has them: test is a name that never
-// resolves.
+// The images of the cluster itself. No registry has them: the domain test never resolves.
 const (
 	pauseImage   = "cluster.test/pause:1"
 	corednsImage = "cluster.test/coredns:1"
@@ -85,9 +84,8 @@ func newLayer(file string, content []byte) (v1.Layer, error) {
 	return static.NewLayer(files.Bytes(), types.DockerUncompressedLayer), nil
 }
 
-// LoadImages imports archives, as `docker save` or the OCI describe them, into
-// every node, and keeps them for nodes that are added later. An archive replaces an
-// earlier one of the same file name.
+// LoadImages imports archives of `docker save` or the OCI into every node, and keeps them for nodes that are added
+// later. An archive replaces an earlier one of the same file name.
 func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
 	release, err := c.lock(ctx)
 	if err != nil {
@@ -126,7 +124,7 @@ func (c *Cluster) importImages(ctx context.Context, n node, archives ...string) 
 	return nil
 }
 
-// ctr asks a node's containerd, about what it has for Kubernetes.
+// ctr runs ctr on a node's containerd, in the namespace of Kubernetes.
 func (c *Cluster) ctr(ctx context.Context, n node, args ...string) error {
 	pid, err := c.machine(n.String()).pid()
 	if err != nil {
@@ -137,7 +135,7 @@ func (c *Cluster) ctr(ctx context.Context, n node, args ...string) error {
 	return err
 }
 
-// importAll gives a new node every image that the others have.
+// importAll gives a new node every image of the others.
 func (c *Cluster) importAll(ctx context.Context, n node) error {
 	archives, err := filepath.Glob(filepath.Join(c.images(), "*"))
 	if err != nil {

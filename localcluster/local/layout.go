@@ -1,8 +1,7 @@
-// Package local runs a Kubernetes cluster on this machine: real control plane, real
-// nodes, made of nothing but binaries. Each of its computers, called machines here,
-// is a set of namespaces (network, mounts, processes) with a first process; when
-// that one ends, the kernel ends all the rest and removes the mounts and links. All
-// files are in one folder.
+// Package local runs a Kubernetes cluster on this machine: a real control plane and real nodes, made of nothing but
+// binaries. Each of its computers, called machines here, is a set of namespaces (network, mounts, processes) with a
+// first process. When that process ends, the kernel ends the others and removes the mounts and links. All files are in
+// one folder.
 package local
 
 import (
@@ -10,8 +9,7 @@ import (
 	"path/filepath"
 )
 
-// The networks. The host reaches them all through the control plane's machine,
-// which is the router of the nodes.
+// The networks. The host reaches them all through the control plane's machine, the router of the nodes.
 const (
 	controlPlaneAddress = "10.99.0.2"
 	machineNetwork      = "10.99.0.0/16"
@@ -23,7 +21,7 @@ const (
 	hostLink = "xbot-cluster"
 )
 
-// HostAddress is where pods reach what listens on the host.
+// HostAddress is where pods reach servers on the host.
 const HostAddress = "10.99.0.1"
 
 const apiServer = "https://" + controlPlaneAddress + ":6443"
@@ -46,7 +44,7 @@ func (n node) podNetwork() string { return fmt.Sprintf("10.244.%d.0/24", int(n))
 func (n node) zone() string       { return fmt.Sprintf("zone%d", int(n)) }
 func (n node) cgroup() string     { return "/" + cgroupName + "/" + n.String() }
 
-// maxNodes is as many as the networks above have room for.
+// maxNodes is the room of the networks above.
 const maxNodes = 254
 
 // The folders and files of the cluster.
@@ -57,7 +55,7 @@ func (c *Cluster) logs() string                  { return filepath.Join(c.Dir, "
 func (c *Cluster) pki(file string) string        { return filepath.Join(c.Dir, "pki", file) }
 func (c *Cluster) kubeconfig(user string) string { return c.pki(user + ".kubeconfig") }
 
-// upMark is there once the cluster came up.
+// upMark is a file that exists once the cluster came up.
 func (c *Cluster) upMark() string { return filepath.Join(c.Dir, "up") }
 
 func (c *Cluster) machine(name string) machine {

@@ -21,8 +21,8 @@ import (
 //go:embed config/init.sh
 var initScript []byte
 
-// sysctls are what the kubelet wants of the whole computer. A machine shows it
-// these values, and the computer keeps its own.
+// sysctls are the values that the kubelet wants of the whole computer. A machine shows it these, and the computer keeps
+// its own.
 var sysctls = map[string]string{
 	"kernel.keys.root_maxbytes": "25000000",
 	"kernel.keys.root_maxkeys":  "1000000",
@@ -32,8 +32,7 @@ var sysctls = map[string]string{
 	"vm.panic_on_oom":           "0",
 }
 
-// machine is a computer of the cluster: namespaces that live as long as their first
-// process, and a folder.
+// machine is a computer of the cluster: namespaces that live as long as their first process, and a folder.
 type machine struct {
 	name  string
 	dir   string
@@ -104,9 +103,8 @@ func (m machine) pid() (int, error) {
 	return 0, fmt.Errorf("%s %w", m.name, errOff)
 }
 
-// firstProcesses returns the first process of each machine with a folder in dir.
-// They are found by their argument, which is that folder: so one is found even if
-// the program that started it was killed at once.
+// firstProcesses returns the first process of each machine with a folder in dir. It finds them by their argument, which
+// is that folder, so that it finds them even if this program was killed right after starting one.
 func firstProcesses(dir string) (map[string]int, error) {
 	processes, err := procfs.AllProcs()
 	if err != nil {
@@ -143,7 +141,7 @@ func (m machine) halt(ctx context.Context) error {
 	if err := kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	// It is there until the last of the others is gone.
+	// It exists until the last of the others is gone.
 	err = command.Await(ctx, m.name+" to end all its processes", func() (bool, error) {
 		_, err := beginning(pid)
 		return err != nil, nil
@@ -154,8 +152,7 @@ func (m machine) halt(ctx context.Context) error {
 	return os.RemoveAll(filepath.Join(m.dir, "daemons"))
 }
 
-// start starts a daemon in the machine, out of the terminal's reach. It goes on
-// when this program ends.
+// start starts a daemon in the machine, out of the terminal's reach. The daemon outlives this program.
 func (m machine) start(d daemon, log string) error {
 	pid, err := m.pid()
 	if err != nil {
@@ -171,20 +168,19 @@ func (m machine) start(d daemon, log string) error {
 	defer func() { _ = out.Close() }() // the child has its own
 	bin := filepath.Dir(m.pause)
 	cmd := exec.Command(filepath.Join(bin, d.name), d.args...)
-	// Nothing else of the user's: a proxy, for one, is not meant for what is here.
+	// Nothing else of the user's environment: a proxy, for one, is not meant for the cluster.
 	cmd.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := startInside(pid, cmd); err != nil {
 		return fmt.Errorf("start %s of %s: %w", d.name, m.name, err)
 	}
-	// Whoever started it must bury it, or the machine cannot end.
+	// Its parent must reap it, or the machine cannot end.
 	go func() { _ = cmd.Wait() }()
 	return m.record(d.name, cmd.Process.Pid)
 }
 
-// record keeps which process a daemon is: its id, and when it began, because ids
-// come again.
+// record keeps a daemon's process id with its start time, because ids are used again.
 func (m machine) record(daemon string, pid int) error {
 	began, err := beginning(pid)
 	if err != nil {
@@ -211,7 +207,7 @@ func (m machine) daemonPID(daemon string) (int, error) {
 	return 0, fmt.Errorf("%s of %s %w", daemon, m.name, errOff)
 }
 
-// beginning returns when a process began, in ticks since the computer did.
+// beginning returns when a process began, in clock ticks since the computer did.
 func beginning(pid int) (uint64, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -228,7 +224,7 @@ func beginning(pid int) (uint64, error) {
 	return stat.Starttime, nil
 }
 
-// stop ends a daemon: it is asked to, and killed if it takes too long.
+// stop asks a daemon to end, and kills it if it takes too long.
 func (m machine) stop(ctx context.Context, daemon string) error {
 	pid, err := m.daemonPID(daemon)
 	if errors.Is(err, errOff) {

@@ -90,8 +90,7 @@ func TestHaltEndsEverything(t *testing.T) {
 	}
 }
 
-// A machine has its own network and its own folders, and the host sees none of its
-// mounts.
+// A machine has its own network and its own folders, and the host sees none of its mounts.
 func TestMachineIsApart(t *testing.T) {
 	c, m := newMachine(t)
 	boot(t, c, m)

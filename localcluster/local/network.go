@@ -24,8 +24,8 @@ func ip(ctx context.Context, pid int, lines ...string) error {
 	return err
 }
 
-// link joins the networks of two processes. The router has the interface of that name; the other has eth0, by which it
-// reaches everything else.
+// link joins the networks of two processes. The router gets the interface of that name; the other gets eth0 with a
+// default route.
 func link(ctx context.Context, router int, name, gateway string, pid int, address string) error {
 	err := ip(ctx, router,
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", name, pid),
@@ -42,8 +42,8 @@ func link(ctx context.Context, router int, name, gateway string, pid int, addres
 	)
 }
 
-// linkHost joins the control plane's machine with the host, and leads the host to
-// everything behind it. All of it goes when the machine does.
+// linkHost joins the control plane's machine with the host, and routes the host's packets to everything behind it. Link
+// and routes go with the machine.
 func (c *Cluster) linkHost(ctx context.Context) error {
 	pid, err := c.machine(ControlPlane).pid()
 	if err != nil {

@@ -107,8 +107,7 @@ func newKey(file string) (crypto.Signer, error) {
 	return key.(crypto.Signer), nil //nolint:forcetypeassert // every private key is one
 }
 
-// writePKI makes the authority, and the certificates and kubeconfigs of all but the
-// nodes.
+// writePKI makes the authority, and all certificates and kubeconfigs except the nodes'.
 func (c *Cluster) writePKI() error {
 	a, err := newAuthority(c.pki(""))
 	if err != nil {
@@ -145,7 +144,7 @@ func (c *Cluster) writePKI() error {
 	return nil
 }
 
-// issueNode makes the certificate that a kubelet both serves and calls with.
+// issueNode makes a kubelet's certificate, as server and as client.
 func (c *Cluster) issueNode(n node) error {
 	a, err := readAuthority(c.pki(""))
 	if err != nil {
@@ -172,7 +171,7 @@ func (c *Cluster) issueClient(a authority, file string, who cert.Config) error {
 	}
 	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
 	config.CurrentContext = name
-	// With everything inside, the file can be copied elsewhere.
+	// A kubeconfig with everything inside can be copied elsewhere.
 	if err := clientcmdapi.FlattenConfig(config); err != nil {
 		return fmt.Errorf("kubeconfig of %s: %w", file, err)
 	}

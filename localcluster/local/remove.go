@@ -31,10 +31,9 @@ func (c *Cluster) Down(ctx context.Context) error {
 	return nil
 }
 
-// teardown ends and removes everything but the folder to keep, and makes sure that
-// nothing is left.
+// teardown ends and removes everything but the folder to keep, and checks that nothing is left.
 func (c *Cluster) teardown(ctx context.Context, keep string) error {
-	// By what runs and not by the folders, which a user may have deleted.
+	// The processes tell, not the folders: a user may have deleted those.
 	running, err := firstProcesses(filepath.Dir(c.machine("any").dir))
 	if err != nil {
 		return err
@@ -53,7 +52,7 @@ func (c *Cluster) teardown(ctx context.Context, keep string) error {
 	if err := removeCgroups(ctx, cgroupName); err != nil {
 		return err
 	}
-	// The kernel takes the network away some time after its last process.
+	// The kernel removes a network some time after its last process.
 	err = command.Await(ctx, "the network to be gone", func() (bool, error) { return !hasLink(), nil })
 	if err != nil {
 		return err
@@ -94,8 +93,7 @@ func (c *Cluster) removeFiles(keep string) error {
 	return nil
 }
 
-// ownLeftovers returns the processes and mounts that belong to this cluster's
-// folder.
+// ownLeftovers returns the processes and mounts that belong to this cluster's folder.
 func (c *Cluster) ownLeftovers() []string {
 	var left []string
 	processes, err := procfs.AllProcs()
@@ -120,7 +118,7 @@ func (c *Cluster) ownLeftovers() []string {
 	return left
 }
 
-// sharedLeftovers returns what a cluster has under the same name on every computer.
+// sharedLeftovers returns the cgroups and links, whose names are the same on every computer.
 func sharedLeftovers() []string {
 	var left []string
 	dirs, err := hierarchies()

@@ -18,7 +18,7 @@ Use one of these instead:
   CLUSTER=kind     a cluster of kind, which needs Docker
   CLUSTER=current  the cluster of your current kubectl context`
 
-// checkUser says who cannot have a local cluster, and what to use instead.
+// checkUser fails if this user cannot have a local cluster; the error says what to use instead.
 func checkUser(system string, uid int) error {
 	switch {
 	case system != "linux":
@@ -29,7 +29,7 @@ func checkUser(system string, uid int) error {
 	return nil
 }
 
-// checkHost says what is missing on this computer, if anything is, and what to do.
+// checkHost fails if this computer lacks something; the error says what to do.
 func checkHost(ctx context.Context) error {
 	if err := checkUser(runtime.GOOS, os.Geteuid()); err != nil {
 		return err
@@ -37,8 +37,7 @@ func checkHost(ctx context.Context) error {
 	return packages.This(io.Discard).Check(ctx, packages.Cluster())
 }
 
-// checkDir refuses a folder that the machines could not see, because they have
-// folders of their own in its place.
+// checkDir refuses a folder that the machines cover with folders of their own.
 func checkDir(dir string) error {
 	for _, covered := range []string{"/var", "/run", "/proc", "/sys"} {
 		if dir == covered || strings.HasPrefix(dir, covered+string(filepath.Separator)) {

@@ -25,13 +25,13 @@ func startInside(pid int, cmd *exec.Cmd) error {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
-			// The main thread never ends, and /proc/self is what it sees. While it is kept
-			// here, another takes its turn.
+			// The main thread never ends, and /proc/self shows its namespaces. While this goroutine holds it, another
+			// thread takes its turn.
 			defer runtime.UnlockOSThread()
 			started <- startInside(pid, cmd)
 			return
 		}
-		// Never unlocked: the thread cannot go back, and ends with this goroutine.
+		// It is never unlocked: the thread cannot leave the namespaces, and ends with this goroutine.
 		started <- startFrom(pid, cmd)
 	}()
 	return <-started

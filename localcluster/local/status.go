@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// Status tells what runs. The error says that the cluster is not up, or not whole.
+// Status lists the daemons and the nodes. It fails if the cluster is not up, or not whole.
 func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 	nodes, err := c.nodes()
 	if err != nil {

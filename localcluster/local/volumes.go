@@ -12,10 +12,10 @@ import (
 // volumesPerNode is more than any test claims at once.
 const volumesPerNode = 16
 
-// volumes is where a machine has its volumes, in its own eyes.
+// volumes is the folder of a machine's volumes, as the machine sees it.
 const volumes = "/var/local"
 
-// volume is one of the persistent volumes that are made with a node.
+// volume is a persistent volume; a node gets some when it is made.
 type volume struct{ Name, Node, Path string }
 
 func (n node) volumes() []volume {
@@ -40,7 +40,7 @@ func (c *Cluster) clear(v volume) error {
 	return os.Chmod(dir, 0o777)
 }
 
-// makeVolumes makes volumes, empty, in the place of any that have their names.
+// makeVolumes makes empty volumes, in place of any with their names.
 func (c *Cluster) makeVolumes(ctx context.Context, all []volume) error {
 	var objects strings.Builder
 	for _, v := range all {
@@ -57,8 +57,8 @@ func (c *Cluster) makeVolumes(ctx context.Context, all []volume) error {
 	return err
 }
 
-// RenewVolumes empties the volumes whose claims were deleted, and offers them again:
-// Kubernetes keeps such a volume, with its data, and binds it to no other claim.
+// RenewVolumes empties the volumes whose claims were deleted, and offers them again. Kubernetes itself keeps such a
+// volume with its data and binds it to no other claim.
 func (c *Cluster) RenewVolumes(ctx context.Context) error {
 	lost, err := c.kubectl(ctx, "", "get", "persistentvolumes",
 		"-o", `jsonpath={.items[?(@.status.phase=="Released")].metadata.name}`)

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// Need is something that a command of the repository wants of the machine, beside
-// Go and make.
+// Need is something that a command of the repository needs on the machine, in addition to Go and make.
 type Need struct {
 	// What names it in messages: a command, or words.
 	What string
@@ -24,7 +23,7 @@ const (
 	forCI      = "for checking what is committed"
 )
 
-// Build is what everything needs.
+// Build returns the needs of every target.
 func Build() []Need {
 	return []Need{{
 		What: "CA certificates", Why: forModules, Packages: []string{"ca-certificates"},
@@ -32,10 +31,10 @@ func Build() []Need {
 	}}
 }
 
-// Test is what `make test` needs.
+// Test returns the needs of `make test`.
 func Test() []Need { return append(Build(), compiler(forRaces)) }
 
-// Cluster is what the local cluster needs, to run and to build its programs.
+// Cluster returns the needs of the local cluster, to build its programs and to run.
 func Cluster() []Need {
 	return append(
 		Build(),
@@ -56,7 +55,7 @@ func Cluster() []Need {
 	)
 }
 
-// CI is what the whole check of a commit needs, in which everything else is.
+// CI returns the needs of the whole check of a commit, which include all others.
 func CI() []Need {
 	return append(Cluster(), program("git", "git", forCI))
 }
@@ -68,7 +67,7 @@ func program(name, pkg, why string) Need {
 	}
 }
 
-// compiler tries the compiler, because Debian has one without the headers of C.
+// compiler tries the compiler, because Debian has one without C's headers.
 func compiler(why string) Need {
 	return Need{
 		What: "a C compiler with its headers", Why: why, Packages: []string{"gcc", "libc6-dev"},

@@ -1,5 +1,5 @@
-// Package packages knows what the repository's commands need of a machine beside Go
-// and make, which Debian packages bring it, and installs those that are missing.
+// Package packages lists the needs of the repository's commands in addition to Go and make, and installs the Debian
+// packages that are missing.
 package packages
 
 import (
@@ -17,17 +17,17 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// patience bounds an installation. A new machine may be busy with its first updates,
-// which hold the lock of dpkg for minutes.
+// patience bounds an installation. A new machine may be busy with its first updates, and these hold the lock of dpkg
+// for minutes.
 const patience = 15 * time.Minute
 
-// lockPause is until the next look at a lock of apt.
+// lockPause is the pause before apt is tried again while it is locked.
 const lockPause = 5 * time.Second
 
-// installCommand takes what is needed and nothing that is only recommended.
+// installCommand leaves out packages that are only recommended.
 var installCommand = []string{"apt-get", "-o", "DPkg::Lock::Timeout=600", "install", "-y", "--no-install-recommends"}
 
-// Machine is the computer, as far as needs look at it.
+// Machine is the part of the computer that needs look at.
 type Machine struct {
 	uid int
 	// compiler is the command that Go compiles C with, and its first arguments.
@@ -36,16 +36,16 @@ type Machine struct {
 	find func(command string) bool
 	// succeeds reports whether a command exits with 0.
 	succeeds func(ctx context.Context, name string, args ...string) bool
-	// trusts reports whether there are certificates that HTTPS can be checked with.
+	// trusts reports whether there are certificates to check HTTPS with.
 	trusts func() bool
-	// run runs a command to its end. It asks nothing, and only its error is shown.
+	// run runs a command to its end. The command asks nothing, and only its error is shown.
 	run func(ctx context.Context, args ...string) error
 	out io.Writer
-	// pause is how long a lock is waited for until the next try.
+	// pause is the time between two tries at a lock.
 	pause time.Duration
 }
 
-// This is the computer that the program runs on. What is installed is told to out.
+// This returns the computer that the program runs on. Installations are reported to out.
 func This(out io.Writer) Machine {
 	compiler := strings.Fields(os.Getenv("CC"))
 	if len(compiler) == 0 {
@@ -73,9 +73,8 @@ func This(out io.Writer) Machine {
 	}
 }
 
-// Install installs the packages of what is missing, and says which and why. It does
-// nothing where nothing is missing. Who is not root, or has no apt-get, gets an error
-// like that of Check.
+// Install installs the packages of missing needs, and says which and why. It does nothing if nothing is missing.
+// Without root or apt-get it fails as Check does.
 func (m Machine) Install(ctx context.Context, needs []Need) error {
 	missing := m.missing(ctx, needs)
 	if len(missing) == 0 {
@@ -88,7 +87,7 @@ func (m Machine) Install(ctx context.Context, needs []Need) error {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	// One source of packages that cannot be had fails the update, and may not matter.
+	// One unreachable source of packages fails the update, and may not matter.
 	outdated := m.patiently(ctx, "apt-get", "update")
 	if err := m.patiently(ctx, append(slices.Clone(installCommand), debian(missing)...)...); err != nil {
 		return errors.Join(tell(missing), outdated, err)
@@ -100,8 +99,8 @@ func (m Machine) Install(ctx context.Context, needs []Need) error {
 	return nil
 }
 
-// patiently runs a command of apt again while another one has the lists or the archives
-// locked, for which apt itself does not wait.
+// patiently repeats a command of apt while another process has the lists or the archives locked: apt itself does not
+// wait for these.
 func (m Machine) patiently(ctx context.Context, args ...string) error {
 	for {
 		err := m.run(ctx, args...)
@@ -116,8 +115,7 @@ func (m Machine) patiently(ctx context.Context, args ...string) error {
 	}
 }
 
-// Check fails where something is missing. The error names it, the packages and the
-// command that installs them.
+// Check fails if something is missing. The error names it, its packages and the command that installs them.
 func (m Machine) Check(ctx context.Context, needs []Need) error {
 	if missing := m.missing(ctx, needs); len(missing) > 0 {
 		return tell(missing)
@@ -135,7 +133,7 @@ func tell(missing []Need) error {
 		"Elsewhere, install what your system has in their place", list(missing), strings.Join(debian(missing), " "))
 }
 
-// list names what is missing, by what it is wanted for.
+// list names the missing needs, grouped by their reasons.
 func list(missing []Need) string {
 	var reasons []string
 	things := make(map[string][]string)
@@ -151,7 +149,7 @@ func list(missing []Need) string {
 	return strings.Join(reasons, ", ")
 }
 
-// debian are the packages, each once.
+// debian returns the packages, each once.
 func debian(missing []Need) []string {
 	var names []string
 	for _, n := range missing {

@@ -11,9 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lacks is the machine of root that has everything but what is named: commands,
-// libraries, "headers" or "certificates". It keeps what was run, and apt-get brings
-// everything unless it is broken.
+// lacks is the machine of root that has everything but what is named: commands, libraries, "headers" or "certificates".
+// It keeps what was run, and apt-get brings everything unless it is broken.
 type lacks struct {
 	things []string
 	broken bool
@@ -98,8 +97,7 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestInstallWaits while another apt-get has its locks, as on a machine that starts for
-// the first time.
+// TestInstallWaits while another apt-get has its locks, as on a machine that starts for the first time.
 func TestInstallWaits(t *testing.T) {
 	l := &lacks{things: []string{"nft"}, locked: 3}
 	if err := l.machine(&bytes.Buffer{}).Install(t.Context(), Cluster()); err != nil {
@@ -111,8 +109,7 @@ func TestInstallWaits(t *testing.T) {
 	}
 }
 
-// TestInstallFails: whatever stands in the way, the error names what is missing, the
-// packages and the command.
+// TestInstallFails: whatever stands in the way, the error names what is missing, the packages and the command.
 func TestInstallFails(t *testing.T) {
 	tests := map[string]struct {
 		lacks lacks
@@ -145,8 +142,7 @@ func TestInstallFails(t *testing.T) {
 	}
 }
 
-// TestOutdatedLists: a source of packages that cannot be had stops nothing where the
-// others have what is missing.
+// TestOutdatedLists: a source of packages that cannot be had stops nothing where the others have what is missing.
 func TestOutdatedLists(t *testing.T) {
 	l := &lacks{things: []string{"nft"}}
 	m := l.machine(&bytes.Buffer{})

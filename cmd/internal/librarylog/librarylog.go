@@ -11,17 +11,15 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// interval is how often a place in a library is named at most.
+// interval is the shortest time between two reports of the same place.
 const interval = time.Minute
 
-// Redirect takes what libraries write through package log, or through log/slog
-// without a logger of their own, and says in logger which function of which
-// library wrote how many lines. It never passes on the text: net/http, for
-// example, quotes what a peer has sent, which may hold user ids and messages, and
-// is no line of JSON.
+// Redirect takes the lines that libraries write through package log, or through log/slog without a logger of their own.
+// It logs which function of which library wrote how many lines. It never passes on the text: net/http, for example,
+// quotes peers, whose bytes may hold user ids and messages and are no line of JSON.
 //
-// A place is named at once, then at most once a minute with the number of its
-// lines since. One that ends the process is always named.
+// A place is reported at once, and then at most once a minute, with the number of lines since its last report. A place
+// that ends the process is always reported.
 func Redirect(logger logr.Logger) {
 	log.SetOutput(&writer{logger: logger, places: map[string]*place{}})
 }
@@ -48,7 +46,7 @@ func (w *writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// count returns the lines to name, zero to say nothing.
+// count returns the number of lines to report, 0 for no report.
 func (w *writer) count(function string, always bool) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,8 +65,7 @@ func (w *writer) count(function string, always bool) int {
 	return lines
 }
 
-// caller is the function that called package log or log/slog. It ends the
-// process if it called Fatal or Panic.
+// caller returns the function that called package log or log/slog, and reports whether it called Fatal or Panic.
 func caller() (function string, ends bool) {
 	programCounters := make([]uintptr, 32)
 	frames := runtime.CallersFrames(programCounters[:runtime.Callers(3, programCounters)])

@@ -11,7 +11,7 @@ import (
 
 // action is something to do with a cluster.
 type action struct {
-	// usage is the name with the arguments.
+	// usage is the command's name with its arguments.
 	usage string
 	help  string
 	any   func(ctx context.Context, c cluster, args []string, stdout io.Writer) error

@@ -74,7 +74,7 @@ func usage() string {
 	return strings.TrimSpace(text.String())
 }
 
-// find returns the command that the arguments name, if their number is right.
+// find returns the action that the arguments name, or an error if their number is wrong.
 func find(args []string) (action, error) {
 	if len(args) == 0 {
 		return action{}, errors.New("no command")

@@ -1,6 +1,5 @@
-// Controlplane prints the folder with the kube-apiserver, etcd and kubectl that
-// tests of controllers start: what envtest calls KUBEBUILDER_ASSETS. `make test`
-// runs it, in the folder localcluster. The first of these that holds decides:
+// Controlplane prints the folder with kube-apiserver, etcd and kubectl for the tests of controllers, which envtest
+// calls KUBEBUILDER_ASSETS. `make test` runs it in the folder localcluster. The first of these that holds decides:
 //
 //  1. KUBEBUILDER_ASSETS is set: that folder, as it is.
 //  2. The user's cache has the three: found in less than a second.
@@ -8,7 +7,7 @@
 //  4. They are built from the Go modules that tools/controlplane and tools/etcd
 //     pin: about 7 minutes on 2 cores, once.
 //
-// Stdout gets the folder and nothing else; stderr tells what takes so long.
+// Stdout gets the folder and nothing else; stderr gets the progress.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Pause is the first process of each machine and of each pod of the local cluster:
-// it holds their namespaces and buries the processes whose parents are gone, until
-// it is told to end.
+// Pause is the first process of each machine and of each pod of the local cluster. It holds their namespaces and reaps
+// orphaned processes until it is told to end.
 package main
 
 import (
@@ -20,7 +19,7 @@ func main() {
 	}
 }
 
-// bury waits for all that have ended: several ends may come as one signal.
+// bury reaps all processes that have ended: several ends may come as one signal.
 func bury() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)

@@ -1,5 +1,5 @@
-// Coredns is CoreDNS with the plugins that a cluster needs and no others, which
-// saves building the clients of every cloud.
+// Coredns is CoreDNS with only the plugins that a cluster needs. Without the others, the clients of every cloud need
+// not be built.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	// The order in which a query meets them, which is CoreDNS's own.
+	// A query passes them in this order, which is CoreDNS's own.
 	dnsserver.Directives = []string{"reload", "health", "ready", "errors", "cache", "kubernetes"}
 	coremain.Run()
 }

@@ -11,9 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// Reserve gives an environment that was not started addresses of its own. Those
-// that envtest chooses are free for the others of the machine until etcd and the
-// API server listen, which takes many seconds where other tests run.
+// Reserve gives addresses of its own to an environment that was not started. Other processes may take the addresses
+// that envtest chooses until etcd and the API server listen, which takes many seconds on a busy machine.
 func Reserve(e *envtest.Environment) error {
 	addresses, err := reserved.Addresses(2)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package benchmark is what the benchmarks of connector and operator have in common:
-// their flags, and the table of figures with what is asked of each.
+// Package benchmark has the parts that the benchmarks of connector and operator share: their flags, and the table of
+// figures with their limits.
 package benchmark
 
 import (
@@ -19,11 +19,11 @@ import (
 
 // Run is one run of a benchmark.
 type Run struct {
-	// Figures are those to measure.
+	// Figures are the numbers of the figures to measure.
 	Figures []int
-	// Folder is for everything on disk. It is removed at the end.
+	// Folder is for all files; it is removed at the end.
 	Folder string
-	// Conditions say in which circumstances the figures were measured.
+	// Conditions describe machine and load at the time of the measurement.
 	Conditions string
 
 	name   string
@@ -33,8 +33,8 @@ type Run struct {
 	rows   []Row
 }
 
-// New makes a benchmark of numbered figures, and its flags; onDisk says what it lays in
-// the folder of -dir.
+// New makes a benchmark of numbered figures, and its flags. onDisk is the help text of -dir: what the benchmark keeps
+// there.
 func New(name string, figures int, onDisk string) *Run {
 	r := &Run{name: name, most: figures}
 	all := make([]string, figures)
@@ -46,8 +46,8 @@ func New(name string, figures int, onDisk string) *Run {
 	return r
 }
 
-// Main measures, prints the table to stdout, and ends the process with exit code 1 if
-// that fails. A figure that is missed is no failure.
+// Main measures and prints the table to stdout. It ends the process with exit code 1 if that fails; a figure beyond its
+// limit is no failure.
 func (r *Run) Main(ctx context.Context, limit time.Duration, measure func(context.Context) error) {
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
@@ -103,10 +103,10 @@ func (r *Run) Figure(n int, measure func() error) error {
 	return nil
 }
 
-// Sayf tells how it goes.
+// Sayf reports progress.
 func Sayf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-// Pause waits; what is measured then is a program at rest.
+// Pause waits until a program is at rest.
 func Pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -116,7 +116,7 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// machine says where figures are measured, and what else runs there.
+// machine describes the machine and its load.
 func machine() string {
 	model := "unknown processor"
 	text, _ := os.ReadFile("/proc/cpuinfo") // for people only

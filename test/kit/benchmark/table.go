@@ -16,19 +16,18 @@ type Row struct {
 	// Baseline and Measured are empty if nothing is compared.
 	Baseline, Measured string
 	Result             string
-	// Asked is empty for what is only of interest; otherwise Met says whether the
-	// result is what is asked for.
+	// Asked is empty if the figure has no limit; otherwise Met reports whether the result keeps it.
 	Asked string
 	Met   bool
 }
 
-// Add takes in a row, and tells of it at once.
+// Add adds a row, and prints it at once.
 func (r *Run) Add(row Row) {
 	r.rows = append(r.rows, row)
 	Sayf("  %s: %s", row.Measure, row.Result)
 }
 
-// Under is a row of which less than a limit is asked.
+// Under returns a row whose value has to be less than a limit.
 func Under(figure int, measure string, value, limit float64, unit string) Row {
 	return Row{
 		Figure: figure, Measure: measure, Result: fmt.Sprintf("%.1f %s", value, unit),
@@ -51,7 +50,7 @@ func (r Row) cells() []string {
 	return []string{strconv.Itoa(r.Figure), r.Measure, r.Baseline, r.Measured, r.Result, r.Asked, r.verdict()}
 }
 
-// printTable leaves out the columns in which there is nothing.
+// printTable leaves out empty columns.
 func printTable(out io.Writer, rows []Row) error {
 	heads := []string{"FIGURE", "MEASURE", "BASELINE", "MEASURED", "RESULT", "ASKED", ""}
 	filled := make([]bool, len(heads))

@@ -25,8 +25,7 @@ func New(tb testing.TB, serial int64) (cert, key string) {
 	return cert, key
 }
 
-// Make makes a self-signed certificate of the given serial number, good for an
-// hour, and returns it and its key in PEM.
+// Make returns a self-signed certificate of the given serial number, valid for an hour, and its key, both in PEM.
 func Make(serial int64) (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package cgroup bounds the memory of a process that a test starts, by a group of
-// its own below the root of either version of Linux's cgroups.
+// Package cgroup bounds the memory of a test's child process by a group of its own, below the root of either version of
+// Linux's cgroups.
 package cgroup
 
 import (
@@ -14,8 +14,7 @@ import (
 	"syscall"
 )
 
-// ErrUnavailable: no group can be made here, for want of rights or of a memory
-// controller.
+// ErrUnavailable is the error if no group can be made, for lack of rights or of a memory controller.
 var ErrUnavailable = errors.New("no memory cgroup can be made here: it takes root, and a memory controller that is mounted writable")
 
 // Group is one of the kernel's groups.
@@ -23,8 +22,8 @@ type Group struct {
 	folder, limit string
 }
 
-// New makes a group with a memory limit in bytes. The error is ErrUnavailable where
-// none can be made. Whoever makes one calls Remove.
+// New makes a group with a memory limit in bytes. The error is ErrUnavailable if none can be made. The caller calls
+// Remove.
 func New(name string, bytes int64) (*Group, error) {
 	for parent, file := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
 		if _, err := os.Stat(filepath.Join(parent, "cgroup.procs")); err != nil {
@@ -52,8 +51,7 @@ func unavailable(err error) error {
 	return err
 }
 
-// Limit changes the memory limit, in bytes. The kernel may refuse one that the
-// group's processes are beyond.
+// Limit changes the memory limit, in bytes. The kernel may refuse a limit below the group's present use.
 func (g *Group) Limit(bytes int64) error {
 	file, err := os.OpenFile(g.limit, os.O_WRONLY, 0) // never made: without a controller there is none
 	if err != nil {
@@ -63,7 +61,7 @@ func (g *Group) Limit(bytes int64) error {
 	return errors.Join(err, file.Close())
 }
 
-// Enter has cmd run in the group: a shell enters it, and becomes the program.
+// Enter makes cmd run in the group: a shell enters it, and becomes the program.
 func (g *Group) Enter(cmd *exec.Cmd) {
 	processes := filepath.Join(g.folder, "cgroup.procs")
 	cmd.Args = slices.Concat([]string{"/bin/sh", "-c", `echo $$ >"$0" && exec "$@"`, processes, cmd.Path}, cmd.Args[1:])

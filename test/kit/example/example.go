@@ -1,5 +1,4 @@
-// Package example has the event that xBot publishes as its example, for those who
-// show the connector at work.
+// Package example has the event that xBot publishes as its example.
 package example
 
 import (
@@ -22,17 +21,16 @@ const MessageID = "cb31dff1c39642cc1b83"
 //go:embed xbot_example.json
 var Event []byte
 
-// EventWithID returns the example with another message id. The connector takes the
-// same id for a repetition.
+// EventWithID returns the example with another message id: the connector takes an event with the same id for a
+// repetition.
 func EventWithID(id string) []byte {
 	return bytes.Replace(Event, []byte(MessageID), []byte(id), 1)
 }
 
-// Timestamp is when the event was made, in November 2023, as it says itself.
+// Timestamp is the event's own time, in November 2023.
 const Timestamp = "1699003881354"
 
-// EventOf returns the example with another message id, as if it had been made at a
-// time, because a connector refuses old events unless it is told not to.
+// EventOf returns the example with another message id and time: by default a connector refuses old events.
 func EventOf(id string, at time.Time) []byte {
 	return bytes.Replace(EventWithID(id), []byte(Timestamp), strconv.AppendInt(nil, at.UnixMilli(), 10), 1)
 }

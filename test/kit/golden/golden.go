@@ -1,5 +1,4 @@
-// Package golden compares what tests get with files, which one flag rewrites:
-// go test ./path/of/the/package -update.
+// Package golden compares results of tests with files. One flag rewrites these: go test ./path/of/the/package -update.
 package golden
 
 import (
@@ -13,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// Check fails the test unless got is what the file holds.
+// Check fails the test unless the file holds got.
 func Check(tb testing.TB, file string, got []byte) {
 	tb.Helper()
 	if *update {

@@ -1,5 +1,4 @@
-// Package health judges ChannelConnectors as the tools do that deploy them: Argo CD by
-// the check that is shipped, Flux, and kubectl.
+// Package health judges ChannelConnectors as deployment tools do: Argo CD by the shipped check, Flux, and kubectl.
 package health
 
 import (
@@ -18,21 +17,20 @@ import (
 	"xbot.a4b.vn/channel-connector/config/argocd"
 )
 
-// Health is what a tool makes of a resource.
+// Health is a tool's judgement of a resource.
 type Health struct{ Status, Message string }
 
-// What Argo CD calls a resource.
+// The statuses of Argo CD.
 const (
 	healthy     = "Healthy"
 	progressing = "Progressing"
 	degraded    = "Degraded"
 )
 
-// pendingDeletion is what Argo CD says of every resource that is being deleted,
-// without asking a check.
+// pendingDeletion is Argo CD's status of every resource that is being deleted; no check is asked.
 var pendingDeletion = Health{progressing, "Pending deletion"}
 
-// ArgoCD runs the health check that is shipped, as Argo CD does.
+// ArgoCD runs the shipped health check as Argo CD does.
 func ArgoCD(object *unstructured.Unstructured) (health Health, err error) {
 	if object.GetDeletionTimestamp() != nil {
 		return pendingDeletion, nil
@@ -61,7 +59,7 @@ func ArgoCD(object *unstructured.Unstructured) (health Health, err error) {
 	return health, json.Unmarshal(result, &health)
 }
 
-// newLua has the libraries that Argo CD gives to a check.
+// newLua returns a state with the libraries that Argo CD gives to a check.
 func newLua() (*lua.LState, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	for _, library := range []struct {
@@ -95,7 +93,7 @@ func Waited(c *v1alpha1.ChannelConnector) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration >= c.Generation
 }
 
-// Check returns where those tools do not agree on a resource.
+// Check returns the disagreements of those tools on a resource.
 func Check(c *v1alpha1.ChannelConnector) (wrong []string) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c)
 	if err != nil {
@@ -121,7 +119,7 @@ func Check(c *v1alpha1.ChannelConnector) (wrong []string) {
 	return wrong
 }
 
-// expectation is what the tools call the same.
+// expectation has the words of the tools for the same state.
 type expectation struct {
 	argo string
 	flux kstatus.Status

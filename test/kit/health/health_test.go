@@ -10,8 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
-// TestCheck has what the operator has not looked at, or no longer looks at; what it
-// writes is checked where it is made.
+// TestCheck has what the operator has not looked at, or no longer looks at; what it writes is checked where it is made.
 func TestCheck(t *testing.T) {
 	made := func(change func(*v1alpha1.ChannelConnector)) *v1alpha1.ChannelConnector {
 		c := &v1alpha1.ChannelConnector{}

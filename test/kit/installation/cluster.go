@@ -56,8 +56,7 @@ func (c *Cluster) Install(ctx context.Context, all []*unstructured.Unstructured)
 	}
 }
 
-// InstallDefinitions installs CustomResourceDefinitions and waits until they are
-// served.
+// InstallDefinitions installs CustomResourceDefinitions and waits until they are served.
 func (c *Cluster) InstallDefinitions(path string) {
 	GinkgoHelper()
 	definitions, err := envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{Paths: []string{filepath.Join(Root, path)}})
@@ -81,8 +80,7 @@ func (c *Cluster) ExpectPodTaken(ctx context.Context, namespace string, spec cor
 	Expect(c.Create(ctx, pod, client.DryRunAll)).To(Succeed())
 }
 
-// Kubeconfig writes one with which the API server sees a ServiceAccount; the
-// administrator where its name is empty.
+// Kubeconfig writes a kubeconfig of a ServiceAccount, or of the administrator if the name is empty.
 func (c *Cluster) Kubeconfig(namespace, serviceAccount string) (path string) {
 	GinkgoHelper()
 	user := &clientcmdapi.AuthInfo{ClientCertificateData: c.Config.CertData, ClientKeyData: c.Config.KeyData}

@@ -1,5 +1,5 @@
-// Package installation helps specs to install manifests into a real API server,
-// and to run the operator with no more rights than they give it.
+// Package installation installs manifests into a real API server for specs, and runs the operator with no more rights
+// than these give it.
 package installation
 
 import (
@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Root is the repository's folder as seen from the specs, which are two below it.
+// Root is the repository's folder, seen from the specs' folders.
 const Root = "../.."
 
 // Output returns what a command of the repository prints.
@@ -28,8 +28,7 @@ func Output(command *exec.Cmd) []byte {
 	return output
 }
 
-// Objects are those of a file with several documents; documents of comments
-// alone are none.
+// Objects returns the objects of a file with several documents, without documents of comments alone.
 func Objects(documents []byte) []*unstructured.Unstructured {
 	GinkgoHelper()
 	var all []*unstructured.Unstructured

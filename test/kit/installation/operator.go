@@ -19,10 +19,10 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// Soon is how long to wait for what happens at once on a machine that is not busy.
+// Soon bounds a wait for something that happens at once on an idle machine.
 const Soon = time.Minute
 
-// BuildCommand builds a program of cmd/ into a folder that goes with the suite.
+// BuildCommand builds a program of cmd/ into a folder that is removed with the suite.
 func BuildCommand(name string) (path string) {
 	GinkgoHelper()
 	return build("xbot.a4b.vn/channel-connector/cmd/" + name)
@@ -42,8 +42,8 @@ func build(program string, flags ...string) string {
 	return path
 }
 
-// Run runs the operator as the only container of a pod does, with the rights of
-// the pod's ServiceAccount and more arguments.
+// Run runs the operator like the only container of a pod, with the rights of the pod's ServiceAccount and more
+// arguments.
 func (c *Cluster) Run(binary, namespace string, pod corev1.PodSpec, more ...string) *gexec.Session {
 	GinkgoHelper()
 	Expect(pod.Containers).To(HaveLen(1))
@@ -70,8 +70,8 @@ func (c *Cluster) RunOperator(binary, namespace string, deployment *appsv1.Deplo
 		"--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0")
 }
 
-// ExpectRightsEnough checks that an operator makes what a ChannelConnector in a
-// namespace declares, and is refused nothing until its end.
+// ExpectRightsEnough checks that an operator makes the children of a ChannelConnector, and is refused nothing until its
+// end.
 func (c *Cluster) ExpectRightsEnough(ctx context.Context, operator *gexec.Session, namespace string) {
 	GinkgoHelper()
 	resource := schematest.Resource()

@@ -1,4 +1,4 @@
-// Package poll lets a test wait for what must come, instead of for a time.
+// Package poll lets a test wait for an event instead of a fixed time.
 package poll
 
 import (
@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// patience is far beyond what a slow machine takes: no test asserts speed.
+// patience is far beyond the needs of a slow machine: no test asserts speed.
 const patience = time.Minute
 
-// Until calls holds until it is true. After a minute it fails the test; what
-// says what was not seen.
+// Until calls holds until it returns true. After a minute it fails the test, and names what was not seen.
 func Until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)

@@ -12,8 +12,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// GOMEMLIMIT is what the connector makes of a cgroup of 256 MiB, the operator's default
-// limit, for a connector that has no such group.
+// GOMEMLIMIT is the value that the connector itself sets in a cgroup of 256 MiB, the operator's default limit. It is
+// for a connector without such a group.
 const GOMEMLIMIT = "GOMEMLIMIT=214748364"
 
 // Connector is the connector's program, with a folder and addresses of its own.
@@ -24,8 +24,8 @@ type Connector struct {
 	Server, Metrics string
 }
 
-// NewConnector makes the folder and chooses the addresses. Its command is that of the
-// binary with the configuration in the folder.
+// NewConnector makes the folder and chooses the addresses. The connector runs the binary with the configuration in the
+// folder.
 func NewConnector(binary, folder string) (*Connector, error) {
 	addresses, err := reserved.Addresses(2)
 	c := &Connector{Folder: folder}

@@ -1,5 +1,5 @@
-// Package process runs the connector and the operator as people do: it builds the
-// binary, starts it as a process of its own, and ends it. Tests and benchmarks use it.
+// Package process runs the connector and the operator as people do: it builds the binary, starts it as a process, and
+// ends it. Tests and benchmarks use it.
 package process
 
 import (
@@ -38,8 +38,7 @@ type Process struct {
 
 var errExitZero = errors.New("exit code 0")
 
-// Start starts cmd, out of reach of the terminal's Ctrl-C: whoever starts a
-// process also calls Stop or Kill.
+// Start starts cmd, out of reach of the terminal's Ctrl-C: the caller calls Stop or Kill.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -74,8 +73,7 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Stop asks the process to end, waits, and kills it when grace has passed. The
-// error tells how it ended, nil for exit code 0.
+// Stop asks the process to end, and kills it after grace. The error says how it ended; it is nil for exit code 0.
 func (p *Process) Stop(grace time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name(), err)
@@ -98,8 +96,8 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Wait polls ready until it is true. It gives up when the process ends or ctx
-// does; the error names what was waited for.
+// Wait polls ready until it returns true. It gives up when the process or ctx ends; the error names what was waited
+// for.
 func (p *Process) Wait(ctx context.Context, what string, ready func(context.Context) bool) error {
 	// Short enough to time a start with.
 	poll := time.NewTicker(2 * time.Millisecond)
@@ -116,7 +114,7 @@ func (p *Process) Wait(ctx context.Context, what string, ready func(context.Cont
 	return nil
 }
 
-// Answers is for Wait: url answers 200.
+// Answers returns a condition for Wait: url answers 200.
 func Answers(url string) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)

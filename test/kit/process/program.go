@@ -18,11 +18,11 @@ import (
 // startTimeout bounds a start, far beyond what it takes.
 const startTimeout = time.Minute
 
-// Program is a program over many lives.
+// Program is a program that runs many times; each run is a life.
 type Program struct {
 	// Command makes the command of a life, which ends with ctx.
 	Command func(ctx context.Context) *exec.Cmd
-	// ReadyURL answers 200 once a life serves, MetricsURL with its metrics.
+	// ReadyURL answers 200 once a life serves; MetricsURL serves its metrics.
 	ReadyURL, MetricsURL string
 	// Log is the file to which all lives write, unless Output takes it.
 	Log    string
@@ -79,7 +79,7 @@ func (p *Program) AwaitReady(ctx context.Context) error {
 	return p.Wait(ctx, "readiness", Answers(p.ReadyURL))
 }
 
-// Wait is that of the life; the error has the end of the log.
+// Wait waits as the life's Wait does; the error has the end of the log.
 func (p *Program) Wait(ctx context.Context, what string, ready func(context.Context) bool) error {
 	return p.explained(p.Life().Wait(ctx, what, ready))
 }
@@ -145,7 +145,7 @@ func (m Metrics) Sum(name string) (sum float64) {
 	return sum
 }
 
-// Value is a metric that the life must have, summed up over its series.
+// Value returns a metric, summed up over its series. It fails if the life has no such metric.
 func (p *Program) Value(ctx context.Context, name string) (float64, error) {
 	metrics, err := p.Scrape(ctx)
 	if err == nil && metrics[name] == nil {

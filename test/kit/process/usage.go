@@ -9,17 +9,17 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Usage is what a process takes of the machine; Linux only.
+// Usage is a process's share of the machine; Linux only.
 type Usage struct {
-	// Resident is its memory now, and Peak the most that it was, in MiB.
+	// Resident is its present memory, and Peak the highest, in MiB.
 	Resident, Peak float64
-	// Processors is the time that it has had of the processors.
+	// Processors is its processor time.
 	Processors time.Duration
 	// Files is the number of its open files.
 	Files int
 }
 
-// Usage reads it, as long as the process lives.
+// Usage reads the usage while the process lives.
 func (p *Process) Usage() (Usage, error) {
 	proc, err := procfs.NewProc(p.PID())
 	if err != nil {
@@ -37,14 +37,13 @@ func processors(stat procfs.ProcStat) time.Duration {
 	return time.Duration(stat.CPUTime() * float64(time.Second))
 }
 
-// ResetPeak makes the peak begin again from what is resident now.
+// ResetPeak sets the peak to the present memory.
 func (p *Process) ResetPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte("5"), 0) // see proc(5)
 }
 
-// FamilyProcessors is what this process and its children have had of the processors. On
-// a machine that is busy with other things it tells how long something would take on an
-// idle one.
+// FamilyProcessors returns the processor time of this process and its children. On a busy machine it tells how long
+// something would take on an idle one.
 func FamilyProcessors() (sum time.Duration, err error) {
 	all, err := procfs.AllProcs()
 	for _, proc := range all {

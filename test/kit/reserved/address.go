@@ -10,15 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loopback is where all of them are.
+// loopback is the host of all addresses.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// Addresses returns n loopback addresses at which nothing listens. Every process
-// that knows an address may listen there, again and again. No process gets its port
-// by asking for a free one until this process ends.
+// Addresses returns n loopback addresses at which nothing listens. Until this process ends, every process that knows an
+// address may listen there, again and again, and no process that asks for a free port gets it.
 //
-// So a process that starts again finds its port free, and what is meant for a
-// server that is down reaches no other.
+// So a process that starts again finds its port free, and calls to a server that is down reach no other.
 func Addresses(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {
@@ -40,9 +38,8 @@ func Address(tb testing.TB) string {
 	return addresses[0]
 }
 
-// reserve binds a socket to a free port and never listens. On Linux a listener
-// may join it, since Go sets SO_REUSEADDR on every listener. Elsewhere it could
-// not, so that the address was just free a moment ago.
+// reserve binds a socket to a free port and never listens. On Linux a listener may join it, since Go sets SO_REUSEADDR
+// on every listener. Elsewhere none may, so the socket is closed: the address was free a moment ago.
 func reserve() (address string, err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {

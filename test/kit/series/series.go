@@ -1,4 +1,4 @@
-// Package series sums up what was measured several times.
+// Package series summarises repeated measurements.
 package series
 
 import (
@@ -12,14 +12,13 @@ type Series []float64
 // Median is the middle one, the upper of two.
 func (s Series) Median() float64 { return s.Quantile(0.5) }
 
-// Quantile is the value that the share q of values does not exceed.
+// Quantile returns the value that the share q of all values does not exceed.
 func (s Series) Quantile(q float64) float64 {
 	sorted := slices.Sorted(slices.Values(s))
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// Over divides each round's result by the other's of the same round: what
-// disturbs the machine for longer than a round disturbs both.
+// Over divides each round's result by the base's of the same round: a disturbance longer than a round affects both.
 func (s Series) Over(base Series) Series {
 	ratios := make(Series, len(s))
 	for i := range s {

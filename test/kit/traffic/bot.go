@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Bot takes events, and remembers the order in which they came. Its zero value answers
-// 200 and listens nowhere.
+// Bot takes events, and remembers their order. Its zero value answers 200 and listens nowhere.
 type Bot struct {
 	server http.Server
 	url    string
@@ -23,13 +22,13 @@ type Bot struct {
 	arrivals []Arrival
 }
 
-// Mood chooses the answer to a message, which came with a header. It is asked one message
-// after the other, in the order of their arrivals.
+// Mood chooses the answer to a message with its header. It is called for one message after the other, in the order of
+// their arrivals.
 type Mood func(Message, http.Header) Answer
 
-// Answer is what a bot says to an event.
+// Answer is a bot's answer to an event.
 type Answer struct {
-	// Status is the answer's as the connector is to understand it; 0 for none.
+	// Status is the status that the connector is to understand; 0 for none.
 	Status int
 	// Reply writes it. Default: the status and no body.
 	Reply http.HandlerFunc
@@ -39,9 +38,9 @@ type Answer struct {
 type Arrival struct {
 	Message
 	At time.Time
-	// Taken says that it was answered 2xx.
+	// Taken reports whether it was answered 2xx.
 	Taken bool
-	// Refused says that it was answered 422: the connector makes it a dead letter.
+	// Refused reports whether it was answered 422: the connector makes it a dead letter.
 	Refused bool
 }
 
@@ -54,7 +53,7 @@ func NewBot(ctx context.Context, host string) (*Bot, error) {
 	return b, err
 }
 
-// Door lets the bot listen at another address, too, and returns its URL.
+// Door makes the bot listen at one more address, and returns its URL.
 func (b *Bot) Door(ctx context.Context, host string) (url string, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Verdict is what came of acknowledged messages.
+// Verdict says what became of acknowledged messages.
 type Verdict struct {
 	// Acknowledged is how many there are.
 	Acknowledged int
-	// Lost were acknowledged, never taken, and are no dead letters.
+	// Lost were acknowledged and never taken, and are no dead letters.
 	Lost []Message
 	// Inverted came before an earlier one of their conversation was taken or refused.
 	Inverted []Message
-	// Repeated came again after they were taken, once for each time.
+	// Repeated came again after they were taken; each repetition counts.
 	Repeated []Message
 }
 
@@ -48,8 +48,8 @@ func Judge(acknowledged []int, arrivals []Arrival, dead ...Message) Verdict {
 	return v
 }
 
-// InvertedOutside returns the inversions but those of a time: from and to are how many
-// messages of each conversation were acknowledged when it began and ended.
+// InvertedOutside returns the inversions outside a period. from and to are the numbers of acknowledged messages of each
+// conversation at its begin and end.
 func (v Verdict) InvertedOutside(from, to []int) (others []Message) {
 	for _, m := range v.Inverted {
 		if m.N < from[m.Conversation] || m.N >= to[m.Conversation] {
@@ -86,8 +86,7 @@ func inverted(arrivals []Arrival, dead []Message) (early []Message) {
 	return early
 }
 
-// Invented returns the arrivals of messages that were never sent. The one after the
-// acknowledged may be under way.
+// Invented returns the arrivals of messages that were never sent. The one after the acknowledged may be under way.
 func Invented(acknowledged []int, arrivals []Arrival) (invented []Message) {
 	for _, a := range arrivals {
 		if a.Conversation >= len(acknowledged) || a.N > acknowledged[a.Conversation] {
@@ -97,8 +96,8 @@ func Invented(acknowledged []int, arrivals []Arrival) (invented []Message) {
 	return invented
 }
 
-// Outage is the longest time in which no call was answered 200, of those that ended
-// between two that were; 0 when none failed.
+// Outage returns the longest time between two calls that were answered 200 with a failed one between them; 0 if none
+// failed.
 func Outage(calls []Call) time.Duration {
 	calls = slices.Clone(calls)
 	slices.SortFunc(calls, func(a, b Call) int { return a.Until.Compare(b.Until) })

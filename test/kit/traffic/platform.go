@@ -20,8 +20,8 @@ import (
 // answerTimeout is how long Zalo waits for an answer.
 const answerTimeout = 2 * time.Second
 
-// Platform calls a webhook as Zalo does. In each conversation it posts one message
-// after the other, and each until the answer is 200.
+// Platform calls a webhook as Zalo does. In each conversation it posts one message after the other, each until the
+// answer is 200.
 type Platform struct {
 	// URL is the webhook's, without a key.
 	URL string
@@ -29,17 +29,16 @@ type Platform struct {
 	Conversations, First int
 	// Pause is between a conversation's calls.
 	Pause time.Duration
-	// Retries are the waits before a message's second call and those that follow; the
-	// last one stays. Default: Pause.
+	// Retries are the waits before the second and later calls of a message; the last one repeats. Default: Pause.
 	Retries []time.Duration
 	// Fresh makes every n-th call on a connection of its own. Default: 0, none.
 	Fresh int
-	// Again chooses an acknowledged message that is sent once more after m, and until it is
-	// acknowledged again: the n-th of the same conversation. Default: none.
+	// Again chooses an acknowledged message to send once more after m, until it is acknowledged again: the n-th of the
+	// same conversation. Default: none.
 	Again func(m Message) (n int, again bool)
 	// TLS is the client's side of an https URL. Default: the system's.
 	TLS *tls.Config
-	// Text is that of every message.
+	// Text is the text of every message.
 	Text string
 	// Patience is how long a call may take. Default: Zalo's 2 s.
 	Patience time.Duration
@@ -57,7 +56,7 @@ type Platform struct {
 	made         int
 }
 
-// EveryNth is for Again: every n-th message itself.
+// EveryNth returns a function for Again: it repeats every n-th message.
 func EveryNth(n int) func(Message) (int, bool) {
 	return func(m Message) (int, bool) { return m.N, m.N%n == 0 }
 }
@@ -65,14 +64,13 @@ func EveryNth(n int) func(Message) (int, bool) {
 // Keys are what a call is made with.
 type Keys struct{ APIKey, OASecretKey string }
 
-// Call is one that ended.
+// Call is a call that has ended.
 type Call struct {
 	Message
 	At, Until time.Time
 	// Keys are those of the call.
 	Keys Keys
-	// Try is 1 for a message's first call. Again says that the message was acknowledged
-	// before.
+	// Try is 1 for a message's first call. Again reports whether the message was acknowledged before.
 	Try   int
 	Again bool
 	// Status is the answer's; 0 when there was none, then Err says why.
@@ -80,7 +78,7 @@ type Call struct {
 	Err    error
 }
 
-// Failed says that the call was not answered 200.
+// Failed reports whether the call was not answered 200.
 func (c Call) Failed() bool { return c.Status != http.StatusOK }
 
 // String describes a call without its keys.
@@ -111,14 +109,14 @@ func (p *Platform) Use(keys Keys) {
 	p.keys = keys
 }
 
-// Stop ends the conversations. What was begun and is not acknowledged is given up.
+// Stop ends the conversations, and gives up messages that are not acknowledged.
 func (p *Platform) Stop() {
 	p.giveUp()
 	p.talking.Wait()
 	p.kept.CloseIdleConnections()
 }
 
-// Finish ends the conversations when what was begun is acknowledged.
+// Finish ends the conversations once every message that was begun is acknowledged.
 func (p *Platform) Finish() {
 	close(p.end)
 	p.talking.Wait()
@@ -132,7 +130,7 @@ func (p *Platform) Acknowledged() []int {
 	return append([]int(nil), p.acknowledged...)
 }
 
-// Calls returns those that ended since the last time it was asked, and forgets them.
+// Calls returns the calls that ended since it was last asked, and forgets them.
 func (p *Platform) Calls() []Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,7 +174,7 @@ func (p *Platform) goesOn(ctx context.Context, pause <-chan time.Time) bool {
 	}
 }
 
-// insist posts a message until it is acknowledged; not if ctx ends before.
+// insist posts a message until it is acknowledged, or ctx ends.
 func (p *Platform) insist(ctx context.Context, m Message, again bool) (acknowledged bool) {
 	e := p.event(m)
 	for try := 1; !p.call(context.WithoutCancel(ctx), e, try, again); try++ {
@@ -193,8 +191,7 @@ func (p *Platform) insist(ctx context.Context, m Message, again bool) (acknowled
 	return true
 }
 
-// Repeat posts a message once more, byte for byte, and returns the answer's status. No
-// Call tells of it.
+// Repeat posts a message once more, byte for byte, and returns the answer's status. Calls does not return it.
 func (p *Platform) Repeat(ctx context.Context, m Message) (int, error) {
 	p.mu.Lock()
 	keys := p.keys
@@ -234,8 +231,7 @@ type event struct {
 	timestamp string
 }
 
-// event makes the message that the platform began after so many milliseconds, or so it
-// says: a repetition is the same.
+// event makes a message whose time follows from its number, so that a repetition has the same bytes.
 func (p *Platform) event(m Message) event {
 	return newEvent(m, p.began.Add(time.Duration(m.N)*time.Millisecond), p.Text)
 }

@@ -1,6 +1,5 @@
-// Package traffic plays both ends of a connector: the platform that calls it, and
-// the bot that takes its events. Afterwards it compares what was acknowledged with
-// what arrived.
+// Package traffic plays both ends of a connector: the platform that calls it, and the bot that takes its events.
+// Afterwards it compares what was acknowledged with what arrived.
 package traffic
 
 import (

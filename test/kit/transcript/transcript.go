@@ -1,4 +1,4 @@
-// Package transcript keeps what a program prints while others read it.
+// Package transcript keeps a program's output while others read it.
 package transcript
 
 import (
@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// Transcript is text that several goroutines write and read. The zero value is
-// empty and ready for use.
+// Transcript is text that several goroutines write and read. The zero value is empty and ready for use.
 type Transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer

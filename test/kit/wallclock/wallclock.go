@@ -1,10 +1,8 @@
-// Package wallclock builds a connector whose wall clock a test can set, while the
-// machine's own stays as it is.
+// Package wallclock builds a connector whose wall clock a test can set, while the machine's own stays as it is.
 //
-// It is built with go build -overlay: time.Now adds an offset to the wall clock's
-// seconds and leaves the monotonic reading alone, as after a step of the system's
-// clock. A file that is added to cmd/connector reads the offset from a file, a few
-// times a second. The product's own source knows nothing of it.
+// The connector is built with go build -overlay: time.Now adds an offset to the wall clock's seconds and leaves the
+// monotonic reading alone, as after a step of the system's clock. An additional file in cmd/connector reads the offset
+// from a file, a few times a second. The product's own source knows nothing of it.
 package wallclock
 
 import (
@@ -27,11 +25,10 @@ import (
 // Variable names the file of the offset in the connector's environment.
 const Variable = "TEST_WALL_CLOCK"
 
-// Latency is how long a running connector may take to see a new offset, on a machine
-// that is not overloaded.
+// Latency is how long a running connector may take to see a new offset, on a machine that is not overloaded.
 const Latency = 50 * time.Millisecond
 
-// offsetSource is a part of package time, readerSource one of the connector's main.
+// offsetSource is a file of package time, readerSource one of the connector's main package.
 var (
 	//go:embed overlay/offset.go.txt
 	offsetSource []byte
@@ -54,7 +51,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 	return process.Build(ctx, dir, "connector", "-overlay", overlay)
 }
 
-// writeOverlay writes what differs from the source, and the list of it.
+// writeOverlay writes the files that differ from the source, and their list.
 func writeOverlay(ctx context.Context, dir string) (string, error) {
 	goroot, err := ask(ctx, "env", "GOROOT")
 	if err != nil {
@@ -94,14 +91,13 @@ func ask(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Clock is the path of a file with an offset. The connector is told of it by Env.
+// Clock is the path of a file with an offset; Env tells the connector.
 type Clock string
 
 // Env is the setting of a connector's environment.
 func (c Clock) Env() string { return Variable + "=" + string(c) }
 
-// Set moves the wall clock this far from the machine's, to the second. A running
-// connector sees it after Latency.
+// Set moves the wall clock this far from the machine's, to the second. A running connector sees it after Latency.
 func (c Clock) Set(offset time.Duration) error {
 	next := string(c) + ".next"
 	if err := os.WriteFile(next, []byte(strconv.FormatInt(int64(offset/time.Second), 10)), 0o600); err != nil {

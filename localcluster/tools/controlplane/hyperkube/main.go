@@ -1,6 +1,5 @@
-// Hyperkube is the daemons that a cluster needs beside its API server, in one
-// binary that the name it is called by chooses from: it takes a third of the disk
-// and of the linking that four would.
+// Hyperkube is one binary with the daemons of a cluster except its API server. The name by which it is called chooses
+// the daemon. It takes a third of the disk space and linking time of four binaries.
 package main
 
 import (
