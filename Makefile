@@ -129,7 +129,7 @@ cluster-up: $(SETUP_CLUSTER) ## Start a Kubernetes cluster (CLUSTER=local, kind 
 	$(CLUSTER_RUN) up
 
 .PHONY: cluster-status
-cluster-status: ## Tell what runs of the cluster
+cluster-status: ## List the nodes and daemons of the cluster
 	$(CLUSTER_RUN) status
 
 .PHONY: cluster-down

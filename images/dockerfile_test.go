@@ -57,7 +57,7 @@ func TestDockerCompilesWithTheToolchain(t *testing.T) {
 	}
 }
 
-// TestMakeRefusesAnOlderGo: a Go that may not fetch the toolchain compiles with what it has, and says nothing.
+// TestMakeRefusesAnOlderGo: a Go that may not fetch the toolchain compiles with its own, and says nothing.
 func TestMakeRefusesAnOlderGo(t *testing.T) {
 	wanted := toolchain(t)
 	for version, refused := range map[string]bool{

@@ -193,7 +193,7 @@ func TestReproducible(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	// What is random cannot be compressed.
+	// Random bytes cannot be compressed.
 	large := make([]byte, 2<<20)
 	_, _ = rand.Read(large)
 	for name, c := range map[string]struct {

@@ -26,9 +26,9 @@ func newDisplay() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "display",
 		Short: "Be a sink that prints each event, for demos and debugging",
-		Long: "Serve a sink that prints each CloudEvent that is posted to it and takes it (204).\n" +
-			"On a terminal it prints coloured text (NO_COLOR is honoured), elsewhere one\n" +
-			"CloudEvent in JSON a line.",
+		Long: "Serve a sink that takes every CloudEvent (204) and prints it. On a terminal it\n" +
+			"prints coloured text (NO_COLOR is honoured), elsewhere one CloudEvent in JSON per\n" +
+			"line.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
@@ -47,7 +47,7 @@ func newDisplay() *cobra.Command {
 func serveDisplay(ctx context.Context, address string, d *display, messages io.Writer) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("the address cannot be listened on: %w", err)
+		return fmt.Errorf("cannot listen on the address: %w", err)
 	}
 	server := &http.Server{Handler: d, ReadHeaderTimeout: displayGrace}
 	fmt.Fprintf(messages, "Waiting for events at http://%s (Ctrl-C ends)\n", listener.Addr())

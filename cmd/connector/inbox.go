@@ -25,7 +25,7 @@ func newInboxCheck() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "check --path FOLDER",
 		Short: "Read the whole inbox and say what is wrong, where, and what to do",
-		Long: "Read the whole inbox of a stopped connector, verify every checksum and that all\n" +
+		Long: "Read the whole inbox of a stopped connector, and verify every checksum and that all\n" +
 			"records fit together. The folder is not changed. The exit code is 0 only if the\n" +
 			"inbox is sound.",
 		Args: cobra.NoArgs,
@@ -132,9 +132,9 @@ func newInboxExport() *cobra.Command {
 			"pending events channel by channel in the order of their acceptance, then dead\n" +
 			"letters. The attributes state (pending or dead), reason, attempts, acceptedat and\n" +
 			"diedat say what became of an event. The folder is not changed. The exit code is 0\n" +
-			"only if nothing was damaged; otherwise all that can be read is written, and what\n" +
-			"could not be read is said. Events that were delivered shortly before may then be\n" +
-			"among them.",
+			"only if nothing was damaged. Otherwise the command writes every event that it can\n" +
+			"read, and names what it cannot read; events that were delivered shortly before may\n" +
+			"be among them.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			export := exportInbox{path: path, messages: command.ErrOrStderr()}
@@ -157,7 +157,7 @@ func warnOfReaders(out, messages io.Writer) {
 		return
 	}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		fmt.Fprintln(messages, "Other users can read the file that these messages go to: --output FILE makes one that only you can read")
+		fmt.Fprintln(messages, "Other users can read the file that you redirect to: --output FILE makes one that only you can read")
 	}
 }
 
@@ -203,7 +203,7 @@ func (e exportInbox) run(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(e.messages, "Exported %d pending events and %d dead letters of %d channels\n", pending, dead, len(channels))
 	if report.Problems > 0 {
-		return fmt.Errorf("inbox %s is damaged: what could be read is exported, problems met: %d", e.path, report.Problems)
+		return fmt.Errorf("inbox %s is damaged: everything readable is exported, problems found: %d", e.path, report.Problems)
 	}
 	return nil
 }

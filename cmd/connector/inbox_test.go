@@ -21,7 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// stoppedInbox makes an inbox with two pending events, of which one was tried, and one dead letter.
+// stoppedInbox makes an inbox with one dead letter and two pending events, one of them tried.
 func stoppedInbox(t *testing.T) (path string, bodies map[string][]byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "inbox")
@@ -176,7 +176,7 @@ func TestInboxDamaged(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = run(t, "inbox", "export", "--path", path)
-	if code != exitFailure || !strings.Contains(stderr, "does not open") || !strings.Contains(stderr, "what could be read is exported") {
+	if code != exitFailure || !strings.Contains(stderr, "does not open") || !strings.Contains(stderr, "everything readable is exported") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	if lines := parseExport(t, stdout); len(lines) != len(bodies) {

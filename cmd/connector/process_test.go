@@ -28,7 +28,7 @@ func processConfig(metrics, stop string) string {
 	return strings.Replace(text, "drainDelay: 1ms", stop, 1)
 }
 
-// spawn starts "connector serve" as a process of its own. What it says is to be read after it has ended.
+// spawn starts "connector serve" as a process. Its output may be read after it has ended.
 func spawn(t *testing.T, config string) (*process.Process, *bytes.Buffer) {
 	t.Helper()
 	return launch(t, exec.Command(os.Args[0], "serve", "--config", config))
@@ -96,7 +96,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-// TestAStartWaitsForTheInbox of a process that is about to end, as the pod before may be.
+// TestAStartWaitsForTheInbox: another process, such as the previous pod, still holds it and is about to end.
 func TestAStartWaitsForTheInbox(t *testing.T) {
 	before, _, config, _ := spawnReady(t, "drainDelay: 1ms")
 	address := reserved.Address(t)

@@ -21,7 +21,7 @@ const (
 	testSecret = "oa-secret"
 )
 
-// webhook records what is posted to it and answers with a status.
+// webhook records the calls to it and answers with a status.
 type webhook struct {
 	*httptest.Server
 	headers []http.Header
@@ -111,7 +111,7 @@ func TestSendWithoutSecretSignsNothing(t *testing.T) {
 	}
 }
 
-// TestSendPostsAnEmptyFile is Zalo's probe when the webhook's URL is saved, which the Helm chart's test sends.
+// TestSendPostsAnEmptyFile: Zalo sends this probe when the webhook's URL is saved, and so does the Helm chart's test.
 func TestSendPostsAnEmptyFile(t *testing.T) {
 	server := listen(t, 200)
 	code, _, stderr := run(t, "send", "--url", server.URL, "--file", os.DevNull, "--api-key", "key-1")

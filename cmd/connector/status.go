@@ -54,7 +54,8 @@ func writeStatus(w io.Writer, s admin.Status) error {
 		s.ConfigDigest, humanize.IBytes(uint64(max(s.InboxUsedBytes, 0))),
 		humanize.IBytes(uint64(max(s.InboxLimitBytes, 0))), s.RefusedWithoutChannel)
 	table := newTable(w)
-	fmt.Fprintln(table, "CHANNEL\tSTATE\tPENDING\tOLDEST\tDEAD\tACCEPTED\tDUPLICATES\tIGNORED\tREFUSED\tAUDIT\tTAKEN\tFAILED\tIN FLIGHT\tLAST ERROR")
+	fmt.Fprintln(table, "CHANNEL\tSTATE\tPENDING\tOLDEST\tDEAD\tACCEPTED\tDUPLICATES\tIGNORED\tREFUSED\tAUDIT\tTAKEN\tFAILED\t"+
+		"IN FLIGHT\tLAST ERROR")
 	for _, c := range s.Channels {
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
 			printable(c.Name), state(c), c.Pending, age(c), c.DeadLetters, c.Accepted, c.Duplicates,

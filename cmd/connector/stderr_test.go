@@ -39,7 +39,7 @@ func talkingSink(t *testing.T) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// TestNothingButTheLogReachesStderr: each line is JSON of ours, and none quotes what a sink says.
+// TestNothingButTheLogReachesStderr: each line is JSON of ours, and none quotes a sink.
 func TestNothingButTheLogReachesStderr(t *testing.T) {
 	metrics, server := reserved.Address(t), reserved.Address(t)
 	config := strings.NewReplacer("http://127.0.0.1:1", talkingSink(t), `server: {address: "127.0.0.1:0"}`, `server: {address: "`+server+`"}`).

@@ -34,7 +34,7 @@ func everybodys(t *testing.T) string {
 	return folder
 }
 
-// commandAs is a command of this program as a user in a group beside his own, as Kubernetes adds a pod's fsGroup.
+// commandAs returns a command of this program as a user with a second group, as Kubernetes adds a pod's fsGroup.
 func commandAs(t *testing.T, user, group uint32, args ...string) *exec.Cmd {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -57,9 +57,9 @@ func newApply() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "apply CONFIGMAP",
 		Short: "Apply the ChannelConnectors in a ConfigMap and wait until they are Ready",
-		Long: "Apply the ChannelConnectors that a ConfigMap holds, one under each key, in its namespace, and wait until " +
-			"they are Ready, or serve and lack nothing but the OA secret key, which Zalo's console shows only then. They are deleted when the ConfigMap no longer holds them, and when it is deleted. The Helm " +
-			"chart runs this for its value connectors.",
+		Long: "Apply the ChannelConnectors of a ConfigMap, one under each key, in its namespace. Wait until each is Ready, or " +
+			"serves and lacks nothing but the OA secret key, because Zalo's console shows that key only then. They are deleted " +
+			"when the ConfigMap no longer holds them, and when it is deleted. The Helm chart runs this for its value connectors.",
 		Args:    cobra.ExactArgs(1),
 		PreRunE: fromEnvironment,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -228,7 +228,7 @@ func unready(c *v1alpha1.ChannelConnector) error {
 	ready := current(c, v1alpha1.ConditionReady)
 	switch {
 	case c.DeletionTimestamp != nil:
-		return fmt.Errorf("ChannelConnector %q is being deleted; it is made anew then", c.Name)
+		return fmt.Errorf("ChannelConnector %q is being deleted; it is created again afterwards", c.Name)
 	case ready.Type == "":
 		return fmt.Errorf("ChannelConnector %q: the operator has not looked at it yet", c.Name)
 	case ready.Status != metav1.ConditionTrue:

@@ -12,7 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// TestAwaitAPIServer: nobody listens for a while, and then somebody answers, if only that he may not.
+// TestAwaitAPIServer: nothing listens for a while, and then a server answers, if only with a refusal.
 func TestAwaitAPIServer(t *testing.T) {
 	address := reserved.Address(t)
 	ended := make(chan error, 1)

@@ -49,8 +49,8 @@ func newRender() *cobra.Command {
 		Use:   "render -f FILE",
 		Short: "Print every child of ChannelConnectors without a cluster",
 		Long: "Print, in YAML, every object that the operator would make of the ChannelConnectors in the files. " +
-			"The Secrets that they name must be in the files as well, and so must the Secret NAME-api-key of a " +
-			"ChannelConnector that names no API key, unless one shall be made. The output holds secrets.",
+			"The files must also hold the Secrets that these name. A ChannelConnector that names no API key needs its " +
+			"Secret NAME-api-key in the files, or --generate-api-key. The output holds secrets.",
 		Example: renderExample,
 		Args:    cobra.NoArgs,
 		PreRunE: fromEnvironment,
@@ -60,10 +60,12 @@ func newRender() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVarP(&r.files, "filename", "f", nil, "a file with ChannelConnectors and Secrets; - is standard input; may be given several times")
+	flags.StringArrayVarP(&r.files, "filename", "f", nil,
+		"a file with ChannelConnectors and Secrets; - is standard input; may be given several times")
 	flags.StringVar(&r.image, "connector-image", "", "the connector's container image; required")
 	flags.StringVarP(&r.namespace, "namespace", "n", "default", "the namespace of objects that name none")
-	flags.BoolVar(&r.generateAPIKeys, "generate-api-key", false, "make the API key of a ChannelConnector that names none and whose Secret is not in the files: another one each time")
+	flags.BoolVar(&r.generateAPIKeys, "generate-api-key", false,
+		"make the API key of a ChannelConnector that names none, if its Secret is not in the files: a new key each time")
 	describe(flags)
 	_ = command.MarkFlagRequired("filename") // it exists
 	return command

@@ -167,8 +167,8 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
-// TestRenderWarns of what is in nobody's way: Zalo's console shows the OA secret key
-// only after the connector has answered a call.
+// TestRenderWarns of findings that block nothing: Zalo's console shows the OA secret key only after the connector has
+// answered a call.
 func TestRenderWarns(t *testing.T) {
 	for secret, want := range map[string]string{
 		shopSecret: "",

@@ -79,18 +79,21 @@ func newRun() *cobra.Command {
 
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Image, "connector-image", "", "the connector's container image; required")
-	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty is all of them")
+	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty: all")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding a Lease, so that several replicas may run")
-	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; the pod's own when empty")
-	flags.StringVar(&o.leaderElectionID, "leader-election-id", defaultLeaderElectionID, "the name of the Lease; operators that run in one namespace and watch different ones need a Lease each")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "where metrics are served; 0 is nowhere")
-	flags.BoolVar(&o.metricsAuth, "metrics-auth", true, "serve metrics by HTTPS to whom the API server lets \"get /metrics\"; otherwise by HTTP to everybody")
-	flags.StringVar(&o.probesAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; empty: the pod's own")
+	flags.StringVar(&o.leaderElectionID, "leader-election-id", defaultLeaderElectionID,
+		"the name of the Lease; operators that run in one namespace and watch different ones need a Lease each")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "the address that serves metrics; 0: none")
+	flags.BoolVar(&o.metricsAuth, "metrics-auth", true,
+		"serve metrics over HTTPS to users whom the API server allows to \"get /metrics\"; otherwise over HTTP to everyone")
+	flags.StringVar(&o.probesAddress, "health-probe-bind-address", ":8081", "the address that serves /healthz and /readyz")
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultConcurrency, "how many resources are reconciled at a time")
-	flags.IntVar(&o.MaxConcurrentUpgrades, "max-concurrent-upgrades", defaultUpgrades, "how many connectors are rolled at a time after the operator has changed")
+	flags.IntVar(&o.MaxConcurrentUpgrades, "max-concurrent-upgrades", defaultUpgrades,
+		"how many connectors are upgraded at a time after the operator has changed")
 	flags.Float32Var(&o.qps, "kube-api-qps", defaultQPS, "requests a second to the API server, on average")
 	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
-	flags.StringVar(&o.logLevel, "log-level", "info", "the least important log to write: debug, info, warn or error")
+	flags.StringVar(&o.logLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "json", "how to write logs: json or text")
 }
 

@@ -30,7 +30,7 @@ type Cache struct {
 func NewCache(userCache func() (string, error), progress Progress) (Cache, error) {
 	dir, err := userCache()
 	if err != nil {
-		return Cache{}, fmt.Errorf("no folder to keep what is built in: %w; set HOME or XDG_CACHE_HOME", err)
+		return Cache{}, fmt.Errorf("no folder to keep binaries in: %w; set HOME or XDG_CACHE_HOME", err)
 	}
 	return Cache{
 		Dir:      filepath.Join(dir, "xbot-channel-connector", "kube"),
@@ -60,7 +60,7 @@ func (c Cache) get(ctx context.Context, s set) (string, error) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("no folder to keep what is built in: %w", err)
+		return "", fmt.Errorf("no folder to keep binaries in: %w", err)
 	}
 	lock, err := c.Progress.Lock(ctx, dir+lockSuffix, "makes the same")
 	if err != nil {

@@ -51,7 +51,7 @@ func TestBuildsWhatCannotBeDownloaded(t *testing.T) {
 func TestFindsWhatWasMade(t *testing.T) {
 	s := newStage(t)
 	made := s.make(t)
-	// Whoever finds all needs no lock, and so no cache that can be written to.
+	// A run that finds all needs no lock, and so no writable cache.
 	lock, err := s.lockFolder(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)

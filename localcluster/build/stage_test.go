@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // top is the module's folder.
 const top = ".."
 
-// stage is a copy of testdata/pins, the working folder of the test: it has the layout of the real tools/, and tiny
-// modules in the place of the real ones, which the real go builds without a network.
+// stage is a copy of testdata/pins, the working folder of the test. It has the layout of the real tools/ with tiny
+// modules, and the real go builds these without a network.
 type stage struct {
 	Cache
 	said *transcript
@@ -139,7 +139,7 @@ func (s *stage) built(t *testing.T) []string {
 	return packages
 }
 
-// files returns the names of what is in the cache: of the control plane, and of all the rest.
+// files returns the names of the files in the cache: of the control plane, and of all others.
 func (s *stage) files(t *testing.T) (whole, rest []string) {
 	t.Helper()
 	err := filepath.WalkDir(s.Dir, func(path string, entry os.DirEntry, err error) error {
@@ -192,7 +192,7 @@ func (s *stage) begins(t *testing.T, pkg string) func() bool {
 	return func() bool { return slices.Contains(s.built(t), pkg) }
 }
 
-// start makes the control plane in the background; the function that it returns waits for the outcome.
+// start makes the control plane in the background, and returns a function that waits for the outcome.
 func (s *stage) start(ctx context.Context) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {

@@ -34,7 +34,7 @@ func TestInterruptReachesWhatAChildStarted(t *testing.T) {
 	await(t, "the end of the child's child", func() bool { return gone(t, read(t, pid)) })
 }
 
-// read returns the text of a file, and nothing while it does not exist.
+// read returns the text of a file, "" while it does not exist.
 func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -22,7 +22,7 @@ type daemon struct {
 	args []string
 }
 
-// daemons returns what runs on a machine, in the order of their start.
+// daemons returns the daemons of a machine, in the order of their start.
 func (c *Cluster) daemons(machine string) []daemon {
 	if machine == ControlPlane {
 		return c.controlPlaneDaemons()

@@ -127,7 +127,7 @@ func TestMachineIsApart(t *testing.T) {
 	}
 }
 
-// The disk outlives a halt, the first process does not need whoever started it.
+// The disk outlives a halt, and the first process outlives the program that started it.
 func TestBootAgain(t *testing.T) {
 	c, m := newMachine(t)
 	boot(t, c, m)
@@ -154,7 +154,7 @@ func TestStopAndStartOfADaemon(t *testing.T) {
 	if err := m.start(daemon{name: "sleeper"}, c.log(m.name, "sleeper")); err == nil {
 		t.Error("started twice")
 	}
-	for range 2 { // stopping what is off is no error
+	for range 2 { // stopping a daemon that is off is no error
 		if err := m.stop(t.Context(), "sleeper"); err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestMachineThatCannotStart(t *testing.T) {
 	}
 }
 
-// A process id comes again, and whoever has it then is not our daemon.
+// A process id is used again, and its next holder is not our daemon.
 func TestReusedProcessID(t *testing.T) {
 	c := &Cluster{Dir: t.TempDir()}
 	m := c.machine("node9")
@@ -234,7 +234,7 @@ func TestReusedProcessID(t *testing.T) {
 	}
 }
 
-// Ending what is not there is no error, and makes nothing.
+// Ending a cluster that does not exist is no error, and makes nothing.
 func TestDownWithoutACluster(t *testing.T) {
 	c := &Cluster{Dir: filepath.Join(t.TempDir(), "cluster")}
 	if err := c.teardown(t.Context(), ""); err != nil {

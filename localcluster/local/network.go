@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/localcluster/command"
 )
 
-// ip runs lines of ip(8) in the network of a process, or in the host's if pid is
-// 0. Never by "ip netns exec", which hides the cgroups from what it starts.
+// ip runs lines of ip(8) in the network of a process, or in the host's if pid is 0. It does not use "ip netns exec",
+// which hides the cgroups from its child.
 func ip(ctx context.Context, pid int, lines ...string) error {
 	args := []string{"ip", "-batch", "-"}
 	if pid != 0 {
@@ -57,7 +57,7 @@ func (c *Cluster) linkHost(ctx context.Context) error {
 		routes = append(routes, fmt.Sprintf("route add %s via %s", network, controlPlaneAddress))
 	}
 	if err := ip(ctx, 0, routes...); err != nil {
-		return fmt.Errorf("lead the host to the cluster: %w; is one of %s, %s and %s in use here?",
+		return fmt.Errorf("route the host's packets to the cluster: %w; is one of %s, %s and %s in use here?",
 			err, machineNetwork, podNetwork, serviceNetwork)
 	}
 	return nil

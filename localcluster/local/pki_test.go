@@ -32,7 +32,7 @@ func (c *Cluster) certificate(t *testing.T, name string) *x509.Certificate {
 	return certificates[0]
 }
 
-// trusts reports whether whoever trusts the cluster's authority trusts a certificate.
+// trusts fails unless the cluster's authority vouches for a certificate.
 func (c *Cluster) trusts(t *testing.T, name, host string, usage x509.ExtKeyUsage) error {
 	t.Helper()
 	authorities := x509.NewCertPool()

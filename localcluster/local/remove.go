@@ -72,7 +72,7 @@ func (c *Cluster) teardown(ctx context.Context, keep string) error {
 
 // errOther protects the cluster of another user.
 var errOther = errors.New("another cluster is up on this computer, which has room for one: the network interface " +
-	hostLink + " is not of this one. Whoever started it ends it with \"make cluster-down\"")
+	hostLink + " belongs to it. Its user ends it with \"make cluster-down\"")
 
 // removeFiles removes all files but those below keep.
 func (c *Cluster) removeFiles(keep string) error {

@@ -20,7 +20,7 @@ const (
 	forModules = "for downloading Go modules"
 	forRaces   = "for the race detector"
 	forCluster = "for the local cluster"
-	forCI      = "for checking what is committed"
+	forCI      = "for checking commits"
 )
 
 // Build returns the needs of every target.

@@ -93,7 +93,7 @@ func (m Machine) Install(ctx context.Context, needs []Need) error {
 		return errors.Join(tell(missing), outdated, err)
 	}
 	if err := m.Check(ctx, missing); err != nil {
-		return fmt.Errorf("apt-get installed all that was asked for, and yet: %w", err)
+		return fmt.Errorf("apt-get installed the packages, and yet: %w", err)
 	}
 	fmt.Fprintf(m.out, "setup: done after %.0f s\n", time.Since(begun).Seconds())
 	return nil
@@ -130,7 +130,7 @@ func (m Machine) missing(ctx context.Context, needs []Need) []Need {
 func tell(missing []Need) error {
 	return fmt.Errorf("this machine lacks %s. As root on Debian or Ubuntu:\n"+
 		"  apt-get update && apt-get install -y --no-install-recommends %s\n"+
-		"Elsewhere, install what your system has in their place", list(missing), strings.Join(debian(missing), " "))
+		"Elsewhere, install your system's counterparts", list(missing), strings.Join(debian(missing), " "))
 }
 
 // list names the missing needs, grouped by their reasons.

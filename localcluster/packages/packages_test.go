@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lacks is the machine of root that has everything but what is named: commands, libraries, "headers" or "certificates".
-// It keeps what was run, and apt-get brings everything unless it is broken.
+// lacks returns root's machine without the named things: commands, libraries, "headers" or "certificates". It records
+// the commands that were run; its apt-get brings everything unless it is broken.
 type lacks struct {
 	things []string
 	broken bool
@@ -69,7 +69,7 @@ func TestInstall(t *testing.T) {
 		"library, by pkg-config": {Cluster(), []string{"pkg-config"}, "libseccomp-dev pkg-config", "pkg-config, libseccomp's headers (for"},
 		"for several ends": {
 			CI(), []string{"git", "ip", "certificates"}, "ca-certificates git iproute2",
-			"lacks CA certificates (for downloading Go modules), ip (for the local cluster), git (for checking what is committed)",
+			"lacks CA certificates (for downloading Go modules), ip (for the local cluster), git (for checking commits)",
 		},
 		"a bare machine": {
 			CI(), []string{"certificates", "ip", "nft", "iptables", "conntrack", "mount", "nsenter", "gcc", "pkg-config", "git"},
@@ -109,7 +109,7 @@ func TestInstallWaits(t *testing.T) {
 	}
 }
 
-// TestInstallFails: whatever stands in the way, the error names what is missing, the packages and the command.
+// TestInstallFails: whatever the cause, the error names the missing needs, the packages and the command.
 func TestInstallFails(t *testing.T) {
 	tests := map[string]struct {
 		lacks lacks
@@ -142,7 +142,7 @@ func TestInstallFails(t *testing.T) {
 	}
 }
 
-// TestOutdatedLists: a source of packages that cannot be had stops nothing where the others have what is missing.
+// TestOutdatedLists: an unreachable source of packages stops nothing if the others have the packages.
 func TestOutdatedLists(t *testing.T) {
 	l := &lacks{things: []string{"nft"}}
 	m := l.machine(&bytes.Buffer{})

@@ -9,12 +9,12 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The name of everything that is the operator's. */}}
+{{/* The name of all objects of the operator. */}}
 {{- define "channel-connector.operator" -}}
 {{ include "channel-connector.fullname" . }}-operator
 {{- end -}}
 
-{{/* The name of the operator's Lease: that of config/rbac where the release is named like the chart. */}}
+{{/* The name of the operator's Lease: the one of config/rbac if the release is named like the chart. */}}
 {{- define "channel-connector.lease" -}}
 {{ include "channel-connector.operator" . }}.xbot.a4b.vn
 {{- end -}}
@@ -24,7 +24,7 @@
 {{ index . 1 }}-{{ (index . 0).Release.Namespace }}
 {{- end -}}
 
-{{/* The name of everything that sees to the value connectors. */}}
+{{/* The name of all objects that apply the value connectors. */}}
 {{- define "channel-connector.connectors" -}}
 {{ include "channel-connector.fullname" . }}-connectors
 {{- end -}}
@@ -45,7 +45,7 @@ app.kubernetes.io/name: channel-connector-operator
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* The labels of every object, in which the chart's version stands. */}}
+{{/* The labels of every object, with the chart's version. */}}
 {{- define "channel-connector.labels" -}}
 {{ include "channel-connector.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | trunc 63 | quote }}
@@ -53,7 +53,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
 {{- end -}}
 
-{{/* Those of every pod, which no new version of the chart replaces for their sake. */}}
+{{/* The labels of every pod, without versions: a new chart alone must replace no pod. */}}
 {{- define "channel-connector.podLabels" -}}
 app.kubernetes.io/part-of: channel-connector
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -62,7 +62,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* Metadata of an object, from a dict of root, name and, where it has its own, namespace, labels and annotations. */}}
+{{/* Metadata of an object, from a dict of root, name and, if it has its own, namespace, labels and annotations. */}}
 {{- define "channel-connector.metadata" -}}
 name: {{ .name | quote }}
 {{- with .namespace }}
@@ -87,7 +87,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* What a namespace that enforces Pod Security "restricted" wants of a pod. */}}
+{{/* The pod's settings that Pod Security "restricted" demands. */}}
 {{- define "channel-connector.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -96,7 +96,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
-{{/* What it wants of a container. */}}
+{{/* The container's settings that it demands. */}}
 {{- define "channel-connector.securityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -104,7 +104,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* What every pod of the chart has of how it is pulled and where it runs. */}}
+{{/* How the images of every pod are pulled, and where it runs. */}}
 {{- define "channel-connector.placement" -}}
 {{- $placement := dict -}}
 {{- range $field, $value := pick .Values.operator "imagePullSecrets" "priorityClassName" "nodeSelector" "tolerations" -}}

@@ -27,7 +27,7 @@ subjects:
   namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}
 
-{{/* The name of the role of whoever scrapes the operator's metrics. */}}
+{{/* The name of the role for scraping the operator's metrics. */}}
 {{- define "channel-connector.metricsReader" -}}
 {{ include "channel-connector.clusterName" (list . (printf "%s-metrics-reader" (include "channel-connector.operator" .))) }}
 {{- end -}}

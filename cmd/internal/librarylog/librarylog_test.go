@@ -13,7 +13,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 )
 
-// redirected returns what is logged while the test runs.
+// redirected returns the log of the test.
 func redirected(t *testing.T) *strings.Builder {
 	t.Helper()
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })

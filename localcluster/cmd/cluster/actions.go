@@ -24,7 +24,7 @@ var actions = []action{
 		func(ctx context.Context, c cluster, _ []string, _ io.Writer) error { return c.Up(ctx) }, nil},
 	{"down", "remove it with everything that it made",
 		func(ctx context.Context, c cluster, _ []string, _ io.Writer) error { return c.Down(ctx) }, nil},
-	{"status", "tell what runs; fails if the cluster is not up",
+	{"status", "list what runs; fails if the cluster is not up",
 		func(ctx context.Context, c cluster, _ []string, stdout io.Writer) error { return c.Status(ctx, stdout) }, nil},
 	{"kubeconfig", "print the path of the administrator's kubeconfig",
 		func(ctx context.Context, c cluster, _ []string, stdout io.Writer) error {

@@ -44,7 +44,7 @@ func TestCurrentStays(t *testing.T) {
 	wantContext(t, c, "second")
 }
 
-// kubectlStub is a folder with a kubectl that has nothing to show: there is no cluster.
+// kubectlStub returns a folder with a kubectl that prints nothing: there is no cluster.
 func kubectlStub(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -41,7 +41,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// A cluster that is not there is told of, and what to do.
+// The error says that there is no cluster, and what to do.
 func TestNoCluster(t *testing.T) {
 	for _, command := range []string{"status", "kubeconfig", "add-node", "halt-node node1", "stop-daemon control-plane etcd"} {
 		t.Run(command, func(t *testing.T) {

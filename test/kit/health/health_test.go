@@ -10,7 +10,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
-// TestCheck has what the operator has not looked at, or no longer looks at; what it writes is checked where it is made.
+// TestCheck has resources that the operator has not looked at, or no longer looks at. The specs of the operator check
+// those that it writes.
 func TestCheck(t *testing.T) {
 	made := func(change func(*v1alpha1.ChannelConnector)) *v1alpha1.ChannelConnector {
 		c := &v1alpha1.ChannelConnector{}

@@ -8,7 +8,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// TestReservedAddresses refuse connections, go to nobody who asks for any port, and may be listened at again and again.
+// TestReservedAddresses refuse connections, are given to no process that asks for any port, and may be listened at
+// repeatedly.
 func TestReservedAddresses(t *testing.T) {
 	addresses, err := reserved.Addresses(200)
 	if err != nil {

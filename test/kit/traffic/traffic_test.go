@@ -119,7 +119,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestPlatformAndBot, with nothing between them: what the bot takes is acknowledged, and what it refuses is sent again.
+// TestPlatformAndBot, with nothing between them: events that the bot takes are acknowledged, and others are sent again.
 func TestPlatformAndBot(t *testing.T) {
 	bot, err := NewBot(t.Context(), "127.0.0.1")
 	if err != nil {
