@@ -14,7 +14,7 @@ import (
 // echo is the member of a type of channel that this package has never heard of.
 type echo struct {
 	ID        string  `json:"id"`
-	Signature signing `json:"signature,omitempty"`
+	Signature signing `json:"signature,omitzero"`
 	// TokenSecretKeyRef is what a handshake shows.
 	TokenSecretKeyRef *v1alpha1.SecretKeyRef `json:"tokenSecretKeyRef,omitempty"`
 	Rooms             []room                 `json:"rooms,omitempty"`
