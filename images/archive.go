@@ -63,7 +63,7 @@ func writeArchive(name string, ref reference.NamedTagged, image v1.Image) (err e
 		return err
 	}
 	partial := name + ".partial"
-	out, err := os.Create(partial) //nolint:gosec // whoever runs the program names the folder
+	out, err := os.Create(partial) //nolint:gosec // the user names the folder
 	if err != nil {
 		return fmt.Errorf("write the archive: %w", err)
 	}

@@ -112,7 +112,7 @@ func (s *send) addFields(command *cobra.Command, known []channel.Type) (required
 // check refuses flags with which the command could only fail, or would do nothing.
 func (s *send) check() error {
 	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
-		return fmt.Errorf("--type %s is none whose events can be made: write for example %s", s.typeName, samples()[0].Name)
+		return fmt.Errorf("--type %s has no sample event: write for example %s", s.typeName, samples()[0].Name)
 	}
 	for _, field := range s.sample.Fields {
 		if field.Required && s.file == "" && *s.values[field.Name] == "" {
@@ -163,7 +163,7 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 // secretOf returns the content of the file if one is named, and value otherwise. The error quotes neither.
 func secretOf(value, file string) (string, error) {
 	if file != "" {
-		content, err := os.ReadFile(file) //nolint:gosec // whoever runs the command names the file
+		content, err := os.ReadFile(file) //nolint:gosec // the user names the file
 		if err != nil {
 			return "", err
 		}

@@ -123,8 +123,7 @@ var _ = Describe("On a bad day", func() {
 	}, SpecTimeout(5*time.Minute))
 })
 
-// writeOlderDefinition writes a definition from before there was
-// spec.workload.priorityClassName.
+// writeOlderDefinition writes a definition from before there was spec.workload.priorityClassName.
 func writeOlderDefinition() (path string) {
 	GinkgoHelper()
 	older := &apiextensionsv1.CustomResourceDefinition{}

@@ -16,11 +16,10 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// changes are what happens to a connector that serves, and ends with it serving
-// again.
+// changes happen to a serving connector; after each it serves again.
 var changes = []struct {
 	name string
-	// rolls says that a new pod may come before the old one goes.
+	// rolls reports whether a new pod may come before the old one goes.
 	rolls bool
 	make  func(context.Context, *channel)
 }{
@@ -44,7 +43,7 @@ var changes = []struct {
 	}},
 	{name: "a drained node", make: func(ctx context.Context, c *channel) {
 		node := c.pod(ctx).Spec.NodeName
-		// A drain waits for what an earlier spec left, too, and retries it every 5 s.
+		// A drain also waits for the pods of earlier specs, and retries every 5 s.
 		Eventually(tryKubectl).WithContext(ctx).WithArguments("get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=channel-connector", "--output=name").
 			Should(Equal("pod/" + c.pod(ctx).Name))
 		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "uncordon", node) })

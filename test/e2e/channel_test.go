@@ -25,7 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// channel is a ChannelConnector in a namespace of its own, with what it needs.
+// channel is a ChannelConnector in a namespace of its own, with its Secrets and bot.
 type channel struct {
 	*v1alpha1.ChannelConnector
 	// current and next are both accepted.
@@ -38,9 +38,8 @@ type channel struct {
 // declaration is a ChannelConnector as a user writes it.
 type declaration = v1alpha1ac.ChannelConnectorApplyConfiguration
 
-// newNamespace makes a namespace that takes hardened pods only, and removes it with
-// all that is in it after the spec. The volumes that earlier ones left are offered
-// again, of which the cluster has a handful.
+// newNamespace makes a namespace that takes hardened pods only, and removes it with all that is in it after the spec.
+// The volumes that earlier ones left are offered again, of which the cluster has a handful.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	cluster(ctx, "renew-volumes")
@@ -72,7 +71,7 @@ func declareChannel(ctx context.Context, change ...func(*declaration)) *channel 
 	return c
 }
 
-// prepareChannel makes a channel's namespace and bot, and what is to be declared.
+// prepareChannel makes a channel's namespace, its bot and its resource, which it does not apply yet.
 func prepareChannel(ctx context.Context) (*channel, *declaration) {
 	GinkgoHelper()
 	bot, err := traffic.NewBot(ctx, cluster(ctx, "host-address"))
@@ -120,8 +119,7 @@ func (c *channel) writeKeys(ctx context.Context) {
 	}
 }
 
-// condition returns one of the channel's conditions, an empty one where there is
-// none.
+// condition returns one of the channel's conditions, an empty one if there is none.
 func (c *channel) condition(ctx context.Context, kind string) (metav1.Condition, error) {
 	if err := k8s.Get(ctx, client.ObjectKeyFromObject(c.ChannelConnector), c.ChannelConnector); err != nil {
 		return metav1.Condition{}, err

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// clusterModule is the folder of the module that runs the cluster: its commands are
-	// all that the suite knows of it.
+	// clusterModule is the folder of the module that runs the cluster: its commands are all that the suite knows of it.
 	clusterModule = "localcluster"
 	// controlPlane is the machine of the API server.
 	controlPlane = "control-plane"

@@ -94,8 +94,7 @@ func (c *channel) ask(ctx context.Context, method, apiKey, body string) (*http.R
 	return call(req)
 }
 
-// event returns what sends the first event, the same bytes each time, as Zalo's
-// retries do.
+// event returns a function that sends the first event. It sends the same bytes each time, as Zalo's retries do.
 func (c *channel) event(ctx context.Context) func(context.Context, traffic.Keys) (*http.Response, error) {
 	GinkgoHelper()
 	target, at := c.url(ctx), time.Now()

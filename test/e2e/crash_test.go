@@ -106,8 +106,7 @@ var _ = Describe("A crash under load", func() {
 	}, SpecTimeout(10*time.Minute))
 })
 
-// undisturbed ends a load of which no call failed, and no event was lost, inverted
-// or repeated.
+// undisturbed ends a load of which no call failed, and no event was lost, inverted or repeated.
 func undisturbed(c *channel, platform *traffic.Platform) {
 	GinkgoHelper()
 	verdict := c.settles(platform)
@@ -116,8 +115,7 @@ func undisturbed(c *channel, platform *traffic.Platform) {
 	Expect(verdict.Repeated).To(BeEmpty(), verdict.String())
 }
 
-// survives waits until the channel serves again, and checks what became of the
-// acknowledged events.
+// survives waits until the channel serves again, and judges the acknowledged events.
 func (c *channel) survives(ctx context.Context, platform *traffic.Platform, outage string) {
 	GinkgoHelper()
 	flows(platform)
@@ -143,8 +141,7 @@ func kill(ctx context.Context, pod corev1.Pod) {
 	cluster(ctx, "kill-container", pod.Spec.NodeName, pod.Status.ContainerStatuses[0].ContainerID)
 }
 
-// postLarge posts bodies of the largest size, with a wrong signature, until ctx
-// ends.
+// postLarge posts bodies of the largest size, with a wrong signature, until ctx ends.
 func postLarge(ctx context.Context, url, apiKey string) {
 	body := bytes.Repeat([]byte(" "), 1<<20)
 	for ctx.Err() == nil {

@@ -15,8 +15,8 @@ import (
 // namespacePrefix begins the names of the namespaces that the suite makes.
 const namespacePrefix = "e2e-"
 
-// A spec that failed shows what there is before it is cleaned up: in the namespaces
-// that the suite made, and in the one of config/default.
+// Before a failed spec is cleaned up, the state of the namespaces is shown: of those that the suite made, and of
+// config/default's.
 var _ = JustAfterEach(func(ctx context.Context) {
 	if !CurrentSpecReport().Failed() {
 		return
@@ -32,8 +32,7 @@ var _ = JustAfterEach(func(ctx context.Context) {
 	}
 }, NodeTimeout(2*time.Minute))
 
-// describe shows what is in a namespace, what happened there, and what its pods
-// logged, before their last crash, too.
+// describe shows the objects and events of a namespace, and its pods' logs, also from before their last crash.
 func describe(ctx context.Context, namespace string) {
 	show := func(args ...string) {
 		args = append(args, "--namespace", namespace)

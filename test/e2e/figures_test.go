@@ -15,7 +15,7 @@ import (
 
 // Times are measured and shown, never asserted: the machine may be busy.
 
-// figures are what the suite measured, by what was measured.
+// figures are the suite's measurements, by their names.
 var figures = struct {
 	sync.Mutex
 	order  []string
@@ -25,7 +25,7 @@ var figures = struct {
 	counts []string
 }{goals: map[string]string{}, values: map[string][]time.Duration{}}
 
-// measured keeps a time. goal is what is asked for, as text.
+// measured keeps a time, with its goal as text.
 func measured(what, goal string, took time.Duration) {
 	figures.Lock()
 	defer figures.Unlock()
@@ -37,7 +37,7 @@ func measured(what, goal string, took time.Duration) {
 	fmt.Fprintf(GinkgoWriter, "%s: %v\n", what, took.Round(time.Millisecond))
 }
 
-// counted keeps what is no time.
+// counted keeps a figure that is no time.
 func counted(what, counts string) {
 	figures.Lock()
 	defer figures.Unlock()

@@ -86,8 +86,8 @@ func writeChannel(ctx context.Context, change ...func(*declaration)) (c *channel
 	return c, manifest
 }
 
-// versions lists the resourceVersions of what can be declared, and of what follows
-// from it, in some namespaces and the whole cluster. Helm notes its releases in Secrets.
+// versions lists the resourceVersions of declared objects and of those that follow from them, in some namespaces and
+// the whole cluster. Helm keeps its releases in Secrets.
 func versions(ctx context.Context, namespaces []string) string {
 	GinkgoHelper()
 	const each = `--output=jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}`
@@ -159,8 +159,7 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 	}, SpecTimeout(5*time.Minute))
 })
 
-// applyDefinition applies a definition without Helm, waits until it is served, and
-// removes it after the spec.
+// applyDefinition applies a definition without Helm, waits until it is served, and removes it after the spec.
 func applyDefinition(ctx context.Context, definition string) {
 	GinkgoHelper()
 	kubectl(ctx, "apply", "-f", definition)
@@ -168,7 +167,7 @@ func applyDefinition(ctx context.Context, definition string) {
 	DeferCleanup(func(ctx context.Context) { kubectl(ctx, "delete", "--ignore-not-found", "-f", definition) })
 }
 
-// healths are what Argo CD, Flux and kubectl make of a channel.
+// healths are the judgements of Argo CD, Flux and kubectl on a channel.
 type healths struct {
 	ArgoCD, Flux string
 	Waits        bool

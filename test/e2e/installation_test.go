@@ -18,8 +18,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// ways are those to a connector that docs/operator.md and docs/helm.md describe.
-// Each installs what it needs, and returns what removes that.
+// ways are the ways to a connector in docs/operator.md and docs/helm.md. Each installs its objects, and returns a
+// function that removes them.
 var ways = map[string]func(context.Context) (remove func(context.Context)){
 	"Helm": func(ctx context.Context) func(context.Context) {
 		installOperator(ctx, version)
@@ -99,8 +99,7 @@ func writeYAML(path string, objects ...any) {
 	Expect(os.WriteFile(path, []byte(text.String()), 0o600)).To(Succeed())
 }
 
-// takesTheExample posts the event that xBot publishes, as of now, with connector send, and waits
-// until the bot has it.
+// takesTheExample posts the event that xBot publishes, as of now, with connector send, and waits until the bot has it.
 func (c *channel) takesTheExample(ctx context.Context) {
 	GinkgoHelper()
 	folder, first := GinkgoT().TempDir(), traffic.Message{}

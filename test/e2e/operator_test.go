@@ -21,8 +21,7 @@ func helm(ctx context.Context, namespace string, args ...string) {
 	run(ctx, "go", append([]string{"tool", "-modfile=tools/helm/go.mod", "helm", "--namespace", namespace}, args...)...)
 }
 
-// chart is the chart with the suite's images. connectorVersion is that of the
-// connectors.
+// chart is the chart with the suite's images. connectorVersion is that of the connectors.
 func chart(connectorVersion string) []string {
 	return []string{
 		"charts/channel-connector",
@@ -33,7 +32,7 @@ func chart(connectorVersion string) []string {
 	}
 }
 
-// installOperator installs the operator by Helm, or brings it back to what it was.
+// installOperator installs the operator by Helm, or restores its default values.
 func installOperator(ctx context.Context, connectorVersion string, more ...string) {
 	GinkgoHelper()
 	helm(ctx, operatorNamespace, slices.Concat(
@@ -41,8 +40,7 @@ func installOperator(ctx context.Context, connectorVersion string, more ...strin
 		chart(connectorVersion), more)...)
 }
 
-// removeOperator removes what installOperator made, and the definition of the
-// resource with it.
+// removeOperator undoes installOperator, and removes the definition of the resource.
 func removeOperator(ctx context.Context) {
 	GinkgoHelper()
 	helm(ctx, operatorNamespace, "uninstall", "operator", "--ignore-not-found", "--wait", "--timeout=3m")

@@ -31,9 +31,9 @@ var _ = Describe("Keys that are rotated under load", func() {
 	}, SpecTimeout(10*time.Minute))
 })
 
-// rotate replaces the keys that are not in use, turns the platform to them, and
-// measures how long it takes until the new ones work and the old ones do not. after is
-// what went before and makes that longer, as in ", after a crash"; mostly nothing.
+// rotate replaces the keys that are not in use, turns the platform to them, and measures the time until the new ones
+// work and the old ones do not. after names an event that makes it longer, such as ", after a crash"; it is mostly
+// empty.
 func (c *channel) rotate(ctx context.Context, platform *traffic.Platform, after string) {
 	GinkgoHelper()
 	old := c.next

@@ -69,7 +69,7 @@ func quickRetries(c *declaration) {
 	c.Spec.WithDelivery(v1alpha1ac.Delivery().WithRetry(v1alpha1ac.Retry().WithMaxBackoff(metav1.Duration{Duration: 5 * time.Second})))
 }
 
-// status is what the connector says of the channel.
+// status returns the channel's status from the connector.
 func (c *channel) status(ctx context.Context) admin.ChannelStatus {
 	GinkgoHelper()
 	var status admin.Status

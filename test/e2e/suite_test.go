@@ -1,8 +1,7 @@
 //go:build e2e
 
-// Package e2e tests the whole on a real Kubernetes: kubelet, containerd, kube-proxy
-// and DNS of the cluster that localcluster runs on this machine. The specs play
-// Zalo and the bot on the host, which the cluster's networks lead to.
+// Package e2e tests the whole on a real Kubernetes: kubelet, containerd, kube-proxy and DNS of the cluster that
+// localcluster runs on this machine. The specs play Zalo and the bot on the host, which the cluster's networks lead to.
 package e2e
 
 import (
@@ -45,8 +44,7 @@ var k8s client.WithWatch
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
-	// The machine may be busy, and clients of an API server that was away come back to
-	// it after up to two minutes.
+	// The machine may be busy, and clients of an API server that was away come back to it after up to two minutes.
 	SetDefaultEventuallyTimeout(4 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyPollingInterval(100 * time.Millisecond)
@@ -101,7 +99,7 @@ func loadImages(ctx context.Context, version string) {
 	cluster(ctx, append([]string{"load-image"}, archives...)...)
 }
 
-// run runs a command of the repository and returns what it prints.
+// run runs a command of the repository and returns its output.
 func run(ctx context.Context, name string, args ...string) string {
 	GinkgoHelper()
 	output, err := output(exec.CommandContext(ctx, name, args...))
@@ -115,7 +113,7 @@ func kubectl(ctx context.Context, args ...string) string {
 	return run(ctx, "kubectl", args...)
 }
 
-// tryKubectl is kubectl whose failure is part of what it returns.
+// tryKubectl runs kubectl, and returns a failure as text.
 func tryKubectl(ctx context.Context, args ...string) string {
 	output, err := output(exec.CommandContext(ctx, "kubectl", args...))
 	if err != nil {
@@ -124,8 +122,8 @@ func tryKubectl(ctx context.Context, args ...string) string {
 	return output
 }
 
-// output runs a command and returns what it prints. The error has what it printed to
-// stderr. If its context ends, the command is interrupted, so that it can clean up.
+// output runs a command and returns its stdout. The error has its stderr. If the context ends, the command is
+// interrupted, so that it can clean up.
 func output(command *exec.Cmd) (string, error) {
 	var stderr bytes.Buffer
 	command.Stderr = io.MultiWriter(&stderr, GinkgoWriter)

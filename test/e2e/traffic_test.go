@@ -52,7 +52,7 @@ var _ = Describe("The traffic of a channel", func() {
 	}, SpecTimeout(12*time.Minute))
 })
 
-// tells waits until a condition is as it should be and returns its message.
+// tells waits until a condition has the expected status and reason, and returns its message.
 func (c *channel) tells(ctx context.Context, kind string, status metav1.ConditionStatus, reason string, since time.Time) (message string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
