@@ -12,7 +12,9 @@ import (
 // server is closed.
 func (p *process) serveBounded(name string, server *http.Server, inner net.Listener, connections int) error {
 	server.ErrorLog = slog.NewLogLogger(listener.NewErrorLog(p.log.WithName(name), p.metrics), slog.LevelWarn)
-	return listener.Serve(server, inner, listener.Options{Name: name, Limits: p.headerLimits(connections), Keyless: true, Metrics: p.metrics})
+	return listener.New(inner, listener.Options{
+		Name: name, Limits: p.headerLimits(connections), Keyless: true, Metrics: p.metrics,
+	}).Serve(server)
 }
 
 // headerLimits are the same for every listener.

@@ -1,5 +1,7 @@
 package listener
 
+import "strconv"
+
 // chunks finds the end of a chunked body. It takes nothing that net/http would
 // not take: what comes after anything else is never handed over, since nobody
 // could tell where the next header begins.
@@ -88,10 +90,10 @@ func (k *chunks) step(b byte) bool {
 }
 
 func (k *chunks) inSize(b byte) bool {
-	digit, ok := hex(b)
+	digit, err := strconv.ParseUint(string(rune(b)), 16, 4)
 	switch {
-	case ok && k.digits < maxSizeDigits:
-		k.size, k.digits = k.size<<4|uint64(digit), k.digits+1
+	case err == nil && k.digits < maxSizeDigits:
+		k.size, k.digits = k.size<<4|digit, k.digits+1
 		return true
 	case k.digits == 0:
 		return false
@@ -103,16 +105,4 @@ func (k *chunks) inSize(b byte) bool {
 		return true
 	}
 	return false
-}
-
-func hex(b byte) (digit byte, ok bool) {
-	switch {
-	case '0' <= b && b <= '9':
-		return b - '0', true
-	case 'a' <= b && b <= 'f':
-		return b - 'a' + 10, true
-	case 'A' <= b && b <= 'F':
-		return b - 'A' + 10, true
-	}
-	return 0, false
 }

@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -36,10 +37,11 @@ var address = regexp.MustCompile(`(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.%\w]*\])(
 
 // errorLog is what an http.Server logs to.
 type errorLog struct {
-	log     logr.Logger
-	metrics *telemetry.Metrics
+	slog.Handler // for all but Handle: it takes every line of net/http, none of which has attributes
+	log          logr.Logger
+	metrics      *telemetry.Metrics
 
-	mu   *sync.Mutex
+	mu   sync.Mutex
 	last map[string]time.Time
 }
 
@@ -50,7 +52,7 @@ func NewErrorLog(log logr.Logger, metrics *telemetry.Metrics) slog.Handler {
 	for _, k := range kinds {
 		metrics.ServerLog.WithLabelValues(k.kind) // 0 from the start, so that the first line is an increase
 	}
-	return &errorLog{log: log, metrics: metrics, mu: new(sync.Mutex), last: make(map[string]time.Time)}
+	return &errorLog{Handler: slog.NewTextHandler(io.Discard, nil), log: log, metrics: metrics, last: make(map[string]time.Time)}
 }
 
 // Handle implements slog.Handler.
@@ -82,12 +84,3 @@ func kindOf(line string) string {
 	}
 	return "other"
 }
-
-// Enabled implements slog.Handler.
-func (*errorLog) Enabled(context.Context, slog.Level) bool { return true }
-
-// WithAttrs implements slog.Handler; net/http's lines have no attributes.
-func (e *errorLog) WithAttrs([]slog.Attr) slog.Handler { return e }
-
-// WithGroup implements slog.Handler.
-func (e *errorLog) WithGroup(string) slog.Handler { return e }

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -72,17 +73,11 @@ type Listener struct {
 	registry registry
 	ready    chan *Conn
 	closed   chan struct{}
-	closing  sync.Once
-	closeErr error
+	close    func() error
 	// failed holds why inner no longer accepts.
 	failed chan error
 	// opening are the accept loop and the connections that it has not handed over.
 	opening sync.WaitGroup
-}
-
-// Serve serves the calls of inner's connections, as those of New are served.
-func Serve(server *http.Server, inner net.Listener, o Options) error {
-	return New(inner, o).Serve(server)
 }
 
 // Serve serves the calls of the connections, bounded, until the server is shut
@@ -115,6 +110,13 @@ func New(inner net.Listener, o Options) *Listener {
 		Listener: inner, options: o, registry: registry{limit: o.Limits.Connections},
 		ready: make(chan *Conn), closed: make(chan struct{}), failed: make(chan error, 1),
 	}
+	l.close = sync.OnceValue(func() error {
+		close(l.closed)
+		err := l.Listener.Close()
+		l.registry.closeOpening()
+		l.opening.Wait()
+		return err
+	})
 	l.registry.measure(o.Metrics, o.Name)
 	l.opening.Go(l.acceptAll)
 	return l
@@ -134,15 +136,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // Close ends the listener, and closes the connections that Accept has not
 // returned.
-func (l *Listener) Close() error {
-	l.closing.Do(func() {
-		close(l.closed)
-		l.closeErr = l.Listener.Close()
-		l.registry.closeOpening()
-		l.opening.Wait()
-	})
-	return l.closeErr
-}
+func (l *Listener) Close() error { return l.close() }
 
 func (l *Listener) acceptAll() {
 	for {
@@ -153,7 +147,7 @@ func (l *Listener) acceptAll() {
 			l.opening.Go(func() { l.open(c) })
 		case isExhaustion(err):
 			l.count("exhausted")
-			l.registry.evict(nil)
+			l.registry.evict(func(*Conn) bool { return true })
 			<-time.After(acceptPause)
 		default:
 			l.failed <- err
@@ -164,12 +158,8 @@ func (l *Listener) acceptAll() {
 
 // isExhaustion reports whether a later accept may succeed.
 func isExhaustion(err error) bool {
-	for _, passing := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	return false
+	passing := []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM}
+	return slices.ContainsFunc(passing, func(one error) bool { return errors.Is(err, one) })
 }
 
 // newConn registers a connection, which may cost another one its place.
@@ -188,9 +178,11 @@ func (l *Listener) newConn(raw net.Conn) *Conn {
 // open waits for the first header and hands the connection over. A connection
 // that was accepted while the listener closed may be too late for closeOpening.
 func (l *Listener) open(c *Conn) {
-	if l.isClosed() {
+	select {
+	case <-l.closed:
 		_ = c.Close()
 		return
+	default:
 	}
 	_ = c.raw.SetDeadline(time.Now().Add(FirstHeaderTimeout)) // a closed connection fails the next read
 	if err := c.begin(); err != nil {
@@ -209,15 +201,6 @@ func (l *Listener) open(c *Conn) {
 	case l.ready <- c:
 	case <-l.closed:
 		_ = c.Close()
-	}
-}
-
-func (l *Listener) isClosed() bool {
-	select {
-	case <-l.closed:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -242,10 +225,8 @@ func connState(conn net.Conn, state http.ConnState) {
 	}
 	c.serving.Store(state == http.StateActive)
 	c.idle.Store(state == http.StateIdle)
-	if state == http.StateIdle && c.listener.registry.beyond.Load() {
-		if c.listener.registry.evictIdle() {
-			c.listener.count("displaced")
-		}
+	if r := &c.listener.registry; state == http.StateIdle && r.beyond.Load() && r.evictIdle() {
+		c.listener.count("displaced")
 	}
 }
 

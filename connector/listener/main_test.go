@@ -46,7 +46,7 @@ func serve(t *testing.T, change func(*Options)) *served {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(answer), ReadHeaderTimeout: FirstHeaderTimeout}
 	done := make(chan error)
-	go func() { done <- Serve(server, inner, o) }()
+	go func() { done <- New(inner, o).Serve(server) }()
 	t.Cleanup(func() {
 		_ = server.Shutdown(context.Background())
 		if err := <-done; err != nil {

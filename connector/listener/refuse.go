@@ -1,8 +1,8 @@
 package listener
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -44,10 +44,4 @@ func (c *Conn) refuse(why error) error {
 	return io.EOF
 }
 
-func refusalBody(message string) string {
-	body, _ := json.Marshal(struct { //nolint:errchkjson // two strings always marshal
-		Status  string `json:"status"`
-		Message string `json:"message"`
-	}{"1", message})
-	return string(body)
-}
+func refusalBody(message string) string { return fmt.Sprintf(`{"status":"1","message":%q}`, message) }

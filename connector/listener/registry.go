@@ -69,23 +69,34 @@ func (r *registry) add(c *Conn) bool {
 	r.enter(c, showedNothing)
 	full := r.count() > r.limit
 	r.mu.Unlock()
-	return full && r.evict(c)
+	return full && r.evict(func(other *Conn) bool { return other != c })
 }
 
-// evict closes the oldest connection of the lowest class, but not the newest ones
-// and no verified one. It reports whether there was one.
-func (r *registry) evict(newest *Conn) bool {
+// evict closes the first connection that may be closed and fits. It reports whether there was one.
+func (r *registry) evict(fits func(*Conn) bool) bool {
 	r.mu.Lock()
-	var c *Conn
+	c := r.first(fits)
+	if c != nil {
+		r.leave(c)
+	}
+	r.beyond.Store(r.count() > r.limit)
+	r.mu.Unlock()
+	if c != nil {
+		_ = c.raw.Close() // the end of a TLS connection would wait for its peer
+	}
+	return c != nil
+}
+
+// first returns the oldest fitting connection of the lowest class, nil if there is none. It is never a verified one.
+func (r *registry) first(fits func(*Conn) bool) *Conn {
 	for _, members := range r.unprotected() {
-		if first := members.Front(); first != nil && first.Value != newest {
-			c = first.Value.(*Conn) //nolint:forcetypeassert // the lists hold nothing else
-			r.leave(c)
-			break
+		for e := members.Front(); e != nil; e = e.Next() {
+			if c := e.Value.(*Conn); fits(c) { //nolint:forcetypeassert // the lists hold nothing else
+				return c
+			}
 		}
 	}
-	r.mu.Unlock()
-	return closeRaw(c)
+	return nil
 }
 
 // unprotected are the connections that may be closed, in that order.
@@ -95,15 +106,6 @@ func (r *registry) unprotected() []*list.List {
 		lowest, next = next, lowest
 	}
 	return []*list.List{&r.members[answered], lowest, next, &r.members[surplus]}
-}
-
-// closeRaw closes the raw connection, because the end of a TLS one waits for its
-// peer. It reports whether there is one.
-func closeRaw(c *Conn) bool {
-	if c != nil {
-		_ = c.raw.Close()
-	}
-	return c != nil
 }
 
 // resize changes the limit. The verified connections that the new one has no share
@@ -121,31 +123,10 @@ func (r *registry) resize(limit int) {
 	r.beyond.Store(r.count() > limit)
 }
 
-// evictIdle closes a connection if there are more than the limit: the one that
-// evict would, of those without a call that is read or served. It reports whether there was one.
+// evictIdle closes a connection if there are more than the limit: the one that evict would, of those without a call that
+// is read or served. It reports whether there was one.
 func (r *registry) evictIdle() bool {
-	r.mu.Lock()
-	c := r.surplusIdle()
-	if c != nil {
-		r.leave(c)
-	}
-	r.beyond.Store(r.count() > r.limit)
-	r.mu.Unlock()
-	return closeRaw(c)
-}
-
-func (r *registry) surplusIdle() *Conn {
-	if r.count() <= r.limit {
-		return nil
-	}
-	for _, members := range r.unprotected() {
-		for e := members.Front(); e != nil; e = e.Next() {
-			if c := e.Value.(*Conn); !c.open || c.idle.Load() { //nolint:forcetypeassert // the lists hold nothing else
-				return c
-			}
-		}
-	}
-	return nil
+	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open || c.idle.Load()) })
 }
 
 // verifiedShare is how many connections may be verified ones.

@@ -18,36 +18,32 @@ import (
 // number of the first, and their count.
 const batchHeader = 12
 
-// logReader collects what a write-ahead log holds of the keys that a salvage
-// needs.
+// logReader collects the entries of a write-ahead log that a salvage needs.
 type logReader struct {
 	entries []entry
 	deleted []deletion
-	// damage is the first that was met, and readBefore the number of batches
-	// up to it.
+	// damage is the first that was met, and readBefore the number of batches before it.
 	damage           error
 	read, readBefore int
 }
 
-// readLog reads a log. Only the newest may end in the middle of a record: that
-// write was never acknowledged.
-func readLog(log wal.LogicalLog, newest bool, report func(Finding)) (entries []entry, deleted []deletion) {
-	var l logReader
+// readLog reads a log. Only the newest may end in the middle of a record: that write was never acknowledged.
+func readLog(log wal.LogicalLog, newest bool, found report) (l logReader) {
 	for i := range log.NumSegments() {
 		files, name := log.SegmentLocation(i)
 		file, err := files.Open(name)
 		if err != nil {
-			report(unreadable(name, err, "events that were accepted last may be lost"))
+			found(name, err.Error(), "events that were accepted last may be lost")
 			continue
 		}
 		l.readAll(file, uint64(log.Num))
 		_ = file.Close() // it was only read
 		torn := newest && errors.Is(l.damage, record.ErrUnexpectedEOF) && l.read == l.readBefore
 		if l.damage != nil && !torn {
-			report(unreadable(name, l.damage, "events that were accepted last may be lost, some come back that were delivered"))
+			found(name, l.damage.Error(), "events that were accepted last may be lost, some come back that were delivered")
 		}
 	}
-	return l.entries, l.deleted
+	return l
 }
 
 // readAll reads a log's batches, and the beginnings of those that are damaged

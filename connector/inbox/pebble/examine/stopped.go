@@ -19,40 +19,14 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// ErrInUse means that a running connector has the store open.
-var ErrInUse = errors.New("a connector uses this inbox; stop the connector first")
-
-// Observer is told what reading a stopped store meets. Both functions are
-// required and called from one goroutine.
-type Observer struct {
-	// Finding is called for everything that is wrong.
-	Finding func(Finding)
-	// Progress is called now and then with the number of records read so far.
-	Progress func(records int)
-}
-
-// Finding is one thing that is wrong with a store.
-type Finding struct {
-	Where   string `json:"where"`
-	What    string `json:"what"`
-	Meaning string `json:"meaning"`
-	Remedy  string `json:"remedy"`
-}
-
-// The remedies of findings.
-const (
-	remedyReplace = "save the events with \"connector inbox export\", move the folder away, and start the connector with an empty one"
-	remedyReport  = "if it comes back after a start of the connector, " + remedyReplace
-)
-
 // Memory that Pebble takes to read a stopped store.
 const (
 	readCache = 8 << 20
 	readFiles = 512
 )
 
-// stopped is the store of a connector that does not run. It is only ever read:
-// through Pebble as long as Pebble can, and then directly from its files.
+// stopped is the store of a connector that does not run. It is only ever read: through Pebble as long as Pebble can, and
+// then directly from its files.
 type stopped struct {
 	ctx     context.Context //nolint:containedctx // the context of one call of Check or Export, which owns this value
 	path    string
@@ -63,10 +37,12 @@ type stopped struct {
 	db       *pebble.DB
 	salvaged *salvage
 	records  int
+	// err ends the reading: it is the context's or the caller's, or says why the files cannot be listed.
+	err error
 }
 
-// openStopped opens the store at path without changing anything in its folder.
-// A store that Pebble cannot open is a finding, not an error.
+// openStopped opens the store at path without a change in its folder. If Pebble cannot open it, that is a finding, not
+// an error.
 func openStopped(ctx context.Context, path string, observe Observer) (*stopped, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -88,23 +64,18 @@ func openStopped(ctx context.Context, path string, observe Observer) (*stopped, 
 	}
 	s := &stopped{ctx: ctx, path: path, observe: observe, lock: lock}
 	if s.db, err = openReading(path, files, lock); err != nil {
-		observe.Finding(Finding{
-			Where:   path,
-			What:    "the store does not open: " + err.Error(),
-			Meaning: "the connector cannot start with it; below is what its files still hold, which may include events that were delivered",
-			Remedy:  remedyReplace,
-		})
-		s.salvaged, err = openSalvage(ctx, path, observe.Finding)
+		s.salvage("the store does not open: "+err.Error(),
+			"the connector cannot start with it; below is what its files still hold, which may include events that were delivered")
 	} else if damage := verifyLog(path); damage != nil {
-		err = s.giveUp(damage)
+		s.giveUp(damage)
 	}
-	if err != nil {
-		return nil, errors.Join(err, s.close())
+	if s.err != nil {
+		return nil, errors.Join(s.err, s.close())
 	}
 	return s, nil
 }
 
-// holdsStore reports whether any of a store's files is in a folder.
+// holdsStore reports whether a folder contains any of a store's files.
 func holdsStore(path string) bool {
 	for _, pattern := range []string{"*MANIFEST*", "*.sst", "*.log"} {
 		if names, err := filepath.Glob(filepath.Join(path, pattern)); err == nil && len(names) > 0 {
@@ -114,14 +85,13 @@ func holdsStore(path string) bool {
 	return false
 }
 
-// verifyLog looks for records behind damage in the newest write-ahead log, which
-// Pebble takes for the end of what was written.
+// verifyLog looks for records behind damage in the newest write-ahead log. Pebble takes such damage for the log's end.
 func verifyLog(path string) (damage error) {
 	logs, err := wal.Scan(wal.Dir{FS: vfs.Default, Dirname: path})
 	if err != nil || len(logs) == 0 {
 		return err
 	}
-	readLog(logs[len(logs)-1], true, func(f Finding) { damage = fmt.Errorf("%s: %s", f.Where, f.What) })
+	readLog(logs[len(logs)-1], true, func(where, what, _ string) { damage = fmt.Errorf("%s: %s", where, what) })
 	return damage
 }
 
@@ -150,78 +120,85 @@ func (s *stopped) close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// each visits every record whose key starts with prefix, in the order of keys.
-func (s *stopped) each(prefix byte, visit func(key, value []byte) error) error {
-	return s.between([]byte{prefix}, []byte{prefix + 1}, visit)
+// found reports a problem that leaves only one remedy: to replace the store.
+func (s *stopped) found(where, what, meaning string) {
+	s.observe.Finding(Finding{Where: where, What: what, Meaning: meaning, Remedy: remedyReplace})
 }
 
-// between visits every record in [from, to), in the order of keys. Damage is
-// reported and read around.
-func (s *stopped) between(from, to []byte, visit func(key, value []byte) error) error {
-	counted := func(key, value []byte) error {
+// each visits every record whose key starts with prefix, in the order of keys.
+func (s *stopped) each(prefix byte, visit func(key, value []byte)) {
+	s.between([]byte{prefix}, []byte{prefix + 1}, visit)
+}
+
+// between visits every record in [from, to), in the order of keys, until s.err is set. Damage is reported and read
+// around.
+func (s *stopped) between(from, to []byte, visit func(key, value []byte)) {
+	if s.err != nil {
+		return
+	}
+	goOn := func(key, value []byte) bool {
 		if s.records++; s.records%1024 == 0 {
 			s.observe.Progress(s.records)
 		}
-		if err := s.ctx.Err(); err != nil {
-			return err
+		if s.err = s.ctx.Err(); s.err == nil {
+			visit(key, value)
 		}
-		return visit(key, value)
+		return s.err == nil
 	}
 	if s.db != nil {
-		next, damage, err := s.eachStored(from, to, counted)
-		if err != nil || damage == nil {
-			return err
+		next, damage := s.eachStored(from, to, goOn)
+		if damage == nil {
+			return
 		}
-		if err := s.giveUp(damage); err != nil {
-			return err
-		}
+		s.giveUp(damage)
 		from = next
 	}
-	return s.salvaged.each(from, to, counted)
+	if s.err == nil {
+		s.salvaged.each(from, to, goOn)
+	}
 }
 
-// eachStored visits [from, to) through Pebble. When that meets damage, next is
-// where to read on.
-func (s *stopped) eachStored(from, to []byte, visit func(key, value []byte) error) (next []byte, damage, err error) {
+// eachStored visits [from, to) through Pebble while visit returns true. If Pebble meets damage, the reading continues
+// from next.
+func (s *stopped) eachStored(from, to []byte, visit func(key, value []byte) bool) (next []byte, damage error) {
 	it, damage := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if damage != nil {
-		return from, damage, nil
+		return from, damage
 	}
 	defer func() { _ = it.Close() }() // its error is the iterator's, returned below
 	next = from
 	for valid := it.First(); valid; valid = it.Next() {
 		value, damage := it.ValueAndErr()
 		if damage != nil {
-			return next, damage, nil
+			return next, damage
 		}
-		if err := visit(it.Key(), value); err != nil {
-			return nil, nil, err
+		if !visit(it.Key(), value) {
+			return nil, nil
 		}
 		next = append(append(next[:0:0], it.Key()...), 0)
 	}
-	return next, it.Error(), nil
+	return next, it.Error()
 }
 
-// giveUp goes over from Pebble to reading the files directly.
-func (s *stopped) giveUp(damage error) (err error) {
-	s.observe.Finding(Finding{
-		Where: s.path,
-		What:  "a file is damaged: " + damage.Error(),
-		Meaning: "the connector ends when it meets this; from here on the files are read directly, " +
-			"which may find events again that were delivered",
-		Remedy: remedyReplace,
-	})
+// giveUp stops reading through Pebble.
+func (s *stopped) giveUp(damage error) {
 	_ = s.db.Close() // nothing was written that closing could fail to keep
 	s.db = nil
-	s.salvaged, err = openSalvage(s.ctx, s.path, s.observe.Finding)
-	return err
+	s.salvage("a file is damaged: "+damage.Error(), "the connector ends when it meets this; from here on the files are read directly, "+
+		"which may find events again that were delivered")
 }
 
-// readOnly is a file system on which taking the store's lock changes nothing.
+// salvage reports why Pebble cannot read the store, and opens its files directly.
+func (s *stopped) salvage(what, meaning string) {
+	s.found(s.path, what, meaning)
+	s.salvaged, s.err = openSalvage(s.ctx, s.path, s.found)
+}
+
+// readOnly is a file system whose Lock changes nothing.
 type readOnly struct{ vfs.FS }
 
-// Lock takes a shared lock that conflicts with a connector's. Without a lock
-// file no connector has ever opened the store, and there is nothing to lock.
+// Lock takes a shared lock that conflicts with a connector's. Without a lock file no connector has ever opened the
+// store, and there is nothing to lock.
 func (r readOnly) Lock(name string) (io.Closer, error) {
 	file, err := r.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -2,25 +2,29 @@ package examine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// ChannelSummary is what a stopped store holds of one channel.
-type ChannelSummary struct {
-	Channel           string `json:"channel"`
-	Pending           int64  `json:"pending"`
-	DeadLetters       int64  `json:"deadLetters"`
-	DeduplicationKeys int64  `json:"deduplicationKeys"`
-	// OldestPending and NewestPending are when the first and the last of the
-	// pending events were accepted; zero if none is pending.
-	OldestPending time.Time `json:"oldestPending,omitzero"`
-	NewestPending time.Time `json:"newestPending,omitzero"`
+// survey reads a stopped store record by record.
+type survey struct {
+	*stopped
+	// yield receives the events of an export; it is nil in a check, which judges the ties between records as well.
+	yield    func(Exported) error
+	channels map[layout.ChannelKey]*surveyed
+	// attempts are those of the events that were tried and failed.
+	attempts map[head]int
+	// age is the last reading of the store's clock, zero if it is lost.
+	age layout.Instant
+	// unread: a record that was looked up by its key could not be read, which was reported.
+	unread bool
 }
 
 // surveyed is what a survey knows of a channel.
@@ -30,7 +34,7 @@ type surveyed struct {
 	record *layout.ChannelRecord
 	// newest is the highest sequence of a pending event.
 	newest uint64
-	// undecoded counts records that are there and cannot be understood.
+	// undecodedEvents and undecodedDead count records that are there but cannot be decoded.
 	undecodedEvents, undecodedDead int64
 }
 
@@ -40,38 +44,22 @@ type head struct {
 	sequence uint64
 }
 
-// survey reads a stopped store record by record.
-type survey struct {
-	*stopped
-	channels map[layout.ChannelKey]*surveyed
-	// attempts of the events that were tried and failed.
-	attempts map[head]int
-	// age is the last reading of the store's clock, zero if it is lost.
-	age layout.Instant
-}
-
-func newSurvey(s *stopped) *survey {
-	return &survey{stopped: s, channels: make(map[layout.ChannelKey]*surveyed), attempts: make(map[head]int)}
-}
-
 // eachKey visits the records below a prefix whose keys are well formed.
-func (s *survey) eachKey(prefix byte, visit func(c *surveyed, key, value []byte) error) error {
-	return s.each(prefix, func(key, value []byte) error {
-		if len(key) != layout.KeyLengths[prefix] {
-			s.damaged(fmt.Sprintf("key %x", key),
-				fmt.Errorf("%w: %d bytes long, want %d", layout.ErrRecord, len(key), layout.KeyLengths[prefix]))
-			return nil
+func (s *survey) eachKey(prefix byte, visit func(c *surveyed, key, value []byte)) {
+	s.each(prefix, func(key, value []byte) {
+		if want := layout.KeyLengths[prefix]; len(key) != want {
+			s.damaged(fmt.Sprintf("key %x", key), fmt.Errorf("%w: %d bytes long, want %d", layout.ErrRecord, len(key), want))
+			return
 		}
 		at := 1
 		if prefix == layout.PrefixDuplicate {
 			at += 4
 		}
-		return visit(s.channel(layout.ChannelKey(key[at:])), key, value)
+		visit(s.channel(layout.ChannelKey(key[at:])), key, value)
 	})
 }
 
-// channel returns what is known of a channel; one whose record is lost goes by
-// its key.
+// channel returns the knowledge of a channel. A channel whose record is lost is named by its key.
 func (s *survey) channel(key layout.ChannelKey) *surveyed {
 	c := s.channels[key]
 	if c == nil {
@@ -82,13 +70,9 @@ func (s *survey) channel(key layout.ChannelKey) *surveyed {
 	return c
 }
 
-// damaged reports a record that is not what its key promises.
+// damaged reports a record that its key does not fit, or that cannot be decoded.
 func (s *survey) damaged(where string, err error) {
-	s.observe.Finding(Finding{
-		Where: where, What: err.Error(),
-		Meaning: "the connector ends when it meets this record",
-		Remedy:  remedyReplace,
-	})
+	s.found(where, err.Error(), "the connector ends when it meets this record")
 }
 
 // where names a record for a person.
@@ -97,117 +81,134 @@ func (c *surveyed) where(kind string, sequence uint64) string {
 }
 
 // readChannels reads the channels' own records.
-func (s *survey) readChannels() error {
-	return s.each(layout.PrefixChannel, func(key, value []byte) error {
+func (s *survey) readChannels() {
+	s.each(layout.PrefixChannel, func(key, value []byte) {
 		record, err := layout.DecodeChannel(value)
 		if err == nil && !bytes.Equal(key, layout.ChannelRecordKey(layout.ChannelKeyOf(record.Name))) {
 			err = fmt.Errorf("%w: it belongs to another channel", layout.ErrRecord)
 		}
 		if err != nil {
 			s.damaged(fmt.Sprintf("channel record %x", key), err)
-			return nil
+			return
 		}
 		c := s.channel(layout.ChannelKeyOf(record.Name))
 		c.Channel, c.record = record.Name, &record
-		return nil
 	})
 }
 
-// readClock reads the store's clock, without which the connector does not start.
-func (s *survey) readClock() error {
+// clock reads the store's clock, without which the connector does not start.
+func (s *survey) clock() {
 	const where = "reading of the store's clock"
-	found := false
-	err := s.each(layout.PrefixClock, func(_, value []byte) error {
-		found = true
+	missing := true
+	s.each(layout.PrefixClock, func(_, value []byte) {
+		missing = false
 		reading, err := layout.DecodeClock(value)
 		if err != nil {
 			s.damaged(where, err)
-			return nil
+			return
 		}
 		s.age = reading.At
-		return nil
 	})
-	if err == nil && !found {
+	if missing && s.err == nil {
 		s.damaged(where, layout.ErrNoClock)
 	}
-	return err
 }
 
-// readLanes reads how often the heads of tracked lanes were tried.
-func (s *survey) readLanes(visit func(c *surveyed, key []byte, record layout.LaneRecord) error) error {
-	return s.eachKey(layout.PrefixLane, func(c *surveyed, key, value []byte) error {
+// lanes reads the tracked lanes, and how often their heads were tried.
+func (s *survey) lanes() {
+	s.eachKey(layout.PrefixLane, func(c *surveyed, key, value []byte) {
 		record, err := layout.DecodeLane(value)
+		where := c.where("tracked lane with head", record.Head)
 		if err != nil {
 			s.damaged(c.where("lane record for event", record.Head), err)
-			return nil
+			return
 		}
-		s.attempts[head{layout.ChannelKeyAt(key), record.Head}] = record.Attempts
-		return visit(c, key, record)
+		channel := layout.ChannelKeyAt(key)
+		s.attempts[head{channel, record.Head}] = record.Attempts
+		s.require(layout.TimerKey(channel, record.Due, layout.LaneKeyAt(key)), where, "its timer is missing", meaningStuck)
+		s.require(layout.EventKey(channel, record.Head), where, "its event is missing", meaningEnds)
 	})
 }
 
-// readEvents reads pending events in the order of their acceptance, channel by
-// channel.
-func (s *survey) readEvents(visit func(c *surveyed, sequence uint64, record layout.EventRecord) error) error {
-	return s.eachKey(layout.PrefixEvent, func(c *surveyed, key, value []byte) error {
+// events reads the pending events, channel by channel in the order of their acceptance.
+func (s *survey) events() {
+	s.eachKey(layout.PrefixEvent, func(c *surveyed, key, value []byte) {
 		sequence := layout.SequenceOf(key)
 		if s.salvaged != nil && c.record != nil && sequence < c.record.Low {
-			return nil // delivered before; only its deletion is not known
+			return // delivered before; only its deletion is not known
 		}
 		c.newest = max(c.newest, sequence)
 		record, err := layout.DecodeEvent(c.Channel, value)
 		if err != nil {
 			c.undecodedEvents++
 			s.damaged(c.where("event", sequence), err)
-			return nil
+			return
 		}
 		c.Pending++
 		if c.OldestPending.IsZero() {
 			c.OldestPending = record.AcceptedTime
 		}
 		c.NewestPending = record.AcceptedTime
-		return visit(c, sequence, record)
+		if s.yield == nil {
+			s.isFound(c, sequence, record)
+			return
+		}
+		s.err = s.yield(Exported{DeadLetter: inbox.DeadLetter{
+			Event: record.Event, AcceptedAt: record.AcceptedTime, Attempts: s.attempts[head{layout.ChannelKeyOf(c.Channel), sequence}],
+		}})
 	})
 }
 
-// readDeadLetters reads dead letters, the oldest of each channel first.
-func (s *survey) readDeadLetters(visit func(entry layout.DeadEntry) error) error {
-	return s.eachKey(layout.PrefixDeadLetter, func(c *surveyed, key, value []byte) error {
+// deadLetters reads the dead letters, the oldest of each channel first.
+func (s *survey) deadLetters() {
+	s.eachKey(layout.PrefixDeadLetter, func(c *surveyed, key, value []byte) {
 		entry, err := layout.ReadDead(c.Channel, key, value)
+		where := c.where("dead letter", layout.SequenceOf(key))
 		if err != nil {
 			c.undecodedDead++
-			s.damaged(c.where("dead letter", layout.SequenceOf(key)), err)
-			return nil
+			s.damaged(where, err)
+			return
 		}
 		c.DeadLetters++
-		return visit(entry)
+		s.notAhead(where, max(entry.Record.AcceptedAt, layout.DiedAt(key)))
+		if s.yield != nil {
+			s.err = s.yield(Exported{Dead: true, DeadLetter: entry.Letter})
+		}
 	})
 }
 
-// readRest reads the records that an export does not need, so that it reports
-// whatever the connector would not start with.
-func (s *survey) readRest() error {
-	if err := s.readClock(); err != nil {
-		return err
+// tables looks for damage in the parts of tables that no reading in the order of keys touches, such as their filters.
+// The connector reads them as soon as it looks up a key.
+func (s *survey) tables() {
+	if s.db == nil || s.err != nil {
+		return // damage was met before, and reported
 	}
-	for _, prefix := range []byte{layout.PrefixSchema, layout.PrefixDuplicate, layout.PrefixTimer, layout.PrefixPointer} {
-		if err := s.each(prefix, func(_, _ []byte) error { return nil }); err != nil {
-			return err
+	levels, err := s.db.SSTables()
+	if err != nil {
+		s.err = fmt.Errorf("list the tables: %w", err)
+		return
+	}
+	for _, info := range slices.Concat(levels...) {
+		name := filepath.Join(s.path, info.BackingSSTNum.String()+".sst")
+		if err := verifyTable(s.ctx, name); err != nil {
+			s.found(name, err.Error(), "the connector ends when it looks up a record here; every record can be read")
+		}
+		if s.err = s.ctx.Err(); s.err != nil {
+			return
 		}
 	}
-	return nil
 }
 
-// compareCounts reports where the channels' counters differ from what was read:
-// the only trace of records that were lost whole.
+// compareCounts compares the channels' counters with the records found: a difference is the only trace of records that
+// were lost whole.
 func (s *survey) compareCounts() {
 	for _, c := range s.sorted() {
-		if c.record == nil {
-			s.observe.Finding(Finding{
-				Where: "channel " + c.Channel, What: "the channel's own record is lost, and with it its name",
-				Meaning: "its events are whole, but the connector does not find them",
-				Remedy:  remedyReplace,
-			})
+		switch {
+		case s.err != nil:
+			return
+		case c.record == nil:
+			s.found("channel "+c.Channel, "the channel's own record is lost, and with it its name",
+				"its events are whole, but the connector does not find them")
 			continue
 		}
 		pending := int64(max(c.record.Last, c.newest) - c.record.Settled)
@@ -235,12 +236,7 @@ func (s *survey) compareCount(c *surveyed, what string, counted, found int64) {
 
 // sorted returns the channels by name.
 func (s *survey) sorted() []*surveyed {
-	all := make([]*surveyed, 0, len(s.channels))
-	for _, c := range s.channels {
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b *surveyed) int { return strings.Compare(a.Channel, b.Channel) })
-	return all
+	return slices.SortedFunc(maps.Values(s.channels), func(a, b *surveyed) int { return cmp.Compare(a.Channel, b.Channel) })
 }
 
 func (s *survey) summaries() []ChannelSummary {
