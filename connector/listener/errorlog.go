@@ -55,7 +55,6 @@ func NewErrorLog(log logr.Logger, metrics *telemetry.Metrics) slog.Handler {
 	return &errorLog{Handler: slog.NewTextHandler(io.Discard, nil), log: log, metrics: metrics, last: make(map[string]time.Time)}
 }
 
-// Handle implements slog.Handler.
 func (e *errorLog) Handle(_ context.Context, r slog.Record) error {
 	kind := kindOf(r.Message)
 	e.metrics.ServerLog.WithLabelValues(kind).Inc()

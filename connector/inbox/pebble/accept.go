@@ -88,11 +88,11 @@ func (a *acceptance) apply(tx *transaction) error {
 	}
 	for i, e := range a.events {
 		if a.outcomes[i] == inbox.Stored {
-			err = errors.Join(err, tx.append(a.channel, e.record),
-				tx.store.duplicates.remember(tx.Batch, a.channel.key, e.id, tx.now))
+			tx.append(a.channel, e.record)
+			tx.wrote(tx.store.duplicates.remember(tx.Batch, a.channel.key, e.id, tx.now))
 		}
 	}
-	return err
+	return nil
 }
 
 // recognise tells new events from duplicates, and reports whether any is new.

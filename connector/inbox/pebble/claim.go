@@ -36,7 +36,6 @@ type claiming struct {
 	bytes int
 }
 
-// Claim implements inbox.Consumer.
 func (c *consumer) Claim(_ context.Context, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
 	if err := c.acquire(); err != nil {
 		return nil, inbox.Never, err
@@ -110,26 +109,28 @@ func (c *claiming) successors() error {
 }
 
 // due claims the heads of tracked lanes whose time has come.
-func (c *claiming) due() error {
+func (c *claiming) due() (err error) {
 	ch := c.channel
 	if c.now < ch.nextTimer {
 		return nil
 	}
 	from, next := c.now, layout.Never
 	start, end := layout.TimerBound(ch.key, ch.timersFrom), layout.RangeEnd(layout.PrefixTimer, ch.key)
-	err := layout.Each(c.store.db, start, end, func(key, _ []byte) error {
+	for key := range layout.Range(c.store.db, start, end, &err) {
 		due, lane := layout.TimerOf(key)
 		from = min(from, due)
 		if due > c.now || c.full() {
 			next = due
-			return layout.ErrEnough
+			break
 		}
 		if l := ch.lanes[lane]; l != nil && l.claimed {
-			return nil
+			continue
 		}
-		return c.claimTracked(lane)
-	})
-	if err == nil { // else what was not read would be forgotten
+		if err := c.claimTracked(lane); err != nil {
+			return err
+		}
+	}
+	if err == nil { // else the timers that were not read would be forgotten
 		ch.timersFrom, ch.nextTimer = from, next
 	}
 	return err
@@ -186,19 +187,18 @@ func (c *claiming) fresh() error {
 }
 
 // fillAhead reads the next run of events, from a sequence on.
-func (c *claiming) fillAhead(from uint64) error {
+func (c *claiming) fillAhead(from uint64) (err error) {
 	ch := c.channel
 	end := ch.durable.Load() + 1
 	var events []encodedEvent
 	bytes := 0
-	err := layout.Each(c.store.db, layout.EventKey(ch.key, from), layout.EventKey(ch.key, end), func(key, value []byte) error {
+	for key, value := range layout.Range(c.store.db, layout.EventKey(ch.key, from), layout.EventKey(ch.key, end), &err) {
 		if bytes += len(value); bytes > aheadBytes && len(events) > 0 {
 			end = layout.SequenceOf(key)
-			return layout.ErrEnough
+			break
 		}
 		events = append(events, encodedEvent{layout.SequenceOf(key), slices.Clone(value)})
-		return nil
-	})
+	}
 	if err == nil {
 		ch.ahead.extend(from, events, end)
 	}

@@ -87,13 +87,13 @@ func (s *Inbox) keepTime(ctx context.Context) error {
 
 // writeClock stores a reading with everything else that is stored, so that no
 // stored moment is ever ahead of it.
-func (tx *transaction) writeClock() error {
+func (tx *transaction) writeClock() {
 	if tx.Empty() && !tx.keepTime {
-		return nil // a refused call must not write to a full disk
+		return // a refused call must not write to a full disk
 	}
 	reading := layout.ClockRecord{At: tx.now, Time: tx.time}
 	tx.store.reading.Store(&reading)
-	return tx.Set(layout.ClockKey(), reading.Encode(), nil)
+	tx.wrote(tx.Set(layout.ClockKey(), reading.Encode(), nil))
 }
 
 // storeClock stores a reading of the clock and nothing else.

@@ -38,10 +38,8 @@ func (c *consumer) acquire() error {
 	return c.store.acquire()
 }
 
-// Ready implements inbox.Consumer.
 func (c *consumer) Ready() <-chan struct{} { return c.channel.ready }
 
-// Close implements inbox.Consumer.
 func (c *consumer) Close() error {
 	if !c.closed.Swap(true) {
 		c.channel.consumed.Store(false)
@@ -49,7 +47,6 @@ func (c *consumer) Close() error {
 	return nil
 }
 
-// Configure implements inbox.Consumer.
 func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error {
 	ch := c.channel
 	ch.unordered.Store(settings.Ordering == inbox.Unordered)

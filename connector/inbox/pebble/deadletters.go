@@ -18,51 +18,45 @@ func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 		if ch == nil {
 			return
 		}
-		for entry, err := range s.deadEntries(ch, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never)) {
-			if err != nil {
-				yield(inbox.DeadLetter{}, err)
-				return
-			}
-			if !yield(entry.Letter, nil) {
-				return
-			}
+		err := s.readDead(ch, firstDead(ch), layout.DeadLetterBound(ch.key, layout.Never), func(entry layout.DeadEntry) bool {
+			return yield(entry.Letter, nil)
+		})
+		if err != nil {
+			yield(inbox.DeadLetter{}, err)
 		}
 	}
 }
 
-// deadEntries yields a channel's dead letters from a key on and before another.
-func (s *Inbox) deadEntries(ch *channel, from, end []byte) iter.Seq2[layout.DeadEntry, error] {
-	return func(yield func(layout.DeadEntry, error) bool) {
-		if err := s.acquire(); err != nil {
-			yield(layout.DeadEntry{}, err)
-			return
-		}
-		defer s.release()
-		err := layout.Each(s.db, from, end, func(key, value []byte) error {
-			entry, err := layout.ReadDead(ch.name, key, value)
-			if err == nil && !yield(entry, nil) {
-				return layout.ErrEnough
-			}
+// firstDead is the lower end of a channel's dead letters.
+func firstDead(ch *channel) []byte { return layout.DeadLetterBound(ch.key, 0) }
+
+// readDead visits a channel's dead letters in [from, end) until visit returns false.
+func (s *Inbox) readDead(ch *channel, from, end []byte, visit func(layout.DeadEntry) bool) (err error) {
+	if err := s.acquire(); err != nil {
+		return err
+	}
+	defer s.release()
+	for key, value := range layout.Range(s.db, from, end, &err) {
+		entry, err := layout.ReadDead(ch.name, key, value)
+		if err != nil || !visit(entry) {
 			return err
-		})
-		if err != nil {
-			yield(layout.DeadEntry{}, err)
 		}
 	}
+	return err
 }
 
 // Redrive implements inbox.DeadLetters.
 func (s *Inbox) Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error) {
-	return s.someDead(ctx, channel, ids, redriveDead)
+	return s.someDead(ctx, channel, ids, true)
 }
 
 // Drop implements inbox.DeadLetters.
 func (s *Inbox) Drop(ctx context.Context, channel string, ids ...event.ID) (int, error) {
-	return s.someDead(ctx, channel, ids, dropDead)
+	return s.someDead(ctx, channel, ids, false)
 }
 
-// someDead does one thing to the dead letters of the given ids, or to all.
-func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act deadAction) (int, error) {
+// someDead redrives or drops the dead letters of the given ids, or all.
+func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, redrive bool) (int, error) {
 	ch := s.known(name)
 	if ch == nil {
 		return 0, notFound(len(ids), len(ids))
@@ -80,7 +74,7 @@ func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, act d
 	if err != nil {
 		return 0, err
 	}
-	n, err := s.eachDead(ctx, ch, end, wanted, act)
+	n, err := s.eachDead(ctx, ch, end, wanted, redrive)
 	if err == nil {
 		err = notFound(len(missing), len(ids))
 	}
@@ -102,26 +96,22 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 		return nil, err
 	}
 	defer s.release()
-	it, err := layout.Iterate(s.db, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never))
-	if err != nil {
-		return nil, err
+	end = firstDead(ch) // a range without an end would hold those of other channels
+	for key := range layout.Backward(s.db, end, layout.DeadLetterBound(ch.key, layout.Never), &err) {
+		return append(slices.Clone(key), 0), nil
 	}
-	end = layout.DeadLetterBound(ch.key, 0) // a range without an end would hold those of other channels
-	if it.Last() {
-		end = append(slices.Clone(it.Key()), 0)
-	}
-	return end, it.Close()
+	return end, err
 }
 
 // deadBatch dead letters at most go into one operation, and no more bytes than
 // into any batch: enough to make the fsync cheap, few enough to bound memory.
 const deadBatch = 256
 
-// eachDead does one thing to every wanted dead letter before a key.
-func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, act deadAction) (n int, err error) {
-	from := layout.DeadLetterBound(ch.key, 0)
+// eachDead redrives or drops every wanted dead letter before a key.
+func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, redrive bool) (n int, err error) {
+	from := firstDead(ch)
 	for {
-		op := &deadOperation{pending: newPending(0), channel: ch, act: act}
+		op := &deadOperation{pending: newPending(0), channel: ch, redrive: redrive}
 		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {
 			return n, err
 		}
@@ -132,25 +122,19 @@ func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted fu
 	}
 }
 
-// collectDead fills an operation with wanted dead letters between two keys, and
-// returns the key after the last. Each operation has a reading of its own,
-// so that the space of what the one before it deleted can be freed.
+// collectDead fills an operation with wanted dead letters between two keys, and returns the key after the last. Each
+// operation has a reading of its own, so that the space of deleted ones can be freed meanwhile.
 func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(event.ID) bool) (next []byte, err error) {
-	for entry, err := range s.deadEntries(op.channel, from, end) {
-		if err != nil {
-			return nil, err
+	next = from
+	err = s.readDead(op.channel, from, end, func(entry layout.DeadEntry) bool {
+		next = append(slices.Clone(entry.Key), 0)
+		if wanted(entry.Letter.Event.ID) {
+			op.entries = append(op.entries, entry)
+			op.size += 256 + len(entry.Record.Event.Body)
 		}
-		from = append(slices.Clone(entry.Key), 0)
-		if !wanted(entry.Letter.Event.ID) {
-			continue
-		}
-		op.entries = append(op.entries, entry)
-		op.size += 256 + len(entry.Record.Event.Body)
-		if len(op.entries) == deadBatch || op.size > maxBatchBytes {
-			break
-		}
-	}
-	return from, nil
+		return len(op.entries) < deadBatch && op.size <= maxBatchBytes
+	})
+	return next, err
 }
 
 // deadOperation is the operation that ends dead letters.
@@ -158,7 +142,8 @@ type deadOperation struct {
 	pending
 	channel *channel
 	entries []layout.DeadEntry
-	act     deadAction
+	// redrive puts each event at the end of its channel with a fresh clock, before its dead letter is removed.
+	redrive bool
 	acted   int
 }
 
@@ -175,35 +160,18 @@ func (o *deadOperation) apply(tx *transaction) error {
 			left = append(left, entry)
 		}
 	}
-	return o.end(tx, left)
-}
-
-func (o *deadOperation) end(tx *transaction, entries []layout.DeadEntry) error {
-	for _, entry := range entries {
-		if err := o.act(tx, o.channel, entry); err != nil {
-			return err
+	if o.redrive && len(left) > 0 && tx.full != nil {
+		return tx.full
+	}
+	for _, entry := range left {
+		if record := entry.Record; o.redrive {
+			record.AcceptedAt, record.AcceptedTime, record.PausedBefore = tx.now, tx.time, o.channel.pausedTime(tx.now)
+			tx.append(o.channel, record.Encode())
 		}
-		if err := tx.Delete(entry.Key, nil); err != nil {
-			return err
-		}
+		tx.wrote(tx.Delete(entry.Key, nil))
 		o.channel.deadLetters.Add(-1)
 		o.acted++
 	}
 	tx.changed[o.channel] = struct{}{}
 	return nil
-}
-
-// deadAction is what happens to a dead letter before it is removed.
-type deadAction func(*transaction, *channel, layout.DeadEntry) error
-
-func dropDead(*transaction, *channel, layout.DeadEntry) error { return nil }
-
-// redriveDead puts the event at the end of its channel with a fresh clock.
-func redriveDead(tx *transaction, ch *channel, entry layout.DeadEntry) error {
-	if tx.full != nil {
-		return tx.full
-	}
-	record := entry.Record
-	record.AcceptedAt, record.AcceptedTime, record.PausedBefore = tx.now, tx.time, ch.pausedTime(tx.now)
-	return tx.append(ch, record.Encode())
 }

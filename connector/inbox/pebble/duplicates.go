@@ -59,9 +59,9 @@ func newDuplicates(window time.Duration, now layout.Instant) *duplicates {
 	}
 }
 
-// load reads what the store knows, which is the truth.
-func (d *duplicates) load(db *pebble.DB) error {
-	return layout.Each(db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, func(key, value []byte) error {
+// load reads the ids that the store knows.
+func (d *duplicates) load(db *pebble.DB) (err error) {
+	for key, value := range layout.Range(db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, &err) {
 		number, member := layout.BucketOf(key)
 		acceptedAt, err := layout.DecodeAcceptedAt(value)
 		if err != nil {
@@ -73,8 +73,8 @@ func (d *duplicates) load(db *pebble.DB) error {
 		d.buckets[len(d.buckets)-1].add(acceptedAt)
 		d.ids++
 		d.filter.Add(member)
-		return nil
-	})
+	}
+	return err
 }
 
 func (b *bucket) add(acceptedAt layout.Instant) {

@@ -79,10 +79,10 @@ func (k *known) seen(n byte, now layout.Instant) bool {
 
 func (k *known) stored() (n int) {
 	k.Helper()
-	err := layout.Each(k.db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, func(_, _ []byte) error {
+	var err error
+	for range layout.Range(k.db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, &err) {
 		n++
-		return nil
-	})
+	}
 	if err != nil {
 		k.Fatal(err)
 	}

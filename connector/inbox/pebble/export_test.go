@@ -24,10 +24,9 @@ func (s *Inbox) Expire(ctx context.Context) error { return s.expire(ctx) }
 
 // KnownIDs counts the ids on disk, expired or not.
 func (s *Inbox) KnownIDs() (n int, err error) {
-	err = layout.Each(s.db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, func(_, _ []byte) error {
+	for range layout.Range(s.db, []byte{layout.PrefixDuplicate}, []byte{layout.PrefixDuplicate + 1}, &err) {
 		n++
-		return nil
-	})
+	}
 	return n, err
 }
 

@@ -62,7 +62,6 @@ func (g *guard) guarded(path string) (name string, guarded bool) {
 	return name, layout.IsLog(name) || layout.IsManifest(name)
 }
 
-// Create implements vfs.FS.
 func (g *guard) Create(path string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := g.FS.Create(path, category)
 	if marker, ok := strings.CutPrefix(g.PathBase(path), layout.MarkerPrefix); ok && err == nil {
@@ -72,7 +71,6 @@ func (g *guard) Create(path string, category vfs.DiskWriteCategory) (vfs.File, e
 	return g.guard(path, file, err)
 }
 
-// OpenDir implements vfs.FS.
 func (g *guard) OpenDir(path string) (vfs.File, error) {
 	folder, err := g.FS.OpenDir(path)
 	if err != nil {
@@ -102,7 +100,6 @@ func (f guardedFolder) Sync() error {
 	return err
 }
 
-// ReuseForWrite implements vfs.FS.
 func (g *guard) ReuseForWrite(oldpath, newpath string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	if err := g.ledger.Forget(g.PathBase(oldpath)); err != nil {
 		return g.guard(newpath, nil, err)
@@ -111,7 +108,6 @@ func (g *guard) ReuseForWrite(oldpath, newpath string, category vfs.DiskWriteCat
 	return g.guard(newpath, file, err)
 }
 
-// Remove implements vfs.FS.
 func (g *guard) Remove(path string) error {
 	if name, guarded := g.guarded(path); guarded {
 		if err := g.ledger.Forget(name); err != nil {
@@ -161,7 +157,6 @@ func (f *guardedFile) check(err error) error {
 	return err
 }
 
-// Write implements vfs.File.
 func (f *guardedFile) Write(p []byte) (int, error) {
 	written := f.written.Grown(p) // before, since a file may change p
 	n, err := f.File.Write(p)
@@ -171,10 +166,8 @@ func (f *guardedFile) Write(p []byte) (int, error) {
 	return n, f.check(err)
 }
 
-// Sync implements vfs.File.
 func (f *guardedFile) Sync() error { return f.synced(f.File.Sync()) }
 
-// SyncData implements vfs.File.
 func (f *guardedFile) SyncData() error { return f.synced(f.File.SyncData()) }
 
 // SyncTo implements vfs.File. It promises nothing that the ledger could hold.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -83,11 +84,7 @@ func (s *Inbox) endMaintenance() {
 func (s *Inbox) allChannels() []*channel {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	all := make([]*channel, 0, len(s.channels))
-	for _, ch := range s.channels {
-		all = append(all, ch)
-	}
-	return all
+	return slices.Collect(maps.Values(s.channels))
 }
 
 // checkpointAll moves each channel's low-water mark, and persists where its
@@ -140,9 +137,7 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 	return s.committer.change(ctx, 256, func(tx *transaction) error {
 		ch.resume.Store(resume)
 		if low >= ch.rangeDeleted+bulkDelete {
-			if err := tx.DeleteRange(layout.EventKey(ch.key, ch.rangeDeleted), layout.EventKey(ch.key, low), nil); err != nil {
-				return err
-			}
+			tx.wrote(tx.DeleteRange(layout.EventKey(ch.key, ch.rangeDeleted), layout.EventKey(ch.key, low), nil))
 			ch.rangeDeleted = low
 		}
 		tx.changed[ch] = struct{}{}
@@ -154,16 +149,11 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 // is pending, its sequence is that of the next event, and acceptedAt is zero.
 func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant, err error) {
 	durable := ch.durable.Load()
-	it, err := layout.Iterate(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1))
-	if err != nil {
-		return 0, 0, err
+	for key, value := range layout.Range(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1), &err) {
+		record, err := layout.DecodeEvent(ch.name, value)
+		return layout.SequenceOf(key), record.AcceptedAt, err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	if !it.First() {
-		return durable + 1, 0, it.Error()
-	}
-	record, err := layout.DecodeEvent(ch.name, it.Value())
-	return layout.SequenceOf(it.Key()), record.AcceptedAt, err
+	return durable + 1, 0, err
 }
 
 // expire deletes ids that left the window and dead letters past their
@@ -173,12 +163,13 @@ func (s *Inbox) expire(ctx context.Context) error {
 	err := s.committer.change(ctx, 128, func(tx *transaction) error {
 		tx.keepTime = true
 		s.duplicates.rotate(tx.now)
-		return s.duplicates.expire(tx.Batch, tx.now)
+		tx.wrote(s.duplicates.expire(tx.Batch, tx.now))
+		return nil
 	})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {
 			end := layout.DeadLetterBound(ch.key, now.Add(-retention))
-			_, dropErr := s.eachDead(ctx, ch, end, func(event.ID) bool { return true }, dropDead)
+			_, dropErr := s.eachDead(ctx, ch, end, func(event.ID) bool { return true }, false)
 			err = errors.Join(err, dropErr)
 		}
 	}

@@ -66,7 +66,6 @@ func newScheduler() *scheduler {
 	return &scheduler{ConcurrencyLimitScheduler: pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()}
 }
 
-// TrySchedule implements pebble.CompactionScheduler.
 func (s *scheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 	if !s.started.Load() {
 		return false, nil

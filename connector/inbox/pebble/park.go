@@ -92,9 +92,7 @@ func (p *parking) apply(tx *transaction) error {
 		}
 	}
 	for i, g := range p.groups {
-		if err := tx.parkGroup(p.channel, g, records[i]); err != nil {
-			return err
-		}
+		tx.parkGroup(p.channel, g, records[i])
 	}
 	return nil
 }
@@ -117,32 +115,24 @@ func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (layout.LaneRecor
 	return layout.LaneRecord{}, nil
 }
 
-func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record layout.LaneRecord) error {
+func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record layout.LaneRecord) {
 	if record.Head == 0 {
-		return nil // nothing of it is pending any more
+		return // nothing of it is pending any more
 	}
 	if record.Due == 0 {
 		record.Due = tx.now
 		ch.tracked.Add(1)
-		if err := tx.track(ch, g.lane.key, record); err != nil {
-			return err
-		}
+		tx.track(ch, g.lane.key, record)
 	}
 	for _, sequence := range g.sequences {
-		if sequence <= record.Head {
-			continue // the head itself, met again after a restart
-		}
-		if err := tx.Set(layout.PointerKey(ch.key, g.lane.key, sequence), nil, nil); err != nil {
-			return err
+		if sequence > record.Head { // else it is the head itself, met again after a restart
+			tx.wrote(tx.Set(layout.PointerKey(ch.key, g.lane.key, sequence), nil, nil))
 		}
 	}
-	return nil
 }
 
 // track writes a lane's record and its timer.
-func (tx *transaction) track(ch *channel, key layout.LaneKey, record layout.LaneRecord) error {
-	if err := tx.Set(layout.LaneRecordKey(ch.key, key), record.Encode(), nil); err != nil {
-		return err
-	}
-	return tx.Set(layout.TimerKey(ch.key, record.Due, key), nil, nil)
+func (tx *transaction) track(ch *channel, key layout.LaneKey, record layout.LaneRecord) {
+	tx.wrote(tx.Set(layout.LaneRecordKey(ch.key, key), record.Encode(), nil))
+	tx.wrote(tx.Set(layout.TimerKey(ch.key, record.Due, key), nil, nil))
 }

@@ -54,25 +54,21 @@ func withRights(files vfs.FS, path string) vfs.FS {
 	return rightsFS{files, rightsIn(path)}
 }
 
-// Create implements vfs.FS.
 func (r rightsFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := r.FS.Create(name, category)
 	return file, r.give(name, err)
 }
 
-// OpenReadWrite implements vfs.FS.
 func (r rightsFS) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	file, err := r.FS.OpenReadWrite(name, category, opts...)
 	return file, r.give(name, err)
 }
 
-// ReuseForWrite implements vfs.FS.
 func (r rightsFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := r.FS.ReuseForWrite(oldname, newname, category)
 	return file, r.give(newname, err)
 }
 
-// Lock implements vfs.FS.
 func (r rightsFS) Lock(name string) (io.Closer, error) {
 	lock, err := r.FS.Lock(name)
 	return lock, r.give(name, err)

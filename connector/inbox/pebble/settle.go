@@ -2,12 +2,9 @@ package pebble
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
@@ -164,7 +161,8 @@ func (o *settlement) apply(tx *transaction) error {
 		return err
 	}
 	if retry, ok := o.verdict.(inbox.Retry); ok {
-		return o.retry(tx, record, tracked, tx.now.Add(retry.After))
+		o.retry(tx, record, tracked, tx.now.Add(retry.After))
+		return nil
 	}
 	next, err := o.next(tx, tracked)
 	if err != nil {
@@ -175,33 +173,28 @@ func (o *settlement) apply(tx *transaction) error {
 			return err
 		}
 	}
-	// An event's key is written once, so this deletion vanishes together with
-	// it as soon as compaction meets both.
-	if err := tx.SingleDelete(layout.EventKey(o.channel.key, o.claim.Sequence), nil); err != nil {
-		return err
-	}
+	// An event's key is written once, so this deletion vanishes together with it as soon as compaction meets both.
+	tx.wrote(tx.SingleDelete(layout.EventKey(o.channel.key, o.claim.Sequence), nil))
 	o.channel.settled.Add(1)
 	tx.changed[o.channel] = struct{}{}
-	return o.advance(tx, record, tracked, next)
+	if tracked {
+		o.advance(tx, record, next)
+	}
+	return nil
 }
 
 // retry writes the lane's next attempt; the lane becomes tracked if it was not.
-func (o *settlement) retry(tx *transaction, record layout.LaneRecord, tracked bool, at layout.Instant) error {
+func (o *settlement) retry(tx *transaction, record layout.LaneRecord, tracked bool, at layout.Instant) {
 	if tracked {
-		if err := tx.Delete(layout.TimerKey(o.channel.key, record.Due, o.lane), nil); err != nil {
-			return err
-		}
-	}
-	for _, sequence := range o.waiting {
-		if err := tx.Set(layout.PointerKey(o.channel.key, o.lane, sequence), nil, nil); err != nil {
-			return err
-		}
-	}
-	if !tracked {
+		tx.wrote(tx.Delete(layout.TimerKey(o.channel.key, record.Due, o.lane), nil))
+	} else {
 		o.channel.tracked.Add(1)
 	}
+	for _, sequence := range o.waiting {
+		tx.wrote(tx.Set(layout.PointerKey(o.channel.key, o.lane, sequence), nil, nil))
+	}
 	o.tracked, o.due = true, at
-	return tx.track(o.channel, o.lane, layout.LaneRecord{Head: o.claim.Sequence, Attempts: o.claim.Attempts + 1, Due: at})
+	tx.track(o.channel, o.lane, layout.LaneRecord{Head: o.claim.Sequence, Attempts: o.claim.Attempts + 1, Due: at})
 }
 
 // next is the tracked lane's further event, zero if there is none.
@@ -209,36 +202,25 @@ func (o *settlement) next(tx *transaction, tracked bool) (sequence uint64, err e
 	if !tracked {
 		return 0, nil
 	}
-	it, err := tx.NewIter(&pebble.IterOptions{
-		LowerBound: layout.PointerKey(o.channel.key, o.lane, o.claim.Sequence+1),
-		UpperBound: layout.PointerKey(o.channel.key, o.lane, math.MaxUint64),
-	})
-	if err != nil {
-		return 0, err
+	from := layout.PointerKey(o.channel.key, o.lane, o.claim.Sequence+1)
+	for key := range layout.Range(tx.reader, from, layout.PointerKey(o.channel.key, o.lane, math.MaxUint64), &err) {
+		return layout.SequenceOf(key), nil
 	}
-	if it.First() {
-		sequence = layout.SequenceOf(it.Key())
-	}
-	return sequence, it.Close()
+	return 0, err
 }
 
 // advance makes next the head of a tracked lane, or ends the tracking.
-func (o *settlement) advance(tx *transaction, record layout.LaneRecord, tracked bool, next uint64) error {
-	if !tracked {
-		return nil
-	}
+func (o *settlement) advance(tx *transaction, record layout.LaneRecord, next uint64) {
 	key := o.channel.key
-	if err := tx.Delete(layout.TimerKey(key, record.Due, o.lane), nil); err != nil {
-		return err
-	}
+	tx.wrote(tx.Delete(layout.TimerKey(key, record.Due, o.lane), nil))
 	if next == 0 {
 		o.channel.tracked.Add(-1)
-		return tx.Delete(layout.LaneRecordKey(key, o.lane), nil)
+		tx.wrote(tx.Delete(layout.LaneRecordKey(key, o.lane), nil))
+		return
 	}
 	o.tracked, o.due = true, tx.now
-	return errors.Join(
-		tx.Delete(layout.PointerKey(key, o.lane, next), nil),
-		tx.track(o.channel, o.lane, layout.LaneRecord{Head: next, Due: tx.now}))
+	tx.wrote(tx.Delete(layout.PointerKey(key, o.lane, next), nil))
+	tx.track(o.channel, o.lane, layout.LaneRecord{Head: next, Due: tx.now})
 }
 
 // bury copies the event to the dead letters.
@@ -252,5 +234,6 @@ func (o *settlement) bury(tx *transaction, reason string) error {
 	}
 	dead := layout.DeadRecord{DiedTime: tx.time, Attempts: o.claim.Attempts + 1, Reason: reason, Event: value}
 	o.channel.deadLetters.Add(1)
-	return tx.Set(layout.DeadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.Encode(), nil)
+	tx.wrote(tx.Set(layout.DeadLetterKey(o.channel.key, tx.now, o.claim.Sequence), dead.Encode(), nil))
+	return nil
 }

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,10 +82,9 @@ type Inbox struct {
 
 	cancel      context.CancelFunc
 	maintenance sync.WaitGroup
-	// late are the results that nobody else waits for.
-	late     sync.WaitGroup
-	closing  sync.Once
-	closeErr error
+	// late are the results that no caller waits for any more.
+	late  sync.WaitGroup
+	close func() error
 	// life is held for reading while the store is read, and for writing while
 	// it closes.
 	life   sync.RWMutex
@@ -123,30 +123,18 @@ func Open(o Options) (*Inbox, error) {
 	}
 	go s.committer.run()
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until Close, not as long as a caller
-	s.cancel = cancel
+	s.cancel, s.close = cancel, sync.OnceValue(s.end)
 	s.maintain(ctx)
 	return s, nil
 }
 
 func (o *Options) setDefaults() {
-	if o.MaxOpenFiles == 0 {
-		o.MaxOpenFiles = openFiles + otherFiles
-	}
-	if o.CacheSize == 0 {
-		o.CacheSize = cacheSize
-	}
-	if o.QueueSize == 0 {
-		o.QueueSize = queueSize
-	}
-	if o.MemTableSize == 0 {
-		o.MemTableSize = memTableSize
-	}
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
-	if o.Clock == nil {
-		o.Clock = systemClock{time.Now()}
-	}
+	o.MaxOpenFiles = cmp.Or(o.MaxOpenFiles, openFiles+otherFiles)
+	o.CacheSize = cmp.Or(o.CacheSize, cacheSize)
+	o.QueueSize = cmp.Or(o.QueueSize, queueSize)
+	o.MemTableSize = cmp.Or(o.MemTableSize, memTableSize)
+	o.FS = cmp.Or(o.FS, vfs.Default)
+	o.Clock = cmp.Or[Clock](o.Clock, systemClock{time.Now()})
 	if o.Fatal == nil {
 		o.Fatal = func(cause error) {
 			o.Log.Error(cause, "the inbox can no longer keep its promises: the process ends so that a restart recovers it",
@@ -197,8 +185,8 @@ func (s *Inbox) create(source Clock) error {
 		b.Commit(pebble.Sync))
 }
 
-func (s *Inbox) loadChannels() error {
-	return layout.Each(s.db, []byte{layout.PrefixChannel}, []byte{layout.PrefixChannel + 1}, func(_, value []byte) error {
+func (s *Inbox) loadChannels() (err error) {
+	for _, value := range layout.Range(s.db, []byte{layout.PrefixChannel}, []byte{layout.PrefixChannel + 1}, &err) {
 		record, err := layout.DecodeChannel(value)
 		if err != nil {
 			return err
@@ -209,31 +197,24 @@ func (s *Inbox) loadChannels() error {
 		ch := newChannel(record)
 		ch.recorded = true
 		s.channels[record.Name] = ch
-		return s.countTracked(ch)
-	})
+		for range layout.Range(s.db, layout.Prefixed(layout.PrefixLane, ch.key), layout.RangeEnd(layout.PrefixLane, ch.key), &err) {
+			ch.tracked.Add(1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
 }
 
-// lastSequence is the newest sequence of a channel: that of its record, or of
-// an event accepted after the record was written.
+// lastSequence is the newest sequence of a channel: that of its record, or of an event accepted after the record was
+// written.
 func (s *Inbox) lastSequence(r layout.ChannelRecord) (last uint64, err error) {
 	key := layout.ChannelKeyOf(r.Name)
-	it, err := layout.Iterate(s.db, layout.EventKey(key, r.Last+1), layout.RangeEnd(layout.PrefixEvent, key))
-	if err != nil {
-		return 0, err
+	for event := range layout.Backward(s.db, layout.EventKey(key, r.Last+1), layout.RangeEnd(layout.PrefixEvent, key), &err) {
+		return layout.SequenceOf(event), nil
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	if it.Last() {
-		return layout.SequenceOf(it.Key()), nil
-	}
-	return r.Last, it.Error()
-}
-
-// countTracked counts the channel's tracked lanes.
-func (s *Inbox) countTracked(ch *channel) error {
-	return layout.Each(s.db, layout.Prefixed(layout.PrefixLane, ch.key), layout.RangeEnd(layout.PrefixLane, ch.key), func(_, _ []byte) error {
-		ch.tracked.Add(1)
-		return nil
-	})
+	return r.Last, err
 }
 
 // known returns the channel of that name, nil if nothing is known of it.
@@ -245,17 +226,15 @@ func (s *Inbox) known(name string) *channel {
 
 // channel returns the channel of that name, new if nothing is known of it.
 func (s *Inbox) channel(name string) *channel {
-	ch := s.known(name)
-	if ch != nil {
+	if ch := s.known(name); ch != nil {
 		return ch
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ch = s.channels[name]; ch == nil {
-		ch = newChannel(layout.ChannelRecord{Name: name})
-		s.channels[name] = ch
+	if s.channels[name] == nil {
+		s.channels[name] = newChannel(layout.ChannelRecord{Name: name})
 	}
-	return ch
+	return s.channels[name]
 }
 
 // Channels implements inbox.Inbox.
@@ -298,17 +277,16 @@ func (s *Inbox) Try(ctx context.Context) error { return s.storeClock(ctx) }
 func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
 
 // Close implements inbox.Inbox.
-func (s *Inbox) Close() error {
-	s.closing.Do(func() {
-		s.endMaintenance()
-		s.committer.close()
-		s.life.Lock()
-		defer s.life.Unlock()
-		s.closed = true
-		s.late.Wait()
-		s.closeErr = s.db.Close()
-	})
-	return s.closeErr
+func (s *Inbox) Close() error { return s.close() }
+
+func (s *Inbox) end() error {
+	s.endMaintenance()
+	s.committer.close()
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.closed = true
+	s.late.Wait()
+	return s.db.Close()
 }
 
 // acquire begins a use of the store that Close must wait for; Pebble panics when

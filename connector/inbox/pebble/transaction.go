@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -24,6 +23,8 @@ type transaction struct {
 	// full says why the inbox takes nothing new; nil while it does.
 	full  error
 	store *Inbox
+	// err is that of a write to the batch. It fails the whole batch, since an operation is in it by half.
+	err error
 	// accepted are the new events of this batch, so that a second call with
 	// the same id waits for the same fsync.
 	accepted map[duplicateID]struct{}
@@ -52,8 +53,13 @@ func (s *Inbox) begin(ops []operation) *transaction {
 // write makes a batch durable.
 func (s *Inbox) write(tx *transaction) error {
 	start := s.clock.now()
-	if err := errors.Join(tx.writeChannels(), tx.writeClock(), s.db.Apply(tx.Batch, pebble.Sync)); err != nil {
-		return err
+	tx.writeChannels()
+	tx.writeClock()
+	if tx.err == nil {
+		tx.err = s.db.Apply(tx.Batch, pebble.Sync)
+	}
+	if tx.err != nil {
+		return tx.err
 	}
 	s.metrics.SyncDuration.Observe(s.clock.now().Since(start).Seconds())
 	s.space.wrote(tx.Len())
@@ -69,21 +75,26 @@ func (s *Inbox) publish(tx *transaction) {
 }
 
 // append adds an encoded event to the end of a channel.
-func (tx *transaction) append(ch *channel, record []byte) error {
+func (tx *transaction) append(ch *channel, record []byte) {
 	if !ch.recorded {
 		tx.changed[ch] = struct{}{}
 	}
 	sequence := ch.last.Add(1)
 	tx.appended[ch] = append(tx.appended[ch], encodedEvent{sequence, record})
-	return tx.Set(layout.EventKey(ch.key, sequence), record, nil)
+	tx.wrote(tx.Set(layout.EventKey(ch.key, sequence), record, nil))
 }
 
 // writeChannels writes the records of the changed channels, once a batch.
-func (tx *transaction) writeChannels() error {
-	errs := make([]error, 0, len(tx.changed))
+func (tx *transaction) writeChannels() {
 	for ch := range tx.changed {
 		ch.recorded = true
-		errs = append(errs, tx.Set(layout.ChannelRecordKey(ch.key), ch.record().Encode(), nil))
+		tx.wrote(tx.Set(layout.ChannelRecordKey(ch.key), ch.record().Encode(), nil))
 	}
-	return errors.Join(errs...)
+}
+
+// wrote notes the error of a write to the batch.
+func (tx *transaction) wrote(err error) {
+	if err != nil {
+		tx.err = err
+	}
 }

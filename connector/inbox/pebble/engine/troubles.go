@@ -23,47 +23,34 @@ func (e LockError) Error() string { return e.Cause.Error() }
 func (e LockError) Unwrap() error { return e.Cause }
 
 var troubles = []Trouble{
-	{
-		[]error{syscall.ENOSPC}, "the disk is full",
-		"free space or inodes on it (df -h and df -i tell which), or enlarge the volume",
-	}, {
-		[]error{syscall.EDQUOT}, "the disk quota is used up",
-		"raise the quota, or lower inbox.embedded.maxSize well below it",
-	}, {
-		[]error{syscall.EROFS}, "the file system is read-only",
-		"mount it writable; if the kernel made it read-only after an error, which its log (dmesg) tells, check and repair the disk first",
-	}, {
-		[]error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.EUCLEAN}, "the disk fails",
-		"look at the kernel's log (dmesg) and the health of the disk; stop the connector and copy the folder to a healthy disk",
-	}, {
-		[]error{syscall.ESTALE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH},
+	{[]error{syscall.ENOSPC}, "the disk is full",
+		"free space or inodes on it (df -h and df -i tell which), or enlarge the volume"},
+	{[]error{syscall.EDQUOT}, "the disk quota is used up",
+		"raise the quota, or lower inbox.embedded.maxSize well below it"},
+	{[]error{syscall.EROFS}, "the file system is read-only",
+		"mount it writable; if the kernel made it read-only after an error, which its log (dmesg) tells, check and repair the disk first"},
+	{[]error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.EUCLEAN}, "the disk fails",
+		"look at the kernel's log (dmesg) and the health of the disk; stop the connector and copy the folder to a healthy disk"},
+	{[]error{syscall.ESTALE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.EHOSTUNREACH},
 		"the network file system does not answer",
-		"mount it again and start the connector; better, use a disk of the machine or a block volume",
-	}, {
-		[]error{syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL, syscall.EBUSY, syscall.ENOLCK},
+		"mount it again and start the connector; better, use a disk of the machine or a block volume"},
+	{[]error{syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EINVAL, syscall.EBUSY, syscall.ENOLCK},
 		"the file system lacks what the store needs, such as syncs of files and folders",
-		"use a disk of the machine or a block volume with a file system of Linux",
-	}, {
-		[]error{syscall.EFBIG}, "a file may not become as large as the store needs",
-		"raise the process's limit of the size of files (ulimit -f), or use a file system without so low a one",
-	}, {
-		[]error{fs.ErrPermission}, "this user may not read or write there",
-		"make the folder and everything in it readable and writable for the user that the connector runs as",
-	}, {
-		[]error{syscall.EMFILE}, "this process has too many files open",
-		"raise its limit of open files (ulimit -n)",
-	}, {
-		[]error{syscall.ENFILE}, "the machine has too many files open",
-		"raise its limit (sysctl fs.file-max), or end what holds so many",
-	}, {
-		[]error{syscall.ENAMETOOLONG}, "the path is too long",
-		"choose a shorter inbox.embedded.path",
-	}, {
-		[]error{syscall.ENOTDIR, syscall.EEXIST, syscall.ELOOP, syscall.EISDIR},
+		"use a disk of the machine or a block volume with a file system of Linux"},
+	{[]error{syscall.EFBIG}, "a file may not become as large as the store needs",
+		"raise the process's limit of the size of files (ulimit -f), or use a file system without so low a one"},
+	{[]error{fs.ErrPermission}, "this user may not read or write there",
+		"make the folder and everything in it readable and writable for the user that the connector runs as"},
+	{[]error{syscall.EMFILE}, "this process has too many files open",
+		"raise its limit of open files (ulimit -n)"},
+	{[]error{syscall.ENFILE}, "the machine has too many files open",
+		"raise its limit (sysctl fs.file-max), or end what holds so many"},
+	{[]error{syscall.ENAMETOOLONG}, "the path is too long",
+		"choose a shorter inbox.embedded.path"},
+	{[]error{syscall.ENOTDIR, syscall.EEXIST, syscall.ELOOP, syscall.EISDIR},
 		"a part of the path is a file, or a symbolic link that leads nowhere",
-		"give inbox.embedded.path a folder, or a path where one can be made",
-	}, {
-		[]error{syscall.ENOMEM}, "the machine has no memory left",
+		"give inbox.embedded.path a folder, or a path where one can be made"},
+	{[]error{syscall.ENOMEM}, "the machine has no memory left",
 		"give the connector more memory",
 	},
 }

@@ -104,18 +104,11 @@ func Prefixed(prefix byte, c ChannelKey) []byte {
 	return append(append(k, prefix), c[:]...)
 }
 
-// RangeEnd is the smallest key that is larger than every key that starts with
-// prefix and c.
-func RangeEnd(prefix byte, c ChannelKey) []byte {
-	k := Prefixed(prefix, c)
-	for i := len(k) - 1; i >= 0; i-- {
-		k[i]++
-		if k[i] != 0 {
-			break
-		}
-	}
-	return k
-}
+// RangeEnd is larger than every key that starts with prefix and c, and smaller than the keys of the next channel.
+func RangeEnd(prefix byte, c ChannelKey) []byte { return append(Prefixed(prefix, c), beyondKeys...) }
+
+// beyondKeys is larger than the rest of any key behind its channel.
+const beyondKeys = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 
 // AppendInstant appends t; what lies before the store's beginning sorts as it.
 func AppendInstant(k []byte, t Instant) []byte {

@@ -106,28 +106,22 @@ func (l *Ledger) has(name string) bool {
 	return found
 }
 
-// Forget makes durable that a file may be missing. It must return before the
-// file is removed. A file that is not known may be one on disk, after a write that
-// failed.
+// Forget makes durable that a file may be missing. It must return before the file is removed. After a write that failed,
+// the ledger on disk may hold a file that is not known here.
 func (l *Ledger) Forget(name string) error {
-	l.mu.Lock()
-	if _, found := l.files[name]; found {
-		delete(l.files, name)
-		l.changed = true
-	}
-	l.mu.Unlock()
-	return l.Write()
+	return l.forget(func(known string, _ FilePrefix) bool { return known == name })
 }
 
 // ReplaceManifests forgets all manifests but one.
 func (l *Ledger) ReplaceManifests(by string) error {
+	return l.forget(func(known string, _ FilePrefix) bool { return IsManifest(known) && known != by })
+}
+
+func (l *Ledger) forget(gone func(string, FilePrefix) bool) error {
 	l.mu.Lock()
-	for name := range l.files {
-		if IsManifest(name) && name != by {
-			delete(l.files, name)
-			l.changed = true
-		}
-	}
+	before := len(l.files)
+	maps.DeleteFunc(l.files, gone)
+	l.changed = l.changed || len(l.files) < before
 	l.mu.Unlock()
 	return l.Write()
 }

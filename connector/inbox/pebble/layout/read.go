@@ -3,38 +3,34 @@ package layout
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// ErrEnough ends a call of each before the last key, without an error.
-var ErrEnough = errors.New("enough was read")
-
-// Each calls f for each key in [start, end), in order, until it returns an
-// error. Key and value are f's only until it returns.
-func Each(db *pebble.DB, start, end []byte, f func(key, value []byte) error) error {
-	it, err := Iterate(db, start, end)
-	if err != nil {
-		return err
-	}
-	for valid := it.First(); valid; valid = it.Next() {
-		if err = f(it.Key(), it.Value()); err != nil {
-			break
-		}
-	}
-	if errors.Is(err, ErrEnough) {
-		err = nil
-	}
-	return errors.Join(err, it.Close()) // the latter is also what the reading met
+// Range yields each key in [start, end) with its value, in order. Both are valid until the loop goes on. If the reading
+// fails, the loop ends and *err says why.
+func Range(r pebble.Reader, start, end []byte, err *error) iter.Seq2[[]byte, []byte] {
+	return walk(r, start, end, err, (*pebble.Iterator).First, (*pebble.Iterator).Next)
 }
 
-// Iterate returns an iterator over [start, end).
-func Iterate(db *pebble.DB, start, end []byte) (*pebble.Iterator, error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
-	if err != nil {
-		return nil, fmt.Errorf("read the store: %w", err)
+// Backward is Range from the last key to the first.
+func Backward(r pebble.Reader, start, end []byte, err *error) iter.Seq2[[]byte, []byte] {
+	return walk(r, start, end, err, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+}
+
+func walk(r pebble.Reader, start, end []byte, err *error, first, next func(*pebble.Iterator) bool) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		it, failed := r.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
+		if failed != nil {
+			*err = fmt.Errorf("read the store: %w", failed)
+			return
+		}
+		for valid := first(it); valid && yield(it.Key(), it.Value()); {
+			valid = next(it)
+		}
+		*err = errors.Join(*err, it.Close()) // the latter is also the error of the reading
 	}
-	return it, nil
 }
 
 // Get returns a copy of the value of key.
