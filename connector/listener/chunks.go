@@ -2,31 +2,33 @@ package listener
 
 import "strconv"
 
-// chunks finds the end of a chunked body. It takes nothing that net/http would
-// not take: what comes after anything else is never handed over, since nobody
-// could tell where the next header begins.
+// chunks finds the end of a chunked body. It takes nothing that net/http would refuse: after such bytes the next header
+// has no certain beginning, so nothing more is handed over.
 type chunks struct {
-	open  bool
-	state chunkState
-	// size is that of the chunk, and then what is left of it.
+	open bool
+	line chunkLine
+	// inData: the bytes are those of a chunk, not of a line.
+	inData bool
+	// size is that of the chunk, and then the part of it that is left.
 	size uint64
-	// digits are those of the size, then the bytes of a trailer's line.
-	digits int
+	// length is that of the line so far; of a chunk's first line, without its extension.
+	length int
+	// inExtension: the size of the chunk is complete.
+	inExtension bool
+	// ending: the line's carriage return was read.
+	ending bool
 	// broken ends the connection.
 	broken bool
 }
 
-type chunkState int
+// chunkLine is a line of a chunked body.
+type chunkLine int
 
 const (
-	inSize chunkState = iota
-	inExtension
-	inSizeEnd
-	inData
-	inDataEnd
-	inDataEndLF
-	inTrailer
-	inTrailerEnd
+	sizeLine chunkLine = iota
+	// dataEnd is the empty line behind a chunk's data.
+	dataEnd
+	trailerLine
 )
 
 // maxSizeDigits keep a chunk's size within 64 bits.
@@ -35,13 +37,11 @@ const maxSizeDigits = 16
 // follow reads on, and returns how many bytes belong to the body.
 func (k *chunks) follow(p []byte) int {
 	for i := 0; i < len(p); i++ {
-		if k.state == inData {
+		if k.inData {
 			n := min(uint64(len(p)-i), k.size) //nolint:gosec // i is below len(p)
 			k.size -= n
 			i += int(n) - 1 //nolint:gosec // at most len(p)
-			if k.size == 0 {
-				k.state = inDataEnd
-			}
+			k.inData = k.size > 0
 			continue
 		}
 		k.broken = !k.step(p[i])
@@ -52,57 +52,45 @@ func (k *chunks) follow(p []byte) int {
 	return len(p)
 }
 
-// step takes one byte outside of the data. It reports whether the byte may stand
-// there.
+// step takes one byte of a line. It reports whether the byte may stand there.
 func (k *chunks) step(b byte) bool {
-	switch k.state {
-	case inSize:
-		return k.inSize(b)
-	case inExtension:
-		if b == '\r' {
-			k.state = inSizeEnd
-		}
-		return b != '\n'
-	case inSizeEnd:
-		k.state = inData
-		if k.size == 0 {
-			k.state, k.digits = inTrailer, 0
-		}
+	switch {
+	case k.ending:
+		k.endLine()
 		return b == '\n'
-	case inDataEnd:
-		k.state = inDataEndLF
-		return b == '\r'
-	case inDataEndLF:
-		k.state, k.size, k.digits = inSize, 0, 0
-		return b == '\n'
-	case inTrailer:
-		if b == '\r' {
-			k.state = inTrailerEnd
-		} else {
-			k.digits++
-		}
-		return b != '\n'
-	default: // inTrailerEnd
-		k.open = k.digits > 0 // the empty line ends the body
-		k.state, k.digits = inTrailer, 0
-		return b == '\n'
+	case b == '\r':
+		k.ending = true
+		return k.line != sizeLine || k.length > 0
+	case b == '\n' || k.line == dataEnd:
+		return false
+	case k.line == sizeLine && !k.inExtension:
+		return k.sizeByte(b)
+	case k.line == trailerLine:
+		k.length++
 	}
+	return true
 }
 
-func (k *chunks) inSize(b byte) bool {
-	digit, err := strconv.ParseUint(string(rune(b)), 16, 4)
+// endLine begins the data or the line that follows the line.
+func (k *chunks) endLine() {
 	switch {
-	case err == nil && k.digits < maxSizeDigits:
-		k.size, k.digits = k.size<<4|digit, k.digits+1
-		return true
-	case k.digits == 0:
-		return false
-	case b == '\r':
-		k.state = inSizeEnd
-		return true
-	case b == ';' || b == ' ' || b == '\t':
-		k.state = inExtension
+	case k.line == sizeLine && k.size > 0:
+		k.line, k.inData = dataEnd, true
+	case k.line == dataEnd:
+		k.line = sizeLine
+	default:
+		k.open = k.line == sizeLine || k.length > 0 // the empty line ends the body
+		k.line = trailerLine
+	}
+	k.length, k.inExtension, k.ending = 0, false, false
+}
+
+func (k *chunks) sizeByte(b byte) bool {
+	digit, err := strconv.ParseUint(string(rune(b)), 16, 4)
+	if err == nil && k.length < maxSizeDigits {
+		k.size, k.length = k.size<<4|digit, k.length+1
 		return true
 	}
-	return false
+	k.inExtension = true
+	return k.length > 0 && (b == ';' || b == ' ' || b == '\t')
 }

@@ -61,7 +61,7 @@ func (s *Inbox) Accept(ctx context.Context, batch []event.Event) ([]inbox.Outcom
 	op := newAcceptance(s.channel(batch[0].Channel), len(batch))
 	now, shown := s.clock.now(), s.clock.source.Now()
 	record := layout.EventRecord{
-		AcceptedAt: now, AcceptedTime: shown, PausedBefore: op.channel.pausedTime(now), Ordering: op.channel.ordering(),
+		AcceptedAt: now, AcceptedTime: shown, PausedBefore: op.channel.pausedTime(now), Ordering: inbox.Ordering(op.channel.ordering.Load()),
 	}
 	for i, e := range batch {
 		if e.Channel != op.channel.name {

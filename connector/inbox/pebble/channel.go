@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
@@ -33,8 +32,8 @@ type channel struct {
 
 // settings are set by the channel's consumer and read by everyone.
 type settings struct {
-	// unordered: new events have a lane each; else that of their conversation.
-	unordered atomic.Bool
+	// ordering is an inbox.Ordering.
+	ordering atomic.Int32
 	// consumed: a consumer is open.
 	consumed atomic.Bool
 	// retention of dead letters, as a time.Duration; zero keeps them.
@@ -140,13 +139,6 @@ func (c *channel) record() layout.ChannelRecord {
 }
 
 func (c *channel) signal() { signal(c.ready) }
-
-func (c *channel) ordering() inbox.Ordering {
-	if c.unordered.Load() {
-		return inbox.Unordered
-	}
-	return inbox.PerConversation
-}
 
 // published makes new durable events claimable. Nobody claims from a paused
 // channel, so waking its claiming for each event would be for nothing.

@@ -43,11 +43,6 @@ func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.ope
 // a jump makes none of them shorter by more than this.
 const maxDowntime = 24 * time.Hour
 
-// resumed is what the clock shows when the store is opened again after a reading.
-func resumed(r layout.ClockRecord, now time.Time) layout.Instant {
-	return r.At.Add(min(max(now.Round(0).Sub(r.Time), 0), maxDowntime))
-}
-
 // setClock sets the store's clock by its last reading, and stores the new one:
 // with a process that dies young again and again, the time would stand still
 // once the last reading is older than maxDowntime.
@@ -64,7 +59,8 @@ func (s *Inbox) setClock(source Clock) error {
 		return err
 	}
 	now := source.Now()
-	s.clock = clock{source: source, opened: source.Elapsed(), at: resumed(last, now)}
+	downtime := min(max(now.Round(0).Sub(last.Time), 0), maxDowntime)
+	s.clock = clock{source: source, opened: source.Elapsed(), at: last.At.Add(downtime)}
 	reading := layout.ClockRecord{At: s.clock.at, Time: now}
 	s.reading.Store(&reading)
 	return s.db.Set(layout.ClockKey(), reading.Encode(), pebble.Sync)

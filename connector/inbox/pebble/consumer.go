@@ -49,7 +49,7 @@ func (c *consumer) Close() error {
 
 func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error {
 	ch := c.channel
-	ch.unordered.Store(settings.Ordering == inbox.Unordered)
+	ch.ordering.Store(int32(settings.Ordering))
 	known := ch.retention.Swap(int64(settings.DeadLetterRetention))
 	if settings.Paused == ch.pauses.Load().Paused() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil

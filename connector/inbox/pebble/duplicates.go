@@ -130,18 +130,17 @@ func (d *duplicates) remember(b *pebble.Batch, c layout.ChannelKey, id event.ID,
 
 // current is the bucket that takes new ids.
 func (d *duplicates) current(now layout.Instant) *bucket {
-	n := len(d.buckets)
-	if n > 0 {
+	// Numbers rise over restarts too, even when every bucket has expired.
+	next := bucket{number: uint32(time.Duration(now) / time.Second), oldest: now}
+	if n := len(d.buckets); n > 0 {
 		last := &d.buckets[n-1]
 		if last.ids < max(bucketIDs, d.ids/bucketsPerWindow) && now.Since(last.oldest) < d.window/bucketsPerWindow {
 			return last
 		}
-		d.buckets = append(d.buckets, bucket{number: last.number + 1, oldest: now})
-		return &d.buckets[n]
+		next.number = last.number + 1
 	}
-	// Numbers rise over restarts too, even when every bucket has expired.
-	d.buckets = []bucket{{number: uint32(time.Duration(now) / time.Second), oldest: now}}
-	return &d.buckets[0]
+	d.buckets = append(d.buckets, next)
+	return &d.buckets[len(d.buckets)-1]
 }
 
 // over reports whether every id of b has left the window.

@@ -1,6 +1,10 @@
 package pebble
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,4 +113,73 @@ func (s *Inbox) options(o Options) *pebble.Options {
 // come in random order, they would be merged again and again.
 func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
 	return policy, []byte{start[0] + 1}, nil
+}
+
+// spacePause is how long the store waits for space before it tries to flush or
+// compact again.
+const spacePause = time.Second
+
+// events reports what Pebble meets in the background.
+func (s *Inbox) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: s.backgroundFailed,
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.fatal(fmt.Errorf("the inbox is damaged: %s: %w", info.Path, info.Details))
+		},
+		DiskSlow: func(info pebble.DiskSlowInfo) {
+			s.log.Info("the disk is slow", "operation", info.OpType.String(), "duration", info.Duration.String())
+		},
+	}
+}
+
+// backgroundFailed deals with a flush or compaction that failed. Pebble would
+// try again at once and for ever: so it waits for space, and any other failure
+// ends the process, since a disk that does not write cannot keep promises.
+func (s *Inbox) backgroundFailed(err error) {
+	switch {
+	case errors.Is(err, context.Canceled): // by Close
+	case !engine.OutOfSpace(err), !s.opened.Load():
+		s.fatal(fmt.Errorf("the store could not flush or compact: %w", err))
+	default:
+		s.log.Error(err, "the disk is full, beyond the reserve that the inbox keeps; it waits for space",
+			"remedy", remedyFor(err, s.path))
+		<-time.After(spacePause)
+	}
+}
+
+// cache holds the newest blocks. Pebble has no way to change the size of its cache,
+// but to reserve a part of it for something else.
+type cache struct {
+	blocks *pebble.Cache
+
+	mu      sync.Mutex
+	release func() // ends the reservation of what is not to be used
+}
+
+func newCache(size int64) *cache {
+	c := &cache{blocks: pebble.NewCache(cacheSize)}
+	c.resize(size)
+	return c
+}
+
+// resize changes the size, at most to cacheSize; blocks beyond it are dropped at
+// once.
+func (c *cache) resize(size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.release != nil {
+		c.release()
+	}
+	c.release = c.blocks.Reserve(int(cacheSize - min(size, cacheSize)))
+}
+
+// Resize changes Options.CacheSize and QueueSize. It may be called at any time, and
+// does nothing once the store is closed. What is queued already stays.
+func (s *Inbox) Resize(cacheSize, queueSize int64) {
+	if s.acquire() != nil {
+		return
+	}
+	defer s.release()
+	s.cache.resize(cacheSize)
+	s.committer.maxQueued.Store(queueSize)
 }

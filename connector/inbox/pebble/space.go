@@ -26,19 +26,35 @@ type space struct {
 	log     logr.Logger
 
 	used atomic.Int64
-	room atomic.Int32 // a room
+	room atomic.Pointer[room]
 	// unmeasured counts the bytes written since the last measurement.
 	unmeasured atomic.Int64
 }
 
-// room says why there is none.
-type room int32
+// room says whether new events find room.
+type room struct {
+	err error
+	// said is what the log says when the room becomes this one.
+	said string
+}
 
-const (
-	enough room = iota
-	atBound
-	noBytes
-	noInodes
+var (
+	enough  = room{nil, "the inbox takes calls again"}
+	atBound = room{
+		inbox.ErrFull,
+		"the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; " +
+			"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size",
+	}
+	noBytes = room{
+		inbox.ErrDiskFull,
+		"the disk of the inbox is full: calls are answered 503 until the disk has more than the reserve free; " +
+			"the inbox is within its own bound, so free space on the disk or enlarge the volume",
+	}
+	noInodes = room{
+		fmt.Errorf("%w: it has no free inodes", inbox.ErrDiskFull),
+		"the disk of the inbox has no free inodes: calls are answered 503 until it has some; " +
+			"df -i tells; delete files on the disk, or make its file system with more inodes",
+	}
 )
 
 // The reserve of free disk is an eighth of the bound within these limits: the
@@ -60,6 +76,7 @@ func newSpace(db *pebble.DB, fs vfs.FS, path string, limit int64, log logr.Logge
 		db: db, fs: fs, path: path, limit: limit, log: log,
 		reserve: uint64(min(max(limit/8, minReserve), maxReserve)),
 	}
+	s.room.Store(&enough)
 	s.measure()
 	return s
 }
@@ -78,38 +95,27 @@ func (s *space) measure() {
 	s.used.Store(used)
 	now, free := s.diskRoom()
 	if used >= s.limit {
-		now = atBound
+		now = &atBound
 	}
-	if room(s.room.Swap(int32(now))) != now {
-		s.log.Info(said[now], "usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve, "freeBytes", free)
+	if s.room.Swap(now) != now {
+		s.log.Info(now.said, "usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve, "freeBytes", free)
 	}
-}
-
-// said is what the log says when the room changes.
-var said = map[room]string{
-	enough: "the inbox takes calls again",
-	atBound: "the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; " +
-		"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size",
-	noBytes: "the disk of the inbox is full: calls are answered 503 until the disk has more than the reserve free; " +
-		"the inbox is within its own bound, so free space on the disk or enlarge the volume",
-	noInodes: "the disk of the inbox has no free inodes: calls are answered 503 until it has some; " +
-		"df -i tells; delete files on the disk, or make its file system with more inodes",
 }
 
 // diskRoom says what the disk has left. A file system that does not know its
 // size, as some FUSE ones, reports 0 of 0 bytes or inodes.
-func (s *space) diskRoom() (r room, free uint64) {
+func (s *space) diskRoom() (r *room, free uint64) {
 	disk, err := s.fs.GetDiskUsage(s.path)
 	if err != nil || disk.TotalBytes == 0 {
-		return enough, 0
+		return &enough, 0
 	}
 	if disk.AvailBytes < s.reserve {
-		return noBytes, disk.AvailBytes
+		return &noBytes, disk.AvailBytes
 	}
 	if s.fewInodes() {
-		return noInodes, disk.AvailBytes
+		return &noInodes, disk.AvailBytes
 	}
-	return enough, disk.AvailBytes
+	return &enough, disk.AvailBytes
 }
 
 func (s *space) fewInodes() bool {
@@ -121,18 +127,13 @@ func (s *space) fewInodes() bool {
 	return err == nil && stat.Files > 0 && stat.Ffree < minInodes
 }
 
-// full is nil while there is room; else it says what there is none of.
+// full is nil while there is room; else it says what is lacking.
 func (s *space) full() error {
-	switch room(s.room.Load()) {
-	case atBound:
-		return inbox.ErrFull
-	case noBytes:
-		return fmt.Errorf("%w: less than the reserve of %d MiB is free", inbox.ErrDiskFull, s.reserve>>20)
-	case noInodes:
-		return fmt.Errorf("%w: it has no free inodes", inbox.ErrDiskFull)
-	default:
-		return nil
+	r := s.room.Load()
+	if r == &noBytes {
+		return fmt.Errorf("%w: less than the reserve of %d MiB is free", r.err, s.reserve>>20)
 	}
+	return r.err
 }
 
 func (s *space) usage() (used, limit int64) {

@@ -254,17 +254,14 @@ func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 	if ch == nil {
 		return inbox.Stats{}, nil
 	}
+	stats := inbox.Stats{DeadLetters: ch.deadLetters.Load()}
 	_, oldest, err := s.oldest(ch)
-	var age time.Duration
 	if oldest > 0 {
-		age = s.clock.now().Since(oldest)
+		stats.OldestPendingAge = s.clock.now().Since(oldest)
 	}
 	settled := ch.settled.Load() // read before last, so that the difference is never negative
-	return inbox.Stats{
-		Pending:          int64(ch.last.Load() - settled),
-		OldestPendingAge: age,
-		DeadLetters:      ch.deadLetters.Load(),
-	}, err
+	stats.Pending = int64(ch.last.Load() - settled)
+	return stats, err
 }
 
 // Room implements inbox.Inbox.

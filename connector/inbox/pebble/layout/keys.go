@@ -57,14 +57,12 @@ func EventKey(c ChannelKey, sequence uint64) []byte {
 
 // DuplicateKey is that of an accepted id, with AppendInstant's bytes of when.
 func DuplicateKey(bucket uint32, c ChannelKey, id event.ID) []byte {
-	k := make([]byte, 0, 1+4+len(c)+len(id))
-	k = binary.BigEndian.AppendUint32(append(k, PrefixDuplicate), bucket)
-	return append(append(k, c[:]...), id[:]...)
+	return append(append(DuplicateBucketStart(bucket), c[:]...), id[:]...)
 }
 
 // DuplicateBucketStart is the lower end of every de-duplication key of bucket.
 func DuplicateBucketStart(bucket uint32) []byte {
-	return binary.BigEndian.AppendUint32([]byte{PrefixDuplicate}, bucket)
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 45), PrefixDuplicate), bucket)
 }
 
 // LaneRecordKey is that of a LaneRecord.
