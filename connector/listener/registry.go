@@ -140,11 +140,10 @@ func (r *registry) raise(c *Conn, to class) {
 	if to == showedSignature && r.members[to].Len() >= r.verifiedShare() {
 		to = surplus
 	}
-	if c.place == nil || c.class >= to {
-		return
+	if c.place != nil && c.class < to {
+		r.leave(c)
+		r.enter(c, to)
 	}
-	r.leave(c)
-	r.enter(c, to)
 }
 
 // lower moves a connection to those that are closed first.

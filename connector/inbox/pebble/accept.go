@@ -24,6 +24,9 @@ type acceptance struct {
 	events  []newEvent
 	// outcomes are those of events, in their order.
 	outcomes []inbox.Outcome
+	// event and outcome make room for one event, as in nearly every batch, without a further allocation.
+	event   [1]newEvent
+	outcome [1]inbox.Outcome
 }
 
 // newEvent is an event to store.
@@ -32,19 +35,14 @@ type newEvent struct {
 	record []byte
 }
 
-// newAcceptance makes room for n events. One, as nearly always, costs no
-// allocation of its own.
+// newAcceptance makes room for n events.
 func newAcceptance(ch *channel, n int) *acceptance {
+	a := &acceptance{pending: newPending(0), channel: ch}
+	a.events, a.outcomes = a.event[:], a.outcome[:]
 	if n > 1 {
-		return &acceptance{pending: newPending(0), channel: ch, events: make([]newEvent, n), outcomes: make([]inbox.Outcome, n)}
+		a.events, a.outcomes = make([]newEvent, n), make([]inbox.Outcome, n)
 	}
-	one := &struct {
-		acceptance
-		event   [1]newEvent
-		outcome [1]inbox.Outcome
-	}{acceptance: acceptance{pending: newPending(0), channel: ch}}
-	one.events, one.outcomes = one.event[:], one.outcome[:]
-	return &one.acceptance
+	return a
 }
 
 // errMixedBatch: a batch belongs to one channel.

@@ -313,10 +313,10 @@ func openError(path string, err error) error {
 	if errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("open inbox %s: %w: %w", path, inbox.ErrInUse, err)
 	}
-	if t, found := engine.TroubleOf(err); found {
-		return fmt.Errorf("open inbox %s: %s: %w; %s", path, t.What, err, t.Remedy)
+	if _, found := engine.TroubleOf(err); !found {
+		err = fmt.Errorf("%w; %s", err, inspect(path))
 	}
-	return fmt.Errorf("open inbox %s: %w; %s", path, err, inspect(path))
+	return fmt.Errorf("open inbox %s: %w", path, engine.Explained(err))
 }
 
 // inspect says how to look into a stopped store.

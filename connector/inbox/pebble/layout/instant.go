@@ -42,8 +42,7 @@ func (r ClockRecord) Encode() []byte {
 
 // DecodeClock reads what ClockRecord.Encode wrote.
 func DecodeClock(value []byte) (ClockRecord, error) {
-	d := Decoder{Rest: value}
-	d.version()
+	d := versioned(value)
 	r := ClockRecord{At: Instant(d.varint()), Time: d.time()}
 	if r.At < 1 || len(d.Rest) > 0 {
 		d.fail("reading of the store's clock")

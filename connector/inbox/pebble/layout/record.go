@@ -57,8 +57,7 @@ func (r EventRecord) Encode() []byte {
 
 // DecodeEvent reads a pending event; its body is part of value.
 func DecodeEvent(channel string, value []byte) (EventRecord, error) {
-	d := Decoder{Rest: value}
-	d.version()
+	d := versioned(value)
 	r := EventRecord{
 		AcceptedAt:   Instant(d.varint()),
 		AcceptedTime: d.time(),
@@ -94,8 +93,7 @@ func (r LaneRecord) Encode() []byte {
 
 // DecodeLane reads what LaneRecord.Encode wrote.
 func DecodeLane(value []byte) (LaneRecord, error) {
-	d := Decoder{Rest: value}
-	d.version()
+	d := versioned(value)
 	r := LaneRecord{Head: d.Uvarint(), Attempts: int(d.varint()), Due: Instant(d.varint())}
 	return r, d.Err
 }
@@ -142,8 +140,7 @@ func (r DeadRecord) Encode() []byte {
 }
 
 func decodeDead(value []byte) (DeadRecord, error) {
-	d := Decoder{Rest: value}
-	d.version()
+	d := versioned(value)
 	r := DeadRecord{DiedTime: d.time(), Attempts: int(d.varint()), Reason: d.string(), Event: d.Rest}
 	return r, d.Err
 }
@@ -180,8 +177,7 @@ func (r ChannelRecord) Encode() []byte {
 
 // DecodeChannel reads what ChannelRecord.Encode wrote.
 func DecodeChannel(value []byte) (ChannelRecord, error) {
-	d := Decoder{Rest: value}
-	d.version()
+	d := versioned(value)
 	r := ChannelRecord{
 		Name: d.string(), Last: d.Uvarint(), Settled: d.Uvarint(), DeadLetters: d.varint(),
 		Low: d.Uvarint(), Cursor: d.Uvarint(),
@@ -259,10 +255,13 @@ func (d *Decoder) Take(n uint64) []byte {
 	return head
 }
 
-func (d *Decoder) version() {
+// versioned reads a record from behind its version on.
+func versioned(record []byte) Decoder {
+	d := Decoder{Rest: record}
 	if v := d.Byte(); d.Err == nil && v != recordVersion {
 		d.fail(fmt.Sprintf("version %d, this release reads %d", v, recordVersion))
 	}
+	return d
 }
 
 // Byte reads one byte.
@@ -274,18 +273,16 @@ func (d *Decoder) Byte() byte {
 }
 
 func (d *Decoder) varint() int64 {
-	v, n := binary.Varint(d.Rest)
-	if n <= 0 {
-		d.fail("no number")
-		return 0
-	}
-	d.Rest = d.Rest[n:]
-	return v
+	return number(d, binary.Varint)
 }
 
 // Uvarint reads an unsigned number.
 func (d *Decoder) Uvarint() uint64 {
-	v, n := binary.Uvarint(d.Rest)
+	return number(d, binary.Uvarint)
+}
+
+func number[N int64 | uint64](d *Decoder, read func([]byte) (N, int)) N {
+	v, n := read(d.Rest)
 	if n <= 0 {
 		d.fail("no number")
 		return 0
