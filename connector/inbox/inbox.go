@@ -1,51 +1,43 @@
-// Package inbox defines the durable queue between the way in and the way out.
-// The webhook accepts into it, the delivery claims from it, and the two never
-// meet anywhere else.
+// Package inbox defines the durable queue between the way in and the way out. The webhook accepts into it, the delivery
+// claims from it, and the two never meet anywhere else.
 //
 // # Lanes
 //
-// Every event waits in a lane of its channel: its conversation, or a lane of
-// its own when the channel is unordered. Within one lane, event n+1 cannot be
-// claimed before event n was settled as taken or dead-lettered. Lanes never wait
-// for each other. A lane with no pending event costs nothing. Settings.Ordering
-// decides the lanes of the events that are accepted from then on; what is stored
-// stays in its lane, dead letters too.
+// Every event waits in a lane of its channel: its conversation, or a lane of its own when the channel is unordered.
+// Within one lane, event n+1 cannot be claimed before event n was settled as taken or dead-lettered. Lanes never wait
+// for each other. A lane with no pending event costs nothing. Settings.Ordering decides the lanes of the events that
+// are accepted from then on; what is stored stays in its lane, dead letters too.
 //
 // # Promises
 //
-//  1. Accept returns Stored or Duplicate only after the events are durable, which
-//     each store defines (Pebble: fsynced to its disk). It stores the new events
-//     of its batch together or not at all, after a crash too.
-//  2. A stored event is claimed again and again, across restarts, until it is
-//     settled as taken or dead-lettered; a dead letter is kept until its
-//     retention ends or a person redrives or drops it.
+//  1. Accept returns Stored or Duplicate only after the events are durable, which each store defines (Pebble: fsynced
+//     to its disk). It stores the new events of its batch together or not at all, after a crash too.
+//  2. A stored event is claimed again and again, across restarts, until it is settled as taken or dead-lettered; a dead
+//     letter is kept until its retention ends or a person redrives or drops it.
 //  3. A claim is visible only for events that are durable.
-//  4. Settle and everything that it changes (the event, its retry schedule, its
-//     dead letter) is one atomic, durable step.
-//  5. At its bound on size the inbox refuses with ErrFull, at the end of its
-//     disk with ErrDiskFull; it never drops,
+//  4. Settle and everything that it changes (the event, its retry schedule, its dead letter) is one atomic, durable
+//     step.
+//  5. At its bound on size the inbox refuses with ErrFull, at the end of its disk with ErrDiskFull; it never drops,
 //     never shortens the de-duplication window, and keeps settling.
-//  6. Ages, waits, windows and retention go by the store's own clock. A jump of
-//     the machine's clock changes none of them while the process runs, and at
-//     a restart by 24 h at most.
+//  6. Ages, waits, windows and retention go by the store's own clock. A jump of the machine's clock changes none of
+//     them while the process runs, and at a restart by 24 h at most.
 //
 // So what callers hand over and get are durations. Times of day are for people.
 //
 // # A store's life
 //
-//  1. It is opened by its own package, with what its section of the configuration
-//     says. It recovers what a crash left before that returns.
-//  2. Consume gives it the settings of each configured channel, before anything is
-//     accepted: the ordering must be known to lay an event into its lane.
-//  3. The webhook accepts, each consumer claims and settles, and Configure follows
-//     each change of the configuration, all at the same time.
-//  4. A channel that is no longer configured loses its consumer. What it holds stays,
-//     dead letters until their retention ends, and comes back with the next Consume.
-//  5. Close is the last call. What is claimed then is claimed again after the next
-//     opening.
+//  1. It is opened by its own package, with what its section of the configuration says. It recovers what a crash left
+//     before that returns.
+//  2. Consume gives it the settings of each configured channel, before anything is accepted: the ordering must be known
+//     to lay an event into its lane.
+//  3. The webhook accepts, each consumer claims and settles, and Configure follows each change of the configuration,
+//     all at the same time.
+//  4. A channel that is no longer configured loses its consumer. What it holds stays, dead letters until their
+//     retention ends, and comes back with the next Consume.
+//  5. Close is the last call. What is claimed then is claimed again after the next opening.
 //
-// A new store is a package below this one, with an Inbox that passes the suite of
-// package inboxtest, and one line where inboxes are registered.
+// A new store is a package below this one, with an Inbox that passes the suite of package inboxtest, and one line where
+// inboxes are registered.
 package inbox
 
 import (
@@ -63,21 +55,20 @@ import (
 
 // Errors that callers tell apart with errors.Is.
 var (
-	// ErrFull: the inbox is at its bound on size. The same call succeeds once
-	// deliveries or retention have freed space.
+	// ErrFull: the inbox is at its bound on size. The same call succeeds once deliveries or retention have freed space.
 	ErrFull = errors.New("inbox is full")
-	// ErrDiskFull: the inbox is within its bound, but its disk has less left than
-	// the store needs to work. The same call succeeds once the disk has room.
+	// ErrDiskFull: the inbox is within its bound, but its disk has less left than the store needs to work. The same
+	// call succeeds once the disk has room.
 	ErrDiskFull = errors.New("the inbox's disk is full")
-	// ErrOverloaded: the disk does not keep up, and as much as may wait for it
-	// does already. The same call succeeds once it has caught up.
+	// ErrOverloaded: the disk does not keep up, and as much as may wait for it does already. The same call succeeds
+	// once it has caught up.
 	ErrOverloaded = errors.New("inbox is overloaded: its disk does not keep up")
 	// ErrClosed: the inbox is closing or closed.
 	ErrClosed = errors.New("inbox is closed")
 	// ErrNotFound: no dead letter has that id.
 	ErrNotFound = errors.New("no such dead letter")
-	// ErrLost: the claim is no longer held: it was settled, or another replica has
-	// its lane. Its event is not lost: whoever holds the lane delivers it.
+	// ErrLost: the claim is no longer held: it was settled, or another replica has its lane. Its event is not lost:
+	// whoever holds the lane delivers it.
 	ErrLost = errors.New("the claim is no longer held")
 	// ErrInUse: the inbox cannot be opened while another process has it open.
 	ErrInUse = errors.New("another process uses it")
@@ -89,18 +80,16 @@ type Outcome int
 const (
 	// Stored: the event is new, and durable.
 	Stored Outcome = iota + 1
-	// Duplicate: an event with this id was stored on this channel within the
-	// de-duplication window, and it is durable.
+	// Duplicate: an event with this id was stored on this channel within the de-duplication window, and it is durable.
 	Duplicate
 )
 
 // Accepter is the way in.
 type Accepter interface {
-	// Accept stores a batch of events of one channel, in their order, and returns
-	// the outcome of each once all are durable. An id that comes twice in the
-	// batch is a duplicate the second time. With an error, none is stored; only
-	// if ctx ends first, when the error is ctx's, may they still become durable,
-	// all of them, and their ids are recognised later.
+	// Accept stores a batch of events of one channel, in their order, and returns the outcome of each once all are
+	// durable. An id that comes twice in the batch is a duplicate the second time. With an error, none is stored; only
+	// if ctx ends first, when the error is ctx's, may they still become durable, all of them, and their ids are
+	// recognised later.
 	Accept(ctx context.Context, batch []event.Event) ([]Outcome, error)
 }
 
@@ -108,8 +97,8 @@ type Accepter interface {
 type Ordering int
 
 const (
-	// PerConversation: the events of a conversation wait for each other. It is
-	// the ordering of a channel without settings.
+	// PerConversation: the events of a conversation wait for each other. It is the ordering of a channel without
+	// settings.
 	PerConversation Ordering = iota
 	// Unordered: no event waits for another.
 	Unordered
@@ -133,23 +122,21 @@ type Settings struct {
 	DeadLetterRetention time.Duration
 }
 
-// Claim is one event that may be attempted now. It is held until it is settled,
-// until another replica takes over its lane, or until the process ends: then the
-// event is claimed again.
+// Claim is one event that may be attempted now. It is held until it is settled, until another replica takes over its
+// lane, or until the process ends: then the event is claimed again.
 type Claim struct {
 	Event event.Event
 	// Attempts is the number of failed attempts so far.
 	Attempts int
-	// Age is the time since the event was accepted, or last redriven, and Paused
-	// the part of it during which the channel was paused.
+	// Age is the time since the event was accepted, or last redriven, and Paused the part of it during which the
+	// channel was paused.
 	Age, Paused time.Duration
 	// Lane and Sequence identify the claim to the store.
 	Lane     string
 	Sequence uint64
 }
 
-// Verdict is what became of an attempt: exactly one of Taken, Retry, Dead and
-// Released.
+// Verdict is what became of an attempt: exactly one of Taken, Retry, Dead and Released.
 type Verdict interface{ verdict() }
 
 // Taken: the sink has taken the event; it is removed.
@@ -158,12 +145,12 @@ type Taken struct{}
 // Retry: the attempt failed; the lane waits for After, counted from Settle.
 type Retry struct{ After time.Duration }
 
-// Dead: the event goes to the dead letters, with a reason for a person to read
-// (no secrets, ids or bodies); the lane goes on with its next event.
+// Dead: the event goes to the dead letters, with a reason for a person to read (no secrets, ids or bodies); the lane
+// goes on with its next event.
 type Dead struct{ Reason string }
 
-// Released: no attempt was made, or its result is unknown because the process
-// stops; the claim ends and nothing is counted.
+// Released: no attempt was made, or its result is unknown because the process stops; the claim ends and nothing is
+// counted.
 type Released struct{}
 
 func (Taken) verdict()    {}
@@ -171,41 +158,34 @@ func (Retry) verdict()    {}
 func (Dead) verdict()     {}
 func (Released) verdict() {}
 
-// Never is the wait for what only a signal of Ready can bring. It lasts for
-// some 292 years, so that a timer of it needs no special case.
+// Never is the wait for what only a signal of Ready can bring. It lasts for some 292 years, so that a timer of it needs
+// no special case.
 const Never = time.Duration(math.MaxInt64)
 
 // Queue is the way out.
 type Queue interface {
-	// Consume sets a channel's settings and begins to claim from it: from all of
-	// its lanes, or from this replica's share of them. A process has at most one
-	// open Consumer of a channel.
+	// Consume sets a channel's settings and begins to claim from it: from all of its lanes, or from this replica's
+	// share of them. A process has at most one open Consumer of a channel.
 	Consume(ctx context.Context, channel string, s Settings) (Consumer, error)
 }
 
-// Consumer claims the events of one channel. It has one claiming goroutine;
-// Settle and Renew may be called from any.
+// Consumer claims the events of one channel. It has one claiming goroutine; Settle and Renew may be called from any.
 type Consumer interface {
-	// Claim returns up to limit events that may be attempted now, at most one of
-	// each lane, and fewer when they are large. When it returns fewer than limit,
-	// wait is how long until more may be claimable without a signal of Ready:
-	// until the earliest retry, or zero while the store is still at work on what
-	// it read. It is Never when every pending event is claimed or behind a claimed
-	// one, and with an error.
+	// Claim returns up to limit events that may be attempted now, at most one of each lane, and fewer when they are
+	// large. When it returns fewer than limit, wait is how long until more may be claimable without a signal of Ready:
+	// until the earliest retry, or zero while the store is still at work on what it read. It is Never when every
+	// pending event is claimed or behind a claimed one, and with an error.
 	Claim(ctx context.Context, limit int) (claims []Claim, wait time.Duration, err error)
-	// Renew keeps a claim held whose attempt takes long. After ErrLost the attempt
-	// is to end: another replica makes it.
+	// Renew keeps a claim held whose attempt takes long. After ErrLost the attempt is to end: another replica makes it.
 	Renew(ctx context.Context, c *Claim) error
-	// Settle ends a claim and returns once the result is durable. It does not
-	// need the event's body, so that callers can free it before. After ErrLost,
-	// which a further call would only repeat, the verdict counts for nothing.
+	// Settle ends a claim and returns once the result is durable. It does not need the event's body, so that callers
+	// can free it before. After ErrLost, which a further call would only repeat, the verdict counts for nothing.
 	Settle(ctx context.Context, c Claim, v Verdict) error
 	// Configure changes the channel's settings.
 	Configure(ctx context.Context, s Settings) error
-	// Ready is signalled after something became claimable: an event was stored or
-	// redriven, a settled lane has a further event, or the channel is no longer
-	// paused. A paused channel may stay silent. One signal may stand for many; the
-	// Go channel is the same for every call.
+	// Ready is signalled after something became claimable: an event was stored or redriven, a settled lane has a
+	// further event, or the channel is no longer paused. A paused channel may stay silent. One signal may stand for
+	// many; the Go channel is the same for every call.
 	Ready() <-chan struct{}
 	// Close ends the claiming. Claims stay held, and are settled as before.
 	Close() error
@@ -222,14 +202,11 @@ type DeadLetter struct {
 
 // DeadLetters is what a person works with after the fact.
 type DeadLetters interface {
-	// DeadLetters yields a channel's dead letters, oldest first. A yielded
-	// error ends the sequence.
+	// DeadLetters yields a channel's dead letters, oldest first. A yielded error ends the sequence.
 	DeadLetters(channel string) iter.Seq2[DeadLetter, error]
-	// Redrive moves dead letters to the end of their lanes, with their ids and
-	// fresh clocks, past the de-duplication check. No ids means all that there
-	// are at the call, and an id of several the oldest of them: what dies
-	// meanwhile stays. It returns how many were moved, with an error too, and
-	// ErrNotFound if an id names none.
+	// Redrive moves dead letters to the end of their lanes, with their ids and fresh clocks, past the de-duplication
+	// check. No ids means all that there are at the call, and an id of several the oldest of them: what dies meanwhile
+	// stays. It returns how many were moved, with an error too, and ErrNotFound if an id names none.
 	Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error)
 	// Drop deletes dead letters for good. It selects and returns as Redrive does.
 	Drop(ctx context.Context, channel string, ids ...event.ID) (int, error)
@@ -239,13 +216,13 @@ type DeadLetters interface {
 type Stats struct {
 	// Pending counts stored events that are neither taken nor dead.
 	Pending int64
-	// OldestPendingAge is the time since the oldest of them was accepted or
-	// redriven, paused or not; zero if none is pending.
+	// OldestPendingAge is the time since the oldest of them was accepted or redriven, paused or not; zero if none is
+	// pending.
 	OldestPendingAge time.Duration
 	// DeadLetters counts kept dead letters.
 	DeadLetters int64
-	// Shared reports whether all replicas of a connector see the same figures, so
-	// that adding them up would count events twice.
+	// Shared reports whether all replicas of a connector see the same figures, so that adding them up would count
+	// events twice.
 	Shared bool
 }
 
@@ -254,19 +231,16 @@ type Inbox interface {
 	Accepter
 	Queue
 	DeadLetters
-	// Channels names every channel that was consumed or has anything stored,
-	// sorted.
+	// Channels names every channel that was consumed or has anything stored, sorted.
 	Channels() []string
 	// Stats describes one channel; all is zero for one that is not known.
 	Stats(ctx context.Context, channel string) (Stats, error)
-	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or
-	// wraps it.
+	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or wraps it.
 	Room() error
-	// Try makes a small write durable, as Accept does with an event. It is nil when
-	// the inbox can store, and the error of the write when it cannot.
+	// Try makes a small write durable, as Accept does with an event. It is nil when the inbox can store, and the error
+	// of the write when it cannot.
 	Try(ctx context.Context) error
-	// Close waits for commits under way and closes the store cleanly. Calls
-	// after Close return ErrClosed.
+	// Close waits for commits under way and closes the store cleanly. Calls after Close return ErrClosed.
 	Close() error
 }
 
@@ -297,10 +271,9 @@ type Described interface {
 	Stats(ctx context.Context, channel string) (Stats, error)
 }
 
-// Present describes the channels that are configured or still hold an event, sorted by
-// name. The keys of configured are names. A channel that is no longer configured is
-// left out once it holds nothing, or it would be shown for ever. A channel that cannot
-// be read is left out too, with an error.
+// Present describes the channels that are configured or still hold an event, sorted by name. The keys of configured are
+// names. A channel that is no longer configured is left out once it holds nothing, or it would be shown for ever. A
+// channel that cannot be read is left out too, with an error.
 func Present[V any](ctx context.Context, in Described, configured map[string]V) (present []ChannelStats, err error) {
 	names := slices.AppendSeq(in.Channels(), maps.Keys(configured))
 	slices.Sort(names)

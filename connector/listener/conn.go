@@ -10,13 +10,11 @@ import (
 	"sync/atomic"
 )
 
-// smallBuffer is room for a usual header; a larger buffer is not kept between
-// calls.
+// smallBuffer is room for a usual header; a larger buffer is not kept between calls.
 const smallBuffer = 1 << 10
 
-// Conn is a connection of a Listener. It hands over one header at a time, whole,
-// and then the body that the header announces: so every header is seen here, and
-// nothing of it reaches net/http that is larger than the limits.
+// Conn is a connection of a Listener. It hands over one header at a time, whole, and then the body that the header
+// announces: so every header is seen here, and nothing of it reaches net/http that is larger than the limits.
 type Conn struct {
 	// Conn is read in plain text: raw itself, or TLS over it.
 	net.Conn
@@ -37,8 +35,8 @@ type Conn struct {
 	// buffer holds bytes that were read and not handed over.
 	buffer []byte
 	search headerSearch
-	// left is the number of bytes to hand over before the next header: those of
-	// this one, and of a body of known length.
+	// left is the number of bytes to hand over before the next header: those of this one, and of a body of known
+	// length.
 	left int64
 	// chunks follow a chunked body, which comes after left.
 	chunks chunks
@@ -48,8 +46,7 @@ type Conn struct {
 	idle atomic.Bool
 	// refusal is why the header that comes next is refused; nil if it is not.
 	refusal error
-	// refused: a header was answered here, and there is nothing more to read.
-	// net/http reads once more after the end.
+	// refused: a header was answered here, and there is nothing more to read. net/http reads once more after the end.
 	refused bool
 }
 
@@ -60,8 +57,8 @@ func (c *Conn) ShowKey() {
 	}
 }
 
-// Verify says that a call on the connection brought a new event with a right
-// signature. One that is known already may be somebody's capture.
+// Verify says that a call on the connection brought a new event with a right signature. One that is known already may
+// be somebody's capture.
 func (c *Conn) Verify() {
 	if c != nil {
 		c.ShowKey()
@@ -165,8 +162,7 @@ func (c *Conn) take(p []byte) (int, error) {
 	return n, nil
 }
 
-// read reads from the network. Of a connection that has shown no key it reads
-// only as much as a header may have.
+// read reads from the network. Of a connection that has shown no key it reads only as much as a header may have.
 func (c *Conn) read(p []byte) (int, error) {
 	if c.keyShown.Load() {
 		if c.guard != nil {
@@ -183,9 +179,8 @@ func (c *Conn) read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite ends what is sent, so that a caller still reads its answer. net/http
-// then waits half a second for a caller whose body it has not read. Whoever
-// begins many such calls must not fill the places with them.
+// CloseWrite ends what is sent, so that a caller still reads its answer. net/http then waits half a second for a caller
+// whose body it has not read. Whoever begins many such calls must not fill the places with them.
 func (c *Conn) CloseWrite() error {
 	c.listener.registry.lower(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

@@ -9,21 +9,20 @@ import (
 )
 
 const (
-	// handshakeSize bounds what a TLS handshake reads, in bytes. A client's share
-	// of it is below 3 KiB, while crypto/tls would buffer 64 KiB.
+	// handshakeSize bounds what a TLS handshake reads, in bytes. A client's share of it is below 3 KiB, while
+	// crypto/tls would buffer 64 KiB.
 	handshakeSize = 8 << 10
-	// recordSize is the largest TLS record with its header: the first may hold a
-	// whole header and the begin of a body.
+	// recordSize is the largest TLS record with its header: the first may hold a whole header and the begin of a body.
 	recordSize = 17 << 10
 	unbounded  = math.MaxInt
 )
 
-// plainSize bounds the encrypted bytes from the handshake until a key was shown.
-// It leaves room for a header, in records of any size.
+// plainSize bounds the encrypted bytes from the handshake until a key was shown. It leaves room for a header, in
+// records of any size.
 func plainSize(headerSize int) int { return 2*headerSize + recordSize }
 
-// guard bounds what TLS reads of a connection that has shown no key: what is not
-// plain text cannot be counted above TLS.
+// guard bounds what TLS reads of a connection that has shown no key: what is not plain text cannot be counted above
+// TLS.
 type guard struct {
 	net.Conn
 
@@ -41,8 +40,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuseHandshake counts a failed handshake, and tells a caller that speaks plain
-// HTTP what is wrong.
+// refuseHandshake counts a failed handshake, and tells a caller that speaks plain HTTP what is wrong.
 func (c *Conn) refuseHandshake(err error) {
 	c.listener.count("tls_handshake")
 	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil && isASCIILetter(plain.RecordHeader[0]) {

@@ -1,16 +1,13 @@
-// Package listener bounds what callers can take of an HTTP server before they
-// have shown who they are: connections, memory, descriptors and log lines.
+// Package listener bounds what callers can take of an HTTP server before they have shown who they are: connections,
+// memory, descriptors and log lines.
 //
-// A connection reaches net/http only when its first header is complete: until
-// then it costs a small goroutine and the bytes that it has sent. Every header
-// is bounded in bytes and in lines, since net/http takes some 30 bytes of memory
-// for each byte of a header that is nothing but tiny lines. Two lengths for one
-// body are refused, because net/http drops the Content-Length before a handler
-// can see it, and a proxy in front may go by the other one.
+// A connection reaches net/http only when its first header is complete: until then it costs a small goroutine and the
+// bytes that it has sent. Every header is bounded in bytes and in lines, since net/http takes some 30 bytes of memory
+// for each byte of a header that is nothing but tiny lines. Two lengths for one body are refused, because net/http
+// drops the Content-Length before a handler can see it, and a proxy in front may go by the other one.
 //
-// When there are too many connections, the oldest one that has shown the least
-// is closed, never the newest: a plain limit would let strangers hold every
-// place.
+// When there are too many connections, the oldest one that has shown the least is closed, never the newest: a plain
+// limit would let strangers hold every place.
 package listener
 
 import (
@@ -28,21 +25,20 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// FirstHeaderTimeout is how long a new connection may take to send its first
-// header, TLS handshake included. It is generous because it also runs on a
-// connection that a load balancer opens ahead of its first call.
+// FirstHeaderTimeout is how long a new connection may take to send its first header, TLS handshake included. It is
+// generous because it also runs on a connection that a load balancer opens ahead of its first call.
 const FirstHeaderTimeout = 10 * time.Second
 
-// acceptPause is the wait after an accept that failed for want of descriptors or
-// memory: long enough not to spin, short enough for a caller's 2 s.
+// acceptPause is the wait after an accept that failed for want of descriptors or memory: long enough not to spin, short
+// enough for a caller's 2 s.
 const acceptPause = 10 * time.Millisecond
 
 // Limits are the bounds of one listener; all are required.
 type Limits struct {
 	// Connections is the number of connections at once, until Resize.
 	Connections int
-	// HeaderSize is the largest request line and header, in bytes. As much is
-	// read in all of a connection that has shown no key.
+	// HeaderSize is the largest request line and header, in bytes. As much is read in all of a connection that has
+	// shown no key.
 	HeaderSize int
 	// HeaderLines is the largest number of header lines.
 	HeaderLines int
@@ -54,18 +50,15 @@ type Options struct {
 	Name string
 	// Limits are its bounds.
 	Limits Limits
-	// Keyless: the server asks for no key, so that none has to be shown before a
-	// body is read.
+	// Keyless: the server asks for no key, so that none has to be shown before a body is read.
 	Keyless bool
-	// TLS makes every connection a TLS one, below the bounds, which count plain
-	// text. Default: plain text.
+	// TLS makes every connection a TLS one, below the bounds, which count plain text. Default: plain text.
 	TLS *tls.Config
 	// Metrics are the process's instruments.
 	Metrics *telemetry.Metrics
 }
 
-// Listener is a net.Listener whose connections have sent a whole header when
-// Accept returns them.
+// Listener is a net.Listener whose connections have sent a whole header when Accept returns them.
 type Listener struct {
 	net.Listener
 
@@ -80,9 +73,9 @@ type Listener struct {
 	opening sync.WaitGroup
 }
 
-// Serve serves the calls of the connections, bounded, until the server is shut
-// down or closed: then it returns nil, while a Shutdown may still wait. It sets
-// the server's MaxHeaderBytes, ConnContext and ConnState, and closes the listener.
+// Serve serves the calls of the connections, bounded, until the server is shut down or closed: then it returns nil,
+// while a Shutdown may still wait. It sets the server's MaxHeaderBytes, ConnContext and ConnState, and closes the
+// listener.
 func (l *Listener) Serve(server *http.Server) error {
 	server.MaxHeaderBytes = l.options.Limits.HeaderSize
 	server.ConnContext, server.ConnState = connContext, connState
@@ -92,11 +85,10 @@ func (l *Listener) Serve(server *http.Server) error {
 	return nil
 }
 
-// Resize changes the number of connections at once. Of those beyond it the oldest
-// one that has shown the least is closed, as for a newer one, but none on which a
-// call is under way: that one goes with its answer. Verified connections beyond
-// their share of the new number lose their protection, the oldest first. It may be
-// called at any time.
+// Resize changes the number of connections at once. Of those beyond it the oldest one that has shown the least is
+// closed, as for a newer one, but none on which a call is under way: that one goes with its answer. Verified
+// connections beyond their share of the new number lose their protection, the oldest first. It may be called at any
+// time.
 func (l *Listener) Resize(connections int) {
 	l.registry.resize(connections)
 	for l.registry.evictIdle() {
@@ -122,8 +114,7 @@ func New(inner net.Listener, o Options) *Listener {
 	return l
 }
 
-// Accept returns the next connection with a whole header. The error is that of
-// the inner listener, and final.
+// Accept returns the next connection with a whole header. The error is that of the inner listener, and final.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.ready:
@@ -134,8 +125,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener, and closes the connections that Accept has not
-// returned.
+// Close ends the listener, and closes the connections that Accept has not returned.
 func (l *Listener) Close() error { return l.close() }
 
 func (l *Listener) acceptAll() {
@@ -175,8 +165,8 @@ func (l *Listener) newConn(raw net.Conn) *Conn {
 	return c
 }
 
-// open waits for the first header and hands the connection over. A connection
-// that was accepted while the listener closed may be too late for closeOpening.
+// open waits for the first header and hands the connection over. A connection that was accepted while the listener
+// closed may be too late for closeOpening.
 func (l *Listener) open(c *Conn) {
 	select {
 	case <-l.closed:
@@ -216,8 +206,8 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connState tells a connection whether a call is under way on it, and closes one
-// that is idle again if there are more than there may be since a Resize.
+// connState tells a connection whether a call is under way on it, and closes one that is idle again if there are more
+// than there may be since a Resize.
 func connState(conn net.Conn, state http.ConnState) {
 	c, ok := conn.(*Conn)
 	if !ok {
@@ -230,8 +220,8 @@ func connState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// FromContext returns the connection of a call; nil, on which every method does
-// nothing, when the call came by another way.
+// FromContext returns the connection of a call; nil, on which every method does nothing, when the call came by another
+// way.
 func FromContext(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c

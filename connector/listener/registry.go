@@ -14,18 +14,15 @@ import (
 type class int
 
 const (
-	// answered: the last answer was sent, and net/http only waits for the caller
-	// to close.
+	// answered: the last answer was sent, and net/http only waits for the caller to close.
 	answered class = iota
 	// showedNothing: no key yet.
 	showedNothing
 	// showedKey: a call with a right API key.
 	showedKey
-	// surplus: a call whose event was new and verified, when verified connections
-	// had their whole share.
+	// surplus: a call whose event was new and verified, when verified connections had their whole share.
 	surplus
-	// showedSignature: a call whose event was new and verified. Never cut off, unless
-	// a resize makes it a surplus one.
+	// showedSignature: a call whose event was new and verified. Never cut off, unless a resize makes it a surplus one.
 	showedSignature
 	classes
 )
@@ -33,25 +30,22 @@ const (
 // classNames are the values of the metric label "class".
 var classNames = [classes]string{"answered", "nothing", "key", "surplus", "verified"}
 
-// unverifiedShare is the part of the places that verified connections leave to
-// the others, so that a new caller always finds one.
+// unverifiedShare is the part of the places that verified connections leave to the others, so that a new caller always
+// finds one.
 const unverifiedShare = 8
 
-// newcomersShare is the part of the places in which connections that have shown
-// nothing yet are spared while an older one has shown a key: whoever has a key and
-// opens many connections must not cut off those that are about to show one.
+// newcomersShare is the part of the places in which connections that have shown nothing yet are spared while an older
+// one has shown a key: whoever has a key and opens many connections must not cut off those that are about to show one.
 const newcomersShare = 16
 
-// registry holds the open connections by class, in each the one that has been
-// there longest first.
+// registry holds the open connections by class, in each the one that has been there longest first.
 type registry struct {
 	mu      sync.Mutex
 	limit   int
 	members [classes]list.List // of *Conn
 	gauges  [classes]prometheus.Gauge
 	bound   prometheus.Gauge
-	// beyond says that a resize has left more connections than the limit, whose
-	// calls were under way.
+	// beyond says that a resize has left more connections than the limit, whose calls were under way.
 	beyond atomic.Bool
 }
 
@@ -108,8 +102,7 @@ func (r *registry) unprotected() []*list.List {
 	return []*list.List{&r.members[answered], lowest, next, &r.members[surplus]}
 }
 
-// resize changes the limit. The verified connections that the new one has no share
-// for become surplus ones.
+// resize changes the limit. The verified connections that the new one has no share for become surplus ones.
 func (r *registry) resize(limit int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,8 +116,8 @@ func (r *registry) resize(limit int) {
 	r.beyond.Store(r.count() > limit)
 }
 
-// evictIdle closes a connection if there are more than the limit: the one that evict would, of those without a call that
-// is read or served. It reports whether there was one.
+// evictIdle closes a connection if there are more than the limit: the one that evict would, of those without a call
+// that is read or served. It reports whether there was one.
 func (r *registry) evictIdle() bool {
 	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open || c.idle.Load()) })
 }
@@ -132,8 +125,8 @@ func (r *registry) evictIdle() bool {
 // verifiedShare is how many connections may be verified ones.
 func (r *registry) verifiedShare() int { return r.limit - max(2, r.limit/unverifiedShare) }
 
-// raise moves a connection up to a class. A verified one that would leave the
-// others too few places becomes a surplus one.
+// raise moves a connection up to a class. A verified one that would leave the others too few places becomes a surplus
+// one.
 func (r *registry) raise(c *Conn, to class) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

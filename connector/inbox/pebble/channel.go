@@ -9,17 +9,15 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// channel is what the store keeps in memory of one channel. Its size depends on
-// the claims under way, not on the backlog. Its marks are numbers of events, in
-// the order that doc.go draws; they are grouped by who moves them.
+// channel is what the store keeps in memory of one channel. Its size depends on the claims under way, not on the
+// backlog. Its marks are numbers of events, in the order that doc.go draws; they are grouped by who moves them.
 type channel struct {
 	name string
 	key  layout.ChannelKey
 	// ready is signalled when Claim may have something new.
 	ready chan struct{}
-	// recovered is the highest sequence that the store held when it was opened.
-	// Only up to it can the cursor meet an event that was reached through its
-	// lane's record before, and settled.
+	// recovered is the highest sequence that the store held when it was opened. Only up to it can the cursor meet an
+	// event that was reached through its lane's record before, and settled.
 	recovered uint64
 	// ahead are the next events to claim; the committer and the claiming share it.
 	ahead readAhead
@@ -42,8 +40,8 @@ type settings struct {
 
 // committed is what the committer alone changes; others read what is atomic.
 type committed struct {
-	// last is the highest sequence in use, and settled counts the events that left
-	// the pending ones: their difference is pending.
+	// last is the highest sequence in use, and settled counts the events that left the pending ones: their difference
+	// is pending.
 	last, settled atomic.Uint64
 	// durable is the highest sequence that is fsynced: claiming stops there.
 	durable atomic.Uint64
@@ -77,8 +75,7 @@ type claimingState struct {
 	successors []*lane
 	// unparked are tracked lanes with events that have no pointer yet.
 	unparked []*lane
-	// parking is the lowest sequence in the park operation under way, zero if
-	// there is none.
+	// parking is the lowest sequence in the park operation under way, zero if there is none.
 	parking uint64
 	// parkFrom is when the next park operation may be made.
 	parkFrom layout.Instant
@@ -91,18 +88,15 @@ type claimingState struct {
 // lane is a lane with a claimed event, or with events in memory that wait.
 type lane struct {
 	key layout.LaneKey
-	// head is the event that is claimed, or was last, and size that of its body
-	// in bytes.
+	// head is the event that is claimed, or was last, and size that of its body in bytes.
 	head    uint64
 	size    int
 	claimed bool
 	// settling: the claim's end is on its way to disk.
 	settling bool
-	// waiting are further events, in order. Those of a tracked lane are on
-	// their way to disk.
+	// waiting are further events, in order. Those of a tracked lane are on their way to disk.
 	waiting []uint64
-	// tracked: the lane has, or is about to get, a record on disk, so that its
-	// further events go there too.
+	// tracked: the lane has, or is about to get, a record on disk, so that its further events go there too.
 	tracked bool
 	// parking: a park operation with events of this lane is under way.
 	parking bool
@@ -140,8 +134,8 @@ func (c *channel) record() layout.ChannelRecord {
 
 func (c *channel) signal() { signal(c.ready) }
 
-// published makes new durable events claimable. Nobody claims from a paused
-// channel, so waking its claiming for each event would be for nothing.
+// published makes new durable events claimable. Nobody claims from a paused channel, so waking its claiming for each
+// event would be for nothing.
 func (c *channel) published(events []encodedEvent) {
 	running := !c.pauses.Load().Paused()
 	if running {
@@ -167,8 +161,7 @@ func (c *channel) forget(l *lane) {
 	}
 }
 
-// resumeFrom is the lowest sequence that only memory knows about: where a
-// restart has to begin reading.
+// resumeFrom is the lowest sequence that only memory knows about: where a restart has to begin reading.
 func (c *channel) resumeFrom() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

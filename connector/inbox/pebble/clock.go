@@ -11,11 +11,10 @@ import (
 
 // Clock is where a store reads the time.
 type Clock interface {
-	// Now is what the machine's clock shows. It may be set back or ahead at any
-	// moment.
+	// Now is what the machine's clock shows. It may be set back or ahead at any moment.
 	Now() time.Time
-	// Elapsed is the time since some moment before the store was opened, the
-	// same one as long as the store is open. It never goes back.
+	// Elapsed is the time since some moment before the store was opened, the same one as long as the store is open. It
+	// never goes back.
 	Elapsed() time.Duration
 }
 
@@ -25,27 +24,24 @@ type systemClock struct{ start time.Time }
 func (systemClock) Now() time.Time           { return time.Now() }
 func (c systemClock) Elapsed() time.Duration { return time.Since(c.start) }
 
-// clock is a store's own. It goes on with the machine's monotonic clock, so that
-// no jump of its time of day reaches a store that is open.
+// clock is a store's own. It goes on with the machine's monotonic clock, so that no jump of its time of day reaches a
+// store that is open.
 type clock struct {
 	source Clock
-	// opened is source's Elapsed when the store was opened, and at what the
-	// clock showed then.
+	// opened is source's Elapsed when the store was opened, and at what the clock showed then.
 	opened time.Duration
 	at     layout.Instant
 }
 
 func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.opened) }
 
-// maxDowntime is how far the clock moves over a restart at most. Only the
-// machine's time of day says how long the store was closed, and it may have
-// jumped. A longer downtime makes every wait, window and retention longer, and
-// a jump makes none of them shorter by more than this.
+// maxDowntime is how far the clock moves over a restart at most. Only the machine's time of day says how long the store
+// was closed, and it may have jumped. A longer downtime makes every wait, window and retention longer, and a jump makes
+// none of them shorter by more than this.
 const maxDowntime = 24 * time.Hour
 
-// setClock sets the store's clock by its last reading, and stores the new one:
-// with a process that dies young again and again, the time would stand still
-// once the last reading is older than maxDowntime.
+// setClock sets the store's clock by its last reading, and stores the new one: with a process that dies young again and
+// again, the time would stand still once the last reading is older than maxDowntime.
 func (s *Inbox) setClock(source Clock) error {
 	value, found, err := layout.Get(s.db, layout.ClockKey())
 	switch {
@@ -66,12 +62,12 @@ func (s *Inbox) setClock(source Clock) error {
 	return s.db.Set(layout.ClockKey(), reading.Encode(), pebble.Sync)
 }
 
-// maxDrift is how far the machine's clock may go from the store's before that is
-// stored. It is far above what a time server corrects by slewing within a minute.
+// maxDrift is how far the machine's clock may go from the store's before that is stored. It is far above what a time
+// server corrects by slewing within a minute.
 const maxDrift = time.Second
 
-// keepTime stores a reading if the machine's clock was set since the last one.
-// Otherwise the next start would take the jump for a downtime.
+// keepTime stores a reading if the machine's clock was set since the last one. Otherwise the next start would take the
+// jump for a downtime.
 func (s *Inbox) keepTime(ctx context.Context) error {
 	last := s.reading.Load()
 	drift := s.clock.source.Now().Round(0).Sub(last.Time) - s.clock.now().Since(last.At)
@@ -81,8 +77,7 @@ func (s *Inbox) keepTime(ctx context.Context) error {
 	return s.storeClock(ctx)
 }
 
-// writeClock stores a reading with everything else that is stored, so that no
-// stored moment is ever ahead of it.
+// writeClock stores a reading with everything else that is stored, so that no stored moment is ever ahead of it.
 func (tx *transaction) writeClock() {
 	if tx.Empty() && !tx.keepTime {
 		return // a refused call must not write to a full disk

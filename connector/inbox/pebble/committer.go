@@ -9,20 +9,19 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// operation is one request to change the store. An operation may be abandoned
-// by its caller at any time, but once queued it is carried out.
+// operation is one request to change the store. An operation may be abandoned by its caller at any time, but once
+// queued it is carried out.
 type operation interface {
-	// apply runs in the committer's goroutine. When it returns an error the
-	// operation has added nothing to the batch and fails alone.
+	// apply runs in the committer's goroutine. When it returns an error the operation has added nothing to the batch
+	// and fails alone.
 	apply(*transaction) error
-	// reads reports whether apply must see what earlier operations of the same
-	// batch wrote. It is asked before any of the batch is applied.
+	// reads reports whether apply must see what earlier operations of the same batch wrote. It is asked before any of
+	// the batch is applied.
 	reads() bool
 	base() *pending
 }
 
-// pending is the part that every operation has: its place in the queue and the
-// result that its caller waits for.
+// pending is the part that every operation has: its place in the queue and the result that its caller waits for.
 type pending struct {
 	done chan error
 	// size is about how many bytes the operation adds to a batch.
@@ -43,8 +42,8 @@ type change struct {
 
 func (c *change) apply(tx *transaction) error { return c.make(tx) }
 
-// A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB
-// is far below what Pebble treats as a large batch.
+// A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB is far below what Pebble treats as a
+// large batch.
 const (
 	maxBatchBytes      = 4 << 20
 	maxBatchOperations = 4096
@@ -53,13 +52,10 @@ const (
 // committer is the one goroutine that writes. Its invariants, by which its tests go:
 //
 //  1. Operations are applied in the order of their submission, each in one batch.
-//  2. An operation's caller is answered after its batch was written and published,
-//     in this order, and not before.
+//  2. An operation's caller is answered after its batch was written and published, in this order, and not before.
 //  3. An operation that fails fails alone: the rest of its batch is written.
-//  4. After a write that failed, nobody is answered and nothing is published: the
-//     process ends.
-//  5. A batch has no more than maxBatchOperations and maxBatchBytes, unless it is
-//     one operation.
+//  4. After a write that failed, nobody is answered and nothing is published: the process ends.
+//  5. A batch has no more than maxBatchOperations and maxBatchBytes, unless it is one operation.
 //  6. A caller that gives up takes nothing back: its operation is carried out.
 //  7. After close nothing is accepted, and what was accepted before is written.
 //  8. queued is the size of what is not written yet.
@@ -67,8 +63,8 @@ type committer struct {
 	env commitEnv
 	// queued is in bytes.
 	queued atomic.Int64
-	// maxQueued bounds what waits for a disk that hangs: callers give up after
-	// their time, but what they queued stays until it is committed.
+	// maxQueued bounds what waits for a disk that hangs: callers give up after their time, but what they queued stays
+	// until it is committed.
 	maxQueued atomic.Int64
 	wake      chan struct{}
 	done      chan struct{}
@@ -87,8 +83,8 @@ type commitEnv struct {
 	write func(*transaction) error
 	// publish tells of a durable batch.
 	publish func(*transaction)
-	// fatal ends the process: sequences and filter have moved on, so that after a
-	// failed write memory is no longer what is on disk.
+	// fatal ends the process: sequences and filter have moved on, so that after a failed write memory is no longer what
+	// is on disk.
 	fatal func(cause error)
 }
 
@@ -130,8 +126,7 @@ func (c *committer) submit(op operation) error {
 	return nil
 }
 
-// signal wakes whoever waits on a channel of room one, now or next; one signal
-// may stand for many.
+// signal wakes whoever waits on a channel of room one, now or next; one signal may stand for many.
 func signal(wake chan<- struct{}) {
 	select {
 	case wake <- struct{}{}:
@@ -143,9 +138,8 @@ func signal(wake chan<- struct{}) {
 func (c *committer) run() {
 	defer close(c.done)
 	for range c.wake {
-		// Whoever is about to queue something gets to do so first. On an idle
-		// machine this returns at once; on a busy one it makes batches larger
-		// and fsyncs fewer, exactly when that is what limits.
+		// Whoever is about to queue something gets to do so first. On an idle machine this returns at once; on a busy
+		// one it makes batches larger and fsyncs fewer, exactly when that is what limits.
 		runtime.Gosched()
 		ops, closed := c.take()
 		for len(ops) > 0 {
@@ -198,8 +192,7 @@ func (c *committer) close() {
 // overloaded reports whether the disk does not keep up.
 func (c *committer) overloaded() bool { return c.queued.Load() > c.maxQueued.Load() }
 
-// nextBatch says how many operations, at least one, fit into one batch, and
-// their size.
+// nextBatch says how many operations, at least one, fit into one batch, and their size.
 func nextBatch(ops []operation) (n, bytes int) {
 	for ; n < len(ops) && n < maxBatchOperations; n++ {
 		size := ops[n].base().size

@@ -9,8 +9,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// consumer is the claiming of one channel. What it knows is the channel's, so
-// that a claim outlives it.
+// consumer is the claiming of one channel. What it knows is the channel's, so that a claim outlives it.
 type consumer struct {
 	store   *Inbox
 	channel *channel

@@ -89,8 +89,8 @@ func notFound(missing, of int) error {
 	return fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, missing, of)
 }
 
-// deadEnd is the key behind a channel's last dead letter, or before the first place
-// of one. What dies later comes behind it, a redriven event again too.
+// deadEnd is the key behind a channel's last dead letter, or before the first place of one. What dies later comes
+// behind it, a redriven event again too.
 func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err := s.acquire(); err != nil {
 		return nil, err
@@ -103,8 +103,8 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	return end, err
 }
 
-// deadBatch dead letters at most go into one operation, and no more bytes than
-// into any batch: enough to make the fsync cheap, few enough to bound memory.
+// deadBatch dead letters at most go into one operation, and no more bytes than into any batch: enough to make the fsync
+// cheap, few enough to bound memory.
 const deadBatch = 256
 
 // eachDead redrives or drops every wanted dead letter before a key.

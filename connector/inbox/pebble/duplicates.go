@@ -11,20 +11,18 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// duplicates recognises events that were accepted within the window. The disk
-// is the truth; a filter of fixed memory in front of it lets a new id be known
-// as new without a read. Only the committer uses it.
+// duplicates recognises events that were accepted within the window. The disk is the truth; a filter of fixed memory in
+// front of it lets a new id be known as new without a read. Only the committer uses it.
 //
-// The keys come in buckets, one after the other in time. A bucket expires with
-// one range deletion, and compaction rewrites the newest one only. A possible
-// duplicate costs one look-up a bucket.
+// The keys come in buckets, one after the other in time. A bucket expires with one range deletion, and compaction
+// rewrites the newest one only. A possible duplicate costs one look-up a bucket.
 type duplicates struct {
 	window  time.Duration
 	buckets []bucket
 	// ids counts those of all buckets.
 	ids int
-	// filter holds every id accepted since the last rotation, previous those of
-	// the window before it: an id that neither holds is new.
+	// filter holds every id accepted since the last rotation, previous those of the window before it: an id that
+	// neither holds is new.
 	filter, previous *bloom.BloomFilter
 	rotatedAt        layout.Instant
 }
@@ -38,15 +36,13 @@ type bucket struct {
 }
 
 const (
-	// A bucket ends with bucketIDs ids, about 4 MiB, or a part of all ids if
-	// that is more, so that a look-up in all of them stays cheap; or when it
-	// spans a part of the window, so that little is kept beyond it.
+	// A bucket ends with bucketIDs ids, about 4 MiB, or a part of all ids if that is more, so that a look-up in all of
+	// them stays cheap; or when it spans a part of the window, so that little is kept beyond it.
 	bucketIDs        = 1 << 16
 	bucketsPerWindow = 8
 
-	// A filter generation takes 8 MiB at most, touched page by page as ids come
-	// in. Six hash functions keep false alarms, each of which costs reads,
-	// under 1 % up to about 7 million ids in a window.
+	// A filter generation takes 8 MiB at most, touched page by page as ids come in. Six hash functions keep false
+	// alarms, each of which costs reads, under 1 % up to about 7 million ids in a window.
 	filterBits   = 8 << 23
 	filterHashes = 6
 )
@@ -83,8 +79,7 @@ func (b *bucket) add(acceptedAt layout.Instant) {
 	b.newest = max(b.newest, acceptedAt)
 }
 
-// rotate starts a new generation of the filter once every id of the old previous
-// one has left the window.
+// rotate starts a new generation of the filter once every id of the old previous one has left the window.
 func (d *duplicates) rotate(now layout.Instant) {
 	if now.Since(d.rotatedAt) < d.window {
 		return

@@ -13,23 +13,20 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// guard is the file system that Pebble gets. It keeps the ledger, and ends the
-// process as soon as Pebble's log or folder, once the store is open, cannot be
-// created, written, synced or closed. Pebble notices that as well, but where it
-// happens while it begins another log, it dies of a mutex without a word of the
-// cause.
+// guard is the file system that Pebble gets. It keeps the ledger, and ends the process as soon as Pebble's log or
+// folder, once the store is open, cannot be created, written, synced or closed. Pebble notices that as well, but where
+// it happens while it begins another log, it dies of a mutex without a word of the cause.
 type guard struct {
 	vfs.FS
 	store *Inbox
 	// ledger is there once the store is locked.
 	ledger *layout.Ledger
-	// marked is the manifest that the newest marker names, until its folder is
-	// synced.
+	// marked is the manifest that the newest marker names, until its folder is synced.
 	marked atomic.Pointer[string]
 }
 
-// Lock also opens the ledger, and refuses a store that does not fit it: before
-// anything of the store is read, and after its folder was made.
+// Lock also opens the ledger, and refuses a store that does not fit it: before anything of the store is read, and after
+// its folder was made.
 func (g *guard) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
 	if err != nil {
@@ -85,8 +82,7 @@ type guardedFolder struct {
 	guard *guard
 }
 
-// Sync implements vfs.File. Once a new marker is durable, the manifests of
-// older ones are history.
+// Sync implements vfs.File. Once a new marker is durable, the manifests of older ones are history.
 func (f guardedFolder) Sync() error {
 	marked := f.guard.marked.Load()
 	err := f.File.Sync()
@@ -137,8 +133,7 @@ func (g *guard) syncFolder(of string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// guardedFile is a manifest or a log. Pebble writes it from its beginning to
-// its end, and never while it syncs it.
+// guardedFile is a manifest or a log. Pebble writes it from its beginning to its end, and never while it syncs it.
 type guardedFile struct {
 	vfs.File
 	guard      *guard

@@ -19,14 +19,12 @@ import (
 const (
 	// checkpointInterval is how much claiming a restart repeats at most.
 	checkpointInterval = time.Second
-	// ledgerInterval is how old what was written last must be for damage to it
-	// to be known.
+	// ledgerInterval is how old what was written last must be for damage to it to be known.
 	ledgerInterval = time.Second
-	// expiryInterval is how often ids and dead letters are looked through for
-	// expired ones.
+	// expiryInterval is how often ids and dead letters are looked through for expired ones.
 	expiryInterval = time.Minute
-	// bulkDelete is how many settled events in a row are worth a range
-	// deletion, which lets compaction drop their tables unread.
+	// bulkDelete is how many settled events in a row are worth a range deletion, which lets compaction drop their
+	// tables unread.
 	bulkDelete = 4096
 	// reclaimInterval is how often a full store is compacted to free space.
 	reclaimInterval = 5 * time.Second
@@ -34,9 +32,8 @@ const (
 	reclaimSlice = minReserve / 2
 )
 
-// maintain begins the periodic work, which goes on until ctx ends. Each piece has
-// a goroutine of its own, so that none waits for another: a store that reclaims
-// space does so for minutes.
+// maintain begins the periodic work, which goes on until ctx ends. Each piece has a goroutine of its own, so that none
+// waits for another: a store that reclaims space does so for minutes.
 func (s *Inbox) maintain(ctx context.Context) {
 	for _, piece := range []struct {
 		interval time.Duration
@@ -70,8 +67,7 @@ func (s *Inbox) every(ctx context.Context, interval time.Duration, work func(con
 	}
 }
 
-// endMaintenance ends the periodic work. A clean end leaves nothing to repeat, and
-// no time out.
+// endMaintenance ends the periodic work. A clean end leaves nothing to repeat, and no time out.
 func (s *Inbox) endMaintenance() {
 	s.cancel()
 	s.maintenance.Wait()
@@ -87,8 +83,7 @@ func (s *Inbox) allChannels() []*channel {
 	return slices.Collect(maps.Values(s.channels))
 }
 
-// checkpointAll moves each channel's low-water mark, and persists where its
-// claiming would resume.
+// checkpointAll moves each channel's low-water mark, and persists where its claiming would resume.
 func (s *Inbox) checkpointAll(ctx context.Context) error {
 	var errs []error
 	for _, ch := range s.allChannels() {
@@ -103,8 +98,8 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// raiseLow moves a channel's low-water mark up to its oldest pending event, if any
-// event was settled since the last time.
+// raiseLow moves a channel's low-water mark up to its oldest pending event, if any event was settled since the last
+// time.
 func (s *Inbox) raiseLow(ch *channel) error {
 	settled := ch.settled.Load()
 	if settled == ch.looked {
@@ -122,8 +117,8 @@ func (s *Inbox) raiseLow(ch *channel) error {
 // writeLedger brings the log's syncs since the last call to the ledger.
 func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.Write()) }
 
-// ledgerFailed returns the error of a write of the ledger, if that is for want of
-// space. Any other ends the process: a disk that does not write cannot keep promises.
+// ledgerFailed returns the error of a write of the ledger, if that is for want of space. Any other ends the process: a
+// disk that does not write cannot keep promises.
 func (s *Inbox) ledgerFailed(err error) error {
 	if err != nil && !engine.OutOfSpace(err) {
 		s.fatal(err)
@@ -145,8 +140,8 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 	})
 }
 
-// oldest finds the oldest pending event and says when it was accepted. If none
-// is pending, its sequence is that of the next event, and acceptedAt is zero.
+// oldest finds the oldest pending event and says when it was accepted. If none is pending, its sequence is that of the
+// next event, and acceptedAt is zero.
 func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant, err error) {
 	durable := ch.durable.Load()
 	for key, value := range layout.Range(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1), &err) {
@@ -156,8 +151,7 @@ func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant,
 	return durable + 1, 0, err
 }
 
-// expire deletes ids that left the window and dead letters past their
-// retention.
+// expire deletes ids that left the window and dead letters past their retention.
 func (s *Inbox) expire(ctx context.Context) error {
 	now := s.clock.now()
 	err := s.committer.change(ctx, 128, func(tx *transaction) error {
@@ -176,9 +170,8 @@ func (s *Inbox) expire(ctx context.Context) error {
 	return err
 }
 
-// reclaim compacts a full store below the low-water marks, so that it takes
-// calls again as soon as enough was delivered rather than whenever compaction
-// would get to it.
+// reclaim compacts a full store below the low-water marks, so that it takes calls again as soon as enough was delivered
+// rather than whenever compaction would get to it.
 func (s *Inbox) reclaim(ctx context.Context) error {
 	if s.space.full() == nil {
 		return nil
@@ -202,9 +195,8 @@ func (s *Inbox) reclaim(ctx context.Context) error {
 // keyRange is the keys from start to end.
 type keyRange struct{ start, end []byte }
 
-// compactionRanges cuts the keys into ranges of about reclaimSlice bytes each. A
-// compaction writes what it keeps before it deletes what it read, so that one
-// over all keys would take the store's size again.
+// compactionRanges cuts the keys into ranges of about reclaimSlice bytes each. A compaction writes what it keeps before
+// it deletes what it read, so that one over all keys would take the store's size again.
 func (s *Inbox) compactionRanges() (ranges []keyRange, err error) {
 	levels, err := s.db.SSTables()
 	if err != nil {

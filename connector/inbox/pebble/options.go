@@ -14,14 +14,13 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
 )
 
-// Memory that the store takes where Options do not say less, beside two memtables:
-// enough for the newest blocks, small enough for an idle connector.
+// Memory that the store takes where Options do not say less, beside two memtables: enough for the newest blocks, small
+// enough for an idle connector.
 const (
 	cacheSize    = 8 << 20
 	memTableSize = 8 << 20
 	queueSize    = 64 << 20
-	// openFiles bounds table readers; a store at its default bound has far
-	// fewer tables.
+	// openFiles bounds table readers; a store at its default bound has far fewer tables.
 	openFiles = 512
 	// otherFiles are logs, folders, and the tables that compactions write.
 	otherFiles = 64
@@ -41,12 +40,10 @@ func openWritable(path string, o *pebble.Options) (*pebble.DB, error) {
 	return db, err
 }
 
-// replayLog brings what the log holds to tables. Pebble does that in the middle
-// of Open, and the new tables make it compact and collect statistics in the
-// background. If Open then fails, as it does for want of space, it frees its
-// caches under both, and they panic. So this Open does neither, and the next one
-// has no new tables. It also raises the format of a new store, so that the next
-// one's log says how much of it was synced.
+// replayLog brings what the log holds to tables. Pebble does that in the middle of Open, and the new tables make it
+// compact and collect statistics in the background. If Open then fails, as it does for want of space, it frees its
+// caches under both, and they panic. So this Open does neither, and the next one has no new tables. It also raises the
+// format of a new store, so that the next one's log says how much of it was synced.
 func replayLog(path string, o *pebble.Options) error {
 	quiet := o.Clone()
 	quiet.DisableTableStats = true
@@ -58,9 +55,8 @@ func replayLog(path string, o *pebble.Options) error {
 	return db.Close()
 }
 
-// scheduler allows no compaction before it is started. Then it is Pebble's own,
-// without the goroutine that asks whether more compactions are allowed than
-// before: here it is always one.
+// scheduler allows no compaction before it is started. Then it is Pebble's own, without the goroutine that asks whether
+// more compactions are allowed than before: here it is always one.
 type scheduler struct {
 	*pebble.ConcurrencyLimitScheduler
 	started atomic.Bool
@@ -91,9 +87,8 @@ func (s *Inbox) options(o Options) *pebble.Options {
 		Cache:        s.cache.blocks,
 		MemTableSize: o.MemTableSize,
 		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
-		// Raised only a release after its readers are out, so that a rollback
-		// can still open the store. This one tells a torn end of the log from
-		// damage in the middle of it.
+		// Raised only a release after its readers are out, so that a rollback can still open the store. This one tells
+		// a torn end of the log from damage in the middle of it.
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		// Range deletions free whole tables only once they are flushed.
 		FlushDelayDeleteRange: time.Second,
@@ -107,16 +102,14 @@ func (s *Inbox) options(o Options) *pebble.Options {
 	return opts
 }
 
-// splitByPrefix ends a table where the kind of key changes. Events come in key
-// order: tables of nothing else never overlap, so compaction moves them without
-// rewriting, and a range deletion drops them unread. Shared with the ids, which
-// come in random order, they would be merged again and again.
+// splitByPrefix ends a table where the kind of key changes. Events come in key order: tables of nothing else never
+// overlap, so compaction moves them without rewriting, and a range deletion drops them unread. Shared with the ids,
+// which come in random order, they would be merged again and again.
 func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
 	return policy, []byte{start[0] + 1}, nil
 }
 
-// spacePause is how long the store waits for space before it tries to flush or
-// compact again.
+// spacePause is how long the store waits for space before it tries to flush or compact again.
 const spacePause = time.Second
 
 // events reports what Pebble meets in the background.
@@ -132,9 +125,8 @@ func (s *Inbox) events() *pebble.EventListener {
 	}
 }
 
-// backgroundFailed deals with a flush or compaction that failed. Pebble would
-// try again at once and for ever: so it waits for space, and any other failure
-// ends the process, since a disk that does not write cannot keep promises.
+// backgroundFailed deals with a flush or compaction that failed. Pebble would try again at once and for ever: so it
+// waits for space, and any other failure ends the process, since a disk that does not write cannot keep promises.
 func (s *Inbox) backgroundFailed(err error) {
 	switch {
 	case errors.Is(err, context.Canceled): // by Close
@@ -147,8 +139,8 @@ func (s *Inbox) backgroundFailed(err error) {
 	}
 }
 
-// cache holds the newest blocks. Pebble has no way to change the size of its cache,
-// but to reserve a part of it for something else.
+// cache holds the newest blocks. Pebble has no way to change the size of its cache, but to reserve a part of it for
+// something else.
 type cache struct {
 	blocks *pebble.Cache
 
@@ -162,8 +154,7 @@ func newCache(size int64) *cache {
 	return c
 }
 
-// resize changes the size, at most to cacheSize; blocks beyond it are dropped at
-// once.
+// resize changes the size, at most to cacheSize; blocks beyond it are dropped at once.
 func (c *cache) resize(size int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,8 +164,8 @@ func (c *cache) resize(size int64) {
 	c.release = c.blocks.Reserve(int(cacheSize - min(size, cacheSize)))
 }
 
-// Resize changes Options.CacheSize and QueueSize. It may be called at any time, and
-// does nothing once the store is closed. What is queued already stays.
+// Resize changes Options.CacheSize and QueueSize. It may be called at any time, and does nothing once the store is
+// closed. What is queued already stays.
 func (s *Inbox) Resize(cacheSize, queueSize int64) {
 	if s.acquire() != nil {
 		return

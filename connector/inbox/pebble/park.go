@@ -7,8 +7,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// parking is the operation that gives waiting events of tracked lanes their
-// pointers, so that memory can let go of them.
+// parking is the operation that gives waiting events of tracked lanes their pointers, so that memory can let go of
+// them.
 type parking struct {
 	pending
 	channel *channel
@@ -25,8 +25,7 @@ type parkedGroup struct {
 // parkRetryWait is how long after a failed park operation the next one is made.
 const parkRetryWait = time.Second
 
-// park hands what waits in tracked lanes to the committer, one operation at a
-// time. The caller holds the channel's mu.
+// park hands what waits in tracked lanes to the committer, one operation at a time. The caller holds the channel's mu.
 func (s *Inbox) park(ch *channel, now layout.Instant) {
 	if ch.parking > 0 || len(ch.unparked) == 0 || now < ch.parkFrom {
 		return
@@ -97,10 +96,9 @@ func (p *parking) apply(tx *transaction) error {
 	return nil
 }
 
-// parkedUnder is the record under which a group's events get their pointers:
-// the lane's own, or a new one, which is not due yet. The head of a new one is
-// the event that was claimed when the operation was made, unless that was
-// settled meanwhile.
+// parkedUnder is the record under which a group's events get their pointers: the lane's own, or a new one, which is not
+// due yet. The head of a new one is the event that was claimed when the operation was made, unless that was settled
+// meanwhile.
 func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (layout.LaneRecord, error) {
 	record, tracked, err := ch.lane(tx.reader, g.lane.key)
 	if tracked || err != nil {

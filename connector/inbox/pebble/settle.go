@@ -18,16 +18,14 @@ type settlement struct {
 	lane    layout.LaneKey
 	claim   inbox.Claim
 	verdict inbox.Verdict
-	// waiting are the lane's further events, which become pointers if the lane
-	// becomes tracked.
+	// waiting are the lane's further events, which become pointers if the lane becomes tracked.
 	waiting []uint64
 	// tracked and due say how the operation left the lane.
 	tracked bool
 	due     layout.Instant
 }
 
-// Settle implements inbox.Consumer. When ctx ends first, the result is stored
-// all the same, unless the process ends.
+// Settle implements inbox.Consumer. When ctx ends first, the result is stored all the same, unless the process ends.
 func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.Verdict) error {
 	s := c.store
 	if err := s.acquire(); err != nil {
@@ -61,8 +59,8 @@ func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.
 	}
 }
 
-// Renew implements inbox.Consumer. A claim of this store lasts until it is
-// settled, since no other process has the store.
+// Renew implements inbox.Consumer. A claim of this store lasts until it is settled, since no other process has the
+// store.
 func (c *consumer) Renew(_ context.Context, claim *inbox.Claim) error {
 	c.channel.mu.Lock()
 	defer c.channel.mu.Unlock()
@@ -97,8 +95,7 @@ func (o *settlement) begin() (*lane, error) {
 	return l, nil
 }
 
-// end brings the lane in memory to what is on disk now; after an error that is
-// what it was.
+// end brings the lane in memory to what is on disk now; after an error that is what it was.
 func (o *settlement) end(l *lane, err error) {
 	o.channel.mu.Lock()
 	defer o.channel.mu.Unlock()

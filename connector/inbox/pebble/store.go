@@ -25,8 +25,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Options say where and how to open an Inbox. All fields but MaxOpenFiles,
-// those of memory, Log, FS, Clock and Fatal are required.
+// Options say where and how to open an Inbox. All fields but MaxOpenFiles, those of memory, Log, FS, Clock and Fatal
+// are required.
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
@@ -34,18 +34,16 @@ type Options struct {
 	MaxSize int64
 	// DeduplicationWindow is how long an id is recognised.
 	DeduplicationWindow time.Duration
-	// MaxOpenFiles is about how many descriptors the store has open, tables and
-	// all; Pebble keeps 64 tables open whatever it says. Default: 576.
+	// MaxOpenFiles is about how many descriptors the store has open, tables and all; Pebble keeps 64 tables open
+	// whatever it says. Default: 576.
 	MaxOpenFiles int
-	// CacheSize is how many bytes of blocks are kept in memory, until Resize.
-	// Default, and the most: 8 MiB.
+	// CacheSize is how many bytes of blocks are kept in memory, until Resize. Default, and the most: 8 MiB.
 	CacheSize int64
-	// QueueSize is how many bytes may wait for the disk before calls are refused
-	// with ErrOverloaded, until Resize. Default: 64 MiB.
+	// QueueSize is how many bytes may wait for the disk before calls are refused with ErrOverloaded, until Resize.
+	// Default: 64 MiB.
 	QueueSize int64
-	// MemTableSize is how many bytes of the newest events are kept in memory before
-	// they become a table; there are two of them while one is written. Default: 8
-	// MiB.
+	// MemTableSize is how many bytes of the newest events are kept in memory before they become a table; there are two
+	// of them while one is written. Default: 8 MiB.
 	MemTableSize uint64
 	Metrics      *telemetry.Metrics
 	Log          logr.Logger
@@ -53,8 +51,8 @@ type Options struct {
 	FS vfs.FS
 	// Clock is where the store reads the time. Default: the machine's.
 	Clock Clock
-	// Fatal is called when the store can no longer keep what it promises. It must
-	// not return. Default: log the cause and exit with status 1.
+	// Fatal is called when the store can no longer keep what it promises. It must not return. Default: log the cause
+	// and exit with status 1.
 	Fatal func(cause error)
 }
 
@@ -85,8 +83,7 @@ type Inbox struct {
 	// late are the results that no caller waits for any more.
 	late  sync.WaitGroup
 	close func() error
-	// life is held for reading while the store is read, and for writing while
-	// it closes.
+	// life is held for reading while the store is read, and for writing while it closes.
 	life   sync.RWMutex
 	closed bool
 }
@@ -96,8 +93,7 @@ var (
 	_ inbox.Sized = (*Inbox)(nil)
 )
 
-// Open opens the store, creates it when there is none, and recovers what a
-// crash left. The error says what to do.
+// Open opens the store, creates it when there is none, and recovers what a crash left. The error says what to do.
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
@@ -144,8 +140,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// recover checks the schema, sets the clock, and reads the channels and the
-// known ids.
+// recover checks the schema, sets the clock, and reads the channels and the known ids.
 func (s *Inbox) recover(o Options) error {
 	if err := s.checkSchema(o.Clock); err != nil {
 		return err
@@ -160,8 +155,7 @@ func (s *Inbox) recover(o Options) error {
 	return s.duplicates.load(s.db)
 }
 
-// checkSchema refuses the store of a newer release, and makes a new one where there
-// is none.
+// checkSchema refuses the store of a newer release, and makes a new one where there is none.
 func (s *Inbox) checkSchema(source Clock) error {
 	value, found, err := layout.Get(s.db, layout.SchemaKey())
 	switch {
@@ -286,8 +280,7 @@ func (s *Inbox) end() error {
 	return s.db.Close()
 }
 
-// acquire begins a use of the store that Close must wait for; Pebble panics when
-// it is read after its end.
+// acquire begins a use of the store that Close must wait for; Pebble panics when it is read after its end.
 func (s *Inbox) acquire() error {
 	s.life.RLock()
 	if s.closed {
@@ -300,8 +293,7 @@ func (s *Inbox) acquire() error {
 // release ends what acquire began.
 func (s *Inbox) release() { s.life.RUnlock() }
 
-// endIfDamaged ends the process when the store holds what cannot be: going on
-// could deliver out of order or not at all.
+// endIfDamaged ends the process when the store holds what cannot be: going on could deliver out of order or not at all.
 func (s *Inbox) endIfDamaged(err error) {
 	if errors.Is(err, layout.ErrRecord) || pebble.IsCorruptionError(err) {
 		s.fatal(fmt.Errorf("the inbox is damaged: %w", err))
@@ -336,8 +328,8 @@ func remedyFor(cause error, path string) string {
 	return "if it happens again, stop the connector and " + inspect(path)
 }
 
-// isGone reports whether the folder of a store that was open there was removed, moved
-// or unmounted: the ledger leaves it never.
+// isGone reports whether the folder of a store that was open there was removed, moved or unmounted: the ledger leaves
+// it never.
 func isGone(path string) bool {
 	_, err := os.Stat(filepath.Join(path, layout.LedgerName))
 	return errors.Is(err, fs.ErrNotExist)

@@ -14,8 +14,7 @@ type transaction struct {
 	*pebble.Batch
 	// reader sees the store, and the batch too if an operation asked for it.
 	reader pebble.Reader
-	// now is the time by the store's own clock, and time what the machine's
-	// shows, for people.
+	// now is the time by the store's own clock, and time what the machine's shows, for people.
 	now  layout.Instant
 	time time.Time
 	// keepTime: the clock is stored even if nothing else is.
@@ -25,11 +24,9 @@ type transaction struct {
 	store *Inbox
 	// err is that of a write to the batch. It fails the whole batch, since an operation is in it by half.
 	err error
-	// accepted are the new events of this batch, so that a second call with
-	// the same id waits for the same fsync.
+	// accepted are the new events of this batch, so that a second call with the same id waits for the same fsync.
 	accepted map[duplicateID]struct{}
-	// appended are the new events by channel, and changed the channels whose
-	// record must be written.
+	// appended are the new events by channel, and changed the channels whose record must be written.
 	appended map[*channel][]encodedEvent
 	changed  map[*channel]struct{}
 }

@@ -1,6 +1,6 @@
-// Package engine has Pebble, the key-value store, fail as the inbox can bear: an
-// Open that returns an error where Pebble panics, a logger that ends the process
-// where Pebble cannot go on, and words for what the system below fails with.
+// Package engine has Pebble, the key-value store, fail as the inbox can bear: an Open that returns an error where
+// Pebble panics, a logger that ends the process where Pebble cannot go on, and words for what the system below fails
+// with.
 package engine
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// Open opens a store in Pebble, which panics over some contradictions
-// between files, and where its folder cannot be synced.
+// Open opens a store in Pebble, which panics over some contradictions between files, and where its folder cannot be
+// synced.
 func Open(path string, o *pebble.Options) (db *pebble.DB, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -25,9 +25,8 @@ func Open(path string, o *pebble.Options) (db *pebble.DB, err error) {
 	return pebble.Open(path, o)
 }
 
-// Log is Pebble's logger. After a failed write or sync of its log Pebble
-// calls Fatalf, and if that returned, the commit would report success for what
-// is not durable: so it never returns.
+// Log is Pebble's logger. After a failed write or sync of its log Pebble calls Fatalf, and if that returned, the commit
+// would report success for what is not durable: so it never returns.
 type Log struct {
 	Log   logr.Logger
 	Fatal func(cause error)

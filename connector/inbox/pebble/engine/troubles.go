@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Trouble is what the system below the store can fail with. The store is whole
-// then, or cannot be read at all: its own commands are no remedy.
+// Trouble is what the system below the store can fail with. The store is whole then, or cannot be read at all: its own
+// commands are no remedy.
 type Trouble struct {
 	errors       []error
 	What, Remedy string

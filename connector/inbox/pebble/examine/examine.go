@@ -17,8 +17,8 @@ import (
 // ErrInUse means that a running connector has the store open.
 var ErrInUse = errors.New("a connector uses this inbox; stop the connector first")
 
-// Observer is told about the progress and the findings of an examination. Both functions are required and called one
-// at a time.
+// Observer is told about the progress and the findings of an examination. Both functions are required and called one at
+// a time.
 type Observer struct {
 	// Finding is called for each problem.
 	Finding func(Finding)

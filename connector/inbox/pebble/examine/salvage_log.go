@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// batchHeader is the length of what precedes a batch's entries: the sequence
-// number of the first, and their count.
+// batchHeader is the length of what precedes a batch's entries: the sequence number of the first, and their count.
 const batchHeader = 12
 
 // logReader collects the entries of a write-ahead log that a salvage needs.
@@ -46,8 +45,7 @@ func readLog(log wal.LogicalLog, newest bool, found report) (l logReader) {
 	return l
 }
 
-// readAll reads a log's batches, and the beginnings of those that are damaged
-// further on.
+// readAll reads a log's batches, and the beginnings of those that are damaged further on.
 func (l *logReader) readAll(file io.ReaderAt, number uint64) {
 	for start := int64(0); ; {
 		records := newRecordReader(record.NewReader, io.NewSectionReader(file, start, math.MaxInt64-start), number)
@@ -60,8 +58,7 @@ func (l *logReader) readAll(file io.ReaderAt, number uint64) {
 	}
 }
 
-// readRun reads batches up to the first damage or the end of the log, and says
-// where the last one starts.
+// readRun reads batches up to the first damage or the end of the log, and says where the last one starts.
 func (l *logReader) readRun(records *record.Reader) (at int64, err error) {
 	for {
 		at = records.Offset()
@@ -86,14 +83,13 @@ func (l *logReader) damaged(err error) {
 	}
 }
 
-// newRecordReader calls record.NewReader, whose second parameter is of a type
-// that only Pebble can name.
+// newRecordReader calls record.NewReader, whose second parameter is of a type that only Pebble can name.
 func newRecordReader[N ~uint64](newReader func(io.Reader, N) *record.Reader, r io.Reader, number uint64) *record.Reader {
 	return newReader(r, N(number))
 }
 
-// decode reads a batch up to its end or its first damage. Pebble's own reader of
-// batches may read past the end of one that is cut short.
+// decode reads a batch up to its end or its first damage. Pebble's own reader of batches may read past the end of one
+// that is cut short.
 func (l *logReader) decode(batch []byte) error {
 	d := layout.Decoder{Rest: batch}
 	header := d.Take(batchHeader)
@@ -128,6 +124,5 @@ func (l *logReader) decode(batch []byte) error {
 	return nil
 }
 
-// salvageable reports whether a salvage needs a key: de-duplication keys are many,
-// and of no use to it.
+// salvageable reports whether a salvage needs a key: de-duplication keys are many, and of no use to it.
 func salvageable(key []byte) bool { return len(key) > 0 && key[0] != layout.PrefixDuplicate }

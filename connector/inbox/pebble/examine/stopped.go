@@ -25,8 +25,8 @@ const (
 	readFiles = 512
 )
 
-// stopped is the store of a connector that does not run. It is only ever read: through Pebble as long as Pebble can, and
-// then directly from its files.
+// stopped is the store of a connector that does not run. It is only ever read: through Pebble as long as Pebble can,
+// and then directly from its files.
 type stopped struct {
 	ctx     context.Context //nolint:containedctx // the context of one call of Check or Export, which owns this value
 	path    string

@@ -1,7 +1,6 @@
-// Package layout is the format of a store on disk: the keys and records that are
-// written to Pebble, and the ledger beside Pebble's own files. It decides nothing;
-// the store and the examination of a stopped one agree by it. A file of its tests
-// holds the bytes of everything, so that no change of the format goes unseen.
+// Package layout is the format of a store on disk: the keys and records that are written to Pebble, and the ledger
+// beside Pebble's own files. It decides nothing; the store and the examination of a stopped one agree by it. A file of
+// its tests holds the bytes of everything, so that no change of the format goes unseen.
 //
 // # Keys
 //
@@ -15,12 +14,11 @@
 //	p channel lane sequence        further events of a tracked lane
 //	x channel died-at sequence     dead letter
 //
-// channel is 8 bytes and lane 16 bytes of a SHA-256 digest; sequence, bucket and
-// moments of the store's clock are big-endian, so that key order is their order.
+// channel is 8 bytes and lane 16 bytes of a SHA-256 digest; sequence, bucket and moments of the store's clock are
+// big-endian, so that key order is their order.
 //
 // # The ledger
 //
-// The ledger is a file that says of each manifest and log of Pebble how many bytes
-// are durable for certain, and their checksum. intact.go says what it promises,
-// and what damage remains that no start can know.
+// The ledger is a file that says of each manifest and log of Pebble how many bytes are durable for certain, and their
+// checksum. intact.go says what it promises, and what damage remains that no start can know.
 package layout

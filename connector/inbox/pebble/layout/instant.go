@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Instant is a moment by the store's own clock: nanoseconds since the store was
-// created, at least 1. Zero is no moment.
+// Instant is a moment by the store's own clock: nanoseconds since the store was created, at least 1. Zero is no moment.
 type Instant int64
 
 // Never is the due time of no timer.

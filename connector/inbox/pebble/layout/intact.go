@@ -15,33 +15,26 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// Pebble takes the first damaged record of a manifest for the end of it, and
-// one in the last 32 KiB of the newest log too: a power loss that tears a write
-// looks the same. What follows it is deleted, and so is every table that only
-// it names. The ledger tells damage from a torn write:
+// Pebble takes the first damaged record of a manifest for the end of it, and one in the last 32 KiB of the newest log
+// too: a power loss that tears a write looks the same. What follows it is deleted, and so is every table that only it
+// names. The ledger tells damage from a torn write:
 //
-//   - A manifest's sync ends only once the ledger holds its new length. Pebble
-//     relies on the record, and deletes what it replaces, only then. So what the
-//     ledger does not hold yet, nothing relies on.
-//   - A log's first sync ends only once the ledger holds the log. Its later
-//     syncs are noted within a second, and when the log ends, so that
-//     commits do not wait for two files.
-//   - A file leaves the ledger before it is removed, and a manifest as soon as
-//     the marker of its successor is durable.
+//   - A manifest's sync ends only once the ledger holds its new length. Pebble relies on the record, and deletes what
+//     it replaces, only then. So what the ledger does not hold yet, nothing relies on.
+//   - A log's first sync ends only once the ledger holds the log. Its later syncs are noted within a second, and when
+//     the log ends, so that commits do not wait for two files.
+//   - A file leaves the ledger before it is removed, and a manifest as soon as the marker of its successor is durable.
 //
-// So after any crash every file that the ledger holds is there, and as long as
-// the ledger says and with that checksum; anything else is damage. What remains
-// is the end of the newest log that was written less than a second
-// before a crash: it is judged by the records behind it, see brokenOff. Damage to
-// the very last one cannot be told from a write that was torn, nor at times damage
-// to the one before it: Pebble wakes who waits for a sync before it notes how far
+// So after any crash every file that the ledger holds is there, and as long as the ledger says and with that checksum;
+// anything else is damage. What remains is the end of the newest log that was written less than a second before a
+// crash: it is judged by the records behind it, see brokenOff. Damage to the very last one cannot be told from a write
+// that was torn, nor at times damage to the one before it: Pebble wakes who waits for a sync before it notes how far
 // that went, so the last record may not know of it.
 
 // ErrDamaged is damage that was found before Pebble opened the store.
 var ErrDamaged = errors.New("the store is damaged")
 
-// MarkerPrefix begins the name of the marker, whose end is the name of the
-// manifest in use.
+// MarkerPrefix begins the name of the marker, whose end is the name of the manifest in use.
 const MarkerPrefix = "marker.manifest."
 
 // IsManifest reports whether a file of that name is a manifest.
@@ -50,8 +43,7 @@ func IsManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") 
 // IsLog reports whether a file of that name is a write-ahead log.
 func IsLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
-// OpenIntact reads a store's ledger and compares the files with it. The caller
-// holds the store's lock.
+// OpenIntact reads a store's ledger and compares the files with it. The caller holds the store's lock.
 func OpenIntact(files vfs.FS, path string) (*Ledger, error) {
 	names, err := files.List(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,9 +70,8 @@ func OpenIntact(files vfs.FS, path string) (*Ledger, error) {
 	return l, l.verify(path)
 }
 
-// begin begins the ledger of a new store, unless one was used here. Pebble makes the marker
-// of the manifest durable before the first log or table, so no crash leaves
-// these without it.
+// begin begins the ledger of a new store, unless one was used here. Pebble makes the marker of the manifest durable
+// before the first log or table, so no crash leaves these without it.
 func (l *Ledger) begin(names []string) error {
 	for _, name := range slices.Concat(names, slices.Collect(maps.Keys(l.files))) {
 		if strings.HasSuffix(name, ".sst") || IsLog(name) {

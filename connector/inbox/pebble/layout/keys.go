@@ -8,8 +8,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// The first byte of every key says what it holds; the package documentation lists
-// the layouts.
+// The first byte of every key says what it holds; the package documentation lists the layouts.
 const (
 	PrefixSchema     = 'm'
 	PrefixClock      = 'a'
@@ -34,8 +33,7 @@ func ChannelKeyOf(name string) ChannelKey {
 	return ChannelKey(sum[:8])
 }
 
-// LaneKeyOf shortens a lane's name. Two names that collided would only wait for
-// each other.
+// LaneKeyOf shortens a lane's name. Two names that collided would only wait for each other.
 func LaneKeyOf(lane string) LaneKey {
 	sum := sha256.Sum256([]byte(lane))
 	return LaneKey(sum[:16])
@@ -116,8 +114,7 @@ func AppendInstant(k []byte, t Instant) []byte {
 // instantAt reads what AppendInstant appended.
 func instantAt(k []byte) Instant { return Instant(binary.BigEndian.Uint64(k)) }
 
-// SequenceOf reads the sequence at the end of an event, pointer or dead letter
-// key.
+// SequenceOf reads the sequence at the end of an event, pointer or dead letter key.
 func SequenceOf(key []byte) uint64 {
 	if len(key) < 8 {
 		return math.MaxUint64

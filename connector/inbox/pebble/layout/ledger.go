@@ -14,13 +14,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Ledger is a small file of ours beside Pebble's. It says of each manifest and
-// log how many bytes are durable for certain, and their checksum. See intact.go
-// for what follows from it.
+// Ledger is a small file of ours beside Pebble's. It says of each manifest and log how many bytes are durable for
+// certain, and their checksum. See intact.go for what follows from it.
 //
-// The file has two slots, which are written in turn, in place. A crash that
-// tears one leaves the other, which is what holds then: nothing relies on a
-// write before it is durable.
+// The file has two slots, which are written in turn, in place. A crash that tears one leaves the other, which is what
+// holds then: nothing relies on a write before it is durable.
 type Ledger struct {
 	fs   vfs.FS
 	path string
@@ -54,15 +52,13 @@ const (
 	// LedgerName is not a name that Pebble knows, so it leaves the file alone.
 	LedgerName    = "LEDGER"
 	ledgerVersion = 1
-	// slotSize has room for over a thousand files; a store has a handful. Only
-	// what is used of it is ever written.
+	// slotSize has room for over a thousand files; a store has a handful. Only what is used of it is ever written.
 	slotSize = 64 << 10
 	// slotHeader is the checksum of the rest, and its length.
 	slotHeader = 8
 )
 
-// openLedger reads a store's ledger. found is false if there is none, as in a
-// folder that never held a store.
+// openLedger reads a store's ledger. found is false if there is none, as in a folder that never held a store.
 func openLedger(files vfs.FS, path string) (l *Ledger, found bool, err error) {
 	l = &Ledger{fs: files, path: files.PathJoin(path, LedgerName), files: make(map[string]FilePrefix)}
 	content, err := readWhole(files, l.path)
@@ -90,8 +86,7 @@ func readWhole(files vfs.FS, name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// Attest notes that a prefix of a file is durable. The next write tells the
-// disk.
+// Attest notes that a prefix of a file is durable. The next write tells the disk.
 func (l *Ledger) Attest(name string, p FilePrefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,8 +101,8 @@ func (l *Ledger) has(name string) bool {
 	return found
 }
 
-// Forget makes durable that a file may be missing. It must return before the file is removed. After a write that failed,
-// the ledger on disk may hold a file that is not known here.
+// Forget makes durable that a file may be missing. It must return before the file is removed. After a write that
+// failed, the ledger on disk may hold a file that is not known here.
 func (l *Ledger) Forget(name string) error {
 	return l.forget(func(known string, _ FilePrefix) bool { return known == name })
 }

@@ -11,20 +11,18 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// The chunks of Pebble's write-ahead log in the format FormatWALSyncChunks. No
-// chunk reaches over the end of a block of 32 KiB. Each says how much of the log
-// was synced when it was written.
+// The chunks of Pebble's write-ahead log in the format FormatWALSyncChunks. No chunk reaches over the end of a block of
+// 32 KiB. Each says how much of the log was synced when it was written.
 const (
 	LogBlock = 32 << 10
-	// chunkHeader is a checksum, the length and kind of the chunk, the number of
-	// the log, and the synced length.
+	// chunkHeader is a checksum, the length and kind of the chunk, the number of the log, and the synced length.
 	chunkHeader = 19
 	// firstKind to lastKind are this format's kinds.
 	firstKind, lastKind = 9, 12
 )
 
-// checkEnd refuses a log with damage before what it says was synced. Pebble
-// looks for such a promise in the blocks behind the damaged one only.
+// checkEnd refuses a log with damage before what it says was synced. Pebble looks for such a promise in the blocks
+// behind the damaged one only.
 func checkEnd(files vfs.FS, name string) error {
 	number, _, ok := wal.ParseLogFilename(filepath.Base(name))
 	if !ok {
@@ -40,8 +38,7 @@ func checkEnd(files vfs.FS, name string) error {
 	return nil
 }
 
-// brokenOff says where a log's chunks end, and whether a chunk behind that says
-// that more was synced.
+// brokenOff says where a log's chunks end, and whether a chunk behind that says that more was synced.
 func brokenOff(content []byte, number uint32) (at int, broken bool) {
 	for at < len(content) {
 		block := content[at:min(at+LogBlock-at%LogBlock, len(content))]
@@ -57,8 +54,7 @@ func brokenOff(content []byte, number uint32) (at int, broken bool) {
 	return at, false
 }
 
-// promisesMore looks for a chunk that was written when more than at bytes of
-// the log were synced.
+// promisesMore looks for a chunk that was written when more than at bytes of the log were synced.
 func promisesMore(content []byte, at int, number uint32) bool {
 	for from := at + 1; from+chunkHeader <= len(content); from++ {
 		block := content[from:min(from+LogBlock-from%LogBlock, len(content))]

@@ -17,8 +17,7 @@ var ErrRecord = errors.New("damaged record")
 // SchemaVersion is what this release writes under SchemaKey.
 const SchemaVersion = 1
 
-// Each record starts with its version, so that a later release can read what
-// this one wrote.
+// Each record starts with its version, so that a later release can read what this one wrote.
 const recordVersion = 1
 
 // EventRecord is a pending event.
@@ -27,8 +26,7 @@ type EventRecord struct {
 	AcceptedAt Instant
 	// AcceptedTime is what the machine's clock showed then, for people.
 	AcceptedTime time.Time
-	// PausedBefore is how long the channel had been paused in all when the
-	// event was accepted.
+	// PausedBefore is how long the channel had been paused in all when the event was accepted.
 	PausedBefore time.Duration
 	// Ordering decided the event's lane.
 	Ordering inbox.Ordering
@@ -77,8 +75,7 @@ func DecodeEvent(channel string, value []byte) (EventRecord, error) {
 
 // LaneRecord is a tracked lane.
 type LaneRecord struct {
-	// Head is the sequence of the event that is tried next, after so many failed
-	// Attempts of it, as soon as it is Due.
+	// Head is the sequence of the event that is tried next, after so many failed Attempts of it, as soon as it is Due.
 	Head     uint64
 	Attempts int
 	Due      Instant
@@ -123,8 +120,8 @@ func ReadDead(channel string, key, value []byte) (DeadEntry, error) {
 
 // DeadRecord is a dead letter; Event is an encoded EventRecord.
 type DeadRecord struct {
-	// DiedTime is what the machine's clock showed when the event died, for
-	// people; the key says when that was by the store's own.
+	// DiedTime is what the machine's clock showed when the event died, for people; the key says when that was by the
+	// store's own.
 	DiedTime time.Time
 	Attempts int
 	Reason   string
@@ -148,17 +145,14 @@ func decodeDead(value []byte) (DeadRecord, error) {
 // ChannelRecord is what the store knows of a channel and not of one of its events.
 type ChannelRecord struct {
 	Name string
-	// Last is the highest sequence known when the record was written; Settled
-	// counts the events that left the pending ones. Their difference to the
-	// newest stored sequence is the number of pending events.
+	// Last is the highest sequence known when the record was written; Settled counts the events that left the pending
+	// ones. Their difference to the newest stored sequence is the number of pending events.
 	Last, Settled uint64
 	DeadLetters   int64
-	// Low is the low-water mark and Cursor where claiming starts after a
-	// restart.
+	// Low is the low-water mark and Cursor where claiming starts after a restart.
 	Low, Cursor uint64
 	Pauses      Pauses
-	// Retention of dead letters; it holds for a channel that is no longer
-	// configured too.
+	// Retention of dead letters; it holds for a channel that is no longer configured too.
 	Retention time.Duration
 }
 
@@ -187,8 +181,7 @@ func DecodeChannel(value []byte) (ChannelRecord, error) {
 	return r, d.Err
 }
 
-// Pauses adds up the time that a channel was paused; since is zero while it
-// runs.
+// Pauses adds up the time that a channel was paused; since is zero while it runs.
 type Pauses struct {
 	total time.Duration
 	since Instant
@@ -217,8 +210,7 @@ func (p Pauses) Set(paused bool, now Instant) Pauses {
 	}
 }
 
-// appendTime appends what a machine's clock or a sender showed. A time that
-// Decoder.time would refuse becomes none.
+// appendTime appends what a machine's clock or a sender showed. A time that Decoder.time would refuse becomes none.
 func appendTime(b []byte, t time.Time) []byte {
 	if !shown(t) {
 		t = time.Time{}
@@ -230,8 +222,8 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// Decoder reads the parts of a record one after the other; after the first
-// failure it returns zero values, and Err says so.
+// Decoder reads the parts of a record one after the other; after the first failure it returns zero values, and Err says
+// so.
 type Decoder struct {
 	Rest []byte
 	Err  error
