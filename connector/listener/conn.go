@@ -14,7 +14,7 @@ import (
 const smallBuffer = 1 << 10
 
 // Conn is a connection of a Listener. It hands over one header at a time, whole, and then the body that the header
-// announces: so every header is seen here, and nothing of it reaches net/http that is larger than the limits.
+// announces. So it sees every header, and none larger than the limits reaches net/http.
 type Conn struct {
 	// Conn is read in plain text: raw itself, or TLS over it.
 	net.Conn
@@ -35,8 +35,7 @@ type Conn struct {
 	// buffer holds bytes that were read and not handed over.
 	buffer []byte
 	search headerSearch
-	// left is the number of bytes to hand over before the next header: those of this one, and of a body of known
-	// length.
+	// left is the number of bytes until the next header: those of this one, and of a body of known length.
 	left int64
 	// chunks follow a chunked body, which comes after left.
 	chunks chunks
@@ -57,8 +56,7 @@ func (c *Conn) ShowKey() {
 	}
 }
 
-// Verify says that a call on the connection brought a new event with a right signature. One that is known already may
-// be somebody's capture.
+// Verify says that a call brought a new event with a right signature. A known event may be a captured one.
 func (c *Conn) Verify() {
 	if c != nil {
 		c.ShowKey()
@@ -179,8 +177,8 @@ func (c *Conn) read(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite ends what is sent, so that a caller still reads its answer. net/http then waits half a second for a caller
-// whose body it has not read. Whoever begins many such calls must not fill the places with them.
+// CloseWrite ends the sending, so that a caller still reads its answer. net/http then waits half a second for a caller
+// whose body was not read. Many such calls must not fill the places.
 func (c *Conn) CloseWrite() error {
 	c.listener.registry.lower(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

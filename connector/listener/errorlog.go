@@ -14,15 +14,13 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// logEvery is how far apart the lines of one kind are at least: callers cause them, and must not be able to flood the
-// log.
+// logEvery is the least time between lines of one kind: callers cause them, and must not flood the log.
 const logEvery = time.Minute
 
 // kindPanic is let through always: it is a defect of ours.
 const kindPanic = "panic"
 
-// kinds are what net/http logs, by how a line begins, and the values of the metric label "kind". Anything else is
-// "other".
+// kinds are the beginnings of net/http's lines with the values of the metric label "kind". The rest is "other".
 var kinds = []struct{ prefix, kind string }{
 	{"http: panic serving", kindPanic},
 	{"http: TLS handshake error", "tls_handshake"},
@@ -45,8 +43,8 @@ type errorLog struct {
 	last map[string]time.Time
 }
 
-// NewErrorLog makes what an http.Server's ErrorLog is made of. It counts every line by its kind, and lets one of each
-// kind through in a minute, without the caller's address; panics always.
+// NewErrorLog makes the handler for an http.Server's ErrorLog. It counts every line by its kind, and logs one of each
+// kind in a minute, without the caller's address; panics always.
 func NewErrorLog(log logr.Logger, metrics *telemetry.Metrics) slog.Handler {
 	for _, k := range kinds {
 		metrics.ServerLog.WithLabelValues(k.kind) // 0 from the start, so that the first line is an increase

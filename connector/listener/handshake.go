@@ -9,20 +9,18 @@ import (
 )
 
 const (
-	// handshakeSize bounds what a TLS handshake reads, in bytes. A client's share of it is below 3 KiB, while
-	// crypto/tls would buffer 64 KiB.
+	// handshakeSize bounds the reading of a TLS handshake, in bytes. A client sends below 3 KiB; crypto/tls would take
+	// 64.
 	handshakeSize = 8 << 10
 	// recordSize is the largest TLS record with its header: the first may hold a whole header and the begin of a body.
 	recordSize = 17 << 10
 	unbounded  = math.MaxInt
 )
 
-// plainSize bounds the encrypted bytes from the handshake until a key was shown. It leaves room for a header, in
-// records of any size.
+// plainSize bounds the encrypted bytes between handshake and key, with room for a header in records of any size.
 func plainSize(headerSize int) int { return 2*headerSize + recordSize }
 
-// guard bounds what TLS reads of a connection that has shown no key: what is not plain text cannot be counted above
-// TLS.
+// guard bounds TLS's reading before a key is shown: above TLS only plain text can be counted.
 type guard struct {
 	net.Conn
 

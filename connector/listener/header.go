@@ -21,9 +21,8 @@ type headerSearch struct {
 	lines         int
 }
 
-// find returns the size of the header with its empty line, 0 while it is not complete. Lines end as net/http reads
-// them: with \n, which a \r may precede. Empty lines before the request line belong to the header, since net/http skips
-// some there.
+// find returns the size of the header with its empty line, 0 while it is not complete. Lines end as in net/http: with
+// \n or \r\n. Empty lines before the request line belong to the header, since net/http skips some.
 func (s *headerSearch) find(buffer []byte, limits Limits) (size int, err error) {
 	for {
 		i := bytes.IndexByte(buffer[s.scanned:], '\n')
@@ -48,8 +47,8 @@ func (s *headerSearch) find(buffer []byte, limits Limits) (size int, err error) 
 	}
 }
 
-// framing returns how long the body after a whole header is, or that it is chunked. What net/http refuses anyway may be
-// anything here: the connection ends with it.
+// framing returns the length of the body after a whole header, or that it is chunked. If net/http refuses a header, any
+// result is right: the connection ends with it.
 func framing(header []byte) (length int64, chunked bool, err error) {
 	request, rest, _ := bytes.Cut(bytes.TrimLeft(header, "\r\n"), []byte("\n"))
 	var f fields

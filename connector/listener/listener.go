@@ -1,10 +1,10 @@
-// Package listener bounds what callers can take of an HTTP server before they have shown who they are: connections,
-// memory, descriptors and log lines.
+// Package listener bounds the connections, memory, descriptors and log lines that a caller can take of an HTTP server
+// before it has shown a key.
 //
 // A connection reaches net/http only when its first header is complete: until then it costs a small goroutine and the
-// bytes that it has sent. Every header is bounded in bytes and in lines, since net/http takes some 30 bytes of memory
-// for each byte of a header that is nothing but tiny lines. Two lengths for one body are refused, because net/http
-// drops the Content-Length before a handler can see it, and a proxy in front may go by the other one.
+// bytes received. Every header is bounded in bytes and in lines, since net/http takes some 30 bytes of memory for each
+// byte of a header of tiny lines. Two lengths for one body are refused: net/http drops the Content-Length before a
+// handler can see it, and a proxy in front may go by the other one.
 //
 // When there are too many connections, the oldest one that has shown the least is closed, never the newest: a plain
 // limit would let strangers hold every place.
@@ -26,19 +26,18 @@ import (
 )
 
 // FirstHeaderTimeout is how long a new connection may take to send its first header, TLS handshake included. It is
-// generous because it also runs on a connection that a load balancer opens ahead of its first call.
+// generous: load balancers open connections ahead of their first call.
 const FirstHeaderTimeout = 10 * time.Second
 
-// acceptPause is the wait after an accept that failed for want of descriptors or memory: long enough not to spin, short
-// enough for a caller's 2 s.
+// acceptPause is the wait after an accept without descriptors or memory: no spinning, yet short for a caller's 2 s.
 const acceptPause = 10 * time.Millisecond
 
 // Limits are the bounds of one listener; all are required.
 type Limits struct {
 	// Connections is the number of connections at once, until Resize.
 	Connections int
-	// HeaderSize is the largest request line and header, in bytes. As much is read in all of a connection that has
-	// shown no key.
+	// HeaderSize is the largest request line and header, in bytes. Without a key shown, a connection may send no more
+	// in all.
 	HeaderSize int
 	// HeaderLines is the largest number of header lines.
 	HeaderLines int
@@ -73,9 +72,8 @@ type Listener struct {
 	opening sync.WaitGroup
 }
 
-// Serve serves the calls of the connections, bounded, until the server is shut down or closed: then it returns nil,
-// while a Shutdown may still wait. It sets the server's MaxHeaderBytes, ConnContext and ConnState, and closes the
-// listener.
+// Serve serves the calls of the connections, bounded, until the server is shut down or closed. Then it returns nil,
+// while a Shutdown may still wait. It sets the server's MaxHeaderBytes, ConnContext and ConnState, and closes l.
 func (l *Listener) Serve(server *http.Server) error {
 	server.MaxHeaderBytes = l.options.Limits.HeaderSize
 	server.ConnContext, server.ConnState = connContext, connState
@@ -85,10 +83,9 @@ func (l *Listener) Serve(server *http.Server) error {
 	return nil
 }
 
-// Resize changes the number of connections at once. Of those beyond it the oldest one that has shown the least is
-// closed, as for a newer one, but none on which a call is under way: that one goes with its answer. Verified
-// connections beyond their share of the new number lose their protection, the oldest first. It may be called at any
-// time.
+// Resize changes the number of connections at once. It closes the oldest ones that have shown the least, but none with
+// a call under way: these go with their answer. Verified connections beyond their share of the new number lose their
+// protection, the oldest first. It may be called at any time.
 func (l *Listener) Resize(connections int) {
 	l.registry.resize(connections)
 	for l.registry.evictIdle() {
@@ -206,8 +203,7 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connState tells a connection whether a call is under way on it, and closes one that is idle again if there are more
-// than there may be since a Resize.
+// connState notes whether a call is under way. It closes a connection that becomes idle if a Resize left too many.
 func connState(conn net.Conn, state http.ConnState) {
 	c, ok := conn.(*Conn)
 	if !ok {
@@ -220,8 +216,7 @@ func connState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// FromContext returns the connection of a call; nil, on which every method does nothing, when the call came by another
-// way.
+// FromContext returns the connection of a call that came through a Listener, else nil, whose methods do nothing.
 func FromContext(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c

@@ -9,7 +9,7 @@ import (
 
 const (
 	refusalHeader = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
-	// lingerTime and lingerSize bound what is read after a refusal: a connection closed with bytes unread is reset, and
+	// lingerTime and lingerSize bound the reading after a refusal. A connection closed with bytes unread is reset, and
 	// the caller may never see the answer.
 	lingerTime = 500 * time.Millisecond
 	lingerSize = 64 << 10
@@ -22,11 +22,9 @@ var refusals = map[error]struct{ status, reason string }{
 	errFraming:     {"400 Bad Request", "ambiguous_length"},
 }
 
-// refuse answers a header in place of net/http, and ends the connection. The error is io.EOF, at which net/http answers
-// nothing.
+// refuse answers a header in place of net/http and ends the connection. After its io.EOF net/http answers nothing.
 //
-// net/http reads ahead while a call is served: the answer of that call comes first, and the refusal with the read after
-// it.
+// net/http reads ahead while it serves a call: first comes that call's answer, with the next read the refusal.
 func (c *Conn) refuse(why error) error {
 	c.refusal = why
 	if c.refused || c.serving.Load() {

@@ -30,12 +30,11 @@ const (
 // classNames are the values of the metric label "class".
 var classNames = [classes]string{"answered", "nothing", "key", "surplus", "verified"}
 
-// unverifiedShare is the part of the places that verified connections leave to the others, so that a new caller always
-// finds one.
+// unverifiedShare is the part of the places that verified connections leave to the others: a new caller finds one.
 const unverifiedShare = 8
 
 // newcomersShare is the part of the places in which connections that have shown nothing yet are spared while an older
-// one has shown a key: whoever has a key and opens many connections must not cut off those that are about to show one.
+// one has shown a key: many connections of one key must not cut off those that are about to show theirs.
 const newcomersShare = 16
 
 // registry holds the open connections by class, in each the one that has been there longest first.
@@ -116,8 +115,8 @@ func (r *registry) resize(limit int) {
 	r.beyond.Store(r.count() > limit)
 }
 
-// evictIdle closes a connection if there are more than the limit: the one that evict would, of those without a call
-// that is read or served. It reports whether there was one.
+// evictIdle closes a connection if there are more than the limit: the one that evict would, but without a call that is
+// being read or served. It reports whether there was one.
 func (r *registry) evictIdle() bool {
 	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open || c.idle.Load()) })
 }
@@ -125,8 +124,7 @@ func (r *registry) evictIdle() bool {
 // verifiedShare is how many connections may be verified ones.
 func (r *registry) verifiedShare() int { return r.limit - max(2, r.limit/unverifiedShare) }
 
-// raise moves a connection up to a class. A verified one that would leave the others too few places becomes a surplus
-// one.
+// raise moves a connection up to a class. A verified one beyond the share of the verified becomes a surplus one.
 func (r *registry) raise(c *Conn, to class) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,9 +5,9 @@ import "sync"
 // aheadBytes bounds the events that one channel keeps in memory ahead of their claim: about 150 of the usual size.
 const aheadBytes = 64 << 10
 
-// readAhead holds a channel's next events in memory: the committer leaves new ones here, so that a sink that keeps up
-// costs no reads, and the claiming reads a backlog in runs, not one by one. It is complete: every pending event from
-// the first sequence on and before the end is in it.
+// readAhead holds a channel's next events in memory. The committer leaves new ones here, so that a sink that keeps up
+// costs no reads. The claiming reads a backlog in runs, not one by one. Every pending event from the first one's
+// sequence to end is in it.
 type readAhead struct {
 	mu     sync.Mutex
 	end    uint64
@@ -52,8 +52,7 @@ func (a *readAhead) next() (e encodedEvent, ok bool, end uint64) {
 	return e, true, a.end
 }
 
-// extend adds what was read from disk: the events from one sequence up to, but not including, end. It does nothing when
-// the committer was faster.
+// extend adds the events in [from, end), read from disk, unless the committer was faster.
 func (a *readAhead) extend(from uint64, events []encodedEvent, end uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

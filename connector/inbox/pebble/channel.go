@@ -9,8 +9,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// channel is what the store keeps in memory of one channel. Its size depends on the claims under way, not on the
-// backlog. Its marks are numbers of events, in the order that doc.go draws; they are grouped by who moves them.
+// channel is the memory of one channel. Its size depends on the claims under way, not on the backlog. Its marks are
+// numbers of events, in the order of the line in doc.go; they are grouped by who moves them.
 type channel struct {
 	name string
 	key  layout.ChannelKey
@@ -40,8 +40,7 @@ type settings struct {
 
 // committed is what the committer alone changes; others read what is atomic.
 type committed struct {
-	// last is the highest sequence in use, and settled counts the events that left the pending ones: their difference
-	// is pending.
+	// last is the highest sequence in use, and settled counts the events that are no longer pending.
 	last, settled atomic.Uint64
 	// durable is the highest sequence that is fsynced: claiming stops there.
 	durable atomic.Uint64
@@ -134,8 +133,7 @@ func (c *channel) record() layout.ChannelRecord {
 
 func (c *channel) signal() { signal(c.ready) }
 
-// published makes new durable events claimable. Nobody claims from a paused channel, so waking its claiming for each
-// event would be for nothing.
+// published makes new durable events claimable. A paused channel's claiming is not woken: it would find nothing to do.
 func (c *channel) published(events []encodedEvent) {
 	running := !c.pauses.Load().Paused()
 	if running {

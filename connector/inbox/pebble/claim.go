@@ -16,11 +16,9 @@ import (
 const (
 	// maxWaiting events of one lane wait in memory behind a claimed one; with more the lane becomes tracked.
 	maxWaiting = 64
-	// claimBytes of bodies end one call of Claim, since its caller cannot know how large the events are that it asks
-	// for.
+	// claimBytes of bodies end one call of Claim: its caller does not know the sizes of the events.
 	claimBytes = 1 << 20
-	// maxRead events are read in one Claim, so that a long run of events of busy lanes does not hold up the results of
-	// others.
+	// maxRead events are read in one Claim, so that a long run of events of busy lanes does not hold up results.
 	maxRead = 1024
 )
 
@@ -156,8 +154,8 @@ func (c *claiming) claimTracked(key layout.LaneKey) error {
 func (c *claiming) fresh() error {
 	ch := c.channel
 	for read := 0; !c.full(); read++ {
-		// While a park operation is under way, or waits after a failed one, what is on disk says less than what was
-		// read: going on would have to remember too much.
+		// During a park operation, or the wait after a failed one, the disk knows less than was read: reading on would
+		// have to remember too much.
 		if ch.parking > 0 || c.now < ch.parkFrom {
 			return nil
 		}
@@ -283,8 +281,8 @@ func (c *claiming) add(l *lane, sequence uint64, record layout.EventRecord, atte
 	})
 }
 
-// lane reads a lane's record. It reads nothing while the channel has no tracked lane, which is nearly always: a lane in
-// transition is in memory, so the count can be trusted for any other.
+// lane reads a lane's record. It reads nothing while the channel has no tracked lane, as nearly always. The count can
+// be trusted, since a lane in transition is in memory.
 func (c *channel) lane(r pebble.Reader, l layout.LaneKey) (record layout.LaneRecord, tracked bool, err error) {
 	if c.tracked.Load() == 0 {
 		return record, false, nil

@@ -13,8 +13,7 @@ import (
 type Clock interface {
 	// Now is what the machine's clock shows. It may be set back or ahead at any moment.
 	Now() time.Time
-	// Elapsed is the time since some moment before the store was opened, the same one as long as the store is open. It
-	// never goes back.
+	// Elapsed is the time since a moment before the store was opened, which stays the same. It never goes back.
 	Elapsed() time.Duration
 }
 
@@ -24,8 +23,7 @@ type systemClock struct{ start time.Time }
 func (systemClock) Now() time.Time           { return time.Now() }
 func (c systemClock) Elapsed() time.Duration { return time.Since(c.start) }
 
-// clock is a store's own. It goes on with the machine's monotonic clock, so that no jump of its time of day reaches a
-// store that is open.
+// clock is a store's own. It follows the machine's monotonic clock: no jump of the time of day reaches an open store.
 type clock struct {
 	source Clock
 	// opened is source's Elapsed when the store was opened, and at what the clock showed then.
@@ -36,12 +34,12 @@ type clock struct {
 func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.opened) }
 
 // maxDowntime is how far the clock moves over a restart at most. Only the machine's time of day says how long the store
-// was closed, and it may have jumped. A longer downtime makes every wait, window and retention longer, and a jump makes
-// none of them shorter by more than this.
+// was closed, and it may have jumped. A longer downtime lengthens every wait, window and retention; a jump shortens
+// them by no more than this.
 const maxDowntime = 24 * time.Hour
 
-// setClock sets the store's clock by its last reading, and stores the new one: with a process that dies young again and
-// again, the time would stand still once the last reading is older than maxDowntime.
+// setClock sets the store's clock by its last reading, and stores the new one. Otherwise the time would stand still in
+// a process that dies young again and again, once the last reading is older than maxDowntime.
 func (s *Inbox) setClock(source Clock) error {
 	value, found, err := layout.Get(s.db, layout.ClockKey())
 	switch {
@@ -62,12 +60,11 @@ func (s *Inbox) setClock(source Clock) error {
 	return s.db.Set(layout.ClockKey(), reading.Encode(), pebble.Sync)
 }
 
-// maxDrift is how far the machine's clock may go from the store's before that is stored. It is far above what a time
-// server corrects by slewing within a minute.
+// maxDrift is how far the machine's clock may drift from the store's before a reading is stored. A time server corrects
+// far less by slewing within a minute.
 const maxDrift = time.Second
 
-// keepTime stores a reading if the machine's clock was set since the last one. Otherwise the next start would take the
-// jump for a downtime.
+// keepTime stores a reading if the machine's clock was set: the next start would take the jump for a downtime.
 func (s *Inbox) keepTime(ctx context.Context) error {
 	last := s.reading.Load()
 	drift := s.clock.source.Now().Round(0).Sub(last.Time) - s.clock.now().Since(last.At)

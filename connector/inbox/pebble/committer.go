@@ -9,14 +9,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// operation is one request to change the store. An operation may be abandoned by its caller at any time, but once
-// queued it is carried out.
+// operation is one request to change the store. Its caller may stop waiting at any time; once queued it is carried out.
 type operation interface {
-	// apply runs in the committer's goroutine. When it returns an error the operation has added nothing to the batch
-	// and fails alone.
+	// apply runs in the committer's goroutine. After an error the operation has added nothing to the batch.
 	apply(*transaction) error
-	// reads reports whether apply must see what earlier operations of the same batch wrote. It is asked before any of
-	// the batch is applied.
+	// reads reports whether apply must see earlier writes of its batch. It is asked before the batch is applied.
 	reads() bool
 	base() *pending
 }
@@ -42,8 +39,7 @@ type change struct {
 
 func (c *change) apply(tx *transaction) error { return c.make(tx) }
 
-// A batch is bounded so that one fsync never waits for unbounded memory: 4 MiB is far below what Pebble treats as a
-// large batch.
+// A batch is bounded so that one fsync never waits for unbounded memory. Pebble calls batches large far above 4 MiB.
 const (
 	maxBatchBytes      = 4 << 20
 	maxBatchOperations = 4096
@@ -63,8 +59,7 @@ type committer struct {
 	env commitEnv
 	// queued is in bytes.
 	queued atomic.Int64
-	// maxQueued bounds what waits for a disk that hangs: callers give up after their time, but what they queued stays
-	// until it is committed.
+	// maxQueued bounds the memory for a disk that hangs: callers give up, but their operations stay queued.
 	maxQueued atomic.Int64
 	wake      chan struct{}
 	done      chan struct{}
@@ -83,8 +78,7 @@ type commitEnv struct {
 	write func(*transaction) error
 	// publish tells of a durable batch.
 	publish func(*transaction)
-	// fatal ends the process: sequences and filter have moved on, so that after a failed write memory is no longer what
-	// is on disk.
+	// fatal ends the process: after a failed write memory is ahead of the disk.
 	fatal func(cause error)
 }
 
@@ -126,7 +120,7 @@ func (c *committer) submit(op operation) error {
 	return nil
 }
 
-// signal wakes whoever waits on a channel of room one, now or next; one signal may stand for many.
+// signal wakes the reader of a channel of room one, now or when it next waits; one signal may stand for many.
 func signal(wake chan<- struct{}) {
 	select {
 	case wake <- struct{}{}:
@@ -138,8 +132,8 @@ func signal(wake chan<- struct{}) {
 func (c *committer) run() {
 	defer close(c.done)
 	for range c.wake {
-		// Whoever is about to queue something gets to do so first. On an idle machine this returns at once; on a busy
-		// one it makes batches larger and fsyncs fewer, exactly when that is what limits.
+		// Callers that are about to queue an operation do so first. On an idle machine this returns at once. On a busy
+		// one it makes batches larger and fsyncs fewer, exactly when fsyncs are the limit.
 		runtime.Gosched()
 		ops, closed := c.take()
 		for len(ops) > 0 {

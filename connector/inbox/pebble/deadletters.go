@@ -89,8 +89,8 @@ func notFound(missing, of int) error {
 	return fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, missing, of)
 }
 
-// deadEnd is the key behind a channel's last dead letter, or before the first place of one. What dies later comes
-// behind it, a redriven event again too.
+// deadEnd is the key behind a channel's last dead letter, or the lower end if there is none. Later deaths come behind
+// it, also of redriven events.
 func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err := s.acquire(); err != nil {
 		return nil, err
@@ -103,8 +103,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	return end, err
 }
 
-// deadBatch dead letters at most go into one operation, and no more bytes than into any batch: enough to make the fsync
-// cheap, few enough to bound memory.
+// deadBatch dead letters at most go into one operation: enough for a cheap fsync, few enough to bound memory.
 const deadBatch = 256
 
 // eachDead redrives or drops every wanted dead letter before a key.
@@ -122,8 +121,8 @@ func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted fu
 	}
 }
 
-// collectDead fills an operation with wanted dead letters between two keys, and returns the key after the last. Each
-// operation has a reading of its own, so that the space of deleted ones can be freed meanwhile.
+// collectDead fills an operation with wanted dead letters in [from, end) and returns the key after the last. Each
+// operation reads on its own, so that the space of deleted letters can be freed meanwhile.
 func (s *Inbox) collectDead(op *deadOperation, from, end []byte, wanted func(event.ID) bool) (next []byte, err error) {
 	next = from
 	err = s.readDead(op.channel, from, end, func(entry layout.DeadEntry) bool {

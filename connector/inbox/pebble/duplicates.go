@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// duplicates recognises events that were accepted within the window. The disk is the truth; a filter of fixed memory in
-// front of it lets a new id be known as new without a read. Only the committer uses it.
+// duplicates recognises events that were accepted within the window. The disk is the truth. A filter of fixed memory in
+// front of it recognises a new id without a read. Only the committer uses it.
 //
 // The keys come in buckets, one after the other in time. A bucket expires with one range deletion, and compaction
 // rewrites the newest one only. A possible duplicate costs one look-up a bucket.
@@ -21,8 +21,7 @@ type duplicates struct {
 	buckets []bucket
 	// ids counts those of all buckets.
 	ids int
-	// filter holds every id accepted since the last rotation, previous those of the window before it: an id that
-	// neither holds is new.
+	// filter holds every id accepted since the last rotation, previous those of the window before it.
 	filter, previous *bloom.BloomFilter
 	rotatedAt        layout.Instant
 }
@@ -36,8 +35,8 @@ type bucket struct {
 }
 
 const (
-	// A bucket ends with bucketIDs ids, about 4 MiB, or a part of all ids if that is more, so that a look-up in all of
-	// them stays cheap; or when it spans a part of the window, so that little is kept beyond it.
+	// A bucket ends with bucketIDs ids, about 4 MiB, or with a part of all ids if that is more: so a look-up in all
+	// buckets stays cheap. It also ends with a part of the window: so little is kept beyond the window.
 	bucketIDs        = 1 << 16
 	bucketsPerWindow = 8
 

@@ -13,9 +13,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// guard is the file system that Pebble gets. It keeps the ledger, and ends the process as soon as Pebble's log or
-// folder, once the store is open, cannot be created, written, synced or closed. Pebble notices that as well, but where
-// it happens while it begins another log, it dies of a mutex without a word of the cause.
+// guard is Pebble's file system. It keeps the ledger. Once the store is open, it ends the process as soon as Pebble's
+// log or folder cannot be created, written, synced or closed. Pebble notices that as well, but if it is beginning
+// another log then, it dies of a mutex without a word of the cause.
 type guard struct {
 	vfs.FS
 	store *Inbox
@@ -25,8 +25,7 @@ type guard struct {
 	marked atomic.Pointer[string]
 }
 
-// Lock also opens the ledger, and refuses a store that does not fit it: before anything of the store is read, and after
-// its folder was made.
+// Lock also opens the ledger, after the folder was made and before the store is read, and refuses a store that differs.
 func (g *guard) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
 	if err != nil {

@@ -23,8 +23,7 @@ const (
 	ledgerInterval = time.Second
 	// expiryInterval is how often ids and dead letters are looked through for expired ones.
 	expiryInterval = time.Minute
-	// bulkDelete is how many settled events in a row are worth a range deletion, which lets compaction drop their
-	// tables unread.
+	// bulkDelete settled events in a row are worth a range deletion: compaction drops their tables unread.
 	bulkDelete = 4096
 	// reclaimInterval is how often a full store is compacted to free space.
 	reclaimInterval = 5 * time.Second
@@ -32,8 +31,8 @@ const (
 	reclaimSlice = minReserve / 2
 )
 
-// maintain begins the periodic work, which goes on until ctx ends. Each piece has a goroutine of its own, so that none
-// waits for another: a store that reclaims space does so for minutes.
+// maintain begins the periodic work, which goes on until ctx ends. Each piece has a goroutine of its own and waits for
+// no other: to reclaim space can take minutes.
 func (s *Inbox) maintain(ctx context.Context) {
 	for _, piece := range []struct {
 		interval time.Duration
@@ -98,8 +97,7 @@ func (s *Inbox) checkpointAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// raiseLow moves a channel's low-water mark up to its oldest pending event, if any event was settled since the last
-// time.
+// raiseLow moves a channel's low-water mark up to its oldest pending event, if events were settled since.
 func (s *Inbox) raiseLow(ch *channel) error {
 	settled := ch.settled.Load()
 	if settled == ch.looked {
@@ -117,7 +115,7 @@ func (s *Inbox) raiseLow(ch *channel) error {
 // writeLedger brings the log's syncs since the last call to the ledger.
 func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.Write()) }
 
-// ledgerFailed returns the error of a write of the ledger, if that is for want of space. Any other ends the process: a
+// ledgerFailed returns the error of a write of the ledger if the disk is full. After any other it ends the process: a
 // disk that does not write cannot keep promises.
 func (s *Inbox) ledgerFailed(err error) error {
 	if err != nil && !engine.OutOfSpace(err) {
@@ -140,8 +138,8 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 	})
 }
 
-// oldest finds the oldest pending event and says when it was accepted. If none is pending, its sequence is that of the
-// next event, and acceptedAt is zero.
+// oldest finds the oldest pending event and when it was accepted. If none is pending, sequence is that of the next
+// event, and acceptedAt is zero.
 func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant, err error) {
 	durable := ch.durable.Load()
 	for key, value := range layout.Range(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1), &err) {
@@ -170,8 +168,8 @@ func (s *Inbox) expire(ctx context.Context) error {
 	return err
 }
 
-// reclaim compacts a full store below the low-water marks, so that it takes calls again as soon as enough was delivered
-// rather than whenever compaction would get to it.
+// reclaim compacts a full store below the low-water marks, so that it takes calls again as soon as enough was
+// delivered. Compaction on its own comes to it late.
 func (s *Inbox) reclaim(ctx context.Context) error {
 	if s.space.full() == nil {
 		return nil
@@ -195,8 +193,8 @@ func (s *Inbox) reclaim(ctx context.Context) error {
 // keyRange is the keys from start to end.
 type keyRange struct{ start, end []byte }
 
-// compactionRanges cuts the keys into ranges of about reclaimSlice bytes each. A compaction writes what it keeps before
-// it deletes what it read, so that one over all keys would take the store's size again.
+// compactionRanges cuts the keys into ranges of about reclaimSlice bytes each. A compaction deletes its input only
+// after its output is written: one over all keys would take the store's size again.
 func (s *Inbox) compactionRanges() (ranges []keyRange, err error) {
 	levels, err := s.db.SSTables()
 	if err != nil {

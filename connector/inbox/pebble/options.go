@@ -40,10 +40,10 @@ func openWritable(path string, o *pebble.Options) (*pebble.DB, error) {
 	return db, err
 }
 
-// replayLog brings what the log holds to tables. Pebble does that in the middle of Open, and the new tables make it
-// compact and collect statistics in the background. If Open then fails, as it does for want of space, it frees its
-// caches under both, and they panic. So this Open does neither, and the next one has no new tables. It also raises the
-// format of a new store, so that the next one's log says how much of it was synced.
+// replayLog brings the log's contents to tables. Pebble does that in the middle of Open, and the new tables start
+// compactions and statistics in the background. If Open then fails, as for want of space, it frees its caches under
+// both, and they panic. So this Open runs neither, and the next one has no new tables. It also raises the format of a
+// new store, so that the next one's log holds its synced length.
 func replayLog(path string, o *pebble.Options) error {
 	quiet := o.Clone()
 	quiet.DisableTableStats = true
@@ -55,8 +55,8 @@ func replayLog(path string, o *pebble.Options) error {
 	return db.Close()
 }
 
-// scheduler allows no compaction before it is started. Then it is Pebble's own, without the goroutine that asks whether
-// more compactions are allowed than before: here it is always one.
+// scheduler allows no compaction before it is started. Then it is Pebble's own, without the goroutine that asks for a
+// higher limit: here the limit is always one.
 type scheduler struct {
 	*pebble.ConcurrencyLimitScheduler
 	started atomic.Bool
@@ -102,9 +102,9 @@ func (s *Inbox) options(o Options) *pebble.Options {
 	return opts
 }
 
-// splitByPrefix ends a table where the kind of key changes. Events come in key order: tables of nothing else never
-// overlap, so compaction moves them without rewriting, and a range deletion drops them unread. Shared with the ids,
-// which come in random order, they would be merged again and again.
+// splitByPrefix ends a table where the kind of key changes. Events come in key order, so tables of events alone never
+// overlap: compaction moves them without rewriting, and a range deletion drops them unread. Ids come in random order:
+// in shared tables, events would be merged again and again.
 func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
 	return policy, []byte{start[0] + 1}, nil
 }
@@ -125,8 +125,8 @@ func (s *Inbox) events() *pebble.EventListener {
 	}
 }
 
-// backgroundFailed deals with a flush or compaction that failed. Pebble would try again at once and for ever: so it
-// waits for space, and any other failure ends the process, since a disk that does not write cannot keep promises.
+// backgroundFailed handles a failed flush or compaction. Pebble would try again at once and for ever, so it waits for
+// space. Any other failure ends the process, since a disk that does not write cannot keep promises.
 func (s *Inbox) backgroundFailed(err error) {
 	switch {
 	case errors.Is(err, context.Canceled): // by Close
@@ -139,8 +139,7 @@ func (s *Inbox) backgroundFailed(err error) {
 	}
 }
 
-// cache holds the newest blocks. Pebble has no way to change the size of its cache, but to reserve a part of it for
-// something else.
+// cache holds the newest blocks. Pebble's cache cannot be resized; only a part of it can be reserved.
 type cache struct {
 	blocks *pebble.Cache
 
@@ -164,8 +163,8 @@ func (c *cache) resize(size int64) {
 	c.release = c.blocks.Reserve(int(cacheSize - min(size, cacheSize)))
 }
 
-// Resize changes Options.CacheSize and QueueSize. It may be called at any time, and does nothing once the store is
-// closed. What is queued already stays.
+// Resize changes Options.CacheSize and QueueSize. It may be called at any time, keeps what is queued, and does nothing
+// once the store is closed.
 func (s *Inbox) Resize(cacheSize, queueSize int64) {
 	if s.acquire() != nil {
 		return

@@ -7,8 +7,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// parking is the operation that gives waiting events of tracked lanes their pointers, so that memory can let go of
-// them.
+// parking is the operation that writes pointers to waiting events of tracked lanes, so that memory can let go of them.
 type parking struct {
 	pending
 	channel *channel
@@ -97,8 +96,7 @@ func (p *parking) apply(tx *transaction) error {
 }
 
 // parkedUnder is the record under which a group's events get their pointers: the lane's own, or a new one, which is not
-// due yet. The head of a new one is the event that was claimed when the operation was made, unless that was settled
-// meanwhile.
+// due yet. The head of a new one is the group's claimed event, or its next pending one.
 func (tx *transaction) parkedUnder(ch *channel, g parkedGroup) (layout.LaneRecord, error) {
 	record, tracked, err := ch.lane(tx.reader, g.lane.key)
 	if tracked || err != nil {

@@ -15,9 +15,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// rights are the modes of a store's folder and files, whatever the umask is. Events are personal data, so nobody but
-// the connector's user reads them. On a volume that belongs to a group, as Kubernetes makes it of a pod's fsGroup, the
-// group has the same rights as the user: the next pod may run as another user of that group.
+// rights are the modes of a store's folder and files, whatever the umask is. Events are personal data, so only the
+// connector's user reads them. On a volume of a group, as Kubernetes makes it for a pod's fsGroup, the group has the
+// same rights as the user: the next pod may run as another user of that group.
 type rights struct{ folder, file fs.FileMode }
 
 var (
@@ -72,8 +72,7 @@ func (r rightsFS) Lock(name string) (io.Closer, error) {
 	return lock, r.give(name, err)
 }
 
-// give sets a file's rights if err is nil, and returns err. A file system without modes is told of when the store is
-// open.
+// give sets a file's rights if err is nil, and returns err. tighten reports a file system without modes.
 func (r rightsFS) give(name string, err error) error {
 	if err == nil {
 		_ = setMode(name, r.rights.file)
@@ -99,9 +98,9 @@ func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
 	return nil
 }
 
-// setMode sets the mode of what belongs to this process's user, and leaves alone what does not, and links: another user
-// of the group may have put one in the place of a file. The file itself is not opened, because closing a descriptor of
-// the store's lock would unlock it.
+// setMode sets the mode of a file of this process's user. It leaves alone the files of others, and links: another user
+// of the group may have put one in a file's place. It does not open the file, because closing a descriptor of the
+// store's lock would unlock it.
 func setMode(name string, mode fs.FileMode) error {
 	folder, err := os.OpenRoot(filepath.Dir(name)) // no link leads out of a root
 	if err != nil {
@@ -124,8 +123,8 @@ func isOurs(info fs.FileInfo) bool {
 // storesFile are the names of Pebble's files and of ours.
 var storesFile = regexp.MustCompile(`^(LOCK|LEDGER|CURRENT|(MANIFEST|OPTIONS)-[0-9]+|[0-9]+(-[0-9]+)?\.(log|sst|blob)|marker\..+|.+\.dbtmp)$`)
 
-// tighten gives the rights to what an open store found in its folder, for example after a backup was put back, and
-// tells of what others can read nevertheless. The folder is changed only if nothing but a store is in it.
+// tighten gives the rights to all files of an open store, for example after a backup was put back, and reports what
+// others can read nevertheless. It changes the folder only if nothing but a store is in it.
 func (r rightsFS) tighten(path string, log logr.Logger) {
 	if behind, err := filepath.EvalSymlinks(path); err == nil {
 		path = behind

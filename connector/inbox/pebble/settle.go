@@ -59,7 +59,7 @@ func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.
 	}
 }
 
-// Renew implements inbox.Consumer. A claim of this store lasts until it is settled, since no other process has the
+// Renew implements inbox.Consumer. A claim of this store lasts until its settlement, since no other process has the
 // store.
 func (c *consumer) Renew(_ context.Context, claim *inbox.Claim) error {
 	c.channel.mu.Lock()

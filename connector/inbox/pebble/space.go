@@ -14,8 +14,7 @@ import (
 )
 
 // space decides when the inbox is full: at its bound, or when the disk has no more than the reserve left. Pebble must
-// never meet the end of the disk itself: at a log rotation that is a panic, and flushes, compactions and the deletes
-// that would free space need room to work.
+// never meet the end of the disk: a log rotation would panic, and flushes, compactions and deletions need room.
 type space struct {
 	db      *pebble.DB
 	fs      vfs.FS
@@ -56,15 +55,14 @@ var (
 	}
 )
 
-// The reserve of free disk is an eighth of the bound within these limits: the lower is two memtables and what a small
-// compaction writes.
+// The reserve of free disk is an eighth of the bound within these limits. The lower one has room for two memtables and
+// a small compaction.
 const (
 	minReserve = 32 << 20
 	maxReserve = 512 << 20
 	// minInodes are enough for a flush and a compaction, each of which makes a few files before it deletes others.
 	minInodes = 64
-	// The usage is measured after each measureEvery bytes that were written, and at least once in each measureInterval;
-	// both are far below the reserve.
+	// The usage is measured after each measureEvery written bytes, and at least once in each measureInterval.
 	measureEvery    = 1 << 20
 	measureInterval = 200 * time.Millisecond
 )
@@ -100,8 +98,7 @@ func (s *space) measure() {
 	}
 }
 
-// diskRoom says what the disk has left. A file system that does not know its size, as some FUSE ones, reports 0 of 0
-// bytes or inodes.
+// diskRoom measures the disk. A file system without a known size, as some FUSE ones, reports 0 of 0 bytes or inodes.
 func (s *space) diskRoom() (r *room, free uint64) {
 	disk, err := s.fs.GetDiskUsage(s.path)
 	if err != nil || disk.TotalBytes == 0 {

@@ -25,8 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Options say where and how to open an Inbox. All fields but MaxOpenFiles, those of memory, Log, FS, Clock and Fatal
-// are required.
+// Options say where and how to open an Inbox. Path, MaxSize, DeduplicationWindow and Metrics are required.
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
@@ -34,16 +33,14 @@ type Options struct {
 	MaxSize int64
 	// DeduplicationWindow is how long an id is recognised.
 	DeduplicationWindow time.Duration
-	// MaxOpenFiles is about how many descriptors the store has open, tables and all; Pebble keeps 64 tables open
-	// whatever it says. Default: 576.
+	// MaxOpenFiles is about how many descriptors the store has open, at least 64 of them for tables. Default: 576.
 	MaxOpenFiles int
 	// CacheSize is how many bytes of blocks are kept in memory, until Resize. Default, and the most: 8 MiB.
 	CacheSize int64
-	// QueueSize is how many bytes may wait for the disk before calls are refused with ErrOverloaded, until Resize.
-	// Default: 64 MiB.
+	// QueueSize is how many bytes may wait for the disk before ErrOverloaded, until Resize. Default: 64 MiB.
 	QueueSize int64
-	// MemTableSize is how many bytes of the newest events are kept in memory before they become a table; there are two
-	// of them while one is written. Default: 8 MiB.
+	// MemTableSize is how many bytes of new events memory holds before they become a table. Another one of that size is
+	// written meanwhile. Default: 8 MiB.
 	MemTableSize uint64
 	Metrics      *telemetry.Metrics
 	Log          logr.Logger
@@ -51,8 +48,7 @@ type Options struct {
 	FS vfs.FS
 	// Clock is where the store reads the time. Default: the machine's.
 	Clock Clock
-	// Fatal is called when the store can no longer keep what it promises. It must not return. Default: log the cause
-	// and exit with status 1.
+	// Fatal ends the process: the store cannot keep its promises. Default: log the cause and exit with status 1.
 	Fatal func(cause error)
 }
 
@@ -201,8 +197,7 @@ func (s *Inbox) loadChannels() (err error) {
 	return err
 }
 
-// lastSequence is the newest sequence of a channel: that of its record, or of an event accepted after the record was
-// written.
+// lastSequence is the newest sequence of a channel: its record's, or that of an event accepted since.
 func (s *Inbox) lastSequence(r layout.ChannelRecord) (last uint64, err error) {
 	key := layout.ChannelKeyOf(r.Name)
 	for event := range layout.Backward(s.db, layout.EventKey(key, r.Last+1), layout.RangeEnd(layout.PrefixEvent, key), &err) {
@@ -328,8 +323,7 @@ func remedyFor(cause error, path string) string {
 	return "if it happens again, stop the connector and " + inspect(path)
 }
 
-// isGone reports whether the folder of a store that was open there was removed, moved or unmounted: the ledger leaves
-// it never.
+// isGone reports whether the folder of an open store was removed, moved or unmounted: otherwise it holds the ledger.
 func isGone(path string) bool {
 	_, err := os.Stat(filepath.Join(path, layout.LedgerName))
 	return errors.Is(err, fs.ErrNotExist)

@@ -1,6 +1,5 @@
-// Package engine has Pebble, the key-value store, fail as the inbox can bear: an Open that returns an error where
-// Pebble panics, a logger that ends the process where Pebble cannot go on, and words for what the system below fails
-// with.
+// Package engine adapts the failures of Pebble, the key-value store, to the inbox: Open returns an error where Pebble
+// panics, Log ends the process where Pebble cannot go on, and Trouble words the failures of the system below.
 package engine
 
 import (
@@ -10,8 +9,7 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// Open opens a store in Pebble, which panics over some contradictions between files, and where its folder cannot be
-// synced.
+// Open opens a store in Pebble, which panics over some contradictions between files and over a folder without sync.
 func Open(path string, o *pebble.Options) (db *pebble.DB, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -25,8 +23,8 @@ func Open(path string, o *pebble.Options) (db *pebble.DB, err error) {
 	return pebble.Open(path, o)
 }
 
-// Log is Pebble's logger. After a failed write or sync of its log Pebble calls Fatalf, and if that returned, the commit
-// would report success for what is not durable: so it never returns.
+// Log is Pebble's logger. Pebble calls Fatalf after a failed write or sync of its log. If Fatalf returned, the commit
+// would report success for an event that is not durable.
 type Log struct {
 	Log   logr.Logger
 	Fatal func(cause error)

@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// Trouble is what the system below the store can fail with. The store is whole then, or cannot be read at all: its own
-// commands are no remedy.
+// Trouble is a failure of the system below the store, whose own commands are no remedy for it.
 type Trouble struct {
 	errors       []error
 	What, Remedy string

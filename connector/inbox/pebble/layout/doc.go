@@ -1,6 +1,6 @@
-// Package layout is the format of a store on disk: the keys and records that are written to Pebble, and the ledger
-// beside Pebble's own files. It decides nothing; the store and the examination of a stopped one agree by it. A file of
-// its tests holds the bytes of everything, so that no change of the format goes unseen.
+// Package layout is the format of a store on disk: the keys and records in Pebble, and the ledger beside Pebble's own
+// files. It decides nothing. The store and the examination of a stopped one share it. A golden file of its tests holds
+// the bytes of everything, so that no change of the format goes unseen.
 //
 // # Keys
 //
@@ -19,6 +19,6 @@
 //
 // # The ledger
 //
-// The ledger is a file that says of each manifest and log of Pebble how many bytes are durable for certain, and their
-// checksum. intact.go says what it promises, and what damage remains that no start can know.
+// The ledger is a file with the durable length of each manifest and log of Pebble, and the checksum of that part.
+// intact.go states its promises, and the damage that no start can detect.
 package layout

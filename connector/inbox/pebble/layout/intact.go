@@ -15,9 +15,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// Pebble takes the first damaged record of a manifest for the end of it, and one in the last 32 KiB of the newest log
-// too: a power loss that tears a write looks the same. What follows it is deleted, and so is every table that only it
-// names. The ledger tells damage from a torn write:
+// Pebble takes the first damaged record of a manifest for its end, as after a power loss that tore a write; the same
+// holds for the last 32 KiB of the newest log. It deletes everything behind that record, and every table that only a
+// deleted record names. The ledger tells damage from a torn write:
 //
 //   - A manifest's sync ends only once the ledger holds its new length. Pebble relies on the record, and deletes what
 //     it replaces, only then. So what the ledger does not hold yet, nothing relies on.
@@ -25,11 +25,11 @@ import (
 //     the log ends, so that commits do not wait for two files.
 //   - A file leaves the ledger before it is removed, and a manifest as soon as the marker of its successor is durable.
 //
-// So after any crash every file that the ledger holds is there, and as long as the ledger says and with that checksum;
-// anything else is damage. What remains is the end of the newest log that was written less than a second before a
-// crash: it is judged by the records behind it, see brokenOff. Damage to the very last one cannot be told from a write
-// that was torn, nor at times damage to the one before it: Pebble wakes who waits for a sync before it notes how far
-// that went, so the last record may not know of it.
+// So after any crash every file in the ledger exists, with the length and the checksum of the ledger; anything else is
+// damage. One part remains: the end of the newest log, written less than a second before a crash. It is judged by the
+// records behind it, see brokenOff. Damage to the very last record looks like a torn write, at times damage to the one
+// before it too: Pebble wakes the callers of a sync before it notes the synced length, so the last record may not know
+// of it.
 
 // ErrDamaged is damage that was found before Pebble opened the store.
 var ErrDamaged = errors.New("the store is damaged")
@@ -70,7 +70,7 @@ func OpenIntact(files vfs.FS, path string) (*Ledger, error) {
 	return l, l.verify(path)
 }
 
-// begin begins the ledger of a new store, unless one was used here. Pebble makes the marker of the manifest durable
+// begin begins the ledger of a new store, unless the folder was used before. Pebble makes the manifest's marker durable
 // before the first log or table, so no crash leaves these without it.
 func (l *Ledger) begin(names []string) error {
 	for _, name := range slices.Concat(names, slices.Collect(maps.Keys(l.files))) {

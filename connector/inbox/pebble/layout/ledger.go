@@ -14,11 +14,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Ledger is a small file of ours beside Pebble's. It says of each manifest and log how many bytes are durable for
-// certain, and their checksum. See intact.go for what follows from it.
+// Ledger is a small file of ours beside Pebble's. It says how many bytes of each manifest and log are durable for
+// certain, and their checksum. See intact.go for the consequences.
 //
-// The file has two slots, which are written in turn, in place. A crash that tears one leaves the other, which is what
-// holds then: nothing relies on a write before it is durable.
+// The file has two slots, which are written in turn, in place. If a crash tears one, the other holds: nothing relies on
+// a write before it is durable.
 type Ledger struct {
 	fs   vfs.FS
 	path string

@@ -11,8 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// The chunks of Pebble's write-ahead log in the format FormatWALSyncChunks. No chunk reaches over the end of a block of
-// 32 KiB. Each says how much of the log was synced when it was written.
+// The chunks of Pebble's write-ahead log in the format FormatWALSyncChunks. No chunk crosses the end of a block of 32
+// KiB. Each says how much of the log was synced when it was written.
 const (
 	LogBlock = 32 << 10
 	// chunkHeader is a checksum, the length and kind of the chunk, the number of the log, and the synced length.
@@ -21,8 +21,7 @@ const (
 	firstKind, lastKind = 9, 12
 )
 
-// checkEnd refuses a log with damage before what it says was synced. Pebble looks for such a promise in the blocks
-// behind the damaged one only.
+// checkEnd refuses a log with damage before its synced length. Pebble looks for that length only in later blocks.
 func checkEnd(files vfs.FS, name string) error {
 	number, _, ok := wal.ParseLogFilename(filepath.Base(name))
 	if !ok {

@@ -120,8 +120,7 @@ func ReadDead(channel string, key, value []byte) (DeadEntry, error) {
 
 // DeadRecord is a dead letter; Event is an encoded EventRecord.
 type DeadRecord struct {
-	// DiedTime is what the machine's clock showed when the event died, for people; the key says when that was by the
-	// store's own.
+	// DiedTime is the machine's time of the event's death, for people; the key holds the store's own.
 	DiedTime time.Time
 	Attempts int
 	Reason   string
@@ -146,7 +145,7 @@ func decodeDead(value []byte) (DeadRecord, error) {
 type ChannelRecord struct {
 	Name string
 	// Last is the highest sequence known when the record was written; Settled counts the events that left the pending
-	// ones. Their difference to the newest stored sequence is the number of pending events.
+	// ones. The newest stored sequence minus Settled is the number of pending events.
 	Last, Settled uint64
 	DeadLetters   int64
 	// Low is the low-water mark and Cursor where claiming starts after a restart.
@@ -222,8 +221,7 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// Decoder reads the parts of a record one after the other; after the first failure it returns zero values, and Err says
-// so.
+// Decoder reads the parts of a record in turn. After the first failure it returns zero values, and Err says why.
 type Decoder struct {
 	Rest []byte
 	Err  error
