@@ -58,34 +58,14 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// Type is one kind of chat platform.
+// Type is one kind of chat platform. What New returns implements Settings.
 type Type struct {
-	// Name is the type's name in configuration files, "ZaloOA".
-	Name string
-	// Platform is what people call the platform, "Zalo".
-	Platform string
-	// New returns the type's section of the file with its defaults.
-	New func() Settings
-	// DefaultPath is the URL path of a channel that names none. Required.
-	DefaultPath string
-	// PublicPrefix begins the paths of the type's public pages, so that no webhook
-	// takes one. Empty if there are none.
-	PublicPrefix string
-	// AnswerIn is how long after its arrival a call is answered at the latest.
+	config.Type
+
+	// AnswerIn is the longest time from the arrival of a call to its answer.
 	AnswerIn time.Duration
-	// RetryFor is how long the platform sends an event again that was not answered
-	// 200; 0 if it does not.
-	RetryFor time.Duration
 	// Sample makes calls as the platform does; nil if nothing does.
 	Sample *Sample
-}
-
-// Config is what the loader of configuration files knows of the type.
-func (t Type) Config() config.Type {
-	return config.Type{
-		Name: t.Name, New: func() config.Section { return t.New() },
-		Platform: t.Platform, RetryFor: t.RetryFor, DefaultPath: t.DefaultPath, PublicPrefix: t.PublicPrefix,
-	}
 }
 
 // Settings are the section of one channel. Signing and Open are called after Check has

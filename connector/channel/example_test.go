@@ -14,8 +14,11 @@ import (
 
 // Pager is a chat platform that posts one message in each call, and signs none.
 var Pager = channel.Type{
-	Name: "Pager", Platform: "Pager", DefaultPath: "/pager", AnswerIn: 3 * time.Second, RetryFor: time.Hour,
-	New: func() channel.Settings { return &PagerSettings{Source: "/pager"} },
+	Type: config.Type{
+		Name: "Pager", Platform: "Pager", DefaultPath: "/pager", RetryFor: time.Hour,
+		New: func() config.Section { return &PagerSettings{Source: "/pager"} },
+	},
+	AnswerIn: 3 * time.Second,
 }
 
 // PagerSettings are the section "pager".
@@ -76,7 +79,7 @@ channels:
   sink: {http: {url: "http://bot.example/events"}}
 `
 	known := types.Config()
-	known.Channels = append(known.Channels, Pager.Config())
+	known.Channels = append(known.Channels, Pager.Type)
 	loaded, err := config.LoadFrom("/connector.yaml", known, func(string) ([]byte, error) { return []byte(file), nil })
 	if err != nil {
 		fmt.Println(err)

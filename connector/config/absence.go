@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -31,11 +32,7 @@ func (a *absences) until(file string) time.Time {
 
 // forgetOthers forgets the absence of files that are there again, or named no more.
 func (a *absences) forgetOthers(absent []string) {
-	for file := range a.since {
-		if !slices.Contains(absent, file) {
-			delete(a.since, file)
-		}
-	}
+	maps.DeleteFunc(a.since, func(file string, _ time.Time) bool { return !slices.Contains(absent, file) })
 }
 
 // due reports whether the grace of a key in use has ended.

@@ -33,9 +33,10 @@ type version struct {
 	absences      *absences
 }
 
-func newChecker(r *report, types Types, f *files) *Checker {
+func newChecker(path string, types Types, f *files) *Checker {
 	return &Checker{version: &version{
-		report: r, types: types, files: f, keys: map[[sha256.Size]byte]claim{},
+		report: &report{file: path, misread: map[string]bool{}, suspect: map[string]bool{}},
+		types:  types, files: f, keys: map[[sha256.Size]byte]claim{},
 		inUse: materials{keyFiles: map[string]string{}, certificates: map[string][]byte{}},
 	}}
 }
@@ -45,27 +46,27 @@ func (c *Checker) within(section string) *Checker { return &Checker{c.version, c
 
 // Path returns a field's path in the file.
 func (c *Checker) Path(field string) string {
-	if c.at == "" || field == "" {
-		return c.at + field
+	if field == "" {
+		return c.at
 	}
-	return c.at + "." + field
+	return join(c.at, field)
 }
 
 // Problemf refuses the version because of a field, which is present or missing. The
 // caller may set the reason of the problem, here and below.
 func (c *Checker) Problemf(field, format string, args ...any) *Problem {
-	return c.addf(c.Path(field), format, args...)
+	return c.addf(&c.problems, c.Path(field), format, args...)
 }
 
 // Warnf says of a field that it can be used, and is seldom what was meant.
 func (c *Checker) Warnf(field, format string, args ...any) *Problem {
-	return c.warnf(c.Path(field), format, args...)
+	return c.addf(&c.warnings, c.Path(field), format, args...)
 }
 
 // Lackf says of a field that it names a secret that cannot be used, while everything
 // else can.
 func (c *Checker) Lackf(field, format string, args ...any) *Problem {
-	return c.lackf(c.Path(field), format, args...)
+	return c.addf(&c.lacks, c.Path(field), format, args...)
 }
 
 // Required reports whether value is set, and a problem if it is not.

@@ -53,22 +53,20 @@ func (c *Config) Files() []string { return slices.Clone(c.files) }
 // default. Nothing else of the file need be right, nor its Secrets readable: a
 // connector goes on with its last good version, and its operator must see it.
 func LoadAdmin(path string, types Types) (Admin, error) {
-	r := newReport(path)
-	f := newFiles(readFile)
-	c, err := r.read(types, f)
+	check := newChecker(path, types, newFiles(readFile))
+	c, err := check.decode()
 	if err != nil {
 		return Admin{}, err
 	}
-	check := newChecker(r, types, f)
 	check.inbox(c)
 	check.listeners(c)
 	check.admin(c.Admin)
 	if c.Admin != (Admin{}) { // else the inbox's problems are in the way of the default
-		r.problems = slices.DeleteFunc(r.problems, func(p Problem) bool {
+		check.problems = slices.DeleteFunc(check.problems, func(p Problem) bool {
 			return p.Path != "" && p.Path != fieldAdmin && enclosing(p.Path) != fieldAdmin
 		})
 	}
-	return c.Admin, r.err()
+	return c.Admin, check.err()
 }
 
 // Warnings returns what can be used and is seldom what was meant, such as a short
@@ -89,74 +87,74 @@ func (c *Config) same(other *Config) bool {
 // while the connector runs must be as there, and absent tells since when key files
 // are.
 func load(path string, types Types, f *files, current *Config, absent *absences) (*Config, error) {
-	r := newReport(path)
-	c, err := r.read(types, f)
+	check := newChecker(path, types, f)
+	check.absences = absent
+	c, err := check.decode()
 	if err != nil {
 		return nil, err
 	}
-	check := newChecker(r, types, f)
-	check.absences = absent
 	if current != nil {
 		check.before = current.materials
 	}
 	check.config(c)
 	if current != nil {
-		r.unchangeable(current, c)
+		check.unchangeable(current, c)
 	}
-	if err := r.err(); err != nil {
+	if err := check.err(); err != nil {
 		return nil, err
 	}
-	c.digest, c.files, c.warnings, c.lacks, c.materials = f.digest(), f.names, r.warnings, r.lacks, check.inUse
+	c.digest, c.files, c.warnings, c.lacks, c.materials = f.digest(), f.names, check.warnings, check.lacks, check.inUse
 	c.types = types
 	return c, nil
 }
 
-// read decodes the file over the defaults, and completes it. An error means that
-// nothing of it can be checked.
-func (r *report) read(types Types, f *files) (*Config, error) {
-	absolute, err := filepath.Abs(r.file)
+// decode reads the file over the defaults, and completes it. An error means that nothing of it can be checked.
+func (v *version) decode() (*Config, error) {
+	absolute, err := filepath.Abs(v.file)
 	if err != nil {
-		return nil, &Error{[]Problem{{File: r.file, Message: err.Error()}}}
+		return nil, v.unreadable(0, err.Error())
 	}
-	content, err := f.open(absolute)
+	content, err := v.files.open(absolute)
 	if err != nil {
-		return nil, &Error{[]Problem{{File: r.file, Message: "cannot be read: " + err.Error()}}}
+		return nil, v.unreadable(0, "cannot be read: "+err.Error())
 	}
-	if problem := r.parse(content); problem != nil {
-		return nil, &Error{[]Problem{*problem}}
+	if err := v.parse(content); err != nil {
+		return nil, err
 	}
 	c := &Config{document: content}
 	setDefaults(reflect.ValueOf(c).Elem())
-	d := decoder{r, types, map[reflect.Type]map[string]member{}}
-	d.decode(r.root, reflect.ValueOf(c).Elem(), "")
-	if r.misread[""] {
-		return nil, r.err()
+	d := decoder{v.report, v.types, map[reflect.Type]map[string]member{}}
+	d.decode(v.root, reflect.ValueOf(c).Elem(), "")
+	if v.misread[""] {
+		return nil, v.err()
 	}
-	c.complete(filepath.Dir(absolute), types)
+	c.complete(filepath.Dir(absolute), v.types)
 	return c, nil
 }
 
+// unreadable returns the error of a file of which nothing can be checked. A line of 0 stands for the file as a whole.
+func (r *report) unreadable(line int, message string) error {
+	return &Error{[]Problem{{File: r.file, Line: line, Message: message}}}
+}
+
 // parse sets the root of the one document in content.
-func (r *report) parse(content []byte) *Problem {
+func (r *report) parse(content []byte) error {
 	var document, further yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		return &Problem{File: r.file, Message: "the file is empty"}
-	case err != nil:
-		return r.syntax(err)
+	err := decoder.Decode(&document)
+	if errors.Is(err, io.EOF) || err == nil && isNull(document.Content[0]) {
+		return r.unreadable(0, "the file is empty")
 	}
-	switch err := decoder.Decode(&further); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
+	if err == nil {
+		err = decoder.Decode(&further)
+	}
+	switch {
+	case err == nil:
+		return r.unreadable(further.Line, "a second document: the file must hold one only")
+	case !errors.Is(err, io.EOF):
 		return r.syntax(err)
-	default:
-		return &Problem{File: r.file, Line: further.Line, Message: "a second document: the file must hold one only"}
 	}
 	r.root = document.Content[0]
-	if isNull(r.root) {
-		return &Problem{File: r.file, Message: "the file is empty"}
-	}
 	return nil
 }
 
@@ -167,27 +165,25 @@ var (
 	countedFromZero = regexp.MustCompile(`^did not find expected (<|node|key|'-'|',')`)
 )
 
-// syntax turns an error of the YAML parser into a problem.
-func (r *report) syntax(err error) *Problem {
-	message := err.Error()
-	p := &Problem{File: r.file}
+// syntax words an error of the YAML parser.
+func (r *report) syntax(err error) error {
+	message, line := err.Error(), 0
 	if found := yamlError.FindStringSubmatch(message); found != nil {
-		p.Line, _ = strconv.Atoi(found[1]) // 0 when the parser names none
+		line, _ = strconv.Atoi(found[1]) // 0 when the parser names none
 		message = message[len(found[0]):]
 	}
 	if strings.HasPrefix(message, "unknown anchor") {
 		message = "an alias without an anchor: put a value that begins with * in quotes" // the alias may be a secret
 	}
 	if countedFromZero.MatchString(message) {
-		p.Line++
+		line++
 	}
-	p.Message = "not YAML: " + message
-	return p
+	return r.unreadable(line, "not YAML: "+message)
 }
 
 // unchangeable reports every section of next that is read at start only and
 // differs from current. The content of server.tls may differ.
-func (r *report) unchangeable(current, next *Config) {
+func (c *Checker) unchangeable(current, next *Config) {
 	sections := []struct {
 		name     string
 		was, now any
@@ -201,7 +197,7 @@ func (r *report) unchangeable(current, next *Config) {
 	}
 	for _, s := range sections {
 		if !reflect.DeepEqual(s.was, s.now) {
-			r.addf(s.name, "changed: restart the connector to change it")
+			c.Problemf(s.name, "changed: restart the connector to change it")
 		}
 	}
 }

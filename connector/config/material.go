@@ -184,47 +184,31 @@ type namedFile struct {
 // certificate that is renewed badly keeps nothing else from being used; nil when
 // there was none.
 func (c *Checker) material(fit func(contents [][]byte) (misfit int, err error), files ...namedFile) [][]byte {
-	contents, ok := c.contents(files)
-	if ok {
+	contents, last := make([][]byte, len(files)), make([][]byte, len(files))
+	good, had := true, true
+	for i, f := range files {
+		content, err := c.files.open(f.path)
+		if err != nil { // a name that leads nowhere is not quoted: it may be the secret itself
+			c.Lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
+			good = false
+		}
+		before, ok := c.before.certificates[f.path]
+		contents[i], last[i], had = content, before, had && ok
+	}
+	if good {
 		if misfit, err := fit(contents); err != nil {
 			c.lack(files[misfit].field, err)
-			ok = false
+			good = false
 		}
 	}
-	if !ok {
-		contents = c.lastGood(files)
+	if !good {
+		contents = last
 	}
-	if contents != nil {
-		for i, f := range files {
-			c.inUse.certificates[f.path] = contents[i]
-		}
+	if !good && !had {
+		return nil
 	}
-	return contents
-}
-
-// contents reads files. A name that leads nowhere is not quoted: it may be the secret
-// itself.
-func (c *Checker) contents(files []namedFile) (contents [][]byte, ok bool) {
-	ok = true
-	for _, f := range files {
-		content, err := c.files.open(f.path)
-		if err != nil {
-			c.Lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
-			ok = false
-		}
-		contents = append(contents, content)
-	}
-	return contents, ok
-}
-
-// lastGood returns what the version in use has of files, nil unless it has all.
-func (c *Checker) lastGood(files []namedFile) (contents [][]byte) {
-	for _, f := range files {
-		content, ok := c.before.certificates[f.path]
-		if !ok {
-			return nil
-		}
-		contents = append(contents, content)
+	for i, f := range files {
+		c.inUse.certificates[f.path] = contents[i]
 	}
 	return contents
 }

@@ -66,22 +66,14 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// report collects the problems of one version of a file, and what is no problem
-// and yet worth a warning.
+// report collects the problems of one version of a file, and what can be used and is worth a word.
 type report struct {
-	file     string
-	root     *yaml.Node
-	problems []Problem
-	warnings []Problem
-	lacks    []Problem
-	// misread are the fields that could not be decoded, and suspect those right
-	// around them: what a check would say of them follows from the first
-	// problem and is left out.
+	file                      string
+	root                      *yaml.Node
+	problems, warnings, lacks []Problem
+	// misread are the fields that could not be decoded, and suspect the fields right around them. A check says nothing
+	// of them, because its problem would follow from the first one.
 	misread, suspect map[string]bool
-}
-
-func newReport(file string) *report {
-	return &report{file: file, misread: map[string]bool{}, suspect: map[string]bool{}}
 }
 
 // misreadf reports that the field at a line could not be decoded.
@@ -91,17 +83,13 @@ func (r *report) misreadf(line int, path, format string, args ...any) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: line, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// addf reports what a check found in a field that is present or missing.
-func (r *report) addf(path, format string, args ...any) *Problem {
-	return r.add(&r.problems, path, fmt.Sprintf(format, args...))
-}
-
-// add returns the problem, to which the caller may add the reason.
-func (r *report) add(to *[]Problem, path, message string) *Problem {
+// addf adds what a check found in a field that is present or missing, and returns it, so that the caller may set the
+// reason.
+func (r *report) addf(to *[]Problem, path, format string, args ...any) *Problem {
 	if r.follows(path) {
 		return &Problem{}
 	}
-	*to = append(*to, Problem{File: r.file, Line: lineOf(r.root, path), Path: path, Message: message})
+	*to = append(*to, Problem{File: r.file, Line: lineOf(r.root, path), Path: path, Message: fmt.Sprintf(format, args...)})
 	return &(*to)[len(*to)-1]
 }
 
@@ -117,16 +105,6 @@ func (r *report) follows(path string) bool {
 		}
 	}
 	return false
-}
-
-// warnf reports what can be used, and is seldom what was meant.
-func (r *report) warnf(path, format string, args ...any) *Problem {
-	return r.add(&r.warnings, path, fmt.Sprintf(format, args...))
-}
-
-// lackf reports a secret that cannot be used, while everything else is.
-func (r *report) lackf(path, format string, args ...any) *Problem {
-	return r.add(&r.lacks, path, fmt.Sprintf(format, args...))
 }
 
 // err returns the problems in the order of lines, with the lacks among them, or nil

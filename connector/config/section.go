@@ -2,6 +2,8 @@ package config
 
 import (
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -59,17 +61,10 @@ func (t Type) retries() string {
 	return t.Platform + " retries for " + strings.TrimSpace(spaced)
 }
 
+var zeroUnits = regexp.MustCompile(`(h)0m0s$|(m)0s$`)
+
 // brief leaves out the units that are zero: "2h", "1h50m".
-func brief(d Duration) string {
-	text := time.Duration(d).String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
+func brief(d Duration) string { return zeroUnits.ReplaceAllString(time.Duration(d).String(), "$1$2") }
 
 // Member is the name in YAML of the type's section: its own with the first word in
 // lower case, as Kubernetes does with the fields of its resources.
@@ -86,47 +81,38 @@ func (t Type) Member() string {
 
 // named returns the type with a name, the zero Type if there is none.
 func named(types []Type, name string) Type {
-	for _, t := range types {
-		if t.Name == name {
-			return t
-		}
-	}
-	return Type{}
+	return find(types, func(t Type) bool { return t.Name == name })
 }
 
 // owner returns the type that a section belongs to, the zero Type if there is none.
 func owner(types []Type, section Section) Type {
-	for _, t := range types {
-		if reflect.TypeOf(t.New()) == reflect.TypeOf(section) {
-			return t
-		}
+	return find(types, func(t Type) bool { return reflect.TypeOf(t.New()) == reflect.TypeOf(section) })
+}
+
+func find(types []Type, is func(Type) bool) (found Type) {
+	if i := slices.IndexFunc(types, is); i >= 0 {
+		found = types[i]
 	}
-	return Type{}
+	return found
 }
 
 // of returns the types of a union, which is one of the structs with a Section.
 func (t *Types) of(union reflect.Type) []Type {
-	switch union {
-	case reflect.TypeFor[Channel]():
-		return t.Channels
-	case reflect.TypeFor[Inbox]():
-		return t.Inboxes
-	case reflect.TypeFor[Sink]():
-		return t.Sinks
-	}
-	return nil
+	return map[reflect.Type][]Type{
+		reflect.TypeFor[Channel](): t.Channels, reflect.TypeFor[Inbox](): t.Inboxes, reflect.TypeFor[Sink](): t.Sinks,
+	}[union]
 }
 
 var sectionType = reflect.TypeFor[Section]()
 
 // MarshalYAML writes the section under the name of its type.
-func (c Channel) MarshalYAML() (any, error) { type plain Channel; return union(plain(c), c.Type), nil }
+func (c Channel) MarshalYAML() (any, error) { return union(c, c.Type), nil }
 
 // MarshalYAML writes the section under the name of its type.
-func (i Inbox) MarshalYAML() (any, error) { type plain Inbox; return union(plain(i), i.Type), nil }
+func (i Inbox) MarshalYAML() (any, error) { return union(i, i.Type), nil }
 
 // MarshalYAML writes the section under the name of its type.
-func (s Sink) MarshalYAML() (any, error) { type plain Sink; return union(plain(s), s.Type), nil }
+func (s Sink) MarshalYAML() (any, error) { return union(s, s.Type), nil }
 
 // union returns a struct as v, in which the section has the name of the type in YAML.
 func union(v any, typeName string) any {

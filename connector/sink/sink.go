@@ -30,21 +30,8 @@ type Sink interface {
 	Close()
 }
 
-// Type is one kind of sink.
-type Type struct {
-	// Name is the type's name in configuration files, for example "HTTP".
-	Name string
-	// New returns the type's section of the file with its defaults.
-	New func() Settings
-}
-
-// Config is what the loader of configuration files knows of the type.
-func (t Type) Config() config.Type {
-	return config.Type{Name: t.Name, New: func() config.Section { return t.New() }}
-}
-
-// Settings are the section of one channel's sink. Its further methods are called after
-// Check has found nothing wrong.
+// Settings are the section of one channel's sink, and what the New of a type of sink returns. Its further
+// methods are called only if Check has found nothing wrong.
 type Settings interface {
 	config.Section
 	// Lacks returns the fields of the credentials that are missing. While there are

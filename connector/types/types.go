@@ -8,7 +8,6 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
-	"xbot.a4b.vn/channel-connector/connector/sink"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
 )
 
@@ -24,21 +23,16 @@ var Inboxes = []config.Type{
 }
 
 // Sinks are the types of sinks.
-var Sinks = []sink.Type{
+var Sinks = []config.Type{
 	httpsink.Type,
 }
 
 // Config returns all types for the loader of configuration files. The first inbox and
 // the first sink are those of a file that names none.
 func Config() config.Types {
-	types := config.Types{
-		Inboxes: Inboxes,
-	}
+	types := config.Types{Inboxes: Inboxes, Sinks: Sinks}
 	for _, t := range Channels {
-		types.Channels = append(types.Channels, t.Config())
-	}
-	for _, t := range Sinks {
-		types.Sinks = append(types.Sinks, t.Config())
+		types.Channels = append(types.Channels, t.Type)
 	}
 	return types
 }

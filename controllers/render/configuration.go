@@ -58,7 +58,7 @@ func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	if declared := spec.Inbox.DeduplicationWindow; declared != nil {
 		return config.Duration(declared.Duration)
 	}
-	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Config().Window())
+	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Window())
 }
 
 func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {

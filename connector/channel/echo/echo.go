@@ -25,11 +25,13 @@ import (
 
 // Type is the type.
 var Type = channel.Type{
-	Name:        "Echo",
-	Platform:    "Echo",
-	New:         func() channel.Settings { return &Settings{} },
-	DefaultPath: "/echo",
-	AnswerIn:    3 * time.Second,
+	Type: config.Type{
+		Name:        "Echo",
+		Platform:    "Echo",
+		New:         func() config.Section { return &Settings{} },
+		DefaultPath: "/echo",
+	},
+	AnswerIn: 3 * time.Second,
 }
 
 // SignatureHeader carries the HMAC-SHA256 of the body, as hex.
@@ -40,6 +42,8 @@ const contentType = "text/plain"
 
 // ReasonLine: a line is no event.
 const ReasonLine channel.Reason = "line"
+
+var _ channel.Settings = (*Settings)(nil)
 
 // Settings are the section "echo".
 type Settings struct {

@@ -16,21 +16,22 @@ const DefaultPath = "/webhook/xpbot/api/zalo/push"
 // typeName is the type's, and part of every event's id.
 const typeName = "ZaloOA"
 
-// Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, of which the
-// network gets a part. It sends an event again for 1 h 50 min.
+// Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, of which the network gets a part. It sends an
+// event again for 1 h 50 min.
 var Type = channel.Type{
-	Name:         typeName,
-	Platform:     "Zalo",
-	New:          func() channel.Settings { return New() },
-	DefaultPath:  DefaultPath,
-	PublicPrefix: verifierPrefix,
-	AnswerIn:     1800 * time.Millisecond,
-	RetryFor:     110 * time.Minute,
-	Sample:       userSendText,
+	Type: config.Type{
+		Name:         typeName,
+		Platform:     "Zalo",
+		New:          func() config.Section { return &Settings{Signature: Signature{Mode: channel.SignatureEnforce}} },
+		DefaultPath:  DefaultPath,
+		PublicPrefix: verifierPrefix,
+		RetryFor:     110 * time.Minute,
+	},
+	AnswerIn: 1800 * time.Millisecond,
+	Sample:   userSendText,
 }
 
-// New returns the section with its defaults.
-func New() *Settings { return &Settings{Signature: Signature{Mode: channel.SignatureEnforce}} }
+var _ channel.Settings = (*Settings)(nil)
 
 // Settings is a Zalo app with one or more Official Accounts (OAs).
 type Settings struct {

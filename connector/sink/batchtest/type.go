@@ -15,7 +15,9 @@ import (
 
 // Type is a type of sink that a test adds to package types: it appends each batch to a
 // file.
-var Type = sink.Type{Name: "Lines", New: func() sink.Settings { return &Settings{MaxBatch: 10} }}
+var Type = config.Type{Name: "Lines", New: func() config.Section { return &Settings{MaxBatch: 10} }}
+
+var _ sink.Settings = (*Settings)(nil)
 
 // Settings name the file.
 type Settings struct {

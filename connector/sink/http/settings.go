@@ -2,7 +2,6 @@ package httpsink
 
 import (
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -13,12 +12,11 @@ import (
 )
 
 // Type posts events to a URL.
-var Type = sink.Type{Name: "HTTP", New: func() sink.Settings { return NewSettings() }}
-
-// NewSettings returns the section with its defaults.
-func NewSettings() *Settings {
+var Type = config.Type{Name: "HTTP", New: func() config.Section {
 	return &Settings{Timeout: config.Duration(10 * time.Second), LocalAddresses: LocalAllow}
-}
+}}
+
+var _ sink.Settings = (*Settings)(nil)
 
 // Settings is a URL that each event is posted to, as a CloudEvent in binary mode: the
 // body is the platform's, byte for byte, the attributes are "ce-" headers.
@@ -137,6 +135,5 @@ func (s *Settings) Digest() string {
 	if t := s.TLS; t != nil {
 		parts = append(append(parts, []byte("tls"), []byte(t.CAFile), []byte(t.CertFile), []byte(t.KeyFile)), t.contents...)
 	}
-	sum := digest.Of(parts...)
-	return hex.EncodeToString(sum[:])
+	return fmt.Sprintf("%x", digest.Of(parts...))
 }

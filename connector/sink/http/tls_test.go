@@ -81,7 +81,7 @@ channels:
 		t.Fatal(err)
 	}
 	others := []config.Type{{Name: "Other", New: func() config.Section { return &other{} }, DefaultPath: "/other"}}
-	c, err := config.Load(path, config.Types{Channels: others, Inboxes: others, Sinks: []config.Type{Type.Config()}})
+	c, err := config.Load(path, config.Types{Channels: others, Inboxes: others, Sinks: []config.Type{Type}})
 	if err != nil {
 		t.Fatal(err)
 	}
