@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -104,15 +103,15 @@ func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, st
 		spec.Webhook.APIKeys = []v1alpha1.APIKey{{Name: GeneratedPath, SecretKeyRef: generated}}
 	}
 	spec.Webhook.Path = Path(c)
-	channel := mapping()
-	set(channel, "name", scalar(ChannelName(c)))
+	channel := &yaml.Node{Kind: yaml.MappingNode}
+	set(channel, "name", node(ChannelName(c)))
 	channel.Content = append(channel.Content, t.section(reflect.ValueOf(spec), "spec", "channels[0]").Content...)
 	return channel
 }
 
 // section is a struct of the resource. Of a union only the member of its type is in it.
 func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
-	out := mapping()
+	out := &yaml.Node{Kind: yaml.MappingNode}
 	if member, ok := reflect.TypeAssert[interface{ IgnoresSecrets() bool }](v); ok {
 		t.ignored = member.IgnoresSecrets()
 	}
@@ -165,9 +164,9 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	switch x := v.Interface().(type) {
 	case metav1.Duration:
-		return scalar(x.Duration.String())
+		return node(x.Duration.String())
 	case resource.Quantity:
-		return scalar(strconv.FormatInt(x.Value(), 10))
+		return node(strconv.FormatInt(x.Value(), 10))
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -180,10 +179,8 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 			list.Content = append(list.Content, t.value(v.Index(i), index(path, i), index(field, i)))
 		}
 		return list
-	case reflect.String:
-		return scalar(v.String())
 	default:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v.Interface())}
+		return node(v.Interface())
 	}
 }
 
@@ -197,17 +194,7 @@ func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml
 	case strings.HasPrefix(path, "spec.sink."):
 		r.Use = SinkCredential
 	}
-	key := t.stand(r)
-	out := mapping()
-	for _, f := range []struct{ name, value string }{{"sha256", key.SHA256}, {"value", key.Value}, {"file", key.File}, {"source", key.Source}} {
-		if f.value != "" {
-			set(out, f.name, scalar(f.value))
-		}
-	}
-	if key.Missing {
-		set(out, "missing", &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
-	}
-	return out
+	return node(t.stand(r))
 }
 
 // files adds the names of the files that stand for a reference.
@@ -218,20 +205,19 @@ func (t translation) files(out *yaml.Node, name string, ref v1alpha1.SecretKeyRe
 			r.Key = file.key
 		}
 		t.stand(r)
-		set(out, file.field, scalar(file.name))
+		set(out, file.field, node(file.name))
 	}
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
-
-func scalar(text string) *yaml.Node {
+// node returns a value in YAML. The values of a resource, and the keys of a channel, can all be written.
+func node(value any) *yaml.Node {
 	n := &yaml.Node{}
-	n.SetString(text)
+	_ = n.Encode(value)
 	return n
 }
 
 func set(section *yaml.Node, name string, value *yaml.Node) {
-	section.Content = append(section.Content, scalar(name), value)
+	section.Content = append(section.Content, node(name), value)
 }

@@ -27,16 +27,15 @@ var userSendText = &channel.Sample{
 	Sign:       signSample,
 }
 
-type party struct {
-	ID string `json:"id"`
-}
-
 // sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order
 // of xBot's published example, with a message id of its own.
 func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	compact := json.NewEncoder(&b)
 	compact.SetEscapeHTML(false)
+	type party struct {
+		ID string `json:"id"`
+	}
 	type content struct {
 		Text  string `json:"text"`
 		MsgID string `json:"msg_id"`
@@ -55,30 +54,16 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// signSample signs a body with an OA secret key.
+// signSample signs a body with an OA secret key. The members that the signature covers once more are those that
+// a call is verified with.
 func signSample(header http.Header, body []byte, secret string) error {
-	appID, timestamp, err := signedMembers(body)
+	m, err := scan(body)
+	if err == nil && (len(m.text[appID]) == 0 || len(m.text[timestamp]) == 0) {
+		err = errors.New("it is without app_id or timestamp")
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("the body cannot be signed: %w: leave the secret out to post it unsigned", err)
 	}
-	header.Set(SignatureHeader, Sign(appID, body, timestamp, secret))
+	header.Set(SignatureHeader, Sign(string(m.text[appID]), body, string(m.text[timestamp]), secret))
 	return nil
-}
-
-// signedMembers returns the members of a body that its signature covers once
-// more, as text: strings without their quotes, numbers with all their digits.
-func signedMembers(body []byte) (appID, timestamp string, err error) {
-	var members struct {
-		AppID     any `json:"app_id"`
-		Timestamp any `json:"timestamp"`
-	}
-	digits := json.NewDecoder(bytes.NewReader(body))
-	digits.UseNumber()
-	if err := digits.Decode(&members); err != nil {
-		return "", "", fmt.Errorf("the body cannot be signed, since it is no JSON object (%w): leave the secret out to post it unsigned", err)
-	}
-	if members.AppID == nil || members.Timestamp == nil {
-		return "", "", errors.New("the body cannot be signed without app_id and timestamp: leave the secret out to post it unsigned")
-	}
-	return fmt.Sprint(members.AppID), fmt.Sprint(members.Timestamp), nil
 }

@@ -42,55 +42,18 @@ const (
 	message
 
 	memberCount
-
-	unread member = -1
 )
 
-// lookup finds the member called name of the object parent.
-func lookup(parent member, name []byte) member {
-	switch {
-	case parent == root:
-		return lookupRoot(name)
-	case parent == message && string(name) == "msg_id":
-		return messageID
-	case parent == sender && string(name) == "id":
-		return senderID
-	case parent == recipient && string(name) == "id":
-		return recipientID
-	case parent == recipient && string(name) == "group_id":
-		return recipientGroupID
-	case parent == follower && string(name) == "id":
-		return followerID
-	}
-	return unread
-}
-
-func lookupRoot(name []byte) member {
-	switch string(name) {
-	case "event_name":
-		return eventName
-	case "app_id":
-		return appID
-	case "timestamp":
-		return timestamp
-	case "oa_id":
-		return oaID
-	case "oaId":
-		return oaIDCamel
-	case "user_id":
-		return userID
-	case "group_id":
-		return groupID
-	case "sender":
-		return sender
-	case "recipient":
-		return recipient
-	case "follower":
-		return follower
-	case "message":
-		return message
-	}
-	return unread
+// read are the members that are read, by the object that they stand in and their names.
+var read = [memberCount]map[string]member{
+	root: {
+		"event_name": eventName, "app_id": appID, "timestamp": timestamp, "oa_id": oaID, "oaId": oaIDCamel,
+		"user_id": userID, "group_id": groupID, "sender": sender, "recipient": recipient, "follower": follower, "message": message,
+	},
+	sender:    {"id": senderID},
+	recipient: {"id": recipientID, "group_id": recipientGroupID},
+	follower:  {"id": followerID},
+	message:   {"msg_id": messageID},
 }
 
 // lookalikes are the names of the members that may hold an OA's id, and of the
@@ -213,14 +176,17 @@ func (s *scanner) object(parent member) error {
 		if err != nil {
 			return err
 		}
-		m := lookup(parent, name)
-		if m == unread && looksRead(parent, name) {
-			s.members.alike = true
+		m, known := read[parent][string(name)]
+		switch {
+		case !known:
+			s.members.alike = s.members.alike || looksRead(parent, name)
+			err = s.skip(s.decoder.PeekKind())
+		case s.seen[m]:
+			err = fmt.Errorf("member %q given twice", name)
+		default:
+			err = s.value(m)
 		}
-		if m != unread && s.seen[m] {
-			return fmt.Errorf("member %q given twice", name)
-		}
-		if err := s.value(m); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -232,9 +198,6 @@ func (s *scanner) object(parent member) error {
 
 func (s *scanner) value(m member) error {
 	kind := s.decoder.PeekKind()
-	if m == unread {
-		return s.skip(kind)
-	}
 	s.seen[m] = true
 	s.members.given[m] = kind != jsontext.KindNull
 	switch {

@@ -53,31 +53,10 @@ func main() {
 	}
 }
 
-// section is the section of one type, as it stands in the source.
-type section struct {
-	config.Type
-
-	// folder and name are those of the Go type.
-	folder, name string
-}
-
-// sections are those of the types of a union.
-func sections(of []config.Type) []section {
-	all := make([]section, 0, len(of))
-	for _, t := range of {
-		settings := reflect.TypeOf(t.New()).Elem()
-		folder := filepath.Join("..", strings.TrimPrefix(settings.PkgPath(), path.Dir(reflect.TypeFor[config.Config]().PkgPath())))
-		all = append(all, section{t, folder, settings.Name()})
-	}
-	return all
-}
-
-// unions are the sections by the name of the struct that one of them stands in.
-func unions() map[string][]section {
+// unions are the types whose section may stand in a struct, by the struct's name.
+func unions() map[string][]config.Type {
 	known := registry.Config()
-	return map[string][]section{
-		"Channel": sections(known.Channels), "Inbox": sections(known.Inboxes), "Sink": sections(known.Sinks),
-	}
+	return map[string][]config.Type{"Channel": known.Channels, "Inbox": known.Inboxes, "Sink": known.Sinks}
 }
 
 // documented is a type with its comment.
@@ -87,7 +66,7 @@ type documented struct {
 	prose string
 }
 
-// parse returns the exported types of a folder, in the order of the files and lines.
+// parse returns the exported types of some files of a folder, in their order.
 func parse(folder string, files ...string) (found []documented, err error) {
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
@@ -99,34 +78,33 @@ func parse(folder string, files ...string) (found []documented, err error) {
 			if !ok || general.Tok != token.TYPE {
 				continue
 			}
-			for _, spec := range general.Specs {
-				if named, ok := spec.(*ast.TypeSpec); ok && named.Name.IsExported() {
-					found = append(found, documented{named, prose(general.Doc)})
-				}
+			if named := general.Specs[0].(*ast.TypeSpec); named.Name.IsExported() {
+				found = append(found, documented{named, prose(general.Doc)})
 			}
 		}
 	}
 	return found, nil
 }
 
-// types returns those of the file as a whole and those of every section.
+// types returns the types of the file as a whole, and those of every section. A section is called as its type is in
+// the file.
 func types() ([]documented, error) {
 	all, err := parse(".", "types.go", "values.go")
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range slices.Concat(unions()["Channel"], unions()["Inbox"], unions()["Sink"]) {
-		if s.folder == "../config" {
-			continue
-		}
-		found, err := parse(s.folder, "settings.go")
+	known := registry.Config()
+	for _, of := range slices.Concat(known.Channels, known.Inboxes, known.Sinks) {
+		section := reflect.TypeOf(of.New()).Elem()
+		connector := path.Dir(reflect.TypeFor[config.Config]().PkgPath())
+		found, err := parse(".."+strings.TrimPrefix(section.PkgPath(), connector), "settings.go")
 		if err != nil {
 			return nil, err
 		}
 		for i := range found {
-			if found[i].Name.Name == s.name {
-				found[i].Name.Name = s.Name
-				found[i].prose = strings.Replace(found[i].prose, s.name, s.Name, 1)
+			if found[i].Name.Name == section.Name() {
+				found[i].Name.Name = of.Name
+				found[i].prose = strings.Replace(found[i].prose, section.Name(), of.Name, 1)
 			}
 		}
 		all = append(all, found...)
@@ -162,11 +140,14 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 			continue
 		}
 		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"), ",")
-		if name == "-" { // the section of a type
-			members(out, of, types)
+		switch name {
+		case "-": // the section of a type
+			for _, t := range unions()[of] {
+				fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n",
+					t.Member(), typeName(ast.NewIdent(t.Name), types), t.Member(), t.Name)
+			}
 			continue
-		}
-		if name == "" { // inlined
+		case "": // inlined
 			if inlined, ok := structure(field.Type, types); ok {
 				rows(out, of, inlined, types)
 			}
@@ -180,17 +161,6 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 			text, value = text[:found[0]], "`"+text[found[2]:found[3]]+"`"
 		}
 		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type, types), value, markdown.Replace(text))
-	}
-}
-
-// members writes one row for each section that may stand in a union.
-func members(out *bytes.Buffer, of string, types []documented) {
-	for _, t := range unions()[of] {
-		name := ast.NewIdent(t.name)
-		if t.folder != "../config" {
-			name = ast.NewIdent(t.Name)
-		}
-		fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n", t.Member(), typeName(name, types), t.Member(), t.Name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpsink
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -10,21 +11,13 @@ import (
 // outside U+0021 to U+007E become "%XX", non-ASCII text as its UTF-8 bytes.
 // Nothing that it returns can end a header line.
 func EncodeAttribute(s string) string {
-	extra := 0
-	for i := range len(s) {
-		if mustEncode(s[i]) {
-			extra += 2
-		}
-	}
-	if extra == 0 {
+	if !strings.ContainsFunc(s, mustEncode) {
 		return s
 	}
-	const digits = "0123456789ABCDEF"
 	var b strings.Builder
-	b.Grow(len(s) + extra)
-	for i := range len(s) {
-		if c := s[i]; mustEncode(c) {
-			b.Write([]byte{'%', digits[c>>4], digits[c&0xf]})
+	for _, c := range []byte(s) {
+		if mustEncode(rune(c)) {
+			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)
 		}
@@ -32,16 +25,16 @@ func EncodeAttribute(s string) string {
 	return b.String()
 }
 
-func mustEncode(c byte) bool {
+// mustEncode reports whether a byte is encoded, and whether a character holds such bytes.
+func mustEncode(c rune) bool {
 	return c <= ' ' || c > '~' || c == '"' || c == '%'
 }
 
 // DecodeAttribute reads a header value that EncodeAttribute wrote. A value with
 // a broken percent sequence is returned as it stands.
 func DecodeAttribute(s string) string {
-	decoded, err := url.PathUnescape(s)
-	if err != nil {
-		return s
+	if decoded, err := url.PathUnescape(s); err == nil {
+		return decoded
 	}
-	return decoded
+	return s
 }
