@@ -41,7 +41,7 @@ func (c *Checker) config(cfg *Config) {
 	c.server(&cfg.Server)
 	c.listeners(cfg)
 	c.reportToken(cfg.Report.Token)
-	c.OneOf("log.level", cfg.Log.Level, LogDebug, LogInfo, LogWarn, LogError)
+	c.OneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	c.inbox(cfg)
 	c.admin(cfg.Admin)
 	c.Between("dispatch.maxConcurrency", cfg.Dispatch.MaxConcurrency, maxProcessConcurrency)

@@ -85,7 +85,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Kind:       config.Kind,
 		Server:     config.Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20},
 		Metrics:    config.Metrics{Address: "127.0.0.1:9090"},
-		Log:        config.Log{Level: config.LogInfo},
+		Log:        config.Log{Level: "info"},
 		Admin:      config.Admin{Socket: filepath.Join(filepath.Dir(path), "inbox.admin.sock")},
 		Inbox: config.Inbox{Type: "Embedded", DeduplicationWindow: day, Settings: &embedded.Settings{
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,

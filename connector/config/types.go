@@ -119,25 +119,11 @@ type Report struct {
 	Token *Secret `yaml:"token,omitempty"`
 }
 
-// LogLevel names the least important lines that are written.
-type LogLevel string
-
-const (
-	// LogDebug is for whoever looks for a mistake in the connector.
-	LogDebug LogLevel = "debug"
-	// LogInfo is how things go, and what is refused.
-	LogInfo LogLevel = "info"
-	// LogWarn is what is seldom meant.
-	LogWarn LogLevel = "warn"
-	// LogError is what has failed.
-	LogError LogLevel = "error"
-)
-
 // Log says what the process logs.
 type Log struct {
 	// Level is the least important line to write: "debug", "info", "warn" or
 	// "error". Default: "info".
-	Level LogLevel `yaml:"level,omitempty"`
+	Level string `yaml:"level,omitempty"`
 }
 
 // Admin is the listener for the command line. Whoever reaches it reads and
@@ -333,7 +319,7 @@ const DefaultDeduplicationWindow = Duration(24 * time.Hour)
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = "127.0.0.1:9090"
-	c.Log.Level = LogInfo
+	c.Log.Level = "info"
 	c.Inbox.DeduplicationWindow = DefaultDeduplicationWindow
 	c.Dispatch.MaxConcurrency = 1024
 	c.Stop = Stop{

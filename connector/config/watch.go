@@ -78,8 +78,15 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	if w.absences == nil {
 		w.absences = newAbsences()
 	}
+	if w.open == nil {
+		w.open = fsnotify.NewWatcher
+	}
 	w.again = cmp.Or(w.again, applyAgain)
-	defer w.close()
+	defer func() {
+		if w.notify != nil {
+			_ = w.notify.Close()
+		}
+	}()
 	due, unnotified := time.After(0), (<-chan time.Time)(nil)
 	for {
 		events, errs := w.notifications()
@@ -114,12 +121,6 @@ func (w *Watcher) notifications() (<-chan fsnotify.Event, <-chan error) {
 		return nil, nil
 	}
 	return w.notify.Events, w.notify.Errors
-}
-
-func (w *Watcher) close() {
-	if w.notify != nil {
-		_ = w.notify.Close()
-	}
 }
 
 // look reloads, and watches what is to be watched then. It reports whether a
@@ -220,8 +221,10 @@ func (w *Watcher) refused(err error) {
 // follow watches the folders of the files that were read last, and no others.
 // It reports whether one is new. An error says which are not watched.
 func (w *Watcher) follow() (further bool, err error) {
-	if err := w.makeNotify(); err != nil {
-		return false, err
+	if w.notify == nil {
+		if w.notify, err = w.open(); err != nil {
+			return false, err
+		}
 	}
 	wanted := folders(w.files)
 	for _, folder := range wanted {
@@ -242,18 +245,6 @@ func (w *Watcher) follow() (further bool, err error) {
 	}
 	w.watched = wanted
 	return further, err
-}
-
-func (w *Watcher) makeNotify() (err error) {
-	if w.notify != nil {
-		return nil
-	}
-	open := w.open
-	if open == nil {
-		open = fsnotify.NewWatcher
-	}
-	w.notify, err = open()
-	return err
 }
 
 // folders returns, sorted and by their real names, the folders whose entries

@@ -20,25 +20,23 @@ const Grace = 30 * time.Second
 // It returns the absent keys that the connector has: they stay for a while, which an
 // error in between does not begin anew.
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
-	note := func(key v1alpha1.ExpiringKey) {
-		if !slices.ContainsFunc(expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == key.SecretName && e.Key == key.Key }) {
-			expiring = append(expiring, key)
-		}
-	}
 	for i := range materials {
 		m := &materials[i]
 		if m.state == usable || m.state == bad && own(m.Reference) {
 			continue
 		}
-		if m.state == gone && own(m.Reference) && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "") {
+		absent := m.state == gone && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "")
+		if own(m.Reference) && (absent || m.state == unknown && m.among(in.Expiring) >= 0) {
 			key := in.expiry(m)
-			note(key)
-			if !in.Now.Before(key.AcceptedUntil.Time) {
-				continue
+			if m.among(expiring) < 0 {
+				expiring = append(expiring, key)
 			}
-			m.until = key.AcceptedUntil.Time
-		} else if m.state == unknown && own(m.Reference) && in.noted(m) {
-			note(in.expiry(m))
+			if absent {
+				if !in.Now.Before(key.AcceptedUntil.Time) {
+					continue
+				}
+				m.until = key.AcceptedUntil.Time
+			}
 		}
 		m.keep(has)
 	}
@@ -46,19 +44,17 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 	return expiring
 }
 
-// noted reports whether a key was absent before.
-func (in Input) noted(m *material) bool {
-	return slices.ContainsFunc(in.Expiring, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Secret && e.Key == m.Key })
+// among returns the place of a Secret key in a list; negative if it is not there.
+func (m *material) among(keys []v1alpha1.ExpiringKey) int {
+	return slices.IndexFunc(keys, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Secret && e.Key == m.Key })
 }
 
-// expiry is until when an absent key is accepted: from the first sight of its absence,
-// and no longer than Grace from now, whatever the clocks say.
+// expiry returns until when an absent key is accepted: from the first sight of its absence, and no longer than Grace
+// from now, whatever the clocks say.
 func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 	latest := in.Now.Add(Grace).Truncate(time.Second)
-	for _, e := range in.Expiring {
-		if e.SecretName == m.Secret && e.Key == m.Key && e.AcceptedUntil.Time.Before(latest) {
-			latest = e.AcceptedUntil.Time
-		}
+	if i := m.among(in.Expiring); i >= 0 && in.Expiring[i].AcceptedUntil.Time.Before(latest) {
+		latest = in.Expiring[i].AcceptedUntil.Time
 	}
 	return v1alpha1.ExpiringKey{SecretName: m.Secret, Key: m.Key, AcceptedUntil: metav1.NewTime(latest)}
 }

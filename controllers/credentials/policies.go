@@ -78,10 +78,7 @@ type policy func(m *material, s subject) []Finding
 // policies are all there are, in the order in which they are asked. Of a Secret
 // key, the first that blocks is the last that is asked. What cannot be what it is meant
 // to be is for the connector to say.
-var policies = []policy{
-	secretMissing, keyMissing, empty, refused,
-	looksLikeAccessToken, warned, shared, trimmed,
-}
+var policies = []policy{missing, refused, looksLikeAccessToken, warned, shared, trimmed}
 
 func blocking(reason, format string, args ...any) []Finding {
 	return []Finding{{Reason: reason, Message: fmt.Sprintf(format, args...), Blocking: true}}
@@ -149,25 +146,17 @@ func (m *material) note(f Finding) {
 	}
 }
 
-func secretMissing(m *material, _ subject) []Finding {
-	if m.secretFound {
-		return nil
+// missing says that there is no value.
+func missing(m *material, _ subject) []Finding {
+	switch {
+	case !m.secretFound:
+		return blocking(ReasonSecretNotFound, "Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
+	case !m.keyFound:
+		return blocking(ReasonKeyNotFound, "Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
+	case m.Value == "":
+		return blocking(ReasonEmpty, "%s is empty: fill it in", m)
 	}
-	return blocking(ReasonSecretNotFound, "Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
-}
-
-func keyMissing(m *material, _ subject) []Finding {
-	if m.keyFound {
-		return nil
-	}
-	return blocking(ReasonKeyNotFound, "Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
-}
-
-func empty(m *material, _ subject) []Finding {
-	if m.Value != "" {
-		return nil
-	}
-	return blocking(ReasonEmpty, "%s is empty: fill it in", m)
+	return nil
 }
 
 // refused is the first reason for which the connector would not use the value.

@@ -25,7 +25,7 @@ func process(c *v1alpha1.ChannelConnector) *config.Config {
 		Kind:       config.Kind,
 		Server:     server(c.Spec.Webhook),
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
-		Log:        config.Log{Level: config.LogLevel(c.Spec.Workload.LogLevel)},
+		Log:        config.Log{Level: string(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
 		Inbox:      inbox(c.Spec),
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},

@@ -9,15 +9,12 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// Problem is what a connector would say of the value of a Secret key.
+// Problem is what a connector would say of the value of a Secret key, with its own names of Secret keys:
+// Reference.Field and TrialFile. The reason is empty if the value cannot be what it is meant to be.
 type Problem struct {
-	// Reason is one of the reasons in package config; empty where the value cannot be
-	// what it is meant to be.
-	Reason string
-	// Message is the connector's, with its own names of Secret keys: Reference.Field and
-	// TrialFile.
-	Message string
-	// Refused says that the connector would not use the value.
+	config.Problem
+
+	// Refused: the connector would not use the value.
 	Refused bool
 }
 
@@ -39,7 +36,7 @@ func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Pr
 	note := func(problems []config.Problem, refused bool) {
 		for _, p := range problems {
 			field := strings.TrimSuffix(p.Path, ".file")
-			said[field] = append(said[field], Problem{p.Reason, p.Message, refused})
+			said[field] = append(said[field], Problem{p, refused})
 		}
 	}
 	var err error

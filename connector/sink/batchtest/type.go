@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -57,13 +58,10 @@ func (s *Settings) Open(sink.Environment) (sink.Sink, error) {
 		if err == nil {
 			_, err = file.Write(append(bytes.TrimSpace(line), '\n'))
 		}
-		errs := make([]error, len(events))
-		for i := range errs {
-			if err != nil {
-				errs[i] = &sink.Failed{Class: "file", Reason: "the file cannot be written"}
-			}
+		if err != nil {
+			return slices.Repeat([]error{&sink.Failed{Class: "file", Reason: "the file cannot be written"}}, len(events))
 		}
-		return errs
+		return make([]error, len(events))
 	}
 	return &Sink{Most: s.MaxBatch, Answer: write, Closed: file.Close}, nil
 }

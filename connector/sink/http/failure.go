@@ -15,6 +15,11 @@ import (
 // classProtocol is the class of requests and answers that are no HTTP.
 const classProtocol = "protocol"
 
+// ownError is why this package made no attempt, or none that can succeed.
+type ownError struct{ class, reason string }
+
+func (e *ownError) Error() string { return e.reason }
+
 // failure says why no answer came. It never quotes what the other side sent,
 // nor the URL beyond its host.
 func (s *Sink) failure(ctx context.Context, err error) *sink.Failed {
@@ -26,14 +31,11 @@ func (s *Sink) classify(ctx context.Context, err error) (class, reason string) {
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errTimeout) {
 		return "canceled", "the connector cut the attempt short"
 	}
-	if local, ok := errors.AsType[*localAddressError](err); ok {
-		return "address", s.peer + ": " + local.Error()
+	if own, ok := errors.AsType[*ownError](err); ok {
+		return own.class, own.reason
 	}
 	if full, ok := errors.AsType[*sink.NoPlaceError](err); ok {
 		return "connection", full.Error()
-	}
-	if refused, ok := errors.AsType[*proxyRefusedError](err); ok {
-		return "proxy", refused.Error()
 	}
 	if isTimeout(ctx, err) {
 		return "timeout", s.peer + " did not answer in time"

@@ -17,12 +17,10 @@ const (
 	kindMetadata = "the address of a metadata service"
 )
 
-// localAddressError is an address that the sink may not dial.
-type localAddressError struct{ kind string }
-
-func (e *localAddressError) Error() string {
-	return fmt.Sprintf("%s is refused: name another address, or set localAddresses to %q in the sink's configuration",
-		e.kind, LocalAllow)
+// refusedAddress is why an address may not be dialled.
+func (s *Sink) refusedAddress(kind string) error {
+	return &ownError{"address", fmt.Sprintf("%s: %s is refused: name another address, or set localAddresses to %q in the sink's configuration",
+		s.peer, kind, LocalAllow)}
 }
 
 // refuseLocal keeps the sink from dialling addresses of its own machine and of
@@ -35,23 +33,23 @@ func (e *localAddressError) Error() string {
 // judged: it is the choice of whoever runs the connector.
 func (s *Sink) refuseLocal(d *dialer, c Settings, target, proxy *url.URL) {
 	if proxy == nil || c.Proxy != "" {
-		d.ControlContext = refuseLocalAddress
+		d.ControlContext = s.judgeAddress
 	}
 	if proxy != nil {
 		if kind := kindOfHost(target.Hostname()); kind != "" {
-			s.unreachable = &localAddressError{kind}
+			s.unreachable = s.refusedAddress(kind)
 		}
 	}
 }
 
-// refuseLocalAddress is called between a name's look-up and the connecting.
-func refuseLocalAddress(_ context.Context, _, address string, _ syscall.RawConn) error {
+// judgeAddress is called between a name's look-up and the connecting.
+func (s *Sink) judgeAddress(_ context.Context, _, address string, _ syscall.RawConn) error {
 	dialled, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("an address that cannot be judged: %w", err)
 	}
 	if kind := kindOfAddress(dialled.Addr()); kind != "" {
-		return &localAddressError{kind}
+		return s.refusedAddress(kind)
 	}
 	return nil
 }

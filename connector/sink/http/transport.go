@@ -38,21 +38,11 @@ func newTransport(c Settings, concurrency int, d *dialer, proxy *url.URL) *http.
 	return t
 }
 
-// proxyRefusedError is a proxy's answer to CONNECT other than 200.
-type proxyRefusedError struct {
-	host   string
-	status int
-}
-
-func (e *proxyRefusedError) Error() string {
-	return fmt.Sprintf("proxy %s refused the connection: HTTP %d", e.host, e.status)
-}
-
 // judgeProxy keeps the status, of which the transport's own error keeps the
 // text only.
 func judgeProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
-		return &proxyRefusedError{proxy.Host, resp.StatusCode}
+		return &ownError{"proxy", fmt.Sprintf("proxy %s refused the connection: HTTP %d", proxy.Host, resp.StatusCode)}
 	}
 	return nil
 }
