@@ -7,9 +7,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// budget divides the descriptors that the process may have open (RLIMIT_NOFILE)
-// and its memory between its parts, so that callers can take none that store, sinks,
-// probes and reloads need. It is the one home of this arithmetic.
+// budget divides the descriptors that the process may have open (RLIMIT_NOFILE) and its memory between its parts, so
+// that callers can take none that store, sinks, probes and reloads need. It is the one home of this arithmetic.
 type budget struct {
 	// files is the limit itself.
 	files int
@@ -20,11 +19,10 @@ type budget struct {
 	// webhook, metrics and admin are the connections of the listeners.
 	webhook, metrics, admin int
 
-	// bodies are the bytes of the bodies of calls in flight, and as many are those
-	// of the events under way to sinks.
+	// bodies are the bytes of the bodies of calls in flight, and as many are those of the events under way to sinks.
 	bodies int64
-	// storeCache, storeQueue and memTable are the bytes of the inbox's block cache, of
-	// what may wait for its disk, and of one of its two tables in memory.
+	// storeCache, storeQueue and memTable are the bytes of the inbox's block cache, of what may wait for its disk,
+	// and of one of its two tables in memory.
 	storeCache, storeQueue, memTable int64
 }
 
@@ -35,23 +33,20 @@ const (
 	maxFiles = 1 << 20
 	// reserved is for listeners, logs, watches, and the files that a reload reads.
 	reserved = 64
-	// storeFiles are the most that the inbox opens: tables, and beside them logs,
-	// folders and what compactions write.
+	// storeFiles are the most that the inbox opens: tables, and beside them logs, folders and what compactions write.
 	storeFiles = 576
-	// perSinkConnection: the lookup of a name, or the attempt by a second address,
-	// goes on beside a connection.
+	// perSinkConnection: the lookup of a name, or the attempt by a second address, goes on beside a connection.
 	perSinkConnection = 2
-	// maxProbeConnections is far above what scrapes and probes need: the more,
-	// the longer a probe's connection lives while strangers open others.
+	// maxProbeConnections is far above what scrapes and probes need: the more, the longer a probe's connection lives
+	// while strangers open others.
 	maxProbeConnections = 1024
 	maxAdminConnections = 64
 	// minWebhookConnections leave a few places beside the verified connections.
 	minWebhookConnections = 16
 )
 
-// What a connection may take of the memory of Go's heap, in bytes: about 40 KiB with
-// the largest header, twice as much with TLS, and the collector lets half of it be
-// garbage.
+// What a connection may take of the memory of Go's heap, in bytes: about 40 KiB with the largest header, twice as
+// much with TLS, and the collector lets half of it be garbage.
 const (
 	memoryPerConnection    = 64 << 10
 	memoryPerTLSConnection = 128 << 10
@@ -59,23 +54,22 @@ const (
 	assumedMemory = 256 << 20
 )
 
-// The parts of the memory limit that buffers may take. At the operator's default of
-// 256 MiB each is as large as where there is no limit.
+// The parts of the memory limit that buffers may take. At the operator's default of 256 MiB each is as large as where
+// there is no limit.
 const (
-	// otherMemory is for everything but bodies, under load. Two fifths of what is left
-	// are for those of calls, as much for those under way, and as much for those that
-	// wait for the disk: it is seldom that all three are at their bounds.
+	// otherMemory is for everything but bodies, under load. Two fifths of what is left are for those of calls, as
+	// much for those under way, and as much for those that wait for the disk: it is seldom that all three are at
+	// their bounds.
 	otherMemory   = 96 << 20
 	maxStoreQueue = 64 << 20
-	// storePart is for the block cache, and for one table in memory. With less than
-	// minStoreMemory, a table would be written for each large body.
+	// storePart is for the block cache, and for one table in memory. With less than minStoreMemory, a table would be
+	// written for each large body.
 	storePart      = 32
 	maxStoreMemory = 8 << 20
 	minStoreMemory = 1 << 20
 )
 
-// newBudget divides the process's own limit on descriptors, and a memory limit in
-// bytes, 0 for none.
+// newBudget divides the process's own limit on descriptors, and a memory limit in bytes, 0 for none.
 func newBudget(memory int64, cfg *config.Config) (budget, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

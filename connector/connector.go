@@ -1,5 +1,5 @@
-// Package connector puts the parts together: it starts them, hands them each
-// new version of the configuration, and stops them, in order.
+// Package connector puts the parts together: it starts them, hands them each new version of the configuration, and
+// stops them, in order.
 //
 //	start:   configuration, inbox, deliveries, listeners, ready
 //	reload:  deliveries, then the way in, as one version
@@ -63,17 +63,15 @@ type process struct {
 	probes     *http.Server
 }
 
-// listeners are all bound before any is served, so that a port in use ends the
-// start with a clear error.
+// listeners are all bound before any is served, so that a port in use ends the start with a clear error.
 type listeners struct{ webhook, admin, probes net.Listener }
 
 func (l listeners) close() error {
 	return errors.Join(l.webhook.Close(), l.admin.Close(), l.probes.Close())
 }
 
-// Run serves the configuration file at path until ctx ends, then stops in order
-// and returns nil. An error means that the start failed, that a part ended by
-// itself, or that the stop did not end in time. In the last case what hangs,
+// Run serves the configuration file at path until ctx ends, then stops in order and returns nil. An error means that
+// the start failed, that a part ended by itself, or that the stop did not end in time. In the last case what hangs,
 // such as a disk, goes on hanging: the caller ends the process.
 //
 // Run sets level to the configuration's log.level, at every change of it.
@@ -96,8 +94,7 @@ func (p *process) run(ctx context.Context, path string) error {
 	if err := p.open(ctx, cfg); err != nil {
 		return err
 	}
-	// Nothing is delivered before the addresses are bound: a start that fails must
-	// wait for no sink.
+	// Nothing is delivered before the addresses are bound: a start that fails must wait for no sink.
 	l, err := listen(ctx, cfg)
 	if err != nil {
 		return errors.Join(err, p.close())
@@ -159,8 +156,8 @@ func folder(in config.Inbox) string {
 // inboxPoll is how often an inbox is tried that another process uses.
 const inboxPoll = 50 * time.Millisecond
 
-// openInbox opens the inbox. Another process that uses it may be the one before,
-// which is about to end: it gets the time that one like it may take.
+// openInbox opens the inbox. Another process that uses it may be the one before, which is about to end: it gets the
+// time that one like it may take.
 func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbox, error) {
 	late := time.After(time.Duration(cfg.Stop.GracePeriod))
 	poll := time.NewTicker(inboxPoll)
@@ -183,8 +180,8 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 	}
 }
 
-// use puts a version of the configuration into use. Deliveries come first: they
-// alone can fail, and then everything stays as it was.
+// use puts a version of the configuration into use. Deliveries come first: they alone can fail, and then everything
+// stays as it was.
 func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels, p.places)); err != nil {
 		return err
@@ -199,8 +196,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	p.current.Store(cfg)
 	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
-	// Reading a large file leaves many times its size behind, and what follows
-	// may be hours of idling.
+	// Reading a large file leaves many times its size behind, and what follows may be hours of idling.
 	debug.FreeOSMemory()
 	return nil
 }
@@ -213,8 +209,8 @@ func (p *process) report(cfg *config.Config) {
 	}
 }
 
-// tell logs the lacks and warnings that the version before did not have: whoever
-// changes one channel of a thousand reads nothing about the others.
+// tell logs the lacks and warnings that the version before did not have: whoever changes one channel of a thousand
+// reads nothing about the others.
 func (p *process) tell(cfg *config.Config) {
 	// logr has no level for warnings, slog has.
 	log, told := slog.New(logr.ToSlogHandler(p.log)), make(map[config.Problem]bool)
@@ -259,8 +255,7 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	return errors.Join(serving.Wait(), err)
 }
 
-// useTimeout bounds a reload. The inbox may hang, and the next version may take a key
-// away.
+// useTimeout bounds a reload. The inbox may hang, and the next version may take a key away.
 const useTimeout = 10 * time.Second
 
 // watch applies every good new version of the configuration until ctx ends.

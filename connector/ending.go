@@ -15,10 +15,9 @@ import (
 // exitMargin of the grace period is kept for the process's own end.
 const exitMargin = 500 * time.Millisecond
 
-// ending bounds the time that a process takes to end. The parts end in order and
-// within bounds of their own (see stop), but no bound helps against a disk that
-// does not answer: a call to it cannot be called off. The process then ends
-// without it, as after a crash, which the inbox survives.
+// ending bounds the time that a process takes to end. The parts end in order and within bounds of their own (see
+// stop), but no bound helps against a disk that does not answer: a call to it cannot be called off. The process then
+// ends without it, as after a crash, which the inbox survives.
 type ending struct {
 	log   logr.Logger
 	grace atomic.Int64
@@ -43,9 +42,8 @@ func (e *ending) begin() { e.once.Do(func() { close(e.begun) }) }
 // waitsFor names what is waited for from now on.
 func (e *ending) waitsFor(what string) { e.waiting.Store(&what) }
 
-// within returns what run returns. Once ctx has ended, or begin was called, it
-// waits for no longer than the grace period less the margin, and then returns an
-// error that names what run waits for.
+// within returns what run returns. Once ctx has ended, or begin was called, it waits for no longer than the grace
+// period less the margin, and then returns an error that names what run waits for.
 func (e *ending) within(ctx context.Context, run func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- run() }()

@@ -13,17 +13,15 @@ import (
 )
 
 const (
-	// usageInterval and usageSamples make a window of ten minutes: longer than the
-	// store takes to give deleted events' space back, short enough to follow a sink
-	// that stops.
+	// usageInterval and usageSamples make a window of ten minutes: longer than the store takes to give deleted
+	// events' space back, short enough to follow a sink that stops.
 	usageInterval = time.Minute
 	usageSamples  = 11
-	// tryInterval is how often a failing inbox is tried, for tryTimeout: it may be
-	// long until the next call, and the disk well before that.
+	// tryInterval is how often a failing inbox is tried, for tryTimeout: it may be long until the next call, and the
+	// disk well before that.
 	tryInterval = 10 * time.Second
 	tryTimeout  = 2 * time.Second
-	// fairTime is what a write must have had before its failure to be in time is the
-	// disk's.
+	// fairTime is what a write must have had before its failure to be in time is the disk's.
 	fairTime = time.Second
 	// maxErrorSize bounds the text of an error in a report, in bytes.
 	maxErrorSize = 512
@@ -163,9 +161,8 @@ func (h *inboxHealth) report() report.Inbox {
 	}
 }
 
-// fullIn is how long the space lasts if it is used as in the window; zero while it
-// does not shrink, and until there is a sample that is old enough. The caller holds
-// mu.
+// fullIn is how long the space lasts if it is used as in the window; zero while it does not shrink, and until there
+// is a sample that is old enough. The caller holds mu.
 func (h *inboxHealth) fullIn(used, limit int64) time.Duration {
 	if len(h.usages) == 0 {
 		return 0

@@ -17,16 +17,16 @@ import (
 // memoryPoll is how often the limit is read: not every cgroup announces a change.
 const memoryPoll = time.Second
 
-// softLimit is the part of a memory limit, in bytes, that Go's runtime may take
-// before its collector works harder: 80 %. The rest is for what the kernel counts
-// besides, such as the pages of the inbox's files that it has not written yet.
+// softLimit is the part of a memory limit, in bytes, that Go's runtime may take before its collector works harder: 80
+// %. The rest is for what the kernel counts besides, such as the pages of the inbox's files that it has not written
+// yet.
 func softLimit(limit int64) int64 { return limit / 5 * 4 }
 
 // limitOf is the memory limit whose soft limit is heap, in bytes.
 func limitOf(heap int64) int64 { return heap / 4 * 5 }
 
-// memory is the memory limit of the process's cgroup, which a resize, an autoscaler
-// or a policy changes while the process runs.
+// memory is the memory limit of the process's cgroup, which a resize, an autoscaler or a policy changes while the
+// process runs.
 type memory struct {
 	log   logr.Logger
 	gauge prometheus.Gauge
@@ -52,8 +52,7 @@ func newMemory(gauge prometheus.Gauge, log logr.Logger) *memory {
 	}
 }
 
-// look reads the limit, and sets that of Go's runtime. It returns the limit before
-// and now, in bytes, 0 for none.
+// look reads the limit, and sets that of Go's runtime. It returns the limit before and now, in bytes, 0 for none.
 func (m *memory) look() (before, now int64) {
 	before = m.limit.Load()
 	if now = m.current(before); now == before {
@@ -71,8 +70,7 @@ func (m *memory) look() (before, now int64) {
 	return before, now
 }
 
-// current is the cgroup's limit in bytes, 0 for none. It is known where it cannot be
-// read, which is logged once.
+// current is the cgroup's limit in bytes, 0 for none. It is known where it cannot be read, which is logged once.
 func (m *memory) current(known int64) int64 {
 	bytes, err := m.read()
 	switch {
@@ -89,8 +87,7 @@ func (m *memory) current(known int64) int64 {
 	return known
 }
 
-// divisible is what the parts of the process divide, in bytes, 0 where nothing
-// bounds it.
+// divisible is what the parts of the process divide, in bytes, 0 where nothing bounds it.
 func (m *memory) divisible() int64 {
 	limit := m.limit.Load()
 	if !m.chosen || m.environment == math.MaxInt64 {

@@ -12,22 +12,19 @@ import (
 )
 
 const (
-	// maxGathers bounds the scrapes that are gathered at once, which costs
-	// processor time, and maxScrapes those that are gathered or being read, which
-	// costs memory. Prometheus pairs, the operator and a curl need five.
+	// maxGathers bounds the scrapes that are gathered at once, which costs processor time, and maxScrapes those that
+	// are gathered or being read, which costs memory. Prometheus pairs, the operator and a curl need five.
 	maxGathers = 4
 	maxScrapes = 16
 	// scrapeTimeout is Prometheus's own default.
 	scrapeTimeout = 10 * time.Second
-	// readTimeout is how long a scraper may take to read a page that is ready:
-	// it holds a place all the while.
+	// readTimeout is how long a scraper may take to read a page that is ready: it holds a place all the while.
 	readTimeout = 2 * time.Second
 )
 
-// newProbes serves metrics, the report and probes. Liveness only says that the process
-// answers, and readiness only that it takes calls: a full inbox or a dead sink
-// changes neither, because a caller would then get "connection refused" in
-// place of an honest 503.
+// newProbes serves metrics, the report and probes. Liveness only says that the process answers, and readiness only
+// that it takes calls: a full inbox or a dead sink changes neither, because a caller would then get "connection
+// refused" in place of an honest 503.
 func (p *process) newProbes() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.scrapes())
@@ -43,8 +40,7 @@ func (p *process) newProbes() *http.Server {
 	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * scrapeTimeout}
 }
 
-// scrapes serves the metrics, and counts what it refuses as
-// promhttp_metric_handler_requests_total.
+// scrapes serves the metrics, and counts what it refuses as promhttp_metric_handler_requests_total.
 func (p *process) scrapes() http.Handler {
 	metrics := promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxGathers, Timeout: scrapeTimeout})
 	places := semaphore.NewWeighted(maxScrapes)

@@ -19,8 +19,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// inboxTypes open the stores of package types. They stand here so that whoever needs the
-// types alone links no store in.
+// inboxTypes open the stores of package types. They stand here so that whoever needs the types alone links no store
+// in.
 var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 	embedded.Type.Name: openEmbedded,
 }
@@ -66,8 +66,8 @@ func waysIn(channels []config.Channel) []webhook.Channel {
 	return in
 }
 
-// waysOut are the channels as the delivery sees them. Without a credential that the sink
-// must be called with, events are held.
+// waysOut are the channels as the delivery sees them. Without a credential that the sink must be called with, events
+// are held.
 func waysOut(channels []config.Channel, places *sink.Places) []delivery.Channel {
 	out := make([]delivery.Channel, 0, len(channels))
 	for _, c := range channels {

@@ -8,8 +8,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/listener"
 )
 
-// serveBounded serves metrics or the admin API, which ask for no key, until the
-// server is closed.
+// serveBounded serves metrics or the admin API, which ask for no key, until the server is closed.
 func (p *process) serveBounded(name string, server *http.Server, inner net.Listener, connections int) error {
 	server.ErrorLog = slog.NewLogLogger(listener.NewErrorLog(p.log.WithName(name), p.metrics), slog.LevelWarn)
 	return listener.New(inner, listener.Options{

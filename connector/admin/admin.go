@@ -1,6 +1,5 @@
-// Package admin is the API of a running connector for the person who runs it:
-// what each channel does, and what became of the events that were given up.
-// Whoever reaches it may read and delete events. So it is served on a socket that
+// Package admin is the API of a running connector for the person who runs it: what each channel does, and what became
+// of the events that were given up. Whoever reaches it may read and delete events. So it is served on a socket that
 // only the process's own user and root can open, and only if asked for on loopback.
 //
 //	GET  /v1/status
@@ -31,19 +30,17 @@ type Status struct {
 	InboxUsedBytes int64 `json:"inboxUsedBytes"`
 	// InboxLimitBytes is its bound.
 	InboxLimitBytes int64 `json:"inboxLimitBytes"`
-	// RefusedWithoutChannel counts calls since the process's start that no
-	// channel could be found for, such as those with a wrong API key.
+	// RefusedWithoutChannel counts calls since the process's start that no channel could be found for, such as those
+	// with a wrong API key.
 	RefusedWithoutChannel int64 `json:"refusedWithoutChannel"`
 	// Channels are all that are configured or have anything stored, sorted.
 	Channels []ChannelStatus `json:"channels"`
 }
 
-// ChannelStatus describes one channel. The counts from Accepted to
-// FailedAttempts begin at the process's start.
+// ChannelStatus describes one channel. The counts from Accepted to FailedAttempts begin at the process's start.
 type ChannelStatus struct {
 	Name string `json:"name"`
-	// Configured is false for a channel that was removed from the configuration
-	// and still has events stored.
+	// Configured is false for a channel that was removed from the configuration and still has events stored.
 	Configured bool `json:"configured"`
 	Paused     bool `json:"paused"`
 	// Pending counts stored events that are neither taken nor dead.
@@ -53,19 +50,17 @@ type ChannelStatus struct {
 	DeadLetters          int64   `json:"deadLetters"`
 	Accepted             int64   `json:"accepted"`
 	Duplicates           int64   `json:"duplicates"`
-	// Ignored counts calls answered 200 without being stored, such as those of
-	// an account that is not on the allow-list.
+	// Ignored counts calls answered 200 without being stored, such as those of an account that is not on the
+	// allow-list.
 	Ignored int64 `json:"ignored"`
 	Refused int64 `json:"refused"`
-	// Stale counts those of Refused that were signed and older than
-	// webhook.maxEventAge: replays, or our clock is ahead.
+	// Stale counts those of Refused that were signed and older than webhook.maxEventAge: replays, or our clock is
+	// ahead.
 	Stale int64 `json:"stale"`
-	// AuditFailures counts calls let in under signature mode Audit that Enforce
-	// would have refused.
+	// AuditFailures counts calls let in under signature mode Audit that Enforce would have refused.
 	AuditFailures int64 `json:"auditFailures"`
 	Taken         int64 `json:"taken"`
-	// FailedAttempts counts delivery attempts that did not end in the sink's
-	// taking the event.
+	// FailedAttempts counts delivery attempts that did not end in the sink's taking the event.
 	FailedAttempts int64 `json:"failedAttempts"`
 	// InFlight counts delivery attempts under way.
 	InFlight int `json:"inFlight"`
@@ -73,8 +68,8 @@ type ChannelStatus struct {
 	LastError   string    `json:"lastError,omitempty"`
 	LastErrorAt time.Time `json:"lastErrorAt,omitzero"`
 	LastTakenAt time.Time `json:"lastTakenAt,omitzero"`
-	// NextProbeAt is when the next single attempt is made while the sink's
-	// Retry-After holds the channel; absent while nothing holds it.
+	// NextProbeAt is when the next single attempt is made while the sink's Retry-After holds the channel; absent
+	// while nothing holds it.
 	NextProbeAt time.Time `json:"nextProbeAt,omitzero"`
 }
 
@@ -102,8 +97,7 @@ type Letter struct {
 	Body []byte `json:"body"`
 }
 
-// Selection names dead letters of a channel: either IDs or All, so that an empty
-// list never means everything.
+// Selection names dead letters of a channel: either IDs or All, so that an empty list never means everything.
 type Selection struct {
 	Channel string   `json:"channel"`
 	IDs     []string `json:"ids,omitempty"`

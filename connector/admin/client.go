@@ -19,14 +19,12 @@ type Client struct {
 	http    http.Client
 }
 
-// NewClient returns a client of the API at address: the absolute path of a socket, or
-// a host and port.
+// NewClient returns a client of the API at address: the absolute path of a socket, or a host and port.
 func NewClient(address string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network(address), address)
 	}
-	// A command makes one call: no proxy stands before this machine, and no
-	// connection need outlive the call.
+	// A command makes one call: no proxy stands before this machine, and no connection need outlive the call.
 	return &Client{address, http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
@@ -35,8 +33,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, pathStatus, nil)
 }
 
-// DeadLetters yields a channel's dead letters, oldest first, while they arrive.
-// A yielded error ends the sequence.
+// DeadLetters yields a channel's dead letters, oldest first, while they arrive. A yielded error ends the sequence.
 func (c *Client) DeadLetters(ctx context.Context, channel string) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
 		body, err := c.do(ctx, http.MethodGet, pathList+"?"+url.Values{"channel": {channel}}.Encode(), nil)
@@ -74,8 +71,8 @@ func (c *Client) DeadLetter(ctx context.Context, channel, id string) (Letter, er
 	return call[Letter](ctx, c, http.MethodGet, pathShow+"?"+query, nil)
 }
 
-// Redrive sends the selected dead letters to their sink again and returns how
-// many there were. The error of a call that did only a part says how many.
+// Redrive sends the selected dead letters to their sink again and returns how many there were. The error of a call
+// that did only a part says how many.
 func (c *Client) Redrive(ctx context.Context, s Selection) (int, error) {
 	answered, err := call[changed](ctx, c, http.MethodPost, pathRedrive, s)
 	return answered.Count, err

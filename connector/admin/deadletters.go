@@ -107,9 +107,8 @@ func (s Selection) parse() ([]event.ID, error) {
 	return ids, nil
 }
 
-// channel returns the channel that a call names, or the only one there is. It refuses
-// a channel that is neither configured nor stored: a slip in its name must not look
-// like a channel without dead letters.
+// channel returns the channel that a call names, or the only one there is. It refuses a channel that is neither
+// configured nor stored: a slip in its name must not look like a channel without dead letters.
 func (c Connector) channel(w http.ResponseWriter, r *http.Request, named string) (name string, ok bool) {
 	configured := byName(c.Config().Channels)
 	if configured[named] != nil || slices.Contains(c.Inbox.Channels(), named) {

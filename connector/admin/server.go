@@ -17,8 +17,8 @@ import (
 
 const (
 	requestTimeout = 10 * time.Second
-	// answerTimeout bounds a whole list, so that a reader that stops reading
-	// cannot hold a view of the inbox, and the disk space under it, for ever.
+	// answerTimeout bounds a whole list, so that a reader that stops reading cannot hold a view of the inbox, and the
+	// disk space under it, for ever.
 	answerTimeout = 5 * time.Minute
 	// maxRequestSize leaves room for the ids of 100,000 dead letters.
 	maxRequestSize = 16 << 20
@@ -41,8 +41,8 @@ type Connector struct {
 	Log     logr.Logger
 }
 
-// NewServer returns a server of the API with its time-outs set. The caller
-// gives it a listener of Listen, or one on loopback.
+// NewServer returns a server of the API with its time-outs set. The caller gives it a listener of Listen, or one on
+// loopback.
 func NewServer(c Connector) *http.Server {
 	return &http.Server{
 		Handler:           c.handler(),
@@ -53,9 +53,8 @@ func NewServer(c Connector) *http.Server {
 	}
 }
 
-// handler serves local programs only. A web page in a browser on the same
-// machine reaches loopback too: a name that its owner points at 127.0.0.1 shows
-// in Host, and a form that posts here shows as cross-origin. No page reaches a
+// handler serves local programs only. A web page in a browser on the same machine reaches loopback too: a name that
+// its owner points at 127.0.0.1 shows in Host, and a form that posts here shows as cross-origin. No page reaches a
 // socket, whose callers name localhost.
 func (c Connector) handler() http.Handler {
 	mux := http.NewServeMux()

@@ -15,10 +15,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// Listen listens on a unix socket that only the process's own user and root can
-// open, and in a folder of a group also the group. Missing folders are made. A socket
-// that a killed process left is replaced; one that a living process listens on is not,
-// nor any other file. Closing the listener removes the socket.
+// Listen listens on a unix socket that only the process's own user and root can open, and in a folder of a group also
+// the group. Missing folders are made. A socket that a killed process left is replaced; one that a living process
+// listens on is not, nor any other file. Closing the listener removes the socket.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
@@ -47,9 +46,8 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	return listener, nil
 }
 
-// lock keeps others from replacing a socket of the folder, until unlock: two
-// connectors that start at once could each find the stale one, and the later one
-// would remove the socket that the earlier one has just made.
+// lock keeps others from replacing a socket of the folder, until unlock: two connectors that start at once could each
+// find the stale one, and the later one would remove the socket that the earlier one has just made.
 func lock(folder string) (unlock func(), err error) {
 	f, err := os.Open(folder) //nolint:gosec // the configuration names the socket
 	if err != nil {
@@ -70,16 +68,15 @@ func modeIn(folder string) (fs.FileMode, error) {
 	return 0o600, err
 }
 
-// restrict sets the mode of a socket before it has a name, from where Linux takes it
-// when it makes the file. So nobody can connect in between.
+// restrict sets the mode of a socket before it has a name, from where Linux takes it when it makes the file. So
+// nobody can connect in between.
 func restrict(mode fs.FileMode) func(_, _ string, socket syscall.RawConn) error {
 	return func(_, _ string, socket syscall.RawConn) error {
 		return socket.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })
 	}
 }
 
-// removeStale removes a socket on which nobody listens. A process that ends may
-// remove its own meanwhile.
+// removeStale removes a socket on which nobody listens. A process that ends may remove its own meanwhile.
 func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// attemptLogInterval bounds the log of a sink that is down: at most one
-	// line for each channel and interval. Metrics count every attempt.
+	// attemptLogInterval bounds the log of a sink that is down: at most one line for each channel and interval.
+	// Metrics count every attempt.
 	attemptLogInterval = time.Minute
-	// mostSettling results of one channel are on their way into the inbox
-	// without the slots and bodies of their attempts: a sink need not wait for the
-	// disk. If the inbox falls behind further, slots stay taken.
+	// mostSettling results of one channel are on their way into the inbox without the slots and bodies of their
+	// attempts: a sink need not wait for the disk. If the inbox falls behind further, slots stay taken.
 	mostSettling = 256
 )
 
-// start attempts the claims in batches as large as the sink takes them. Each batch
-// has a goroutine, which ends once its claims are settled.
+// start attempts the claims in batches as large as the sink takes them. Each batch has a goroutine, which ends once
+// its claims are settled.
 func (p *pump) start(claims []inbox.Claim) {
 	if len(claims) == 0 {
 		return
@@ -45,8 +44,8 @@ func (p *pump) start(claims []inbox.Claim) {
 	}
 }
 
-// deliver makes the attempts of a batch, frees their slots together, and settles each
-// claim by the result of its own. No claim waits for another one's settling.
+// deliver makes the attempts of a batch, frees their slots together, and settles each claim by the result of its own.
+// No claim waits for another one's settling.
 func (p *pump) deliver(batch []attempt, claimed time.Time, o *outlet) {
 	p.send(batch, claimed, o)
 	o.leave()
@@ -89,8 +88,8 @@ func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
 	}
 }
 
-// settle settles a claim, for a caller that put a token into settlingNow. It repeats
-// that until the inbox takes it, since an unsettled claim holds its conversation.
+// settle settles a claim, for a caller that put a token into settlingNow. It repeats that until the inbox takes it,
+// since an unsettled claim holds its conversation.
 func (p *pump) settle(a attempt, v inbox.Verdict) {
 	err := p.settles.until(p.d.settling, func() error { return p.consumer.Settle(p.d.settling, a.claim, v) })
 	if err == nil {
@@ -137,8 +136,8 @@ func (p *pump) record(a attempt, v inbox.Verdict, o *outlet) {
 	}
 }
 
-// judge keeps since when the sink in use fails. An attempt that was cut short or not
-// made says nothing of it. The caller holds mu.
+// judge keeps since when the sink in use fails. An attempt that was cut short or not made says nothing of it. The
+// caller holds mu.
 func (p *pump) judge(a attempt, result string, o *outlet) {
 	switch {
 	case o != p.sink:

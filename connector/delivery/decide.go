@@ -10,8 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// ResultTaken is the metric label of an attempt that ended in the sink's taking
-// the event.
+// ResultTaken is the metric label of an attempt that ended in the sink's taking the event.
 const ResultTaken = "taken"
 
 // The other results that are not a failure class of package sink.
@@ -54,9 +53,8 @@ func decide(a attempt, r config.Retry, random func() float64) inbox.Verdict {
 	return inbox.Retry{After: min(wait, left)}
 }
 
-// backoff is the wait after the given number of failed attempts, at least one:
-// uniform between zero and a bound that doubles with each attempt. The full
-// range, not a part of it, spreads the conversations that failed together.
+// backoff is the wait after the given number of failed attempts, at least one: uniform between zero and a bound that
+// doubles with each attempt. The full range, not a part of it, spreads the conversations that failed together.
 func backoff(r config.Retry, attempts int, random func() float64) time.Duration {
 	initial, bound := time.Duration(r.InitialBackoff), time.Duration(r.MaxBackoff)
 	if doublings := attempts - 1; initial <= bound>>doublings {
@@ -72,9 +70,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// describe names the result of an attempt for metrics, and says for a person
-// what failed. Only texts that the sink made for that purpose are used: any
-// other error may hold an address, a header or a part of the body.
+// describe names the result of an attempt for metrics, and says for a person what failed. Only texts that the sink
+// made for that purpose are used: any other error may hold an address, a header or a part of the body.
 func describe(err error) (result, reason string) {
 	if err == nil {
 		return ResultTaken, ""

@@ -20,22 +20,20 @@ import (
 // ErrStopped: Use was called after Stop.
 var ErrStopped = errors.New("delivery has stopped")
 
-// settleGrace is how long Stop lets the results of attempts that it has cut
-// short become durable; a commit takes milliseconds unless the disk hangs. What
-// is not settled by then is attempted again after the restart.
+// settleGrace is how long Stop lets the results of attempts that it has cut short become durable; a commit takes
+// milliseconds unless the disk hangs. What is not settled by then is attempted again after the restart.
 const settleGrace = time.Second
 
-// lastGrace is how long Stop waits for what it has cut short in every way, which
-// takes no time unless a sink or the store ignores it.
+// lastGrace is how long Stop waits for what it has cut short in every way, which takes no time unless a sink or the
+// store ignores it.
 const lastGrace = 100 * time.Millisecond
 
 // Channel is one channel's way out.
 type Channel struct {
 	// Name is the channel's name in the inbox.
 	Name string
-	// SinkDigest tells sinks apart: a reload with the same digest keeps the
-	// sink, its connections included. It covers everything that Open depends
-	// on, contents of files too.
+	// SinkDigest tells sinks apart: a reload with the same digest keeps the sink, its connections included. It covers
+	// everything that Open depends on, contents of files too.
 	SinkDigest string
 	// Open makes the sink; the Dispatcher closes it.
 	Open func() (sink.Sink, error)
@@ -54,24 +52,20 @@ func (c *Channel) settings() inbox.Settings {
 
 // Status describes the deliveries of one channel at a moment.
 type Status struct {
-	// InFlight counts attempts under way, including those whose result is
-	// being stored.
+	// InFlight counts attempts under way, including those whose result is being stored.
 	InFlight int
-	// LastError is why the latest attempt that failed did so, without secrets,
-	// ids or bodies. It stays when later attempts succeed; empty if none failed
-	// since the start.
+	// LastError is why the latest attempt that failed did so, without secrets, ids or bodies. It stays when later
+	// attempts succeed; empty if none failed since the start.
 	LastError string
 	// LastErrorAt is when that attempt ended.
 	LastErrorAt time.Time
-	// LastTakenAt is when the sink last took an event; zero if it took none
-	// since the start.
+	// LastTakenAt is when the sink last took an event; zero if it took none since the start.
 	LastTakenAt time.Time
-	// NextProbe is when the next single attempt is made while the channel is
-	// held, since its sink asked for a pause; zero while it is not.
+	// NextProbe is when the next single attempt is made while the channel is held, since its sink asked for a pause;
+	// zero while it is not.
 	NextProbe time.Time
-	// FailingSince is when the first attempt failed since the sink in use last took
-	// or refused an event; zero while none did. A refusal is an answer: the sink is
-	// up. LastError is then why the last attempt failed.
+	// FailingSince is when the first attempt failed since the sink in use last took or refused an event; zero while
+	// none did. A refusal is an answer: the sink is up. LastError is then why the last attempt failed.
 	FailingSince time.Time
 	// Paused reports whether events are held by the configuration.
 	Paused bool
@@ -89,8 +83,7 @@ type Death struct {
 	At time.Time
 }
 
-// Dispatcher delivers the events of all channels. Its methods may be called
-// from any goroutine.
+// Dispatcher delivers the events of all channels. Its methods may be called from any goroutine.
 type Dispatcher struct {
 	queue   inbox.Queue
 	metrics *telemetry.Metrics
@@ -98,8 +91,7 @@ type Dispatcher struct {
 	random  func() float64
 	slots   limiter
 
-	// Stop ends these one after the other: first the claiming, then the
-	// attempts, then the settling of their results.
+	// Stop ends these one after the other: first the claiming, then the attempts, then the settling of their results.
 	claiming, attempting, settling          context.Context //nolint:containedctx // no call that sets them up may end them
 	endClaiming, endAttempting, endSettling context.CancelFunc
 	running                                 sync.WaitGroup // pumps and attempts
@@ -107,10 +99,9 @@ type Dispatcher struct {
 	pumps                                   atomic.Pointer[map[string]*pump]
 }
 
-// New returns a Dispatcher without channels: Use sets them. maxConcurrency is
-// the number of attempts under way over all channels, and maxBytes that of the
-// bytes of their events, both divided as package delivery's documentation says.
-// Stop must be called in the end.
+// New returns a Dispatcher without channels: Use sets them. maxConcurrency is the number of attempts under way over
+// all channels, and maxBytes that of the bytes of their events, both divided as package delivery's documentation
+// says. Stop must be called in the end.
 func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
 	d := &Dispatcher{
 		queue:   queue,
@@ -127,19 +118,16 @@ func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Met
 	return d
 }
 
-// Resize changes the number of bytes that the events under way may have together,
-// at any time. Attempts under way go on.
+// Resize changes the number of bytes that the events under way may have together, at any time. Attempts under way go
+// on.
 func (d *Dispatcher) Resize(maxBytes int) { d.slots.resize(maxBytes) }
 
-// Use replaces the set of channels. Nothing is lost or repeated: new channels
-// start; removed ones claim no more, while their attempts under way end and
-// their backlog stays in the inbox; a changed sink is used from the next claim
-// on and the old one closed after its last attempt; everything else goes on
-// undisturbed.
+// Use replaces the set of channels. Nothing is lost or repeated: new channels start; removed ones claim no more,
+// while their attempts under way end and their backlog stays in the inbox; a changed sink is used from the next claim
+// on and the old one closed after its last attempt; everything else goes on undisturbed.
 //
-// On an error (a sink that cannot be opened, an inbox that fails, ErrStopped)
-// the channels are what they were; settings that the inbox took before it
-// failed stay until the next Use. Once Use returns, no removed channel claims
+// On an error (a sink that cannot be opened, an inbox that fails, ErrStopped) the channels are what they were;
+// settings that the inbox took before it failed stay until the next Use. Once Use returns, no removed channel claims
 // any more.
 func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	d.reload.Lock()
@@ -173,8 +161,8 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	return nil
 }
 
-// openChanged opens the sinks of new channels and the ones that changed. What
-// it returns with an error is open as well.
+// openChanged opens the sinks of new channels and the ones that changed. What it returns with an error is open as
+// well.
 func openChanged(channels []Channel, before map[string]*pump) (map[string]*outlet, error) {
 	opened := make(map[string]*outlet)
 	for _, c := range channels {
@@ -190,9 +178,8 @@ func openChanged(channels []Channel, before map[string]*pump) (map[string]*outle
 	return opened, nil
 }
 
-// consume tells the inbox what it does not know yet, and opens the consumers of
-// new channels. A setting whose call failed counts as unknown, so the next Use
-// repeats it. What it returns with an error is open as well.
+// consume tells the inbox what it does not know yet, and opens the consumers of new channels. A setting whose call
+// failed counts as unknown, so the next Use repeats it. What it returns with an error is open as well.
 func (d *Dispatcher) consume(ctx context.Context, channels []Channel, before map[string]*pump) (map[string]inbox.Consumer, error) {
 	opened := make(map[string]inbox.Consumer)
 	for _, c := range channels {
@@ -226,8 +213,8 @@ func (d *Dispatcher) startPump(c Channel, consumer inbox.Consumer, o *outlet) *p
 	return p
 }
 
-// haltMissing ends the claiming of channels that are gone, and waits for it: a
-// channel that comes back must not have two claiming goroutines.
+// haltMissing ends the claiming of channels that are gone, and waits for it: a channel that comes back must not have
+// two claiming goroutines.
 func (d *Dispatcher) haltMissing(before, after map[string]*pump) {
 	var gone []*pump
 	for name, p := range before {
@@ -254,10 +241,9 @@ func (d *Dispatcher) Status(channel string) Status {
 	return status
 }
 
-// Drain waits until no channel in use has an event pending, and returns ctx's
-// error if ctx ends first. Paused channels count as empty. No channel is held any
-// more, since an event that is left may be lost. Drain stops nothing, and has a
-// meaning only while nothing is accepted.
+// Drain waits until no channel in use has an event pending, and returns ctx's error if ctx ends first. Paused
+// channels count as empty. No channel is held any more, since an event that is left may be lost. Drain stops nothing,
+// and has a meaning only while nothing is accepted.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	pumps := *d.pumps.Load()
 	empty := make(map[*pump]<-chan struct{}, len(pumps))
@@ -275,11 +261,9 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Stop claims nothing more and waits for the attempts under way. If ctx ends
-// first it cuts them short, so that they are made again after a restart, and
-// returns ctx's error. After Stop no goroutine is left and every sink is closed,
-// unless a sink or the inbox goes on in spite of its context's end. A further
-// call waits for the same.
+// Stop claims nothing more and waits for the attempts under way. If ctx ends first it cuts them short, so that they
+// are made again after a restart, and returns ctx's error. After Stop no goroutine is left and every sink is closed,
+// unless a sink or the inbox goes on in spite of its context's end. A further call waits for the same.
 func (d *Dispatcher) Stop(ctx context.Context) error {
 	d.reload.Lock()
 	d.endClaiming()

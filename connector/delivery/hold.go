@@ -9,48 +9,42 @@ import (
 )
 
 const (
-	// holdAfter different conversations must have met a Retry-After before the
-	// channel is held: one or two may be at fault themselves.
+	// holdAfter different conversations must have met a Retry-After before the channel is held: one or two may be at
+	// fault themselves.
 	holdAfter = 3
-	// longestProbeWait bounds the time between two probes, so that a sink that
-	// has recovered early, or asked for too much, is found out soon.
+	// longestProbeWait bounds the time between two probes, so that a sink that has recovered early, or asked for too
+	// much, is found out soon.
 	longestProbeWait = 30 * time.Second
-	// mostRecent conversations are remembered as attempted during the hold. If
-	// more than these are at fault, each still goes to the end of the inbox's
-	// schedule by its attempt.
+	// mostRecent conversations are remembered as attempted during the hold. If more than these are at fault, each
+	// still goes to the end of the inbox's schedule by its attempt.
 	mostRecent = 64
-	// mostPassed claims are passed over at least in search of a conversation that
-	// was not attempted lately, before one that was is attempted again. On an
-	// ordered channel mostRecent would do; on an unordered one a conversation has
-	// a claim for each of its events.
+	// mostPassed claims are passed over at least in search of a conversation that was not attempted lately, before
+	// one that was is attempted again. On an ordered channel mostRecent would do; on an unordered one a conversation
+	// has a claim for each of its events.
 	mostPassed = 1024
 )
 
-// hold is how a channel leaves a sink alone that asks for it by Retry-After.
-// Such an answer delays its own conversation only (see decide). If three
-// different conversations in a row get one, with nothing taken between, it is
-// the sink that is busy: the channel is held. It then makes one attempt, a
-// probe, each min(Retry-After, 30 s), each from another conversation. The first
-// event that is taken ends the hold.
+// hold is how a channel leaves a sink alone that asks for it by Retry-After. Such an answer delays its own
+// conversation only (see decide). If three different conversations in a row get one, with nothing taken between, it
+// is the sink that is busy: the channel is held. It then makes one attempt, a probe, each min(Retry-After, 30 s),
+// each from another conversation. The first event that is taken ends the hold.
 //
 // The zero value holds nothing. The pump's mu guards it; a copy stays what it is.
 type hold struct {
-	// asked are the conversations, each once, that met a Retry-After since an
-	// event was last taken; none once the channel is held.
+	// asked are the conversations, each once, that met a Retry-After since an event was last taken; none once the
+	// channel is held.
 	asked []string
 	// every is the time between probes; zero while the channel is not held.
 	every time.Duration
 	// next is when the next probe may begin.
 	next time.Time
-	// recent are the conversations of the latest attempts of the hold, the latest
-	// one last, each once.
+	// recent are the conversations of the latest attempts of the hold, the latest one last, each once.
 	recent []string
 }
 
 func (h *hold) held() bool { return h.every > 0 }
 
-// observe takes in how an attempt ended. It reports whether the channel has
-// become held, or is no longer.
+// observe takes in how an attempt ended. It reports whether the channel has become held, or is no longer.
 func (h *hold) observe(a attempt) (changed bool) {
 	if a.err == nil {
 		changed = h.held()
@@ -98,10 +92,9 @@ func (h *hold) remember(conversation string) {
 	h.recent = recent[max(len(recent)-mostRecent, 0):]
 }
 
-// rank orders claims for a probe, the lowest first: negative if the conversation
-// is not among the recent ones, and higher the later it was attempted.
+// rank orders claims for a probe, the lowest first: negative if the conversation is not among the recent ones, and
+// higher the later it was attempted.
 func (h *hold) rank(c inbox.Claim) int { return slices.Index(h.recent, conversationOf(c)) }
 
-// conversationOf is the lane, except on an unordered channel, where each event
-// has a lane of its own.
+// conversationOf is the lane, except on an unordered channel, where each event has a lane of its own.
 func conversationOf(c inbox.Claim) string { return cmp.Or(c.Event.Conversation, c.Lane) }

@@ -5,24 +5,19 @@ import (
 	"sync"
 )
 
-// limiter shares a number of slots between channels by a dynamic threshold: a
-// channel may take another slot while it holds fewer than are free over all
-// channels, and fewer than its own bound. A channel that holds none always gets
-// one, so the number of slots taken can exceed the capacity by up to one for
-// each channel.
+// limiter shares a number of slots between channels by a dynamic threshold: a channel may take another slot while it
+// holds fewer than are free over all channels, and fewer than its own bound. A channel that holds none always gets
+// one, so the number of slots taken can exceed the capacity by up to one for each channel.
 //
-// In effect k channels that want everything settle at capacity/(k+1) slots each
-// and leave as many free for the next one; nothing is reserved, nor configured
-// per channel. Shares even out as attempts end, so they are uneven for about one
-// time-out of a sink after many channels turned greedy: the first one takes half,
-// the next half of the rest. The rule is that of Choudhury and Hahne, "Dynamic
-// queue length thresholds for shared-memory packet switches", IEEE/ACM
+// In effect k channels that want everything settle at capacity/(k+1) slots each and leave as many free for the next
+// one; nothing is reserved, nor configured per channel. Shares even out as attempts end, so they are uneven for about
+// one time-out of a sink after many channels turned greedy: the first one takes half, the next half of the rest. The
+// rule is that of Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
 // Transactions on Networking 6 (1998), with alpha = 1.
 //
-// A channel without room waits in a queue, the longest waiting first. Each change
-// wakes the first channel that now has room, and no other: it takes what it may,
-// and that wakes the next. So one freed slot wakes one channel, however many
-// wait.
+// A channel without room waits in a queue, the longest waiting first. Each change wakes the first channel that now
+// has room, and no other: it takes what it may, and that wakes the next. So one freed slot wakes one channel, however
+// many wait.
 type limiter struct {
 	mu       sync.Mutex
 	capacity int
@@ -74,8 +69,8 @@ func (l *limiter) giveBack(s *seat, n, bytes int) {
 	l.wakeNext()
 }
 
-// wait asks for one wake-up as soon as s has room, which may be now. After it, s
-// calls take or withdraw, or the slots that woke it would be lost on the others.
+// wait asks for one wake-up as soon as s has room, which may be now. After it, s calls take or withdraw, or the slots
+// that woke it would be lost on the others.
 func (l *limiter) wait(s *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,8 +96,7 @@ func (l *limiter) setBound(s *seat, bound int) {
 	l.wakeNext()
 }
 
-// resize changes the budget of bytes. What is under way beyond it stays until its
-// attempts end.
+// resize changes the budget of bytes. What is under way beyond it stays until its attempts end.
 func (l *limiter) resize(budget int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,8 +104,8 @@ func (l *limiter) resize(budget int) {
 	l.wakeNext()
 }
 
-// room is the number of further slots that s may take. Each slot that s takes
-// both adds to its own and removes a free one, hence the half, rounded up.
+// room is the number of further slots that s may take. Each slot that s takes both adds to its own and removes a free
+// one, hence the half, rounded up.
 func (l *limiter) room(s *seat) int {
 	n := (l.capacity - l.taken - s.taken + 1) / 2
 	if s.bytes > l.budget-l.bytes {

@@ -6,9 +6,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// outlet is a sink with its users: the pump that starts attempts at it, and the
-// attempts under way. The last one to leave closes it, so that a reload never
-// closes a sink under an attempt.
+// outlet is a sink with its users: the pump that starts attempts at it, and the attempts under way. The last one to
+// leave closes it, so that a reload never closes a sink under an attempt.
 type outlet struct {
 	sink.Sink
 	users atomic.Int64

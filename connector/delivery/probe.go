@@ -31,11 +31,9 @@ func (p *pump) claimProbe(ctx context.Context, held hold) (wait time.Duration, e
 	return wait, err
 }
 
-// findProbe claims until it has met a conversation that was not attempted lately,
-// or else the one whose attempt is longest ago. It returns that claim, and the
-// others, which are to be given back. Without this, a few conversations that are
-// always due and never taken could have every probe, whatever order the inbox
-// claims in.
+// findProbe claims until it has met a conversation that was not attempted lately, or else the one whose attempt is
+// longest ago. It returns that claim, and the others, which are to be given back. Without this, a few conversations
+// that are always due and never taken could have every probe, whatever order the inbox claims in.
 func (p *pump) findProbe(ctx context.Context, held hold) (probe, others []inbox.Claim, wait time.Duration, err error) {
 	for limit := len(held.recent) + 1; len(others) < mostPassed; limit *= 2 {
 		var claims []inbox.Claim
@@ -69,9 +67,8 @@ func (p *pump) beginProbe(c inbox.Claim) (wait time.Duration) {
 	return p.hold.every
 }
 
-// observeHold takes in how an attempt at sink o ended. It counts neither what the
-// sink before answered, nor anything while nothing may be held: a paused channel,
-// one that is removed, and one that is drained.
+// observeHold takes in how an attempt at sink o ended. It counts neither what the sink before answered, nor anything
+// while nothing may be held: a paused channel, one that is removed, and one that is drained.
 func (p *pump) observeHold(a attempt, o *outlet) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// leastWait keeps a pump from spinning while the inbox is at work on what it has
-// read.
+// leastWait keeps a pump from spinning while the inbox is at work on what it has read.
 const leastWait = time.Millisecond
 
 // pump moves one channel's events from the inbox to its sink.
@@ -159,9 +158,8 @@ func (p *pump) end() {
 	close(p.halted)
 }
 
-// claim starts attempts for everything that may be attempted now and for which
-// there is room. It returns how long until the next retry is due, Never if that
-// cannot matter before the pump is woken by something else.
+// claim starts attempts for everything that may be attempted now and for which there is room. It returns how long
+// until the next retry is due, Never if that cannot matter before the pump is woken by something else.
 func (p *pump) claim(ctx context.Context) (wait time.Duration, err error) {
 	p.mu.Lock()
 	paused, drained, held := p.delivery.Paused, p.drained, p.hold
@@ -208,9 +206,9 @@ func (p *pump) remove() {
 	p.halt()
 }
 
-// drain returns a channel that is closed once a claim that begins after this
-// call finds nothing pending. What it leaves may be lost, so that a hold ends and
-// none begins: every conversation may be attempted once its own wait is over.
+// drain returns a channel that is closed once a claim that begins after this call finds nothing pending. What it
+// leaves may be lost, so that a hold ends and none begins: every conversation may be attempted once its own wait is
+// over.
 func (p *pump) drain() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,13 +14,12 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// maxReports bounds the reports that are collected or being read at once. Two
-// operators during a change of leaders and a curl need three.
+// maxReports bounds the reports that are collected or being read at once. Two operators during a change of leaders
+// and a curl need three.
 const maxReports = 4
 
-// NewHandler serves the report that collect makes to whoever sends the token, which
-// may change between calls. While it is empty there is no report, and the answer is
-// 404.
+// NewHandler serves the report that collect makes to whoever sends the token, which may change between calls. While
+// it is empty there is no report, and the answer is 404.
 func NewHandler(token func() string, collect func(context.Context) Report) http.Handler {
 	places := semaphore.NewWeighted(maxReports)
 	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
@@ -40,8 +39,8 @@ func NewHandler(token func() string, collect func(context.Context) Report) http.
 	})
 }
 
-// authorized reports whether a call carries the token. Digests are compared, so that
-// the time it takes tells neither the token nor its length.
+// authorized reports whether a call carries the token. Digests are compared, so that the time it takes tells neither
+// the token nor its length.
 func authorized(call *http.Request, token string) bool {
 	scheme, shown, _ := strings.Cut(call.Header.Get("Authorization"), " ")
 	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(shown))
@@ -63,8 +62,8 @@ func write(w http.ResponseWriter, r Report) {
 	_, _ = w.Write(document) // whoever does not take it asks again
 }
 
-// KeyID is the Key.ID of a signing key: without the token, it can neither be made nor
-// be compared with that of a guess. It is empty without a token.
+// KeyID is the Key.ID of a signing key: without the token, it can neither be made nor be compared with that of a
+// guess. It is empty without a token.
 func KeyID(token, key string) string {
 	if token == "" {
 		return ""

@@ -1,22 +1,20 @@
-// Package report is what a connector tells its operator about its traffic: a small
-// JSON document on the listener of the metrics, for whoever has the token.
+// Package report is what a connector tells its operator about its traffic: a small JSON document on the listener of
+// the metrics, for whoever has the token.
 //
-// A report says how things stand and since when. It judges nothing: what is worth a
-// condition is the operator's matter. It holds no secret, no user id and nothing of a
-// body.
+// A report says how things stand and since when. It judges nothing: what is worth a condition is the operator's
+// matter. It holds no secret, no user id and nothing of a body.
 package report
 
 import "time"
 
 const (
-	// Path is where the listener of the metrics serves the report. Whoever asks sends
-	// the token of the configuration as "Authorization: Bearer <token>".
+	// Path is where the listener of the metrics serves the report. Whoever asks sends the token of the configuration
+	// as "Authorization: Bearer <token>".
 	Path = "/report"
-	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than
-	// fit has no report.
+	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than fit has no report.
 	MaxSize = 16 << 10
-	// MaxKeys bounds the signing keys of a channel in a report, the first ones in the
-	// order of the configuration, those of single accounts last.
+	// MaxKeys bounds the signing keys of a channel in a report, the first ones in the order of the configuration,
+	// those of single accounts last.
 	MaxKeys = 32
 )
 
@@ -44,8 +42,7 @@ const (
 
 // Inbox is how the store is.
 type Inbox struct {
-	// State is of the last write: of an event, or of a try while events could not be
-	// stored.
+	// State is of the last write: of an event, or of a try while events could not be stored.
 	State InboxState `json:"state"`
 	// Since is when State began; zero for InboxOK.
 	Since time.Time `json:"since,omitzero"`
@@ -54,8 +51,7 @@ type Inbox struct {
 	// UsedBytes and LimitBytes are the space on the disk.
 	UsedBytes  int64 `json:"usedBytes"`
 	LimitBytes int64 `json:"limitBytes"`
-	// FullInSeconds is when the space ends at the rate of the last minutes; zero while
-	// it does not shrink.
+	// FullInSeconds is when the space ends at the rate of the last minutes; zero while it does not shrink.
 	FullInSeconds float64 `json:"fullInSeconds,omitempty"`
 }
 
@@ -63,8 +59,8 @@ type Inbox struct {
 type Channel struct {
 	// Name is the channel's in the configuration.
 	Name string `json:"name"`
-	// LastAuthentic is when a call last was let in: with a right signature, or with an
-	// API key where no signature is demanded. Zero if none was since the process began.
+	// LastAuthentic is when a call last was let in: with a right signature, or with an API key where no signature is
+	// demanded. Zero if none was since the process began.
 	LastAuthentic time.Time `json:"lastAuthentic,omitzero"`
 	// LastEvent is when an event last was stored, or recognised as stored.
 	LastEvent time.Time `json:"lastEvent,omitzero"`
@@ -80,17 +76,15 @@ type Channel struct {
 
 // Key is a credential that calls show or are signed with.
 type Key struct {
-	// Name is for people: of an API key its name, of a signing key where it stands; at
-	// most 128 bytes of it.
+	// Name is for people: of an API key its name, of a signing key where it stands; at most 128 bytes of it.
 	Name string `json:"name"`
 	// Account is the account whose events alone a signing key verifies; empty for all.
 	Account string `json:"account,omitempty"`
-	// ID is the same in every replica and after a restart as long as the value is, and
-	// tells nothing of it: 16 hex digits of an HMAC with the report's token. Of an API
-	// key it is empty.
+	// ID is the same in every replica and after a restart as long as the value is, and tells nothing of it: 16 hex
+	// digits of an HMAC with the report's token. Of an API key it is empty.
 	ID string `json:"id,omitempty"`
-	// LastUsed is when a call last was let in by it; zero if none was since the process
-	// began, or since the key came into use.
+	// LastUsed is when a call last was let in by it; zero if none was since the process began, or since the key came
+	// into use.
 	LastUsed time.Time `json:"lastUsed,omitzero"`
 }
 
@@ -100,31 +94,29 @@ type Signature struct {
 	Mode string `json:"mode"`
 	// Keys are the signing keys that are there, at most MaxKeys.
 	Keys []Key `json:"keys,omitempty"`
-	// Failed counts the calls since FailingSince whose signature matched no key. Calls
-	// without any signature do not count: they are nobody's who knows a secret.
+	// Failed counts the calls since FailingSince whose signature matched no key. Calls without any signature do not
+	// count: they are nobody's who knows a secret.
 	Failed int64 `json:"failed,omitempty"`
-	// FailingSince is when the first call failed since one was verified, or since the
-	// keys changed; zero while none did. LastFailed is when the last one did.
+	// FailingSince is when the first call failed since one was verified, or since the keys changed; zero while none
+	// did. LastFailed is when the last one did.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	LastFailed   time.Time `json:"lastFailed,omitzero"`
 }
 
 // Delivery is how events reach the sink.
 type Delivery struct {
-	// Paused says that the configuration holds deliveries, or that the sink lacks a
-	// credential.
+	// Paused says that the configuration holds deliveries, or that the sink lacks a credential.
 	Paused bool `json:"paused,omitempty"`
 	// Pending counts the events that wait.
 	Pending int64 `json:"pending"`
 	// OldestPendingSeconds is how long the oldest one waits.
 	OldestPendingSeconds float64 `json:"oldestPendingSeconds,omitempty"`
-	// FailingSince is when the first attempt failed since the sink took an event, or
-	// refused one for good, which shows that it is up; zero while none did.
+	// FailingSince is when the first attempt failed since the sink took an event, or refused one for good, which
+	// shows that it is up; zero while none did.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	// LastError is why the last attempt failed, while FailingSince is set.
 	LastError string `json:"lastError,omitempty"`
-	// LastTaken is when the sink last took an event; zero if it took none since the
-	// process began.
+	// LastTaken is when the sink last took an event; zero if it took none since the process began.
 	LastTaken time.Time `json:"lastTaken,omitzero"`
 }
 
@@ -132,8 +124,8 @@ type Delivery struct {
 type DeadLetters struct {
 	// Count is how many there are.
 	Count int64 `json:"count"`
-	// LatestReason is why the latest one was given up since the process began, refused
-	// or expired, and LatestError how its last attempt failed; empty if none was.
+	// LatestReason is why the latest one was given up since the process began, refused or expired, and LatestError
+	// how its last attempt failed; empty if none was.
 	LatestReason string    `json:"latestReason,omitempty"`
 	LatestError  string    `json:"latestError,omitempty"`
 	LatestAt     time.Time `json:"latestAt,omitzero"`

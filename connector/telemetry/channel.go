@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ReasonStale is the reason, in Channel.Refused, of an event that is older than the
-// channel takes. It stands here because a status reads the count too.
+// ReasonStale is the reason, in Channel.Refused, of an event that is older than the channel takes. It stands here
+// because a status reads the count too.
 const ReasonStale = "stale"
 
-// Channel owns the series of one channel. It is got from Metrics.Use; after
+// Channel owns the series of one channel, which allChannelSeries describes. It is got from Metrics.Use; after
 // Metrics.Retain has removed it, what it counts is exported no more.
 type Channel struct {
 	name  string
@@ -21,36 +21,18 @@ type Channel struct {
 	held  atomic.Pointer[bool]
 	mode  atomic.Pointer[string]
 
-	// Accepted counts events stored.
-	Accepted atomic.Int64
-	// Duplicates counts calls recognised as already stored.
-	Duplicates atomic.Int64
-	// Ignored counts calls answered 200 without being stored, by reason (probe,
-	// url_check, console_test, foreign_account, excluded).
-	Ignored Counts
-	// Refused counts calls not let in, by reason.
-	Refused Counts
-	// AuditFailures counts calls let in under mode Audit that Enforce would have
-	// refused, by reason.
-	AuditFailures Counts
-	// OddTimestamps counts verified calls whose age could not be judged, by reason
-	// (unusual, ahead).
-	OddTimestamps Counts
-	// Attempts counts delivery attempts, by result (taken, refused, or a failure
-	// class of package sink).
+	Accepted, Duplicates, Abandoned                atomic.Int64
+	Ignored, Refused, AuditFailures, OddTimestamps Counts // by reason
+	// Attempts are by result: taken, refused, withheld, or a failure class of package sink.
 	Attempts Counts
-	// DeadLettered counts events given up, by reason (refused, expired).
+	// DeadLettered are by reason: refused or expired.
 	DeadLettered Counts
-	// Abandoned counts events that an Ephemeral inbox still held when the process
-	// had to end.
-	Abandoned atomic.Int64
 }
 
 // UseSignatureMode exports the mode that the channel's signatures are verified in.
 func (c *Channel) UseSignatureMode(mode string) { c.mode.Store(&mode) }
 
-// SetHeld exports whether the channel makes single attempts only, since its sink
-// asked for a pause.
+// SetHeld exports whether the channel makes single attempts only, since its sink asked for a pause.
 func (c *Channel) SetHeld(held bool) { c.held.Store(&held) }
 
 // Held reports whether SetHeld said so last.
@@ -164,22 +146,21 @@ func (c *channels) Collect(ch chan<- prometheus.Metric) {
 		for _, s := range c.series {
 			s.each(channel, func(value float64, label ...string) {
 				labels := append([]string{name}, label...)
-				if s.gauge {
-					ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, value, labels...)
+				if s.kind == prometheus.GaugeValue {
+					ch <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
 					return
 				}
-				ch <- prometheus.MustNewConstMetricWithCreatedTimestamp(s.desc, prometheus.CounterValue, value, channel.since, labels...)
+				ch <- prometheus.MustNewConstMetricWithCreatedTimestamp(s.desc, s.kind, value, channel.since, labels...)
 			})
 		}
 	}
 }
 
-// channelSeries is a metric with the label channel. A series exists from its first
-// use on.
+// channelSeries is a metric with the label channel. A series exists from its first use on.
 type channelSeries struct {
-	desc  *prometheus.Desc
-	gauge bool
-	each  func(c *Channel, series func(value float64, label ...string))
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	each func(c *Channel, series func(value float64, label ...string))
 }
 
 func describe(subsystem, name, help string, labels ...string) *prometheus.Desc {
@@ -187,7 +168,7 @@ func describe(subsystem, name, help string, labels ...string) *prometheus.Desc {
 }
 
 func count(subsystem, name, help string, of func(*Channel) *atomic.Int64) channelSeries {
-	return channelSeries{describe(subsystem, name, help, "channel"), false, func(c *Channel, series func(float64, ...string)) {
+	return channelSeries{describe(subsystem, name, help, "channel"), prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
 		if n := of(c).Load(); n > 0 {
 			series(float64(n))
 		}
@@ -195,11 +176,27 @@ func count(subsystem, name, help string, of func(*Channel) *atomic.Int64) channe
 }
 
 func countBy(label, subsystem, name, help string, of func(*Channel) *Counts) channelSeries {
-	return channelSeries{describe(subsystem, name, help, "channel", label), false, func(c *Channel, series func(float64, ...string)) {
+	return channelSeries{describe(subsystem, name, help, "channel", label), prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
 		for value, n := range of(c).read() {
 			series(float64(n.Load()), value)
 		}
 	}}
+}
+
+func signatureMode(c *Channel, series func(float64, ...string)) {
+	if mode := c.mode.Load(); mode != nil {
+		series(1, *mode)
+	}
+}
+
+func isHeld(c *Channel, series func(float64, ...string)) {
+	switch held := c.held.Load(); {
+	case held == nil:
+	case *held:
+		series(1)
+	default:
+		series(0)
+	}
 }
 
 // allChannelSeries are the metrics of every channel.
@@ -217,26 +214,13 @@ func allChannelSeries() []channelSeries {
 		countBy("reason", "webhook", "odd_timestamps_total",
 			"Verified calls whose age cannot be judged: a timestamp of unusual form, or ahead of our clock.",
 			func(c *Channel) *Counts { return &c.OddTimestamps }),
-		{describe("webhook", "signature_mode",
-			"1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.", "channel", "mode"),
-			true, func(c *Channel, series func(float64, ...string)) {
-				if mode := c.mode.Load(); mode != nil {
-					series(1, *mode)
-				}
-			}},
+		{describe("webhook", "signature_mode", "1 for the mode in which a channel's signatures are verified: Enforce, Audit or Off.",
+			"channel", "mode"), prometheus.GaugeValue, signatureMode},
 		countBy("result", "delivery", "attempts_total", "Delivery attempts, by result.", func(c *Channel) *Counts { return &c.Attempts }),
 		countBy("reason", "delivery", "dead_lettered_total", "Events given up: refused by the sink, or expired.",
 			func(c *Channel) *Counts { return &c.DeadLettered }),
-		{describe("delivery", "held", "1 while the sink's Retry-After holds the channel: single attempts, until one succeeds.", "channel"),
-			true, func(c *Channel, series func(float64, ...string)) {
-				switch held := c.held.Load(); {
-				case held == nil:
-				case *held:
-					series(1)
-				default:
-					series(0)
-				}
-			}},
+		{describe("delivery", "held", "1 while the sink's Retry-After holds the channel: single attempts, until one succeeds.",
+			"channel"), prometheus.GaugeValue, isHeld},
 		count("delivery", "abandoned_total", "Events that an ephemeral inbox still held when the process ended.",
 			func(c *Channel) *atomic.Int64 { return &c.Abandoned }),
 	}

@@ -1,74 +1,51 @@
 // Package telemetry defines every metric of the connector, in one place.
 //
-// The number of series is bounded: histograms carry no channel label, the event
-// name and the channel are never on one metric, event names come from the
-// platform's known list or are "other", and a series exists from its first use
-// on. Names and units follow the Prometheus conventions. No label ever holds a
-// key, a user id or anything else of a body.
+// The number of series is bounded: histograms carry no channel label, the event name and the channel are never on one
+// metric, event names come from the platform's known list or are "other", and a series exists from its first use on.
+// Names and units follow the Prometheus conventions. No label ever holds a key, a user id or anything else of a body.
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 const namespace = "xbot_connector"
 
-// Metrics are the instruments, created once per process.
+// Metrics are the instruments, created once per process. New says in each one's help text what it measures.
 type Metrics struct {
 	// The metrics of each channel.
 	channels
 
-	// AcceptedEvents counts events stored, by known event name.
-	AcceptedEvents *prometheus.CounterVec
-	// AcceptDuration is the time from a call's arrival to its answer, of calls
-	// whose body came.
-	AcceptDuration prometheus.Histogram
-	// InFlight is the number of calls being served.
-	InFlight prometheus.Gauge
-	// BufferedBytes is what the calls being served hold of their bodies, and
-	// BufferedBytesLimit how much they may.
+	AcceptedEvents                    *prometheus.CounterVec // by event
+	AcceptDuration                    prometheus.Histogram
+	InFlight                          prometheus.Gauge
 	BufferedBytes, BufferedBytesLimit prometheus.Gauge
 
-	// Connections is the number of open connections, by listener (webhook,
-	// metrics, admin) and what they have shown (nothing, key, surplus, verified),
-	// or answered where nothing but their end is awaited.
-	Connections *prometheus.GaugeVec
-	// ConnectionsLimit is how many there may be, by listener.
-	ConnectionsLimit *prometheus.GaugeVec
-	// ConnectionsClosed counts connections that the listener closed, by listener
-	// and reason (displaced, slow, header_size, header_lines, ambiguous_length,
-	// tls_handshake), and accepts that failed for want of descriptors or memory
-	// (exhausted).
-	ConnectionsClosed *prometheus.CounterVec
-	// ServerLog counts what net/http had to log, by kind (panic, tls_handshake,
-	// accept, response, semicolon, other).
+	// Connections are by listener (webhook, metrics, admin) and class, ConnectionsLimit by listener. ConnectionsClosed
+	// are by listener and reason: displaced, slow, header_size, header_lines, ambiguous_length, tls_handshake, or
+	// exhausted for an accept that failed for want of descriptors or memory.
+	Connections, ConnectionsLimit *prometheus.GaugeVec
+	ConnectionsClosed             *prometheus.CounterVec
+	// ServerLog is by kind: panic, tls_handshake, accept, response, semicolon, other.
 	ServerLog *prometheus.CounterVec
 
-	// SyncDuration is the time of one durable commit.
 	SyncDuration prometheus.Histogram
 
-	// AttemptDuration is the time of one attempt.
-	AttemptDuration prometheus.Histogram
-	// DeliveryLatency is the time from acceptance to the sink's taking it.
-	DeliveryLatency prometheus.Histogram
-	// DeliveriesInFlight is the number of attempts under way.
-	DeliveriesInFlight prometheus.Gauge
-	// SinkConnections is the number of connections to all sinks, busy and idle,
-	// and SinkConnectionsLimit how many there may be.
+	AttemptDuration, DeliveryLatency      prometheus.Histogram
+	DeliveriesInFlight                    prometheus.Gauge
 	SinkConnections, SinkConnectionsLimit prometheus.Gauge
 
-	// Reloads counts configuration reloads, by result (applied, refused).
-	Reloads *prometheus.CounterVec
-	// ReloadSuccessful is 1 when the newest version of the files is in use.
+	Reloads          *prometheus.CounterVec // by result: applied, refused
 	ReloadSuccessful prometheus.Gauge
-	// ConfigInfo is 1 for the digest in use.
-	ConfigInfo *prometheus.GaugeVec
+	ConfigInfo       *prometheus.GaugeVec // by digest
 
-	// MemoryLimit is the memory limit of the process's cgroup; 0 without one.
 	MemoryLimit prometheus.Gauge
 }
 
 // New creates the instruments and registers them with reg.
 func New(reg prometheus.Registerer) *Metrics {
-	f := factory{reg}
+	f := factory{promauto.With(reg)}
 	m := &Metrics{
 		channels: channels{named: make(map[string]*Channel), series: allChannelSeries()},
 
@@ -120,38 +97,25 @@ func (m *Metrics) UseConfig(digest string) {
 	m.ReloadSuccessful.Set(1)
 }
 
-// factory registers what it creates; a name used twice is a programming error
-// and panics at start.
-type factory struct{ reg prometheus.Registerer }
+// factory registers what it creates. A name used twice is a programming error and panics at start.
+type factory struct{ promauto.Factory }
+
+func opts(subsystem, name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}
+}
 
 func (f factory) counter(subsystem, name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
-	}, labels)
-	f.reg.MustRegister(c)
-	return c
+	return f.NewCounterVec(prometheus.CounterOpts(opts(subsystem, name, help)), labels)
 }
 
 func (f factory) histogram(subsystem, name, help string, buckets ...float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
-	})
-	f.reg.MustRegister(h)
-	return h
+	return f.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets})
 }
 
 func (f factory) gaugeVec(subsystem, name, help string, labels ...string) *prometheus.GaugeVec {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
-	}, labels)
-	f.reg.MustRegister(g)
-	return g
+	return f.NewGaugeVec(prometheus.GaugeOpts(opts(subsystem, name, help)), labels)
 }
 
 func (f factory) gauge(subsystem, name, help string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
-	})
-	f.reg.MustRegister(g)
-	return g
+	return f.NewGauge(prometheus.GaugeOpts(opts(subsystem, name, help)))
 }

@@ -19,17 +19,15 @@ const (
 	resources
 )
 
-// leaveFor is how a channel shares with the others: it takes at most this many
-// times what it leaves free, 8/9 of everything if it alone is called. The others
-// then have a ninth until calls of the first one end, which takes 1.8 s at most.
+// leaveFor bounds how a channel shares with the others: it takes at most this many times what it leaves free, 8/9 of
+// everything if it alone is called. The others then have a ninth until calls of the first one end, which takes 1.8 s
+// at most.
 const leaveFor = 8
 
-// admission bounds what the calls in flight take together. A caller with an API
-// key costs next to nothing, since keys ride in URLs and leak: so a call is
-// charged for what has arrived of its body, and a call whose body has not arrived
-// gives way. If a call finds no room, the call is cut off that has waited longest
-// for its body, of the channel that takes the most; never a newer one, because a
-// platform sends a call's body along with its header.
+// admission bounds what the calls in flight take together. A caller with an API key costs next to nothing, since keys
+// ride in URLs and leak: so a call is charged for what has arrived of its body, and a call whose body has not arrived
+// gives way. If a call finds no room, the call is cut off that has waited longest for its body, of the channel that
+// takes the most; never a newer one, because a platform sends a call's body along with its header.
 type admission struct {
 	mu       sync.Mutex
 	capacity [resources]int64
@@ -68,8 +66,8 @@ func newAdmission(places int, bytes int64, buffered, bound prometheus.Gauge) *ad
 	return a
 }
 
-// resize changes the memory that there is. Bodies beyond it stay until their calls
-// end, as soon as they would anyway, and make room for no further one meanwhile.
+// resize changes the memory that there is. Bodies beyond it stay until their calls end, as soon as they would anyway,
+// and make room for no further one meanwhile.
 func (a *admission) resize(bytes int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,18 +75,17 @@ func (a *admission) resize(bytes int64) {
 	a.bound.Set(float64(bytes))
 }
 
-// enter returns a ticket with a place, for a call whose body is awaited; nil if
-// every place is taken by a call whose body has arrived, or the channel has its
-// share.
-func (a *admission) enter(s *share, interrupt func()) *ticket {
+// enter gives t a place, for a call whose body is awaited. It fails if every place is taken by a call whose body has
+// arrived, or if the channel has its share.
+func (a *admission) enter(t *ticket, s *share, interrupt func()) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t := &ticket{admission: a, share: s, interrupt: interrupt}
+	*t = ticket{admission: a, share: s, interrupt: interrupt}
 	if !t.take(place, 1) {
-		return nil
+		return false
 	}
 	t.position = s.waiting.PushBack(t)
-	return t
+	return true
 }
 
 // idle reports whether no call has a place.
@@ -105,8 +102,8 @@ func (t *ticket) widen(size int64) bool {
 	return !t.cutOff && (size <= t.taken[memory] || t.take(memory, size-t.taken[memory]))
 }
 
-// arrive says that the body has arrived, so that the call can no longer be cut
-// off; false if it was before.
+// arrive says that the body has arrived, so that the call can no longer be cut off. It reports whether the call was not
+// cut off before.
 func (t *ticket) arrive() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,15 +118,8 @@ func (t *ticket) leave() {
 	t.giveBack()
 }
 
-// wasCutOff reports whether the call had to give way.
-func (t *ticket) wasCutOff() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.cutOff
-}
-
-// take charges n of r, and cuts off waiting calls until there is room for it. It
-// fails if the call itself is the one that has waited longest.
+// take charges n of r, and cuts off waiting calls until there is room for it. It fails if the call itself is the one
+// that has waited longest.
 func (t *ticket) take(r resource, n int64) bool {
 	for !t.hasRoom(r, n) {
 		oldest := t.longestWaiting(t.share, r)
@@ -145,9 +135,8 @@ func (t *ticket) take(r resource, n int64) bool {
 	return true
 }
 
-// hasRoom reports whether n more of r are free, and leave enough for other
-// channels. The one call of a channel may take whatever is free, or a body just
-// as large as allowed might never find room.
+// hasRoom reports whether n more of r are free, and leave enough for other channels. The one call of a channel may
+// take whatever is free, or a body just as large as allowed might never find room.
 func (t *ticket) hasRoom(r resource, n int64) bool {
 	free := t.capacity[r] - t.admission.taken[r] - n
 	if free < 0 {
@@ -156,8 +145,8 @@ func (t *ticket) hasRoom(r resource, n int64) bool {
 	return t.share.alone || t.share.taken[r] == t.taken[r] || t.share.taken[r]+n <= leaveFor*free
 }
 
-// longestWaiting returns the oldest waiting ticket of the share that takes the
-// most of r, which is s or takes more than s; nil if none waits.
+// longestWaiting returns the oldest waiting ticket of the share that takes the most of r, which is s or takes more
+// than s; nil if none waits.
 func (a *admission) longestWaiting(s *share, r resource) *ticket {
 	var heaviest *share
 	if s.waiting.Len() > 0 {

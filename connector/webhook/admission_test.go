@@ -21,9 +21,18 @@ func newVisitors(t *testing.T, places int, bytes int64) *visitors {
 	return &visitors{admission: newAdmission(places, bytes, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{})), t: t, tickets: make(map[string]*ticket)}
 }
 
+// entered is the ticket of a call that found a place, else nil.
+func (a *admission) entered(s *share, interrupt func()) *ticket {
+	t := new(ticket)
+	if !a.enter(t, s, interrupt) {
+		return nil
+	}
+	return t
+}
+
 // comes reports whether a call got a place.
 func (v *visitors) comes(s *share, name string) bool {
-	ticket := v.enter(s, func() { v.cutOff = append(v.cutOff, name) })
+	ticket := v.entered(s, func() { v.cutOff = append(v.cutOff, name) })
 	if ticket != nil {
 		v.tickets[name] = ticket
 	}

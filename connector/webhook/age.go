@@ -6,8 +6,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// maxAhead is how far a timestamp may be ahead of our clock without being counted:
-// clocks that are kept right differ by less.
+// maxAhead is how far a timestamp may be ahead of our clock without being counted: clocks that are kept right differ
+// by less.
 const maxAhead = time.Minute
 
 // Why a verified call's age was not judged: values of the metric label "reason".
@@ -18,10 +18,9 @@ const (
 	oddAhead = "ahead"
 )
 
-// isStale reports whether a part of a verified call is older than its channel takes. Inside
-// the inbox's window a repeated call is a duplicate; beyond it, whoever captured a
-// call could bring it in again, for ever. It is never answered 200: if our own clock
-// is what is wrong, the platform's retries keep the event until that is mended.
+// isStale reports whether a part of a verified call is older than its channel takes. Inside the inbox's window a
+// repeated call is a duplicate; beyond it, whoever captured a call could bring it in again, for ever. It is never
+// answered 200: if our own clock is what is wrong, the platform's retries keep the event until that is mended.
 func (h *Handler) isStale(x *exchange, r *route, found *channel.Call) bool {
 	if r.MaxEventAge == 0 {
 		return false
@@ -34,7 +33,7 @@ func (h *Handler) isStale(x *exchange, r *route, found *channel.Call) bool {
 		r.metrics.OddTimestamps.Inc(oddAhead)
 	case age > r.MaxEventAge:
 		if r.stale.allows(x.arrived) {
-			h.log.Info("signed events are older than webhook.maxEventAge and are answered 503: "+
+			h.Log.Info("signed events are older than webhook.maxEventAge and are answered 503: "+
 				"calls are replayed, or the clock of this machine is ahead, so look at it first",
 				"channel", r.Name, "age", age.Round(time.Second).String(), "maxEventAge", r.MaxEventAge.String())
 		}

@@ -3,38 +3,28 @@ package webhook
 import (
 	"errors"
 	"io"
-	"net/http"
 	"os"
-
-	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// firstRead bounds the first room for a body, in bytes. A longer body gets more
-// room when that much has arrived, whatever length it declares. Events are
-// smaller than this, so they are read into one buffer of their own size.
+// firstRead bounds the first room for a body, in bytes. A longer body gets more room when that much has arrived,
+// whatever length it declares. Events are smaller than this, so they are read into one buffer of their own size.
 const firstRead = 4 << 10
 
 var (
 	// errTooLarge: the body is larger than allowed.
 	errTooLarge = errors.New("body too large")
-	// errNoRoom: the other bodies leave no memory for more of this one, or this
-	// call had to give way to another.
+	// errNoRoom: the other bodies leave no memory for more of this one, or this call had to give way to another.
 	errNoRoom = errors.New("no room for the body")
 )
 
-// bodyReader reads the whole body of a call, at most limit bytes; one byte more
-// is errTooLarge, never a body cut short. The inbox may hold on to a body after a
-// call has timed out, so every call has a buffer of its own. It is never larger
-// than the ticket says, which doubles as the body arrives.
+// bodyReader reads the whole body of a call, at most limit bytes; one byte more is errTooLarge, never a body cut
+// short. The inbox may hold on to a body after a call has timed out, so every call has a buffer of its own. It is
+// never larger than the ticket says, which doubles as the body arrives.
 type bodyReader struct {
 	io.Reader
 
 	declared, limit int64 // declared is -1 if unknown
 	ticket          *ticket
-}
-
-func newBodyReader(call *http.Request, limit int64, t *ticket) bodyReader {
-	return bodyReader{Reader: call.Body, declared: call.ContentLength, limit: limit, ticket: t}
 }
 
 // read returns the body, or why there is none.
@@ -67,8 +57,8 @@ func (b bodyReader) largest() int64 {
 	return b.limit
 }
 
-// readFurther reads a byte beyond the full buffer of body and, if there is one,
-// doubles the room: a body that ends here needs no more.
+// readFurther reads a byte beyond the full buffer of body and, if there is one, doubles the room: a body that ends
+// here needs no more.
 func (b bodyReader) readFurther(body []byte) ([]byte, error) {
 	var next [1]byte
 	if _, err := io.ReadFull(b, next[:]); err != nil {
@@ -90,18 +80,18 @@ func (b bodyReader) grow(body []byte, size int64) ([]byte, error) {
 	return append(make([]byte, 0, size), body...), nil
 }
 
-// bodyRefusal says how a body that could not be read is answered.
-func bodyRefusal(err error, t *ticket) (*reply, channel.Reason) {
+// bodyRefusal is the answer to a call whose body could not be read.
+func bodyRefusal(err error, cutOff bool) *reply {
 	switch {
-	case t.wasCutOff():
-		return answerCutOff, reasonCutOff
+	case cutOff:
+		return answerCutOff
 	case errors.Is(err, errNoRoom):
-		return answerBusy, reasonBusy
+		return answerBusy
 	case errors.Is(err, errTooLarge):
-		return answerTooLarge, reasonTooLarge
+		return answerTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return answerSlowBody, reasonTimeout
+		return answerSlowBody
 	default:
-		return answerCutShort, reasonAborted
+		return answerCutShort
 	}
 }

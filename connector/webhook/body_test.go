@@ -60,7 +60,7 @@ func TestBodyGrowsWithinItsRoom(t *testing.T) {
 			for _, known := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%d of %d with %d free, %s, length known %v", tc.size, tc.limit, tc.free, name, known), func(t *testing.T) {
 					a := newAdmission(1, tc.free, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{}))
-					ticket := a.enter(&share{alone: true}, func() {})
+					ticket := a.entered(&share{alone: true}, func() {})
 					ticket.arrive() // or the body itself would give way
 					sent := bytes.Repeat([]byte("0123456789"), int(tc.size/10)+1)[:tc.size]
 					call := httptest.NewRequest(http.MethodPost, "/", nil)
@@ -69,7 +69,7 @@ func TestBodyGrowsWithinItsRoom(t *testing.T) {
 						call.ContentLength, held = tc.size, tc.declared
 					}
 					call.Body = &watched{Reader: slowly(bytes.NewReader(sent)), t: t, ticket: ticket}
-					body, err := newBodyReader(call, tc.limit, ticket).read()
+					body, err := bodyReader{call.Body, call.ContentLength, tc.limit, ticket}.read()
 					if !errors.Is(err, tc.want) || ticket.taken[memory] != held || err == nil && !bytes.Equal(body, sent) {
 						t.Errorf("%d bytes, %v, room for %d, want %d", len(body), err, ticket.taken[memory], held)
 					}

@@ -10,14 +10,17 @@ import (
 	"github.com/go-logr/logr"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/listener"
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// answerWithin is how long after its arrival a call is answered at the latest, where no
-// channel type says otherwise.
+// answerWithin is the time from a call's arrival to its answer, at most, unless the channel type says otherwise.
 const answerWithin = 1800 * time.Millisecond
+
+// HealthPath answers load balancers, which take 404 for dead.
+const HealthPath = "/healthz"
 
 // Options are what a Handler works with; all are required.
 type Options struct {
@@ -25,9 +28,8 @@ type Options struct {
 	Inbox inbox.Accepter
 	// Metrics are the process's instruments.
 	Metrics *telemetry.Metrics
-	// Log receives, without any data of a call: why calls are refused and how many
-	// are, why the inbox takes no events, and that calls would be refused under
-	// Enforce, each at most once a minute.
+	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events, and
+	// that Enforce would refuse calls; each at most once a minute.
 	Log logr.Logger
 	// Now is the clock.
 	Now func() time.Time
@@ -39,16 +41,13 @@ type Options struct {
 
 // Handler answers calls. It is safe for concurrent use.
 type Handler struct {
-	inbox   inbox.Accepter
-	metrics *telemetry.Metrics
-	log     logr.Logger
-	now     func() time.Time
+	Options
 
 	routes   atomic.Pointer[Routes]
 	draining atomic.Bool
 	inFlight *admission
 	refusals *repeats
-	// stranger is the shape of answers to calls that no key named a channel for.
+	// stranger is the shape of answers to calls without a valid API key.
 	stranger *shape
 
 	inboxFull, diskFull, inboxLate, inboxFailed throttle
@@ -57,39 +56,35 @@ type Handler struct {
 // NewHandler makes a handler that knows no path until Use.
 func NewHandler(o Options) *Handler {
 	h := &Handler{
-		inbox:    o.Inbox,
-		metrics:  o.Metrics,
-		log:      o.Log,
-		now:      o.Now,
+		Options:  o,
 		inFlight: newAdmission(o.MaxInFlight, o.MaxBufferedBytes, o.Metrics.BufferedBytes, o.Metrics.BufferedBytesLimit),
 		refusals: newRepeats(o.Log),
 		stranger: &shape{of: channel.JSONAnswer},
 	}
-	h.Use(NewRoutes(nil))
+	h.routes.Store(NewRoutes(nil))
 	return h
 }
 
-// Use replaces the channels at once; a call under way keeps those it began with.
-// What is known of a channel's traffic stays as long as the channel does.
+// Use replaces the channels at once; a call under way keeps those it began with. The traffic of a channel is known as
+// long as the channel stays.
 func (h *Handler) Use(routes *Routes) {
-	before := h.routes.Load()
+	before := h.routes.Load().names
 	for name, r := range routes.names {
-		if before != nil && before.names[name] != nil {
-			r.traffic = before.names[name].traffic
+		if before[name] != nil {
+			r.traffic = before[name].traffic
 		}
 		r.traffic.use(r.Keys, r.SigningKeys)
-		r.metrics = h.metrics.Use(name)
+		r.metrics = h.Metrics.Use(name)
 	}
 	h.routes.Store(routes)
 }
 
-// Resize changes how many bytes the bodies of calls in flight may have together,
-// at least as many as the largest of a channel. A call that has begun goes on; it
-// gives way to others as before.
+// Resize changes how many bytes the bodies of calls in flight may have together, at least as many as the largest of a
+// channel. A call that has begun goes on; it gives way to others as before.
 func (h *Handler) Resize(maxBufferedBytes int64) { h.inFlight.resize(maxBufferedBytes) }
 
-// Drain makes every further answer ask its caller to close the connection, so
-// that callers move to another endpoint. Calls are still served.
+// Drain makes every further answer ask its caller to close the connection, so that callers move to another endpoint.
+// Calls are still served.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
 // exchange is one call and its answer.
@@ -99,35 +94,46 @@ type exchange struct {
 	call *http.Request
 	// conn is told what the call has shown.
 	conn *listener.Conn
-	// apiKey is the digest of the call's, once it has named a channel.
+	// apiKey is the digest of the call's key, once that has named a channel.
 	apiKey [sha256.Size]byte
 	// shape is that of the answer.
 	shape *shape
-	// arrived is when, by the handler's clock.
+	// arrived is the time of arrival, by the handler's clock.
 	arrived time.Time
-	// deadline is by when it is answered, by the system's clock, which
-	// connections and contexts keep to.
+	// deadline is the time of the answer at the latest, by the system's clock, which connections and contexts keep to.
 	deadline time.Time
+	// ticket is what the call takes of admission.
+	ticket ticket
+	// one holds the events of a call of one event, which is nearly every call.
+	one [1]event.Event
 }
 
-// closeAfter asks the caller to close its connection with this answer. Whoever
-// has shown no key is asked each time: an idle connection is kept for long, and a
-// stranger could gather them.
+// closeAfter asks the caller to close its connection with this answer. A stranger is asked each time: an idle
+// connection is kept for long, and strangers could gather them.
 func (x *exchange) closeAfter() { x.Header().Set("Connection", "close") }
 
-// answerBy bounds the wait for the body, for every call, because net/http waits for
-// that of a refused one too.
+// end answers the call.
+func (x *exchange) end(r *reply) { x.shape.answer(r).write(x) }
+
+// answerBy bounds the wait for the body, of every call, because net/http waits for that of a refused one too.
 func (x *exchange) answerBy(deadline time.Time) {
 	x.deadline = deadline
 	if x.call.ContentLength != 0 {
-		// A writer that cannot set deadlines is no network connection.
-		_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(deadline)
+		x.stopReading(deadline)
 	}
 }
 
+// stopReading ends the wait for the call's body at a time. A writer that cannot do that is no network connection.
+func (x *exchange) stopReading(at time.Time) {
+	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(at)
+}
+
+// interruptBody ends the wait for the call's body now.
+func (x *exchange) interruptBody() { x.stopReading(time.Unix(1, 0)) }
+
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
-	x := &exchange{ResponseWriter: w, call: call, conn: listener.FromContext(call.Context()), shape: h.stranger, arrived: h.now()}
+	x := &exchange{ResponseWriter: w, call: call, conn: listener.FromContext(call.Context()), shape: h.stranger, arrived: h.Now()}
 	x.answerBy(time.Now().Add(answerWithin))
 	if h.draining.Load() {
 		x.closeAfter()
@@ -139,31 +145,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	case routes.pages[path] != nil:
 		h.servePage(x, routes.pages[path])
 	case path == HealthPath || path == "/":
-		h.serveHealth(x)
+		h.servePage(x, h.health)
 	default:
-		h.refuse(x, answerUnknownPath, "", reasonUnknownPath)
+		h.refuse(x, "", answerUnknownPath)
 	}
 }
 
-// HealthPath answers load balancers, which take 404 for dead.
-const HealthPath = "/healthz"
-
-// serveHealth says whether calls should come here: like readiness, it fails from
-// the begin of a stop on. It is not counted, since it is no call of a platform.
-func (h *Handler) serveHealth(x *exchange) {
-	h.servePage(x, func(*http.Request) channel.Answer {
-		status, body := http.StatusOK, "ok\n"
-		if h.draining.Load() {
-			status, body = http.StatusServiceUnavailable, "stopping\n"
-		}
-		return channel.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(body)}
-	})
+// health says whether calls should come here: like readiness, it fails from the begin of a stop on.
+func (h *Handler) health(*http.Request) channel.Answer {
+	status, body := http.StatusOK, "ok\n"
+	if h.draining.Load() {
+		status, body = http.StatusServiceUnavailable, "stopping\n"
+	}
+	return channel.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(body)}
 }
 
-// servePage serves what anyone may see.
+// servePage serves a page that anyone may see. It is not counted, since it is no call of a platform.
 func (h *Handler) servePage(x *exchange, page func(*http.Request) channel.Answer) {
 	if !isRead(x.call) {
-		h.refuse(x, answerUseGet, "", reasonMethod)
+		h.refuse(x, "", answerUseGet)
 		return
 	}
 	x.closeAfter()
@@ -174,8 +174,8 @@ func isRead(call *http.Request) bool {
 	return call.Method == http.MethodGet || call.Method == http.MethodHead
 }
 
-// serveChannel finds the call's channel by its key. Platforms post; a console may
-// check the URL with a GET before it is saved.
+// serveChannel finds the call's channel by its key. Platforms post; a console may check the URL with a GET before it
+// is saved.
 func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	post := x.call.Method == http.MethodPost
 	var r *route
@@ -189,16 +189,17 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	case r != nil && r.handshake != nil:
 		h.shakeHands(x, r)
 	case r != nil:
-		h.ignore(x, r.Name, ignoredURLCheck)
+		r.metrics.Ignored.Inc(answerURLCheck.reason)
+		x.end(answerURLCheck)
 	case post:
-		h.refuse(x, answerKey, "", reasonKey)
+		h.refuse(x, "", answerKey)
 	default:
-		h.refuse(x, answerUsePost, "", reasonMethod)
+		h.refuse(x, "", answerUsePost)
 	}
 }
 
-// address says that the call had the key of r, unless that is nil. Where no signature
-// is demanded, the key is all that the call's connection can show.
+// address says that the call had the key of r, unless that is nil. If no signature is demanded, the key is all that
+// the call's connection can show.
 func (x *exchange) address(r *route) {
 	if r == nil {
 		return
@@ -218,40 +219,32 @@ func (x *exchange) address(r *route) {
 func (h *Handler) shakeHands(x *exchange, r *route) {
 	a := newAnswer(r.handshake(x.call))
 	if a.Status == http.StatusOK {
-		r.metrics.Ignored.Inc(ignoredURLCheck.reason)
+		r.metrics.Ignored.Inc(answerURLCheck.reason)
 	} else {
 		h.noteRefusal(x, r.Name, reasonHandshake)
 	}
 	a.write(x)
 }
 
-// admit bounds what the calls in flight cost together. Only calls with a key
-// take a place, so that a stranger cannot crowd out the platform.
+// admit bounds what the calls in flight cost together. Only calls with a key take a place, so that a stranger cannot
+// crowd out the platform.
 func (h *Handler) admit(x *exchange, r *route) {
-	t := h.inFlight.enter(&r.share, x.interruptBody)
-	if t == nil {
-		h.refuse(x, answerBusy, r.Name, reasonBusy)
+	if !h.inFlight.enter(&x.ticket, &r.share, x.interruptBody) {
+		h.refuse(x, r.Name, answerBusy)
 		return
 	}
-	defer t.leave()
-	h.metrics.InFlight.Inc()
-	defer h.metrics.InFlight.Dec()
-	body, ok := h.receive(x, r, t)
-	if !ok {
-		return
+	defer x.ticket.leave()
+	h.Metrics.InFlight.Inc()
+	defer h.Metrics.InFlight.Dec()
+	if body, ok := h.receive(x, r); ok {
+		h.serve(x, r, body)
+		h.Metrics.AcceptDuration.Observe(h.Now().Sub(x.arrived).Seconds())
 	}
-	h.serve(x, r, body)
-	h.metrics.AcceptDuration.Observe(h.now().Sub(x.arrived).Seconds())
 }
 
-// interruptBody ends the wait for the call's body.
-func (x *exchange) interruptBody() {
-	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(time.Unix(1, 0))
-}
-
-// receive returns the body, or answers the call. Without the signature that its
-// channel demands, a call may be the platform's probe and nothing larger.
-func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
+// receive returns the body, or answers the call. A call without the signature that its channel demands may be the
+// platform's probe and nothing larger.
+func (h *Handler) receive(x *exchange, r *route) ([]byte, bool) {
 	limit, unsigned := r.MaxBodySize, (*channel.Refusal)(nil)
 	if r.precheck != nil {
 		unsigned = r.precheck(x.call.Header)
@@ -259,16 +252,15 @@ func (h *Handler) receive(x *exchange, r *route, t *ticket) ([]byte, bool) {
 	if unsigned != nil {
 		limit = min(limit, channel.MaxProbeSize)
 	}
-	body, err := newBodyReader(x.call, limit, t).read()
-	switch arrived := t.arrive(); {
+	body, err := bodyReader{x.call.Body, x.call.ContentLength, limit, &x.ticket}.read()
+	switch arrived := x.ticket.arrive(); {
 	case err == nil && arrived:
 		return body, true
 	case errors.Is(err, errTooLarge) && unsigned != nil:
 		x.closeAfter() // or net/http would wait for the body before it answers
 		h.turnAway(x, r, unsigned)
 	default:
-		a, reason := bodyRefusal(err, t)
-		h.refuse(x, a, r.Name, reason)
+		h.refuse(x, r.Name, bodyRefusal(err, !arrived))
 	}
 	return nil, false
 }
@@ -284,7 +276,7 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 	if reading.AuditFailure != "" {
 		r.metrics.AuditFailures.Inc(string(reading.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
-			h.log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", reading.AuditFailure)
+			h.Log.Info("calls accepted under Audit that Enforce would refuse", "channel", r.Name, "reason", reading.AuditFailure)
 		}
 	}
 	h.triage(x, r, reading)
@@ -295,27 +287,21 @@ func (h *Handler) turnAway(x *exchange, r *route, refusal *channel.Refusal) {
 	if refusal.Reason == channel.ReasonSignatureWrong {
 		r.traffic.unverified(x.arrived)
 	}
-	h.noteRefusal(x, r.Name, refusal.Reason)
+	h.noteRefusal(x, r.Name, string(refusal.Reason))
 	x.shape.make(replyTo(refusal)).write(x)
 }
 
 // refuse answers, counts and logs. Channel is empty until the key named one.
-func (h *Handler) refuse(x *exchange, a *reply, channelName string, reason channel.Reason) {
-	h.noteRefusal(x, channelName, reason)
-	x.shape.answer(a).write(x)
+func (h *Handler) refuse(x *exchange, channelName string, why *reply) {
+	h.noteRefusal(x, channelName, why.reason)
+	x.end(why)
 }
 
 // noteRefusal counts and logs, before the answer.
-func (h *Handler) noteRefusal(x *exchange, channelName string, reason channel.Reason) {
-	h.metrics.Of(channelName).Refused.Inc(string(reason))
+func (h *Handler) noteRefusal(x *exchange, channelName, reason string) {
+	h.Metrics.Of(channelName).Refused.Inc(reason)
 	h.refusals.note(channelName, reason)
 	if channelName == "" {
 		x.closeAfter()
 	}
-}
-
-// ignore answers 200 to a call that is not stored, and counts it.
-func (h *Handler) ignore(x *exchange, channelName string, why *ignored) {
-	h.metrics.Of(channelName).Ignored.Inc(why.reason)
-	x.shape.answer(why.reply).write(x)
 }

@@ -63,7 +63,7 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 		call.Header.Set(zalo.SignatureHeader, zalo.Sign(c.app, body, "1782863507304", c.signedWith))
 	}
 	for range 64 {
-		if c.busy && !f.inFlight.enter(&share{alone: true}, nil).arrive() {
+		if c.busy && !f.inFlight.entered(&share{alone: true}, nil).arrive() {
 			t.Fatal("no calls to take")
 		}
 	}
@@ -288,7 +288,7 @@ func TestInboxFailures(t *testing.T) {
 // lines are what a fixture logs for everyone to see.
 func (f *fixture) lines() *[]string {
 	var lines []string
-	f.Handler.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	f.Handler.Log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
 	return &lines
 }
 
@@ -431,7 +431,7 @@ func TestNoRoomComesBeforeTooLarge(t *testing.T) {
 	if declared, unknown := too(2000), too(-1); declared != 413 || unknown != 413 {
 		t.Errorf("with room: %d declared, %d of unknown length", declared, unknown)
 	}
-	other := f.inFlight.enter(&share{alone: true}, nil)
+	other := f.inFlight.entered(&share{alone: true}, nil)
 	if !other.widen(2048) || !other.arrive() {
 		t.Fatal("a refused call kept its room")
 	}

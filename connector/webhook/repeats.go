@@ -5,20 +5,17 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-
-	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// repeatSlack is how much later than its minute a line may come, so that many lines
-// cost one look.
+// repeatSlack is how much later than its minute a line may come, so that many lines cost one look.
 const repeatSlack = time.Second
 
-// repeats logs refusals: the first of a channel and reason at once, what follows as
-// one line a minute with their number. Nothing is left uncounted: what is not in a
-// line by the end of its minute, or of the process, gets one then.
+// repeats logs refusals: the first of a channel and reason at once, what follows as one line a minute with their
+// number. Nothing is left uncounted: what is not in a line by the end of its minute, or of the process, gets one
+// then.
 //
-// There are as many kinds at most as configured channels times reasons, and each is
-// forgotten after a minute without a refusal.
+// There are as many kinds at most as configured channels times reasons, and each is forgotten after a minute without
+// a refusal.
 type repeats struct {
 	log logr.Logger
 
@@ -28,11 +25,11 @@ type repeats struct {
 	timer *time.Timer
 }
 
-// refusalKind is what refusals have in common that share a line. Channel is empty for
-// calls that no key named one for.
+// refusalKind is what refusals have in common that share a line. Channel is empty for calls that no key named one
+// for.
 type refusalKind struct {
 	channel string
-	reason  channel.Reason
+	reason  string
 }
 
 // repeat is one kind's minute.
@@ -47,7 +44,7 @@ func newRepeats(log logr.Logger) *repeats {
 }
 
 // note logs a refusal now or later.
-func (r *repeats) note(channelName string, reason channel.Reason) {
+func (r *repeats) note(channelName, reason string) {
 	kind := refusalKind{channelName, reason}
 	r.mu.Lock()
 	defer r.mu.Unlock()

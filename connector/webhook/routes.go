@@ -32,8 +32,7 @@ type Channel struct {
 	Name string
 	// Path is the URL path, without escapes; channels may share one.
 	Path string
-	// Keys are the SHA-256 digests of the accepted API keys. No two channels
-	// may share a key.
+	// Keys are the SHA-256 digests of the accepted API keys. No two channels may share a key.
 	Keys [][sha256.Size]byte
 	// SigningKeys are the SHA-256 digests of the keys that calls are verified with.
 	SigningKeys [][sha256.Size]byte
@@ -41,20 +40,17 @@ type Channel struct {
 	Enforces bool
 	// MaxBodySize is the largest body accepted, in bytes.
 	MaxBodySize int64
-	// MaxEventAge is how old the timestamp of a verified call may be; 0: no age is
-	// judged.
+	// MaxEventAge is how old the timestamp of a verified call may be; 0: no age is judged.
 	MaxEventAge time.Duration
 	// Events selects what is stored, by the platform's event name.
 	Events config.EventFilter
-	// AnswerIn is how long after its arrival a call is answered at the latest.
-	// Default: answerWithin.
+	// AnswerIn is how long after its arrival a call is answered at the latest. Default: answerWithin.
 	AnswerIn time.Duration
 	// Type knows the platform's protocol.
 	Type channel.Channel
 }
 
-// Routes are the channels of one version of the configuration. They are
-// immutable.
+// Routes are the channels of one version of the configuration. They are immutable.
 type Routes struct {
 	names map[string]*route
 	paths map[string]bool
@@ -79,8 +75,8 @@ type route struct {
 	metrics *telemetry.Channel
 }
 
-// NewRoutes makes channels ready for calls. How long a call takes to find its
-// channel does not depend on their number.
+// NewRoutes makes channels ready for calls. How long a call takes to find its channel does not depend on their
+// number.
 func NewRoutes(channels []Channel) *Routes {
 	routes := &Routes{
 		names: make(map[string]*route),
@@ -142,9 +138,8 @@ func frontPage(tags []channel.MetaTag) channel.Answer {
 	}
 }
 
-// spelling is the path of a URL as it was sent: escapes are not undone, since a
-// path in one spelling only can be told by a front proxy's rules. One slash at the
-// end makes no difference.
+// spelling is the path of a URL as it was sent: escapes are not undone, since a path in one spelling only can be told
+// by a front proxy's rules. One slash at the end makes no difference.
 func spelling(u *url.URL) string { return oneSlashLess(u.EscapedPath()) }
 
 func oneSlashLess(path string) string {
@@ -154,10 +149,9 @@ func oneSlashLess(path string) string {
 	return path
 }
 
-// authenticate returns the channel whose key a call on a path carries, and the key's
-// digest; nil when it carries none or one of a channel with another path. Finding it by digest tells an
-// attacker nothing, since digests of guesses are not near each other; the
-// comparison itself takes constant time over all active keys.
+// authenticate returns the channel whose key a call on a path carries, and the key's digest; nil when it carries none
+// or one of a channel with another path. Finding it by digest tells an attacker nothing, since digests of guesses are
+// not near each other; the comparison itself takes constant time over all active keys.
 func (r *Routes) authenticate(call *http.Request, path string) (found *route, digest [sha256.Size]byte) {
 	key := apiKey(call)
 	if key == "" {
@@ -179,8 +173,7 @@ func (r *Routes) authenticate(call *http.Request, path string) (found *route, di
 	return found, digest
 }
 
-// apiKey returns the key of the query if it has one, else that of the header.
-// Given several times, the first counts.
+// apiKey returns the key of the query if it has one, else that of the header. Given several times, the first counts.
 func apiKey(call *http.Request) string {
 	if key := queryParameter(call.URL.RawQuery, keyParameter); key != "" {
 		return key
@@ -191,8 +184,7 @@ func apiKey(call *http.Request) string {
 	return ""
 }
 
-// queryParameter is url.ParseQuery(query).Get(name) without building the whole
-// map.
+// queryParameter is url.ParseQuery(query).Get(name) without building the whole map.
 func queryParameter(query, name string) string {
 	for query != "" {
 		var pair string

@@ -74,7 +74,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]int{"chat/shop": 9, "chat/rotating": 2, "chat/elsewhere": 1, "chat/odd": 1, "chat/slash": 2} {
-		if got := int(f.metrics.Of(name).Ignored.Of(ignoredProbe.reason)); got != want {
+		if got := int(f.metrics.Of(name).Ignored.Of(answerProbe.reason)); got != want {
 			t.Errorf("%s: %d calls, want %d", name, got, want)
 		}
 	}

@@ -17,20 +17,18 @@ import (
 )
 
 const (
-	// readHeaderTimeout only runs once a header is there: see package listener.
-	// From the header on, a call has answerWithin.
+	// readHeaderTimeout only runs once a header is there: see package listener. From the header on, a call has
+	// answerWithin.
 	readHeaderTimeout = listener.FirstHeaderTimeout
-	// writeTimeout frees the connection of a caller that does not read. Answers
-	// are far smaller than a socket's buffer.
+	// writeTimeout frees the connection of a caller that does not read. Answers are far smaller than a socket's
+	// buffer.
 	writeTimeout = 10 * time.Second
-	// idleTimeout is longer than the 600 s after which common load balancers
-	// close an idle connection: if the server closed first, a call sent at that
-	// moment would be lost.
+	// idleTimeout is longer than the 600 s after which common load balancers close an idle connection: if the server
+	// closed first, a call sent at that moment would be lost.
 	idleTimeout = 620 * time.Second
 )
 
-// Server is the listener's life. To stop without losing a call: Drain, wait
-// until callers have moved, then Shutdown.
+// Server is the listener's life. To stop without losing a call: Drain, wait until callers have moved, then Shutdown.
 type Server struct {
 	handler     *Handler
 	http        *http.Server
@@ -41,8 +39,7 @@ type Server struct {
 	listener *listener.Listener // nil before Serve
 }
 
-// NewServer makes a server of plain HTTP/1.1, or of HTTPS if UseCertificate is
-// called before Serve.
+// NewServer makes a server of plain HTTP/1.1, or of HTTPS if UseCertificate is called before Serve.
 func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Server {
 	s := &Server{handler: handler, limits: limits}
 	// HTTP/2 would bring nothing to calls this small.
@@ -56,7 +53,7 @@ func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Se
 		IdleTimeout:       idleTimeout,
 		// "OPTIONS *" is an unknown path like any other.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(listener.NewErrorLog(logger, handler.metrics), slog.LevelWarn),
+		ErrorLog:                     slog.NewLogLogger(listener.NewErrorLog(logger, handler.Metrics), slog.LevelWarn),
 	}
 	return s
 }
@@ -64,11 +61,11 @@ func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Se
 // UseCertificate replaces the certificate for connections from now on.
 func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.Store(certificate) }
 
-// Serve serves calls of the listener, which it closes, until Shutdown begins:
-// then it returns nil while Shutdown still waits.
+// Serve serves calls of the listener, which it closes, until Shutdown begins: then it returns nil while Shutdown
+// still waits.
 func (s *Server) Serve(inner net.Listener) error {
 	s.mu.Lock()
-	s.listener = listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.metrics})
+	s.listener = listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.Metrics})
 	s.mu.Unlock()
 	return s.listener.Serve(s.http)
 }
@@ -100,14 +97,12 @@ func (s *Server) tls() *tls.Config {
 	}
 }
 
-// Drain goes on serving, and asks every caller to close its connection with the
-// next answer. Idle connections stay open: closing them now would lose calls
-// that are on their way.
+// Drain goes on serving, and asks every caller to close its connection with the next answer. Idle connections stay
+// open: closing them now would lose calls that are on their way.
 func (s *Server) Drain() { s.handler.Drain() }
 
-// Shutdown closes the listener and the idle connections, and waits for the calls
-// in flight. When ctx ends first it cuts off what is left, and returns ctx's
-// error if that is a call: a connection with half a request is none.
+// Shutdown closes the listener and the idle connections, and waits for the calls in flight. When ctx ends first it
+// cuts off what is left, and returns ctx's error if that is a call: a connection with half a request is none.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.handler.refusals.end()
 	err := s.http.Shutdown(ctx)

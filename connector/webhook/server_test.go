@@ -122,7 +122,7 @@ func TestOnlyASmallBodyIsAProbe(t *testing.T) {
 			}
 		}
 	}
-	if n := int(f.metrics.Of("chat/shop").Ignored.Of(ignoredProbe.reason)); n != 4 {
+	if n := int(f.metrics.Of("chat/shop").Ignored.Of(answerProbe.reason)); n != 4 {
 		t.Errorf("%d probes", n)
 	}
 }

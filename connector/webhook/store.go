@@ -5,25 +5,23 @@ import (
 	"errors"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
-	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// triage tells the parts of a call that are to be stored from those that are only
-// counted. If one part is refused, so is the whole call.
+// triage tells the parts of a call that are to be stored from those that are only counted. If one part is refused, so is
+// the whole call.
 func (h *Handler) triage(x *exchange, r *route, reading channel.Reading) {
+	selected, left := reading.Calls[:0], []*reply(nil)
 	if len(reading.Calls) == 0 {
-		h.ignore(x, r.Name, ignoredProbe)
-		return
+		left = append(left, answerProbe)
 	}
-	selected, left := reading.Calls[:0], []*ignored(nil)
 	for i := range reading.Calls {
 		part := &reading.Calls[i]
 		switch why := r.leavesOut(part); {
 		case why != nil:
 			left = append(left, why)
 		case reading.Verified && h.isStale(x, r, part):
-			h.refuse(x, answerStale, r.Name, reasonStale)
+			h.refuse(x, r.Name, answerStale)
 			return
 		default:
 			selected = append(selected, *part)
@@ -36,69 +34,68 @@ func (h *Handler) triage(x *exchange, r *route, reading channel.Reading) {
 		r.metrics.Ignored.Inc(why.reason)
 	}
 	if len(selected) == 0 {
-		x.shape.answer(left[0].reply).write(x)
+		x.end(left[0])
 	}
 }
 
 // leavesOut returns why a part of a call is not stored, nil if it is.
-func (r *route) leavesOut(part *channel.Call) *ignored {
+func (r *route) leavesOut(part *channel.Call) *reply {
 	switch {
 	case part.Kind == channel.KindConsoleTest:
-		return ignoredConsoleTest
+		return answerConsoleTest
 	case part.Kind == channel.KindForeignAccount:
-		return ignoredForeignAccount
+		return answerForeignAccount
 	case !r.events.selects(part.Name):
-		return ignoredExcluded
+		return answerExcluded
 	}
 	return nil
 }
 
-// store answers 200 only when the inbox says that all events are durable. A caller
-// that hangs up does not stop it: the events are real, and their retry will be
-// recognised. It reports whether they are stored.
+// store answers 200 only if the inbox says that all events are durable. A caller that hangs up does not stop it: the
+// events are real, and their retry is recognised later. It reports whether they are stored.
 func (h *Handler) store(x *exchange, r *route, selected []channel.Call) bool {
-	batch := make([]event.Event, len(selected))
+	batch := x.one[:0]
 	for i := range selected {
-		batch[i] = selected[i].Event
+		batch = append(batch, selected[i].Event)
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(x.call.Context()), x.deadline)
 	defer cancel()
-	outcomes, err := h.inbox.Accept(ctx, batch)
+	outcomes, err := h.Inbox.Accept(ctx, batch)
 	if err != nil {
 		h.fail(x, r, err)
 		return false
 	}
 	r.traffic.stored(x.arrived)
-	reply := answerDuplicate
+	answered := answerDuplicate
 	for i, outcome := range outcomes {
 		if outcome != inbox.Stored {
 			r.metrics.Duplicates.Add(1)
 			continue
 		}
-		reply = answerAccepted
+		answered = answerAccepted
 		r.metrics.Accepted.Add(1)
-		h.metrics.AcceptedEvents.WithLabelValues(selected[i].KnownName).Inc()
+		h.Metrics.AcceptedEvents.WithLabelValues(selected[i].KnownName).Inc()
 	}
-	if reply == answerAccepted {
+	if answered == answerAccepted {
 		x.conn.Verify() // a captured call, sent again, earns nothing
 	}
-	x.shape.answer(reply).write(x)
+	x.end(answered)
 	return true
 }
 
-// fail refuses a call whose event the inbox did not take.
+// fail refuses a call whose events the inbox did not take.
 func (h *Handler) fail(x *exchange, r *route, err error) {
-	a, reason, lines := answerFailed, reasonInboxFailed, &h.inboxFailed
+	why, lines := answerFailed, &h.inboxFailed
 	switch {
 	case errors.Is(err, inbox.ErrFull):
-		a, reason, lines = answerFull, reasonInboxFull, &h.inboxFull
+		why, lines = answerFull, &h.inboxFull
 	case errors.Is(err, inbox.ErrDiskFull):
-		a, reason, lines = answerDiskFull, reasonDiskFull, &h.diskFull
+		why, lines = answerDiskFull, &h.diskFull
 	case errors.Is(err, context.DeadlineExceeded):
-		a, reason, lines = answerNotInTime, reasonTimeout, &h.inboxLate
+		why, lines = answerNotInTime, &h.inboxLate
 	}
 	if lines.allows(x.arrived) {
-		h.log.Error(err, "the inbox does not take events; callers are answered 503", "channel", r.Name, "reason", reason)
+		h.Log.Error(err, "the inbox does not take events; callers are answered 503", "channel", r.Name, "reason", why.reason)
 	}
-	h.refuse(x, a, r.Name, reason)
+	h.refuse(x, r.Name, why)
 }

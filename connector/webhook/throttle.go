@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// logEvery is how far apart log lines of one cause are at least. Metrics count
-// every call; a line says why, and a caller must not be able to flood the log.
+// logEvery is how far apart log lines of one cause are at least. Metrics count every call; a line says why, and a
+// caller must not be able to flood the log.
 const logEvery = time.Minute
 
 // throttle lets through one log line each logEvery.

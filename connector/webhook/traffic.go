@@ -9,19 +9,18 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// Traffic is what calls have shown of one channel since the process began. Times are
-// of the handler's clock, and zero for what was not.
+// Traffic is what calls have shown of one channel since the process began. Times are of the handler's clock, and zero
+// for what was not.
 type Traffic struct {
-	// LastAuthentic is when a call last was let in: with a right signature, or with
-	// an API key where no signature is demanded.
+	// LastAuthentic is when a call last was let in: with a right signature, or with an API key where no signature is
+	// demanded.
 	LastAuthentic time.Time
 	// LastEvent is when an event last was stored, or recognised as stored.
 	LastEvent time.Time
-	// APIKeys and SigningKeys are when a call last was let in by each of the keys in
-	// use, by the SHA-256 of the key.
+	// APIKeys and SigningKeys are when a call last was let in by each of the keys in use, by the SHA-256 of the key.
 	APIKeys, SigningKeys map[[sha256.Size]byte]time.Time
-	// Failed counts the calls since FailingSince whose signature matched no key:
-	// since one was verified, or since the signing keys changed.
+	// Failed counts the calls since FailingSince whose signature matched no key: since one was verified, or since the
+	// signing keys changed.
 	Failed                   int64
 	FailingSince, LastFailed time.Time
 }
@@ -35,37 +34,33 @@ func (h *Handler) Traffic(channelName string) Traffic {
 	return r.traffic.read()
 }
 
-// traffic is the Traffic of a channel that stays. It is as large as the channel has
-// keys.
+// traffic is the Traffic of a channel that stays. It is as large as the channel has keys.
 type traffic struct {
 	mu  sync.Mutex
 	now Traffic
 }
 
-// use takes in a new version's keys: what is known of the others is forgotten.
-// Signatures that failed say nothing of keys that were not there.
+// use takes in a new version's keys: what is known of the others is forgotten. Signatures that failed say nothing of
+// keys that were not there.
 func (t *traffic) use(apiKeys, signingKeys [][sha256.Size]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.now.APIKeys = stillUsed(t.now.APIKeys, apiKeys)
 	before := t.now.SigningKeys
 	t.now.SigningKeys = stillUsed(before, signingKeys)
-	if !sameKeys(before, t.now.SigningKeys) {
+	sameKey := func(time.Time, time.Time) bool { return true }
+	if !maps.EqualFunc(before, t.now.SigningKeys, sameKey) {
 		t.now.Failed, t.now.FailingSince, t.now.LastFailed = 0, time.Time{}, time.Time{}
 	}
 }
 
-// stillUsed are the times of the keys that a new version has.
+// stillUsed returns the times of the keys that a new version has.
 func stillUsed(before map[[sha256.Size]byte]time.Time, keys [][sha256.Size]byte) map[[sha256.Size]byte]time.Time {
 	after := make(map[[sha256.Size]byte]time.Time, len(keys))
 	for _, key := range keys {
 		after[key] = before[key]
 	}
 	return after
-}
-
-func sameKeys(a, b map[[sha256.Size]byte]time.Time) bool {
-	return maps.EqualFunc(a, b, func(time.Time, time.Time) bool { return true })
 }
 
 // letIn notes a call that its channel type let in.
