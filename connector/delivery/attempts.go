@@ -57,16 +57,12 @@ func (p *pump) deliver(batch []attempt, claimed time.Time, o *outlet) {
 		bytes += a.size
 		p.settlingNow <- struct{}{}
 		if i < last {
-			p.settleAside(a, v)
+			p.d.running.Go(func() { p.settle(a, v) })
 			continue
 		}
 		p.d.slots.giveBack(&p.seat, len(batch), bytes)
 		p.settle(a, v)
 	}
-}
-
-func (p *pump) settleAside(a attempt, v inbox.Verdict) {
-	p.d.running.Go(func() { p.settle(a, v) })
 }
 
 // send makes the attempts of a batch, notes their results, and frees the bodies.
@@ -88,32 +84,26 @@ func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
 	}
 }
 
-// settle settles a claim, for a caller that put a token into settlingNow. It repeats that until the inbox takes it,
-// since an unsettled claim holds its conversation.
+// settle settles a claim, for a caller that put a token into settlingNow, and lets a waiting Drain look again. It repeats
+// that until the inbox takes it, since an unsettled claim holds its conversation.
 func (p *pump) settle(a attempt, v inbox.Verdict) {
 	err := p.settles.until(p.d.settling, func() error { return p.consumer.Settle(p.d.settling, a.claim, v) })
-	if err == nil {
-		p.countDead(a, v)
-	}
 	<-p.settlingNow
-	p.finish()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, dead := v.(inbox.Dead); dead && err == nil {
+		p.countDead(a)
+	}
+	p.status.InFlight--
+	if p.drained != nil {
+		p.poke()
+	}
 }
 
 func (p *pump) retry() config.Retry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delivery.Retry
-}
-
-// finish lets a waiting Drain look again: the attempt may have been the last.
-func (p *pump) finish() {
-	p.mu.Lock()
-	p.status.InFlight--
-	asked := p.drained != nil
-	p.mu.Unlock()
-	if asked {
-		p.poke()
-	}
 }
 
 // record counts an attempt at sink o and keeps the last error for Status.
@@ -149,17 +139,13 @@ func (p *pump) judge(a attempt, result string, o *outlet) {
 	}
 }
 
-func (p *pump) countDead(a attempt, v inbox.Verdict) {
-	if _, dead := v.(inbox.Dead); !dead {
-		return
-	}
+// countDead counts an event that was given up. The caller holds mu.
+func (p *pump) countDead(a attempt) {
 	reason := "expired"
 	result, why := describe(a.err)
 	if result == resultRefused {
 		reason = resultRefused
 	}
 	p.metrics.DeadLettered.Inc(reason)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.status.LatestDeath = Death{Reason: reason, Error: why, At: a.ended}
 }

@@ -60,47 +60,38 @@ func (l *limiter) fill(s *seat, bytes int) {
 
 // giveBack returns n slots, and the bytes that were in them.
 func (l *limiter) giveBack(s *seat, n, bytes int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.taken -= n
-	l.taken -= n
-	s.bytes -= bytes
-	l.bytes -= bytes
-	l.wakeNext()
+	l.change(func() {
+		s.taken -= n
+		l.taken -= n
+		s.bytes -= bytes
+		l.bytes -= bytes
+	})
 }
 
-// wait asks for one wake-up as soon as s has room, which may be now. After it, s calls take or withdraw, or the slots
-// that woke it would be lost on the others.
+// wait asks for one wake-up as soon as s has room, which may be now. After the wake-up, s calls take or withdraw, or the
+// slots that woke it would be lost on the others.
 func (l *limiter) wait(s *seat) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s.place == nil {
-		s.place = l.waiting.PushBack(s)
-	}
-	l.wakeNext()
+	l.change(func() {
+		if s.place == nil {
+			s.place = l.waiting.PushBack(s)
+		}
+	})
 }
 
-// withdraw ends the waiting of s, and passes on a wake-up that it may have had.
-func (l *limiter) withdraw(s *seat) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.leave(s)
-	l.wakeNext()
-}
+// withdraw ends the waiting of s, and passes on a wake-up that s may have had.
+func (l *limiter) withdraw(s *seat) { l.change(func() { l.leave(s) }) }
 
 // setBound changes the number of slots that s may hold.
-func (l *limiter) setBound(s *seat, bound int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.bound = bound
-	l.wakeNext()
-}
+func (l *limiter) setBound(s *seat, bound int) { l.change(func() { s.bound = bound }) }
 
-// resize changes the budget of bytes. What is under way beyond it stays until its attempts end.
-func (l *limiter) resize(budget int) {
+// resize changes the budget of bytes. Attempts under way beyond it go on to their end.
+func (l *limiter) resize(budget int) { l.change(func() { l.budget = budget }) }
+
+// change makes a change, and wakes the first channel that has room after it.
+func (l *limiter) change(make func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.budget = budget
+	make()
 	l.wakeNext()
 }
 

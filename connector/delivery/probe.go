@@ -7,17 +7,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// claimProbe is claim while the channel is held.
-func (p *pump) claimProbe(ctx context.Context, held hold) (wait time.Duration, err error) {
-	if wait := time.Until(held.next); wait > 0 {
-		p.d.slots.withdraw(&p.seat)
-		return wait, nil
-	}
-	room := p.d.slots.take(&p.seat)
-	if room == 0 {
-		p.d.slots.wait(&p.seat)
-		return inbox.Never, nil
-	}
+// claimProbe is claim while the channel is held and its next probe is due. The caller has taken room slots.
+func (p *pump) claimProbe(ctx context.Context, held hold, room int) (wait time.Duration, err error) {
 	probe, others, wait, err := p.findProbe(ctx, held)
 	if len(probe) > 0 {
 		wait = p.beginProbe(probe[0])

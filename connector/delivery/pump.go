@@ -165,18 +165,22 @@ func (p *pump) claim(ctx context.Context) (wait time.Duration, err error) {
 	paused, drained, held := p.delivery.Paused, p.drained, p.hold
 	idle := p.status.InFlight == 0 && p.returns == 0
 	p.mu.Unlock()
-	switch {
+	switch untilProbe := time.Until(held.next); {
 	case paused:
 		p.d.slots.withdraw(&p.seat)
 		p.reportDrained(drained)
 		return inbox.Never, nil
-	case held.held():
-		return p.claimProbe(ctx, held)
+	case held.held() && untilProbe > 0:
+		p.d.slots.withdraw(&p.seat)
+		return untilProbe, nil
 	}
 	room := p.d.slots.take(&p.seat)
-	if room == 0 {
+	switch {
+	case room == 0:
 		p.d.slots.wait(&p.seat)
 		return inbox.Never, nil
+	case held.held():
+		return p.claimProbe(ctx, held, room)
 	}
 	claims, wait, err := p.consumer.Claim(ctx, room)
 	if p.heldMeanwhile(claims) {

@@ -35,12 +35,6 @@ func (c *Channel) UseSignatureMode(mode string) { c.mode.Store(&mode) }
 // SetHeld exports whether the channel makes single attempts only, since its sink asked for a pause.
 func (c *Channel) SetHeld(held bool) { c.held.Store(&held) }
 
-// Held reports whether SetHeld said so last.
-func (c *Channel) Held() bool {
-	held := c.held.Load()
-	return held != nil && *held
-}
-
 // Counts are counts by the value of a label. The zero value has counted nothing.
 type Counts struct {
 	mu sync.Mutex // held to add a value
