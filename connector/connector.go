@@ -66,8 +66,13 @@ type process struct {
 // listeners are all bound before any is served, so that a port in use ends the start with a clear error.
 type listeners struct{ webhook, admin, probes net.Listener }
 
-func (l listeners) close() error {
-	return errors.Join(l.webhook.Close(), l.admin.Close(), l.probes.Close())
+func (l listeners) close() (err error) {
+	for _, bound := range []net.Listener{l.webhook, l.admin, l.probes} {
+		if bound != nil {
+			err = errors.Join(err, bound.Close())
+		}
+	}
+	return err
 }
 
 // Run serves the configuration file at path until ctx ends, then stops in order and returns nil. An error means that
@@ -145,33 +150,24 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	return nil
 }
 
-// folder is where an inbox on this machine is, empty for any other.
-func folder(in config.Inbox) string {
-	if local, ok := in.Settings.(interface{ Folder() string }); ok {
-		return local.Folder()
-	}
-	return ""
-}
-
 // inboxPoll is how often an inbox is tried that another process uses.
 const inboxPoll = 50 * time.Millisecond
 
-// openInbox opens the inbox. Another process that uses it may be the one before, which is about to end: it gets the
-// time that one like it may take.
+// openInbox opens the inbox. Another process that uses it may be the one before, which is about to end: it gets the time
+// that one like it may take.
 func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbox, error) {
-	late := time.After(time.Duration(cfg.Stop.GracePeriod))
-	poll := time.NewTicker(inboxPoll)
-	defer poll.Stop()
+	grace := time.Duration(cfg.Stop.GracePeriod)
+	late := time.After(grace)
 	for told := false; ; told = true {
 		opened, err := inboxTypes[cfg.Inbox.Type](cfg.Inbox, p.budget, p.metrics, p.log)
 		if !errors.Is(err, inbox.ErrInUse) {
 			return opened, err
 		}
-		if !told {
-			p.log.Info("waiting for the inbox, which another process uses", "path", folder(cfg.Inbox), "atMost", time.Duration(cfg.Stop.GracePeriod).String())
+		if local, ok := cfg.Inbox.Settings.(interface{ Folder() string }); ok && !told {
+			p.log.Info("waiting for the inbox, which another process uses", "path", local.Folder(), "atMost", grace.String())
 		}
 		select {
-		case <-poll.C:
+		case <-time.After(inboxPoll):
 		case <-late:
 			return nil, err
 		case <-ctx.Done():
@@ -183,30 +179,29 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 // use puts a version of the configuration into use. Deliveries come first: they alone can fail, and then everything
 // stays as it was.
 func (p *process) use(ctx context.Context, cfg *config.Config) error {
-	if err := p.dispatcher.Use(ctx, waysOut(cfg.Channels, p.places)); err != nil {
+	ways, routes := make([]delivery.Channel, len(cfg.Channels)), make([]webhook.Channel, len(cfg.Channels))
+	for i, c := range cfg.Channels {
+		ways[i], routes[i] = wayOut(c, p.places), wayIn(c)
+	}
+	if err := p.dispatcher.Use(ctx, ways); err != nil {
 		return err
 	}
 	p.useLevel(cfg)
 	if cfg.Server.TLS != nil {
 		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
 	}
-	p.handler.Use(webhook.NewRoutes(waysIn(cfg.Channels)))
+	p.handler.Use(webhook.NewRoutes(routes))
 	p.metrics.Retain(names(cfg))
-	p.report(cfg)
+	p.tell(cfg)
+	for _, c := range cfg.Channels {
+		p.metrics.Use(c.Name).UseSignatureMode(string(c.Settings.(channel.Settings).Signing().Mode))
+	}
 	p.current.Store(cfg)
 	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and what follows may be hours of idling.
 	debug.FreeOSMemory()
 	return nil
-}
-
-// report says what the version in use lets through that another would not.
-func (p *process) report(cfg *config.Config) {
-	p.tell(cfg)
-	for _, c := range cfg.Channels {
-		p.metrics.Use(c.Name).UseSignatureMode(string(c.Settings.(channel.Settings).Signing().Mode))
-	}
 }
 
 // tell logs the lacks and warnings that the version before did not have: whoever changes one channel of a thousand
@@ -269,13 +264,12 @@ func (p *process) watch(ctx context.Context, path string) error {
 			return p.use(within, cfg)
 		},
 		Observe: func(err error) {
+			result, successful := "applied", 1.0 // also if the files went back to those in use
 			if err != nil {
-				p.metrics.Reloads.WithLabelValues("refused").Inc()
-				p.metrics.ReloadSuccessful.Set(0)
-				return
+				result, successful = "refused", 0
 			}
-			p.metrics.Reloads.WithLabelValues("applied").Inc()
-			p.metrics.ReloadSuccessful.Set(1) // also when the files went back to what is in use
+			p.metrics.Reloads.WithLabelValues(result).Inc()
+			p.metrics.ReloadSuccessful.Set(successful)
 		},
 	}
 	return watcher.Run(ctx, p.current.Load())
@@ -298,7 +292,6 @@ func (p *process) inboxState(ctx context.Context) telemetry.InboxState {
 
 // listen binds every address, or none.
 func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
-	var bound []net.Listener
 	for _, wanted := range []struct {
 		field, address string
 		listen         func(ctx context.Context, address string) (net.Listener, error)
@@ -312,15 +305,12 @@ func listen(ctx context.Context, cfg *config.Config) (l listeners, err error) {
 		if wanted.address == "" {
 			continue // the other one of the section admin is set
 		}
-		listener, err := wanted.listen(ctx, wanted.address)
+		bound, err := wanted.listen(ctx, wanted.address)
 		if err != nil {
-			for _, earlier := range bound {
-				_ = earlier.Close()
-			}
+			_ = l.close()
 			return listeners{}, fmt.Errorf("%s: %w", wanted.field, err)
 		}
-		*wanted.listener = listener
-		bound = append(bound, listener)
+		*wanted.listener = bound
 	}
 	return l, nil
 }

@@ -8,10 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/go-logr/logr"
 
-	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
-	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 // RunWithin is Run in a cgroup whose limit read reads; setSoft takes the place of
@@ -30,8 +28,7 @@ func SetDisk(path string, fs vfs.FS) { disks.Store(path, fs) }
 
 // UseDisks has SetDisk heeded.
 func UseDisks() {
-	inboxTypes["Embedded"] = func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
-		o := embeddedOptions(c, b, metrics, log)
+	openStore = func(o pebble.Options) (inbox.Inbox, error) {
 		if fs, ok := disks.Load(o.Path); ok {
 			o.FS = fs.(vfs.FS)
 		}

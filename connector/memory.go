@@ -99,7 +99,7 @@ func (m *memory) divisible() int64 {
 	return limit
 }
 
-// followMemory divides the memory anew when its limit changes, until ctx ends.
+// followMemory divides the memory again whenever its limit changes, until ctx ends.
 func (p *process) followMemory(ctx context.Context) error {
 	poll := time.NewTicker(memoryPoll)
 	defer poll.Stop()

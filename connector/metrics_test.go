@@ -165,7 +165,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("no row %q", row)
 		}
 	}
-	reasons := regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(readText(t, "channel/channel.go")+readText(t, "webhook/answer.go"), -1)
+	reasons := regexp.MustCompile(`(?:[Rr]eason\w* = |newUnavailable\(|newReply\(|&reply\{)"(\w+)"`).FindAllStringSubmatch(
+		readText(t, "channel/channel.go")+readText(t, "webhook/answer.go")+readText(t, "telemetry/channel.go"), -1)
 	if len(reasons) < 13 {
 		t.Errorf("%d reasons of refusal found in the source", len(reasons))
 	}

@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -19,69 +18,59 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// inboxTypes open the stores of package types. They stand here so that whoever needs the types alone links no store
-// in.
+// inboxTypes open the stores of package types, which gives each its parts of the budget. They stand here so that whoever
+// needs the types alone links no store in.
 var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
-	embedded.Type.Name: openEmbedded,
-}
-
-// openEmbedded opens the store, which has its parts of the budget.
-func openEmbedded(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
-	return pebble.Open(embeddedOptions(c, b, metrics, log))
-}
-
-func embeddedOptions(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) pebble.Options {
-	settings := c.Settings.(*embedded.Settings)
-	return pebble.Options{
-		Path:                settings.Path,
-		MaxSize:             int64(settings.MaxSize),
-		DeduplicationWindow: time.Duration(c.DeduplicationWindow),
-		MaxOpenFiles:        b.store,
-		CacheSize:           b.storeCache,
-		QueueSize:           b.storeQueue,
-		MemTableSize:        uint64(b.memTable), //nolint:gosec // it is no less than minStoreMemory
-		Metrics:             metrics,
-		Log:                 log.WithName("inbox"),
-	}
-}
-
-// waysIn are the channels as the webhook sees them.
-func waysIn(channels []config.Channel) []webhook.Channel {
-	in := make([]webhook.Channel, 0, len(channels))
-	for _, c := range channels {
-		keys := make([][sha256.Size]byte, 0, len(c.Webhook.APIKeys))
-		for _, key := range c.Webhook.APIKeys {
-			if key.Usable() {
-				keys = append(keys, key.Digest())
-			}
-		}
-		settings := c.Settings.(channel.Settings)
-		signing := settings.Signing()
-		in = append(in, webhook.Channel{
-			Name: c.Name, Path: c.Webhook.Path, Keys: keys, SigningKeys: digests(signing.Keys), MaxBodySize: int64(c.Webhook.MaxBodySize),
-			MaxEventAge: time.Duration(*c.Webhook.MaxEventAge), Enforces: signing.Mode == channel.SignatureEnforce,
-			Events: c.Webhook.Events, AnswerIn: types.Channel(c.Type).AnswerIn, Type: settings.Open(c.Name),
+	embedded.Type.Name: func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
+		settings := c.Settings.(*embedded.Settings)
+		return openStore(pebble.Options{
+			Path:                settings.Path,
+			MaxSize:             int64(settings.MaxSize),
+			DeduplicationWindow: time.Duration(c.DeduplicationWindow),
+			MaxOpenFiles:        b.store,
+			CacheSize:           b.storeCache,
+			QueueSize:           b.storeQueue,
+			MemTableSize:        uint64(b.memTable), //nolint:gosec // it is no less than minStoreMemory
+			Metrics:             metrics,
+			Log:                 log.WithName("inbox"),
 		})
+	},
+}
+
+// openStore is replaced by tests, which give the store a file system that fails.
+var openStore = func(o pebble.Options) (inbox.Inbox, error) { return pebble.Open(o) }
+
+// wayIn is a channel as the webhook sees it.
+func wayIn(c config.Channel) webhook.Channel {
+	settings := c.Settings.(channel.Settings)
+	signing := settings.Signing()
+	in := webhook.Channel{
+		Name: c.Name, Path: c.Webhook.Path, MaxBodySize: int64(c.Webhook.MaxBodySize), MaxEventAge: time.Duration(*c.Webhook.MaxEventAge),
+		Enforces: signing.Mode == channel.SignatureEnforce, Events: c.Webhook.Events,
+		AnswerIn: types.Channel(c.Type).AnswerIn, Type: settings.Open(c.Name),
+	}
+	for _, key := range c.Webhook.APIKeys {
+		if key.Usable() {
+			in.Keys = append(in.Keys, key.Digest())
+		}
+	}
+	for _, key := range signing.Keys {
+		in.SigningKeys = append(in.SigningKeys, key.Digest())
 	}
 	return in
 }
 
-// waysOut are the channels as the delivery sees them. Without a credential that the sink must be called with, events
-// are held.
-func waysOut(channels []config.Channel, places *sink.Places) []delivery.Channel {
-	out := make([]delivery.Channel, 0, len(channels))
-	for _, c := range channels {
-		settings := c.Sink.Settings.(sink.Settings)
-		way := delivery.Channel{
-			Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Type, settings.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
-			Open: func() (sink.Sink, error) {
-				return settings.Open(sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places})
-			},
-		}
-		if len(settings.Lacks()) > 0 {
-			way.Delivery.Paused, way.Open = true, func() (sink.Sink, error) { return sink.Withheld{}, nil }
-		}
-		out = append(out, way)
+// wayOut is a channel as the delivery sees it. While its sink lacks a credential, events are held.
+func wayOut(c config.Channel, places *sink.Places) delivery.Channel {
+	settings := c.Sink.Settings.(sink.Settings)
+	out := delivery.Channel{
+		Name: c.Name, SinkDigest: fmt.Sprint(c.Sink.Type, settings.Digest(), c.Delivery.Concurrency), Delivery: c.Delivery,
+		Open: func() (sink.Sink, error) {
+			return settings.Open(sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places})
+		},
+	}
+	if len(settings.Lacks()) > 0 {
+		out.Delivery.Paused, out.Open = true, func() (sink.Sink, error) { return sink.Withheld{}, nil }
 	}
 	return out
 }

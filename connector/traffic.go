@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"crypto/sha256"
 	"net/http"
 	"strings"
 
@@ -36,14 +35,14 @@ func (p *process) traffic(ctx context.Context) report.Report {
 			Name: c.Name, LastAuthentic: seen.LastAuthentic.UTC(), LastEvent: seen.LastEvent.UTC(),
 			APIKeys: apiKeys(c, seen), Signature: signature(c, seen, reportToken(cfg)),
 		}
-		p.wayOut(ctx, c.Name, &row)
+		p.delivered(ctx, c.Name, &row)
 		r.Channels = append(r.Channels, row)
 	}
 	return r
 }
 
-// wayOut fills in what became of a channel's events.
-func (p *process) wayOut(ctx context.Context, name string, row *report.Channel) {
+// delivered fills in what became of a channel's events.
+func (p *process) delivered(ctx context.Context, name string, row *report.Channel) {
 	stats, _ := p.inbox.Stats(ctx, name) // it fails while the inbox closes only
 	status := p.dispatcher.Status(name)
 	row.Delivery = report.Delivery{
@@ -88,13 +87,4 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 		})
 	}
 	return s
-}
-
-// digests are those of signing keys.
-func digests(keys []channel.SigningKey) [][sha256.Size]byte {
-	digests := make([][sha256.Size]byte, 0, len(keys))
-	for _, key := range keys {
-		digests = append(digests, key.Digest())
-	}
-	return digests
 }

@@ -379,7 +379,7 @@ func TestInboxErrors(t *testing.T) {
 	}
 	for want, err := range tests {
 		recorded := httptest.NewRecorder()
-		Connector{Log: testr.New(t)}.writeInboxError(recorded, "chat/shop", err)
+		writeError(recorded, Connector{Log: testr.New(t)}.inboxError("chat/shop", err))
 		if recorded.Code != want {
 			t.Errorf("%v: HTTP %d, want %d", err, recorded.Code, want)
 		}

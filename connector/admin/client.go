@@ -132,13 +132,13 @@ func hostOf(address string) string {
 	return address
 }
 
-// explain says what to do when nobody listens.
+// explain says what to do if nothing listens.
 func (c *Client) explain(err error) error {
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err
-	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 		return unreachable(c.address, dial.Err)
+	}
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
 	}
 	return err
 }

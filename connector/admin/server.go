@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -58,23 +59,41 @@ func NewServer(c Connector) *http.Server {
 // socket, whose callers name localhost.
 func (c Connector) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+pathStatus, c.status)
 	mux.HandleFunc("GET "+pathList, c.list)
-	mux.HandleFunc("GET "+pathShow, c.show)
-	mux.HandleFunc("POST "+pathRedrive, c.change("redriven", c.Inbox.Redrive))
-	mux.HandleFunc("POST "+pathDrop, c.change("dropped", c.Inbox.Drop))
-	return requireLoopbackHost(http.NewCrossOriginProtection().Handler(mux))
-}
-
-func requireLoopbackHost(next http.Handler) http.Handler {
+	for pattern, answer := range map[string]answerer{
+		"GET " + pathStatus:   c.status,
+		"GET " + pathShow:     c.show,
+		"POST " + pathRedrive: c.change("redriven", c.Inbox.Redrive),
+		"POST " + pathDrop:    c.change("dropped", c.Inbox.Drop),
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if answered, err := answer(r); err != nil {
+				writeError(w, err)
+			} else {
+				writeJSON(w, http.StatusOK, answered)
+			}
+		})
+	}
+	local := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
-			writeError(w, http.StatusForbidden, "the Host header must be localhost or a loopback address")
+			writeError(w, refused{http.StatusForbidden, "the Host header must be localhost or a loopback address"})
 			return
 		}
-		next.ServeHTTP(w, r)
+		local.ServeHTTP(w, r)
 	})
 }
+
+// answerer returns what a call is answered as JSON, or why it is not.
+type answerer func(*http.Request) (any, error)
+
+// refused is an error with a status other than 500.
+type refused struct {
+	status  int
+	message string
+}
+
+func (r refused) Error() string { return r.message }
 
 func isLoopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
@@ -95,6 +114,10 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(content) // an error means that the caller has gone
 }
 
-func writeError(w http.ResponseWriter, status int, message string) {
-	writeJSON(w, status, failure{message})
+func writeError(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	if r, ok := errors.AsType[refused](err); ok {
+		status = r.status
+	}
+	writeJSON(w, status, failure{err.Error()})
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -9,7 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-func (c Connector) status(w http.ResponseWriter, r *http.Request) {
+func (c Connector) status(r *http.Request) (any, error) {
 	current := c.Config()
 	status := Status{ConfigDigest: current.Digest(), Channels: []ChannelStatus{}}
 	status.InboxUsedBytes, status.InboxLimitBytes = inbox.Usage(c.Inbox)
@@ -18,8 +19,7 @@ func (c Connector) status(w http.ResponseWriter, r *http.Request) {
 	present, err := inbox.Present(r.Context(), c.Inbox, configured)
 	if err != nil {
 		c.Log.Error(err, "The inbox cannot be read for a status")
-		writeError(w, http.StatusInternalServerError, "the inbox cannot be read: "+err.Error())
-		return
+		return nil, fmt.Errorf("the inbox cannot be read: %w", err)
 	}
 	for _, stored := range present {
 		row := c.channelStatus(stored)
@@ -28,7 +28,7 @@ func (c Connector) status(w http.ResponseWriter, r *http.Request) {
 		}
 		status.Channels = append(status.Channels, row)
 	}
-	writeJSON(w, http.StatusOK, status)
+	return status, nil
 }
 
 func byName(channels []config.Channel) map[string]*config.Channel {

@@ -18,7 +18,6 @@ const leastWait = time.Millisecond
 // pump moves one channel's events from the inbox to its sink.
 type pump struct {
 	d       *Dispatcher
-	channel string
 	log     logr.Logger
 	metrics *telemetry.Channel
 	seat    seat
@@ -54,7 +53,6 @@ func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt 
 	log, settings := d.log.WithValues("channel", c.Name), c.settings()
 	p := &pump{
 		d:        d,
-		channel:  c.Name,
 		log:      log,
 		metrics:  d.metrics.Use(c.Name),
 		wake:     make(chan struct{}, 1),

@@ -26,6 +26,8 @@ func newReply(reason string, status int, message string) *reply {
 	return &reply{reason: reason, status: status, message: message}
 }
 
+func newOK(reason, message string) *reply { return newReply(reason, http.StatusOK, message) }
+
 func newUnavailable(reason, message string) *reply {
 	return &reply{reason, http.StatusServiceUnavailable, message, map[string]string{"Retry-After": retryAfter}}
 }
@@ -36,13 +38,13 @@ func newMethodNotAllowed(allow string) *reply {
 
 // The replies of a call that its channel type lets in, and that is no failure of ours.
 var (
-	answerAccepted       = newReply("", http.StatusOK, "accepted")
-	answerDuplicate      = newReply("", http.StatusOK, "already accepted")
-	answerProbe          = newReply("probe", http.StatusOK, "ready")
-	answerURLCheck       = newReply("url_check", http.StatusOK, "ready")
-	answerConsoleTest    = newReply("console_test", http.StatusOK, "test received, not stored")
-	answerForeignAccount = newReply("foreign_account", http.StatusOK, "not stored: the account is not on the channel's list")
-	answerExcluded       = newReply("excluded", http.StatusOK, "not stored: the channel leaves this event out")
+	answerAccepted       = newOK("", "accepted")
+	answerDuplicate      = newOK("", "already accepted")
+	answerProbe          = newOK("probe", "ready")
+	answerURLCheck       = newOK("url_check", "ready")
+	answerConsoleTest    = newOK("console_test", "test received, not stored")
+	answerForeignAccount = newOK("foreign_account", "not stored: the account is not on the channel's list")
+	answerExcluded       = newOK("excluded", "not stored: the channel leaves this event out")
 )
 
 // The refusals that are not the channel type's.
