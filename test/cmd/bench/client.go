@@ -7,79 +7,53 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
 // answerTimeout is far beyond the 2 s that a platform waits.
 const answerTimeout = 20 * time.Second
 
-// client is one keep-alive connection. It writes requests as they are and reads
-// just enough of the answers: on a small machine a full HTTP client would take
-// more of the processors than the servers under test.
+// client is one keep-alive connection. It writes requests as they are and reads just enough of the
+// answers: on a small machine a full HTTP client would take more of the processors than the servers
+// under test.
 type client struct {
-	conn net.Conn
-	in   *bufio.Reader
+	net.Conn
+	in *bufio.Reader
 }
 
-func dial(address string) (*client, error) {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	return &client{conn: conn, in: bufio.NewReader(conn)}, nil
+func dial(address string) *client {
+	conn := must.Get(net.Dial("tcp", address))
+	return &client{conn, bufio.NewReader(conn)}
 }
 
 // do sends one request and returns the answer's status code.
-func (c *client) do(request []byte) (int, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
-		return 0, err
-	}
-	if _, err := c.conn.Write(request); err != nil {
-		return 0, err
-	}
-	return c.readAnswer()
-}
-
-func (c *client) readAnswer() (int, error) {
-	line, err := c.in.ReadSlice('\n')
-	if err != nil {
-		return 0, err
-	}
+func (c *client) do(request []byte) int {
+	must.Do(c.SetDeadline(time.Now().Add(answerTimeout)))
+	must.Get(c.Write(request))
+	line := must.Get(c.in.ReadSlice('\n'))
 	if len(line) < len("HTTP/1.1 200") {
-		return 0, fmt.Errorf("%q is no status line", line)
+		must.Do(fmt.Errorf("%q is no status line", line))
 	}
-	status, err := strconv.Atoi(string(line[9:12]))
-	if err != nil {
-		return 0, fmt.Errorf("%q is no status line", line)
-	}
-	length, err := c.readHeader()
-	if err != nil {
-		return 0, err
-	}
-	_, err = c.in.Discard(length)
-	return status, err
+	status := must.Get(strconv.Atoi(string(line[9:12])))
+	must.Get(c.in.Discard(c.readHeader()))
+	return status
 }
 
 // readHeader skips the header and returns the length of the body.
-func (c *client) readHeader() (int, error) {
+func (c *client) readHeader() int {
 	length := -1
 	for {
-		line, err := c.in.ReadSlice('\n')
-		if err != nil {
-			return 0, err
-		}
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 {
-			break
-		}
+		line := bytes.TrimRight(must.Get(c.in.ReadSlice('\n')), "\r\n")
 		name, value, _ := bytes.Cut(line, []byte(": "))
-		if bytes.EqualFold(name, []byte("Content-Length")) {
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, fmt.Errorf("Content-Length: %w", err)
-			}
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			length = must.Get(strconv.Atoi(string(value)))
+		case len(line) > 0:
+		case length < 0:
+			must.Do(fmt.Errorf("an answer without Content-Length"))
+		default:
+			return length
 		}
 	}
-	if length < 0 {
-		return 0, fmt.Errorf("an answer without Content-Length")
-	}
-	return length, nil
 }

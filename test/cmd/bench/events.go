@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -19,14 +17,13 @@ const secret = "benchmark-oa-secret-key"
 // began is the time of every event, since the connector refuses old ones.
 var began = time.Now()
 
-// eventOf is xBot's published example with a sender and a msg_id: every event has the
-// example's 269 bytes.
+// eventOf is xBot's published example with a sender and a msg_id. Every event has its 269 bytes.
 func eventOf(sequence, sender int) []byte {
 	body := example.EventOf(fmt.Sprintf("%020x", sequence), began)
 	return bytes.Replace(body, []byte("xxxxxxxx"), fmt.Appendf(nil, "%08d", sender), 1)
 }
 
-// msgIDAt is where the 20 hex digits of msg_id begin.
+// msgIDAt is the position of the 20 hex digits of msg_id.
 var msgIDAt = bytes.Index(example.Event, []byte(example.MessageID))
 
 // sequence reads an event's number back from its body.
@@ -39,14 +36,10 @@ func sequence(body []byte) (int, error) {
 }
 
 // apiKey is the key of the channel with that number.
-func apiKey(channel int) string {
-	digest := sha256.Sum256(fmt.Appendf(nil, "channel %d", channel))
-	return hex.EncodeToString(digest[:])
-}
+func apiKey(channel int) string { return digest(fmt.Sprintf("channel %d", channel)) }
 
-// requests are complete HTTP requests, made and signed before the clock runs,
-// so that the client costs the same whatever it talks to. All have the same
-// length and lie one after the other.
+// requests are complete HTTP requests, made and signed before the clock runs, so that the client costs
+// the same for every server. All have the same length and lie one after the other.
 type requests struct {
 	bytes  []byte
 	stride int

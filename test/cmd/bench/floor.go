@@ -10,15 +10,12 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
-// floorSettings are what the floor is started with.
-type floorSettings struct {
-	Sink, File string
-}
+// floorSettings are the URL of the sink, and the path of the file.
+type floorSettings struct{ Sink, File string }
 
-// floor does the least that an answer of 200 and a delivery take: it reads the call,
-// checks its SHA-256, appends it to one file with an fsync that all who wait share, and
-// posts it on with net/http. It has no queue on disk, no order, no duplicates, no retry
-// and no bound, and nothing of it survives a restart.
+// floor does the least that an answer of 200 and a delivery take: it reads the call, checks its SHA-256,
+// appends it to one file with an fsync that all waiting calls share, and posts it on with net/http. It has
+// no queue on disk, no order, no duplicates, no retry and no bound, and nothing of it survives a restart.
 type floor struct {
 	sink    string
 	file    *os.File
@@ -29,7 +26,7 @@ type floor struct {
 const (
 	// forwarders are as many as the connector has deliveries under way by default.
 	forwarders = 64
-	// mostForwards is more than a round has: what is taken does not wait for the sink.
+	// mostForwards is more than a round has: no accepted event waits for the sink.
 	mostForwards = 1 << 18
 )
 
@@ -39,11 +36,11 @@ type appended struct {
 	done chan error
 }
 
-// newFloor starts the committer and the forwarders.
-func newFloor(s floorSettings) (*floor, error) {
+// runFloor is the floor's process: it starts the committer and the forwarders, and serves.
+func runFloor(s floorSettings, answer func(any) error, dismissed <-chan struct{}) error {
 	file, err := os.Create(s.File)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f := &floor{sink: s.Sink, file: file, appends: make(chan appended, 1024), forward: make(chan []byte, mostForwards)}
 	go f.commit()
@@ -51,7 +48,7 @@ func newFloor(s floorSettings) (*floor, error) {
 	for range forwarders {
 		go f.post(client)
 	}
-	return f, nil
+	return serve(f, answer, dismissed)
 }
 
 // ServeHTTP answers 200 once the body is on disk.
@@ -69,7 +66,7 @@ func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.forward <- body
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer)
+	_, _ = w.Write(accepted)
 }
 
 func signed(body []byte, signature string) bool {
@@ -78,7 +75,7 @@ func signed(body []byte, signature string) bool {
 	return signature == zalo.Sign(example.AppID, body, string(timestamp), secret)
 }
 
-// commit writes and syncs everything that came while it did so the last time.
+// commit writes and syncs everything that came during the previous sync.
 func (f *floor) commit() {
 	var group []appended
 	var text []byte
@@ -98,8 +95,8 @@ func (f *floor) commit() {
 	}
 }
 
-// post hands on one event after the other. What the sink does not take is missed by
-// whoever waits for it.
+// post hands on one event after the other. An event that the sink refuses is lost, which ends the
+// benchmark: it waits for all of them.
 func (f *floor) post(client *http.Client) {
 	for body := range f.forward {
 		resp, err := client.Post(f.sink, "application/json", bytes.NewReader(body))
@@ -109,13 +106,4 @@ func (f *floor) post(client *http.Client) {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
 	}
-}
-
-// runFloor is the floor's process.
-func runFloor(s floorSettings, in io.Reader, out io.Writer) error {
-	f, err := newFloor(s)
-	if err != nil {
-		return err
-	}
-	return serve(f, in, out)
 }

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"sync"
+	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
-// job tells a load process what to send. It sends Count events, fewer when
-// Duration ends first.
+// job orders a load process to send Count events, fewer if Duration ends first.
 type job struct {
 	Address       string
 	Connections   int
@@ -23,29 +23,24 @@ type job struct {
 	Channels      int
 }
 
-// report is what came of a job.
+// report is the outcome of a job.
 type report struct {
 	Sent    int
 	Elapsed time.Duration
-	// SentAt is when each event was sent, in nanoseconds since the epoch, for a
-	// job with a Rate only.
+	// SentAt is when each event was sent, in nanoseconds since the epoch. It is empty for a job without Rate.
 	SentAt []int64
 }
 
 // perSecond is the rate of answers.
 func (r report) perSecond() float64 { return float64(r.Sent) / r.Elapsed.Seconds() }
 
-// runLoad is the load process: a job comes in as JSON, a report goes out.
-func runLoad(in io.Reader, out io.Writer) error {
-	var j job
-	if err := json.NewDecoder(in).Decode(&j); err != nil {
+// runLoad is the load process: it answers its job with a report.
+func runLoad(j job, answer func(any) error, _ <-chan struct{}) error {
+	var r report
+	if err := must.Catch(func() { r = j.run() }); err != nil {
 		return err
 	}
-	r, err := j.run()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(r)
+	return answer(r)
 }
 
 // load is a job under way.
@@ -58,51 +53,40 @@ type load struct {
 	sentAt   []int64
 }
 
-func (j job) run() (report, error) {
+func (j job) run() report {
 	l := &load{job: j, requests: newRequests(j.First, j.Count, j.Conversations, j.Channels)}
 	if j.Rate > 0 {
 		l.sentAt = make([]int64, j.Count)
 	}
 	clients := make([]*client, j.Connections)
 	for i := range clients {
-		c, err := dial(j.Address)
-		if err != nil {
-			return report{}, err
-		}
-		defer func() { _ = c.conn.Close() }()
-		clients[i] = c
+		clients[i] = dial(j.Address)
+		defer func() { _ = clients[i].Close() }()
 	}
 
 	l.start = time.Now()
-	errs := make([]error, len(clients))
-	var wg sync.WaitGroup
-	for i, c := range clients {
-		wg.Go(func() { errs[i] = l.drive(c) })
+	var group errgroup.Group
+	for _, c := range clients {
+		group.Go(func() error { return must.Catch(func() { l.drive(c) }) })
 	}
-	wg.Wait()
-	elapsed := time.Since(l.start)
-	return report{Sent: int(l.answered.Load()), Elapsed: elapsed, SentAt: l.sentAt}, errors.Join(errs...)
+	must.Do(group.Wait())
+	return report{Sent: int(l.answered.Load()), Elapsed: time.Since(l.start), SentAt: l.sentAt}
 }
 
-// drive sends events over one connection until the job is done. A figure is
-// worth nothing when calls fail, so any answer but 200 is an error.
-func (l *load) drive(c *client) error {
+// drive sends events over one connection until the job is done. A figure is worth nothing if calls fail,
+// so any answer but 200 is an error.
+func (l *load) drive(c *client) {
 	for {
 		i := int(l.taken.Add(1) - 1)
 		if i >= l.requests.count() || l.Duration > 0 && time.Since(l.start) >= l.Duration {
-			return nil
+			return
 		}
 		if l.Rate > 0 {
-			due := l.start.Add(time.Duration(i) * time.Second / time.Duration(l.Rate))
-			<-time.After(time.Until(due))
+			<-time.After(time.Until(l.start.Add(time.Duration(i) * time.Second / time.Duration(l.Rate))))
 			l.sentAt[i] = time.Now().UnixNano()
 		}
-		status, err := c.do(l.requests.at(i))
-		if err != nil {
-			return fmt.Errorf("event %d of this job: %w", i, err)
-		}
-		if status != 200 {
-			return fmt.Errorf("event %d of this job was answered %d", i, status)
+		if status := c.do(l.requests.at(i)); status != http.StatusOK {
+			must.Do(fmt.Errorf("event %d of this job was answered %d", i, status))
 		}
 		l.answered.Add(1)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// serverSettings are what sets a bare server apart from the baseline.
+// serverSettings are the differences between a bare server and the baseline.
 type serverSettings struct {
 	// Status is the answer's status code.
 	Status int
@@ -30,31 +30,28 @@ type server struct {
 	arrivals map[int]int64
 }
 
-var answer = []byte(`{"status":"0","message":"accepted"}`)
+var accepted = []byte(`{"status":"0","message":"accepted"}`)
 
 // runServer is the server process.
-func runServer(settings serverSettings, in io.Reader, out io.Writer) error {
-	return serve(&server{settings: settings, arrivals: map[int]int64{}}, in, out)
+func runServer(settings serverSettings, answer func(any) error, dismissed <-chan struct{}) error {
+	return serve(&server{settings: settings, arrivals: map[int]int64{}}, answer, dismissed)
 }
 
-// serve prints its address and serves until in ends, which is when its parent ends.
-func serve(handler http.Handler, in io.Reader, out io.Writer) error {
+// serve answers with its address and serves until it is dismissed.
+func serve(handler http.Handler, answer func(any) error, dismissed <-chan struct{}) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
+	go func() { _ = http.Serve(listener, handler) }() // ends with the process
+	if err := answer(listener.Addr().String()); err != nil {
 		return err
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, in)
-		_ = listener.Close()
-	}()
-	_ = http.Serve(listener, handler) // ends with the listener
+	<-dismissed
 	return nil
 }
 
-// ServeHTTP takes an event. GET tells about the events taken so far.
+// ServeHTTP takes an event. GET reports the events taken so far.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		s.tell(w)
@@ -70,7 +67,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.received.Add(1)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(s.settings.Status)
-	_, _ = w.Write(answer)
+	_, _ = w.Write(accepted)
 }
 
 func (s *server) record(body []byte) {
@@ -86,11 +83,10 @@ func (s *server) record(body []byte) {
 	}
 }
 
-// received is what a server tells.
+// received is a server's report.
 type received struct {
 	Count int64
-	// Arrivals is when an event arrived first, in nanoseconds since the epoch,
-	// by its number.
+	// Arrivals is when each event arrived first, in nanoseconds since the epoch, by number.
 	Arrivals map[int]int64
 }
 

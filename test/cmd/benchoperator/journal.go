@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// What the audit log calls kinds.
+// The names of kinds in the audit log.
 const (
 	kindConnector  = "channelconnectors"
 	kindSecret     = "secrets"
@@ -30,14 +28,13 @@ const (
 // childKinds are the children of the benchmark's resources.
 var childKinds = []string{kindSecret, "serviceaccounts", "persistentvolumeclaims", "services", kindDeployment}
 
-// entry is what we read of one line of the audit log, see audit.k8s.io/v1.
+// entry is a line of the audit log, see audit.k8s.io/v1, as far as it is read here.
 type entry struct {
 	User           struct{ Username string }
 	Verb           string
 	ObjectRef      struct{ Resource, Subresource, Namespace, Name string }
 	ResponseStatus struct{ Code int }
-	// RequestReceivedTimestamp is when the request came, StageTimestamp when it
-	// was answered.
+	// RequestReceivedTimestamp is when the request came, StageTimestamp when it was answered.
 	RequestReceivedTimestamp, StageTimestamp time.Time
 }
 
@@ -45,14 +42,15 @@ func (e *entry) key() client.ObjectKey {
 	return client.ObjectKey{Namespace: e.ObjectRef.Namespace, Name: e.ObjectRef.Name}
 }
 
+func (e *entry) refused() bool { return e.ResponseStatus.Code >= http.StatusBadRequest }
+
 // history is what was written of one resource.
 type history struct {
 	created time.Time
-	// children says when each was first there.
+	// children is when each was first there.
 	children map[string]time.Time
-	// writes are the operator's, to the resource and its children; statuses are
-	// those of them that were its status.
-	writes, statuses int
+	// writes are the operator's, to the resource and its children.
+	writes int
 }
 
 // complete reports whether the resource has all of its children, and since when.
@@ -65,26 +63,35 @@ func (h *history) complete() (since time.Time, complete bool) {
 	return since, len(h.children) == len(childKinds)
 }
 
-// journal is what the audit log says.
+// tally counts the operator's requests.
+type tally struct {
+	// writes include those refused. events, which are no part of any resource's state, are apart.
+	writes, events, refused int
+	last                    time.Time
+}
+
+// quiet is the time since the operator's last write.
+func (t tally) quiet() time.Duration { return time.Since(t.last) }
+
+// journal is the content of the audit log.
 type journal struct {
 	mu        sync.Mutex
 	resources map[client.ObjectKey]*history
 	// deployments are in the order in which they were made.
 	deployments []client.ObjectKey
-	// secrets says when each was last written: received by whoever wrote it, and
-	// answered.
+	// secrets are the last writes of each.
 	secrets map[client.ObjectKey]entry
-	// counted are the operator's writes; events, which are no part of any
-	// resource's state, are apart.
-	counted, events int
-	last            time.Time
-	// refused is the number of the operator's writes that the API server refused.
-	refused int
+	counted tally
 }
 
 func newJournal() *journal {
 	return &journal{resources: map[client.ObjectKey]*history{}, secrets: map[client.ObjectKey]entry{}}
 }
+
+// growing reads a file as it grows.
+type growing func(p []byte) (int, error)
+
+func (g growing) Read(p []byte) (int, error) { return g(p) }
 
 // follow reads the log as it grows, until ctx ends.
 func (j *journal) follow(ctx context.Context, path string) error {
@@ -93,79 +100,59 @@ func (j *journal) follow(ctx context.Context, path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	reader, line := bufio.NewReader(file), []byte(nil)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		part, err := reader.ReadBytes('\n')
-		line = append(line, part...)
-		switch {
-		case err == nil:
-			if err := j.read(line); err != nil {
-				return err
+	lines := json.NewDecoder(growing(func(p []byte) (n int, err error) {
+		for n, err = file.Read(p); errors.Is(err, io.EOF) && ctx.Err() == nil; n, err = file.Read(p) {
+			select {
+			case <-time.After(2 * time.Millisecond):
+			case <-ctx.Done():
 			}
-			line = line[:0]
-			continue
-		case !errors.Is(err, io.EOF):
-			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		return n, err
+	}))
+	for {
+		var e entry
+		switch err := lines.Decode(&e); {
+		case ctx.Err() != nil:
 			return nil
+		case err != nil:
+			return fmt.Errorf("the API server's audit log: %w", err)
 		}
+		j.read(&e)
 	}
 }
 
-// read takes in one line.
-func (j *journal) read(line []byte) error {
-	var e entry
-	if err := json.Unmarshal(bytes.TrimSpace(line), &e); err != nil {
-		return fmt.Errorf("the API server's audit log: %w", err)
-	}
+// read takes in one entry.
+func (j *journal) read(e *entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e.User.Username != operatorUser {
-		j.ours(&e)
-		return nil
-	}
+	kind := e.ObjectRef.Resource
 	switch {
-	case e.ResponseStatus.Code >= http.StatusBadRequest:
-		j.refused++
-	case e.ObjectRef.Resource == kindEvent:
-		j.events++
-		return nil
-	}
-	j.counted++
-	j.last = e.StageTimestamp
-	j.operators(&e)
-	return nil
-}
-
-func (j *journal) ours(e *entry) {
-	if e.ResponseStatus.Code >= http.StatusBadRequest {
-		return
-	}
-	switch e.ObjectRef.Resource {
-	case kindConnector:
+	case e.User.Username == operatorUser:
+		j.operators(kind, e)
+	case e.refused():
+	case kind == kindConnector:
 		j.of(e.key()).created = e.RequestReceivedTimestamp
-	case kindSecret:
+	case kind == kindSecret:
 		j.secrets[e.key()] = *e
 	}
 }
 
-// operators files a write of the operator's under its resource.
-func (j *journal) operators(e *entry) {
+// operators files a request of the operator's under its resource.
+func (j *journal) operators(kind string, e *entry) {
+	switch {
+	case e.refused():
+		j.counted.refused++
+	case kind == kindEvent:
+		j.counted.events++
+		return
+	}
+	j.counted.writes++
+	j.counted.last = e.StageTimestamp
 	key := e.key()
 	key.Name = strings.TrimSuffix(key.Name, "-connector")
 	h := j.of(key)
 	h.writes++
-	kind := e.ObjectRef.Resource
-	if kind == kindConnector {
-		h.statuses++
-		return
-	}
-	if e.ResponseStatus.Code >= http.StatusBadRequest {
+	if kind == kindConnector || e.refused() {
 		return
 	}
 	if kind == kindSecret {
@@ -199,10 +186,9 @@ func (j *journal) history(key client.ObjectKey) history {
 }
 
 // completed is the number of resources that have all of their children.
-func (j *journal) completed() int {
+func (j *journal) completed() (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := 0
 	for _, h := range j.resources {
 		if _, complete := h.complete(); complete {
 			n++
@@ -211,25 +197,11 @@ func (j *journal) completed() int {
 	return n
 }
 
-// writes returns the number of the operator's writes, and that of its events.
-func (j *journal) writes() (counted, events int) {
+// tally returns the counts so far.
+func (j *journal) tally() tally {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.counted, j.events
-}
-
-// refusals is the number of the operator's writes that the API server refused.
-func (j *journal) refusals() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.refused
-}
-
-// quiet is how long the operator has written nothing.
-func (j *journal) quiet() time.Duration {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return time.Since(j.last)
+	return j.counted
 }
 
 // secret returns the last write of a Secret.
@@ -239,7 +211,7 @@ func (j *journal) secret(key client.ObjectKey) entry {
 	return j.secrets[key]
 }
 
-// deploymentsFrom returns the Deployments made since there were n.
+// deploymentsFrom returns the Deployments that were made after the first n.
 func (j *journal) deploymentsFrom(n int) []client.ObjectKey {
 	j.mu.Lock()
 	defer j.mu.Unlock()

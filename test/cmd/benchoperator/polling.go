@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,11 +19,11 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
 const (
-	// watchFor is how long the operator is watched while it polls: each connector is
-	// asked twice.
+	// watchFor is how long the operator is watched while it polls: it asks each connector twice.
 	watchFor = 2 * time.Minute
 	// processorLimit is the share of a processor that figure 5 allows.
 	processorLimit = 0.05
@@ -37,92 +36,51 @@ func addressOf(i int) net.IP {
 	return binary.BigEndian.AppendUint32(nil, firstPod+uint32(i))
 }
 
-// polling is figure 5.
-func polling(ctx context.Context, b *bench) (err error) {
-	pods, err := servePods(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pods.Close()) }()
-	if err := forEach(ctx, 0, b.resources, b.makePod); err != nil {
-		return err
-	}
-	if err := b.await(ctx, "resources whose traffic is known", b.resources, func() int { return b.known(ctx) }); err != nil {
-		return err
-	}
-	if err := b.await(ctx, "seconds without a write", int(calm.Seconds()), func() int { return int(b.journal.quiet().Seconds()) }); err != nil {
-		return err
-	}
-	return b.watch(ctx)
-}
+// polling is figure 5: the operator polls and nothing changes.
+func (b *bench) polling(ctx context.Context) {
+	pods := must.Get(servePods(ctx))
+	b.Cleanup(func() { must.Do(pods.Close()) })
+	must.Do(forEach(ctx, 0, b.resources, b.makePod))
+	b.await(ctx, "resources whose traffic is known", b.resources, func() int { return b.known(ctx) })
+	b.awaitCalm(ctx)
 
-// watch measures the operator while it polls and nothing changes.
-func (b *bench) watch(ctx context.Context) error {
-	writes, events := b.journal.writes()
-	before, err := b.operator.Life().Usage()
-	if err != nil {
-		return err
-	}
-	begun := time.Now()
-	if err := benchmark.Pause(ctx, watchFor); err != nil {
-		return err
-	}
-	after, err := b.operator.Life().Usage()
-	if err != nil {
-		return err
-	}
+	written, before, begun := b.journal.tally(), must.Get(b.operator.Life().Usage()), time.Now()
+	benchmark.Pause(ctx, watchFor)
+	after := must.Get(b.operator.Life().Usage())
 	share := (after.Processors - before.Processors).Seconds() / time.Since(begun).Seconds()
-	writesAfter, eventsAfter := b.journal.writes()
-	b.Add(benchmark.Under(5, fmt.Sprintf("share of a processor, polling %d connectors", b.resources), 100*share, 100*processorLimit, "%"))
-	b.Add(benchmark.Under(5, "memory meanwhile", after.Resident, memoryLimitLarge, "MiB"))
-	b.Add(benchmark.Row{
-		Figure: 5, Measure: "writes meanwhile, and events", Asked: "none",
-		Result: fmt.Sprintf("%d, %d", writesAfter-writes, eventsAfter-events),
-		Met:    writesAfter == writes && eventsAfter == events,
-	})
-	return nil
+	b.Add(benchmark.Under(fmt.Sprintf("share of a processor, polling %d connectors", b.resources), 100*share, 100*processorLimit, "%"))
+	b.Add(benchmark.Under("memory meanwhile", after.Resident, memoryLimitLarge, "MiB"))
+	b.addWrites("writes meanwhile, and events", written)
 }
 
 // makePod makes the pod of the i-th resource.
-func (b *bench) makePod(ctx context.Context, i int) error {
+func (b *bench) makePod(ctx context.Context, i int) {
 	at, ip := childOf(i), addressOf(i).String()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Name + "-0", Labels: children.Labels(keyOf(i).Name)},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "connector", Image: "registry.invalid/connector:1"}}},
 	}
-	if err := b.cluster.client.Create(ctx, pod); err != nil {
-		return err
-	}
+	must.Do(b.cluster.client.Create(ctx, pod))
 	status := fmt.Sprintf(`{"status":{"phase":"Running","podIP":%q,"podIPs":[{"ip":%q}]}}`, ip, ip)
-	return b.cluster.client.Status().Patch(ctx, pod, client.RawPatch(types.MergePatchType, []byte(status)))
+	must.Do(b.cluster.client.Status().Patch(ctx, pod, client.RawPatch(types.MergePatchType, []byte(status))))
 }
 
-// known counts the resources whose status tells of their traffic.
+// known counts the resources whose status has their traffic.
 func (b *bench) known(ctx context.Context) (n int) {
-	if benchmark.Pause(ctx, time.Second) != nil { // a list of all of them is dear
-		return 0
-	}
-	list := &v1alpha1.ChannelConnectorList{}
-	for {
-		if err := b.cluster.client.List(ctx, list, client.Limit(listPage), client.Continue(list.Continue)); err != nil {
-			return 0
+	benchmark.Pause(ctx, time.Second) // a list of all of them is dear
+	b.eachResource(ctx, func(c *v1alpha1.ChannelConnector) {
+		if c.Status.Traffic != nil {
+			n++
 		}
-		for i := range list.Items {
-			if list.Items[i].Status.Traffic != nil {
-				n++
-			}
-		}
-		if list.Continue == "" {
-			return n
-		}
-	}
+	})
+	return n
 }
 
-// servePods plays every pod: the address that is asked says whose report is wanted.
+// servePods plays every pod: the address of a call tells whose report is wanted.
 func servePods(ctx context.Context) (*http.Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", render.PortProbes))
 	if err != nil {
-		return nil, fmt.Errorf("play the pods, which serve their reports at one port: %w", err)
+		return nil, fmt.Errorf("serve the reports of the pods at their port: %w", err)
 	}
 	began := time.Now()
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
@@ -132,7 +90,7 @@ func servePods(ctx context.Context) (*http.Server, error) {
 			return
 		}
 		key := keyOf(int(binary.BigEndian.Uint32(local.IP.To4()) - firstPod))
-		_ = json.NewEncoder(w).Encode(reportOf(key, began)) //nolint:errchkjson // whoever does not take it asks again
+		_ = json.NewEncoder(w).Encode(reportOf(key, began)) //nolint:errchkjson // a lost report is asked for again
 	})}
 	go func() { _ = server.Serve(listener) }() // until it is closed
 	return server, nil

@@ -19,6 +19,7 @@ import (
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
 const (
@@ -57,46 +58,40 @@ func suffixed(key client.ObjectKey, suffix string) client.ObjectKey {
 }
 
 // forEach calls f for each number, several at a time.
-func forEach(ctx context.Context, from, to int, f func(ctx context.Context, i int) error) error {
+func forEach(ctx context.Context, from, to int, f func(ctx context.Context, i int)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i := from; i < to && ctx.Err() == nil; i++ {
-		group.Go(func() error { return f(ctx, i) })
+		group.Go(func() error { return must.Catch(func() { f(ctx, i) }) })
 	}
 	return group.Wait()
 }
 
-func (b *bench) makeNamespaces(ctx context.Context) error {
-	return forEach(ctx, 0, namespaces, func(ctx context.Context, i int) error {
-		return b.cluster.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceOf(i)}})
-	})
+func (b *bench) makeNamespaces(ctx context.Context) {
+	must.Do(forEach(ctx, 0, namespaces, func(ctx context.Context, i int) {
+		must.Do(b.cluster.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespaceOf(i)}}))
+	}))
 }
 
 // populate brings the number of settled resources to at least n.
-func (b *bench) populate(ctx context.Context, n int) error {
-	if n <= b.resources {
-		return nil
+func (b *bench) populate(ctx context.Context, n int) {
+	from := b.resources
+	if n <= from {
+		return
 	}
 	benchmark.Sayf("%d resources …", n)
-	from := b.resources
-	if err := b.makeSecrets(ctx, from, n); err != nil {
-		return err
-	}
-	if err := forEach(ctx, from, n, b.create); err != nil {
-		return err
-	}
+	b.makeSecrets(ctx, from, n)
+	must.Do(forEach(ctx, from, n, b.create))
 	b.resources = n
-	return b.settle(ctx)
+	b.settle(ctx)
 }
 
 // makeSecrets makes the users' Secrets of resources.
-func (b *bench) makeSecrets(ctx context.Context, from, to int) error {
-	return forEach(ctx, from, to, func(ctx context.Context, i int) error {
-		if err := b.cluster.client.Create(ctx, newSecret(oaSecretOf(i), keyOA)); err != nil {
-			return err
-		}
-		return b.cluster.client.Create(ctx, newSecret(apiSecretOf(i), keyAPI))
-	})
+func (b *bench) makeSecrets(ctx context.Context, from, to int) {
+	must.Do(forEach(ctx, from, to, func(ctx context.Context, i int) {
+		must.Do(b.cluster.client.Create(ctx, newSecret(oaSecretOf(i), keyOA)))
+		must.Do(b.cluster.client.Create(ctx, newSecret(apiSecretOf(i), keyAPI)))
+	}))
 }
 
 func newSecret(at client.ObjectKey, key string) *corev1.Secret {
@@ -113,7 +108,7 @@ func digest(of string) string {
 }
 
 // create creates the i-th resource.
-func (b *bench) create(ctx context.Context, i int) error {
+func (b *bench) create(ctx context.Context, i int) {
 	key := keyOf(i)
 	resource := v1alpha1ac.ChannelConnector(key.Name, key.Namespace).WithSpec(v1alpha1ac.ChannelConnectorSpec().
 		WithType(v1alpha1.ChannelZaloOA).
@@ -124,17 +119,18 @@ func (b *bench) create(ctx context.Context, i int) error {
 				WithSecretKeyRef(v1alpha1ac.SecretKeyRef().WithName(apiSecretOf(i).Name).WithKey(keyAPI))).
 			WithEvents(v1alpha1ac.EventFilter().WithExclude("oa_send_*", "user_seen_message", "user_received_message"))).
 		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL("http://bot.chat.svc/events"))))
-	return b.cluster.client.Apply(ctx, resource, client.FieldOwner("benchmark"))
+	must.Do(b.cluster.client.Apply(ctx, resource, client.FieldOwner("benchmark")))
 }
 
-// rollOut plays the Deployment controller and kubelet, until ctx ends: every
-// Deployment's pod is available as soon as the Deployment is there.
+// rollOut plays the Deployment controller and kubelet until ctx ends: the pod of a Deployment is available
+// as soon as the Deployment is there.
 func (b *bench) rollOut(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for done := 0; ; {
 		fresh := b.journal.deploymentsFrom(done)
-		if err := forEach(ctx, 0, len(fresh), func(ctx context.Context, i int) error { return b.roll(ctx, fresh[i]) }); err != nil && ctx.Err() == nil {
+		err := forEach(ctx, 0, len(fresh), func(ctx context.Context, i int) { b.roll(ctx, fresh[i]) })
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		done += len(fresh)
@@ -150,42 +146,34 @@ func (b *bench) rollOut(ctx context.Context) error {
 // rolledOut is the status of a Deployment that is new and as it should be.
 const rolledOut = `{"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}`
 
-func (b *bench) roll(ctx context.Context, key client.ObjectKey) error {
+func (b *bench) roll(ctx context.Context, key client.ObjectKey) {
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-	return b.cluster.client.Status().Patch(ctx, deployment, client.RawPatch(types.MergePatchType, []byte(rolledOut)))
+	must.Do(b.cluster.client.Status().Patch(ctx, deployment, client.RawPatch(types.MergePatchType, []byte(rolledOut))))
 }
 
-// settle waits until the operator has nothing left to do, and makes sure that
-// every resource is Ready.
-func (b *bench) settle(ctx context.Context) error {
-	if err := b.await(ctx, "resources with all children", b.resources, b.journal.completed); err != nil {
-		return err
+// settle waits until the operator has nothing left to do, and checks that every resource is Ready.
+func (b *bench) settle(ctx context.Context) {
+	b.await(ctx, "resources with all children", b.resources, b.journal.completed)
+	b.await(ctx, "Deployments rolled out", b.resources, func() int { return int(b.rolled.Load()) })
+	b.awaitCalm(ctx)
+	seen := 0
+	b.eachResource(ctx, func(c *v1alpha1.ChannelConnector) {
+		if seen++; !isReady(c) {
+			must.Do(fmt.Errorf("ChannelConnector %s/%s is not Ready: %+v", c.Namespace, c.Name, c.Status.Conditions))
+		}
+	})
+	if seen != b.resources {
+		must.Do(fmt.Errorf("there are %d ChannelConnectors, want %d", seen, b.resources))
 	}
-	if err := b.await(ctx, "Deployments rolled out", b.resources, func() int { return int(b.rolled.Load()) }); err != nil {
-		return err
-	}
-	if err := b.await(ctx, "seconds without a write", int(calm.Seconds()), func() int { return int(b.journal.quiet().Seconds()) }); err != nil {
-		return err
-	}
-	return b.allReady(ctx)
 }
 
-func (b *bench) allReady(ctx context.Context) error {
+// eachResource lists all resources, in pages.
+func (b *bench) eachResource(ctx context.Context, f func(*v1alpha1.ChannelConnector)) {
 	list := &v1alpha1.ChannelConnectorList{}
-	for seen := 0; ; {
-		if err := b.cluster.client.List(ctx, list, client.Limit(listPage), client.Continue(list.Continue)); err != nil {
-			return err
-		}
+	for more := true; more; more = list.Continue != "" {
+		must.Do(b.cluster.client.List(ctx, list, client.Limit(listPage), client.Continue(list.Continue)))
 		for i := range list.Items {
-			if c := &list.Items[i]; !isReady(c) {
-				return fmt.Errorf("ChannelConnector %s/%s is not Ready: %+v", c.Namespace, c.Name, c.Status.Conditions)
-			}
-		}
-		if seen += len(list.Items); list.Continue == "" {
-			if seen != b.resources {
-				return fmt.Errorf("there are %d ChannelConnectors, want %d", seen, b.resources)
-			}
-			return nil
+			f(&list.Items[i])
 		}
 	}
 }

@@ -1,10 +1,9 @@
-// Package benchmark has the parts that the benchmarks of connector and operator share: their flags, and the table of
-// figures with their limits.
+// Package benchmark is the frame of the benchmarks of connector and operator: their flags, and the table
+// of figures with the asked value of each.
 package benchmark
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,45 +14,51 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
+
+// timeLimit bounds a whole benchmark.
+const timeLimit = time.Hour
 
 // Run is one run of a benchmark.
 type Run struct {
-	// Figures are the numbers of the figures to measure.
-	Figures []int
-	// Folder is for all files; it is removed at the end.
+	must.Scope
+	// Folder is for everything on disk. It is removed at the end.
 	Folder string
-	// Conditions describe machine and load at the time of the measurement.
+	// Conditions describe the circumstances of the measurement.
 	Conditions string
 
 	name   string
 	most   int
 	chosen string
 	dir    string
-	rows   []Row
+	// figures are the numbers to measure, figure is the one under way.
+	figures []int
+	figure  int
+	rows    []Row
 }
 
-// New makes a benchmark of numbered figures, and its flags. onDisk is the help text of -dir: what the benchmark keeps
-// there.
-func New(name string, figures int, onDisk string) *Run {
+// New makes a benchmark of numbered figures, and its flags.
+func New(name string, figures int) *Run {
 	r := &Run{name: name, most: figures}
 	all := make([]string, figures)
 	for i := range all {
 		all[i] = strconv.Itoa(i + 1)
 	}
 	flag.StringVar(&r.chosen, "figure", strings.Join(all, ","), "the figures to measure")
-	flag.StringVar(&r.dir, "dir", os.TempDir(), onDisk)
+	flag.StringVar(&r.dir, "dir", os.TempDir(), "where the benchmark's folder is made; its disk decides the cost of a sync")
 	return r
 }
 
-// Main measures and prints the table to stdout. It ends the process with exit code 1 if that fails; a figure beyond its
-// limit is no failure.
-func (r *Run) Main(ctx context.Context, limit time.Duration, measure func(context.Context) error) {
-	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+// Main measures, prints the table to stdout, and ends the process with exit code 1 if an error ends the
+// measurement. A figure that is missed is no error.
+func (r *Run) Main(measure func(context.Context)) {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, limit)
+	ctx, cancel = context.WithTimeout(ctx, timeLimit)
 	defer cancel()
-	Exit(r.name, r.run(ctx, measure))
+	Exit(r.name, must.Catch(func() { r.Within(func() { r.run(ctx, measure) }) }))
 }
 
 // Exit ends the process with exit code 1 if there is an error.
@@ -64,20 +69,14 @@ func Exit(name string, err error) {
 	}
 }
 
-func (r *Run) run(ctx context.Context, measure func(context.Context) error) (err error) {
-	if err := r.parseFigures(); err != nil {
-		return err
-	}
-	if r.Folder, err = os.MkdirTemp(r.dir, r.name+"-"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.Folder)) }()
+func (r *Run) run(ctx context.Context, measure func(context.Context)) {
+	must.Do(r.parseFigures())
+	r.Folder = must.Get(os.MkdirTemp(r.dir, r.name+"-"))
+	r.Cleanup(func() { must.Do(os.RemoveAll(r.Folder)) })
 	r.Conditions = machine()
-	if err := measure(ctx); err != nil {
-		return err
-	}
+	r.Within(func() { measure(ctx) })
 	fmt.Fprintf(os.Stdout, "%s\n\n", r.Conditions)
-	return printTable(os.Stdout, r.rows)
+	must.Do(printTable(os.Stdout, r.rows))
 }
 
 func (r *Run) parseFigures() error {
@@ -86,37 +85,39 @@ func (r *Run) parseFigures() error {
 		if err != nil || n < 1 || n > r.most {
 			return fmt.Errorf("-figure %q: want numbers from 1 to %d, separated by commas", r.chosen, r.most)
 		}
-		r.Figures = append(r.Figures, n)
+		r.figures = append(r.figures, n)
 	}
 	return nil
 }
 
-// Figure measures a figure, or a part of one, if it is chosen.
-func (r *Run) Figure(n int, measure func() error) error {
-	if !slices.Contains(r.Figures, n) {
-		return nil
+// Chosen reports whether a figure is to be measured.
+func (r *Run) Chosen(n int) bool { return slices.Contains(r.figures, n) }
+
+// Figure measures a figure, or a part of one, if it is chosen. The rows that it adds bear its number.
+func (r *Run) Figure(n int, measure func()) {
+	if !r.Chosen(n) {
+		return
 	}
 	Sayf("figure %d …", n)
-	if err := measure(); err != nil {
-		return fmt.Errorf("figure %d: %w", n, err)
+	r.figure = n
+	if err := must.Catch(func() { r.Within(measure) }); err != nil {
+		must.Do(fmt.Errorf("figure %d: %w", n, err))
 	}
-	return nil
 }
 
-// Sayf reports progress.
+// Sayf reports progress to stderr.
 func Sayf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-// Pause waits until a program is at rest.
-func Pause(ctx context.Context, d time.Duration) error {
+// Pause waits, so that a program at rest can be measured.
+func Pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
-		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		must.Do(context.Cause(ctx))
 	}
 }
 
-// machine describes the machine and its load.
+// machine describes the processors and their load.
 func machine() string {
 	model := "unknown processor"
 	text, _ := os.ReadFile("/proc/cpuinfo") // for people only

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
 func TestParseFigures(t *testing.T) {
 	r := &Run{most: 5, chosen: "1, 5"}
-	if err := r.parseFigures(); err != nil || !cmp.Equal(r.Figures, []int{1, 5}) {
-		t.Errorf("parseFigures = %v, %v", r.Figures, err)
+	if err := r.parseFigures(); err != nil || !cmp.Equal(r.figures, []int{1, 5}) {
+		t.Errorf("parseFigures = %v, %v", r.figures, err)
 	}
 	for _, list := range []string{"", "0", "6", "one"} {
 		if err := (&Run{most: 5, chosen: list}).parseFigures(); err == nil {
@@ -19,16 +21,15 @@ func TestParseFigures(t *testing.T) {
 	}
 }
 
-var rows = []Row{
-	Under(1, "memory", 24.96, 25, "MiB"),
-	Under(1, "restart", 5, 5, "s"),
-	{Figure: 2, Measure: "rate", Measured: "5/s", Result: "half"},
-}
-
-// A column in which there is nothing is left out.
+// An empty column is left out.
 func TestTable(t *testing.T) {
+	r := &Run{figure: 1}
+	r.Add(Under("memory", 24.96, 25, "MiB"))
+	r.Add(Under("restart", 5, 5, "s"))
+	r.figure = 2
+	r.Add(Row{Measure: "rate", Measured: "5/s", Result: "half"})
 	var out strings.Builder
-	if err := printTable(&out, rows); err != nil {
+	if err := printTable(&out, r.rows); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -48,5 +49,25 @@ func TestTable(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "BASELINE") {
 		t.Error("an empty column is shown")
+	}
+}
+
+func TestRatio(t *testing.T) {
+	half := Ratio("rate", series.Series{100, 200, 300}, series.Series{50, 100, 150}, "%.0f/s", "of baseline")
+	for _, tt := range []struct {
+		row   Row
+		asked string
+		met   bool
+	}{
+		{half, "", false},
+		{half.AtLeast(0.5), "at least 0.5", true},
+		{half.AtLeast(0.6), "at least 0.6", false},
+		{half.AtMost(0.5), "at most 0.5", true},
+		{half.AtMost(0.4), "at most 0.4", false},
+	} {
+		want := []string{"0", "rate", "200/s", "100/s", "0.50 (0.50..0.50) of baseline", tt.asked}
+		if got := tt.row.cells(); !cmp.Equal(want, got[:6]) || tt.row.Met != tt.met {
+			t.Errorf("got %q, met %v; want %q, %v", got, tt.row.Met, want, tt.met)
+		}
 	}
 }

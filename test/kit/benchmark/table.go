@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"xbot.a4b.vn/channel-connector/test/kit/series"
 )
 
 // Row is one line of the table.
@@ -16,23 +18,48 @@ type Row struct {
 	// Baseline and Measured are empty if nothing is compared.
 	Baseline, Measured string
 	Result             string
-	// Asked is empty if the figure has no limit; otherwise Met reports whether the result keeps it.
+	// Asked is the wanted result, empty for a row that is only of interest. Met reports whether it was reached.
 	Asked string
 	Met   bool
+
+	ratio float64
 }
 
-// Add adds a row, and prints it at once.
+// Add takes in a row of the figure under way, and reports it to stderr at once.
 func (r *Run) Add(row Row) {
+	row.Figure = r.figure
 	r.rows = append(r.rows, row)
 	Sayf("  %s: %s", row.Measure, row.Result)
 }
 
-// Under returns a row whose value has to be less than a limit.
-func Under(figure int, measure string, value, limit float64, unit string) Row {
+// Under is a row whose value must be below a limit.
+func Under(measure string, value, limit float64, unit string) Row {
 	return Row{
-		Figure: figure, Measure: measure, Result: fmt.Sprintf("%.1f %s", value, unit),
+		Measure: measure, Result: fmt.Sprintf("%.1f %s", value, unit),
 		Asked: fmt.Sprintf("under %.0f %s", limit, unit), Met: value < limit,
 	}
+}
+
+// Ratio is a row that divides each round's value by that of the baseline. unit formats a median, of
+// ends the result: "0.52 (0.43..0.58) of baseline".
+func Ratio(measure string, baseline, measured series.Series, unit, of string) Row {
+	ratio := measured.Over(baseline)
+	return Row{
+		Measure: measure, Baseline: fmt.Sprintf(unit, baseline.Median()), Measured: fmt.Sprintf(unit, measured.Median()),
+		Result: ratio.Spread() + " " + of, ratio: ratio.Median(),
+	}
+}
+
+// AtLeast is the lower bound of a ratio.
+func (r Row) AtLeast(limit float64) Row {
+	r.Asked, r.Met = fmt.Sprintf("at least %v", limit), r.ratio >= limit
+	return r
+}
+
+// AtMost is the upper bound of a ratio.
+func (r Row) AtMost(limit float64) Row {
+	r.Asked, r.Met = fmt.Sprintf("at most %v", limit), r.ratio <= limit
+	return r
 }
 
 func (r Row) verdict() string {
