@@ -11,43 +11,72 @@ import (
 
 // stranger is a client without a key that holds its connection.
 type stranger struct {
-	name  string
-	hello []byte
+	name string
+	// hello is what the n-th connection sends, which never is a whole call with a key.
+	hello func(n int64) string
 	// drip is sent every few seconds while the connection lives.
 	drip string
 	// metrics aims it at the metrics' port.
 	metrics bool
 }
 
-// strangers in turn make up the connections that are held.
-var strangers = []stranger{
-	{name: "silent"},
-	{name: "half a header", hello: begun("X-Half: a"), drip: "a"},
-	{name: "tiny header lines", hello: begun(headerLines(20<<10, tiny))},
-	{name: "header lines without end", hello: begun("X-A: b\r\n"), drip: "k:\r\n"},
-	{name: "16 kB of headers", hello: begun(headerLines(16<<10, large))},
-	{name: "half a method", hello: []byte("PO")},
-	{name: "no key", hello: []byte("GET /wp-login.php HTTP/1.1\r\nHost: x\r\n\r\n")},
-	{name: "no HTTP", hello: []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")},
-	{name: "1 MiB of headers for the metrics", hello: begun(headerLines(1<<20, large)), metrics: true},
-	{name: "silent at the metrics", metrics: true},
+// strangers are all of them, by name.
+var strangers = map[string]stranger{
+	"silent":                              {hello: says("")},
+	"half a header":                       {hello: says(begun + "X-Half: a"), drip: "a"},
+	"tiny header lines":                   {hello: says(begun + headerLines(20_000, tiny))},
+	"header lines without end":            {hello: says(begun + "X-A: b\r\n"), drip: "k:\r\n"},
+	"16 kB of headers":                    {hello: says(begun + headerLines(16_000, line(500)))},
+	"16 kB of short headers":              {hello: says(begun + headerLines(16_000, line(80)))},
+	"half a method":                       {hello: says("PO")},
+	"no key":                              {hello: says("GET /wp-login.php HTTP/1.1\r\nHost: x\r\n\r\n")},
+	"a wrong key":                         {hello: wrongKey},
+	"half a handshake":                    {hello: says("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")}, // the begin of a ClientHello
+	"silent at the metrics":               {hello: says(""), metrics: true},
+	"1 MiB of headers for the metrics":    {hello: says(begun + headerLines(1<<20, line(500))), metrics: true},
+	"1 MiB of tiny lines for the metrics": {hello: says(scrape + headerLines(1<<20, tiny)), metrics: true},
+	"a scrape":                            {hello: says(scrape + "\r\n"), metrics: true},
 }
 
-// tiny and large are header lines, each with a number.
-var tiny, large = "k%d:\n", "X-Header-%d: " + strings.Repeat("h", 500) + "\r\n"
+// campaigners are the strangers of the campaign.
+var campaigners = []string{
+	"silent", "half a header", "tiny header lines", "header lines without end", "16 kB of headers", "half a method", "no key",
+	"half a handshake", "1 MiB of headers for the metrics", "silent at the metrics",
+}
 
-func begun(headers string) []byte {
-	return []byte("POST " + zalo.DefaultPath + " HTTP/1.1\r\nHost: x\r\n" + headers)
+const (
+	begun  = "POST " + zalo.DefaultPath + " HTTP/1.1\r\nHost: x\r\n"
+	scrape = "GET /metrics HTTP/1.1\r\nHost: x\r\n"
+	// tiny is a header line with a number.
+	tiny = "k%d:\n"
+)
+
+// line is a header line with a number and a value of a length.
+func line(length int) string { return "X-Header-%d: " + strings.Repeat("h", length) + "\r\n" }
+
+// headerLines are numbered lines of about size bytes together.
+func headerLines(size int, format string) string {
+	var text strings.Builder
+	for i := 0; text.Len() < size; i++ {
+		fmt.Fprintf(&text, format, i)
+	}
+	return text.String()
+}
+
+func says(text string) func(int64) string { return func(int64) string { return text } }
+
+func wrongKey(n int64) string {
+	return begun + fmt.Sprintf("xp-api-key: %064d\r\nContent-Length: 1000\r\n\r\n", n)
 }
 
 // caller is a client with an API key and without the OA secret.
 type caller struct {
 	name string
-	// atOnce is how many call at the same time, each this often.
+	// atOnce is the number of those that call at the same time, every is the pause of each.
 	atOnce  int
 	every   time.Duration
 	request func(key string) []byte
-	// welcome says that 200 is the right answer.
+	// welcome reports whether 200 is the right answer.
 	welcome bool
 }
 
@@ -56,9 +85,9 @@ const oldCall = "an old call again"
 
 // callers are all that know a key.
 var callers = []caller{
-	{"1 MiB declared, signed", 66, 100 * time.Millisecond, declared(1<<20, forged), false},
-	{"4 kB declared, unsigned", 48, 100 * time.Millisecond, declared(4<<10, ""), false},
-	{"64 bytes declared", 8, 100 * time.Millisecond, declared(64, ""), false},
+	{"1 MiB declared, signed", 66, 100 * time.Millisecond, declared(zalo.DefaultPath, forged, 1<<20, ""), false},
+	{"4 kB declared, unsigned", 48, 100 * time.Millisecond, declared(zalo.DefaultPath, "", 4<<10, ""), false},
+	{"64 bytes declared", 8, 100 * time.Millisecond, declared(zalo.DefaultPath, "", 64, ""), false},
 	{"a wrong signature", 8, 200 * time.Millisecond, posted(zalo.DefaultPath, forged, invented), false},
 	{"a malformed signature", 2, 200 * time.Millisecond, posted(zalo.DefaultPath, zalo.SignatureHeader+": mac=x\r\n", invented), false},
 	{"an escaped path", 2, time.Second, posted("/webhook%2Fxpbot/api/zalo/push", forged, invented), false},
@@ -68,29 +97,26 @@ var callers = []caller{
 	{"two lengths", 2, time.Second, posted(zalo.DefaultPath, forged+"Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), false},
 	{"no JSON", 2, time.Second, posted(zalo.DefaultPath, forged, strings.Repeat("[", 1000)), false},
 	{"a probe", 2, time.Second, posted(zalo.DefaultPath, "", "{}"), true},
-	{"GET", 2, time.Second, got, true},
+	{"GET", 2, time.Second, func(key string) []byte { return call("GET", zalo.DefaultPath, key, "") }, true},
 }
 
-// forged is a signature of nobody.
+// forged is a signature that no key made.
 var forged = zalo.SignatureHeader + ": mac=" + strings.Repeat("0123456789abcdef", 4) + "\r\n"
 
-// invented is an event that no platform has sent, which the judge knows.
+// invented is an event that no platform has sent, as the judge knows.
 var invented = string(traffic.Body(inventedMessage, time.Now(), text))
 
+func call(method, path, key, headers string) []byte {
+	return fmt.Appendf(nil, "%s %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, key, headers)
+}
+
 func posted(path, headers, body string) func(key string) []byte {
-	return func(key string) []byte {
-		return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s",
-			path, key, headers, len(body), body)
-	}
+	return declared(path, headers, len(body), body)
 }
 
-func declared(length int, headers string) func(key string) []byte {
+// declared has a length that need not be the body's.
+func declared(path, headers string, length int, body string) func(key string) []byte {
 	return func(key string) []byte {
-		return fmt.Appendf(nil, "POST %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n",
-			zalo.DefaultPath, key, headers, length)
+		return append(call("POST", path, key, fmt.Sprintf("%sContent-Length: %d\r\n", headers, length)), body...)
 	}
-}
-
-func got(key string) []byte {
-	return fmt.Appendf(nil, "GET %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n\r\n", zalo.DefaultPath, key)
 }

@@ -2,28 +2,27 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 	"xbot.a4b.vn/channel-connector/test/kit/wallclock"
 )
 
-// channels is how many there are.
+// channels is the number of them.
 const channels = 4
 
 // campaign is one under way.
 type campaign struct {
 	options
+	must.Scope
 	folder    string
 	mounted   bool
 	random    *rand.Rand
@@ -36,11 +35,13 @@ type campaign struct {
 	// last is the latest disturbance; disturbances are all of them.
 	last         string
 	disturbances []disturbance
-	starts       []float64
-	calls        calls
-	counts       map[string]int
-
-	attacks     tally
+	// copy is a damaged inbox that is not examined yet.
+	copy    *damaged
+	starts  []float64
+	calls   calls
+	counts  map[string]int
+	attacks tally
+	// verdict sums up those of the channels.
 	verdict     traffic.Verdict
 	deadLetters int
 
@@ -67,107 +68,76 @@ func (c *campaign) acknowledged() (sum int) {
 }
 
 // run builds, attacks, settles and judges.
-func (c *campaign) run(ctx context.Context) (err error) {
-	if err := c.prepare(ctx); err != nil {
-		return err
+func (c *campaign) run(ctx context.Context) {
+	c.prepare(ctx)
+	c.Cleanup(c.connector.kill)
+	c.restart(ctx)
+	attackers := c.startAttackers(ctx)
+	c.endure(ctx)
+	attackers.Dismiss()
+	defer time.AfterFunc(time.Minute, attackers.Kill).Stop()
+	if err := attackers.Answer(&c.attacks); err != nil {
+		must.Do(fmt.Errorf("the attackers' report: %w", err))
 	}
-	if c.mounted {
-		defer func() { err = errors.Join(err, unmountDisk(c.disk())) }()
-	}
-	defer c.connector.kill()
-	if err := c.restart(ctx); err != nil {
-		return err
-	}
-	attackers, err := c.startAttackers(ctx)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(c.endure(ctx), c.endAttackers(attackers)); err != nil {
-		return err
-	}
-	return c.settle(context.WithoutCancel(ctx)) // an interrupted campaign is judged, too
+	c.settle(context.WithoutCancel(ctx)) // an interrupted campaign is judged, too
 }
 
-func (c *campaign) prepare(ctx context.Context) error {
+func (c *campaign) prepare(ctx context.Context) {
 	if err := mountDisk(c.disk()); err != nil {
 		fmt.Fprintf(os.Stderr, "The disk is not filled in this campaign, since none can be mounted here: %v\n", err)
 	} else {
 		c.mounted = true
+		c.Cleanup(func() { must.Do(unmountDisk(c.disk())) })
 	}
-	binary, err := wallclock.Build(ctx, c.folder)
-	if err != nil {
-		return err
-	}
+	binary := must.Get(wallclock.Build(ctx, c.folder))
 	c.clock = wallclock.Clock(filepath.Join(c.folder, "clock"))
-	c.log = &logJudge{promises: c.promises, minutes: make(map[int64]int)}
-	inbox := filepath.Join(c.disk(), "inbox")
-	if c.connector, err = newConnector(binary, c.folder, inbox, process.GOMEMLIMIT, c.clock.Env()); err != nil {
-		return err
-	}
+	c.log = &logJudge{promises: c.promises}
+	c.connector = newConnector(binary, c.folder, filepath.Join(c.disk(), "inbox"), process.GOMEMLIMIT, c.clock.Env())
 	c.connector.writesTo(c.log)
 	c.connector.SinkKey = "Bearer-" + newKeys().APIKey
 	c.log.hide(bodyMark, userMark, sinkMark, c.connector.SinkKey)
 	for i := range channels {
-		ch, err := newChannel(ctx, fmt.Sprintf("channel-%d", i), c.connector.Server)
-		if err != nil {
-			return err
-		}
+		ch := newChannel(ctx, fmt.Sprintf("channel-%d", i), c.connector.Server)
 		c.log.hide(ch.leaked, ch.keys.APIKey, ch.keys.OASecretKey)
 		c.channels = append(c.channels, ch)
 		c.connector.Channels = append(c.connector.Channels, ch.settings(ch.doors[0]))
 	}
-	return errors.Join(c.clock.Set(0), c.connector.writeConfig())
+	must.Do(c.clock.Set(0))
+	c.connector.writeConfig()
 }
 
-func (c *campaign) startAttackers(ctx context.Context) (*attackers, error) {
-	o := orders{Webhook: c.connector.Server, Metrics: c.connector.Metrics, Strangers: c.connections, Rate: c.rate}
+func (c *campaign) startAttackers(ctx context.Context) *process.Worker {
+	o := orders{
+		Webhook: c.connector.Server, Metrics: c.connector.Metrics, Strangers: campaigners, Held: c.connections, Rate: c.rate,
+	}
 	for _, ch := range c.channels {
-		captured, err := ch.captured(ctx)
-		if err != nil {
-			return nil, err
-		}
-		o.Keys, o.Captured = append(o.Keys, ch.leaked), append(o.Captured, captured)
+		o.Keys, o.Captured = append(o.Keys, ch.leaked), append(o.Captured, ch.captured(ctx))
 	}
-	return startAttackers(attackersCommand, o)
+	return startAttackers(ctx, o)
 }
 
-// endAttackers ends the attack and takes its outcomes.
-func (c *campaign) endAttackers(a *attackers) error {
-	_ = a.orders.Close()
-	select {
-	case <-a.Done():
-	case <-time.After(time.Minute):
-		a.Kill()
-		return errors.New("the attackers did not end")
-	}
-	if err := json.Unmarshal(a.out.Bytes(), &c.attacks); err != nil {
-		return fmt.Errorf("the attackers' report: %w", err)
-	}
-	return nil
-}
-
-// endure lets everything happen at once, for the time that was asked for.
-func (c *campaign) endure(ctx context.Context) error {
+// endure lets everything happen at once, for the time of -for.
+func (c *campaign) endure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.duration)
-	defer cancel()
 	var aside sync.WaitGroup
 	for i, ch := range c.channels {
 		ch.platform.Start(context.WithoutCancel(ctx), ch.keys)
 		aside.Go(func() { changeMoods(ctx, ch.bot, newRandom(c.seed, uint64(i+1))) })
 	}
 	aside.Go(func() { c.watch(ctx) })
-	err := c.weather(ctx)
-	cancel()
-	aside.Wait()
-	err = errors.Join(err, c.clock.Set(0))
-	for _, ch := range c.channels {
-		ch.platform.Stop()
-		c.calls.add(ch.platform.Calls())
-	}
-	return err
+	defer func() {
+		cancel()
+		aside.Wait()
+		for _, ch := range c.channels {
+			ch.platform.Stop()
+			c.calls.add(ch.platform.Calls())
+		}
+	}()
+	c.weather(ctx)
+	must.Do(c.clock.Set(0))
 }
 
-// watch probes the connector as kubelet does, measures it, and tells how it goes.
+// watch probes the connector as kubelet does, measures it, and reports progress.
 func (c *campaign) watch(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
@@ -177,7 +147,7 @@ func (c *campaign) watch(ctx context.Context) {
 			c.memory, c.files = max(c.memory, used.Peak), max(c.files, used.Files)
 		}
 		if n%4 == 0 {
-			c.probe(ctx)
+			c.probe()
 			c.countRefusals(ctx)
 		}
 		if n%240 == 0 {
@@ -186,16 +156,9 @@ func (c *campaign) watch(ctx context.Context) {
 	}
 }
 
-func (c *campaign) probe(ctx context.Context) {
-	// It is kubelet's time-out; the campaign's end cuts no probe short.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
+func (c *campaign) probe() {
 	probe := traffic.Call{At: time.Now()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.connector.Metrics+"/readyz", http.NoBody)
-	if err != nil {
-		return
-	}
-	resp, err := fresh.Do(req)
+	resp, err := kubelet.Get(c.connector.ReadyURL)
 	if probe.Err = err; err == nil {
 		probe.Status = resp.StatusCode
 		_ = resp.Body.Close()
@@ -204,7 +167,7 @@ func (c *campaign) probe(ctx context.Context) {
 	c.probes = append(c.probes, probe)
 }
 
-// countRefusals adds what was refused since the last time, over all lives.
+// countRefusals adds the refusals since the last time, over all lives.
 func (c *campaign) countRefusals(ctx context.Context) {
 	families, err := c.connector.Scrape(ctx)
 	if err != nil {
@@ -229,7 +192,7 @@ func (c *campaign) countRefusals(ctx context.Context) {
 }
 
 // settle lets everything be delivered, stops, and judges.
-func (c *campaign) settle(ctx context.Context) error {
+func (c *campaign) settle(ctx context.Context) {
 	if err := c.connector.becomes(ctx, "inbox_backlog_events", is(0), 2*time.Minute); err != nil {
 		c.promises.brokenf(promiseSound, "not everything was delivered: %v", err)
 	}
@@ -238,12 +201,11 @@ func (c *campaign) settle(ctx context.Context) error {
 	if out, err := check.CombinedOutput(); err != nil {
 		c.promises.brokenf(promiseSound, "%v: %s", err, out)
 	}
-	held, exit, err := export(ctx, c.connector.binary, c.connector.Inbox)
-	if err != nil || exit != 0 {
-		return fmt.Errorf("the export at the end: exit code %d, %w", exit, err)
+	held, exit := export(ctx, c.connector.binary, c.connector.Inbox)
+	if exit != 0 {
+		must.Do(fmt.Errorf("the export at the end: exit code %d", exit))
 	}
 	for _, ch := range c.channels {
 		c.judge(ch, held)
 	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
@@ -24,17 +25,17 @@ var ladder = []time.Duration{
 	100 * time.Millisecond, time.Second, 3 * time.Second, 6 * time.Second, 12 * time.Second,
 }
 
-// inventedMessage names what no platform has sent.
+// inventedMessage is one that no platform has sent.
 var inventedMessage = traffic.Message{Conversation: 1 << 20}
 
-// channel is one end of the honest traffic and the other.
+// channel is both ends of the honest traffic.
 type channel struct {
 	name     string
 	platform *traffic.Platform
 	bot      *traffic.Bot
 	// doors are the URLs at which the bot takes events.
 	doors []string
-	// keys are in use. leaked is an API key that the attackers have.
+	// keys are in use, leaked is an API key of the attackers.
 	keys   traffic.Keys
 	leaked string
 }
@@ -43,25 +44,18 @@ func newKeys() traffic.Keys {
 	return traffic.Keys{APIKey: example.Key(16), OASecretKey: example.Key(16)}
 }
 
-func newChannel(ctx context.Context, name, server string) (*channel, error) {
-	bot, err := traffic.NewBot(ctx, "127.0.0.1")
-	if err != nil {
-		return nil, err
-	}
-	door, err := bot.Door(ctx, "127.0.0.1")
-	if err != nil {
-		return nil, err
-	}
+func newChannel(ctx context.Context, name, server string) *channel {
+	bot := must.Get(traffic.NewBot(ctx, "127.0.0.1"))
 	return &channel{
-		name: name, bot: bot, doors: []string{bot.URL(), door}, keys: newKeys(), leaked: example.Key(16),
+		name: name, bot: bot, doors: []string{bot.URL(), must.Get(bot.Door(ctx, "127.0.0.1"))}, keys: newKeys(), leaked: example.Key(16),
 		platform: &traffic.Platform{
 			URL: "http://" + server + zalo.DefaultPath, Conversations: conversations, Text: text,
 			Pause: 400 * time.Millisecond, Retries: ladder, Fresh: 4, Again: traffic.EveryNth(10),
 		},
-	}, nil
+	}
 }
 
-// settings are the channel's in the configuration, with a second set of keys or not.
+// settings are the channel's in the configuration, perhaps with further keys.
 func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
 	s := channelSettings{Name: c.name, Sink: sink, APIKeys: []string{c.leaked}}
 	for _, keys := range append([]traffic.Keys{c.keys}, next...) {
@@ -71,15 +65,12 @@ func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
 }
 
 // captured is a signed call of long ago, as it came over the wire.
-func (c *channel) captured(ctx context.Context) ([]byte, error) {
+func (c *channel) captured(ctx context.Context) []byte {
 	long := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
-	req, err := traffic.NewRequest(ctx, c.platform.URL, traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}, inventedMessage, long, text)
-	if err != nil {
-		return nil, err
-	}
+	keys := traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}
 	var wire bytes.Buffer
-	err = req.Write(&wire)
-	return wire.Bytes(), err
+	must.Do(must.Get(traffic.NewRequest(ctx, c.platform.URL, keys, inventedMessage, long, text)).Write(&wire))
+	return wire.Bytes()
 }
 
 // owed are the messages that were acknowledged and not taken.
@@ -87,24 +78,23 @@ func (c *channel) owed() (owed []traffic.Message) {
 	return traffic.Judge(c.platform.Acknowledged(), c.bot.Arrivals()).Lost
 }
 
-// calls are what came of the platform's.
+// calls are the outcomes of the platform's calls.
 type calls struct {
 	all     int
-	ok      int
 	byError map[string]int
 	// first are those that were each message's first.
 	first []traffic.Call
 }
 
+func newCalls() calls { return calls{byError: make(map[string]int)} }
+
 func (c *calls) add(ended []traffic.Call) {
 	for _, call := range ended {
 		c.all++
 		switch {
-		case !call.Failed():
-			c.ok++
 		case call.Status == 0:
 			c.byError["no answer"]++
-		default:
+		case call.Failed():
 			c.byError[fmt.Sprint(call.Status)]++
 		}
 		if call.Try == 1 && !call.Again {
@@ -113,8 +103,16 @@ func (c *calls) add(ended []traffic.Call) {
 	}
 }
 
-// share is the part of the calls that were good, of those that no disturbance touched.
-// The failed ones are returned.
+// ok is the number of calls that were answered 200.
+func (c *calls) ok() int {
+	ok := c.all
+	for _, n := range c.byError {
+		ok -= n
+	}
+	return ok
+}
+
+// share is the part of good calls among those that no disturbance touched. It also returns the failed ones.
 func share(calls []traffic.Call, disturbances []disturbance) (good float64, count int, failed []traffic.Call) {
 	for _, call := range calls {
 		if slices.ContainsFunc(disturbances, func(d disturbance) bool { return d.touches(call.At, call.Until) }) {

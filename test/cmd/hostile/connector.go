@@ -12,6 +12,7 @@ import (
 	"text/template"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
@@ -44,23 +45,16 @@ type connector struct {
 	settings
 	binary      string
 	environment []string
-	// files is how many a life may have open, 0 for what the machine allows.
+	// files limits the open files of a life; 0 for the machine's limit.
 	files int
-	// enter has the process run in a group, if it is set.
+	// enter lets the process run in a group; nil for none.
 	enter func(*exec.Cmd)
-	// log is where it writes to, nil for a file.
+	// log judges its output; nil for a file.
 	log *logJudge
 }
 
-func newConnector(binary, folder, inbox string, environment ...string) (*connector, error) {
-	program, err := process.NewConnector(binary, folder)
-	if err != nil {
-		return nil, err
-	}
-	admin, err := reserved.Addresses(1)
-	if err != nil {
-		return nil, err
-	}
+func newConnector(binary, folder, inbox string, environment ...string) *connector {
+	program, admin := must.Get(process.NewConnector(binary, folder)), must.Get(reserved.Addresses(1))
 	c := &connector{Connector: program, settings: settings{Admin: admin[0], Inbox: inbox}, binary: binary, environment: environment}
 	serve := program.Command
 	program.Command = func(ctx context.Context) *exec.Cmd {
@@ -75,28 +69,28 @@ func newConnector(binary, folder, inbox string, environment ...string) (*connect
 		}
 		return cmd
 	}
-	return c, nil
+	return c
 }
 
-// writesTo has its log judged.
+// writesTo lets a judge read its log.
 func (c *connector) writesTo(log *logJudge) { c.log, c.Output = log, log }
 
-func (c *connector) writeConfig() error { return c.Configure(configTemplate, c) }
+func (c *connector) writeConfig() { must.Do(c.Configure(configTemplate, c)) }
 
 func (c *connector) kill() {
 	c.Kill()
 	c.log.killed()
 }
 
-// fresh makes each call on a connection of its own, as kubelet does its probes.
-var fresh = http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+// kubelet is the client of probes: each is made on a connection of its own, and may take a second.
+var kubelet = http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // value sums up a metric over its series.
 func (c *connector) value(ctx context.Context, name string) (float64, error) {
 	return c.Value(ctx, "xbot_connector_"+name)
 }
 
-// becomes waits until a metric is what it should be.
+// becomes waits until a metric is right.
 func (c *connector) becomes(ctx context.Context, name string, right func(float64) bool, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -118,10 +112,9 @@ func (c *connector) becomes(ctx context.Context, name string, right func(float64
 	return nil
 }
 
-// status is what the connector says of itself.
+// status is the connector's own report, or the reason why there is none.
 func (c *connector) status() string {
-	cmd := exec.Command(c.binary, "status", "--admin", c.Admin)
-	out, err := cmd.CombinedOutput()
+	out, err := exec.Command(c.binary, "status", "--admin", c.Admin).CombinedOutput()
 	if err != nil {
 		return err.Error()
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,19 +14,25 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// holding is what an inbox holds of each channel.
-type holding map[string]*struct{ pending, dead []traffic.Message }
+// holding is the content of an inbox: its messages by channel and state.
+type holding map[string]map[string][]traffic.Message
+
+// stateDead is the state of a dead letter.
+const stateDead = "dead"
 
 // export reads an inbox with the connector's own command. exit is its exit code.
-func export(ctx context.Context, binary, inbox string) (h holding, exit int, err error) {
-	var out, messages bytes.Buffer
+func export(ctx context.Context, binary, inbox string) (h holding, exit int) {
+	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, "inbox", "export", "--path", inbox)
-	cmd.Stdout, cmd.Stderr = &out, &messages
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		return nil, 0, err
+	cmd.Stdout = &out
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		must.Do(err)
 	}
 	h = make(holding)
 	lines := bufio.NewScanner(&out)
@@ -38,51 +43,31 @@ func export(ctx context.Context, binary, inbox string) (h holding, exit int, err
 			Body           []byte `json:"data_base64"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, 0, fmt.Errorf("a line of the export: %w", err)
+			must.Do(fmt.Errorf("a line of the export: %w", err))
 		}
-		m, err := traffic.ParseMessage(line.Body)
-		if err != nil {
-			return nil, 0, err
+		if h[line.Channel] == nil {
+			h[line.Channel] = make(map[string][]traffic.Message)
 		}
-		h.add(line.Channel, line.State, m)
+		h[line.Channel][line.State] = append(h[line.Channel][line.State], must.Get(traffic.ParseMessage(line.Body)))
 	}
-	return h, cmd.ProcessState.ExitCode(), lines.Err()
+	must.Do(lines.Err())
+	return h, cmd.ProcessState.ExitCode()
 }
 
-func (h holding) add(channel, state string, m traffic.Message) {
-	if h[channel] == nil {
-		h[channel] = &struct{ pending, dead []traffic.Message }{}
+// of returns all messages of a channel.
+func (h holding) of(channel string) (all []traffic.Message) {
+	for _, messages := range h[channel] {
+		all = append(all, messages...)
 	}
-	if state == "dead" {
-		h[channel].dead = append(h[channel].dead, m)
-	} else {
-		h[channel].pending = append(h[channel].pending, m)
-	}
+	return all
 }
 
-// of returns all of a channel.
-func (h holding) of(channel string) []traffic.Message {
-	if h[channel] == nil {
-		return nil
-	}
-	return slices.Concat(h[channel].pending, h[channel].dead)
+// missing are the owed messages that are not among others.
+func missing(owed, others []traffic.Message) []traffic.Message {
+	return sets.New(owed...).Delete(others...).UnsortedList()
 }
 
-// missing are the messages that are owed and not among others.
-func missing(owed, others []traffic.Message) (lost []traffic.Message) {
-	held := make(map[traffic.Message]bool, len(others))
-	for _, m := range others {
-		held[m] = true
-	}
-	for _, m := range owed {
-		if !held[m] {
-			lost = append(lost, m)
-		}
-	}
-	return lost
-}
-
-// damaged is a copy of a stopped inbox and what it owes.
+// damaged is a copy of a stopped inbox, with the messages that it owes.
 type damaged struct {
 	path string
 	owed map[string][]traffic.Message
@@ -90,41 +75,35 @@ type damaged struct {
 }
 
 // copyInbox copies the stopped connector's inbox and damages a file of it.
-func (c *campaign) copyInbox() (*damaged, error) {
+func (c *campaign) copyInbox() *damaged {
 	d := &damaged{path: filepath.Join(c.folder, "copy"), owed: make(map[string][]traffic.Message)}
 	for _, ch := range c.channels {
 		d.owed[ch.name] = ch.owed()
 	}
-	if err := os.CopyFS(d.path, os.DirFS(c.connector.Inbox)); err != nil {
-		return nil, err
-	}
-	return d, c.harm(d)
+	must.Do(os.CopyFS(d.path, os.DirFS(c.connector.Inbox)))
+	c.harm(d)
+	return d
 }
 
-// harm flips a bit of a random file, cuts the file, or empties it. The end of the
-// newest log is spared: no store can tell damage there from a write that a loss of
-// power cut short.
-func (c *campaign) harm(d *damaged) error {
-	var files []string
-	err := filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
+// harm flips a bit of a random file, cuts the file, or empties it. The end of the newest log is spared: no
+// store can tell damage there from a write that a loss of power cut short.
+func (c *campaign) harm(d *damaged) {
+	var files, logs []string
+	must.Do(filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
 		if info, statErr := entry.Info(); err == nil && statErr == nil && entry.Type().IsRegular() && info.Size() > 0 {
 			files = append(files, path)
+			if strings.HasSuffix(path, ".log") {
+				logs = append(logs, path)
+			}
 		}
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	logs := slices.DeleteFunc(slices.Clone(files), func(path string) bool { return !strings.HasSuffix(path, ".log") })
-	slices.Sort(logs)
+	}))
 	if len(logs) > 0 {
-		files = slices.DeleteFunc(files, func(path string) bool { return path == logs[len(logs)-1] })
+		newest := slices.Max(logs)
+		files = slices.DeleteFunc(files, func(path string) bool { return path == newest })
 	}
 	path := files[c.random.IntN(len(files))]
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
+	content := must.Get(os.ReadFile(path))
 	at := c.random.IntN(len(content))
 	switch c.random.IntN(4) {
 	case 0:
@@ -139,34 +118,29 @@ func (c *campaign) harm(d *damaged) error {
 		d.harm = fmt.Sprintf("a bit flipped at %d of %d", at, len(content))
 	}
 	d.harm = filepath.Base(path) + " " + d.harm
-	return os.WriteFile(path, content, 0o600)
+	must.Do(os.WriteFile(path, content, 0o600))
 }
 
 // examine judges a damaged copy: by its export, and by serving it.
-func (c *campaign) examine(ctx context.Context, d *damaged) (err error) {
-	defer func() { err = errors.Join(err, os.RemoveAll(d.path)) }()
+func (c *campaign) examine(ctx context.Context, d *damaged) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	h, exit, err := export(ctx, c.connector.binary, d.path)
-	if err != nil {
-		return err
-	}
-	if exit != 0 {
-		c.count("damaged copies whose export said so")
-	} else {
-		c.judgeCopy(d, "export with exit code 0", h.of)
-	}
-	return c.serveCopy(ctx, d)
+	c.Within(func() {
+		c.Cleanup(func() { must.Do(os.RemoveAll(d.path)) })
+		if h, exit := export(ctx, c.connector.binary, d.path); exit != 0 {
+			c.count("damaged copies whose export said so")
+		} else {
+			c.judgeCopy(d, "export with exit code 0", h.of)
+		}
+		c.serveCopy(ctx, d)
+	})
 }
 
 // listsDeadLetters reports whether all dead letters can be read.
 func (c *campaign) listsDeadLetters(of *connector) bool {
-	for _, ch := range c.channels {
-		if exec.Command(of.binary, "deadletters", "list", "--admin", of.Admin, "--channel", ch.name).Run() != nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(c.channels, func(ch *channel) bool {
+		return exec.Command(of.binary, "deadletters", "list", "--admin", of.Admin, "--channel", ch.name).Run() != nil
+	})
 }
 
 func (c *campaign) judgeCopy(d *damaged, what string, held func(channel string) []traffic.Message) {
@@ -179,51 +153,43 @@ func (c *campaign) judgeCopy(d *damaged, what string, held func(channel string) 
 }
 
 // serveCopy lets a connector of its own deliver the copy to bots that take all.
-func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
-	other, err := newConnector(c.connector.binary, filepath.Join(c.folder, "other"), d.path, c.connector.environment...)
-	if err != nil {
-		return err
-	}
+func (c *campaign) serveCopy(ctx context.Context, d *damaged) {
+	other := newConnector(c.connector.binary, filepath.Join(c.folder, "other"), d.path, c.connector.environment...)
 	other.writesTo(c.log)
 	other.SinkKey, other.files = c.connector.SinkKey, manyFiles
 	bots := make(map[string]*traffic.Bot)
 	for _, ch := range c.channels {
-		if bots[ch.name], err = traffic.NewBot(ctx, "127.0.0.1"); err != nil {
-			return err
+		bot := must.Get(traffic.NewBot(ctx, "127.0.0.1"))
+		c.Cleanup(func() { _ = bot.Close() })
+		bots[ch.name] = bot
+		other.Channels = append(other.Channels, ch.settings(bot.URL()))
+	}
+	other.writeConfig()
+	_, err := other.Start(ctx)
+	c.Cleanup(func() {
+		if !other.Life().Ended() {
+			other.kill()
 		}
-		defer func() { _ = bots[ch.name].Close() }()
-		other.Channels = append(other.Channels, ch.settings(bots[ch.name].URL()))
-	}
-	if err := other.writeConfig(); err != nil {
-		return err
-	}
-	_, err = other.Start(ctx)
+	})
 	if err == nil {
 		err = other.becomes(ctx, "inbox_backlog_events", is(0), 30*time.Second)
 	}
 	switch {
 	case other.Life().Ended():
 		c.count("damaged copies that refused to serve")
-		return nil
+		return
 	case err != nil:
 		c.promises.brokenf(promiseDamage, "%s: neither served nor refused: %v", d.harm, err)
-		other.kill()
-		return nil
-	}
-	// Damage among the dead letters shows when somebody asks for them.
-	if !c.listsDeadLetters(other) {
+		return
+	case !c.listsDeadLetters(other): // their damage shows only when they are asked for
 		c.count("damaged copies that said so of their dead letters")
-		other.kill()
-		return nil
+		return
 	}
 	if err := other.Stop(gracePeriod); err != nil {
 		c.promises.brokenf(promiseStop, "a copy with %s: %v", d.harm, err)
 	}
 	c.count("damaged copies that were served")
-	h, _, err := export(ctx, other.binary, d.path)
-	if err != nil {
-		return err
-	}
+	h, _ := export(ctx, other.binary, d.path)
 	c.judgeCopy(d, "served to its end", func(channel string) []traffic.Message {
 		held := h.of(channel)
 		for _, a := range bots[channel].Arrivals() {
@@ -231,5 +197,4 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) error {
 		}
 		return held
 	})
-	return nil
 }

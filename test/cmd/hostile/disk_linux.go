@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
 // diskSize leaves the inbox room beyond its bound of 256 MiB.
 const diskSize = 384 << 20
 
-// mountDisk mounts a disk of its own, which needs the rights of root.
+// mountDisk mounts a disk of its own. Only root may.
 func mountDisk(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
@@ -22,17 +24,16 @@ func mountDisk(path string) error {
 func unmountDisk(path string) error { return syscall.Unmount(path, 0) }
 
 // fillDisk writes a file until the disk is full; empty removes it.
-func fillDisk(path string) (empty func() error, err error) {
+func fillDisk(path string) (empty func()) {
 	filler := filepath.Join(path, "filler")
-	file, err := os.Create(filler)
-	if err != nil {
-		return nil, err
-	}
+	file := must.Get(os.Create(filler))
+	var err error
 	for err == nil {
 		_, err = file.Write(make([]byte, 64<<10))
 	}
-	if errors.Is(err, syscall.ENOSPC) {
-		err = nil
+	if !errors.Is(err, syscall.ENOSPC) {
+		must.Do(fmt.Errorf("fill the disk: %w", err))
 	}
-	return func() error { return os.Remove(filler) }, errors.Join(err, file.Close())
+	must.Do(file.Close())
+	return func() { must.Do(os.Remove(filler)) }
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What the marks in the log would give away.
+// Texts that may be in no line of the log.
 const (
 	// bodyMark is in the text of every event.
 	bodyMark = "aaaaaaaaaaaaaaaa"
@@ -19,17 +19,27 @@ const (
 // lastWords begin the only line that is not JSON: the command's own, when it fails.
 const lastWords = "Error: "
 
-// logJudge reads what the connector writes to stderr, line by line.
+// logJudge reads the connector's stderr, line by line.
 type logJudge struct {
 	promises *promises
+
+	mu sync.Mutex
 	// secrets may be in no line.
 	secrets []string
-
-	mu      sync.Mutex
 	rest    []byte
 	last    []string
-	minutes map[int64]int
-	latest  time.Time
+	// minute is that of the latest line, lines is their number in it.
+	minute int64
+	lines  int
+	seen   seen
+}
+
+// seen is what the log shows.
+type seen struct {
+	// busiest is the largest number of lines in a minute.
+	busiest int
+	// latest is the latest time of a line.
+	latest time.Time
 }
 
 // Write takes a part of the log; it never fails.
@@ -48,14 +58,18 @@ func (l *logJudge) Write(p []byte) (int, error) {
 }
 
 func (l *logJudge) judge(line string) {
-	l.minutes[time.Now().Unix()/60]++
+	if minute := time.Now().Unix() / 60; minute != l.minute {
+		l.minute, l.lines = minute, 0
+	}
+	l.lines++
+	l.seen.busiest = max(l.seen.busiest, l.lines)
 	l.last = append(l.last[max(0, len(l.last)-9):], line)
 	var entry struct{ Time time.Time }
 	if err := json.Unmarshal([]byte(line), &entry); err != nil && !strings.HasPrefix(line, lastWords) {
 		l.promises.brokenf(promiseLogJSON, "%q: %v", line, err)
 	}
-	if entry.Time.After(l.latest) {
-		l.latest = entry.Time
+	if entry.Time.After(l.seen.latest) {
+		l.seen.latest = entry.Time
 	}
 	for _, secret := range l.secrets {
 		if strings.Contains(line, secret) {
@@ -64,7 +78,7 @@ func (l *logJudge) judge(line string) {
 	}
 }
 
-// hide adds what may be in no line.
+// hide adds texts that may be in no line.
 func (l *logJudge) hide(secrets ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,19 +99,9 @@ func (l *logJudge) end() string {
 	return strings.Join(l.last, "\n")
 }
 
-// busiest is the largest number of lines in a minute.
-func (l *logJudge) busiest() (most int) {
+// shows returns what was seen so far.
+func (l *logJudge) shows() seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, lines := range l.minutes {
-		most = max(most, lines)
-	}
-	return most
-}
-
-// clock is the latest time that a line bears.
-func (l *logJudge) clock() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.latest
+	return l.seen
 }

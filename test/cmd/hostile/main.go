@@ -1,6 +1,6 @@
 // Hostile runs a real connector for a given time against everything at once, and
-// judges whether it keeps its promises. `make hostile` runs it for an hour; Linux
-// only, and as root where the disk is to be filled, since it mounts a small one.
+// judges whether it keeps its promises. `make hostile` runs it for an hour. It runs on
+// Linux only, and fills the disk only as root, since it mounts a small one.
 //
 //	go run ./test/cmd/hostile -for 1h
 //
@@ -10,7 +10,7 @@
 //
 //   - strangers that hold connections to the webhook's and the metrics' port, and
 //     open new ones,
-//   - callers that have a channel's API key and not its OA secret, and a signed call
+//   - callers that have a channel's API key without its OA secret, and a signed call
 //     of long ago,
 //   - bots that change their mood every few seconds: down, 101, bodies and headers
 //     without end, 429 and 503, resets, redirects, silence, a conversation that they
@@ -21,13 +21,13 @@
 //   - a disk that is full for seconds,
 //   - copies of the stopped inbox with a damaged file, which are exported and served.
 //
-// In the end the bots are kind, and everything acknowledged must have been taken, or
+// In the end the bots are kind, and every acknowledged event must have been taken, or
 // be a dead letter that a bot refused. A table of figures goes to stdout, each broken
-// promise to stderr when it is seen. The exit code is 1 when one was broken.
+// promise at once to stderr. The exit code is 1 if one was broken.
 //
-// With the word strangers it attacks one connector after the other, each for a while as
-// clients without a key would, and prints how many signed calls are answered in time
-// meanwhile, on kept and on new connections, and how much memory the connector takes.
+// With the word strangers, clients without a key attack one connector after the other.
+// It prints how many signed calls are answered in time meanwhile, on kept and on new
+// connections, and the connector's peak of memory.
 //
 //	go run ./test/cmd/hostile strangers                    # everything, about 10 minutes
 //	go run ./test/cmd/hostile strangers -attack held -for 1m
@@ -44,26 +44,29 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"xbot.a4b.vn/channel-connector/test/kit/must"
+	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// options are what a person can choose.
+// options are those of the command line.
 type options struct {
 	duration    time.Duration
 	connections int
 	rate        int
 	pause       time.Duration
 	seed        uint64
-	dir         string
 }
 
-var errBroken = errors.New("promises were broken")
-
-// attackersCommand begins the command line of the campaign's attackers.
-const attackersCommand = "attackers"
+// roles are the child processes.
+var roles = process.Roles{attackersRole: process.NewRole(runAttack)}
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, append(os.Args[1:], ""))
+	played, err := roles.Play()
+	if !played {
+		err = must.Catch(func() { run(ctx, os.Args[1:]) })
+	}
 	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hostile:", err)
@@ -71,51 +74,33 @@ func main() {
 	}
 }
 
-// run is the program that the first argument says; the last one is empty.
-func run(ctx context.Context, args []string) error {
-	switch args[0] {
-	case attackersCommand:
-		return runAttack(os.Stdin, os.Stdout)
-	case floodCommand:
-		return underOrders(os.Stdin, flood.begin)
-	case "strangers":
-		return strangersMain(ctx, args[1:len(args)-1])
+// run runs the program that the first argument names.
+func run(ctx context.Context, args []string) {
+	if len(args) > 0 && args[0] == "strangers" {
+		strangersMain(ctx, args[1:])
+		return
 	}
-	return campaignMain(ctx)
-}
-
-func campaignMain(ctx context.Context) (err error) {
 	var o options
 	flag.DurationVar(&o.duration, "for", time.Hour, "how long to attack")
 	flag.IntVar(&o.connections, "connections", 3000, "connections that strangers hold")
 	flag.IntVar(&o.rate, "rate", 300, "hostile connections that are opened a second")
 	flag.DurationVar(&o.pause, "pause", 4*time.Second, "the longest pause between two disturbances")
-	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "of what is random")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the campaign's folder is made")
+	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "the seed of everything random")
 	flag.Parse()
-	folder, err := os.MkdirTemp(o.dir, "connector-hostile-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	fmt.Fprintln(os.Stderr, "seed", o.seed)
 	c := &campaign{
-		options: o, folder: folder, random: newRandom(o.seed, 0),
-		promises: &promises{progress: os.Stderr, counts: make(map[string]int)},
-		calls:    calls{byError: make(map[string]int)},
-		counts:   make(map[string]int), refused: make(map[string]float64),
+		options: o, folder: must.Get(os.MkdirTemp("", "connector-hostile-")), random: newRandom(o.seed, 0),
+		promises: newPromises(os.Stderr), calls: newCalls(), counts: make(map[string]int), refused: make(map[string]float64),
 	}
-	if err := c.run(ctx); err != nil {
-		return err
-	}
-	if err := printTable(os.Stdout, c.figures(), c.promises); err != nil {
-		return err
-	}
+	c.Within(func() {
+		c.Cleanup(func() { must.Do(os.RemoveAll(c.folder)) })
+		c.run(ctx)
+	})
+	must.Do(printTable(os.Stdout, c.figures(), c.promises))
 	switch {
 	case !c.clockMoved():
-		return errors.New("the connector's clock did not move")
+		must.Do(errors.New("the connector's clock did not move"))
 	case !c.promises.kept():
-		return errBroken
+		must.Do(errors.New("promises were broken"))
 	}
-	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// What the campaign finds broken.
+// The promises that the campaign judges.
 const (
 	promiseLoss       = "every acknowledged event is taken, or a dead letter that the bot refused"
 	promiseOrder      = "the first deliveries of each conversation come in order"
@@ -33,7 +33,7 @@ const (
 // examples are shown of each broken promise.
 const examples = 5
 
-// promises remembers which were broken.
+// promises remembers the broken ones.
 type promises struct {
 	progress io.Writer
 
@@ -41,7 +41,11 @@ type promises struct {
 	counts map[string]int
 }
 
-// brokenf notes that a promise was broken, and says how.
+func newPromises(progress io.Writer) *promises {
+	return &promises{progress: progress, counts: make(map[string]int)}
+}
+
+// brokenf notes how a promise was broken.
 func (p *promises) brokenf(promise, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,14 +62,17 @@ func (p *promises) kept() bool {
 }
 
 // figure is a line of the table.
-type figure struct{ name, value string }
+type figure struct {
+	name  string
+	value any
+}
 
 // printTable prints the figures, then the promises that were broken.
 func printTable(out io.Writer, figures []figure, p *promises) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "FIGURE\tVALUE")
 	for _, f := range figures {
-		fmt.Fprintf(w, "%s\t%s\n", f.name, f.value)
+		fmt.Fprintf(w, "%s\t%v\n", f.name, f.value)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

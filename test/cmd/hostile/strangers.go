@@ -15,6 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 	"xbot.a4b.vn/channel-connector/test/kit/cgroup"
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
@@ -22,154 +23,111 @@ import (
 // memoryBound is the operator's default limit, in bytes.
 const memoryBound = 256 << 20
 
-// stage is what the floods have in common.
+// stage is the ground of all floods.
 type stage struct {
+	must.Scope
 	binary, folder string
 	lasts          time.Duration
 }
 
 // strangersMain runs one flood after the other.
-func strangersMain(ctx context.Context, args []string) (err error) {
+func strangersMain(ctx context.Context, args []string) {
 	flags := flag.NewFlagSet("hostile strangers", flag.ExitOnError)
 	only := flags.String("attack", "", "only the attacks whose names match this expression")
-	binary := flags.String("binary", "", "the connector to attack; without it, it is built")
+	binary := flags.String("binary", "", "the connector to attack; without it, one is built")
 	lasts := flags.Duration("for", 30*time.Second, "how long each attack lasts")
 	_ = flags.Parse(args) // it ends the process on an error
-	chosen, err := regexp.Compile(*only)
-	if err != nil {
-		return err
-	}
-	s := stage{binary: *binary, lasts: *lasts}
-	if s.folder, err = os.MkdirTemp("", "strangers-"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.folder)) }()
-	if s.binary == "" {
-		if s.binary, err = process.Build(ctx, s.folder, "connector"); err != nil {
-			return err
+	chosen := must.Get(regexp.Compile(*only))
+	s := &stage{lasts: *lasts, folder: must.Get(os.MkdirTemp("", "strangers-"))}
+	missed := 0
+	s.Within(func() {
+		s.Cleanup(func() { must.Do(os.RemoveAll(s.folder)) })
+		if *binary == "" {
+			*binary = must.Get(process.Build(ctx, s.folder, "connector"))
 		}
+		s.binary = must.Get(filepath.Abs(*binary))
+		missed = s.floodAll(ctx, chosen)
+	})
+	if missed > 0 {
+		must.Do(fmt.Errorf("%d attacks hurt: asked are %.1f %% of calls within %v and a peak below %d MiB", missed, asked, answerWithin, askedMiB))
 	}
-	if s.binary, err = filepath.Abs(s.binary); err != nil {
-		return err
-	}
-	missed, err := s.floodAll(ctx, chosen)
-	if err == nil && missed > 0 {
-		return fmt.Errorf("%d attacks hurt: asked are %.1f %% of calls within %v and a peak below %d MiB", missed, asked, answerWithin, askedMiB)
-	}
-	return err
 }
 
-// floodAll runs every chosen flood, in plain text and with TLS, and counts those that
-// hurt.
-func (s stage) floodAll(ctx context.Context, chosen *regexp.Regexp) (missed int, err error) {
+// floodAll runs every chosen flood, in plain text and with TLS, and counts those that hurt.
+func (s *stage) floodAll(ctx context.Context, chosen *regexp.Regexp) (missed int) {
 	fmt.Println(heading)
 	for _, secure := range []bool{false, true} {
 		for _, f := range floods {
-			f.Secure = secure
-			if !chosen.MatchString(f.name()) || (f.SecureOnly && !secure) {
+			if f.secure = secure; secure {
+				f.name += ", TLS"
+			}
+			if !chosen.MatchString(f.name) || (f.secureOnly && !secure) {
 				continue
 			}
-			r, err := s.flood(ctx, f)
-			if err != nil {
-				return missed, fmt.Errorf("%s: %w", f.name(), err)
-			}
+			r := s.flood(ctx, f)
 			fmt.Println(r)
 			if !r.met() {
 				missed++
 			}
 		}
 	}
-	return missed, nil
+	return missed
 }
 
 // flood runs one flood against a connector of its own.
-func (s stage) flood(ctx context.Context, f flood) (r result, err error) {
-	v, err := s.start(ctx, f.Secure)
-	if v != nil {
-		defer func() { err = errors.Join(err, v.close()) }()
-	}
-	if err != nil {
-		return r, err
-	}
-	kept, fresh := v.platform(ctx, 0), v.platform(ctx, 1)
-	await(ctx, time.After(time.Second)) // the kept connections are verified by then
-	attackers, err := f.start(v.Server, v.Metrics)
-	defer func() {
-		for _, attacker := range attackers {
-			attacker.Kill()
+func (s *stage) flood(ctx context.Context, f flood) (r result) {
+	s.Within(func() {
+		v := s.start(ctx, f.secure)
+		kept, fresh := v.platform(ctx, 0), v.platform(ctx, 1)
+		await(ctx, time.After(time.Second)) // the kept connections are verified by then
+		s.startFlood(ctx, f, v.connector)
+		select {
+		case <-time.After(s.lasts):
+			r.peakMiB = must.Get(v.Life().Usage()).Peak
+		case <-v.Life().Done():
+			r.died = true
+		case <-ctx.Done():
+			must.Do(ctx.Err())
 		}
-	}()
-	if err != nil {
-		return r, err
-	}
-	select {
-	case <-time.After(s.lasts):
-		var used process.Usage
-		used, err = v.Life().Usage()
-		r.peakMiB = used.Peak
-	case <-v.Life().Done():
-		r.died = true
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	r.attack, r.kept, r.fresh = f.name(), count(kept), count(fresh)
-	return r, err
+		r.attack, r.kept, r.fresh = f.name, count(kept), count(fresh)
+	})
+	return r
 }
 
-// victim is a connector that strangers attack, in a memory cgroup where one can be made,
-// or else with the GOMEMLIMIT that such a one comes to.
+// victim is a connector that strangers attack.
 type victim struct {
 	*connector
-	group *cgroup.Group // nil: then the peak alone tells
-	bot   *traffic.Bot
-	keys  traffic.Keys
+	keys traffic.Keys
 }
 
-// start starts a connector with an inbox of its own, and waits until it is ready.
-func (s stage) start(ctx context.Context, secure bool) (v *victim, err error) {
-	folder, err := os.MkdirTemp(s.folder, "connector-")
-	if err != nil {
-		return nil, err
-	}
-	v = &victim{keys: newKeys()}
-	if v.connector, err = newConnector(s.binary, folder, "inbox"); err != nil {
-		return nil, err
-	}
-	if v.bot, err = traffic.NewBot(ctx, "127.0.0.1"); err != nil {
-		return nil, err
-	}
-	switch v.group, err = cgroup.New(filepath.Base(folder), memoryBound); {
-	case err == nil:
-		v.enter = v.group.Enter
+// start starts a connector with an inbox of its own until the scope ends, and waits until it is ready. It
+// runs in a memory cgroup, or else with the GOMEMLIMIT that the connector would make of one; then its peak
+// alone tells.
+func (s *stage) start(ctx context.Context, secure bool) *victim {
+	folder := must.Get(os.MkdirTemp(s.folder, "connector-"))
+	v := &victim{connector: newConnector(s.binary, folder, "inbox"), keys: newKeys()}
+	bot := must.Get(traffic.NewBot(ctx, "127.0.0.1"))
+	s.Cleanup(func() { must.Do(bot.Close()) })
+	switch group, err := cgroup.New(filepath.Base(folder), memoryBound); {
 	case errors.Is(err, cgroup.ErrUnavailable):
 		v.environment = []string{process.GOMEMLIMIT}
 	default:
-		return v, err
+		must.Do(err)
+		s.Cleanup(func() { must.Do(group.Remove()) })
+		v.enter = group.Enter
 	}
+	s.Cleanup(v.Kill)
 	v.Secure, v.SinkKey = secure, newKeys().APIKey
 	for _, name := range []string{"kept", "fresh"} {
-		v.Channels = append(v.Channels, channelSettings{name, v.bot.URL(), []string{name + v.keys.APIKey}, []string{v.keys.OASecretKey}})
+		v.Channels = append(v.Channels, channelSettings{name, bot.URL(), []string{name + v.keys.APIKey}, []string{v.keys.OASecretKey}})
 	}
-	if err := errors.Join(v.writeCertificate(), v.writeConfig()); err != nil {
-		return v, err
-	}
-	_, err = v.Start(ctx)
-	return v, err
-}
-
-func (v *victim) writeCertificate() error {
 	cert, key, err := certificate.Make(1)
-	return errors.Join(err, os.WriteFile(filepath.Join(v.Folder, "tls.crt"), []byte(cert), 0o600),
-		os.WriteFile(filepath.Join(v.Folder, "tls.key"), []byte(key), 0o600))
-}
-
-func (v *victim) close() error {
-	v.Kill()
-	err := v.bot.Close()
-	if v.group != nil {
-		err = errors.Join(err, v.group.Remove())
-	}
-	return err
+	must.Do(err)
+	must.Do(os.WriteFile(filepath.Join(v.Folder, "tls.crt"), []byte(cert), 0o600))
+	must.Do(os.WriteFile(filepath.Join(v.Folder, "tls.key"), []byte(key), 0o600))
+	v.writeConfig()
+	must.Get(v.Start(ctx))
+	return v
 }
 
 // platform makes 100 signed calls a second to the i-th channel: to the first one on kept

@@ -17,14 +17,11 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []flood{
-		{Name: "held", Held: 60, PerSecond: 50},
-		{Name: "slow handshakes", Held: 20, PerSecond: 20, Secure: true},
-		{Name: "scrapes", Held: 20, PerSecond: 20, Metrics: true},
+		{name: "held", with: []string{"silent", "half a header"}, held: 60, perSecond: 50},
+		{name: "slow handshakes", with: []string{"half a handshake"}, held: 20, perSecond: 20, secure: true},
+		{name: "scrapes", with: []string{"a scrape"}, held: 20, perSecond: 20},
 	} {
-		r, err := stage{binary: binary, folder: folder, lasts: time.Second}.flood(t.Context(), a)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := (&stage{binary: binary, folder: folder, lasts: time.Second}).flood(t.Context(), a)
 		if r.kept.calls == 0 || r.fresh.calls == 0 || r.kept.inTime == 0 || r.fresh.inTime == 0 || r.peakMiB < 1 || r.died {
 			t.Errorf("%v", r)
 		}
@@ -55,8 +52,14 @@ func TestMet(t *testing.T) {
 
 func TestHeaderLines(t *testing.T) {
 	for _, a := range floods {
-		if hello := a.hello(1); strings.Contains(hello, "\r\n\r\n") && !a.Metrics && !strings.Contains(a.Name, "wrong keys") {
-			t.Errorf("%s: the header has an end", a.Name)
+		for _, name := range a.with {
+			s, known := strangers[name]
+			if !known {
+				t.Fatalf("%s: there is no stranger %q", a.name, name)
+			}
+			if strings.Contains(s.hello(1), "\r\n\r\n") && !s.metrics && name != "a wrong key" {
+				t.Errorf("%s: the header has an end", a.name)
+			}
 		}
 	}
 	if text := headerLines(20_000, "k%d:\n"); len(text) < 20_000 || len(text) > 20_100 {

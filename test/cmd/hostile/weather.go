@@ -2,20 +2,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 	"xbot.a4b.vn/channel-connector/test/kit/wallclock"
 )
 
 const (
-	// fewFiles is a hard limit as small as some machines set it, manyFiles the usual.
+	// fewFiles is a hard limit as small as on some machines, manyFiles the usual one.
 	fewFiles, manyFiles = 1024, 20000
 	// maxEventAge is the window, beyond which calls look too old.
 	maxEventAge = 240 * time.Hour
@@ -25,51 +26,71 @@ const (
 // jumps are where the wall clock goes. The last is beyond maxEventAge.
 var jumps = []time.Duration{0, time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour, -year, 10 * year}
 
-// weather disturbs the connector in every way, one after the other in random order,
-// until ctx ends.
-func (c *campaign) weather(ctx context.Context) error {
-	deck := []func(context.Context) error{
-		c.killed, c.killedWhileStarting, c.stopped, c.rotated, c.movedSink, c.badVersion, c.jumped, c.jumpedOverRestart,
-		c.copied, c.filled,
+// trouble is a way to disturb the connector.
+type trouble struct {
+	name string
+	// fails reports whether calls may fail meanwhile.
+	fails bool
+	make  func(context.Context)
+}
+
+// weather disturbs the connector in every way, one after the other in random order, until ctx ends.
+func (c *campaign) weather(ctx context.Context) {
+	deck := []trouble{
+		{"kills", true, c.killed},
+		{"kills while starting", true, c.killedWhileStarting},
+		{"SIGTERMs", true, c.stopped},
+		{"rotated keys", false, c.rotated},
+		{"moved sinks", false, c.movedSink},
+		{"bad versions", false, c.badVersion},
+		{"clock jumps", false, func(ctx context.Context) { c.jump(ctx, c.anyJump()) }},
+		{"clock jumps over a restart", true, c.jumpedOverRestart},
+		{"damaged copies", true, c.copied},
+	}
+	if c.mounted {
+		deck = append(deck, trouble{"full disks", true, c.filled})
 	}
 	for ctx.Err() == nil {
 		c.random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
-		for _, disturb := range deck {
+		for _, t := range deck {
 			await(ctx, time.After(between(c.random, 100*time.Millisecond, c.pause)))
 			if ctx.Err() != nil {
 				break
 			}
-			// What was begun is carried through: a started connector is needed at the end.
-			if err := c.survive(context.WithoutCancel(ctx), disturb); err != nil {
-				return err
-			}
+			// Trouble is carried through: a started connector is needed at the end.
+			c.survive(context.WithoutCancel(ctx), t)
 		}
 	}
-	return nil
 }
 
-// survive disturbs the connector, and starts it where it has ended by itself.
-func (c *campaign) survive(ctx context.Context, disturb func(context.Context) error) error {
-	if err := disturb(ctx); err != nil {
-		return err
+// survive disturbs the connector, and starts it again if it has ended by itself.
+func (c *campaign) survive(ctx context.Context, t trouble) {
+	c.last = t.name
+	c.count(t.name)
+	if t.fails {
+		c.disturb(func() { t.make(ctx) })
+	} else {
+		t.make(ctx)
 	}
-	if !c.connector.Life().Ended() {
-		return nil
+	if c.copy != nil {
+		c.examine(ctx, c.copy)
+		c.copy = nil
 	}
-	c.promises.brokenf(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
-	return c.restart(ctx)
+	if c.connector.Life().Ended() {
+		c.promises.brokenf(promiseAlive, "it ended by itself, after %s:\n%s", c.last, c.log.end())
+		c.restart(ctx)
+	}
 }
 
-// disturb begins a time in which calls may fail; the function returned ends it.
-func (c *campaign) disturb(what string) (end func()) {
-	c.last = what
-	c.count(what)
+// disturb notes the time of f, in which calls may fail.
+func (c *campaign) disturb(f func()) {
 	from := time.Now()
-	return func() { c.disturbances = append(c.disturbances, disturbance{from, time.Now()}) }
+	f()
+	c.disturbances = append(c.disturbances, disturbance{from, time.Now()})
 }
 
-// restart starts the connector, which waits until it is ready.
-func (c *campaign) restart(ctx context.Context) error {
+// restart starts the connector, in every second life with few files, and waits until it is ready.
+func (c *campaign) restart(ctx context.Context) {
 	c.connector.files = manyFiles
 	if c.random.IntN(2) == 0 {
 		c.connector.files = fewFiles
@@ -77,34 +98,27 @@ func (c *campaign) restart(ctx context.Context) error {
 	took, err := c.connector.Start(ctx)
 	if err != nil {
 		c.promises.brokenf(promiseStart, "after %s: %v:\n%s", c.last, err, c.log.end())
-		return err
+		must.Do(err)
 	}
 	c.starts = append(c.starts, took.Seconds())
-	return nil
 }
 
-func (c *campaign) killed(ctx context.Context) error {
-	defer c.disturb("kills")()
+func (c *campaign) killed(ctx context.Context) {
 	c.connector.kill()
-	return c.restart(ctx)
+	c.restart(ctx)
 }
 
-func (c *campaign) killedWhileStarting(ctx context.Context) error {
-	defer c.disturb("kills while starting")()
+func (c *campaign) killedWhileStarting(ctx context.Context) {
 	c.connector.kill()
 	c.connector.files = manyFiles
-	if err := c.connector.Launch(ctx); err != nil {
-		return err
-	}
+	must.Do(c.connector.Launch(ctx))
 	await(ctx, time.After(between(c.random, 0, 300*time.Millisecond)))
-	c.connector.kill()
-	return c.restart(ctx)
+	c.killed(ctx)
 }
 
-func (c *campaign) stopped(ctx context.Context) error {
-	defer c.disturb("SIGTERMs")()
+func (c *campaign) stopped(ctx context.Context) {
 	c.stopConnector()
-	return c.restart(ctx)
+	c.restart(ctx)
 }
 
 func (c *campaign) stopConnector() {
@@ -113,63 +127,47 @@ func (c *campaign) stopConnector() {
 	}
 }
 
-// rotated changes the keys of a channel: old and new are valid for a while. The
-// first one's stay, with which the captured calls are signed.
-func (c *campaign) rotated(ctx context.Context) error {
-	c.count("rotated keys")
+// rotated changes the keys of a channel: old and new are valid for a while. It never takes the first
+// channel, whose keys sign the captured calls.
+func (c *campaign) rotated(ctx context.Context) {
 	i := 1 + c.random.IntN(len(c.channels)-1)
 	ch, sink, next := c.channels[i], c.connector.Channels[i].Sink, newKeys()
 	c.log.hide(next.APIKey, next.OASecretKey)
-	if err := c.reload(ctx, i, ch.settings(sink, next)); err != nil {
-		return err
-	}
+	c.reload(ctx, i, ch.settings(sink, next))
 	ch.platform.Use(next)
 	await(ctx, time.After(3*time.Second)) // until calls with the old ones have ended
 	old := ch.keys
 	ch.keys = next
-	if err := c.reload(ctx, i, ch.settings(sink)); err != nil {
-		return err
-	}
-	status, err := traffic.Post(ctx, &fresh, ch.platform.URL, old, inventedMessage, text)
-	if err == nil && status == 200 {
+	c.reload(ctx, i, ch.settings(sink))
+	status, err := traffic.Post(ctx, http.DefaultClient, ch.platform.URL, old, inventedMessage, text)
+	if err == nil && status == http.StatusOK {
 		c.promises.brokenf(promiseForged, "keys that were removed got %d", status)
 	}
-	return nil
 }
 
 // movedSink leads a channel to its bot's other door, by way of a closed one.
-func (c *campaign) movedSink(ctx context.Context) error {
-	c.count("moved sinks")
+func (c *campaign) movedSink(ctx context.Context) {
 	i := c.random.IntN(len(c.channels))
 	ch := c.channels[i]
 	door := ch.doors[0]
 	if c.connector.Channels[i].Sink == door {
 		door = ch.doors[1]
 	}
-	if err := c.reload(ctx, i, ch.settings("http://127.0.0.1:1/events")); err != nil {
-		return err
-	}
+	c.reload(ctx, i, ch.settings("http://127.0.0.1:1/events"))
 	await(ctx, time.After(between(c.random, 0, 2*time.Second)))
-	return c.reload(ctx, i, ch.settings(door))
+	c.reload(ctx, i, ch.settings(door))
 }
 
 // reload puts a version of a channel's settings to use.
-func (c *campaign) reload(ctx context.Context, i int, s channelSettings) error {
-	// The metric begins with the first reload of a life.
-	before, err := c.connector.value(ctx, "config_reloads_total")
-	if err != nil {
-		before = 0
-	}
+func (c *campaign) reload(ctx context.Context, i int, s channelSettings) {
+	before, _ := c.connector.value(ctx, "config_reloads_total") // 0 before the first reload of a life
 	c.connector.Channels[i] = s
-	if err := c.connector.writeConfig(); err != nil {
-		return err
-	}
+	c.connector.writeConfig()
 	c.reloads(ctx, "a good version", "config_reloads_total", above(before))
 	c.reloads(ctx, "a good version", "config_last_reload_successful", is(1))
-	return nil
 }
 
-// reloads waits for what comes of a version.
+// reloads waits until a version shows in a metric.
 func (c *campaign) reloads(ctx context.Context, version, metric string, right func(float64) bool) {
 	if err := c.connector.becomes(ctx, metric, right, 10*time.Second); err != nil {
 		c.promises.brokenf(promiseReload, "%s: %v", version, err)
@@ -177,120 +175,79 @@ func (c *campaign) reloads(ctx context.Context, version, metric string, right fu
 }
 
 // badVersion writes a configuration that must be refused, then the right one again.
-func (c *campaign) badVersion(ctx context.Context) error {
-	c.count("bad versions")
-	right, err := os.ReadFile(c.connector.ConfigPath())
-	if err != nil {
-		return err
-	}
+func (c *campaign) badVersion(ctx context.Context) {
+	right := must.Get(os.ReadFile(c.connector.ConfigPath()))
 	bad := [][]byte{
 		nil, right[:len(right)/2], append(slices.Clone(right), "unknown: 1\n"...), append(slices.Clone(right), "\x00"...),
 		append(slices.Clone(right), "channels: []\n"...),
 	}
-	if err := c.connector.Replace(bad[c.random.IntN(len(bad))]); err != nil {
-		return err
-	}
+	must.Do(c.connector.Replace(bad[c.random.IntN(len(bad))]))
 	c.reloads(ctx, "a bad version", "config_last_reload_successful", is(0))
-	if err := c.connector.Replace(right); err != nil {
-		return err
-	}
+	must.Do(c.connector.Replace(right))
 	c.reloads(ctx, "the right version again", "config_last_reload_successful", is(1))
-	return nil
 }
 
-// jumped moves the clock of the running process.
-func (c *campaign) jumped(ctx context.Context) error {
-	c.count("clock jumps")
-	return c.jump(ctx, jumps[c.random.IntN(len(jumps))])
-}
+func (c *campaign) anyJump() time.Duration { return jumps[c.random.IntN(len(jumps))] }
 
-// jump moves the clock. Where calls look too old, it moves it back after a while.
-func (c *campaign) jump(ctx context.Context, offset time.Duration) error {
+// jump moves the clock. It moves it back after a while if calls look too old.
+func (c *campaign) jump(ctx context.Context, offset time.Duration) {
 	if offset <= maxEventAge {
-		return c.clock.Set(offset)
+		must.Do(c.clock.Set(offset))
+		return
 	}
-	defer c.disturb("clocks far ahead")()
-	if err := c.clock.Set(offset); err != nil {
-		return err
-	}
-	await(ctx, time.After(between(c.random, time.Second, 3*time.Second)))
-	if err := c.badVersion(ctx); err != nil { // which is logged, and so the time is
-		return err
-	}
-	if err := c.clock.Set(0); err != nil {
-		return err
-	}
-	await(ctx, time.After(10*wallclock.Latency))
-	return nil
+	c.count("clocks far ahead")
+	c.disturb(func() {
+		must.Do(c.clock.Set(offset))
+		await(ctx, time.After(between(c.random, time.Second, 3*time.Second)))
+		c.badVersion(ctx) // its refusal is logged, with the time
+		must.Do(c.clock.Set(0))
+		await(ctx, time.After(10*wallclock.Latency))
+	})
 }
 
-func (c *campaign) jumpedOverRestart(ctx context.Context) error {
-	defer c.disturb("clock jumps over a restart")()
+func (c *campaign) jumpedOverRestart(ctx context.Context) {
 	c.stopConnector()
-	offset := jumps[c.random.IntN(len(jumps))]
-	if err := c.clock.Set(offset); err != nil {
-		return err
-	}
-	if err := c.restart(ctx); err != nil {
-		return err
-	}
-	return c.jump(ctx, offset)
+	offset := c.anyJump()
+	must.Do(c.clock.Set(offset))
+	c.restart(ctx)
+	c.jump(ctx, offset)
 }
 
-// copied damages a copy of the inbox, of a process that was killed or stopped.
-func (c *campaign) copied(ctx context.Context) error {
-	end := c.disturb("damaged copies")
+// copied damages a copy of the inbox of a killed or stopped process. It is examined when the connector is
+// ready again.
+func (c *campaign) copied(ctx context.Context) {
 	if c.random.IntN(2) == 0 {
 		c.connector.kill()
 	} else {
 		c.stopConnector()
 	}
-	d, err := c.copyInbox()
-	if err != nil {
-		return err
-	}
-	if err := c.restart(ctx); err != nil {
-		return err
-	}
-	end()
-	return c.examine(ctx, d)
+	c.copy = c.copyInbox()
+	c.restart(ctx)
 }
 
-// filled fills the disk for a while, if the inbox has one of its own. The connector may
-// end then, and be started again until there is room.
-func (c *campaign) filled(ctx context.Context) error {
-	if !c.mounted {
-		return nil
-	}
-	defer c.disturb("full disks")()
-	empty, err := fillDisk(c.disk())
-	if err != nil {
-		return fmt.Errorf("fill the disk: %w", err)
-	}
+// filled fills the disk for a while. The connector may end then, and is started again when there is room.
+func (c *campaign) filled(ctx context.Context) {
+	empty := fillDisk(c.disk())
 	await(ctx, time.After(between(c.random, time.Second, 4*time.Second)))
-	if err := empty(); err != nil {
-		return err
-	}
-	return c.acceptsAgain(ctx)
+	empty()
+	c.acceptsAgain(ctx)
 }
 
-// acceptsAgain waits for acknowledged calls after a full disk. What the process met
-// while the disk was full may end it a moment later.
-func (c *campaign) acceptsAgain(ctx context.Context) error {
+// acceptsAgain waits for acknowledged calls after a full disk. The process may still end a moment later,
+// by an error that it met while the disk was full.
+func (c *campaign) acceptsAgain(ctx context.Context) {
 	before := c.acknowledged()
-	accepts := func(context.Context) bool { return c.acknowledged() > before }
 	patient, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := c.connector.Wait(patient, "calls answered 200", accepts)
+	err := c.connector.Wait(patient, "calls answered 200", func(context.Context) bool { return c.acknowledged() > before })
 	switch {
 	case c.connector.Life().Ended() && strings.Contains(c.log.end(), syscall.ENOSPC.Error()):
 		c.count("ends on a full disk")
-		return c.restart(ctx)
+		c.restart(ctx)
 	case err != nil:
 		c.promises.brokenf(promiseFull, "%v:\n%s", err, c.log.end())
 	}
-	return nil
 }
 
-// newRandom is reproducible by its seed, apart from what the machine does.
+// newRandom is reproducible by its seed, apart from the machine's own timing.
 func newRandom(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
