@@ -1,5 +1,5 @@
-// Package inbox defines the durable queue between the way in and the way out. The webhook accepts into it, the delivery
-// claims from it, and the two never meet anywhere else.
+// Package inbox defines the durable queue between the webhook, which accepts into it, and the delivery, which claims
+// from it. They meet nowhere else.
 //
 // # Lanes
 //
@@ -36,8 +36,8 @@
 //     retention ends, and comes back with the next Consume.
 //  5. Close is the last call. What is claimed then is claimed again after the next opening.
 //
-// A new store is a package below this one, with an Inbox that passes the suite of package inboxtest, and one line where
-// inboxes are registered.
+// A new store is a package below this one whose Inbox passes the suite of package inboxtest, and one line in the
+// registry.
 package inbox
 
 import (
@@ -57,18 +57,15 @@ import (
 var (
 	// ErrFull: the inbox is at its bound on size. The same call succeeds once deliveries or retention have freed space.
 	ErrFull = errors.New("inbox is full")
-	// ErrDiskFull: the inbox is within its bound, but its disk has less left than the store needs to work. The same
-	// call succeeds once the disk has room.
+	// ErrDiskFull: the disk has less left than the store needs. The same call succeeds once the disk has room.
 	ErrDiskFull = errors.New("the inbox's disk is full")
-	// ErrOverloaded: the disk does not keep up, and as much as may wait for it does already. The same call succeeds
-	// once it has caught up.
+	// ErrOverloaded: too much waits for a slow disk. The same call succeeds once the disk has caught up.
 	ErrOverloaded = errors.New("inbox is overloaded: its disk does not keep up")
 	// ErrClosed: the inbox is closing or closed.
 	ErrClosed = errors.New("inbox is closed")
 	// ErrNotFound: no dead letter has that id.
 	ErrNotFound = errors.New("no such dead letter")
-	// ErrLost: the claim is no longer held: it was settled, or another replica has its lane. Its event is not lost:
-	// whoever holds the lane delivers it.
+	// ErrLost: the claim was settled, or another replica has its lane and delivers the event.
 	ErrLost = errors.New("the claim is no longer held")
 	// ErrInUse: the inbox cannot be opened while another process has it open.
 	ErrInUse = errors.New("another process uses it")
@@ -87,9 +84,8 @@ const (
 // Accepter is the way in.
 type Accepter interface {
 	// Accept stores a batch of events of one channel, in their order, and returns the outcome of each once all are
-	// durable. An id that comes twice in the batch is a duplicate the second time. With an error, none is stored; only
-	// if ctx ends first, when the error is ctx's, may they still become durable, all of them, and their ids are
-	// recognised later.
+	// durable. An id that comes twice in the batch is a duplicate the second time. With an error, none is stored. If
+	// ctx ends first and the error is ctx's, all may still become durable; their ids are recognised later.
 	Accept(ctx context.Context, batch []event.Event) ([]Outcome, error)
 }
 
@@ -97,8 +93,7 @@ type Accepter interface {
 type Ordering int
 
 const (
-	// PerConversation: the events of a conversation wait for each other. It is the ordering of a channel without
-	// settings.
+	// PerConversation: the events of a conversation wait for each other. It is the default.
 	PerConversation Ordering = iota
 	// Unordered: no event waits for another.
 	Unordered
@@ -128,8 +123,7 @@ type Claim struct {
 	Event event.Event
 	// Attempts is the number of failed attempts so far.
 	Attempts int
-	// Age is the time since the event was accepted, or last redriven, and Paused the part of it during which the
-	// channel was paused.
+	// Age is the time since the event was accepted, or last redriven, and Paused its part in a paused channel.
 	Age, Paused time.Duration
 	// Lane and Sequence identify the claim to the store.
 	Lane     string
@@ -145,12 +139,10 @@ type Taken struct{}
 // Retry: the attempt failed; the lane waits for After, counted from Settle.
 type Retry struct{ After time.Duration }
 
-// Dead: the event goes to the dead letters, with a reason for a person to read (no secrets, ids or bodies); the lane
-// goes on with its next event.
+// Dead: the event goes to the dead letters, with a reason without secrets, ids or bodies; the lane goes on.
 type Dead struct{ Reason string }
 
-// Released: no attempt was made, or its result is unknown because the process stops; the claim ends and nothing is
-// counted.
+// Released: no attempt was made, or its result is unknown because the process stops; nothing is counted.
 type Released struct{}
 
 func (Taken) verdict()    {}
@@ -158,8 +150,7 @@ func (Retry) verdict()    {}
 func (Dead) verdict()     {}
 func (Released) verdict() {}
 
-// Never is the wait for what only a signal of Ready can bring. It lasts for some 292 years, so that a timer of it needs
-// no special case.
+// Never is the wait for a signal of Ready alone. A timer of its 292 years needs no special case.
 const Never = time.Duration(math.MaxInt64)
 
 // Queue is the way out.
@@ -185,7 +176,7 @@ type Consumer interface {
 	Configure(ctx context.Context, s Settings) error
 	// Ready is signalled after something became claimable: an event was stored or redriven, a settled lane has a
 	// further event, or the channel is no longer paused. A paused channel may stay silent. One signal may stand for
-	// many; the Go channel is the same for every call.
+	// many. Every call returns the same Go channel.
 	Ready() <-chan struct{}
 	// Close ends the claiming. Claims stay held, and are settled as before.
 	Close() error
@@ -216,13 +207,11 @@ type DeadLetters interface {
 type Stats struct {
 	// Pending counts stored events that are neither taken nor dead.
 	Pending int64
-	// OldestPendingAge is the time since the oldest of them was accepted or redriven, paused or not; zero if none is
-	// pending.
+	// OldestPendingAge is the time since the oldest of them was accepted or redriven; zero if none is pending.
 	OldestPendingAge time.Duration
 	// DeadLetters counts kept dead letters.
 	DeadLetters int64
-	// Shared reports whether all replicas of a connector see the same figures, so that adding them up would count
-	// events twice.
+	// Shared reports whether all replicas of a connector see the same figures, which then must not be added up.
 	Shared bool
 }
 
@@ -237,8 +226,7 @@ type Inbox interface {
 	Stats(ctx context.Context, channel string) (Stats, error)
 	// Room is nil while a new event finds room; else it is ErrFull or ErrDiskFull, or wraps it.
 	Room() error
-	// Try makes a small write durable, as Accept does with an event. It is nil when the inbox can store, and the error
-	// of the write when it cannot.
+	// Try makes a small write durable, as Accept does with an event, and returns the error of that write.
 	Try(ctx context.Context) error
 	// Close waits for commits under way and closes the store cleanly. Calls after Close return ErrClosed.
 	Close() error
@@ -272,8 +260,8 @@ type Described interface {
 }
 
 // Present describes the channels that are configured or still hold an event, sorted by name. The keys of configured are
-// names. A channel that is no longer configured is left out once it holds nothing, or it would be shown for ever. A
-// channel that cannot be read is left out too, with an error.
+// names. A channel that is no longer configured is left out once it is empty. If a channel cannot be read, it is left
+// out too, with an error.
 func Present[V any](ctx context.Context, in Described, configured map[string]V) (present []ChannelStats, err error) {
 	names := slices.AppendSeq(in.Channels(), maps.Keys(configured))
 	slices.Sort(names)

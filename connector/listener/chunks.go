@@ -2,8 +2,8 @@ package listener
 
 import "strconv"
 
-// chunks finds the end of a chunked body. It takes nothing that net/http would refuse: after such bytes the next header
-// has no certain beginning, so nothing more is handed over.
+// chunks finds the end of a chunked body. It takes nothing that net/http would refuse: the next header would have no
+// certain beginning.
 type chunks struct {
 	open bool
 	line chunkLine

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	// handshakeSize bounds the reading of a TLS handshake, in bytes. A client sends below 3 KiB; crypto/tls would take
-	// 64.
+	// handshakeSize bounds the bytes of a TLS handshake. A client sends below 3 KiB; crypto/tls would buffer 64 KiB.
 	handshakeSize = 8 << 10
 	// recordSize is the largest TLS record with its header: the first may hold a whole header and the begin of a body.
 	recordSize = 17 << 10

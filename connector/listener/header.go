@@ -47,8 +47,8 @@ func (s *headerSearch) find(buffer []byte, limits Limits) (size int, err error) 
 	}
 }
 
-// framing returns the length of the body after a whole header, or that it is chunked. If net/http refuses a header, any
-// result is right: the connection ends with it.
+// framing returns the length of the body after a whole header, or that it is chunked. If net/http refuses the header,
+// any result will do.
 func framing(header []byte) (length int64, chunked bool, err error) {
 	request, rest, _ := bytes.Cut(bytes.TrimLeft(header, "\r\n"), []byte("\n"))
 	var f fields

@@ -1,13 +1,12 @@
-// Package listener bounds the connections, memory, descriptors and log lines that a caller can take of an HTTP server
-// before it has shown a key.
+// Package listener bounds the connections, memory, descriptors and log lines that a caller without a key can take.
 //
 // A connection reaches net/http only when its first header is complete: until then it costs a small goroutine and the
 // bytes received. Every header is bounded in bytes and in lines, since net/http takes some 30 bytes of memory for each
 // byte of a header of tiny lines. Two lengths for one body are refused: net/http drops the Content-Length before a
 // handler can see it, and a proxy in front may go by the other one.
 //
-// When there are too many connections, the oldest one that has shown the least is closed, never the newest: a plain
-// limit would let strangers hold every place.
+// If there are too many connections, the oldest one that has shown the least is closed, never the newest: with a plain
+// limit strangers could hold every place.
 package listener
 
 import (
@@ -36,8 +35,7 @@ const acceptPause = 10 * time.Millisecond
 type Limits struct {
 	// Connections is the number of connections at once, until Resize.
 	Connections int
-	// HeaderSize is the largest request line and header, in bytes. Without a key shown, a connection may send no more
-	// in all.
+	// HeaderSize is the largest request line and header, in bytes, and all that is read before a key is shown.
 	HeaderSize int
 	// HeaderLines is the largest number of header lines.
 	HeaderLines int
@@ -83,9 +81,9 @@ func (l *Listener) Serve(server *http.Server) error {
 	return nil
 }
 
-// Resize changes the number of connections at once. It closes the oldest ones that have shown the least, but none with
-// a call under way: these go with their answer. Verified connections beyond their share of the new number lose their
-// protection, the oldest first. It may be called at any time.
+// Resize changes the number of connections at once, at any time. It closes the oldest ones that have shown the least,
+// but none with a call under way: these go with their answer. Verified connections beyond their share of the new number
+// lose their protection, the oldest first.
 func (l *Listener) Resize(connections int) {
 	l.registry.resize(connections)
 	for l.registry.evictIdle() {
@@ -162,8 +160,7 @@ func (l *Listener) newConn(raw net.Conn) *Conn {
 	return c
 }
 
-// open waits for the first header and hands the connection over. A connection that was accepted while the listener
-// closed may be too late for closeOpening.
+// open waits for the first header and hands the connection over. closeOpening may have missed it.
 func (l *Listener) open(c *Conn) {
 	select {
 	case <-l.closed:

@@ -9,8 +9,7 @@ import (
 
 const (
 	refusalHeader = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
-	// lingerTime and lingerSize bound the reading after a refusal. A connection closed with bytes unread is reset, and
-	// the caller may never see the answer.
+	// lingerTime and lingerSize bound the reading after a refusal: bytes unread would reset the connection.
 	lingerTime = 500 * time.Millisecond
 	lingerSize = 64 << 10
 )

@@ -115,8 +115,7 @@ func (r *registry) resize(limit int) {
 	r.beyond.Store(r.count() > limit)
 }
 
-// evictIdle closes a connection if there are more than the limit: the one that evict would, but without a call that is
-// being read or served. It reports whether there was one.
+// evictIdle is evict of a connection without a call that is being read or served, if there are more than the limit.
 func (r *registry) evictIdle() bool {
 	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open || c.idle.Load()) })
 }

@@ -6,8 +6,8 @@ import "sync"
 const aheadBytes = 64 << 10
 
 // readAhead holds a channel's next events in memory. The committer leaves new ones here, so that a sink that keeps up
-// costs no reads. The claiming reads a backlog in runs, not one by one. Every pending event from the first one's
-// sequence to end is in it.
+// costs no reads. The claiming reads a backlog in runs. Every pending event from the first one's sequence to end is in
+// it.
 type readAhead struct {
 	mu     sync.Mutex
 	end    uint64

@@ -33,9 +33,9 @@ type clock struct {
 
 func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.opened) }
 
-// maxDowntime is how far the clock moves over a restart at most. Only the machine's time of day says how long the store
-// was closed, and it may have jumped. A longer downtime lengthens every wait, window and retention; a jump shortens
-// them by no more than this.
+// maxDowntime is how far the clock moves over a restart at most. Only the time of day says how long the store was
+// closed, and it may jump. A longer downtime lengthens every wait, window and retention; a jump shortens them by no
+// more.
 const maxDowntime = 24 * time.Hour
 
 // setClock sets the store's clock by its last reading, and stores the new one. Otherwise the time would stand still in
@@ -60,8 +60,8 @@ func (s *Inbox) setClock(source Clock) error {
 	return s.db.Set(layout.ClockKey(), reading.Encode(), pebble.Sync)
 }
 
-// maxDrift is how far the machine's clock may drift from the store's before a reading is stored. A time server corrects
-// far less by slewing within a minute.
+// maxDrift is how far the machine's clock may drift from the store's before a reading is stored. Slewing stays below
+// it.
 const maxDrift = time.Second
 
 // keepTime stores a reading if the machine's clock was set: the next start would take the jump for a downtime.

@@ -89,8 +89,7 @@ func notFound(missing, of int) error {
 	return fmt.Errorf("%w: %d of %d ids", inbox.ErrNotFound, missing, of)
 }
 
-// deadEnd is the key behind a channel's last dead letter, or the lower end if there is none. Later deaths come behind
-// it, also of redriven events.
+// deadEnd is the key behind a channel's last dead letter, or their lower end. Later deaths come behind it.
 func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 	if err := s.acquire(); err != nil {
 		return nil, err

@@ -1,14 +1,11 @@
-// Package pebble is the inbox on the connector's own disk, over the Pebble key-value store
-// (github.com/cockroachdb/pebble).
+// Package pebble is the inbox on the connector's own disk, over Pebble (github.com/cockroachdb/pebble).
 //
 // # One committer
 //
-// Every write goes through one goroutine, the committer. It takes what has queued up, forms one batch, commits it with
-// one fsync, and only then wakes the callers. So a duplicate of an event that is still in flight shares its fsync,
-// sequence numbers rise in commit order, and decisions about lanes are made one after the other on what the store
-// holds, never on a guess. Commits never run in an HTTP handler's goroutine: net/http would recover a panic that must
-// end the process.
-//
+// Every age, wait, window and retention goes by the store's own clock, which counts from the store's creation. While
+// the store is open, it follows the machine's monotonic clock. A reading of it is stored with the time of day: with
+// every batch, in every minute without a batch, and after the time of day was set. When the store is opened again, its
+// clock moves on by the difference of the times of day, by 0 to 24 h. So:
 // # Lanes
 //
 // A lane without trouble exists in memory only, and only while an event of it is claimed: further events that the
@@ -19,9 +16,7 @@
 //
 // # Marks
 //
-// The events of a channel are numbered from 1 on. These marks stand on the line of their sequence numbers; channel.go
-// says who moves each.
-//
+// The events of a channel are numbered from 1 on. These marks stand on the line of the numbers; channel.go groups them.
 //	1 ──────┬───────────┬──────────┬───────────┬─────────┬────────▶ sequence
 //	      low        resume      cursor    ahead.end   durable  last
 //	 no event below   a restart   not yet    next to be   fsynced  numbered
@@ -38,13 +33,12 @@
 //	rangeDeleted  committer    range deletions were written up to it: at most low
 //	recovered     nobody       durable when the store was opened
 //
-// Three more stand on the line of the store's clock. No timer is due before timersFrom, none that is not claimed before
+// Three more stand on the line of the store's clock. No timer is due before timersFrom, no unclaimed one before
 // nextTimer, and no park operation is made before parkFrom.
 //
 // # Crashes
 //
-// A crash is an end of the process or of the power at any moment. TestPowerLoss cuts the power at every sync of a
-// random workload; the tests below prove single rows.
+// A crash ends the process or the power at any moment. TestPowerLoss cuts the power at every sync of a random workload.
 //
 //	crash after …                       recovery finds …                         proven by
 //	a call was read                     nothing: it was not answered             TestUnsynced
@@ -65,9 +59,8 @@
 //
 // # Damage
 //
-// Pebble takes a damaged end of its manifest or of its newest log for a write that a crash tore, and then deletes what
-// it no longer knows of. So the store keeps layout.Ledger beside Pebble's files, of what is durable for certain, and
-// refuses to open without it.
+// Pebble takes a damaged end of its manifest or of its newest log for a torn write, and deletes everything behind it.
+// So the store keeps layout.Ledger beside Pebble's files, and refuses to open without it.
 //
 // # Time
 //

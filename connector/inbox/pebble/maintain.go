@@ -31,8 +31,8 @@ const (
 	reclaimSlice = minReserve / 2
 )
 
-// maintain begins the periodic work, which goes on until ctx ends. Each piece has a goroutine of its own and waits for
-// no other: to reclaim space can take minutes.
+// maintain begins the periodic work, which goes on until ctx ends. No piece waits for another: reclaiming takes
+// minutes.
 func (s *Inbox) maintain(ctx context.Context) {
 	for _, piece := range []struct {
 		interval time.Duration
@@ -115,8 +115,8 @@ func (s *Inbox) raiseLow(ch *channel) error {
 // writeLedger brings the log's syncs since the last call to the ledger.
 func (s *Inbox) writeLedger() error { return s.ledgerFailed(s.files.ledger.Write()) }
 
-// ledgerFailed returns the error of a write of the ledger if the disk is full. After any other it ends the process: a
-// disk that does not write cannot keep promises.
+// ledgerFailed returns the error of a write of the ledger if the disk is full. After any other error it ends the
+// process.
 func (s *Inbox) ledgerFailed(err error) error {
 	if err != nil && !engine.OutOfSpace(err) {
 		s.fatal(err)
@@ -138,8 +138,8 @@ func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) erro
 	})
 }
 
-// oldest finds the oldest pending event and when it was accepted. If none is pending, sequence is that of the next
-// event, and acceptedAt is zero.
+// oldest finds the oldest pending event. If none is pending, sequence is that of the next event, and acceptedAt is
+// zero.
 func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant, err error) {
 	durable := ch.durable.Load()
 	for key, value := range layout.Range(s.db, layout.EventKey(ch.key, ch.low.Load()), layout.EventKey(ch.key, durable+1), &err) {
@@ -168,8 +168,7 @@ func (s *Inbox) expire(ctx context.Context) error {
 	return err
 }
 
-// reclaim compacts a full store below the low-water marks, so that it takes calls again as soon as enough was
-// delivered. Compaction on its own comes to it late.
+// reclaim compacts a full store below the low-water marks: compaction on its own comes to freed space late.
 func (s *Inbox) reclaim(ctx context.Context) error {
 	if s.space.full() == nil {
 		return nil

@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/engine"
 )
 
-// Memory that the store takes where Options do not say less, beside two memtables: enough for the newest blocks, small
-// enough for an idle connector.
+// The defaults of Options: enough for the newest blocks and events, small enough for an idle connector.
 const (
 	cacheSize    = 8 << 20
 	memTableSize = 8 << 20
@@ -55,8 +54,8 @@ func replayLog(path string, o *pebble.Options) error {
 	return db.Close()
 }
 
-// scheduler allows no compaction before it is started. Then it is Pebble's own, without the goroutine that asks for a
-// higher limit: here the limit is always one.
+// scheduler allows no compaction before it is started. Then it is Pebble's own, without the goroutine that asks for
+// more.
 type scheduler struct {
 	*pebble.ConcurrencyLimitScheduler
 	started atomic.Bool
@@ -87,8 +86,8 @@ func (s *Inbox) options(o Options) *pebble.Options {
 		Cache:        s.cache.blocks,
 		MemTableSize: o.MemTableSize,
 		MaxOpenFiles: o.MaxOpenFiles - otherFiles,
-		// Raised only a release after its readers are out, so that a rollback can still open the store. This one tells
-		// a torn end of the log from damage in the middle of it.
+		// It tells a torn end of the log from damage in its middle. It is raised only a release after its readers are
+		// out, so that a rollback can still open the store.
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		// Range deletions free whole tables only once they are flushed.
 		FlushDelayDeleteRange: time.Second,
@@ -103,8 +102,8 @@ func (s *Inbox) options(o Options) *pebble.Options {
 }
 
 // splitByPrefix ends a table where the kind of key changes. Events come in key order, so tables of events alone never
-// overlap: compaction moves them without rewriting, and a range deletion drops them unread. Ids come in random order:
-// in shared tables, events would be merged again and again.
+// overlap: compaction moves them without rewriting, and a range deletion drops them unread. In tables shared with ids,
+// which come in random order, they would be merged again and again.
 func splitByPrefix(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
 	return policy, []byte{start[0] + 1}, nil
 }
@@ -163,8 +162,7 @@ func (c *cache) resize(size int64) {
 	c.release = c.blocks.Reserve(int(cacheSize - min(size, cacheSize)))
 }
 
-// Resize changes Options.CacheSize and QueueSize. It may be called at any time, keeps what is queued, and does nothing
-// once the store is closed.
+// Resize changes Options.CacheSize and QueueSize, at any time. It does nothing once the store is closed.
 func (s *Inbox) Resize(cacheSize, queueSize int64) {
 	if s.acquire() != nil {
 		return

@@ -98,9 +98,8 @@ func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
 	return nil
 }
 
-// setMode sets the mode of a file of this process's user. It leaves alone the files of others, and links: another user
-// of the group may have put one in a file's place. It does not open the file, because closing a descriptor of the
-// store's lock would unlock it.
+// setMode sets the mode of a file of this process's user, and leaves alone the files of others and links, which another
+// user of the group may have put there. It does not open the file: closing a descriptor of the store's lock unlocks it.
 func setMode(name string, mode fs.FileMode) error {
 	folder, err := os.OpenRoot(filepath.Dir(name)) // no link leads out of a root
 	if err != nil {

@@ -59,8 +59,7 @@ func (c *consumer) Settle(ctx context.Context, claim inbox.Claim, verdict inbox.
 	}
 }
 
-// Renew implements inbox.Consumer. A claim of this store lasts until its settlement, since no other process has the
-// store.
+// Renew implements inbox.Consumer. It only looks: no other process has the store, so a claim lasts until it is settled.
 func (c *consumer) Renew(_ context.Context, claim *inbox.Claim) error {
 	c.channel.mu.Lock()
 	defer c.channel.mu.Unlock()

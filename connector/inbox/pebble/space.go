@@ -55,8 +55,7 @@ var (
 	}
 )
 
-// The reserve of free disk is an eighth of the bound within these limits. The lower one has room for two memtables and
-// a small compaction.
+// The reserve of free disk is an eighth of the bound within these limits, with room for flushes and compactions.
 const (
 	minReserve = 32 << 20
 	maxReserve = 512 << 20

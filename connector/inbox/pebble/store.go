@@ -39,8 +39,7 @@ type Options struct {
 	CacheSize int64
 	// QueueSize is how many bytes may wait for the disk before ErrOverloaded, until Resize. Default: 64 MiB.
 	QueueSize int64
-	// MemTableSize is how many bytes of new events memory holds before they become a table. Another one of that size is
-	// written meanwhile. Default: 8 MiB.
+	// MemTableSize is how many bytes of new events each of two tables in memory holds. Default: 8 MiB.
 	MemTableSize uint64
 	Metrics      *telemetry.Metrics
 	Log          logr.Logger

@@ -24,7 +24,7 @@ func Open(path string, o *pebble.Options) (db *pebble.DB, err error) {
 }
 
 // Log is Pebble's logger. Pebble calls Fatalf after a failed write or sync of its log. If Fatalf returned, the commit
-// would report success for an event that is not durable.
+// would report success all the same.
 type Log struct {
 	Log   logr.Logger
 	Fatal func(cause error)

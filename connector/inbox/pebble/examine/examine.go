@@ -1,8 +1,7 @@
-// Package examine reads the store of a connector that does not run. Check says what is wrong with it, and Export saves
-// the events that can be read.
+// Package examine reads the store of a stopped connector. Check says what is wrong, and Export saves the readable
+// events.
 //
-// It never changes the folder. It reads through Pebble until the first damage; from there on it reads tables and logs
-// directly, and around the parts that cannot be read.
+// It never changes the folder. It reads through Pebble until the first damage, then tables and logs directly.
 package examine
 
 import (
@@ -17,8 +16,7 @@ import (
 // ErrInUse means that a running connector has the store open.
 var ErrInUse = errors.New("a connector uses this inbox; stop the connector first")
 
-// Observer is told about the progress and the findings of an examination. Both functions are required and called one at
-// a time.
+// Observer is told about an examination. Both functions are required and called one at a time.
 type Observer struct {
 	// Finding is called for each problem.
 	Finding func(Finding)
@@ -46,8 +44,7 @@ type ChannelSummary struct {
 	Pending           int64  `json:"pending"`
 	DeadLetters       int64  `json:"deadLetters"`
 	DeduplicationKeys int64  `json:"deduplicationKeys"`
-	// OldestPending and NewestPending are when the first and the last of the pending events were accepted; zero if none
-	// is pending.
+	// OldestPending and NewestPending are when the first and the last pending event were accepted; else zero.
 	OldestPending time.Time `json:"oldestPending,omitzero"`
 	NewestPending time.Time `json:"newestPending,omitzero"`
 }
@@ -60,7 +57,7 @@ type Exported struct {
 }
 
 // Check reads the whole stopped store at path, every checksum in it included, and compares its records with the
-// promises of package pebble. It reports problems to observe; a store without findings is sound. The folder is not
+// promises of package pebble. It reports problems to observe; without one the store is sound. The folder is not
 // changed.
 //
 // The error is the context's, or says why nothing could be read, such as ErrInUse.
@@ -81,13 +78,12 @@ func Check(ctx context.Context, path string, observe Observer) ([]ChannelSummary
 	})
 }
 
-// Export yields every event of the stopped store at path that can be read, also from damaged files: first the pending
-// ones, channel by channel in the order of their acceptance, then the dead letters, the oldest of each channel first.
-// An event's body is only valid until yield returns.
+// Export yields every readable event of the stopped store at path, also from damaged files: first the pending ones,
+// channel by channel in the order of their acceptance, then the dead letters, the oldest of each channel first. An
+// event's body is only valid until yield returns.
 //
-// The folder is not changed. Damage is reported to observe and read around, also damage to records that are not
-// exported, such as the ids: the connector would not start with it. The error is yield's or the context's, or says why
-// nothing could be read, such as ErrInUse.
+// The folder is not changed. Damage is reported to observe and read around, also to records that are not exported. The
+// error is yield's or the context's, or says why nothing could be read, such as ErrInUse.
 func Export(ctx context.Context, path string, observe Observer, yield func(Exported) error) ([]ChannelSummary, error) {
 	return examine(ctx, path, observe, yield, func(s *survey) {
 		s.readChannels()

@@ -14,8 +14,7 @@ import (
 )
 
 // salvage reads a store's files without Pebble's word on which of them count. Of each key the newest version wins, as
-// it would in Pebble. Where a deletion cannot be read, its keys come back: an event too many is better than one too
-// few.
+// in Pebble. If a deletion cannot be read, its keys come back: an event too many is better than one too few.
 type salvage struct {
 	tables []*table
 	// logged are the entries of the write-ahead logs by key, the newest first.

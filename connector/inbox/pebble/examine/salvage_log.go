@@ -88,8 +88,7 @@ func newRecordReader[N ~uint64](newReader func(io.Reader, N) *record.Reader, r i
 	return newReader(r, N(number))
 }
 
-// decode reads a batch up to its end or its first damage. Pebble's own reader of batches may read past the end of one
-// that is cut short.
+// decode reads a batch up to its end or its first damage, past which Pebble's own reader may read.
 func (l *logReader) decode(batch []byte) error {
 	d := layout.Decoder{Rest: batch}
 	header := d.Take(batchHeader)

@@ -14,9 +14,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// table is one of the store's sorted tables, and the file that its reader reads. It remembers which block was read
-// last, and which blocks are damaged, so that a search for the end of a damaged block does not verify it again and
-// again.
+// table is one of the store's sorted tables, and the file of its reader. It remembers the block read last and the
+// damaged blocks, so that a search for the end of a damaged block does not verify it again and again.
 type table struct {
 	objstorage.Readable
 	name    string
@@ -129,8 +128,7 @@ func (t *table) damage(err error, meaning string) {
 // lostBlock is the meaning of a damaged block.
 const lostBlock = "the records in it are lost; those of other blocks are read"
 
-// maxKey is longer than every key of the store, see layout.KeyLengths, and than the separators in a table's index,
-// which are no longer than keys.
+// maxKey is longer than every key of the store, see layout.KeyLengths, and than the separators in a table's index.
 const maxKey = 48
 
 // beyond is the smallest key after from that does not lead into the damaged block that was read last, nil if there is

@@ -25,8 +25,7 @@ const (
 	readFiles = 512
 )
 
-// stopped is the store of a connector that does not run. It is only ever read: through Pebble as long as Pebble can,
-// and then directly from its files.
+// stopped is the store of a stopped connector. It is only read: through Pebble as long as Pebble can, then directly.
 type stopped struct {
 	ctx     context.Context //nolint:containedctx // the context of one call of Check or Export, which owns this value
 	path    string
@@ -41,8 +40,7 @@ type stopped struct {
 	err error
 }
 
-// openStopped opens the store at path without a change in its folder. If Pebble cannot open it, that is a finding, not
-// an error.
+// openStopped opens the store at path without a change in its folder. Damage that Pebble cannot open is a finding.
 func openStopped(ctx context.Context, path string, observe Observer) (*stopped, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -130,8 +128,7 @@ func (s *stopped) each(prefix byte, visit func(key, value []byte)) {
 	s.between([]byte{prefix}, []byte{prefix + 1}, visit)
 }
 
-// between visits every record in [from, to), in the order of keys, until s.err is set. Damage is reported and read
-// around.
+// between visits every record in [from, to), in the order of keys, until s.err is set. It reports damage and reads on.
 func (s *stopped) between(from, to []byte, visit func(key, value []byte)) {
 	if s.err != nil {
 		return
@@ -158,8 +155,7 @@ func (s *stopped) between(from, to []byte, visit func(key, value []byte)) {
 	}
 }
 
-// eachStored visits [from, to) through Pebble while visit returns true. If Pebble meets damage, the reading continues
-// from next.
+// eachStored visits [from, to) through Pebble while visit returns true. After damage, the reading continues from next.
 func (s *stopped) eachStored(from, to []byte, visit func(key, value []byte) bool) (next []byte, damage error) {
 	it, damage := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if damage != nil {
@@ -197,8 +193,7 @@ func (s *stopped) salvage(what, meaning string) {
 // readOnly is a file system whose Lock changes nothing.
 type readOnly struct{ vfs.FS }
 
-// Lock takes a shared lock that conflicts with a connector's. Without a lock file no connector has ever opened the
-// store, and there is nothing to lock.
+// Lock takes a shared lock that conflicts with a connector's, if any connector has ever opened the store.
 func (r readOnly) Lock(name string) (io.Closer, error) {
 	file, err := r.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {

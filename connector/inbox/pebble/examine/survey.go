@@ -177,8 +177,7 @@ func (s *survey) deadLetters() {
 	})
 }
 
-// tables looks for damage in the parts of tables that no reading in the order of keys touches, such as their filters.
-// The connector reads them as soon as it looks up a key.
+// tables verifies the parts of tables that only look-ups of keys read, such as filters.
 func (s *survey) tables() {
 	if s.db == nil || s.err != nil {
 		return // damage was met before, and reported
@@ -199,8 +198,8 @@ func (s *survey) tables() {
 	}
 }
 
-// compareCounts compares the channels' counters with the records found: a difference is the only trace of records that
-// were lost whole.
+// compareCounts compares the channels' counters with the records found. Records that were lost whole leave no other
+// trace.
 func (s *survey) compareCounts() {
 	for _, c := range s.sorted() {
 		switch {

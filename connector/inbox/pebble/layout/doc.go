@@ -14,8 +14,7 @@
 //	p channel lane sequence        further events of a tracked lane
 //	x channel died-at sequence     dead letter
 //
-// channel is 8 bytes and lane 16 bytes of a SHA-256 digest; sequence, bucket and moments of the store's clock are
-// big-endian, so that key order is their order.
+// channel is 8 bytes and lane 16 bytes of a SHA-256 digest; numbers are big-endian, so that key order is their order.
 //
 // # The ledger
 //

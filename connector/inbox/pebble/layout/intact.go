@@ -26,10 +26,9 @@ import (
 //   - A file leaves the ledger before it is removed, and a manifest as soon as the marker of its successor is durable.
 //
 // So after any crash every file in the ledger exists, with the length and the checksum of the ledger; anything else is
-// damage. One part remains: the end of the newest log, written less than a second before a crash. It is judged by the
-// records behind it, see brokenOff. Damage to the very last record looks like a torn write, at times damage to the one
-// before it too: Pebble wakes the callers of a sync before it notes the synced length, so the last record may not know
-// of it.
+// damage. One part remains: the end of the newest log, written less than a second before a crash. The records behind it
+// judge it, see brokenOff. Damage to the very last record looks like a torn write, at times damage to the one before it
+// too: Pebble wakes the callers of a sync before it notes the synced length.
 
 // ErrDamaged is damage that was found before Pebble opened the store.
 var ErrDamaged = errors.New("the store is damaged")

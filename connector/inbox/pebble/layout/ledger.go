@@ -17,8 +17,7 @@ import (
 // Ledger is a small file of ours beside Pebble's. It says how many bytes of each manifest and log are durable for
 // certain, and their checksum. See intact.go for the consequences.
 //
-// The file has two slots, which are written in turn, in place. If a crash tears one, the other holds: nothing relies on
-// a write before it is durable.
+// The file has two slots, which are written in turn, in place. If a crash tears one, the other holds.
 type Ledger struct {
 	fs   vfs.FS
 	path string

@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Range yields each key in [start, end) with its value, in order. Both are valid until the loop goes on. If the reading
-// fails, the loop ends and *err says why.
+// Range yields each key in [start, end) with its value, both valid until the loop goes on. *err says why it ended
+// early.
 func Range(r pebble.Reader, start, end []byte, err *error) iter.Seq2[[]byte, []byte] {
 	return walk(r, start, end, err, (*pebble.Iterator).First, (*pebble.Iterator).Next)
 }
