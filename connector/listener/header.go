@@ -16,8 +16,7 @@ var (
 
 // headerSearch looks for the end of a header in a buffer that grows.
 type headerSearch struct {
-	// line is where the line under way begins, scanned how far it was read.
-	line, scanned int
+	line, scanned int // where the line under way begins, scanned how far it was read
 	lines         int
 }
 
@@ -65,13 +64,10 @@ func framing(header []byte) (length int64, chunked bool, err error) {
 
 // fields are what a header says of its body.
 type fields struct {
-	// length is the Content-Length, if it is given.
-	length int64
-	given  bool
-	// chunked: there is a Transfer-Encoding.
-	chunked bool
-	// known: the line before was one of these.
-	known bool
+	length  int64 // the Content-Length, if it is given
+	given   bool
+	chunked bool // there is a Transfer-Encoding
+	known   bool // the line before was one of these
 }
 
 // follow takes the next line of a header.
@@ -87,11 +83,11 @@ func (f *fields) follow(line []byte) error {
 	f.known = true
 	switch {
 	case bytes.EqualFold(name, []byte("content-length")):
-		next, ok := contentLength(text)
-		if !ok || f.given && next != f.length {
+		next, err := strconv.ParseUint(text, 10, 62)
+		if err != nil || f.given && int64(next) != f.length {
 			return errFraming
 		}
-		f.length, f.given = next, true
+		f.length, f.given = int64(next), true
 	case bytes.EqualFold(name, []byte("transfer-encoding")):
 		if f.chunked || !strings.EqualFold(text, "chunked") {
 			return errFraming
@@ -101,12 +97,6 @@ func (f *fields) follow(line []byte) error {
 		f.known = false
 	}
 	return nil
-}
-
-// contentLength reads the value of a Content-Length.
-func contentLength(text string) (length int64, ok bool) {
-	n, err := strconv.ParseUint(text, 10, 62)
-	return int64(n), err == nil
 }
 
 // knowsChunks: HTTP/1.0 knows none, so net/http looks at the Content-Length alone.

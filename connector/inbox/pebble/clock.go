@@ -86,8 +86,5 @@ func (tx *transaction) writeClock() {
 
 // storeClock stores a reading of the clock and nothing else.
 func (s *Inbox) storeClock(ctx context.Context) error {
-	return s.committer.change(ctx, 64, func(tx *transaction) error {
-		tx.keepTime = true
-		return nil
-	})
+	return s.committer.change(ctx, 64, func(tx *transaction) { tx.keepTime = true })
 }

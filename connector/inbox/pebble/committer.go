@@ -21,8 +21,8 @@ type operation interface {
 // pending is the part that every operation has: its place in the queue and the result that its caller waits for.
 type pending struct {
 	done chan error
-	// size is about how many bytes the operation adds to a batch.
-	size int
+	err  error // of apply
+	size int   // about how many bytes the operation adds to a batch
 }
 
 func newPending(size int) pending { return pending{done: make(chan error, 1), size: size} }
@@ -34,10 +34,13 @@ func (*pending) reads() bool { return false }
 // change is an operation that needs no type of its own.
 type change struct {
 	pending
-	make func(*transaction) error
+	make func(*transaction)
 }
 
-func (c *change) apply(tx *transaction) error { return c.make(tx) }
+func (c *change) apply(tx *transaction) error {
+	c.make(tx)
+	return nil
+}
 
 // A batch is bounded so that one fsync never waits for unbounded memory. Pebble calls batches large far above 4 MiB.
 const (
@@ -56,9 +59,8 @@ const (
 //  7. After close nothing is accepted, and what was accepted before is written.
 //  8. queued is the size of what is not written yet.
 type committer struct {
-	env commitEnv
-	// queued is in bytes.
-	queued atomic.Int64
+	env    commitEnv
+	queued atomic.Int64 // in bytes
 	// maxQueued bounds the memory for a disk that hangs: callers give up, but their operations stay queued.
 	maxQueued atomic.Int64
 	wake      chan struct{}
@@ -72,12 +74,9 @@ type committer struct {
 
 // commitEnv is the store as the committer sees it.
 type commitEnv struct {
-	// begin starts the batch of some operations.
-	begin func(ops []operation) *transaction
-	// write makes a batch durable.
-	write func(*transaction) error
-	// publish tells of a durable batch.
-	publish func(*transaction)
+	begin   func(ops []operation) *transaction
+	write   func(*transaction) error
+	publish func(*transaction) // publish tells of a durable batch
 	// fatal ends the process: after a failed write memory is ahead of the disk.
 	fatal func(cause error)
 }
@@ -89,7 +88,7 @@ func newCommitter(maxQueued int64, env commitEnv) *committer {
 }
 
 // change makes a change of about size bytes, and waits as submitAndWait does.
-func (c *committer) change(ctx context.Context, size int, do func(*transaction) error) error {
+func (c *committer) change(ctx context.Context, size int, do func(*transaction)) error {
 	return c.submitAndWait(ctx, &change{newPending(size), do})
 }
 
@@ -106,7 +105,6 @@ func (c *committer) submitAndWait(ctx context.Context, op operation) error {
 	}
 }
 
-// submit queues an operation.
 func (c *committer) submit(op operation) error {
 	c.mu.Lock()
 	if c.closed {
@@ -151,11 +149,8 @@ func (c *committer) run() {
 // commit makes one batch of the operations durable and tells their callers.
 func (c *committer) commit(ops []operation) {
 	tx := c.env.begin(ops)
-	failed := make(map[operation]error)
 	for _, op := range ops {
-		if err := op.apply(tx); err != nil {
-			failed[op] = err
-		}
+		op.base().err = op.apply(tx)
 	}
 	if err := c.env.write(tx); err != nil {
 		c.env.fatal(err)
@@ -163,7 +158,7 @@ func (c *committer) commit(ops []operation) {
 	}
 	c.env.publish(tx)
 	for _, op := range ops {
-		op.base().done <- failed[op]
+		op.base().done <- op.base().err
 	}
 }
 

@@ -54,10 +54,9 @@ func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error
 		return nil
 	}
 	defer ch.signal() // for what was accepted while the channel was paused
-	return c.store.committer.change(ctx, 256, func(tx *transaction) error {
+	return c.store.committer.change(ctx, 256, func(tx *transaction) {
 		p := ch.pauses.Load().Set(settings.Paused, tx.now)
 		ch.pauses.Store(&p)
 		tx.changed[ch] = struct{}{}
-		return nil
 	})
 }

@@ -17,6 +17,7 @@
 // # Marks
 //
 // The events of a channel are numbered from 1 on. These marks stand on the line of the numbers; channel.go groups them.
+//
 //	1 ──────┬───────────┬──────────┬───────────┬─────────┬────────▶ sequence
 //	      low        resume      cursor    ahead.end   durable  last
 //	 no event below   a restart   not yet    next to be   fsynced  numbered

@@ -47,11 +47,7 @@ const (
 )
 
 func newDuplicates(window time.Duration, now layout.Instant) *duplicates {
-	return &duplicates{
-		window:    window,
-		filter:    bloom.New(filterBits, filterHashes),
-		rotatedAt: now,
-	}
+	return &duplicates{window: window, filter: bloom.New(filterBits, filterHashes), rotatedAt: now}
 }
 
 // load reads the ids that the store knows.
@@ -80,11 +76,9 @@ func (b *bucket) add(acceptedAt layout.Instant) {
 
 // rotate starts a new generation of the filter once every id of the old previous one has left the window.
 func (d *duplicates) rotate(now layout.Instant) {
-	if now.Since(d.rotatedAt) < d.window {
-		return
+	if now.Since(d.rotatedAt) >= d.window {
+		d.previous, d.filter, d.rotatedAt = d.filter, bloom.New(filterBits, filterHashes), now
 	}
-	d.previous, d.filter = d.filter, bloom.New(filterBits, filterHashes)
-	d.rotatedAt = now
 }
 
 // seen reports whether the id was accepted on the channel within the window.

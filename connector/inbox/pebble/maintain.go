@@ -127,14 +127,13 @@ func (s *Inbox) ledgerFailed(err error) error {
 // checkpoint persists a channel's progress.
 func (s *Inbox) checkpoint(ctx context.Context, ch *channel, resume uint64) error {
 	low := ch.low.Load()
-	return s.committer.change(ctx, 256, func(tx *transaction) error {
+	return s.committer.change(ctx, 256, func(tx *transaction) {
 		ch.resume.Store(resume)
 		if low >= ch.rangeDeleted+bulkDelete {
 			tx.wrote(tx.DeleteRange(layout.EventKey(ch.key, ch.rangeDeleted), layout.EventKey(ch.key, low), nil))
 			ch.rangeDeleted = low
 		}
 		tx.changed[ch] = struct{}{}
-		return nil
 	})
 }
 
@@ -152,11 +151,10 @@ func (s *Inbox) oldest(ch *channel) (sequence uint64, acceptedAt layout.Instant,
 // expire deletes ids that left the window and dead letters past their retention.
 func (s *Inbox) expire(ctx context.Context) error {
 	now := s.clock.now()
-	err := s.committer.change(ctx, 128, func(tx *transaction) error {
+	err := s.committer.change(ctx, 128, func(tx *transaction) {
 		tx.keepTime = true
 		s.duplicates.rotate(tx.now)
 		tx.wrote(s.duplicates.expire(tx.Batch, tx.now))
-		return nil
 	})
 	for _, ch := range s.allChannels() {
 		if retention := time.Duration(ch.retention.Load()); retention > 0 {

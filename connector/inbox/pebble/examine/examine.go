@@ -62,19 +62,11 @@ type Exported struct {
 //
 // The error is the context's, or says why nothing could be read, such as ErrInUse.
 func Check(ctx context.Context, path string, observe Observer) ([]ChannelSummary, error) {
-	return examine(ctx, path, observe, nil, func(s *survey) {
-		s.schema()
-		s.clock()
-		s.readChannels()
-		s.duplicates()
-		s.lanes()
-		s.events()
-		s.timers()
-		s.pointers()
-		s.deadLetters()
-		s.unknown()
-		s.tables()
-		s.compareCounts()
+	return examine(ctx, path, observe, nil, func(s *survey) []func() {
+		return []func(){
+			s.schema, s.clock, s.readChannels, s.duplicates, s.lanes, s.events, s.timers, s.pointers, s.deadLetters, s.unknown,
+			s.tables, s.compareCounts,
+		}
 	})
 }
 
@@ -85,23 +77,14 @@ func Check(ctx context.Context, path string, observe Observer) ([]ChannelSummary
 // The folder is not changed. Damage is reported to observe and read around, also to records that are not exported. The
 // error is yield's or the context's, or says why nothing could be read, such as ErrInUse.
 func Export(ctx context.Context, path string, observe Observer, yield func(Exported) error) ([]ChannelSummary, error) {
-	return examine(ctx, path, observe, yield, func(s *survey) {
-		s.readChannels()
-		s.lanes()
-		s.events()
-		s.deadLetters()
-		s.compareCounts()
-		s.clock()
-		for _, prefix := range []byte{layout.PrefixSchema, layout.PrefixDuplicate, layout.PrefixTimer, layout.PrefixPointer} {
-			s.each(prefix, func(_, _ []byte) {})
-		}
-		s.tables()
+	return examine(ctx, path, observe, yield, func(s *survey) []func() {
+		return []func(){s.readChannels, s.lanes, s.events, s.deadLetters, s.compareCounts, s.clock, s.rest, s.tables}
 	})
 }
 
 // examine opens a stopped store and reads it in steps. After an error, the further steps do nothing.
 func examine(
-	ctx context.Context, path string, observe Observer, yield func(Exported) error, steps func(*survey),
+	ctx context.Context, path string, observe Observer, yield func(Exported) error, steps func(*survey) []func(),
 ) ([]ChannelSummary, error) {
 	opened, err := openStopped(ctx, path, observe)
 	if err != nil {
@@ -110,6 +93,8 @@ func examine(
 	s := &survey{
 		stopped: opened, yield: yield, channels: make(map[layout.ChannelKey]*surveyed), attempts: make(map[head]int),
 	}
-	steps(s)
+	for _, step := range steps(s) {
+		step()
+	}
 	return s.summaries(), errors.Join(s.err, opened.close())
 }

@@ -177,6 +177,13 @@ func (s *survey) deadLetters() {
 	})
 }
 
+// rest reads the records that an export does not need, so that it reports all that the connector would not start with.
+func (s *survey) rest() {
+	for _, prefix := range []byte{layout.PrefixSchema, layout.PrefixDuplicate, layout.PrefixTimer, layout.PrefixPointer} {
+		s.each(prefix, func(_, _ []byte) {})
+	}
+}
+
 // tables verifies the parts of tables that only look-ups of keys read, such as filters.
 func (s *survey) tables() {
 	if s.db == nil || s.err != nil {

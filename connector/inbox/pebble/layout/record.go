@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/event"
@@ -19,6 +20,51 @@ const SchemaVersion = 1
 
 // Each record starts with its version, so that a later release can read what this one wrote.
 const recordVersion = 1
+
+// Instant is a moment by the store's own clock: nanoseconds since the store was created, at least 1. Zero is no moment.
+type Instant int64
+
+// Never is the due time of no timer.
+const Never = Instant(math.MaxInt64)
+
+// Add returns the moment d later, and Never for any that is too late to count.
+func (t Instant) Add(d time.Duration) Instant {
+	if d > time.Duration(Never-t) {
+		return Never
+	}
+	return t + Instant(d)
+}
+
+// Since is the time from an earlier moment to t.
+func (t Instant) Since(earlier Instant) time.Duration { return time.Duration(t - earlier) }
+
+// String says for a person how old the store was.
+func (t Instant) String() string { return time.Duration(t).String() + " of the store's age" }
+
+// ClockRecord is a reading of the clock, and what the machine's showed then.
+type ClockRecord struct {
+	At   Instant
+	Time time.Time
+}
+
+// Encode returns the stored bytes.
+func (r ClockRecord) Encode() []byte {
+	b := binary.AppendVarint([]byte{recordVersion}, int64(r.At))
+	return appendTime(b, r.Time)
+}
+
+// DecodeClock reads what ClockRecord.Encode wrote.
+func DecodeClock(value []byte) (ClockRecord, error) {
+	d := versioned(value)
+	r := ClockRecord{At: Instant(d.varint()), Time: d.time()}
+	if r.At < 1 || len(d.Rest) > 0 {
+		d.fail("reading of the store's clock")
+	}
+	return r, d.Err
+}
+
+// ErrNoClock: every store has a reading of its clock from its creation on.
+var ErrNoClock = fmt.Errorf("%w: there is no reading of the store's clock", ErrRecord)
 
 // EventRecord is a pending event.
 type EventRecord struct {
@@ -56,11 +102,7 @@ func (r EventRecord) Encode() []byte {
 // DecodeEvent reads a pending event; its body is part of value.
 func DecodeEvent(channel string, value []byte) (EventRecord, error) {
 	d := versioned(value)
-	r := EventRecord{
-		AcceptedAt:   Instant(d.varint()),
-		AcceptedTime: d.time(),
-		PausedBefore: time.Duration(d.varint()),
-	}
+	r := EventRecord{AcceptedAt: Instant(d.varint()), AcceptedTime: d.time(), PausedBefore: time.Duration(d.varint())}
 	r.Event = event.Event{Channel: channel, Time: d.time(), ID: d.id()}
 	if r.Ordering = inbox.Ordering(d.Byte()); r.Ordering > inbox.Unordered {
 		d.fail("ordering")
