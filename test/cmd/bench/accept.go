@@ -14,11 +14,11 @@ const perSecond = "%.0f/s"
 
 // figure1 is accept alone: delivery paused, signature Enforce, every event fsynced before its 200.
 func (b *bench) figure1(ctx context.Context) {
-	trials := []trial{b.accepts(b.startServer(ctx, serverSettings{Status: 200}).address, 1)}
-	for _, of := range b.builds {
-		trials = append(trials, b.accepts(b.startConnector(ctx, of, connectorSettings{Channels: 1, Paused: true, Sink: noSink}).Server, 1))
+	trials := make([]trial, len(b.builds))
+	for i, of := range b.builds {
+		trials[i] = b.accepts(b.startConnector(ctx, of, connectorSettings{Channels: 1, Paused: true, Sink: noSink}).Server, 1)
 	}
-	results := b.compare(ctx, trials...)
+	results := b.compareWithBare(ctx, trials)
 	const measure = "accept, delivery paused"
 	b.Add(benchmark.Ratio(measure, results[0], results[1], perSecond, "of baseline").AtLeast(0.6))
 	b.versus(measure, results[1:], true, perSecond)
@@ -27,17 +27,23 @@ func (b *bench) figure1(ctx context.Context) {
 // figure2 is accept while everything is delivered to a sink. The clock of a round stops when the sink has
 // all of its events, so a connector that accepts fast and delivers late gains nothing.
 func (b *bench) figure2(ctx context.Context) {
-	trials := []trial{b.accepts(b.startServer(ctx, serverSettings{Status: 200}).address, 1)}
 	ways := b.startWays(ctx, serverSettings{Status: 200})
-	for _, w := range ways {
-		trials = append(trials, w.delivers(b))
+	trials := make([]trial, len(ways))
+	for i, w := range ways {
+		trials[i] = w.delivers(b)
 	}
-	results := b.compare(ctx, trials...)
+	results := b.compareWithBare(ctx, trials)
 	const measure = "accept and deliver"
 	behind := fmt.Sprintf("%s (sink %.1f s behind at the end)", measure, ways[1].behind.Median())
 	b.Add(benchmark.Ratio(behind, results[0], results[2], perSecond, "of baseline").AtLeast(0.35))
 	b.Add(benchmark.Ratio(measure+" (baseline: the floor)", results[1], results[2], perSecond, "of the floor"))
 	b.versus(measure, results[2:], true, perSecond)
+}
+
+// compareWithBare compares with a bare server, whose results are the first.
+func (b *bench) compareWithBare(ctx context.Context, trials []trial) []series.Series {
+	bare := b.accepts(b.startServer(ctx, serverSettings{Status: 200}).address, 1)
+	return b.compare(ctx, append([]trial{bare}, trials...)...)
 }
 
 // way leads events to a sink of its own.
@@ -54,11 +60,15 @@ type way struct {
 
 // startWays starts the floor, and a connector of each build, each with a sink.
 func (b *bench) startWays(ctx context.Context, sinks serverSettings) []*way {
-	sink := b.startServer(ctx, sinks)
-	ways := []*way{{sink: sink, address: b.startFloor(ctx, sink.url()).address}}
-	for _, of := range b.builds {
+	ways := make([]*way, 1+len(b.builds))
+	for i := range ways {
 		sink := b.startServer(ctx, sinks)
-		ways = append(ways, &way{sink: sink, address: b.startConnector(ctx, of, connectorSettings{Channels: 1, Sink: sink.url()}).Server})
+		ways[i] = &way{sink: sink}
+		if i == 0 {
+			ways[i].address = b.startFloor(ctx, sink.url()).address
+		} else {
+			ways[i].address = b.startConnector(ctx, b.builds[i-1], connectorSettings{Channels: 1, Sink: sink.url()}).Server
+		}
 	}
 	return ways
 }

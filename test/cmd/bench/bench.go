@@ -50,7 +50,8 @@ func (s *bareServer) url() string { return "http://" + s.address }
 
 // received asks the server for the events that it took.
 func (s *bareServer) received(ctx context.Context) (r received) {
-	resp := must.Get(http.DefaultClient.Do(must.Get(http.NewRequestWithContext(ctx, http.MethodGet, s.url(), http.NoBody))))
+	resp, err := http.DefaultClient.Do(must.Get(http.NewRequestWithContext(ctx, http.MethodGet, s.url(), http.NoBody)))
+	must.Do(err)
 	defer func() { _ = resp.Body.Close() }()
 	must.Do(json.NewDecoder(resp.Body).Decode(&r))
 	return r

@@ -24,9 +24,9 @@ func (b *bench) figure4(ctx context.Context) {
 func (b *bench) manyIdle(ctx context.Context, of build, add func(benchmark.Row, float64)) {
 	c := b.startConnector(ctx, of, connectorSettings{Channels: manyChannels, Sink: noSink})
 	c.idle(ctx, "1,000 channels: memory idle", 48, add)
-	times := series.Series{}
-	for round := range b.rounds {
-		times = append(times, float64(c.reload(ctx, fmt.Sprintf("key of reload %d", round)).Microseconds())/1000)
+	times := make(series.Series, b.rounds)
+	for round := range times {
+		times[round] = float64(c.reload(ctx, fmt.Sprintf("key of reload %d", round)).Microseconds()) / 1000
 	}
 	add(benchmark.Row{
 		Measure: "1,000 channels: file replaced until its new key is let in",
@@ -50,19 +50,19 @@ func (c *connector) reload(ctx context.Context, key string) time.Duration {
 func (c *connector) letsIn(ctx context.Context) bool {
 	req := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Server+zalo.DefaultPath, http.NoBody))
 	req.Header.Set("Xp-Api-Key", c.extraKey)
-	resp := must.Get(http.DefaultClient.Do(req))
+	resp, err := http.DefaultClient.Do(req)
+	must.Do(err)
 	must.Do(resp.Body.Close())
 	return resp.StatusCode == http.StatusOK
 }
 
 // manyLoaded compares the throughput of figure 1 over 1,000 channels with that over one.
 func (b *bench) manyLoaded(ctx context.Context) {
-	var trials []trial
-	for _, n := range []int{1, manyChannels} {
-		c := b.startConnector(ctx, b.builds[0], connectorSettings{Channels: n, Paused: true, Sink: noSink})
-		trials = append(trials, b.accepts(c.Server, n))
+	accepts := func(channels int) trial {
+		c := b.startConnector(ctx, b.builds[0], connectorSettings{Channels: channels, Paused: true, Sink: noSink})
+		return b.accepts(c.Server, channels)
 	}
-	results := b.compare(ctx, trials...)
+	results := b.compare(ctx, accepts(1), accepts(manyChannels))
 	const measure = "1,000 channels: accept (baseline: the connector with one)"
 	b.Add(benchmark.Ratio(measure, results[0], results[1], perSecond, "of one channel").AtLeast(0.95))
 }

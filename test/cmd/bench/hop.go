@@ -35,9 +35,9 @@ func (b *bench) figure5(ctx context.Context) {
 		{"p50", func(w *way) series.Series { return w.p50 }, func(r benchmark.Row) benchmark.Row { return r.AtMost(5) }},
 		{"p99", func(w *way) series.Series { return w.p99 }, func(r benchmark.Row) benchmark.Row { return r }},
 	} {
-		var results []series.Series
-		for _, w := range ways[1:] {
-			results = append(results, q.of(w))
+		results := make([]series.Series, len(b.builds))
+		for i := range results {
+			results[i] = q.of(ways[1+i])
 		}
 		measure := "webhook to sink at 1,000 events/s, " + q.name
 		b.Add(q.ask(benchmark.Ratio(measure+" (baseline: one bare hop)", q.of(straight), results[0], microseconds, "hops")))

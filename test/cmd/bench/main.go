@@ -83,7 +83,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 5, "how often each side of a comparison is measured")
 	flag.StringVar(&b.against, "against", "", "a commit to compare with: its connector takes turns with this one")
 	flag.Parse()
-	b.Main(b.measure)
+	b.Main(context.Background(), b.measure)
 }
 
 func (b *bench) measure(ctx context.Context) {
@@ -100,12 +100,12 @@ func (b *bench) measure(ctx context.Context) {
 func syncTime(folder string) time.Duration {
 	f := must.Get(os.Create(filepath.Join(folder, "sync")))
 	defer func() { _ = f.Close() }()
-	var times series.Series
-	for range 50 {
+	times := make(series.Series, 50)
+	for i := range times {
 		must.Get(f.Write(make([]byte, 4096)))
 		begin := time.Now()
 		must.Do(f.Sync())
-		times = append(times, float64(time.Since(begin)))
+		times[i] = float64(time.Since(begin))
 	}
 	return time.Duration(times.Median()).Round(time.Microsecond)
 }

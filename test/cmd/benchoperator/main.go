@@ -34,6 +34,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
@@ -44,5 +45,5 @@ func main() {
 	flag.IntVar(&b.small, "resources", 1000, "resources created at once; figures that ask for many have five times as many")
 	flag.StringVar(&b.binary, "operator", "bin/operator", "the operator's binary, which make build makes")
 	flag.Parse()
-	b.Main(b.measure)
+	b.Main(context.Background(), b.measure)
 }

@@ -108,7 +108,7 @@ func (c *campaign) prepare(ctx context.Context) {
 
 func (c *campaign) startAttackers(ctx context.Context) *process.Worker {
 	o := orders{
-		Webhook: c.connector.Server, Metrics: c.connector.Metrics, Strangers: campaigners, Held: c.connections, Rate: c.rate,
+		Webhook: c.connector.Server, Metrics: c.connector.Metrics, Strangers: campaigners(), Held: c.connections, Rate: c.rate,
 	}
 	for _, ch := range c.channels {
 		o.Keys, o.Captured = append(o.Keys, ch.leaked), append(o.Captured, ch.captured(ctx))

@@ -80,7 +80,7 @@ func (s *stage) flood(ctx context.Context, f flood) (r result) {
 		v := s.start(ctx, f.secure)
 		kept, fresh := v.platform(ctx, 0), v.platform(ctx, 1)
 		await(ctx, time.After(time.Second)) // the kept connections are verified by then
-		s.startFlood(ctx, f, v.connector)
+		s.startFlood(ctx, f, v)
 		select {
 		case <-time.After(s.lasts):
 			r.peakMiB = must.Get(v.Life().Usage()).Peak
@@ -94,18 +94,12 @@ func (s *stage) flood(ctx context.Context, f flood) (r result) {
 	return r
 }
 
-// victim is a connector that strangers attack.
-type victim struct {
-	*connector
-	keys traffic.Keys
-}
-
 // start starts a connector with an inbox of its own until the scope ends, and waits until it is ready. It
 // runs in a memory cgroup, or else with the GOMEMLIMIT that the connector would make of one; then its peak
 // alone tells.
-func (s *stage) start(ctx context.Context, secure bool) *victim {
+func (s *stage) start(ctx context.Context, secure bool) *connector {
 	folder := must.Get(os.MkdirTemp(s.folder, "connector-"))
-	v := &victim{connector: newConnector(s.binary, folder, "inbox"), keys: newKeys()}
+	v, keys := newConnector(s.binary, folder, "inbox"), newKeys()
 	bot := must.Get(traffic.NewBot(ctx, "127.0.0.1"))
 	s.Cleanup(func() { must.Do(bot.Close()) })
 	switch group, err := cgroup.New(filepath.Base(folder), memoryBound); {
@@ -119,7 +113,7 @@ func (s *stage) start(ctx context.Context, secure bool) *victim {
 	s.Cleanup(v.Kill)
 	v.Secure, v.SinkKey = secure, newKeys().APIKey
 	for _, name := range []string{"kept", "fresh"} {
-		v.Channels = append(v.Channels, channelSettings{name, bot.URL(), []string{name + v.keys.APIKey}, []string{v.keys.OASecretKey}})
+		v.Channels = append(v.Channels, channelSettings{name, bot.URL(), []string{name + keys.APIKey}, []string{keys.OASecretKey}})
 	}
 	cert, key, err := certificate.Make(1)
 	must.Do(err)
@@ -132,16 +126,16 @@ func (s *stage) start(ctx context.Context, secure bool) *victim {
 
 // platform makes 100 signed calls a second to the i-th channel: to the first one on kept
 // connections, to the second one on new ones.
-func (v *victim) platform(ctx context.Context, i int) *traffic.Platform {
+func (c *connector) platform(ctx context.Context, i int) *traffic.Platform {
 	scheme := "http://"
-	if v.Secure {
+	if c.Secure {
 		scheme = "https://"
 	}
 	p := &traffic.Platform{
-		URL: scheme + v.Server + zalo.DefaultPath, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: i,
+		URL: scheme + c.Server + zalo.DefaultPath, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: i,
 		TLS: &tls.Config{InsecureSkipVerify: true},
 	}
-	p.Start(ctx, traffic.Keys{APIKey: v.Channels[i].APIKeys[0], OASecretKey: v.keys.OASecretKey})
+	p.Start(ctx, traffic.Keys{APIKey: c.Channels[i].APIKeys[0], OASecretKey: c.Channels[i].Secrets[0]})
 	return p
 }
 

@@ -1,6 +1,5 @@
-// Command kubeschemas writes a JSON schema of each kind that kubeconform may
-// meet into a folder, without a network: Kubernetes' own from the OpenAPI
-// document in its module, and the ChannelConnector's from its definition.
+// Command kubeschemas writes JSON schemas for kubeconform into a folder, without a network: those of Kubernetes' own
+// kinds from the OpenAPI document in its module, and the ChannelConnector's from its definition.
 package main
 
 import (
@@ -16,9 +15,10 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/config/crd"
+	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
 
-// definitionsFile holds what the schemas of Kubernetes' kinds refer to.
+// definitionsFile holds the schemas to which those of Kubernetes' kinds refer.
 const definitionsFile = "_definitions.json"
 
 func main() {
@@ -26,11 +26,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: kubeschemas FOLDER")
 		os.Exit(2)
 	}
-	for _, write := range []func(folder string) error{writeKubernetes, writeConnector} {
-		if err := write(os.Args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, "Error:", err)
-			os.Exit(1)
-		}
+	if err := must.Catch(func() { writeKubernetes(os.Args[1]); writeConnector(os.Args[1]) }); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
 	}
 }
 
@@ -46,73 +44,43 @@ func (k kind) file() string {
 	return strings.ToLower(k.Kind) + "-" + group + k.Version + ".json"
 }
 
-func writeKubernetes(folder string) error {
+func writeKubernetes(folder string) {
 	module, err := exec.Command("go", "list", "-modfile=localcluster/tools/controlplane/go.mod", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes").Output()
 	if err != nil {
-		return fmt.Errorf("find the module k8s.io/kubernetes, from the repository's folder: %w", err)
-	}
-	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(module)), "api/openapi-spec/swagger.json"))
-	if err != nil {
-		return err
+		must.Do(fmt.Errorf("find the module k8s.io/kubernetes, from the repository's folder: %w", err))
 	}
 	var document struct {
 		Definitions map[string]map[string]any `json:"definitions"`
 	}
-	if err := json.Unmarshal(content, &document); err != nil {
-		return err
-	}
+	path := filepath.Join(strings.TrimSpace(string(module)), "api/openapi-spec/swagger.json")
+	must.Do(json.Unmarshal(must.Get(os.ReadFile(path)), &document))
 	for name, definition := range document.Definitions {
 		strict(definition)
-		for _, k := range kinds(definition) {
-			reference := map[string]any{"$ref": definitionsFile + "#/definitions/" + name}
-			if err := write(folder, k.file(), reference); err != nil {
-				return err
-			}
+		var kinds []kind // those that it is the schema of
+		must.Do(json.Unmarshal(must.Get(json.Marshal(definition["x-kubernetes-group-version-kind"])), &kinds))
+		for _, k := range kinds {
+			write(folder, k.file(), map[string]any{"$ref": definitionsFile + "#/definitions/" + name})
 		}
 	}
 	document.Definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"] = map[string]any{"type": []string{"string", "number"}}
-	return write(folder, definitionsFile, document)
+	write(folder, definitionsFile, document)
 }
 
-// kinds are those that a definition is the schema of.
-func kinds(definition map[string]any) []kind {
-	content, err := json.Marshal(definition["x-kubernetes-group-version-kind"])
-	if err != nil {
-		return nil
-	}
-	var all []kind
-	if json.Unmarshal(content, &all) != nil {
-		return nil
-	}
-	return all
-}
-
-func writeConnector(folder string) error {
+func writeConnector(folder string) {
 	var definition apiextensionsv1.CustomResourceDefinition
-	if err := yaml.UnmarshalStrict(crd.ChannelConnectors, &definition); err != nil {
-		return err
-	}
+	must.Do(yaml.UnmarshalStrict(crd.ChannelConnectors, &definition))
 	for _, version := range definition.Spec.Versions {
-		content, err := json.Marshal(version.Schema.OpenAPIV3Schema)
-		if err != nil {
-			return err
-		}
 		var schema map[string]any
-		if err := json.Unmarshal(content, &schema); err != nil {
-			return err
-		}
+		must.Do(json.Unmarshal(must.Get(json.Marshal(version.Schema.OpenAPIV3Schema)), &schema))
 		strict(schema)
-		// What every object has is no part of a definition.
+		// The fields of every object are no part of a definition.
 		schema["properties"].(map[string]any)["metadata"] = map[string]any{"type": "object"} //nolint:forcetypeassert // every definition has it
 		k := kind{v1alpha1.GroupVersion.Group, version.Name, definition.Spec.Names.Kind}
-		if err := write(folder, k.file(), schema); err != nil {
-			return err
-		}
+		write(folder, k.file(), schema)
 	}
-	return nil
 }
 
-// strict refuses unknown fields, and takes what is a number or a text as either.
+// strict refuses unknown fields, and lets a field that takes numbers and texts take both.
 func strict(schema any) {
 	switch s := schema.(type) {
 	case map[string]any:
@@ -133,10 +101,6 @@ func strict(schema any) {
 	}
 }
 
-func write(folder, name string, schema any) error {
-	content, err := json.Marshal(schema)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, name), content, 0o600)
+func write(folder, name string, schema any) {
+	must.Do(os.WriteFile(filepath.Join(folder, name), must.Get(json.Marshal(schema)), 0o600))
 }
