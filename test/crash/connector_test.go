@@ -1,5 +1,4 @@
-// Package crash ends the real connector in the worst moments and on the worst
-// disks, and checks that it keeps its promises.
+// Package crash kills and starves the real connector, and checks that it keeps its promises.
 package crash
 
 import (
@@ -42,13 +41,13 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(folder) // what is left is in the system's folder for such
+		_ = os.RemoveAll(folder) // the rest is in the system's temporary folder
 		os.Exit(code)
 	}))
 }
 
-// configTemplate gives an attempt more time than any test holds back answers: a sink
-// cannot tell whether the connector still waits for the answer that it gives.
+// configTemplate gives an attempt more time than any test holds back answers: a sink cannot tell whether the
+// connector still waits for the answer that it gives.
 var configTemplate = template.Must(template.New("").Parse(`apiVersion: connector.xbot.a4b.vn/v1alpha1
 kind: ConnectorConfig
 server: {address: "{{.Server}}"}
@@ -70,19 +69,16 @@ type connector struct {
 	*process.Connector
 	t     *testing.T
 	admin string
-	// group is the cgroup that it runs in, nil for the test's own, and environment
-	// what it has beside the test's.
+	// group is its cgroup; nil for the test's own. environment is added to the test's.
 	group       *cgroup.Group
 	environment []string
-	// settings are those of the configuration file.
+	// settings are the values of the configuration file.
 	settings map[string]any
-	// life counts the starts; every event says to the sink in which it was
-	// sent.
+	// life counts the starts. Each delivery has it in a header.
 	life int64
 }
 
-// newConnector prepares a connector that delivers to sink and keeps its inbox
-// at the path inbox.
+// newConnector prepares a connector that delivers to sink and keeps its inbox at the path inbox.
 func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	t.Helper()
 	program, err := process.NewConnector(binary, t.TempDir())
@@ -113,7 +109,7 @@ func newConnector(t *testing.T, sink, inbox, maxSize string) *connector {
 	return c
 }
 
-// start starts the process, which need not be ready yet.
+// start starts the process and does not wait until it is ready.
 func (c *connector) start() {
 	c.t.Helper()
 	c.life++
@@ -141,7 +137,7 @@ func (c *connector) stop() {
 
 func (c *connector) pushURL() string { return "http://" + c.Server + zalo.DefaultPath }
 
-// status is what the admin API says of the one channel.
+// status is the admin API's report of the one channel.
 func (c *connector) status() admin.ChannelStatus {
 	c.t.Helper()
 	status, err := admin.NewClient(c.admin).Status(c.t.Context())

@@ -15,9 +15,8 @@ import (
 // kills is how often the connector is killed in one test.
 const kills = 52
 
-// TestCrash kills a connector under load again and again. Every event that got
-// a 200 must be delivered or be a dead letter in the end, each conversation in
-// order, and whatever is sent again must be recognised.
+// TestCrash kills a connector under load again and again. In the end every event that was answered 200 must be
+// delivered or a dead letter, each conversation in order. Every repetition must be recognised.
 func TestCrash(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -36,7 +35,7 @@ func TestCrash(t *testing.T) {
 	c.stop()
 }
 
-// killAgainAndAgain kills mostly under load, and sometimes in the start.
+// killAgainAndAgain kills mostly under load, and sometimes during the start.
 func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 	for kill := range kills {
 		c.start()
@@ -44,15 +43,14 @@ func killAgainAndAgain(c *connector, s *sink, random *rand.Rand) {
 		if kill%5 != 0 {
 			c.ready()
 		}
-		// No condition is waited for here: the moment is what is random.
+		// This waits for no condition: the moment is random.
 		<-time.After(moment)
 		c.Kill()
 		s.life.Add(1)
 	}
 }
 
-// checkOutcome checks that every acknowledged event was taken or is a dead
-// letter, and that only refused ones are.
+// checkOutcome checks that every acknowledged event was taken or is a dead letter, and that only refused ones are.
 func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
 	l.checkCalls()
 	refused := s.refused()
@@ -79,8 +77,7 @@ func checkOutcome(t *testing.T, c *connector, l *load, s *sink) {
 	}
 }
 
-// checkRecognised sends every event once more: each is answered 200 and none is
-// stored, so none can be delivered.
+// checkRecognised sends every event once more: each is answered 200 and none is stored, so none can be delivered.
 func checkRecognised(t *testing.T, c *connector, l *load) {
 	before := c.status()
 	var posts sync.WaitGroup

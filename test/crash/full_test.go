@@ -14,9 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// TestDiskFull fills the inbox's disk while the sink hangs: calls are answered
-// 503, deliveries go on once the sink is back, and then calls are accepted
-// again, all in one life of the process.
+// TestDiskFull fills the inbox's disk while the sink hangs: calls are answered 503, deliveries go on once the sink is
+// back, and then calls are accepted again, all in one life of the process.
 func TestDiskFull(t *testing.T) {
 	const disk = 128 << 20
 	path := t.TempDir()

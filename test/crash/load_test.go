@@ -22,7 +22,7 @@ type load struct {
 	again atomic.Int64
 }
 
-// newLoad talks in conversations from a first one on.
+// newLoad begins at the conversation first.
 func newLoad(t *testing.T, url string, first int, text string) *load {
 	return &load{t: t, Platform: &traffic.Platform{
 		URL: url, Conversations: conversations, First: first, Text: "Chào A4B" + text,
@@ -40,8 +40,7 @@ func (l *load) start(seed uint64) {
 	l.t.Cleanup(l.Stop)
 }
 
-// checkCalls checks that every call was answered 200 or 503, or not at all, because the
-// connector was killed or not yet started.
+// checkCalls checks that every call was answered 200 or 503, or not at all while the connector was down.
 func (l *load) checkCalls() {
 	l.t.Helper()
 	for _, call := range l.Calls() {

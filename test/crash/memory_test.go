@@ -14,7 +14,7 @@ import (
 
 const mib = 1 << 20
 
-// newGroup makes a memory cgroup that lasts as long as the test.
+// newGroup makes a memory cgroup and removes it after the test.
 func newGroup(t *testing.T, bytes int64) *cgroup.Group {
 	t.Helper()
 	g, err := cgroup.New(fmt.Sprintf("%s-%d", strings.ToLower(t.Name()), os.Getpid()), bytes)
@@ -42,8 +42,7 @@ func (c *connector) gauge(name string) float64 {
 	return value
 }
 
-// awaitMemory waits until the connector has seen its limit, and checks that of Go's
-// runtime, both in bytes.
+// awaitMemory waits until the connector has seen its limit, and checks that of Go's runtime, both in bytes.
 func (c *connector) awaitMemory(limit, soft float64) {
 	c.t.Helper()
 	c.eventually(fmt.Sprintf("a memory limit of %.0f", limit), func() bool {
@@ -54,16 +53,14 @@ func (c *connector) awaitMemory(limit, soft float64) {
 	}
 }
 
-// lower lowers the limit of the group, which the kernel refuses while it cannot take
-// back enough.
+// lower lowers the limit of the group. The kernel refuses that while it cannot take back enough memory.
 func (c *connector) lower(limit int64) {
 	c.t.Helper()
 	c.eventually("a lower limit", func() bool { return c.group.Limit(limit) == nil })
 }
 
-// TestMemoryLimitLowered lowers the memory limit of a connector at work to a quarter,
-// and then sends it more bodies than that has room for. It must follow, go on taking
-// events, and not be killed.
+// TestMemoryLimitLowered lowers the memory limit of a connector at work to a quarter, and then sends more bodies than
+// fit into it. The connector must follow the limit, go on taking events, and not be killed.
 func TestMemoryLimitLowered(t *testing.T) {
 	group := newGroup(t, 512*mib)
 	sink := newSink(t, rand.Uint64())
@@ -93,10 +90,10 @@ func TestMemoryLimitLowered(t *testing.T) {
 	c.stop()
 }
 
-// softLimit is what the connector makes of a limit, in bytes.
+// softLimit is the limit of Go's runtime that the connector derives from the cgroup's, in bytes.
 func softLimit(limit int64) float64 { return float64(limit / 5 * 4) }
 
-// awaitCalls waits until so many further messages are acknowledged.
+// awaitCalls waits until n further messages are acknowledged.
 func (c *connector) awaitCalls(l *load, n int) {
 	c.t.Helper()
 	count := func() (sum int) {
@@ -127,7 +124,7 @@ func (c *connector) awaitEnd(l *load) {
 	})
 }
 
-// TestGOMEMLIMITStays: whoever sets it keeps it, whatever becomes of the cgroup.
+// TestGOMEMLIMITStays: the connector keeps a GOMEMLIMIT that was set, whatever the cgroup's limit.
 func TestGOMEMLIMITStays(t *testing.T) {
 	group := newGroup(t, 512*mib)
 	c := newConnector(t, newSink(t, 1).url, filepath.Join(t.TempDir(), "inbox"), "1Gi")

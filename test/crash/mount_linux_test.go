@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// mount needs the right to mount, which root has outside most containers.
+// mount needs the right to mount: root has it, except in most containers.
 func mount(path string, size int) error {
 	return syscall.Mount("tmpfs", path, "tmpfs", 0, fmt.Sprintf("size=%d", size))
 }

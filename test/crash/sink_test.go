@@ -14,22 +14,21 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// sink is a bot that fails now and then, and checks each arrival: a
-// conversation's events come in order, and one that was answered comes again
-// only if the connector was killed since.
+// sink is a bot that fails now and then, and checks each arrival: a conversation's events come in order, and an
+// answered event comes again only if the connector was killed since.
 type sink struct {
 	traffic.Bot
 	t   *testing.T
 	url string
-	// life is the connector's present one. What an earlier one had sent may
-	// arrive late: nobody waits for an answer to that, and it gets none.
+	// life is the connector's present one. Deliveries of an earlier one may arrive late; they get no answer, since no
+	// process waits for it.
 	life atomic.Int64
-	// kind says that it no longer fails.
+	// kind reports whether it no longer fails.
 	kind atomic.Bool
 	// gate, while it is locked, holds back every answer.
 	gate sync.RWMutex
 
-	// The bot's mood alone uses what follows, until the load has ended.
+	// Only the bot's mood uses the fields below, until the load has ended.
 	random        *rand.Rand
 	conversations map[int]*latest
 	// messages finds messages by their CloudEvents id.
@@ -37,11 +36,11 @@ type sink struct {
 	repeats  int
 }
 
-// lifeHeader tells the sink which life of the connector sent an event.
+// lifeHeader is the header with the connector's life that sent an event.
 const lifeHeader = "X-Life"
 
-// latest is the number of a conversation's latest message, and in which life of the
-// connector that was answered, zero if it was not.
+// latest is the number of a conversation's latest message, and the connector's life in which it was answered; 0 if it
+// was not.
 type latest struct {
 	n        int
 	answered int64
@@ -62,14 +61,14 @@ func newSink(t *testing.T, seed uint64) *sink {
 
 // open hands a call to the bot once the gate is open.
 func (s *sink) open(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body) // the server sees that the caller gave up only after that
+	body, err := io.ReadAll(r.Body) // only afterwards does the server notice that the caller gave up
 	if err != nil {
 		return // the connector was killed while it sent
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if r.Context().Err() == nil { // otherwise the connector gave up meanwhile
+	if r.Context().Err() == nil { // otherwise the connector has given up
 		s.ServeHTTP(w, r)
 	}
 }
@@ -125,7 +124,7 @@ func (s *sink) answer() traffic.Answer {
 	}
 }
 
-// refused are the messages that it has refused.
+// refused returns the messages that it has refused.
 func (s *sink) refused() map[traffic.Message]bool {
 	refused := make(map[traffic.Message]bool)
 	for _, a := range s.Arrivals() {

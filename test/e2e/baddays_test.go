@@ -23,8 +23,8 @@ import (
 	"xbot.a4b.vn/channel-connector/config/crd"
 )
 
-// says waits until the channel's Ready condition, an event and the operator's log
-// give a reason, and the condition a text that tells what to do.
+// says waits until the channel's Ready condition, an event and the operator's log give a reason, and the condition's
+// text says what to do.
 func (c *channel) says(ctx context.Context, reason, text string) {
 	GinkgoHelper()
 	Eventually(c.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionReady).Should(And(
@@ -65,7 +65,7 @@ var _ = Describe("On a bad day", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("an image that does not exist is named", func(ctx context.Context) {
-		const image = "127.0.0.1:1/channel-connector" // nobody is there, which is known at once
+		const image = "127.0.0.1:1/channel-connector" // nothing listens there, and the refusal is immediate
 		installOperator(ctx, version, "--set-string", "connector.image.repository="+image)
 		c := declareChannel(ctx)
 		c.says(ctx, "ImagePullFailed", image+":"+version)

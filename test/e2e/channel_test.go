@@ -31,7 +31,7 @@ type channel struct {
 	// current and next are both accepted.
 	current, next traffic.Keys
 	bot           *traffic.Bot
-	// posts is how many calls post has made.
+	// posts is the number of calls that post has made.
 	posts int
 }
 
@@ -102,7 +102,7 @@ func newConnector(namespace, sink string) *declaration {
 		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL(sink))))
 }
 
-// secrets are those that the channel names.
+// secrets are the Secrets that the channel names.
 func (c *channel) secrets() (zalo, xbot *corev1ac.SecretApplyConfiguration) {
 	secret := func(name, current, next string) *corev1ac.SecretApplyConfiguration {
 		return corev1ac.Secret(name, c.Namespace).WithStringData(map[string]string{"current": current, "next": next})
@@ -206,7 +206,7 @@ func (c *channel) loadOf(ctx context.Context, text string) *traffic.Platform {
 	return platform
 }
 
-// flows waits until every conversation goes on.
+// flows waits until three further calls of every conversation are answered 200.
 func flows(platform *traffic.Platform) {
 	GinkgoHelper()
 	before := platform.Acknowledged()
@@ -215,7 +215,7 @@ func flows(platform *traffic.Platform) {
 	}
 }
 
-// settles stops the load and waits until everything acknowledged was taken.
+// settles stops the load and waits until every acknowledged event was taken.
 func (c *channel) settles(platform *traffic.Platform) traffic.Verdict {
 	GinkgoHelper()
 	platform.Stop()

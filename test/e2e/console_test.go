@@ -58,11 +58,11 @@ var _ = Describe("Zalo's console", func() {
 	}, SpecTimeout(5*time.Minute))
 })
 
-// first is the event that the spec sends.
+// first is the spec's event.
 var first = traffic.Message{N: 1}
 
-// awaitOASecretKey declares a channel that verifies signatures from the start, with its
-// API key alone, and waits until its connector serves and the resource says what to do.
+// awaitOASecretKey declares a channel that verifies signatures from the start, with its API key alone, and waits
+// until its connector serves and the resource says what to do.
 func awaitOASecretKey(ctx context.Context) *channel {
 	GinkgoHelper()
 	c, declared := prepareChannel(ctx)
@@ -117,8 +117,8 @@ func call(req *http.Request) (*http.Response, error) {
 	return answer, answer.Body.Close()
 }
 
-// taken sends the event until it is accepted, and returns how long after a moment
-// that was. Until then it is answered 503 and never refused.
+// taken sends the event until it is accepted, and returns the time since a moment. Until then it is answered 503 and
+// never refused.
 func (c *channel) taken(ctx context.Context, event func(context.Context, traffic.Keys) (*http.Response, error), since time.Time) time.Duration {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {

@@ -40,7 +40,7 @@ var _ = Describe("A crash under load", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("of the container for want of memory loses and inverts nothing", func(ctx context.Context) {
-		// What is buffered keeps within the limit, unless one body may be larger than it.
+		// Buffered bodies keep within the limit, unless one body may be larger than it.
 		c := newChannel(ctx, func(c *declaration) {
 			c.Spec.WithWebhook(c.Spec.Webhook.WithMaxBodySize(resource.MustParse("64Mi")))
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithResources(v1alpha1ac.Resources().
@@ -95,7 +95,7 @@ var _ = Describe("A crash under load", func() {
 			c.Spec.WithWorkload(v1alpha1ac.Workload().WithNodeSelector(map[string]v1alpha1.LabelValue{corev1.LabelHostname: second}))
 		})
 		platform := c.load(ctx)
-		c.bot.Answer(http.StatusServiceUnavailable) // what is accepted from now on is in the inbox alone
+		c.bot.Answer(http.StatusServiceUnavailable) // events accepted from now on are in the inbox alone
 		flows(platform)
 		boot := sync.OnceFunc(func() { cluster(context.WithoutCancel(ctx), "boot-node", second) })
 		DeferCleanup(boot)
@@ -150,7 +150,7 @@ func postLarge(ctx context.Context, url, apiKey string) {
 			return
 		}
 		req.Header.Set("Xp-Api-Key", apiKey)
-		req.Header.Set(zalo.SignatureHeader, "mac="+strings.Repeat("a", 64)) // or the body is not read
+		req.Header.Set(zalo.SignatureHeader, "mac="+strings.Repeat("a", 64)) // the body of an unsigned call is not read
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			_ = resp.Body.Close()
 		}

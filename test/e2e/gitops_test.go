@@ -100,7 +100,7 @@ func versions(ctx context.Context, namespaces []string) string {
 	return all
 }
 
-// settled returns the versions once they stay.
+// settled returns the versions once they no longer change.
 func settled(ctx context.Context, namespaces []string) (last string) {
 	GinkgoHelper()
 	Eventually(func() bool {

@@ -28,7 +28,7 @@ var _ = Describe("A Helm release with connectors", func() {
 		c, declared := prepareChannel(ctx)
 		c.writeKeys(ctx)
 		second := newConnector(c.Namespace, c.bot.URL())
-		second.Spec.Webhook.APIKeys = nil // it is given one
+		second.Spec.Webhook.APIKeys = nil // it gets one of its own
 		one := map[string]any{"name": c.Name, "spec": declared.Spec}
 		other := map[string]any{"name": "second", "spec": second.Spec}
 		connectors := func() []string { return namesOf(ctx, c.Namespace, &v1alpha1.ChannelConnectorList{}) }
@@ -68,7 +68,7 @@ var _ = Describe("A Helm release with connectors", func() {
 	}, SpecTimeout(10*time.Minute))
 })
 
-// namesOf are those of the objects of a kind in a namespace.
+// namesOf returns the names of the objects of a kind in a namespace.
 func namesOf(ctx context.Context, namespace string, list client.ObjectList) (names []string) {
 	GinkgoHelper()
 	Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())

@@ -63,8 +63,8 @@ var _ = Describe("An operator that is installed", func() {
 	}, SpecTimeout(5*time.Minute))
 })
 
-// writeOverlay writes a kustomization that is config/default with the suite's images,
-// as docs/operator.md says, and returns its folder.
+// writeOverlay writes a kustomization that is config/default with the suite's images, as docs/operator.md says, and
+// returns its folder.
 func writeOverlay() string {
 	GinkgoHelper()
 	folder := GinkgoT().TempDir()
@@ -72,7 +72,7 @@ func writeOverlay() string {
 	Expect(err).NotTo(HaveOccurred())
 	base, err := filepath.Rel(folder, filepath.Join(here, "config", "default"))
 	Expect(err).NotTo(HaveOccurred())
-	// kustomize looks for the connector's image where this says.
+	// kustomize reads the connector's image here.
 	where, err := os.ReadFile(filepath.Join(here, "config", "operator", "images.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(folder, "images.yaml"), where, 0o600)).To(Succeed())

@@ -9,10 +9,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 )
 
-// operatorNamespace is where the specs' operator is.
+// operatorNamespace is that of the specs' operator.
 const operatorNamespace = namespacePrefix + "operator"
 
-// kustomizeNamespace is where config/default has it.
+// kustomizeNamespace is that of config/default.
 const kustomizeNamespace = "xbot-system"
 
 // helm runs the helm that the repository pins, with a namespace.

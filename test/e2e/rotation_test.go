@@ -41,7 +41,7 @@ func (c *channel) rotate(ctx context.Context, platform *traffic.Platform, after 
 	start := time.Now()
 	c.writeKeys(ctx)
 	c.until(ctx, "a new API key and OA secret key work"+after, start, http.StatusOK, c.next)
-	// Each old key alone, beside a good one of the other kind.
+	// Each old key alone, with a good one of the other kind.
 	c.until(ctx, "a removed API key is refused"+after, start, http.StatusUnauthorized, traffic.Keys{APIKey: old.APIKey, OASecretKey: c.next.OASecretKey})
 	c.until(ctx, "a removed OA secret key is refused"+after, start, http.StatusUnauthorized, traffic.Keys{APIKey: c.next.APIKey, OASecretKey: old.OASecretKey})
 	c.current, c.next = c.next, c.current
@@ -49,7 +49,7 @@ func (c *channel) rotate(ctx context.Context, platform *traffic.Platform, after 
 	flows(platform)
 }
 
-// until measures how long it takes until calls are answered with a status.
+// until measures the time until calls are answered with a status.
 func (c *channel) until(ctx context.Context, what string, start time.Time, status int, keys traffic.Keys) {
 	GinkgoHelper()
 	Eventually(c.post).WithContext(ctx).WithArguments(keys).WithPolling(20*time.Millisecond).Should(Equal(status), what)

@@ -26,7 +26,7 @@ var _ = Describe("A sink", func() {
 		c.bot.Answer(http.StatusServiceUnavailable)
 		away := time.Now()
 		Eventually(time.Since).WithArguments(away).WithPolling(time.Second).WithTimeout(3 * time.Minute).Should(BeNumerically(">", 2*time.Minute))
-		flows(platform) // a sink that is away is no reason to refuse a call
+		flows(platform) // no call is refused because its sink is away
 		Expect(c.status(ctx).Pending).To(BeNumerically(">", conversations))
 
 		c.bot.Answer(http.StatusOK)

@@ -25,8 +25,8 @@ var _ = Describe("A new channel", func() {
 	}, SpecTimeout(5*time.Minute))
 })
 
-// startTook is how long the connector took to be ready, as it logged. Kubernetes tells
-// times of containers in whole seconds only.
+// startTook is the connector's own time from start to ready, from its log: Kubernetes knows the times of containers
+// only in whole seconds.
 func (c *channel) startTook(ctx context.Context) time.Duration {
 	GinkgoHelper()
 	log := kubectl(ctx, "logs", "--namespace", c.Namespace, c.pod(ctx).Name)

@@ -28,10 +28,10 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers"
 )
 
-// topFolder is the repository's.
+// topFolder is the repository's folder.
 const topFolder = "../.."
 
-// The images, of which two versions differ by their tag alone.
+// The images. Their two versions differ by the tag alone.
 const (
 	connectorImage = "e2e.test/channel-connector"
 	operatorImage  = connectorImage + "-operator"
@@ -59,7 +59,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	for _, v := range []string{version, nextVersion} {
 		loadImages(ctx, v)
 	}
-	removeOperator(ctx) // one that an earlier suite left runs other images of the same names
+	removeOperator(ctx) // an earlier suite's operator runs other images of the same names
 	Expect(kubectl(ctx, "get", "crd", "channelconnectors.xbot.a4b.vn", "--ignore-not-found")).To(BeEmpty(),
 		"something else has its ChannelConnectors in this cluster: remove it first, a quickstart by make quickstart-down")
 })

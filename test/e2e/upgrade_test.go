@@ -19,8 +19,7 @@ import (
 // fleet is many channels in one namespace.
 const fleet = 20
 
-// states count the channels of a fleet by their conditions. Disturbed are those that
-// wait for their turn and are not Ready.
+// states count the channels of a fleet by their conditions. Disturbed ones wait for their turn and are not Ready.
 type states struct{ Ready, Waiting, Stopped, Stalled, Disturbed int }
 
 func statesOf(ctx context.Context, namespace string) (s states, err error) {
@@ -90,7 +89,7 @@ var _ = Describe("An operator's upgrade", Serial, func() {
 		measured("20 connectors are upgraded, 3 at a time", "", time.Since(begun))
 
 		By("breaking the next one")
-		// An image without the connector's program, which is found out five crashes later.
+		// An image without the connector's program: it crashes five times before the upgrade stops.
 		installOperator(ctx, version, limit, "--set-string", "connector.image.repository="+operatorImage)
 		Eventually(now).WithTimeout(6 * time.Minute).Should(And(
 			HaveField("Stalled", BeNumerically(">", 0)), HaveField("Stopped", BeNumerically(">=", fleet-atATime)),

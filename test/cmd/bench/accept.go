@@ -24,8 +24,8 @@ func (b *bench) figure1(ctx context.Context) {
 	b.versus(measure, results[1:], true, perSecond)
 }
 
-// figure2 is accept while everything is delivered to a sink. The clock of a round stops when the sink has
-// all of its events, so a connector that accepts fast and delivers late gains nothing.
+// figure2 is accept while everything is delivered to a sink. The clock of a round stops when the sink has all of its
+// events, so a connector that accepts fast and delivers late gains nothing.
 func (b *bench) figure2(ctx context.Context) {
 	ways := b.startWays(ctx, serverSettings{Status: 200})
 	trials := make([]trial, len(ways))

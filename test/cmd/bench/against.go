@@ -29,8 +29,8 @@ func newBuild(name, binary, config string) build {
 	return build{name: name, binary: binary, config: must.Get(template.New("connector.yaml").Parse(config))}
 }
 
-// buildCommit compiles a commit's connector from its files. It takes the commit's own template of the
-// configuration, whose fields may be others.
+// buildCommit compiles a commit's connector from its files. It takes the commit's own template of the configuration,
+// whose fields may be others.
 func buildCommit(ctx context.Context, folder, commit string) build {
 	source, binary := filepath.Join(folder, "against"), filepath.Join(folder, "connector-against")
 	must.Do(os.Mkdir(source, 0o700))
@@ -52,8 +52,8 @@ func buildCommit(ctx context.Context, folder, commit string) build {
 	return newBuild(commit, binary, string(must.Get(config, err)))
 }
 
-// eachBuild measures one build after the other and adds the rows of each. Then it compares the values
-// added with the rows, of which less is better.
+// eachBuild measures one build after the other and adds the rows of each. Then it compares the values added with the
+// rows, of which less is better.
 func (b *bench) eachBuild(measure func(of build, add func(benchmark.Row, float64))) {
 	var measures []string
 	values := make(map[string][]series.Series)
@@ -75,12 +75,12 @@ func (b *bench) eachBuild(measure func(of build, add func(benchmark.Row, float64
 	}
 }
 
-// chance is how far two builds may be apart before one counts as worse: the medians of two runs of one
-// build differ by about as much.
+// chance is how far two builds may be apart before one counts as worse: the medians of two runs of one build differ
+// by about as much.
 const chance = 0.05
 
-// versus adds the line that compares this commit with the other one, if there is one. results holds those
-// of each build; of rates the higher one is better.
+// versus adds the line that compares this commit with the other one, if there is one. results holds those of each
+// build; of rates the higher one is better.
 func (b *bench) versus(measure string, results []series.Series, rates bool, unit string) {
 	if len(results) < 2 {
 		return

@@ -76,7 +76,7 @@ func newTestServer(t *testing.T, status int, j *job) *server {
 	return s
 }
 
-// runJob sends a job through what parent and load process exchange.
+// runJob runs a job as the load process does, with JSON on both sides.
 func runJob(t *testing.T, j job) (report, error) {
 	t.Helper()
 	input, err := json.Marshal(j)
@@ -91,8 +91,7 @@ func runJob(t *testing.T, j job) (report, error) {
 	return r, json.NewDecoder(io.Reader(&output)).Decode(&r)
 }
 
-// The benchmark's configuration is one that the connector takes, also when a
-// key is added for a reload.
+// The connector takes the benchmark's configuration, also if a key is added for a reload.
 func TestWriteConfig(t *testing.T) {
 	c := newConnector(t.TempDir(), newBuild("this commit", "", configText), connectorSettings{Channels: 3, Paused: true, Sink: noSink})
 	c.extraKey = digest("another")

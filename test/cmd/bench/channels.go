@@ -34,8 +34,8 @@ func (b *bench) manyIdle(ctx context.Context, of build, add func(benchmark.Row, 
 	}, times.Median())
 }
 
-// reload gives channel 0 a second key and returns the time from the file's replacement to the first call
-// that the key lets in.
+// reload gives channel 0 a second key and returns the time from the file's replacement to the first call that the key
+// lets in.
 func (c *connector) reload(ctx context.Context, key string) time.Duration {
 	c.extraKey = digest(key)
 	c.writeConfig()

@@ -38,8 +38,8 @@ func sequence(body []byte) (int, error) {
 // apiKey is the key of the channel with that number.
 func apiKey(channel int) string { return digest(fmt.Sprintf("channel %d", channel)) }
 
-// requests are complete HTTP requests, made and signed before the clock runs, so that the client costs
-// the same for every server. All have the same length and lie one after the other.
+// requests are complete HTTP requests, made and signed before the clock runs, so that the client costs the same for
+// every server. All have the same length and lie one after the other.
 type requests struct {
 	bytes  []byte
 	stride int

@@ -13,9 +13,9 @@ import (
 // floorSettings are the URL of the sink, and the path of the file.
 type floorSettings struct{ Sink, File string }
 
-// floor does the least that an answer of 200 and a delivery take: it reads the call, checks its SHA-256,
-// appends it to one file with an fsync that all waiting calls share, and posts it on with net/http. It has
-// no queue on disk, no order, no duplicates, no retry and no bound, and nothing of it survives a restart.
+// floor does the least that an answer of 200 and a delivery take: it reads the call, checks its SHA-256, appends it
+// to one file with an fsync that all waiting calls share, and posts it on with net/http. It has no queue on disk, no
+// order, no duplicates, no retry and no bound, and nothing of it survives a restart.
 type floor struct {
 	sink    string
 	file    *os.File
@@ -95,8 +95,8 @@ func (f *floor) commit() {
 	}
 }
 
-// post hands on one event after the other. An event that the sink refuses is lost, which ends the
-// benchmark: it waits for all of them.
+// post hands on one event after the other. An event that the sink refuses is lost, which ends the benchmark: it waits
+// for all of them.
 func (f *floor) post(client *http.Client) {
 	for body := range f.forward {
 		resp, err := client.Post(f.sink, "application/json", bytes.NewReader(body))

@@ -16,8 +16,8 @@ const (
 	microseconds   = "%.0f µs"
 )
 
-// figure5 is the way of an event from the webhook to the sink, as a multiple of one bare hop: the same
-// client sending the same events straight to a sink. Both end when the sink has read the body.
+// figure5 is the way of an event from the webhook to the sink, as a multiple of one bare hop: the same client sending
+// the same events straight to a sink. Both end when the sink has read the body.
 func (b *bench) figure5(ctx context.Context) {
 	recording := serverSettings{Status: 200, Record: true}
 	sink := b.startServer(ctx, recording)

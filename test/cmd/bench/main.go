@@ -1,21 +1,19 @@
-// Bench measures the connector against a bare net/http server in the same run
-// and prints a table. `make bench` runs it; Linux only, since it reads /proc.
+// Bench measures the connector against a bare net/http server in the same run and prints a table. `make bench` runs
+// it; Linux only, since it reads /proc.
 //
 //	go run ./test/cmd/bench -figure 1,5 -duration 10s -rounds 7
 //
 // # How to read the table
 //
-// BASELINE is a bare net/http server that reads the body and answers the
-// connector's JSON. MEASURED is the real connector with its inbox on disk. Each
-// is a process of its own, and so is the client, which is the same for both:
-// the same connections, and events of xBot's example's size (269 bytes) with
-// ids of their own over 10,000 conversations, made and signed before the clock
-// runs. The two are measured in turn, A B A B …; the first round warms up.
+// BASELINE is a bare net/http server that reads the body and answers the connector's JSON. MEASURED is the real
+// connector with its inbox on disk. Each is a process of its own, and so is the client, which is the same for both:
+// the same connections, and events of xBot's example's size (269 bytes) with ids of their own over 10,000
+// conversations, made and signed before the clock runs. The two are measured in turn, A B A B …; the first round
+// warms up.
 //
-// RESULT is the median over the rounds of connector divided by baseline, with
-// the lowest and highest round in brackets: it carries from one machine to
-// another better than any rate does. A wide bracket means a busy machine; run
-// again. Rates and times are medians. ASKED is the bound that we want to hold.
+// RESULT is the median over the rounds of connector divided by baseline, with the lowest and highest round in
+// brackets: it carries from one machine to another better than any rate does. A wide bracket means a busy machine;
+// run again. Rates and times are medians. ASKED is the bound that we want to hold.
 //
 //  1. Accept alone: delivery paused, signature Enforce, every event fsynced
 //     before its 200.
@@ -29,17 +27,16 @@
 //  5. From the client's write to the sink's read, through the connector and
 //     straight, at a fixed 1,000 events/s.
 //
-// Figures 2 and 5 have a second line whose baseline is the floor: a program of a few
-// dozen lines (floor.go) that receives, checks the SHA-256, appends to one file with an
-// fsync that all waiting calls share, and forwards with net/http. It shows the price of
-// the same work without a queue, order, duplicates, retries and bounds.
+// Figures 2 and 5 have a second line whose baseline is the floor: a program of a few dozen lines (floor.go) that
+// receives, checks the SHA-256, appends to one file with an fsync that all waiting calls share, and forwards with
+// net/http. It shows the price of the same work without a queue, order, duplicates, retries and bounds.
 //
-// With -against each line has another one, whose baseline is the connector of that
-// commit. It is built from the commit's files, has the configuration that they hold, and
-// takes turns with this one in the same rounds. "No worse" leaves 5 % to chance.
+// With -against each line has another one, whose baseline is the connector of that commit. It is built from the
+// commit's files, has the configuration that they hold, and takes turns with this one in the same rounds. "No worse"
+// leaves 5 % to chance.
 //
-// The benchmark ends with an error if a call is not answered 200, or if an event does
-// not arrive; not if a figure is missed.
+// The benchmark ends with an error if a call is not answered 200, or if an event does not arrive; not if a figure is
+// missed.
 package main
 
 import (
@@ -95,8 +92,7 @@ func (b *bench) measure(ctx context.Context) {
 	}
 }
 
-// syncTime is the median time of an fsync in folder: a disk that syncs in no time (a RAM disk) flatters
-// every figure.
+// syncTime is the median time of an fsync in folder: a disk that syncs in no time (a RAM disk) flatters every figure.
 func syncTime(folder string) time.Duration {
 	f := must.Get(os.Create(filepath.Join(folder, "sync")))
 	defer func() { _ = f.Close() }()

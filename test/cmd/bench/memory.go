@@ -13,8 +13,8 @@ const (
 	backlogConversations = 100_000
 	// fillStep is the number of the backlog's events that one load process prepares.
 	fillStep = 200_000
-	// settle is how long a process is left alone before its idle memory is read, and how long the retries
-	// of a backlog are watched.
+	// settle is how long a process is left alone before its idle memory is read, and how long the retries of a
+	// backlog are watched.
 	settle = 5 * time.Second
 )
 
@@ -41,8 +41,8 @@ func (b *bench) fill(ctx context.Context, c *connector, count int) {
 	}
 }
 
-// recovery kills the connector with its backlog and starts it again: once with delivery still paused, once
-// delivering to a sink that takes nothing, as a backlog is in life.
+// recovery kills the connector with its backlog and starts it again: once with delivery still paused, once delivering
+// to a sink that takes nothing, as a backlog is in life.
 func (b *bench) recovery(ctx context.Context, c *connector, add func(benchmark.Row, float64)) {
 	c.Kill()
 	ready := c.start(ctx).Seconds()

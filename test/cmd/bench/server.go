@@ -20,8 +20,7 @@ type serverSettings struct {
 	Record bool
 }
 
-// server is the baseline and the sink: it reads the body and answers the
-// connector's JSON, and nothing else.
+// server is the baseline and the sink: it reads the body and answers the connector's JSON, and nothing else.
 type server struct {
 	settings serverSettings
 	received atomic.Int64

@@ -28,7 +28,7 @@ type bench struct {
 	rolled    atomic.Int64
 }
 
-// many is the number of resources of the figures that ask for many, and of Secrets that no resource names.
+// many is the number of resources of the later figures, and of Secrets that no resource names.
 func (b *bench) many() int { return 5 * b.small }
 
 // measure runs the steps of the chosen figures, with the parts that go on beside them.
@@ -78,8 +78,7 @@ const (
 	reportEvery = 5 * time.Second
 )
 
-// await polls until seen returns all. It ends with an error if the operator or the benchmark ends, which
-// names the things counted.
+// await polls until seen returns all. It fails if the operator or the benchmark ends. what names the counted things.
 func (b *bench) await(ctx context.Context, what string, all int, seen func() int) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -99,7 +98,7 @@ func (b *bench) awaitCalm(ctx context.Context) {
 	b.await(ctx, "seconds without a write", int(calm.Seconds()), func() int { return int(b.journal.tally().quiet().Seconds()) })
 }
 
-// addWrites adds the row of the operator's writes since a tally, of which there should be none.
+// addWrites adds the row of the operator's writes since a tally. None are asked.
 func (b *bench) addWrites(measure string, before tally) {
 	after := b.journal.tally()
 	writes, events := after.writes-before.writes, after.events-before.events

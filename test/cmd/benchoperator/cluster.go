@@ -30,7 +30,7 @@ var auditPolicy []byte
 // cluster is a real API server with its etcd and the ChannelConnector's schema.
 type cluster struct {
 	client client.Client
-	// kubeconfig is the path of the operator's, auditLog that of the requests that the audit policy chooses.
+	// kubeconfig is the path of the operator's kubeconfig, auditLog that of the audit log.
 	kubeconfig, auditLog string
 }
 

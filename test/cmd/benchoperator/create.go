@@ -74,8 +74,8 @@ func (b *bench) awaitReady(ctx context.Context, i int) {
 	})
 }
 
-// addWritesOf adds the writes that made resources Ready: each child once, the status when the children are
-// there, and once more when the workload is available.
+// addWritesOf adds the writes that made resources Ready: each child once, the status when the children are there, and
+// once more when the workload is available.
 func (b *bench) addWritesOf(from, to int, which string) {
 	most, all := 0, 0
 	for i := from; i < to; i++ {

@@ -44,7 +44,7 @@ func (e *entry) key() client.ObjectKey {
 
 func (e *entry) refused() bool { return e.ResponseStatus.Code >= http.StatusBadRequest }
 
-// history is what was written of one resource.
+// history has the writes of one resource.
 type history struct {
 	created time.Time
 	// children is when each was first there.

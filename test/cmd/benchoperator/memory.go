@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// rest is how long the operator is left alone before its memory is read: a garbage collection under way
-// ends, and freed memory goes back.
+// rest is how long the operator is left alone before its memory is read: a garbage collection under way ends, and
+// freed memory goes back.
 const rest = 10 * time.Second
 
 // The memory that figure 2 allows, in MiB.
@@ -43,7 +43,7 @@ func (b *bench) atRest(ctx context.Context) process.Usage {
 	return must.Get(b.operator.Life().Usage())
 }
 
-// unrelatedSecrets measures the memory that Secrets add which no resource names.
+// unrelatedSecrets measures the memory that Secrets add if no resource names them.
 func (b *bench) unrelatedSecrets(ctx context.Context) {
 	before := b.atRest(ctx).Resident
 	must.Do(forEach(ctx, 0, b.many(), b.makeUnrelated))

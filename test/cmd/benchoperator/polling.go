@@ -76,7 +76,7 @@ func (b *bench) known(ctx context.Context) (n int) {
 	return n
 }
 
-// servePods plays every pod: the address of a call tells whose report is wanted.
+// servePods plays every pod: the address of a call says which.
 func servePods(ctx context.Context) (*http.Server, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", render.PortProbes))
 	if err != nil {

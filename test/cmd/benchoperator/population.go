@@ -28,7 +28,7 @@ const (
 	parallel = 8
 	// listPage is how many resources are listed at a time.
 	listPage = 500
-	// calm is how long the operator writes nothing when resources are settled.
+	// calm is the time without a write after which resources count as settled.
 	calm = 3 * time.Second
 
 	keyOA, keyAPI = "oa-secret-key", "xp-api-key"
@@ -36,12 +36,12 @@ const (
 
 func namespaceOf(i int) string { return fmt.Sprintf("team-%02d", i%namespaces) }
 
-// keyOf is where the i-th resource is.
+// keyOf is the key of the i-th resource.
 func keyOf(i int) client.ObjectKey {
 	return client.ObjectKey{Namespace: namespaceOf(i), Name: fmt.Sprintf("shop-%05d", i)}
 }
 
-// childOf is where the children of the i-th resource are.
+// childOf is the key of the children of the i-th resource.
 func childOf(i int) client.ObjectKey {
 	key := keyOf(i)
 	key.Name = children.ConnectorName(key.Name)
@@ -122,8 +122,8 @@ func (b *bench) create(ctx context.Context, i int) {
 	must.Do(b.cluster.client.Apply(ctx, resource, client.FieldOwner("benchmark")))
 }
 
-// rollOut plays the Deployment controller and kubelet until ctx ends: the pod of a Deployment is available
-// as soon as the Deployment is there.
+// rollOut plays the Deployment controller and kubelet until ctx ends: the pod of a Deployment is available as soon as
+// the Deployment is there.
 func (b *bench) rollOut(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -32,8 +32,7 @@ func (b *bench) changeSecrets(ctx context.Context) {
 	})
 }
 
-// changeSecret gives the i-th resource another API key and returns the time until its configuration holds
-// it.
+// changeSecret gives the i-th resource another API key and returns the time until its configuration holds it.
 func (b *bench) changeSecret(ctx context.Context, i int) time.Duration {
 	changed, config := apiSecretOf(i), childOf(i)
 	begin := time.Now().Truncate(time.Microsecond) // as the audit log's times are

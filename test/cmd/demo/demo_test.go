@@ -13,10 +13,10 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// script runs bash with the functions of the demo, and returns what it printed.
+// script runs bash with the functions of the demo, and returns its output.
 func script(t *testing.T, text string) string {
 	t.Helper()
-	// What the test itself has read, "go test" runs it again for after a change.
+	// "go test" repeats a test only if files have changed that the test itself has read.
 	for _, file := range []string{"demo.sh", "connector.yaml.tmpl", "../../kit/example/zalo.sh"} {
 		if _, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func script(t *testing.T, text string) string {
 	return string(out)
 }
 
-// The example configuration is one that the connector takes.
+// The connector takes the example configuration.
 func TestConfig(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	path, apiKey, _ := strings.Cut(strings.TrimSpace(script(t, `prepare >&2; echo "$config $api_key"`)), " ")

@@ -14,7 +14,7 @@ import (
 // stranger is a client without a key that holds its connection.
 type stranger struct {
 	name string
-	// hello is what the n-th connection sends, which never is a whole call with a key.
+	// hello is sent by the n-th connection. It never is a whole call with a key.
 	hello func(n int64) string
 	// drip is sent every few seconds while the connection lives.
 	drip string

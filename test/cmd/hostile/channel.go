@@ -33,7 +33,7 @@ type channel struct {
 	name     string
 	platform *traffic.Platform
 	bot      *traffic.Bot
-	// doors are the URLs at which the bot takes events.
+	// doors are the URLs of the bot.
 	doors []string
 	// keys are in use, leaked is an API key of the attackers.
 	keys   traffic.Keys

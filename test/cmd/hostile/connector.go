@@ -58,7 +58,7 @@ func newConnector(binary, folder, inbox string, environment ...string) *connecto
 	c := &connector{Connector: program, settings: settings{Admin: admin[0], Inbox: inbox}, binary: binary, environment: environment}
 	serve := program.Command
 	program.Command = func(ctx context.Context) *exec.Cmd {
-		cmd := serve(context.WithoutCancel(ctx)) // it ends when it is told to, or killed
+		cmd := serve(context.WithoutCancel(ctx)) // it ends only by Stop or Kill
 		cmd.Env = append(os.Environ(), c.environment...)
 		if c.files > 0 {
 			cmd.Args = slices.Concat([]string{"/bin/sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(c.files), cmd.Path}, cmd.Args[1:])

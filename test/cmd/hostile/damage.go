@@ -85,8 +85,8 @@ func (c *campaign) copyInbox() *damaged {
 	return d
 }
 
-// harm flips a bit of a random file, cuts the file, or empties it. The end of the newest log is spared: no
-// store can tell damage there from a write that a loss of power cut short.
+// harm flips a bit of a random file, cuts the file, or empties it. The end of the newest log is spared: no store can
+// tell damage there from a write that a loss of power cut short.
 func (c *campaign) harm(d *damaged) {
 	var files, logs []string
 	must.Do(filepath.WalkDir(d.path, func(path string, entry fs.DirEntry, err error) error {
@@ -181,7 +181,7 @@ func (c *campaign) serveCopy(ctx context.Context, d *damaged) {
 	case err != nil:
 		c.promises.brokenf(promiseDamage, "%s: neither served nor refused: %v", d.harm, err)
 		return
-	case !c.listsDeadLetters(other): // their damage shows only when they are asked for
+	case !c.listsDeadLetters(other): // damaged ones show only in a list of them
 		c.count("damaged copies that said so of their dead letters")
 		return
 	}

@@ -11,8 +11,8 @@ type flood struct {
 	name string
 	// with are the strangers' names.
 	with []string
-	// held is the number of connections that are held, perSecond that of new ones each second, once all
-	// are held. The oldest ones are given up for them.
+	// held is the number of connections that are held, perSecond that of new ones each second, once all are held. The
+	// oldest ones are given up for them.
 	held, perSecond int
 	// secureOnly is for TLS alone.
 	secureOnly, secure bool
@@ -28,8 +28,8 @@ var floods = []flood{
 	{name: "wrong keys, 500 a second", with: []string{"a wrong key"}, held: 500, perSecond: 500},
 }
 
-// start starts the attackers until the scope ends. No process holds more than maxHeld connections, so that
-// the machine's limits do not matter.
+// start starts the attackers until the scope ends. No process holds more than maxHeld connections, so that the
+// machine's limits do not matter.
 func (s *stage) startFlood(ctx context.Context, f flood, at *connector) {
 	const maxHeld = 10_000
 	parts := (f.held + maxHeld - 1) / maxHeld
@@ -45,8 +45,8 @@ func (s *stage) startFlood(ctx context.Context, f flood, at *connector) {
 const (
 	// answerWithin is Zalo's own limit.
 	answerWithin = 2 * time.Second
-	// asked is the share of the signed calls that must be answered in time, in %, and askedMiB the bound on
-	// the memory.
+	// asked is the share of the signed calls that must be answered in time, in %, and askedMiB the bound on the
+	// memory.
 	asked    = 99.9
 	askedMiB = 200
 )

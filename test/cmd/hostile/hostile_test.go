@@ -140,7 +140,7 @@ func TestHarm(t *testing.T) {
 	}
 }
 
-// TestMoods: each mood's answer is what the judge is told of it.
+// TestMoods: each mood's answer is the one that the judge is told of.
 func TestMoods(t *testing.T) {
 	bot, err := traffic.NewBot(t.Context(), "127.0.0.1")
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	userMark = "6142494823"
 )
 
-// lastWords begin the only line that is not JSON: the command's own, when it fails.
+// lastWords begin the only line that is not JSON: the command's own error.
 const lastWords = "Error: "
 
 // logJudge reads the connector's stderr, line by line.

@@ -126,8 +126,8 @@ func counted[N int | float64](counts map[string]N) string {
 	return strings.Join(parts, ", ")
 }
 
-// clockMoved reports whether the log has a time of the farthest jump: an offset that the connector does
-// not see would prove nothing.
+// clockMoved reports whether the log has a time of the farthest jump: an offset that the connector does not see would
+// prove nothing.
 func (c *campaign) clockMoved() bool {
 	return c.counts["clocks far ahead"] == 0 || c.log.shows().latest.After(time.Now().Add(9*year))
 }

@@ -12,16 +12,16 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
-// poisoned is the conversation whose events a bot refuses now and then.
+// poisoned is the number of the conversation that a bot refuses now and then.
 const poisoned = 3
 
-// mood is a way in which a bot answers for a while.
+// mood is a bot's way to answer for a while.
 type mood struct {
 	name   string
 	answer traffic.Mood
 }
 
-// moods are what bots do. Half of the time they are kind.
+// moods are those of all bots. Half of the time they are kind.
 var moods = []mood{
 	{"kind", always(http.StatusOK, nil)},
 	{"down", always(http.StatusInternalServerError, nil)},
@@ -62,11 +62,11 @@ func after(status int, seconds string) http.HandlerFunc {
 	}
 }
 
-// held bounds what a bot does on one connection, far beyond the sink's time-out.
+// held bounds a bot's work on one connection, far beyond the sink's time-out.
 const held = 20 * time.Second
 
-// raw takes the connection, sends a text, and then another again and again, or none,
-// until the connector has had enough.
+// raw takes the connection over and sends first. Then it repeats then, or waits if that is empty, until the connector
+// closes.
 func raw(first, then string) http.HandlerFunc {
 	return hijacked(func(conn net.Conn) {
 		_ = conn.SetDeadline(time.Now().Add(held))
@@ -110,5 +110,5 @@ func changeMoods(ctx context.Context, bot *traffic.Bot, random *rand.Rand) {
 	}
 }
 
-// sinkMark is in everything that bots say; the connector's log must not have it.
+// sinkMark is in every answer of the bots; the connector's log must not have it.
 const sinkMark = "what-the-sink-says"

@@ -94,9 +94,8 @@ func (s *stage) flood(ctx context.Context, f flood) (r result) {
 	return r
 }
 
-// start starts a connector with an inbox of its own until the scope ends, and waits until it is ready. It
-// runs in a memory cgroup, or else with the GOMEMLIMIT that the connector would make of one; then its peak
-// alone tells.
+// start starts a connector with an inbox of its own until the scope ends, and waits until it is ready. It runs in a
+// memory cgroup, or else with the GOMEMLIMIT that the connector would make of one; then its peak alone tells.
 func (s *stage) start(ctx context.Context, secure bool) *connector {
 	folder := must.Get(os.MkdirTemp(s.folder, "connector-"))
 	v, keys := newConnector(s.binary, folder, "inbox"), newKeys()
@@ -124,8 +123,8 @@ func (s *stage) start(ctx context.Context, secure bool) *connector {
 	return v
 }
 
-// platform makes 100 signed calls a second to the i-th channel: to the first one on kept
-// connections, to the second one on new ones.
+// platform makes 100 signed calls a second to the i-th channel: to the first one on kept connections, to the second
+// one on new ones.
 func (c *connector) platform(ctx context.Context, i int) *traffic.Platform {
 	scheme := "http://"
 	if c.Secure {

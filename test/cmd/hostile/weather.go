@@ -23,7 +23,7 @@ const (
 	year        = 365 * 24 * time.Hour
 )
 
-// jumps are where the wall clock goes. The last is beyond maxEventAge.
+// jumps are the offsets of the wall clock. The last is beyond maxEventAge.
 var jumps = []time.Duration{0, time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour, -year, 10 * year}
 
 // trouble is a way to disturb the connector.
@@ -127,8 +127,8 @@ func (c *campaign) stopConnector() {
 	}
 }
 
-// rotated changes the keys of a channel: old and new are valid for a while. It never takes the first
-// channel, whose keys sign the captured calls.
+// rotated changes the keys of a channel: old and new are valid for a while. The first channel keeps its keys, which
+// sign the captured calls.
 func (c *campaign) rotated(ctx context.Context) {
 	i := 1 + c.random.IntN(len(c.channels)-1)
 	ch, sink, next := c.channels[i], c.connector.Channels[i].Sink, newKeys()
@@ -213,8 +213,8 @@ func (c *campaign) jumpedOverRestart(ctx context.Context) {
 	c.jump(ctx, offset)
 }
 
-// copied damages a copy of the inbox of a killed or stopped process. It is examined when the connector is
-// ready again.
+// copied damages a copy of the inbox of a killed or stopped process. It is examined when the connector is ready
+// again.
 func (c *campaign) copied(ctx context.Context) {
 	if c.random.IntN(2) == 0 {
 		c.connector.kill()
@@ -233,8 +233,8 @@ func (c *campaign) filled(ctx context.Context) {
 	c.acceptsAgain(ctx)
 }
 
-// acceptsAgain waits for acknowledged calls after a full disk. The process may still end a moment later,
-// by an error that it met while the disk was full.
+// acceptsAgain waits for acknowledged calls after a full disk. The process may still end a moment later, by an error
+// that it met while the disk was full.
 func (c *campaign) acceptsAgain(ctx context.Context) {
 	before := c.acknowledged()
 	patient, cancel := context.WithTimeout(ctx, time.Minute)

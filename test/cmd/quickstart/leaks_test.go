@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// leaks are commands that people must not be told to type, by what they give away.
+// leaks are commands that no document may recommend, by the secret that each gives away.
 var leaks = map[string]*regexp.Regexp{
 	"a value on the command line is in the shell's history and in the list of processes":          regexp.MustCompile(`--from-literal=`),
 	"client-side apply keeps a copy of every value of a Secret in an annotation":                  regexp.MustCompile(`\| *kubectl apply( -[^-]| *$)`),
@@ -18,7 +18,7 @@ var leaks = map[string]*regexp.Regexp{
 	"a secret key on the command line is in the list of processes: use --secret-file or a Secret": regexp.MustCompile(`connector send .*--secret[= ][^f]`),
 }
 
-// TestDocumentedCommandsDoNotLeak reads what people copy from.
+// TestDocumentedCommandsDoNotLeak reads the documents from which people copy.
 func TestDocumentedCommandsDoNotLeak(t *testing.T) {
 	read := 0
 	for _, place := range []string{"README.md", "docs", "config/samples", "charts", "cmd", "test/cmd/quickstart"} {

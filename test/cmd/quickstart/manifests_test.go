@@ -21,7 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
-// values has what any of the manifests needs.
+// values are those of all manifests.
 var values = map[string]string{
 	"Image": "channel-connector:v1", "AppID": example.AppID,
 	"APIKey": "1e10", "OASecretKey": "10",
@@ -43,8 +43,8 @@ func TestChannel(t *testing.T) {
 	}
 }
 
-// TestPods: everything has the fields that it should, and the pods are taken by a
-// namespace that enforces "restricted", with Kubernetes' own checks.
+// TestPods: every object has known fields only, and a namespace that enforces "restricted" takes the pods, by
+// Kubernetes' own checks.
 func TestPods(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {

@@ -21,8 +21,7 @@ const (
 	testOASecretKey = "d3e4f5"
 )
 
-// connectorThat answers the calls with these statuses in turn, the last one for ever,
-// and keeps what it was asked.
+// connectorThat answers the calls with these statuses in turn, the last one for ever, and keeps the calls.
 func connectorThat(t *testing.T, asked *[]string, statuses ...int) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +49,7 @@ func calls(t *testing.T, server *httptest.Server, text string) (out, failure str
 // signedEvent are the arguments of the example event with a signature.
 const signedEvent = `"with xBot's example event, signed" POST "$EVENT" "$(sign "$EVENT" ` + testOASecretKey + `)"`
 
-// TestCalls: they are those of Zalo, and are shown without the keys.
+// TestCalls: the calls are Zalo's, and are shown without the keys.
 func TestCalls(t *testing.T) {
 	tests := map[string]struct {
 		call        string
@@ -89,7 +88,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestUnexpectedAnswer: it is an error, whose text has no key.
+// TestUnexpectedAnswer: such an answer is an error, and its text has no key.
 func TestUnexpectedAnswer(t *testing.T) {
 	var asked []string
 	server := connectorThat(t, &asked, http.StatusUnauthorized)
@@ -146,7 +145,7 @@ func fakeCluster(t *testing.T, server *httptest.Server) {
 	t.Setenv("FAKE_CONDITION", "CredentialsResolved=False AwaitingOASecretKey: paste the URL")
 }
 
-// journey plays the steps in which Zalo calls, and returns what is shown.
+// journey plays the steps in which Zalo calls, and returns their output.
 func journey(t *testing.T) string {
 	t.Helper()
 	out, failure, ok := script(t, "message=0123abcd own_event=${event/$message_id/0123abcd}; guard; make_channel; save_url; receive")

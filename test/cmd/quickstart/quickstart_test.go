@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// script runs bash with the functions of the quickstart, and returns what it printed
-// to stdout and stderr, and whether it ended well.
+// script runs bash with the functions of the quickstart. It returns stdout and stderr, and reports whether it ended
+// well.
 func script(t *testing.T, text string) (out, failure string, ok bool) {
 	t.Helper()
-	// What the test itself has read, "go test" runs it again for after a change.
+	// "go test" repeats a test only if files have changed that the test itself has read.
 	for _, file := range []string{"quickstart.sh", "../../kit/example/zalo.sh"} {
 		if _, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestAdvise(t *testing.T) {
 	}
 }
 
-// TestSteps: whatever fails, but for what prints its own reasons, says where to look.
+// TestSteps: every step that can fail says where to look, unless it prints its own reasons.
 func TestSteps(t *testing.T) {
 	out, failure, ok := script(t, `step() { echo "$#|$1"; }; KUBECONFIG=/k; up`)
 	if !ok {
@@ -64,7 +64,7 @@ func TestSteps(t *testing.T) {
 			t.Errorf("%s: nowhere to look", title)
 		}
 		if steps == 8 {
-			break // what follows is the advice
+			break // the rest is the advice
 		}
 	}
 	if steps != 8 {

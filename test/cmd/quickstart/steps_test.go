@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStep: every step is told of, with its time.
+// TestStep: every step is announced, and its time is printed.
 func TestStep(t *testing.T) {
 	out, failure, ok := script(t, "guard; steps=2; step First true; step Second true")
 	if !ok {
@@ -56,7 +56,7 @@ func TestStepFails(t *testing.T) {
 	}
 }
 
-// TestStepInterrupted: Ctrl-C is no failure that people have to look into.
+// TestStepInterrupted: Ctrl-C is no failure, and no place to look at is shown.
 func TestStepInterrupted(t *testing.T) {
 	out, failure, ok := script(t, `guard; stop() { kill -INT $$; }; step First stop "seq 1"; step Second true`)
 	if ok || !strings.Contains(failure, "interrupted; run it again") {

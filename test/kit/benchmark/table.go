@@ -40,8 +40,8 @@ func Under(measure string, value, limit float64, unit string) Row {
 	}
 }
 
-// Ratio is a row that divides each round's value by that of the baseline. unit formats a median, of
-// ends the result: "0.52 (0.43..0.58) of baseline".
+// Ratio is a row that divides each round's value by that of the baseline. unit formats a median, of ends the result:
+// "0.52 (0.43..0.58) of baseline".
 func Ratio(measure string, baseline, measured series.Series, unit, of string) Row {
 	ratio := measured.Over(baseline)
 	return Row{

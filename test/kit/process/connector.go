@@ -41,7 +41,7 @@ func NewConnector(binary, folder string) (*Connector, error) {
 	return c, nil
 }
 
-// ConfigPath is where the configuration is.
+// ConfigPath is the path of the configuration.
 func (c *Connector) ConfigPath() string { return filepath.Join(c.Folder, "connector.yaml") }
 
 // Configure fills in a template of the configuration and puts it in place.

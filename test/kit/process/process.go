@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Build compiles a program of cmd into dir and returns the binary's path. The
-// working folder must be inside the module. The flags are those of go build.
+// Build compiles a program of cmd into dir and returns the binary's path. The working folder must be inside the
+// module. The flags are those of go build.
 func Build(ctx context.Context, dir, program string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, program)
 	args := append(append([]string{"build", "-o", binary}, flags...), "xbot.a4b.vn/channel-connector/cmd/"+program)
@@ -99,7 +99,7 @@ func (p *Process) Kill() {
 // Wait polls ready until it returns true. It gives up when the process or ctx ends; the error names what was waited
 // for.
 func (p *Process) Wait(ctx context.Context, what string, ready func(context.Context) bool) error {
-	// Short enough to time a start with.
+	// Short enough to time a start.
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
 	for !ready(ctx) {

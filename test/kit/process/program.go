@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// startTimeout bounds a start, far beyond what it takes.
+// startTimeout bounds a start, which takes far less.
 const startTimeout = time.Minute
 
 // Program is a program that runs many times; each run is a life.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What a process takes is read while it lives, and an error afterwards.
+// TestUsage: usage is read while the process lives, and is an error afterwards.
 func TestUsage(t *testing.T) {
 	p, err := Start(exec.Command("sleep", "600"))
 	if err != nil {

@@ -17,8 +17,8 @@ type Worker struct {
 	answers *json.Decoder
 }
 
-// StartWorker starts a worker with a role and its orders, which travel as JSON. by is a command that
-// starts it, such as taskset. The worker ends with ctx, and with this process.
+// StartWorker starts a worker with a role and its orders, sent as JSON. by is a command that starts it, such as
+// taskset. The worker ends with ctx, and with this process.
 func StartWorker(ctx context.Context, role string, orders any, by ...string) (*Worker, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -42,7 +42,7 @@ func StartWorker(ctx context.Context, role string, orders any, by ...string) (*W
 	return w, json.NewEncoder(in).Encode(orders)
 }
 
-// Dismiss tells the worker to end, which may still answer.
+// Dismiss asks the worker to end. It may still answer.
 func (w *Worker) Dismiss() { _ = w.orders.Close() } // it fails only after the worker's end
 
 // Answer waits for the worker's next answer. The error is io.EOF if it ends without one.
@@ -51,8 +51,8 @@ func (w *Worker) Answer(answer any) error { return w.answers.Decode(answer) }
 // Role is the worker's side: it reads orders and writes answers.
 type Role func(in io.Reader, out io.Writer) error
 
-// NewRole makes a role of a function. It is given the orders, a function that sends an answer, and a
-// channel that is closed when the worker is to end.
+// NewRole makes a role of a function. It is given the orders, a function that sends an answer, and a channel that is
+// closed when the worker is to end.
 func NewRole[Orders any](work func(o Orders, answer func(any) error, dismissed <-chan struct{}) error) Role {
 	return func(in io.Reader, out io.Writer) error {
 		var orders Orders
@@ -62,7 +62,7 @@ func NewRole[Orders any](work func(o Orders, answer func(any) error, dismissed <
 		dismissed := make(chan struct{})
 		go func() {
 			defer close(dismissed)
-			_, _ = io.Copy(io.Discard, in) // to its end, which also comes with the parent's
+			_, _ = io.Copy(io.Discard, in) // it also ends with the parent
 		}()
 		return work(orders, json.NewEncoder(out).Encode, dismissed)
 	}

@@ -34,7 +34,7 @@ type Answer struct {
 	Reply http.HandlerFunc
 }
 
-// Arrival is a message that came.
+// Arrival is a message that has arrived.
 type Arrival struct {
 	Message
 	At time.Time
@@ -61,13 +61,13 @@ func (b *Bot) Door(ctx context.Context, host string) (url string, err error) {
 	}
 	go func() {
 		if err := b.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(err) // nothing that follows would be true
+			panic(err) // every later result would be wrong
 		}
 	}()
 	return "http://" + listener.Addr().String() + "/events", nil
 }
 
-// URL is where the bot takes events.
+// URL is the address at which the bot takes events.
 func (b *Bot) URL() string { return b.url }
 
 // Close ends the bot at once.
@@ -97,7 +97,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	// The arrival is noted before the answer, which lets the next message come.
+	// The arrival is noted before the answer, because the answer lets the next message come.
 	answer := b.arrive(m, r.Header, at)
 	if answer.Reply != nil {
 		answer.Reply(w, r)
@@ -119,7 +119,7 @@ func (b *Bot) arrive(m Message, header http.Header, at time.Time) Answer {
 	return answer
 }
 
-// Arrivals returns everything that came, in its order.
+// Arrivals returns all arrivals, in order.
 func (b *Bot) Arrivals() []Arrival {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 
 // Verdict says what became of acknowledged messages.
 type Verdict struct {
-	// Acknowledged is how many there are.
+	// Acknowledged is their number.
 	Acknowledged int
 	// Lost were acknowledged and never taken, and are no dead letters.
 	Lost []Message
@@ -18,13 +18,13 @@ type Verdict struct {
 	Repeated []Message
 }
 
-// String counts.
+// String has the counts.
 func (v Verdict) String() string {
 	return fmt.Sprintf("%d acknowledged, %d lost, %d inverted, %d repeated", v.Acknowledged, len(v.Lost), len(v.Inverted), len(v.Repeated))
 }
 
-// Judge compares arrivals with the number of messages of each conversation that
-// were acknowledged. Dead letters are not lost, and nothing waits for them.
+// Judge compares arrivals with the number of messages of each conversation that were acknowledged. Dead letters are
+// not lost, and nothing waits for them.
 func Judge(acknowledged []int, arrivals []Arrival, dead ...Message) Verdict {
 	v := Verdict{Inverted: inverted(arrivals, dead)}
 	taken := make(map[Message]bool)
@@ -60,7 +60,7 @@ func (v Verdict) InvertedOutside(from, to []int) (others []Message) {
 }
 
 func inverted(arrivals []Arrival, dead []Message) (early []Message) {
-	awaited := make(map[int][]int) // what is not settled yet of each conversation, in its order
+	awaited := make(map[int][]int) // the unsettled messages of each conversation, in order
 	for _, a := range arrivals {
 		awaited[a.Conversation] = append(awaited[a.Conversation], a.N)
 	}

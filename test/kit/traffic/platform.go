@@ -25,7 +25,7 @@ const answerTimeout = 2 * time.Second
 type Platform struct {
 	// URL is the webhook's, without a key.
 	URL string
-	// Conversations is how many talk at the same time, First the number of the first.
+	// Conversations is the number of those that talk at the same time. First is the number of the first one.
 	Conversations, First int
 	// Pause is between a conversation's calls.
 	Pause time.Duration
@@ -40,7 +40,7 @@ type Platform struct {
 	TLS *tls.Config
 	// Text is the text of every message.
 	Text string
-	// Patience is how long a call may take. Default: Zalo's 2 s.
+	// Patience bounds a call. Default: Zalo's 2 s.
 	Patience time.Duration
 
 	began       time.Time
@@ -61,7 +61,7 @@ func EveryNth(n int) func(Message) (int, bool) {
 	return func(m Message) (int, bool) { return m.N, m.N%n == 0 }
 }
 
-// Keys are what a call is made with.
+// Keys are those of a call.
 type Keys struct{ APIKey, OASecretKey string }
 
 // Call is a call that has ended.
@@ -73,7 +73,7 @@ type Call struct {
 	// Try is 1 for a message's first call. Again reports whether the message was acknowledged before.
 	Try   int
 	Again bool
-	// Status is the answer's; 0 when there was none, then Err says why.
+	// Status is the answer's. It is 0 if there was none, and Err says why.
 	Status int
 	Err    error
 }
@@ -102,7 +102,7 @@ func (p *Platform) Start(ctx context.Context, keys Keys) {
 	}
 }
 
-// Use makes the calls that follow with other keys.
+// Use changes the keys of later calls.
 func (p *Platform) Use(keys Keys) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +123,7 @@ func (p *Platform) Finish() {
 	p.Stop()
 }
 
-// Acknowledged returns how many messages of each conversation were answered 200.
+// Acknowledged returns the number of messages of each conversation that were answered 200.
 func (p *Platform) Acknowledged() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,7 +36,7 @@ func failed(n int) Arrival { return Arrival{Message: Message{0, n}} }
 
 func refused(n int) Arrival { return Arrival{Message: Message{0, n}, Refused: true} }
 
-// What was inverted before a time or after it does not hide among what was within.
+// Inversions before and after a time do not hide among those within it.
 func TestInvertedOutside(t *testing.T) {
 	v := Verdict{Inverted: []Message{{0, 4}, {0, 5}, {0, 8}, {0, 9}, {1, 5}}}
 	want := []Message{{0, 4}, {0, 9}, {1, 5}}
@@ -150,8 +150,8 @@ func TestPlatformAndBot(t *testing.T) {
 	}
 }
 
-// TestPlatformRepeats: a retry is the same event, byte for byte; every second
-// message comes once more; some calls come on connections of their own.
+// TestPlatformRepeats: a retry is the same event, byte for byte; every second message comes once more; some calls
+// come on connections of their own.
 func TestPlatformRepeats(t *testing.T) {
 	var mu sync.Mutex
 	bodies, ports := make(map[Message][]string), make(map[string]bool)
