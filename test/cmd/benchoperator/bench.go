@@ -93,6 +93,10 @@ func (b *bench) await(ctx context.Context, what string, all int, seen func() int
 	}))
 }
 
+func (b *bench) awaitChildren(ctx context.Context) {
+	b.await(ctx, "resources with all children", b.resources, func() int { return b.journal.tally().complete })
+}
+
 // awaitCalm waits until the operator writes nothing.
 func (b *bench) awaitCalm(ctx context.Context) {
 	b.await(ctx, "seconds without a write", int(calm.Seconds()), func() int { return int(b.journal.tally().quiet().Seconds()) })

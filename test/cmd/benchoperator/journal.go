@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -47,27 +46,20 @@ func (e *entry) refused() bool { return e.ResponseStatus.Code >= http.StatusBadR
 // history has the writes of one resource.
 type history struct {
 	created time.Time
-	// children is when each was first there.
-	children map[string]time.Time
+	// children are the kinds that are there, completed is the time of the last one.
+	children  map[string]bool
+	completed time.Time
 	// writes are the operator's, to the resource and its children.
 	writes int
-}
-
-// complete reports whether the resource has all of its children, and since when.
-func (h *history) complete() (since time.Time, complete bool) {
-	for _, at := range h.children {
-		if at.After(since) {
-			since = at
-		}
-	}
-	return since, len(h.children) == len(childKinds)
 }
 
 // tally counts the operator's requests.
 type tally struct {
 	// writes include those refused. events, which are no part of any resource's state, are apart.
 	writes, events, refused int
-	last                    time.Time
+	// complete is the number of resources that have all of their children.
+	complete int
+	last     time.Time
 }
 
 // quiet is the time since the operator's last write.
@@ -158,10 +150,13 @@ func (j *journal) operators(kind string, e *entry) {
 	if kind == kindSecret {
 		j.secrets[e.key()] = *e
 	}
-	if _, known := h.children[kind]; known {
+	if h.children[kind] {
 		return
 	}
-	h.children[kind] = e.StageTimestamp
+	h.children[kind], h.completed = true, e.StageTimestamp
+	if len(h.children) == len(childKinds) {
+		j.counted.complete++
+	}
 	if kind == kindDeployment {
 		j.deployments = append(j.deployments, e.key())
 	}
@@ -170,31 +165,19 @@ func (j *journal) operators(kind string, e *entry) {
 func (j *journal) of(key client.ObjectKey) *history {
 	h := j.resources[key]
 	if h == nil {
-		h = &history{children: map[string]time.Time{}}
+		h = &history{children: map[string]bool{}}
 		j.resources[key] = h
 	}
 	return h
 }
 
-// history returns a copy of one resource's.
+// history returns a resource's, without its children.
 func (j *journal) history(key client.ObjectKey) history {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	h := *j.of(key)
-	h.children = maps.Clone(h.children)
+	h.children = nil
 	return h
-}
-
-// completed is the number of resources that have all of their children.
-func (j *journal) completed() (n int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, h := range j.resources {
-		if _, complete := h.complete(); complete {
-			n++
-		}
-	}
-	return n
 }
 
 // tally returns the counts so far.

@@ -153,7 +153,7 @@ func (b *bench) roll(ctx context.Context, key client.ObjectKey) {
 
 // settle waits until the operator has nothing left to do, and checks that every resource is Ready.
 func (b *bench) settle(ctx context.Context) {
-	b.await(ctx, "resources with all children", b.resources, b.journal.completed)
+	b.awaitChildren(ctx)
 	b.await(ctx, "Deployments rolled out", b.resources, func() int { return int(b.rolled.Load()) })
 	b.awaitCalm(ctx)
 	seen := 0

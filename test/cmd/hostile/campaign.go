@@ -38,7 +38,7 @@ type campaign struct {
 	// copy is a damaged inbox that is not examined yet.
 	copy    *damaged
 	starts  []float64
-	calls   calls
+	calls   []traffic.Call
 	counts  map[string]int
 	attacks tally
 	// verdict sums up those of the channels.
@@ -130,7 +130,7 @@ func (c *campaign) endure(ctx context.Context) {
 		aside.Wait()
 		for _, ch := range c.channels {
 			ch.platform.Stop()
-			c.calls.add(ch.platform.Calls())
+			c.calls = append(c.calls, ch.platform.Calls()...)
 		}
 	}()
 	c.weather(ctx)

@@ -78,38 +78,22 @@ func (c *channel) owed() (owed []traffic.Message) {
 	return traffic.Judge(c.platform.Acknowledged(), c.bot.Arrivals()).Lost
 }
 
-// calls are the outcomes of the platform's calls.
-type calls struct {
-	all     int
-	byError map[string]int
-	// first are those that were each message's first.
-	first []traffic.Call
+// firstTries are the calls that were each message's first.
+func firstTries(calls []traffic.Call) []traffic.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(call traffic.Call) bool { return call.Try > 1 || call.Again })
 }
 
-func newCalls() calls { return calls{byError: make(map[string]int)} }
-
-func (c *calls) add(ended []traffic.Call) {
-	for _, call := range ended {
-		c.all++
-		switch {
-		case call.Status == 0:
-			c.byError["no answer"]++
-		case call.Failed():
-			c.byError[fmt.Sprint(call.Status)]++
-		}
-		if call.Try == 1 && !call.Again {
-			c.first = append(c.first, call)
+// outcomes counts calls by their status.
+func outcomes(calls []traffic.Call) map[string]int {
+	counts := map[string]int{}
+	for _, call := range calls {
+		if call.Status == 0 {
+			counts["no answer"]++
+		} else {
+			counts[fmt.Sprint(call.Status)]++
 		}
 	}
-}
-
-// ok is the number of calls that were answered 200.
-func (c *calls) ok() int {
-	ok := c.all
-	for _, n := range c.byError {
-		ok -= n
-	}
-	return ok
+	return counts
 }
 
 // share is the part of good calls among those that no disturbance touched. It also returns the failed ones.

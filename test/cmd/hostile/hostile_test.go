@@ -80,9 +80,7 @@ func TestShare(t *testing.T) {
 		"retries do not count":   {[]traffic.Call{call(0, 10, 503, 1), call(10, 20, 200, 2)}, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := newCalls()
-			got.add(c.calls)
-			if good, count, _ := share(got.first, disturbances); good != c.share || count != c.count {
+			if good, count, _ := share(firstTries(c.calls), disturbances); good != c.share || count != c.count {
 				t.Errorf("got %v of %d, want %v of %d", good, count, c.share, c.count)
 			}
 		})

@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string) {
 	fmt.Fprintln(os.Stderr, "seed", o.seed)
 	c := &campaign{
 		options: o, folder: must.Get(os.MkdirTemp("", "connector-hostile-")), random: newRandom(o.seed, 0),
-		promises: newPromises(os.Stderr), calls: newCalls(), counts: make(map[string]int), refused: make(map[string]float64),
+		promises: newPromises(os.Stderr), counts: make(map[string]int), refused: make(map[string]float64),
 	}
 	c.Within(func() {
 		c.Cleanup(func() { must.Do(os.RemoveAll(c.folder)) })

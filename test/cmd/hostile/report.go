@@ -66,7 +66,7 @@ func (c *campaign) judgeShare(promise string, calls []traffic.Call, want float64
 
 // figures judges the shares and bounds, and lists everything that was measured.
 func (c *campaign) figures() []figure {
-	good, first := c.judgeShare(promiseCalls, c.calls.first, wantCalls)
+	good, first := c.judgeShare(promiseCalls, firstTries(c.calls), wantCalls)
 	answered, probed := c.judgeShare(promiseProbes, c.probes, wantProbes)
 	if c.memory > mostMemory {
 		c.promises.brokenf(promiseMemory, "%.0f MiB", c.memory)
@@ -76,11 +76,14 @@ func (c *campaign) figures() []figure {
 		c.promises.brokenf(promiseLogBound, "%d lines in a minute", lines)
 	}
 	c.judgeCallers()
+	answers := outcomes(c.calls)
+	accepted := answers["200"]
+	delete(answers, "200")
 	figures := []figure{
 		{"duration", c.duration},
-		{"signed calls", c.calls.all},
-		{"of these 200", c.calls.ok()},
-		{"of these others", counted(c.calls.byError)},
+		{"signed calls", len(c.calls)},
+		{"of these 200", accepted},
+		{"of these others", counted(answers)},
 		{"first tries outside of disturbances", first},
 		{"of these 200 within 2 s", fmt.Sprintf("%.3f %%", good)},
 		{"probes answered within 1 s", fmt.Sprintf("%.2f %% of %d", answered, probed)},

@@ -37,18 +37,18 @@ var moods = []mood{
 		w.Header().Set("Location", "http://127.0.0.1:1/"+sinkMark)
 		w.WriteHeader(http.StatusFound)
 	})},
-	{"a poisoned conversation", func(m traffic.Message, _ http.Header) traffic.Answer {
+	{"a poisoned conversation", poisons(always(http.StatusUnprocessableEntity, nil))},
+	{"a conversation with 503", poisons(always(http.StatusServiceUnavailable, after(http.StatusServiceUnavailable, "1")))},
+}
+
+// poisons is kind to all conversations but one.
+func poisons(answer traffic.Mood) traffic.Mood {
+	return func(m traffic.Message, header http.Header) traffic.Answer {
 		if m.Conversation == poisoned {
-			return traffic.Answer{Status: http.StatusUnprocessableEntity}
+			return answer(m, header)
 		}
 		return traffic.Answer{Status: http.StatusOK}
-	}},
-	{"a conversation with 503", func(m traffic.Message, _ http.Header) traffic.Answer {
-		if m.Conversation == poisoned {
-			return traffic.Answer{Status: http.StatusServiceUnavailable, Reply: after(http.StatusServiceUnavailable, "1")}
-		}
-		return traffic.Answer{Status: http.StatusOK}
-	}},
+	}
 }
 
 func always(status int, reply http.HandlerFunc) traffic.Mood {
