@@ -8,7 +8,7 @@ import (
 )
 
 // budget divides the descriptors that the process may have open (RLIMIT_NOFILE) and its memory between its parts, so
-// that callers can take none that store, sinks, probes and reloads need. It is the one home of this arithmetic.
+// that callers can take none from store, sinks, probes and reloads.
 type budget struct {
 	// files is the limit itself.
 	files int
@@ -37,8 +37,8 @@ const (
 	storeFiles = 576
 	// perSinkConnection: the lookup of a name, or the attempt by a second address, goes on beside a connection.
 	perSinkConnection = 2
-	// maxProbeConnections is far above what scrapes and probes need: the more, the longer a probe's connection lives
-	// while strangers open others.
+	// maxProbeConnections is far above the need of scrapes and probes: the more there are, the longer a probe's
+	// connection lives while strangers open others.
 	maxProbeConnections = 1024
 	maxAdminConnections = 64
 	// minWebhookConnections leave a few places beside the verified connections.
@@ -50,16 +50,15 @@ const (
 const (
 	memoryPerConnection    = 64 << 10
 	memoryPerTLSConnection = 128 << 10
-	// assumedMemory stands in for the heap's where there is no limit.
+	// assumedMemory stands in for the heap's if there is no limit.
 	assumedMemory = 256 << 20
 )
 
-// The parts of the memory limit that buffers may take. At the operator's default of 256 MiB each is as large as where
-// there is no limit.
+// The parts of the memory limit that buffers may take. At the operator's default of 256 MiB each is as large as
+// without a limit.
 const (
-	// otherMemory is for everything but bodies, under load. Two fifths of what is left are for those of calls, as
-	// much for those under way, and as much for those that wait for the disk: it is seldom that all three are at
-	// their bounds.
+	// otherMemory is for everything but bodies, under load. Two fifths of the rest are for the bodies of calls, as
+	// much for those under way, and as much for those that wait for the disk: seldom are all three at their bounds.
 	otherMemory   = 96 << 20
 	maxStoreQueue = 64 << 20
 	// storePart is for the block cache, and for one table in memory. With less than minStoreMemory, a table would be

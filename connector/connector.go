@@ -76,8 +76,8 @@ func (l listeners) close() (err error) {
 }
 
 // Run serves the configuration file at path until ctx ends, then stops in order and returns nil. An error means that
-// the start failed, that a part ended by itself, or that the stop did not end in time. In the last case what hangs,
-// such as a disk, goes on hanging: the caller ends the process.
+// the start failed, that a part ended by itself, or that the stop did not end in time. In the last case a part, such
+// as a disk, still hangs: the caller ends the process.
 //
 // Run sets level to the configuration's log.level, at every change of it.
 func Run(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string) error {
@@ -110,7 +110,7 @@ func (p *process) run(ctx context.Context, path string) error {
 	return p.serve(ctx, path, l)
 }
 
-// useLevel has the level that a version names logged from now on.
+// useLevel sets the log level that a version names.
 func (p *process) useLevel(cfg *config.Config) {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Log.Level)) // checked by Load: these are slog's names
@@ -150,11 +150,11 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	return nil
 }
 
-// inboxPoll is how often an inbox is tried that another process uses.
+// inboxPoll is the time between two tries to open an inbox in use.
 const inboxPoll = 50 * time.Millisecond
 
-// openInbox opens the inbox. Another process that uses it may be the one before, which is about to end: it gets the time
-// that one like it may take.
+// openInbox opens the inbox. If another process uses it, that may be the previous connector on its way out: it gets
+// the time that a connector may take to end.
 func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbox, error) {
 	grace := time.Duration(cfg.Stop.GracePeriod)
 	late := time.After(grace)
@@ -199,13 +199,13 @@ func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	p.current.Store(cfg)
 	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
-	// Reading a large file leaves many times its size behind, and what follows may be hours of idling.
+	// Reading a large file leaves many times its size behind, and hours of idling may follow.
 	debug.FreeOSMemory()
 	return nil
 }
 
-// tell logs the lacks and warnings that the version before did not have: whoever changes one channel of a thousand
-// reads nothing about the others.
+// tell logs the lacks and warnings that the version before did not have: a change of one channel of a thousand logs
+// nothing about the others.
 func (p *process) tell(cfg *config.Config) {
 	// logr has no level for warnings, slog has.
 	log, told := slog.New(logr.ToSlogHandler(p.log)), make(map[config.Problem]bool)
@@ -275,7 +275,7 @@ func (p *process) watch(ctx context.Context, path string) error {
 	return watcher.Run(ctx, p.current.Load())
 }
 
-// inboxState is what the inbox holds, for the metrics.
+// inboxState describes the inbox for the metrics.
 func (p *process) inboxState(ctx context.Context) telemetry.InboxState {
 	var state telemetry.InboxState
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)

@@ -39,11 +39,11 @@ func (e *ending) useGracePeriod(d time.Duration) { e.grace.Store(int64(d)) }
 // begin starts the grace period, unless the end of within's context has.
 func (e *ending) begin() { e.once.Do(func() { close(e.begun) }) }
 
-// waitsFor names what is waited for from now on.
+// waitsFor names the part that the process waits for from now on.
 func (e *ending) waitsFor(what string) { e.waiting.Store(&what) }
 
 // within returns what run returns. Once ctx has ended, or begin was called, it waits for no longer than the grace
-// period less the margin, and then returns an error that names what run waits for.
+// period less the margin, and then returns an error that names that part.
 func (e *ending) within(ctx context.Context, run func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- run() }()

@@ -18,8 +18,7 @@ import (
 const memoryPoll = time.Second
 
 // softLimit is the part of a memory limit, in bytes, that Go's runtime may take before its collector works harder: 80
-// %. The rest is for what the kernel counts besides, such as the pages of the inbox's files that it has not written
-// yet.
+// %. The kernel counts more, such as the pages of the inbox's files that it has not written yet.
 func softLimit(limit int64) int64 { return limit / 5 * 4 }
 
 // limitOf is the memory limit whose soft limit is heap, in bytes.
@@ -70,7 +69,7 @@ func (m *memory) look() (before, now int64) {
 	return before, now
 }
 
-// current is the cgroup's limit in bytes, 0 for none. It is known where it cannot be read, which is logged once.
+// current reads the cgroup's limit in bytes, 0 for none. A failure is logged once, and leaves the limit at known.
 func (m *memory) current(known int64) int64 {
 	bytes, err := m.read()
 	switch {
@@ -87,7 +86,7 @@ func (m *memory) current(known int64) int64 {
 	return known
 }
 
-// divisible is what the parts of the process divide, in bytes, 0 where nothing bounds it.
+// divisible is the memory that the parts of the process divide, in bytes, 0 for no bound.
 func (m *memory) divisible() int64 {
 	limit := m.limit.Load()
 	if !m.chosen || m.environment == math.MaxInt64 {

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxGathers bounds the scrapes that are gathered at once, which costs processor time, and maxScrapes those that
-	// are gathered or being read, which costs memory. Prometheus pairs, the operator and a curl need five.
+	// maxGathers bounds the scrapes that are gathered at once, for the sake of the processor; maxScrapes bounds those
+	// that are gathered or being read, for the sake of the memory. Prometheus pairs, the operator and a curl need
+	// five.
 	maxGathers = 4
 	maxScrapes = 16
 	// scrapeTimeout is Prometheus's own default.
@@ -55,7 +56,7 @@ func (p *process) scrapes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) { counted.ServeHTTP(page{w}, call) })
 }
 
-// page is an answer that is written at once, when it is ready.
+// page is an answer that is written at once.
 type page struct{ http.ResponseWriter }
 
 func (p page) Write(content []byte) (int, error) {

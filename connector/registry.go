@@ -18,8 +18,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// inboxTypes open the stores of package types, which gives each its parts of the budget. They stand here so that whoever
-// needs the types alone links no store in.
+// inboxTypes open the stores of package types, which gives each its parts of the budget. They stand here so that a
+// program with the types alone links no store in.
 var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.Logger) (inbox.Inbox, error){
 	embedded.Type.Name: func(c config.Inbox, b budget, metrics *telemetry.Metrics, log logr.Logger) (inbox.Inbox, error) {
 		settings := c.Settings.(*embedded.Settings)

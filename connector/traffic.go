@@ -11,13 +11,13 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
-// reports serves the report to whoever has the token.
+// reports serves the report to callers with the token.
 func (p *process) reports() http.Handler {
 	reports := report.NewHandler(func() string { return reportToken(p.current.Load()) }, p.traffic)
 	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) { reports.ServeHTTP(page{w}, call) })
 }
 
-// reportToken is empty where none is configured, or while it is missing.
+// reportToken is empty if none is configured, or while it is missing.
 func reportToken(cfg *config.Config) string {
 	if cfg.Report.Token == nil {
 		return ""
@@ -25,7 +25,7 @@ func reportToken(cfg *config.Config) string {
 	return cfg.Report.Token.Reveal()
 }
 
-// traffic is how things stand, for the report.
+// traffic collects the report.
 func (p *process) traffic(ctx context.Context) report.Report {
 	cfg := p.current.Load()
 	r := report.Report{Began: p.begun.UTC(), Inbox: p.health.report(), Channels: make([]report.Channel, 0, len(cfg.Channels))}

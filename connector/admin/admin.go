@@ -1,6 +1,6 @@
 // Package admin is the API of a running connector for the person who runs it: what each channel does, and what became
-// of the events that were given up. Whoever reaches it may read and delete events. So it is served on a socket that
-// only the process's own user and root can open, and only if asked for on loopback.
+// of the events that were given up. Its callers may read and delete events. So it is served on a socket that only the
+// process's own user and root can open, and on loopback only if the configuration asks for that.
 //
 //	GET  /v1/status
 //	GET  /v1/deadletters?channel=NAME           one JSON object a line

@@ -77,7 +77,7 @@ func (c Connector) change(done string, apply func(ctx context.Context, channel s
 		if n > 0 || err == nil {
 			c.Log.Info("Dead letters were "+done+" by hand", "channel", channel, "count", n, "complete", err == nil)
 		}
-		if n > 0 && err != nil { // whoever tries again must know that a part is done
+		if n > 0 && err != nil { // a caller that tries again must know that a part is done
 			err = fmt.Errorf("%d %s, the rest not: %w", n, done, err)
 		}
 		return changed{n}, c.inboxError(channel, err)

@@ -18,8 +18,8 @@ import (
 
 const (
 	requestTimeout = 10 * time.Second
-	// answerTimeout bounds a whole list, so that a reader that stops reading cannot hold a view of the inbox, and the
-	// disk space under it, for ever.
+	// answerTimeout bounds a whole list: a caller that stops reading must not hold a view of the inbox, and the disk
+	// space under it, for ever.
 	answerTimeout = 5 * time.Minute
 	// maxRequestSize leaves room for the ids of 100,000 dead letters.
 	maxRequestSize = 16 << 20

@@ -16,8 +16,8 @@ import (
 )
 
 // Listen listens on a unix socket that only the process's own user and root can open, and in a folder of a group also
-// the group. Missing folders are made. A socket that a killed process left is replaced; one that a living process
-// listens on is not, nor any other file. Closing the listener removes the socket.
+// the group. Missing folders are made. It replaces the socket of a killed process, but neither that of a living one
+// nor any other file. Closing the listener removes the socket.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
@@ -68,8 +68,8 @@ func modeIn(folder string) (fs.FileMode, error) {
 	return 0o600, err
 }
 
-// restrict sets the mode of a socket before it has a name, from where Linux takes it when it makes the file. So
-// nobody can connect in between.
+// restrict sets the mode of a socket before it has a name. Linux gives the file that mode, so nobody can connect in
+// between.
 func restrict(mode fs.FileMode) func(_, _ string, socket syscall.RawConn) error {
 	return func(_, _ string, socket syscall.RawConn) error {
 		return socket.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })

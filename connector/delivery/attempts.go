@@ -84,8 +84,8 @@ func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
 	}
 }
 
-// settle settles a claim, for a caller that put a token into settlingNow, and lets a waiting Drain look again. It repeats
-// that until the inbox takes it, since an unsettled claim holds its conversation.
+// settle settles a claim, for a caller that put a token into settlingNow, and lets a waiting Drain look again. It
+// repeats that until the inbox takes it, since an unsettled claim holds its conversation.
 func (p *pump) settle(a attempt, v inbox.Verdict) {
 	err := p.settles.until(p.d.settling, func() error { return p.consumer.Settle(p.d.settling, a.claim, v) })
 	<-p.settlingNow
@@ -126,8 +126,8 @@ func (p *pump) record(a attempt, v inbox.Verdict, o *outlet) {
 	}
 }
 
-// judge keeps since when the sink in use fails. An attempt that was cut short or not made says nothing of it. The
-// caller holds mu.
+// judge keeps the time since which the sink in use fails. An attempt that was cut short or not made does not count.
+// The caller holds mu.
 func (p *pump) judge(a attempt, result string, o *outlet) {
 	switch {
 	case o != p.sink:

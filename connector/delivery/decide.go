@@ -23,9 +23,9 @@ const (
 // attempt is one attempt to hand over the event of a claim.
 type attempt struct {
 	claim inbox.Claim
-	// size is that of the event's body, which goes with the end of the attempt.
+	// size is that of the event's body, which is freed at the end of the attempt.
 	size int
-	// ended is when, for people; took is how long after the claim.
+	// ended is the time of day of the end, for people; took is the time since the claim.
 	ended time.Time
 	took  time.Duration
 	// err is what the sink returned.

@@ -24,8 +24,8 @@ var ErrStopped = errors.New("delivery has stopped")
 // milliseconds unless the disk hangs. What is not settled by then is attempted again after the restart.
 const settleGrace = time.Second
 
-// lastGrace is how long Stop waits for what it has cut short in every way, which takes no time unless a sink or the
-// store ignores it.
+// lastGrace is how long Stop waits for what it has cut short in every way, which takes no time if sinks and store
+// heed it.
 const lastGrace = 100 * time.Millisecond
 
 // Channel is one channel's way out.
@@ -54,18 +54,18 @@ func (c *Channel) settings() inbox.Settings {
 type Status struct {
 	// InFlight counts attempts under way, including those whose result is being stored.
 	InFlight int
-	// LastError is why the latest attempt that failed did so, without secrets, ids or bodies. It stays when later
-	// attempts succeed; empty if none failed since the start.
+	// LastError is the error of the latest failed attempt, without secrets, ids or bodies. It outlasts later attempts
+	// that succeed; empty if none failed since the start.
 	LastError string
-	// LastErrorAt is when that attempt ended.
+	// LastErrorAt is the end of that attempt.
 	LastErrorAt time.Time
-	// LastTakenAt is when the sink last took an event; zero if it took none since the start.
+	// LastTakenAt is the time of the last event that the sink took; zero for none since the start.
 	LastTakenAt time.Time
-	// NextProbe is when the next single attempt is made while the channel is held, since its sink asked for a pause;
-	// zero while it is not.
+	// NextProbe is the time of the next single attempt while the sink's wish for a pause holds the channel; zero
+	// while it is not held.
 	NextProbe time.Time
-	// FailingSince is when the first attempt failed since the sink in use last took or refused an event; zero while
-	// none did. A refusal is an answer: the sink is up. LastError is then why the last attempt failed.
+	// FailingSince is the time of the first failed attempt since the sink in use last took or refused an event; zero
+	// for none. A refusal is an answer: the sink is up.
 	FailingSince time.Time
 	// Paused reports whether events are held by the configuration.
 	Paused bool
@@ -79,7 +79,7 @@ type Death struct {
 	Reason string
 	// Error is why the last attempt failed, without secrets, ids or bodies.
 	Error string
-	// At is when that attempt ended.
+	// At is the end of that attempt.
 	At time.Time
 }
 

@@ -12,31 +12,29 @@ const (
 	// holdAfter different conversations must have met a Retry-After before the channel is held: one or two may be at
 	// fault themselves.
 	holdAfter = 3
-	// longestProbeWait bounds the time between two probes, so that a sink that has recovered early, or asked for too
-	// much, is found out soon.
+	// longestProbeWait bounds the time between two probes: a sink may recover early, or ask for too much.
 	longestProbeWait = 30 * time.Second
 	// mostRecent conversations are remembered as attempted during the hold. If more than these are at fault, each
 	// still goes to the end of the inbox's schedule by its attempt.
 	mostRecent = 64
-	// mostPassed claims are passed over at least in search of a conversation that was not attempted lately, before
-	// one that was is attempted again. On an ordered channel mostRecent would do; on an unordered one a conversation
-	// has a claim for each of its events.
+	// mostPassed claims at least are passed over in search of a conversation without a recent attempt. On an ordered
+	// channel mostRecent would do; on an unordered one a conversation has a claim for each of its events.
 	mostPassed = 1024
 )
 
-// hold is how a channel leaves a sink alone that asks for it by Retry-After. Such an answer delays its own
-// conversation only (see decide). If three different conversations in a row get one, with nothing taken between, it
-// is the sink that is busy: the channel is held. It then makes one attempt, a probe, each min(Retry-After, 30 s),
-// each from another conversation. The first event that is taken ends the hold.
+// hold is how a channel spares a sink that asks for it by Retry-After. Such an answer delays its own conversation
+// only (see decide). If three different conversations in a row get one, with nothing taken between, the sink is busy
+// and the channel is held. It then makes one attempt, a probe, each min(Retry-After, 30 s), each from another
+// conversation. The first event taken ends the hold.
 //
 // The zero value holds nothing. The pump's mu guards it; a copy stays what it is.
 type hold struct {
-	// asked are the conversations, each once, that met a Retry-After since an event was last taken; none once the
-	// channel is held.
+	// asked are the conversations, each once, with a Retry-After since an event was last taken; none once the channel
+	// is held.
 	asked []string
 	// every is the time between probes; zero while the channel is not held.
 	every time.Duration
-	// next is when the next probe may begin.
+	// next is the earliest begin of the next probe.
 	next time.Time
 	// recent are the conversations of the latest attempts of the hold, the latest one last, each once.
 	recent []string

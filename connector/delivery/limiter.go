@@ -33,7 +33,7 @@ type seat struct {
 	bound int
 	taken int
 	bytes int
-	place *list.Element // in limiter.waiting, nil when not waiting
+	place *list.Element // in limiter.waiting, nil if not waiting
 }
 
 // take reserves as many slots as s may have now, possibly none.
@@ -68,8 +68,8 @@ func (l *limiter) giveBack(s *seat, n, bytes int) {
 	})
 }
 
-// wait asks for one wake-up as soon as s has room, which may be now. After the wake-up, s calls take or withdraw, or the
-// slots that woke it would be lost on the others.
+// wait asks for one wake-up as soon as s has room, which may be now. After the wake-up, s calls take or withdraw, or
+// the slots that woke it would be lost on the others.
 func (l *limiter) wait(s *seat) {
 	l.change(func() {
 		if s.place == nil {
@@ -95,8 +95,8 @@ func (l *limiter) change(make func()) {
 	l.wakeNext()
 }
 
-// room is the number of further slots that s may take. Each slot that s takes both adds to its own and removes a free
-// one, hence the half, rounded up.
+// room is the number of further slots for s. Each of them both adds to those of s and removes a free one, hence the
+// half, rounded up.
 func (l *limiter) room(s *seat) int {
 	n := (l.capacity - l.taken - s.taken + 1) / 2
 	if s.bytes > l.budget-l.bytes {

@@ -22,9 +22,9 @@ func (p *pump) claimProbe(ctx context.Context, held hold, room int) (wait time.D
 	return wait, err
 }
 
-// findProbe claims until it has met a conversation that was not attempted lately, or else the one whose attempt is
-// longest ago. It returns that claim, and the others, which are to be given back. Without this, a few conversations
-// that are always due and never taken could have every probe, whatever order the inbox claims in.
+// findProbe claims until it meets a conversation without a recent attempt, or else takes the one whose attempt is
+// longest ago. It returns that claim, and the others to be given back. Otherwise a few conversations that are always
+// due and never taken could have every probe, whatever the order of the inbox.
 func (p *pump) findProbe(ctx context.Context, held hold) (probe, others []inbox.Claim, wait time.Duration, err error) {
 	for limit := len(held.recent) + 1; len(others) < mostPassed; limit *= 2 {
 		var claims []inbox.Claim

@@ -208,9 +208,8 @@ func (p *pump) remove() {
 	p.halt()
 }
 
-// drain returns a channel that is closed once a claim that begins after this call finds nothing pending. What it
-// leaves may be lost, so that a hold ends and none begins: every conversation may be attempted once its own wait is
-// over.
+// drain returns a channel that is closed once a later claim finds nothing pending. The events that it leaves may be
+// lost, so a hold ends and none begins: every conversation may be attempted once its own wait is over.
 func (p *pump) drain() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

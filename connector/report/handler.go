@@ -18,8 +18,8 @@ import (
 // and a curl need three.
 const maxReports = 4
 
-// NewHandler serves the report that collect makes to whoever sends the token, which may change between calls. While
-// it is empty there is no report, and the answer is 404.
+// NewHandler serves the report of collect to callers that send the token, which may change between calls. While the
+// token is empty, the answer is 404.
 func NewHandler(token func() string, collect func(context.Context) Report) http.Handler {
 	places := semaphore.NewWeighted(maxReports)
 	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
@@ -59,7 +59,7 @@ func write(w http.ResponseWriter, r Report) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(document) // whoever does not take it asks again
+	_, _ = w.Write(document) // a caller that does not take it asks again
 }
 
 // KeyID is the Key.ID of a signing key: without the token, it can neither be made nor be compared with that of a

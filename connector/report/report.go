@@ -1,15 +1,15 @@
 // Package report is what a connector tells its operator about its traffic: a small JSON document on the listener of
-// the metrics, for whoever has the token.
+// the metrics, for callers with the token.
 //
-// A report says how things stand and since when. It judges nothing: what is worth a condition is the operator's
-// matter. It holds no secret, no user id and nothing of a body.
+// A report says how things stand and since when. It judges nothing: conditions are the operator's matter. It holds no
+// secret, no user id and nothing of a body.
 package report
 
 import "time"
 
 const (
-	// Path is where the listener of the metrics serves the report. Whoever asks sends the token of the configuration
-	// as "Authorization: Bearer <token>".
+	// Path is where the listener of the metrics serves the report. A caller sends the token of the configuration as
+	// "Authorization: Bearer <token>".
 	Path = "/report"
 	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than fit has no report.
 	MaxSize = 16 << 10
@@ -20,7 +20,7 @@ const (
 
 // Report is the document.
 type Report struct {
-	// Began is when the process began; what it counts begins there.
+	// Began is the start of the process, and of everything that it counts.
 	Began time.Time `json:"began"`
 	// Inbox is the store of all channels.
 	Inbox Inbox `json:"inbox"`
@@ -44,14 +44,14 @@ const (
 type Inbox struct {
 	// State is of the last write: of an event, or of a try while events could not be stored.
 	State InboxState `json:"state"`
-	// Since is when State began; zero for InboxOK.
+	// Since is the begin of State; zero for InboxOK.
 	Since time.Time `json:"since,omitzero"`
 	// Error is why events are not stored; empty for InboxOK.
 	Error string `json:"error,omitempty"`
 	// UsedBytes and LimitBytes are the space on the disk.
 	UsedBytes  int64 `json:"usedBytes"`
 	LimitBytes int64 `json:"limitBytes"`
-	// FullInSeconds is when the space ends at the rate of the last minutes; zero while it does not shrink.
+	// FullInSeconds is the time until the space ends at the rate of the last minutes; zero while it does not shrink.
 	FullInSeconds float64 `json:"fullInSeconds,omitempty"`
 }
 
@@ -59,10 +59,10 @@ type Inbox struct {
 type Channel struct {
 	// Name is the channel's in the configuration.
 	Name string `json:"name"`
-	// LastAuthentic is when a call last was let in: with a right signature, or with an API key where no signature is
-	// demanded. Zero if none was since the process began.
+	// LastAuthentic is the time of the last call that was let in: with a right signature, or with an API key if no
+	// signature is demanded. Zero for none since the process began.
 	LastAuthentic time.Time `json:"lastAuthentic,omitzero"`
-	// LastEvent is when an event last was stored, or recognised as stored.
+	// LastEvent is the time of the last event that was stored, or recognised as stored.
 	LastEvent time.Time `json:"lastEvent,omitzero"`
 	// APIKeys are the accepted ones, in the order of the configuration.
 	APIKeys []Key `json:"apiKeys,omitempty"`
@@ -83,8 +83,8 @@ type Key struct {
 	// ID is the same in every replica and after a restart as long as the value is, and tells nothing of it: 16 hex
 	// digits of an HMAC with the report's token. Of an API key it is empty.
 	ID string `json:"id,omitempty"`
-	// LastUsed is when a call last was let in by it; zero if none was since the process began, or since the key came
-	// into use.
+	// LastUsed is the time of the last call that it let in; zero for none since the process began, or since the key
+	// came into use.
 	LastUsed time.Time `json:"lastUsed,omitzero"`
 }
 
@@ -95,10 +95,10 @@ type Signature struct {
 	// Keys are the signing keys that are there, at most MaxKeys.
 	Keys []Key `json:"keys,omitempty"`
 	// Failed counts the calls since FailingSince whose signature matched no key. Calls without any signature do not
-	// count: they are nobody's who knows a secret.
+	// count: their sender knows no secret.
 	Failed int64 `json:"failed,omitempty"`
-	// FailingSince is when the first call failed since one was verified, or since the keys changed; zero while none
-	// did. LastFailed is when the last one did.
+	// FailingSince and LastFailed are the times of the first and the last failed call since one was verified, or
+	// since the keys changed; zero for none.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	LastFailed   time.Time `json:"lastFailed,omitzero"`
 }
@@ -111,12 +111,12 @@ type Delivery struct {
 	Pending int64 `json:"pending"`
 	// OldestPendingSeconds is how long the oldest one waits.
 	OldestPendingSeconds float64 `json:"oldestPendingSeconds,omitempty"`
-	// FailingSince is when the first attempt failed since the sink took an event, or refused one for good, which
-	// shows that it is up; zero while none did.
+	// FailingSince is the time of the first failed attempt since the sink took an event, or refused one for good: a
+	// refusal shows that the sink is up. Zero for none.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	// LastError is why the last attempt failed, while FailingSince is set.
 	LastError string `json:"lastError,omitempty"`
-	// LastTaken is when the sink last took an event; zero if it took none since the process began.
+	// LastTaken is the time of the last event that the sink took; zero for none since the process began.
 	LastTaken time.Time `json:"lastTaken,omitzero"`
 }
 
@@ -124,8 +124,8 @@ type Delivery struct {
 type DeadLetters struct {
 	// Count is how many there are.
 	Count int64 `json:"count"`
-	// LatestReason is why the latest one was given up since the process began, refused or expired, and LatestError
-	// how its last attempt failed; empty if none was.
+	// LatestReason, refused or expired, is of the latest one since the process began, and LatestError of its last
+	// attempt; empty for none.
 	LatestReason string    `json:"latestReason,omitempty"`
 	LatestError  string    `json:"latestError,omitempty"`
 	LatestAt     time.Time `json:"latestAt,omitzero"`

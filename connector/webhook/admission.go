@@ -26,7 +26,7 @@ const leaveFor = 8
 
 // admission bounds what the calls in flight take together. A caller with an API key costs next to nothing, since keys
 // ride in URLs and leak: so a call is charged for what has arrived of its body, and a call whose body has not arrived
-// gives way. If a call finds no room, the call is cut off that has waited longest for its body, of the channel that
+// gives way. If a call finds no room, the one that has waited longest for its body is cut off, of the channel that
 // takes the most; never a newer one, because a platform sends a call's body along with its header.
 type admission struct {
 	mu       sync.Mutex
@@ -102,8 +102,8 @@ func (t *ticket) widen(size int64) bool {
 	return !t.cutOff && (size <= t.taken[memory] || t.take(memory, size-t.taken[memory]))
 }
 
-// arrive says that the body has arrived, so that the call can no longer be cut off. It reports whether the call was not
-// cut off before.
+// arrive says that the body has arrived, so that the call can no longer be cut off. It reports whether the call was
+// not cut off before.
 func (t *ticket) arrive() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,8 +145,8 @@ func (t *ticket) hasRoom(r resource, n int64) bool {
 	return t.share.alone || t.share.taken[r] == t.taken[r] || t.share.taken[r]+n <= leaveFor*free
 }
 
-// longestWaiting returns the oldest waiting ticket of the share that takes the most of r, which is s or takes more
-// than s; nil if none waits.
+// longestWaiting returns the oldest waiting ticket of the share that takes the most of r, s or one above it; nil if
+// none waits.
 func (a *admission) longestWaiting(s *share, r resource) *ticket {
 	var heaviest *share
 	if s.waiting.Len() > 0 {

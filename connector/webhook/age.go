@@ -19,8 +19,8 @@ const (
 )
 
 // isStale reports whether a part of a verified call is older than its channel takes. Inside the inbox's window a
-// repeated call is a duplicate; beyond it, whoever captured a call could bring it in again, for ever. It is never
-// answered 200: if our own clock is what is wrong, the platform's retries keep the event until that is mended.
+// repeated call is a duplicate; beyond it, a captured call could come in again, for ever. It is never answered 200:
+// if our own clock is wrong, the platform's retries keep the event until the clock is right.
 func (h *Handler) isStale(x *exchange, r *route, found *channel.Call) bool {
 	if r.MaxEventAge == 0 {
 		return false

@@ -9,8 +9,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// retryAfter is the wait, in seconds, that a 503 asks for. A busy moment passes, and a full inbox drains at the sink's
-// pace; platforms with a retry schedule of their own ignore it.
+// retryAfter is the wait, in seconds, that a 503 asks for. A busy moment passes, and a full inbox drains at the
+// sink's pace; platforms with a retry schedule of their own ignore it.
 const retryAfter = "5"
 
 // reply is how a call ends, in any channel's shape.
@@ -36,7 +36,7 @@ func newMethodNotAllowed(allow string) *reply {
 	return &reply{"method", http.StatusMethodNotAllowed, "method not allowed: use " + allow, map[string]string{"Allow": allow}}
 }
 
-// The replies of a call that its channel type lets in, and that is no failure of ours.
+// The replies to calls that are let in.
 var (
 	answerAccepted       = newOK("", "accepted")
 	answerDuplicate      = newOK("", "already accepted")

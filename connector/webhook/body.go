@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// firstRead bounds the first room for a body, in bytes. A longer body gets more room when that much has arrived,
+// firstRead bounds the first room for a body, in bytes. A longer body gets more room once that much has arrived,
 // whatever length it declares. Events are smaller than this, so they are read into one buffer of their own size.
 const firstRead = 4 << 10
 
@@ -72,7 +72,7 @@ func (b bodyReader) readFurther(body []byte) ([]byte, error) {
 	return append(body, next[:]...), err
 }
 
-// grow copies body into a buffer of size bytes, when there is room for it.
+// grow copies body into a buffer of size bytes, if there is room for it.
 func (b bodyReader) grow(body []byte, size int64) ([]byte, error) {
 	if !b.ticket.widen(size) {
 		return nil, errNoRoom

@@ -28,8 +28,8 @@ type Options struct {
 	Inbox inbox.Accepter
 	// Metrics are the process's instruments.
 	Metrics *telemetry.Metrics
-	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events, and
-	// that Enforce would refuse calls; each at most once a minute.
+	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events,
+	// and that Enforce would refuse calls; each at most once a minute.
 	Log logr.Logger
 	// Now is the clock.
 	Now func() time.Time
@@ -100,7 +100,8 @@ type exchange struct {
 	shape *shape
 	// arrived is the time of arrival, by the handler's clock.
 	arrived time.Time
-	// deadline is the time of the answer at the latest, by the system's clock, which connections and contexts keep to.
+	// deadline is the time of the answer at the latest, by the system's clock, which connections and contexts keep
+	// to.
 	deadline time.Time
 	// ticket is what the call takes of admission.
 	ticket ticket

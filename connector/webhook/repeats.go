@@ -11,7 +11,7 @@ import (
 const repeatSlack = time.Second
 
 // repeats logs refusals: the first of a channel and reason at once, what follows as one line a minute with their
-// number. Nothing is left uncounted: what is not in a line by the end of its minute, or of the process, gets one
+// number. Nothing is left uncounted: a refusal without a line at the end of its minute, or of the process, gets one
 // then.
 //
 // There are as many kinds at most as configured channels times reasons, and each is forgotten after a minute without
@@ -25,8 +25,7 @@ type repeats struct {
 	timer *time.Timer
 }
 
-// refusalKind is what refusals have in common that share a line. Channel is empty for calls that no key named one
-// for.
+// refusalKind is common to the refusals that share a line. Channel is empty for calls without a valid key.
 type refusalKind struct {
 	channel string
 	reason  string
@@ -83,7 +82,7 @@ func (r *repeats) look() {
 	}
 }
 
-// end logs what is held.
+// end logs the held refusals.
 func (r *repeats) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

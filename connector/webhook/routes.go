@@ -42,7 +42,7 @@ type Channel struct {
 	MaxBodySize int64
 	// MaxEventAge is how old the timestamp of a verified call may be; 0: no age is judged.
 	MaxEventAge time.Duration
-	// Events selects what is stored, by the platform's event name.
+	// Events selects the events to store, by the platform's name.
 	Events config.EventFilter
 	// AnswerIn is how long after its arrival a call is answered at the latest. Default: answerWithin.
 	AnswerIn time.Duration
@@ -149,9 +149,9 @@ func oneSlashLess(path string) string {
 	return path
 }
 
-// authenticate returns the channel whose key a call on a path carries, and the key's digest; nil when it carries none
-// or one of a channel with another path. Finding it by digest tells an attacker nothing, since digests of guesses are
-// not near each other; the comparison itself takes constant time over all active keys.
+// authenticate returns the channel whose key a call on a path carries, and the key's digest; nil if it carries none
+// or one of a channel with another path. A look-up by digest tells an attacker nothing, since digests of guesses are
+// not near each other; the comparison takes constant time over all active keys.
 func (r *Routes) authenticate(call *http.Request, path string) (found *route, digest [sha256.Size]byte) {
 	key := apiKey(call)
 	if key == "" {

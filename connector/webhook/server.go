@@ -101,8 +101,8 @@ func (s *Server) tls() *tls.Config {
 // open: closing them now would lose calls that are on their way.
 func (s *Server) Drain() { s.handler.Drain() }
 
-// Shutdown closes the listener and the idle connections, and waits for the calls in flight. When ctx ends first it
-// cuts off what is left, and returns ctx's error if that is a call: a connection with half a request is none.
+// Shutdown closes the listener and the idle connections, and waits for the calls in flight. If ctx ends first, it
+// cuts off the rest, and returns ctx's error if a call was among that: half a request is none.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.handler.refusals.end()
 	err := s.http.Shutdown(ctx)

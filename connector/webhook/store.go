@@ -8,8 +8,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// triage tells the parts of a call that are to be stored from those that are only counted. If one part is refused, so is
-// the whole call.
+// triage sorts the parts of a call into those to be stored and those only counted. One refused part refuses the call.
 func (h *Handler) triage(x *exchange, r *route, reading channel.Reading) {
 	selected, left := reading.Calls[:0], []*reply(nil)
 	if len(reading.Calls) == 0 {

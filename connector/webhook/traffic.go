@@ -9,18 +9,12 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// Traffic is what calls have shown of one channel since the process began. Times are of the handler's clock, and zero
-// for what was not.
+// Traffic is the part of a channel's report.Channel that calls show. Times are of the handler's clock, and zero for
+// never.
 type Traffic struct {
-	// LastAuthentic is when a call last was let in: with a right signature, or with an API key where no signature is
-	// demanded.
-	LastAuthentic time.Time
-	// LastEvent is when an event last was stored, or recognised as stored.
-	LastEvent time.Time
-	// APIKeys and SigningKeys are when a call last was let in by each of the keys in use, by the SHA-256 of the key.
-	APIKeys, SigningKeys map[[sha256.Size]byte]time.Time
-	// Failed counts the calls since FailingSince whose signature matched no key: since one was verified, or since the
-	// signing keys changed.
+	LastAuthentic, LastEvent time.Time
+	// APIKeys and SigningKeys are the times of the last use of the keys, by the SHA-256 of the key.
+	APIKeys, SigningKeys     map[[sha256.Size]byte]time.Time
 	Failed                   int64
 	FailingSince, LastFailed time.Time
 }
@@ -40,8 +34,8 @@ type traffic struct {
 	now Traffic
 }
 
-// use takes in a new version's keys: what is known of the others is forgotten. Signatures that failed say nothing of
-// keys that were not there.
+// use takes in a new version's keys, and forgets the others. Failed signatures say nothing of a key that was not
+// there.
 func (t *traffic) use(apiKeys, signingKeys [][sha256.Size]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
