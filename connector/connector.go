@@ -146,7 +146,12 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	})
 	p.probes = p.newProbes()
 	scrapes := context.WithoutCancel(ctx)
-	telemetry.RegisterInbox(p.registry, func() telemetry.InboxState { return p.inboxState(scrapes) })
+	telemetry.RegisterInbox(p.registry, func(usage func(used, limit int64), channel func(string, int64, int64, time.Duration)) {
+		usage(inbox.Usage(p.inbox))
+		for _, c := range p.present(scrapes) {
+			channel(c.Name, c.Pending, c.DeadLetters, c.OldestPendingAge)
+		}
+	})
 	return nil
 }
 
@@ -275,19 +280,12 @@ func (p *process) watch(ctx context.Context, path string) error {
 	return watcher.Run(ctx, p.current.Load())
 }
 
-// inboxState describes the inbox for the metrics.
-func (p *process) inboxState(ctx context.Context) telemetry.InboxState {
-	var state telemetry.InboxState
+// present describes the channels of the inbox that can be read.
+func (p *process) present(ctx context.Context) []inbox.ChannelStats {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
-	state.UsedBytes, state.LimitBytes = inbox.Usage(p.inbox)
-	present, _ := inbox.Present(ctx, p.inbox, names(p.current.Load())) // what cannot be read has no gauges
-	for _, c := range present {
-		state.Channels = append(state.Channels, telemetry.ChannelState{
-			Name: c.Name, Pending: c.Pending, DeadLetters: c.DeadLetters, OldestPendingAge: c.OldestPendingAge,
-		})
-	}
-	return state
+	present, _ := inbox.Present(ctx, p.inbox, names(p.current.Load()))
+	return present
 }
 
 // listen binds every address, or none.

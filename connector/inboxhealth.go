@@ -55,13 +55,11 @@ func (h *inboxHealth) Accept(ctx context.Context, batch []event.Event) ([]inbox.
 	outcomes, err := h.inbox.Accept(ctx, batch)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err == nil && h.state == report.InboxFull && !slices.Contains(outcomes, inbox.Stored) {
-		return outcomes, nil // a full inbox knows what it holds
+	known := err == nil && h.state == report.InboxFull && !slices.Contains(outcomes, inbox.Stored) // by a full inbox too
+	late := errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < fairTime               // by the body, not the disk
+	if !known && !late {
+		h.note(err)
 	}
-	if errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < fairTime {
-		return outcomes, err // the body came late, which says nothing of the disk
-	}
-	h.note(err)
 	return outcomes, err
 }
 

@@ -105,22 +105,18 @@ func (p *process) followMemory(ctx context.Context) error {
 	for {
 		select {
 		case <-poll.C:
-			p.lookAtMemory()
 		case <-ctx.Done():
 			return nil
 		}
-	}
-}
-
-func (p *process) lookAtMemory() {
-	before, now := p.memory.look()
-	if before == now {
-		return
-	}
-	b := p.resize()
-	p.memory.log.Info("the memory limit has changed", "before", before, "now", now, "connections", b.webhook, "bufferedBytes", b.bodies)
-	if now > 0 && (before == 0 || now < before) {
-		debug.FreeOSMemory() // the kernel counts what the heap no longer needs
+		before, now := p.memory.look()
+		if before == now {
+			continue
+		}
+		b := p.resize()
+		p.memory.log.Info("the memory limit has changed", "before", before, "now", now, "connections", b.webhook, "bufferedBytes", b.bodies)
+		if now > 0 && (before == 0 || now < before) {
+			debug.FreeOSMemory() // the kernel counts what the heap no longer needs
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.
 			MaxOpenFiles:        b.store,
 			CacheSize:           b.storeCache,
 			QueueSize:           b.storeQueue,
-			MemTableSize:        uint64(b.memTable), //nolint:gosec // it is no less than minStoreMemory
+			MemTableSize:        uint64(b.memTable),
 			Metrics:             metrics,
 			Log:                 log.WithName("inbox"),
 		})

@@ -28,14 +28,19 @@ func (p *process) stop(ctx context.Context) error {
 
 	p.ready.Store(false)
 	p.webhook.Drain()
-	wait(ctx, time.Duration(c.DrainDelay))
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Duration(c.DrainDelay)):
+	}
 	p.ending.waitsFor("calls in flight")
 	err := p.endCalls(ctx)
 	p.ending.waitsFor("deliveries")
 	if c.Pending == config.PendingDeliver {
 		_ = p.dispatcher.Drain(ctx) // what it leaves is counted below
 	}
-	p.stopDeliveries(ctx)
+	if err := p.dispatcher.Stop(ctx); err != nil {
+		p.log.Info("attempts under way were cut short; they are made again after the next start")
+	}
 	if c.Pending == config.PendingDeliver {
 		p.countAbandoned(context.WithoutCancel(ctx))
 	}
@@ -53,7 +58,7 @@ func (p *process) endCalls(ctx context.Context) error {
 
 // countAbandoned tells of events in an inbox that is deleted with its pod.
 func (p *process) countAbandoned(ctx context.Context) {
-	for _, ch := range p.inboxState(ctx).Channels {
+	for _, ch := range p.present(ctx) {
 		if ch.Pending == 0 {
 			continue
 		}
@@ -63,21 +68,8 @@ func (p *process) countAbandoned(ctx context.Context) {
 	}
 }
 
-func (p *process) stopDeliveries(ctx context.Context) {
-	if err := p.dispatcher.Stop(ctx); err != nil {
-		p.log.Info("attempts under way were cut short; they are made again after the next start")
-	}
-}
-
 // close ends the inbox and, last of all, probes and metrics.
 func (p *process) close() error {
 	p.ending.waitsFor("the inbox and its disk")
 	return errors.Join(p.admin.Close(), p.inbox.Close(), p.probes.Close())
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -104,7 +104,11 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 			return nil, err
 		}
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+hostOf(c.address)+path, &content)
+	host := c.address
+	if network(host) == unixSocket {
+		host = "localhost" // a socket has no name
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, &content)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", c.address, err)
 	}
@@ -122,14 +126,6 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 		return nil, fmt.Errorf("what answers at %s is no connector: HTTP %d", c.address, resp.StatusCode)
 	}
 	return nil, errors.New(refused.Error)
-}
-
-// hostOf is the name under which the API at address is called. A socket has none.
-func hostOf(address string) string {
-	if network(address) == unixSocket {
-		return "localhost"
-	}
-	return address
 }
 
 // explain says what to do if nothing listens.

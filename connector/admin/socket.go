@@ -22,9 +22,13 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
 	}
-	mode, err := modeIn(filepath.Dir(path))
+	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
 		return nil, err
+	}
+	mode := fs.FileMode(0o600)
+	if config.OfGroup(folder) {
+		mode = 0o660
 	}
 	unlock, err := lock(filepath.Dir(path))
 	if err != nil {
@@ -57,15 +61,6 @@ func lock(folder string) (unlock func(), err error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", folder, err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // which ends the lock
-}
-
-// modeIn is the mode of a socket in a folder.
-func modeIn(folder string) (fs.FileMode, error) {
-	info, err := os.Stat(folder)
-	if err == nil && config.OfGroup(info) {
-		return 0o660, nil
-	}
-	return 0o600, err
 }
 
 // restrict sets the mode of a socket before it has a name. Linux gives the file that mode, so nobody can connect in

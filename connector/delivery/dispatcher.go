@@ -145,7 +145,10 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 		for _, o := range opened {
 			o.leave()
 		}
-		return errors.Join(err, closeAll(consumers))
+		for _, c := range consumers {
+			err = errors.Join(err, c.Close())
+		}
+		return err
 	}
 	after := make(map[string]*pump, len(channels))
 	for _, c := range channels {
@@ -153,7 +156,7 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 			p.adopt(c, opened[c.Name])
 			after[c.Name] = p
 		} else {
-			after[c.Name] = d.startPump(c, consumers[c.Name], opened[c.Name]) //nolint:contextcheck // a pump outlives the reload that starts it
+			after[c.Name] = newPump(d, c, consumers[c.Name], opened[c.Name]) //nolint:contextcheck // a pump outlives the reload that starts it
 		}
 	}
 	d.pumps.Store(&after)
@@ -173,7 +176,7 @@ func openChanged(channels []Channel, before map[string]*pump) (map[string]*outle
 		if err != nil {
 			return opened, fmt.Errorf("open the sink of channel %q: %w", c.Name, err)
 		}
-		opened[c.Name] = newOutlet(s)
+		opened[c.Name] = &outlet{Sink: s}
 	}
 	return opened, nil
 }
@@ -196,21 +199,6 @@ func (d *Dispatcher) consume(ctx context.Context, channels []Channel, before map
 		}
 	}
 	return opened, nil
-}
-
-func closeAll(consumers map[string]inbox.Consumer) error {
-	var err error
-	for _, c := range consumers {
-		err = errors.Join(err, c.Close())
-	}
-	return err
-}
-
-func (d *Dispatcher) startPump(c Channel, consumer inbox.Consumer, o *outlet) *pump {
-	ctx, halt := context.WithCancel(d.claiming)
-	p := newPump(d, c, consumer, o, halt)
-	d.running.Go(func() { p.run(ctx) })
-	return p
 }
 
 // haltMissing ends the claiming of channels that are gone, and waits for it: a channel that comes back must not have

@@ -88,10 +88,10 @@ func (l *limiter) setBound(s *seat, bound int) { l.change(func() { s.bound = bou
 func (l *limiter) resize(budget int) { l.change(func() { l.budget = budget }) }
 
 // change makes a change, and wakes the first channel that has room after it.
-func (l *limiter) change(make func()) {
+func (l *limiter) change(apply func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	make()
+	apply()
 	l.wakeNext()
 }
 

@@ -10,20 +10,14 @@ import (
 // leave closes it, so that a reload never closes a sink under an attempt.
 type outlet struct {
 	sink.Sink
-	users atomic.Int64
-}
-
-func newOutlet(s sink.Sink) *outlet {
-	o := &outlet{Sink: s}
-	o.users.Store(1)
-	return o
+	others atomic.Int64 // the users without the first one
 }
 
 // join adds a user; the caller must know that another one is still there.
-func (o *outlet) join() { o.users.Add(1) }
+func (o *outlet) join() { o.others.Add(1) }
 
 func (o *outlet) leave() {
-	if o.users.Add(-1) == 0 {
+	if o.others.Add(-1) < 0 {
 		o.Close()
 	}
 }

@@ -49,7 +49,9 @@ type pump struct {
 	drained  chan struct{} // closed and cleared when nothing is pending; nil without a call of drain
 }
 
-func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt context.CancelFunc) *pump {
+// newPump starts the pump of a channel.
+func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet) *pump {
+	ctx, halt := context.WithCancel(d.claiming)
 	log, settings := d.log.WithValues("channel", c.Name), c.settings()
 	p := &pump{
 		d:        d,
@@ -69,6 +71,7 @@ func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet, halt 
 		delivery:    c.Delivery,
 	}
 	p.seat = seat{wake: p.poke, bound: c.Delivery.Concurrency}
+	d.running.Go(func() { p.run(ctx) })
 	return p
 }
 

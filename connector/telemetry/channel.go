@@ -18,7 +18,7 @@ const ReasonStale = "stale"
 type Channel struct {
 	name  string
 	since time.Time
-	held  atomic.Pointer[bool]
+	held  atomic.Pointer[float64]
 	mode  atomic.Pointer[string]
 
 	Accepted, Duplicates, Abandoned                atomic.Int64
@@ -33,61 +33,49 @@ type Channel struct {
 func (c *Channel) UseSignatureMode(mode string) { c.mode.Store(&mode) }
 
 // SetHeld exports whether the channel makes single attempts only, since its sink asked for a pause.
-func (c *Channel) SetHeld(held bool) { c.held.Store(&held) }
+func (c *Channel) SetHeld(held bool) {
+	value := 0.0
+	if held {
+		value = 1
+	}
+	c.held.Store(&value)
+}
 
 // Counts are counts by the value of a label. The zero value has counted nothing.
-type Counts struct {
-	mu sync.Mutex // held to add a value
-	by atomic.Pointer[map[string]*atomic.Int64]
-}
+type Counts struct{ by sync.Map } // of string to *atomic.Int64
 
 // Inc counts one of a value.
 func (c *Counts) Inc(value string) {
-	count := c.read()[value]
-	if count == nil {
-		count = c.add(value)
+	count, known := c.by.Load(value)
+	if !known {
+		count, _ = c.by.LoadOrStore(value, new(atomic.Int64))
 	}
-	count.Add(1)
+	count.(*atomic.Int64).Add(1)
 }
 
 // Of is the count of a value.
 func (c *Counts) Of(value string) int64 {
-	if count := c.read()[value]; count != nil {
-		return count.Load()
+	if count, known := c.by.Load(value); known {
+		return count.(*atomic.Int64).Load()
 	}
 	return 0
 }
 
 // Sum is the count of all values but one; "" leaves none out.
 func (c *Counts) Sum(but string) (sum int64) {
-	for value, count := range c.read() {
+	c.each(func(value string, count int64) {
 		if value != but {
-			sum += count.Load()
+			sum += count
 		}
-	}
+	})
 	return sum
 }
 
-func (c *Counts) read() map[string]*atomic.Int64 {
-	if by := c.by.Load(); by != nil {
-		return *by
-	}
-	return nil
-}
-
-// add replaces the map by one with the value, so that it can be read without a lock.
-func (c *Counts) add(value string) *atomic.Int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	by := maps.Clone(c.read())
-	if by[value] == nil {
-		if by == nil {
-			by = make(map[string]*atomic.Int64)
-		}
-		by[value] = new(atomic.Int64)
-		c.by.Store(&by)
-	}
-	return by[value]
+func (c *Counts) each(see func(value string, count int64)) {
+	c.by.Range(func(value, count any) bool {
+		see(value.(string), count.(*atomic.Int64).Load())
+		return true
+	})
 }
 
 // channels are the channels in use.
@@ -171,9 +159,7 @@ func count(subsystem, name, help string, of func(*Channel) *atomic.Int64) channe
 
 func countBy(label, subsystem, name, help string, of func(*Channel) *Counts) channelSeries {
 	return channelSeries{describe(subsystem, name, help, "channel", label), prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
-		for value, n := range of(c).read() {
-			series(float64(n.Load()), value)
-		}
+		of(c).each(func(value string, n int64) { series(float64(n), value) })
 	}}
 }
 
@@ -184,12 +170,8 @@ func signatureMode(c *Channel, series func(float64, ...string)) {
 }
 
 func isHeld(c *Channel, series func(float64, ...string)) {
-	switch held := c.held.Load(); {
-	case held == nil:
-	case *held:
-		series(1)
-	default:
-		series(0)
+	if held := c.held.Load(); held != nil {
+		series(*held)
 	}
 }
 

@@ -6,21 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// InboxState is what the inbox holds at a moment.
-type InboxState struct {
-	// UsedBytes is the size on disk, LimitBytes the bound; zero for an inbox that has no disk of its own.
-	UsedBytes, LimitBytes int64
-	Channels              []ChannelState
-}
-
-// ChannelState is what the inbox holds of one channel.
-type ChannelState struct {
-	Name                 string
-	Pending, DeadLetters int64
-	// OldestPendingAge is the age of the oldest pending event; zero if none is pending.
-	OldestPendingAge time.Duration
-}
-
 var (
 	backlog   = describe("inbox", "backlog_events", "Stored events that are neither taken nor dead.", "channel")
 	oldest    = describe("inbox", "oldest_pending_age_seconds", "Age of the oldest pending event, 0 if none is pending.", "channel")
@@ -29,11 +14,15 @@ var (
 	sizeLimit = describe("inbox", "size_limit_bytes", "Size at which calls are answered 503.")
 )
 
+// InboxState tells usage the size on disk and its bound, both zero for an inbox without a disk of its own, and channel
+// what the inbox holds of each channel.
+type InboxState func(usage func(used, limit int64), channel func(name string, pending, deadLetters int64, oldest time.Duration))
+
 // inboxCollector asks for the state at each scrape, so that nothing has to be counted in between.
-type inboxCollector func() InboxState
+type inboxCollector InboxState
 
 // RegisterInbox exports the inbox's state as gauges.
-func RegisterInbox(reg prometheus.Registerer, state func() InboxState) {
+func RegisterInbox(reg prometheus.Registerer, state InboxState) {
 	reg.MustRegister(inboxCollector(state))
 }
 
@@ -49,14 +38,14 @@ func (state inboxCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	now := state()
-	if now.LimitBytes > 0 {
-		gauge(size, float64(now.UsedBytes))
-		gauge(sizeLimit, float64(now.LimitBytes))
-	}
-	for _, s := range now.Channels {
-		gauge(backlog, float64(s.Pending), s.Name)
-		gauge(oldest, s.OldestPendingAge.Seconds(), s.Name)
-		gauge(dead, float64(s.DeadLetters), s.Name)
-	}
+	state(func(used, limit int64) {
+		if limit > 0 {
+			gauge(size, float64(used))
+			gauge(sizeLimit, float64(limit))
+		}
+	}, func(name string, pending, deadLetters int64, age time.Duration) {
+		gauge(backlog, float64(pending), name)
+		gauge(oldest, age.Seconds(), name)
+		gauge(dead, float64(deadLetters), name)
+	})
 }

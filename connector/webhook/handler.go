@@ -73,7 +73,7 @@ func (h *Handler) Use(routes *Routes) {
 		if before[name] != nil {
 			r.traffic = before[name].traffic
 		}
-		r.traffic.use(r.Keys, r.SigningKeys)
+		r.traffic.note(func(now *Traffic) { now.use(r.Keys, r.SigningKeys) })
 		r.metrics = h.Metrics.Use(name)
 	}
 	h.routes.Store(routes)
@@ -273,7 +273,7 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 		h.turnAway(x, r, refusal)
 		return
 	}
-	r.traffic.letIn(x.apiKey, reading, r.Enforces, x.arrived)
+	r.traffic.note(func(now *Traffic) { now.letIn(x.apiKey, &reading, r.Enforces, x.arrived) })
 	if reading.AuditFailure != "" {
 		r.metrics.AuditFailures.Inc(string(reading.AuditFailure))
 		if r.auditFailed.allows(x.arrived) {
@@ -286,7 +286,7 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 // turnAway refuses a call that its channel type refuses.
 func (h *Handler) turnAway(x *exchange, r *route, refusal *channel.Refusal) {
 	if refusal.Reason == channel.ReasonSignatureWrong {
-		r.traffic.unverified(x.arrived)
+		r.traffic.note(func(now *Traffic) { now.fail(x.arrived) })
 	}
 	h.noteRefusal(x, r.Name, string(refusal.Reason))
 	x.shape.make(replyTo(refusal)).write(x)

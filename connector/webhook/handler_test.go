@@ -288,7 +288,7 @@ func TestInboxFailures(t *testing.T) {
 // lines are what a fixture logs for everyone to see.
 func (f *fixture) lines() *[]string {
 	var lines []string
-	f.Handler.Log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	f.Log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
 	return &lines
 }
 

@@ -64,7 +64,7 @@ func (h *Handler) store(x *exchange, r *route, selected []channel.Call) bool {
 		h.fail(x, r, err)
 		return false
 	}
-	r.traffic.stored(x.arrived)
+	r.traffic.note(func(now *Traffic) { now.LastEvent = x.arrived })
 	answered := answerDuplicate
 	for i, outcome := range outcomes {
 		if outcome != inbox.Stored {

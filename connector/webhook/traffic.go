@@ -20,12 +20,14 @@ type Traffic struct {
 }
 
 // Traffic describes a channel; it is zero for one that is not in use.
-func (h *Handler) Traffic(channelName string) Traffic {
-	r := h.routes.Load().names[channelName]
-	if r == nil {
-		return Traffic{}
+func (h *Handler) Traffic(channelName string) (seen Traffic) {
+	if r := h.routes.Load().names[channelName]; r != nil {
+		r.traffic.note(func(now *Traffic) {
+			seen = *now
+			seen.APIKeys, seen.SigningKeys = maps.Clone(now.APIKeys), maps.Clone(now.SigningKeys)
+		})
 	}
-	return r.traffic.read()
+	return seen
 }
 
 // traffic is the Traffic of a channel that stays. It is as large as the channel has keys.
@@ -34,17 +36,20 @@ type traffic struct {
 	now Traffic
 }
 
-// use takes in a new version's keys, and forgets the others. Failed signatures say nothing of a key that was not
-// there.
-func (t *traffic) use(apiKeys, signingKeys [][sha256.Size]byte) {
+// note changes the traffic.
+func (t *traffic) note(change func(now *Traffic)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.now.APIKeys = stillUsed(t.now.APIKeys, apiKeys)
-	before := t.now.SigningKeys
-	t.now.SigningKeys = stillUsed(before, signingKeys)
+	change(&t.now)
+}
+
+// use takes in a new version's keys, and forgets the others. Failed signatures say nothing of a key that was not there.
+func (t *Traffic) use(apiKeys, signingKeys [][sha256.Size]byte) {
+	before := t.SigningKeys
+	t.APIKeys, t.SigningKeys = stillUsed(t.APIKeys, apiKeys), stillUsed(before, signingKeys)
 	sameKey := func(time.Time, time.Time) bool { return true }
-	if !maps.EqualFunc(before, t.now.SigningKeys, sameKey) {
-		t.now.Failed, t.now.FailingSince, t.now.LastFailed = 0, time.Time{}, time.Time{}
+	if !maps.EqualFunc(before, t.SigningKeys, sameKey) {
+		t.Failed, t.FailingSince, t.LastFailed = 0, time.Time{}, time.Time{}
 	}
 }
 
@@ -58,17 +63,15 @@ func stillUsed(before map[[sha256.Size]byte]time.Time, keys [][sha256.Size]byte)
 }
 
 // letIn notes a call that its channel type let in.
-func (t *traffic) letIn(apiKey [sha256.Size]byte, reading channel.Reading, enforces bool, at time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	touch(t.now.APIKeys, apiKey, at)
+func (t *Traffic) letIn(apiKey [sha256.Size]byte, reading *channel.Reading, enforces bool, at time.Time) {
+	touch(t.APIKeys, apiKey, at)
 	if reading.Verified || !enforces {
-		t.now.LastAuthentic = at
+		t.LastAuthentic = at
 	}
 	switch {
 	case reading.Verified:
-		touch(t.now.SigningKeys, reading.SignedBy, at)
-		t.now.Failed, t.now.FailingSince, t.now.LastFailed = 0, time.Time{}, time.Time{}
+		touch(t.SigningKeys, reading.SignedBy, at)
+		t.Failed, t.FailingSince, t.LastFailed = 0, time.Time{}, time.Time{}
 	case reading.AuditFailure == channel.ReasonSignatureWrong:
 		t.fail(at)
 	}
@@ -81,33 +84,11 @@ func touch(keys map[[sha256.Size]byte]time.Time, key [sha256.Size]byte, at time.
 	}
 }
 
-// unverified notes a call whose signature matches no key.
-func (t *traffic) unverified(at time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fail(at)
-}
-
-// fail is unverified for a caller that holds mu.
-func (t *traffic) fail(at time.Time) {
-	if t.now.Failed == 0 {
-		t.now.FailingSince = at
+// fail notes a call whose signature matches no key.
+func (t *Traffic) fail(at time.Time) {
+	if t.Failed == 0 {
+		t.FailingSince = at
 	}
-	t.now.Failed++
-	t.now.LastFailed = at
-}
-
-// stored notes an event that is durable.
-func (t *traffic) stored(at time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.now.LastEvent = at
-}
-
-func (t *traffic) read() Traffic {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now
-	now.APIKeys, now.SigningKeys = maps.Clone(now.APIKeys), maps.Clone(now.SigningKeys)
-	return now
+	t.Failed++
+	t.LastFailed = at
 }
