@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -186,13 +187,13 @@ func openChanged(channels []Channel, before map[string]*pump) (map[string]*outle
 func (d *Dispatcher) consume(ctx context.Context, channels []Channel, before map[string]*pump) (map[string]inbox.Consumer, error) {
 	opened := make(map[string]inbox.Consumer)
 	for _, c := range channels {
-		p, err := before[c.Name], error(nil)
-		if p != nil {
+		var err error
+		if p := before[c.Name]; p != nil {
 			err = p.configure(ctx, c.settings())
-		} else if consumer, failed := d.queue.Consume(ctx, c.Name, c.settings()); failed != nil {
-			err = failed
-		} else {
+		} else if consumer, failed := d.queue.Consume(ctx, c.Name, c.settings()); failed == nil {
 			opened[c.Name] = consumer
+		} else {
+			err = failed
 		}
 		if err != nil {
 			return opened, fmt.Errorf("configure channel %q in the inbox: %w", c.Name, err)
@@ -204,12 +205,10 @@ func (d *Dispatcher) consume(ctx context.Context, channels []Channel, before map
 // haltMissing ends the claiming of channels that are gone, and waits for it: a channel that comes back must not have
 // two claiming goroutines.
 func (d *Dispatcher) haltMissing(before, after map[string]*pump) {
-	var gone []*pump
-	for name, p := range before {
-		if after[name] == nil {
-			p.remove()
-			gone = append(gone, p)
-		}
+	gone := maps.Clone(before)
+	maps.DeleteFunc(gone, func(name string, _ *pump) bool { return after[name] != nil })
+	for _, p := range gone {
+		p.remove()
 	}
 	for _, p := range gone {
 		<-p.halted

@@ -50,9 +50,9 @@ func (s *inboxCalls) observe(err error) {
 	if failing := err != nil; s.failing.Load() == failing || s.failing.Swap(failing) == failing {
 		return
 	}
-	if err != nil {
+	if err == nil {
+		s.log.Info("The inbox works again", "operation", s.what)
+	} else {
 		s.log.Error(err, "The inbox fails; trying again until it works", "operation", s.what)
-		return
 	}
-	s.log.Info("The inbox works again", "operation", s.what)
 }

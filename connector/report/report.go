@@ -22,8 +22,7 @@ const (
 type Report struct {
 	// Began is the start of the process, and of everything that it counts.
 	Began time.Time `json:"began"`
-	// Inbox is the store of all channels.
-	Inbox Inbox `json:"inbox"`
+	Inbox Inbox     `json:"inbox"`
 	// Channels are the configured ones, in the order of the configuration.
 	Channels []Channel `json:"channels"`
 }
@@ -40,7 +39,7 @@ const (
 	InboxFailing InboxState = "Failing"
 )
 
-// Inbox is how the store is.
+// Inbox is the state of the store of all channels.
 type Inbox struct {
 	// State is of the last write: of an event, or of a try while events could not be stored.
 	State InboxState `json:"state"`
@@ -65,12 +64,9 @@ type Channel struct {
 	// LastEvent is the time of the last event that was stored, or recognised as stored.
 	LastEvent time.Time `json:"lastEvent,omitzero"`
 	// APIKeys are the accepted ones, in the order of the configuration.
-	APIKeys []Key `json:"apiKeys,omitempty"`
-	// Signature is how calls are verified.
-	Signature Signature `json:"signature"`
-	// Delivery is the way out.
-	Delivery Delivery `json:"delivery"`
-	// DeadLetters are the events that were given up.
+	APIKeys     []Key       `json:"apiKeys,omitempty"`
+	Signature   Signature   `json:"signature"`
+	Delivery    Delivery    `json:"delivery"`
 	DeadLetters DeadLetters `json:"deadLetters"`
 }
 
@@ -106,10 +102,9 @@ type Signature struct {
 // Delivery is how events reach the sink.
 type Delivery struct {
 	// Paused says that the configuration holds deliveries, or that the sink lacks a credential.
-	Paused bool `json:"paused,omitempty"`
-	// Pending counts the events that wait.
+	Paused  bool  `json:"paused,omitempty"`
 	Pending int64 `json:"pending"`
-	// OldestPendingSeconds is how long the oldest one waits.
+	// OldestPendingSeconds is the age of the oldest of the Pending events, which wait for the sink.
 	OldestPendingSeconds float64 `json:"oldestPendingSeconds,omitempty"`
 	// FailingSince is the time of the first failed attempt since the sink took an event, or refused one for good: a
 	// refusal shows that the sink is up. Zero for none.
@@ -122,7 +117,6 @@ type Delivery struct {
 
 // DeadLetters are the events that were given up and are kept.
 type DeadLetters struct {
-	// Count is how many there are.
 	Count int64 `json:"count"`
 	// LatestReason, refused or expired, is of the latest one since the process began, and LatestError of its last
 	// attempt; empty for none.

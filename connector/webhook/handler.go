@@ -24,14 +24,11 @@ const HealthPath = "/healthz"
 
 // Options are what a Handler works with; all are required.
 type Options struct {
-	// Inbox stores events.
-	Inbox inbox.Accepter
-	// Metrics are the process's instruments.
+	Inbox   inbox.Accepter
 	Metrics *telemetry.Metrics
 	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events,
 	// and that Enforce would refuse calls; each at most once a minute.
 	Log logr.Logger
-	// Now is the clock.
 	Now func() time.Time
 	// MaxInFlight bounds the calls served at once.
 	MaxInFlight int

@@ -168,7 +168,7 @@ func (r *Routes) authenticate(call *http.Request, path string) (found *route, di
 		matches |= subtle.ConstantTimeCompare(found.Keys[i][:], digest[:])
 	}
 	if matches != 1 {
-		return nil, digest
+		found = nil
 	}
 	return found, digest
 }
@@ -190,7 +190,12 @@ func queryParameter(query, name string) string {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		rawName, rawValue, _ := strings.Cut(pair, "=")
-		if strings.Contains(pair, ";") || !equalUnescaped(rawName, name) {
+		if rawName != name {
+			if rawName, _ = url.QueryUnescape(rawName); rawName != name {
+				continue
+			}
+		}
+		if strings.Contains(pair, ";") {
 			continue
 		}
 		if value, err := url.QueryUnescape(rawValue); err == nil {
@@ -198,12 +203,4 @@ func queryParameter(query, name string) string {
 		}
 	}
 	return ""
-}
-
-func equalUnescaped(raw, name string) bool {
-	if raw == name {
-		return true
-	}
-	unescaped, err := url.QueryUnescape(raw)
-	return err == nil && unescaped == name
 }
