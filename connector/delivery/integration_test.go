@@ -158,7 +158,7 @@ func (p *process) drain() {
 func (p *process) stop(ctx context.Context) {
 	p.t.Helper()
 	_ = p.dispatcher.Stop(ctx)
-	if err := p.inbox.Close(); err != nil { //nolint:contextcheck // Close takes none
+	if err := p.inbox.Close(); err != nil {
 		p.t.Error(err)
 	}
 }
