@@ -6,7 +6,7 @@
 // Every event waits in a lane of its channel: its conversation, or a lane of its own when the channel is unordered.
 // Within one lane, event n+1 cannot be claimed before event n was settled as taken or dead-lettered. Lanes never wait
 // for each other. A lane with no pending event costs nothing. Settings.Ordering decides the lanes of the events that
-// are accepted from then on; what is stored stays in its lane, dead letters too.
+// are accepted from then on; stored events stay in their lanes, dead letters too.
 //
 // # Promises
 //
@@ -26,15 +26,14 @@
 //
 // # A store's life
 //
-//  1. It is opened by its own package, with what its section of the configuration says. It recovers what a crash left
-//     before that returns.
+//  1. Its own package opens it, by its section of the configuration. It recovers from a crash before that returns.
 //  2. Consume gives it the settings of each configured channel, before anything is accepted: the ordering must be known
 //     to lay an event into its lane.
 //  3. The webhook accepts, each consumer claims and settles, and Configure follows each change of the configuration,
 //     all at the same time.
 //  4. A channel that is no longer configured loses its consumer. What it holds stays, dead letters until their
 //     retention ends, and comes back with the next Consume.
-//  5. Close is the last call. What is claimed then is claimed again after the next opening.
+//  5. Close is the last call. Events that are claimed then are claimed again after the next opening.
 //
 // A new store is a package below this one whose Inbox passes the suite of package inboxtest, and one line in the
 // registry.
@@ -71,7 +70,7 @@ var (
 	ErrInUse = errors.New("another process uses it")
 )
 
-// Outcome says what Accept did.
+// Outcome is the result of Accept for one event.
 type Outcome int
 
 const (
@@ -89,7 +88,7 @@ type Accepter interface {
 	Accept(ctx context.Context, batch []event.Event) ([]Outcome, error)
 }
 
-// Ordering says which events of a channel share a lane.
+// Ordering decides which events of a channel share a lane.
 type Ordering int
 
 const (
@@ -107,7 +106,7 @@ func (o Ordering) Lane(e event.Event) string {
 	return e.Conversation
 }
 
-// Settings are a channel's part of the configuration that the inbox keeps to.
+// Settings are the inbox's part of a channel's configuration.
 type Settings struct {
 	// Ordering decides the lanes of the events that are accepted from now on.
 	Ordering Ordering
@@ -130,7 +129,7 @@ type Claim struct {
 	Sequence uint64
 }
 
-// Verdict is what became of an attempt: exactly one of Taken, Retry, Dead and Released.
+// Verdict is the result of an attempt: exactly one of Taken, Retry, Dead and Released.
 type Verdict interface{ verdict() }
 
 // Taken: the sink has taken the event; it is removed.
@@ -163,7 +162,7 @@ type Queue interface {
 // Consumer claims the events of one channel. It has one claiming goroutine; Settle and Renew may be called from any.
 type Consumer interface {
 	// Claim returns up to limit events that may be attempted now, at most one of each lane, and fewer when they are
-	// large. When it returns fewer than limit, wait is how long until more may be claimable without a signal of Ready:
+	// large. If it returns fewer than limit, wait is how long until more may be claimable without a signal of Ready:
 	// until the earliest retry, or zero while the store is still at work on what it read. It is Never when every
 	// pending event is claimed or behind a claimed one, and with an error.
 	Claim(ctx context.Context, limit int) (claims []Claim, wait time.Duration, err error)
@@ -187,11 +186,11 @@ type DeadLetter struct {
 	Event    event.Event
 	Reason   string
 	Attempts int
-	// AcceptedAt and DiedAt are what the machine's clock showed then.
+	// AcceptedAt and DiedAt are times of the machine's clock.
 	AcceptedAt, DiedAt time.Time
 }
 
-// DeadLetters is what a person works with after the fact.
+// DeadLetters are the operations on events that were given up.
 type DeadLetters interface {
 	// DeadLetters yields a channel's dead letters, oldest first. A yielded error ends the sequence.
 	DeadLetters(channel string) iter.Seq2[DeadLetter, error]
@@ -248,7 +247,6 @@ func Usage(store any) (used, limit int64) {
 
 // ChannelStats describe one channel at a moment.
 type ChannelStats struct {
-	// Name is the channel's.
 	Name string
 	Stats
 }

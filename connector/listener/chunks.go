@@ -5,20 +5,14 @@ import "strconv"
 // chunks finds the end of a chunked body. It takes nothing that net/http would refuse: the next header would have no
 // certain beginning.
 type chunks struct {
-	open bool
-	line chunkLine
-	// inData: the bytes are those of a chunk, not of a line.
-	inData bool
-	// size is that of the chunk, and then the part of it that is left.
-	size uint64
-	// length is that of the line so far; of a chunk's first line, without its extension.
-	length int
-	// inExtension: the size of the chunk is complete.
-	inExtension bool
-	// ending: the line's carriage return was read.
-	ending bool
-	// broken ends the connection.
-	broken bool
+	open        bool
+	line        chunkLine
+	inData      bool   // the bytes are those of a chunk, not of a line
+	size        uint64 // that of the chunk, and then the part of it that is left
+	length      int    // that of the line so far; of a chunk's first line, without its extension
+	inExtension bool   // the size of the chunk is complete
+	ending      bool   // the line's carriage return was read
+	broken      bool   // the connection ends
 }
 
 // chunkLine is a line of a chunked body.

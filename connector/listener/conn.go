@@ -24,28 +24,20 @@ type Conn struct {
 	guard    *guard
 	listener *Listener
 
-	// place, class and open are guarded by the registry.
-	place *list.Element
+	place *list.Element // place, class and open are guarded by the registry
 	class class
 	open  bool
 
 	keyShown atomic.Bool
-	// spent are the bytes read before a key was shown.
-	spent int
+	spent    int // the bytes read before a key was shown
 
-	// buffer holds bytes that were read and not handed over.
-	buffer []byte
-	search headerSearch
-	// left is the number of bytes until the next header: those of this one, and of a body of known length.
-	left int64
-	// chunks follow a chunked body, which comes after left.
-	chunks chunks
-	// serving: net/http serves a call, and its answer is not complete.
-	serving atomic.Bool
-	// idle: net/http waits for the next call.
-	idle atomic.Bool
-	// refusal is why the header that comes next is refused; nil if it is not.
-	refusal error
+	buffer  []byte // bytes that were read and not handed over
+	search  headerSearch
+	left    int64       // the number of bytes until the next header: those of this one, and of a body of known length
+	chunks  chunks      // chunks follow a chunked body, which comes after left
+	serving atomic.Bool // net/http serves a call, and its answer is not complete
+	idle    atomic.Bool // net/http waits for the next call
+	refusal error       // why the header that comes next is refused; nil if it is not
 	// refused: a header was answered here, and there is nothing more to read. net/http reads once more after the end.
 	refused bool
 }
@@ -147,7 +139,7 @@ func (c *Conn) fill(limit int) error {
 	return err
 }
 
-// take hands over what is buffered, or else reads.
+// take hands over buffered bytes, or else reads.
 func (c *Conn) take(p []byte) (int, error) {
 	if len(c.buffer) == 0 {
 		return c.read(p)
@@ -223,7 +215,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuseHandshake counts a failed handshake, and tells a caller that speaks plain HTTP what is wrong.
+// refuseHandshake counts a failed handshake, and tells a caller of plain HTTP about HTTPS.
 func (c *Conn) refuseHandshake(err error) {
 	c.listener.count("tls_handshake")
 	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil && isASCIILetter(plain.RecordHeader[0]) {

@@ -30,10 +30,10 @@ var kinds = []struct{ prefix, kind string }{
 	{"http: URL query contains semicolon", "semicolon"},
 }
 
-// address is what net/http says of a caller.
+// address matches a caller's address in a line of net/http.
 var address = regexp.MustCompile(`(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.%\w]*\])(:\d+)?`)
 
-// errorLog is what an http.Server logs to.
+// errorLog receives the lines of an http.Server.
 type errorLog struct {
 	slog.Handler // for all but Handle: it takes every line of net/http, none of which has attributes
 	log          logr.Logger

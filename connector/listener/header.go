@@ -62,7 +62,7 @@ func framing(header []byte) (length int64, chunked bool, err error) {
 	return f.length, f.chunked, nil
 }
 
-// fields are what a header says of its body.
+// fields are a header's lines about its body.
 type fields struct {
 	length  int64 // the Content-Length, if it is given
 	given   bool

@@ -101,7 +101,7 @@ func TestLaterHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// What is sent before a key was shown is bounded as a whole, the body with it.
+// All bytes before a key are bounded together, those of the body too.
 func TestBodiesOfStrangersAreNotRead(t *testing.T) {
 	s := serve(t, nil)
 	for path, want := range map[string]int{"/": 400, "/key": 200, "/verified": 200} {

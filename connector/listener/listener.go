@@ -41,7 +41,7 @@ type Limits struct {
 	HeaderLines int
 }
 
-// Options are what a Listener works with; all but TLS are required.
+// Options configure a Listener; Name, Limits and Metrics are required.
 type Options struct {
 	// Name is the metrics' label "listener".
 	Name string
@@ -64,10 +64,8 @@ type Listener struct {
 	ready    chan *Conn
 	closed   chan struct{}
 	close    func() error
-	// failed holds why inner no longer accepts.
-	failed chan error
-	// opening are the accept loop and the connections that it has not handed over.
-	opening sync.WaitGroup
+	failed   chan error     // why inner no longer accepts
+	opening  sync.WaitGroup // the accept loop and the connections that it has not handed over
 }
 
 // Serve serves the calls of the connections, bounded, until the server is shut down or closed. Then it returns nil,
@@ -188,7 +186,6 @@ func (l *Listener) open(c *Conn) {
 	}
 }
 
-// count counts a connection that the listener closed, by the reason.
 func (l *Listener) count(reason string) {
 	l.options.Metrics.ConnectionsClosed.WithLabelValues(l.options.Name, reason).Inc()
 }

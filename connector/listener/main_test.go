@@ -136,7 +136,7 @@ func (s *served) awaitsOpen(class class, n int) {
 	poll.Until(s.t, fmt.Sprintf("%d connections that showed %s", n, classNames[class]), func() bool { return s.open(class) == n })
 }
 
-// value is what a counter or gauge stands at.
+// value is the value of a counter or gauge.
 func value(metric prometheus.Metric) int {
 	var read dto.Metric
 	if err := metric.Write(&read); err != nil {

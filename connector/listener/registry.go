@@ -10,12 +10,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// class is what a connection has shown.
+// class is a connection's rank by the proofs it has shown.
 type class int
 
 const (
-	// answered: the last answer was sent, and net/http only waits for the caller to close.
-	answered class = iota
+	answered class = iota // the last answer was sent, and net/http only waits for the caller to close
 	// showedNothing: no key yet.
 	showedNothing
 	// showedKey: a call with a right API key.
@@ -146,7 +145,6 @@ func (r *registry) lower(c *Conn) {
 	}
 }
 
-// remove forgets a connection that was closed.
 func (r *registry) remove(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,7 +160,6 @@ func (r *registry) opened(c *Conn) {
 	c.open = true
 }
 
-// closeOpening closes the connections that are not handed over.
 func (r *registry) closeOpening() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

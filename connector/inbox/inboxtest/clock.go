@@ -12,7 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// perJump is what a jump of the machine's clock costs at a restart at most.
+// perJump is the most that a jump of the machine's clock costs at a restart.
 const perJump = 24 * time.Hour
 
 // expirer is a store that ends what is over when asked to; without a call it
@@ -181,7 +181,7 @@ func ageJumps(b *bench, j jump) {
 	}
 }
 
-// shownTimes: people are shown what the machine's clock showed, right or wrong.
+// shownTimes: people are shown the machine's time, right or wrong.
 func shownTimes(b *bench, j jump) {
 	b.acceptAll("an", 1, 1)
 	accepted := b.clock.Now()

@@ -24,7 +24,7 @@ func randomUse(b *bench) {
 	}
 }
 
-// model is what the inbox must hold.
+// model is the state that the inbox must have.
 type model struct {
 	*bench
 	random *rand.Rand

@@ -64,7 +64,7 @@ func (c *Clock) Restart() {
 	c.elapsed = 0
 }
 
-// Capabilities are what a store has beyond what every store promises.
+// Capabilities are a store's additions to the contract.
 type Capabilities struct {
 	// Clock: the store reads the Clock that it is made with, and nothing else. Only
 	// then can the suite let time go by.
@@ -169,7 +169,7 @@ func newBench(t *testing.T, s Store) *bench {
 // channelName is the channel that most tests use.
 const channelName = "chat/shop"
 
-// bench is one test's store and what it does with it.
+// bench is one test's store, with the steps of tests.
 type bench struct {
 	*testing.T
 	store Store

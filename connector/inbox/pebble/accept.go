@@ -20,22 +20,19 @@ type duplicateID struct {
 // acceptance is the operation that stores a batch of events.
 type acceptance struct {
 	pending
-	channel *channel
-	events  []newEvent
-	// outcomes are those of events, in their order.
-	outcomes []inbox.Outcome
+	channel  *channel
+	events   []newEvent
+	outcomes []inbox.Outcome // those of events, in their order
 	// event and outcome make room for one event, as in nearly every batch, without a further allocation.
 	event   [1]newEvent
 	outcome [1]inbox.Outcome
 }
 
-// newEvent is an event to store.
 type newEvent struct {
 	id     event.ID
 	record []byte
 }
 
-// newAcceptance makes room for n events.
 func newAcceptance(ch *channel, n int) *acceptance {
 	a := &acceptance{pending: newPending(0), channel: ch}
 	a.events, a.outcomes = a.event[:], a.outcome[:]

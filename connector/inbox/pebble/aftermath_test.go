@@ -164,7 +164,7 @@ func (a *aftermath) checkClaim(c inbox.Claim) {
 		a.errorf("event %d of %s was claimed after a later one", after.n, c.Lane)
 	}
 	if after.mayBeRedriven {
-		return // its attempts are counted anew
+		return // its attempts are counted from zero again
 	}
 	if c.Attempts < before.retries || c.Attempts > after.mayRetries {
 		a.errorf("event %d of %s has %d failed attempts, want %d to %d",

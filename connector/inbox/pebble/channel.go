@@ -12,15 +12,13 @@ import (
 // channel is the memory of one channel. Its size depends on the claims under way, not on the backlog. Its marks are
 // numbers of events, in the order of the line in doc.go; they are grouped by who moves them.
 type channel struct {
-	name string
-	key  layout.ChannelKey
-	// ready is signalled when Claim may have something new.
-	ready chan struct{}
+	name  string
+	key   layout.ChannelKey
+	ready chan struct{} // signalled when Claim may have something new
 	// recovered is the highest sequence that the store held when it was opened. Only up to it can the cursor meet an
 	// event that was reached through its lane's record before, and settled.
 	recovered uint64
-	// ahead are the next events to claim; the committer and the claiming share it.
-	ahead readAhead
+	ahead     readAhead // the next events to claim; the committer and the claiming share it
 
 	settings
 	committed
@@ -30,75 +28,54 @@ type channel struct {
 
 // settings are set by the channel's consumer and read by everyone.
 type settings struct {
-	// ordering is an inbox.Ordering.
-	ordering atomic.Int32
-	// consumed: a consumer is open.
-	consumed atomic.Bool
-	// retention of dead letters, as a time.Duration; zero keeps them.
-	retention atomic.Int64
+	ordering  atomic.Int32 // an inbox.Ordering
+	consumed  atomic.Bool  // a consumer is open
+	retention atomic.Int64 // that of dead letters, as a time.Duration; zero keeps them
 }
 
-// committed is what the committer alone changes; others read what is atomic.
+// committed is changed by the committer alone; others read the atomic fields.
 type committed struct {
 	// last is the highest sequence in use, and settled counts the events that are no longer pending.
 	last, settled atomic.Uint64
-	// durable is the highest sequence that is fsynced: claiming stops there.
-	durable atomic.Uint64
-	// resume is where claiming would start if the process ended now.
-	resume      atomic.Uint64
-	deadLetters atomic.Int64
-	// tracked counts the lane records.
-	tracked atomic.Int64
-	pauses  atomic.Pointer[layout.Pauses]
-	// recorded: the channel record exists.
-	recorded bool
-	// rangeDeleted is up to where range deletions were written.
-	rangeDeleted uint64
+	durable       atomic.Uint64 // the highest sequence that is fsynced: claiming stops there
+	resume        atomic.Uint64 // where claiming would start if the process ended now
+	deadLetters   atomic.Int64
+	tracked       atomic.Int64 // the number of lane records
+	pauses        atomic.Pointer[layout.Pauses]
+	recorded      bool   // the channel record exists
+	rangeDeleted  uint64 // up to where range deletions were written
 }
 
-// upkeep is what maintenance alone changes; others read what is atomic.
+// upkeep is changed by maintenance alone; others read the atomic fields.
 type upkeep struct {
-	// low is the low-water mark: no event below it exists any more.
-	low atomic.Uint64
-	// looked is what settled was when low was moved.
-	looked uint64
+	low    atomic.Uint64 // the low-water mark: no event below it exists any more
+	looked uint64        // what settled was when low was moved
 }
 
 // claimingState is the claiming's; mu guards all of it.
 type claimingState struct {
-	mu sync.Mutex
-	// cursor is the lowest sequence that the claiming has not placed yet.
-	cursor uint64
-	lanes  map[layout.LaneKey]*lane
-	// successors are untracked lanes whose next event waits to be claimed.
-	successors []*lane
-	// unparked are tracked lanes with events that have no pointer yet.
-	unparked []*lane
-	// parking is the lowest sequence in the park operation under way, zero if there is none.
-	parking uint64
-	// parkFrom is when the next park operation may be made.
-	parkFrom layout.Instant
+	mu         sync.Mutex
+	cursor     uint64 // the lowest sequence that the claiming has not placed yet
+	lanes      map[layout.LaneKey]*lane
+	successors []*lane        // untracked lanes whose next event waits to be claimed
+	unparked   []*lane        // tracked lanes with events that have no pointer yet
+	parking    uint64         // the lowest sequence in the park operation under way, zero if there is none
+	parkFrom   layout.Instant // when the next park operation may be made
 	// No timer is due before timersFrom, and no unclaimed one before nextTimer.
 	timersFrom, nextTimer layout.Instant
-	// firstSource rotates which source of claims goes first.
-	firstSource int
+	firstSource           int // rotates which source of claims goes first
 }
 
-// lane is a lane with a claimed event, or with events in memory that wait.
+// lane is a lane with a claimed event, or with waiting events in memory.
 type lane struct {
-	key layout.LaneKey
-	// head is the event that is claimed, or was last, and size that of its body in bytes.
-	head    uint64
-	size    int
-	claimed bool
-	// settling: the claim's end is on its way to disk.
-	settling bool
-	// waiting are further events, in order. Those of a tracked lane are on their way to disk.
-	waiting []uint64
-	// tracked: the lane has, or is about to get, a record on disk, so that its further events go there too.
-	tracked bool
-	// parking: a park operation with events of this lane is under way.
-	parking bool
+	key      layout.LaneKey
+	head     uint64 // the event that is claimed, or was last
+	size     int    // that of its body, in bytes
+	claimed  bool
+	settling bool     // the claim's end is on its way to disk
+	waiting  []uint64 // further events, in order. Those of a tracked lane are on their way to disk.
+	tracked  bool     // the lane has, or is about to get, a record on disk, so that its further events go there too
+	parking  bool
 }
 
 func newChannel(r layout.ChannelRecord) *channel {
@@ -118,7 +95,6 @@ func newChannel(r layout.ChannelRecord) *channel {
 	return c
 }
 
-// record is the channel's record as of now.
 func (c *channel) record() layout.ChannelRecord {
 	return layout.ChannelRecord{
 		Name: c.name, Last: c.last.Load(), Settled: c.settled.Load(), DeadLetters: c.deadLetters.Load(),

@@ -29,8 +29,7 @@ type claiming struct {
 	limit   int
 	now     layout.Instant
 	claims  []inbox.Claim
-	// bytes are those of the claims' bodies.
-	bytes int
+	bytes   int // those of the claims' bodies
 }
 
 func (c *consumer) Claim(_ context.Context, limit int) (claims []inbox.Claim, wait time.Duration, err error) {
@@ -59,7 +58,7 @@ func (c *claiming) all() error {
 			if len(c.claims) == 0 {
 				return err
 			}
-			c.channel.signal() // what is claimed goes out; the next call meets the error again
+			c.channel.signal() // the claims go out; the next call meets the error again
 			break
 		}
 	}
@@ -228,7 +227,6 @@ func (c *claiming) place(sequence uint64, value []byte) error {
 	return nil
 }
 
-// claimFresh claims an event of an idle lane.
 func (c *claiming) claimFresh(l *lane, sequence uint64, event layout.EventRecord) error {
 	if sequence <= c.channel.recovered {
 		_, pending, err := layout.Get(c.store.db, layout.EventKey(c.channel.key, sequence))
@@ -252,7 +250,6 @@ func (c *channel) queue(l *lane, sequence uint64) {
 	}
 }
 
-// load reads an event and claims it.
 func (c *claiming) load(l *lane, sequence uint64, attempts int) error {
 	value, found, err := layout.Get(c.store.db, layout.EventKey(c.channel.key, sequence))
 	if err != nil {

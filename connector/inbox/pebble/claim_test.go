@@ -15,7 +15,7 @@ import (
 )
 
 // claimingRig is the claiming of one channel over a bare database, whose events are
-// written directly. Nothing commits: what the claiming asks for stays queued.
+// written directly. Nothing commits: the claiming's operations stay queued.
 type claimingRig struct {
 	*testing.T
 	consumer

@@ -11,7 +11,7 @@ import (
 
 // Clock is where a store reads the time.
 type Clock interface {
-	// Now is what the machine's clock shows. It may be set back or ahead at any moment.
+	// Now is the machine's time of day. It may be set back or ahead at any moment.
 	Now() time.Time
 	// Elapsed is the time since a moment before the store was opened, which stays the same. It never goes back.
 	Elapsed() time.Duration
@@ -26,9 +26,8 @@ func (c systemClock) Elapsed() time.Duration { return time.Since(c.start) }
 // clock is a store's own. It follows the machine's monotonic clock: no jump of the time of day reaches an open store.
 type clock struct {
 	source Clock
-	// opened is source's Elapsed when the store was opened, and at what the clock showed then.
-	opened time.Duration
-	at     layout.Instant
+	opened time.Duration  // what source had elapsed when the store was opened
+	at     layout.Instant // what the clock showed then
 }
 
 func (c clock) now() layout.Instant { return c.at.Add(c.source.Elapsed() - c.opened) }

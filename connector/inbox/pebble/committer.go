@@ -21,8 +21,7 @@ type operation interface {
 // pending is the part that every operation has: its place in the queue and the result that its caller waits for.
 type pending struct {
 	done chan error
-	err  error // of apply
-	size int   // about how many bytes the operation adds to a batch
+	size int // about how many bytes the operation adds to a batch
 }
 
 func newPending(size int) pending { return pending{done: make(chan error, 1), size: size} }
@@ -53,11 +52,11 @@ const (
 //  1. Operations are applied in the order of their submission, each in one batch.
 //  2. An operation's caller is answered after its batch was written and published, in this order, and not before.
 //  3. An operation that fails fails alone: the rest of its batch is written.
-//  4. After a write that failed, nobody is answered and nothing is published: the process ends.
+//  4. After a failed write no caller is answered and nothing is published: the process ends.
 //  5. A batch has no more than maxBatchOperations and maxBatchBytes, unless it is one operation.
-//  6. A caller that gives up takes nothing back: its operation is carried out.
-//  7. After close nothing is accepted, and what was accepted before is written.
-//  8. queued is the size of what is not written yet.
+//  6. If a caller gives up, its operation is carried out all the same.
+//  7. After close no operation is accepted, and the accepted ones are written.
+//  8. queued is the size of the operations that are not written yet.
 type committer struct {
 	env    commitEnv
 	queued atomic.Int64 // in bytes
@@ -76,9 +75,8 @@ type committer struct {
 type commitEnv struct {
 	begin   func(ops []operation) *transaction
 	write   func(*transaction) error
-	publish func(*transaction) // publish tells of a durable batch
-	// fatal ends the process: after a failed write memory is ahead of the disk.
-	fatal func(cause error)
+	publish func(*transaction) // tells of a durable batch
+	fatal   func(cause error)  // ends the process: after a failed write memory is ahead of the disk
 }
 
 func newCommitter(maxQueued int64, env commitEnv) *committer {
@@ -126,7 +124,7 @@ func signal(wake chan<- struct{}) {
 	}
 }
 
-// run commits what is queued until close was called and the queue is empty.
+// run commits the queued operations until close was called and the queue is empty.
 func (c *committer) run() {
 	defer close(c.done)
 	for range c.wake {
@@ -149,8 +147,11 @@ func (c *committer) run() {
 // commit makes one batch of the operations durable and tells their callers.
 func (c *committer) commit(ops []operation) {
 	tx := c.env.begin(ops)
+	failed := make(map[operation]error)
 	for _, op := range ops {
-		op.base().err = op.apply(tx)
+		if err := op.apply(tx); err != nil {
+			failed[op] = err
+		}
 	}
 	if err := c.env.write(tx); err != nil {
 		c.env.fatal(err)
@@ -158,7 +159,7 @@ func (c *committer) commit(ops []operation) {
 	}
 	c.env.publish(tx)
 	for _, op := range ops {
-		op.base().done <- op.base().err
+		op.base().done <- failed[op]
 	}
 }
 
@@ -169,7 +170,7 @@ func (c *committer) take() (ops []operation, closed bool) {
 	return ops, c.closed
 }
 
-// close lets what is queued be committed and ends the committer.
+// close ends the committer once the queued operations are committed.
 func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true

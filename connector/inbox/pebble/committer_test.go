@@ -13,7 +13,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// recorder is a store without a database: it writes down what the committer does.
+// recorder is a store without a database: it writes down the committer's steps.
 type recorder struct {
 	done []string
 	// batches are the numbers of operations.

@@ -53,7 +53,7 @@ func (c *consumer) Configure(ctx context.Context, settings inbox.Settings) error
 	if settings.Paused == ch.pauses.Load().Paused() && time.Duration(known) == settings.DeadLetterRetention {
 		return nil
 	}
-	defer ch.signal() // for what was accepted while the channel was paused
+	defer ch.signal() // for the events that were accepted while the channel was paused
 	return c.store.committer.change(ctx, 256, func(tx *transaction) {
 		p := ch.pauses.Load().Set(settings.Paused, tx.now)
 		ch.pauses.Store(&p)

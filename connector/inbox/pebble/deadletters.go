@@ -18,7 +18,7 @@ func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 		if ch == nil {
 			return
 		}
-		err := s.readDead(ch, firstDead(ch), layout.DeadLetterBound(ch.key, layout.Never), func(entry layout.DeadEntry) bool {
+		err := s.readDead(ch, layout.DeadLetterBound(ch.key, 0), layout.DeadLetterBound(ch.key, layout.Never), func(entry layout.DeadEntry) bool {
 			return yield(entry.Letter, nil)
 		})
 		if err != nil {
@@ -26,9 +26,6 @@ func (s *Inbox) DeadLetters(name string) iter.Seq2[inbox.DeadLetter, error] {
 		}
 	}
 }
-
-// firstDead is the lower end of a channel's dead letters.
-func firstDead(ch *channel) []byte { return layout.DeadLetterBound(ch.key, 0) }
 
 // readDead visits a channel's dead letters in [from, end) until visit returns false.
 func (s *Inbox) readDead(ch *channel, from, end []byte, visit func(layout.DeadEntry) bool) (err error) {
@@ -81,7 +78,6 @@ func (s *Inbox) someDead(ctx context.Context, name string, ids []event.ID, redri
 	return n, err
 }
 
-// notFound is nil if no id is missing.
 func notFound(missing, of int) error {
 	if missing == 0 {
 		return nil
@@ -95,7 +91,7 @@ func (s *Inbox) deadEnd(ch *channel) (end []byte, err error) {
 		return nil, err
 	}
 	defer s.release()
-	end = firstDead(ch) // a range without an end would hold those of other channels
+	end = layout.DeadLetterBound(ch.key, 0) // a range without an end would hold those of other channels
 	for key := range layout.Backward(s.db, end, layout.DeadLetterBound(ch.key, layout.Never), &err) {
 		return append(slices.Clone(key), 0), nil
 	}
@@ -107,7 +103,7 @@ const deadBatch = 256
 
 // eachDead redrives or drops every wanted dead letter before a key.
 func (s *Inbox) eachDead(ctx context.Context, ch *channel, end []byte, wanted func(event.ID) bool, redrive bool) (n int, err error) {
-	from := firstDead(ch)
+	from := layout.DeadLetterBound(ch.key, 0)
 	for {
 		op := &deadOperation{pending: newPending(0), channel: ch, redrive: redrive}
 		if from, err = s.collectDead(op, from, end, wanted); err != nil || len(op.entries) == 0 {

@@ -9,10 +9,10 @@
 // # Lanes
 //
 // A lane without trouble exists in memory only, and only while an event of it is claimed: further events that the
-// cursor meets wait beside it. A lane becomes tracked (l, t, and p for what waits) when its head must be tried again
-// later, or when too many events wait. The invariant: a pointer p exists only below a lane record l, and l and t come
-// and go together. So memory is bounded by the claims under way, not by the backlog, and a restart finds every event
-// either at or after the persisted cursor or through its lane record.
+// cursor meets wait beside it. A lane becomes tracked (l, t, and p for waiting events) when its head must be tried
+// again later, or when too many events wait. The invariant: a pointer p exists only below a lane record l, and l and t
+// come and go together. So memory is bounded by the claims under way, not by the backlog, and a restart finds every
+// event either at or after the persisted cursor or through its lane record.
 //
 // # Marks
 //

@@ -19,14 +19,12 @@ import (
 type duplicates struct {
 	window  time.Duration
 	buckets []bucket
-	// ids counts those of all buckets.
-	ids int
+	ids     int // ids counts those of all buckets
 	// filter holds every id accepted since the last rotation, previous those of the window before it.
 	filter, previous *bloom.BloomFilter
 	rotatedAt        layout.Instant
 }
 
-// bucket is a run of ids.
 type bucket struct {
 	number uint32
 	ids    int
@@ -116,7 +114,6 @@ func (d *duplicates) remember(b *pebble.Batch, c layout.ChannelKey, id event.ID,
 	return b.Set(layout.DuplicateKey(current.number, c, id), layout.AppendInstant(nil, now), nil)
 }
 
-// current is the bucket that takes new ids.
 func (d *duplicates) current(now layout.Instant) *bucket {
 	// Numbers rise over restarts too, even when every bucket has expired.
 	next := bucket{number: uint32(time.Duration(now) / time.Second), oldest: now}
@@ -134,7 +131,6 @@ func (d *duplicates) current(now layout.Instant) *bucket {
 // over reports whether every id of b has left the window.
 func (d *duplicates) over(b bucket, now layout.Instant) bool { return now.Since(b.newest) >= d.window }
 
-// expire deletes the buckets that are over.
 func (d *duplicates) expire(b *pebble.Batch, now layout.Instant) error {
 	n := 0
 	for n < len(d.buckets) && d.over(d.buckets[n], now) {
@@ -149,7 +145,6 @@ func (d *duplicates) expire(b *pebble.Batch, now layout.Instant) error {
 	return b.DeleteRange([]byte{layout.PrefixDuplicate}, end, nil)
 }
 
-// filterMember is the end of the de-duplication key: channel and id.
 func filterMember(c layout.ChannelKey, id event.ID) []byte {
 	return append(append(make([]byte, 0, len(c)+len(id)), c[:]...), id[:]...)
 }

@@ -18,11 +18,9 @@ import (
 // another log then, it dies of a mutex without a word of the cause.
 type guard struct {
 	vfs.FS
-	store *Inbox
-	// ledger is there once the store is locked.
-	ledger *layout.Ledger
-	// marked is the manifest that the newest marker names, until its folder is synced.
-	marked atomic.Pointer[string]
+	store  *Inbox
+	ledger *layout.Ledger         // there once the store is locked
+	marked atomic.Pointer[string] // the manifest that the newest marker names, until its folder is synced
 }
 
 // Lock also opens the ledger, after the folder was made and before the store is read, and refuses a store that differs.
@@ -139,8 +137,7 @@ type guardedFile struct {
 	path, name string
 	isLog      bool
 	written    layout.FilePrefix
-	// attested: the ledger on disk knows the file.
-	attested bool
+	attested   bool // the ledger on disk knows the file
 }
 
 // check does not return an error of the log of an open store.

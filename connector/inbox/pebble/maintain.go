@@ -17,18 +17,13 @@ import (
 )
 
 const (
-	// checkpointInterval is how much claiming a restart repeats at most.
-	checkpointInterval = time.Second
-	// ledgerInterval is how old what was written last must be for damage to it to be known.
-	ledgerInterval = time.Second
-	// expiryInterval is how often ids and dead letters are looked through for expired ones.
-	expiryInterval = time.Minute
+	checkpointInterval = time.Second // how much claiming a restart repeats at most
+	ledgerInterval     = time.Second // the age from which on damage to a write is certain to be found
+	expiryInterval     = time.Minute // how often ids and dead letters are looked through for expired ones
 	// bulkDelete settled events in a row are worth a range deletion: compaction drops their tables unread.
-	bulkDelete = 4096
-	// reclaimInterval is how often a full store is compacted to free space.
-	reclaimInterval = 5 * time.Second
-	// reclaimSlice bytes are compacted at a time, half of the least reserve.
-	reclaimSlice = minReserve / 2
+	bulkDelete      = 4096
+	reclaimInterval = 5 * time.Second // how often a full store is compacted to free space
+	reclaimSlice    = minReserve / 2  // the bytes that are compacted at a time, half of the least reserve
 )
 
 // maintain begins the periodic work, which goes on until ctx ends. No piece waits for another: reclaiming takes
@@ -61,7 +56,7 @@ func (s *Inbox) every(ctx context.Context, interval time.Duration, work func(con
 		}
 		if err := work(ctx); err != nil && ctx.Err() == nil {
 			s.endIfDamaged(err)
-			s.log.Error(err, "inbox maintenance failed; it is tried again")
+			s.log.Error(err, "inbox maintenance failed; the inbox tries again")
 		}
 	}
 }

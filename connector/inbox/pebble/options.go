@@ -19,10 +19,8 @@ const (
 	cacheSize    = 8 << 20
 	memTableSize = 8 << 20
 	queueSize    = 64 << 20
-	// openFiles bounds table readers; a store at its default bound has far fewer tables.
-	openFiles = 512
-	// otherFiles are logs, folders, and the tables that compactions write.
-	otherFiles = 64
+	openFiles    = 512 // table readers; a store at its default bound has far fewer tables
+	otherFiles   = 64  // logs, folders, and the tables that compactions write
 )
 
 // openWritable opens a store that is written to.
@@ -143,7 +141,7 @@ type cache struct {
 	blocks *pebble.Cache
 
 	mu      sync.Mutex
-	release func() // ends the reservation of what is not to be used
+	release func() // ends the reservation of the unused part
 }
 
 func newCache(size int64) *cache {

@@ -24,7 +24,7 @@ type parkedGroup struct {
 // parkRetryWait is how long after a failed park operation the next one is made.
 const parkRetryWait = time.Second
 
-// park hands what waits in tracked lanes to the committer, one operation at a time. The caller holds the channel's mu.
+// park hands the waiting events of tracked lanes to the committer, one operation at a time. The caller holds ch.mu.
 func (s *Inbox) park(ch *channel, now layout.Instant) {
 	if ch.parking > 0 || len(ch.unparked) == 0 || now < ch.parkFrom {
 		return
@@ -52,7 +52,7 @@ func (s *Inbox) park(ch *channel, now layout.Instant) {
 		err := <-op.done
 		if err != nil {
 			s.endIfDamaged(err)
-			s.log.Error(err, "events of busy conversations cannot be put aside; it is tried again", "channel", ch.name)
+			s.log.Error(err, "waiting events of busy conversations cannot be moved to disk; the store tries again", "channel", ch.name)
 		}
 		op.finish(err)
 	})
@@ -127,7 +127,6 @@ func (tx *transaction) parkGroup(ch *channel, g parkedGroup, record layout.LaneR
 	}
 }
 
-// track writes a lane's record and its timer.
 func (tx *transaction) track(ch *channel, key layout.LaneKey, record layout.LaneRecord) {
 	tx.wrote(tx.Set(layout.LaneRecordKey(ch.key, key), record.Encode(), nil))
 	tx.wrote(tx.Set(layout.TimerKey(ch.key, record.Due, key), nil, nil))

@@ -48,7 +48,7 @@ func TestParkingFails(t *testing.T) {
 	var log atomic.Int64
 	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))
 	o.Log = funcr.New(func(_, line string) {
-		if strings.Contains(line, "cannot be put aside") {
+		if strings.Contains(line, "cannot be moved to disk") {
 			log.Add(1)
 		}
 	}, funcr.Options{})

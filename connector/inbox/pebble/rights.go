@@ -38,7 +38,7 @@ func rightsIn(path string) rights {
 	return usersRights
 }
 
-// rightsFS gives what it makes its rights.
+// rightsFS gives its rights to every file that it makes.
 type rightsFS struct {
 	vfs.FS
 	rights rights
@@ -93,7 +93,7 @@ func (r rightsFS) MkdirAll(path string, perm fs.FileMode) error {
 		return err
 	}
 	for _, made := range missing {
-		_ = setMode(made, r.rights.folder) // what a file system without modes leaves is told of later
+		_ = setMode(made, r.rights.folder) // tighten reports a file system without modes
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func TestInboxThatOthersCanReadIsTightened(t *testing.T) {
 	}
 	modes(t, path, fs.ModeDir|0o700, 0o600)
 
-	// A folder that somebody made for it.
+	// A folder that an administrator made for it.
 	path = filepath.Join(t.TempDir(), "inbox")
 	if err := os.Mkdir(path, 0o755); err != nil {
 		t.Fatal(err)

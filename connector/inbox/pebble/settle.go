@@ -18,11 +18,9 @@ type settlement struct {
 	lane    layout.LaneKey
 	claim   inbox.Claim
 	verdict inbox.Verdict
-	// waiting are the lane's further events, which become pointers if the lane becomes tracked.
-	waiting []uint64
-	// tracked and due say how the operation left the lane.
-	tracked bool
-	due     layout.Instant
+	waiting []uint64       // the lane's further events, which become pointers if the lane becomes tracked
+	tracked bool           // the operation left the lane tracked
+	due     layout.Instant // when it is tried next then
 }
 
 // Settle implements inbox.Consumer. When ctx ends first, the result is stored all the same, unless the process ends.
@@ -94,7 +92,7 @@ func (o *settlement) begin() (*lane, error) {
 	return l, nil
 }
 
-// end brings the lane in memory to what is on disk now; after an error that is what it was.
+// end brings the lane in memory to its state on disk, which an error leaves as it was.
 func (o *settlement) end(l *lane, err error) {
 	o.channel.mu.Lock()
 	defer o.channel.mu.Unlock()
@@ -226,7 +224,7 @@ func (o *settlement) bury(tx *transaction, reason string) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("%w: claimed event", layout.ErrRecord)
+		return fmt.Errorf("%w: claim without its event", layout.ErrRecord)
 	}
 	dead := layout.DeadRecord{DiedTime: tx.time, Attempts: o.claim.Attempts + 1, Reason: reason, Event: value}
 	o.channel.deadLetters.Add(1)

@@ -23,17 +23,15 @@ type space struct {
 	reserve uint64
 	log     logr.Logger
 
-	used atomic.Int64
-	room atomic.Pointer[room]
-	// unmeasured counts the bytes written since the last measurement.
-	unmeasured atomic.Int64
+	used       atomic.Int64
+	room       atomic.Pointer[room]
+	unmeasured atomic.Int64 // the bytes written since the last measurement
 }
 
 // room says whether new events find room.
 type room struct {
-	err error
-	// said is what the log says when the room becomes this one.
-	said string
+	err  error
+	said string // the log line when the room becomes this one
 }
 
 var (
@@ -59,8 +57,7 @@ var (
 const (
 	minReserve = 32 << 20
 	maxReserve = 512 << 20
-	// minInodes are enough for a flush and a compaction, each of which makes a few files before it deletes others.
-	minInodes = 64
+	minInodes  = 64 // enough for a flush and a compaction, each of which makes a few files before it deletes others
 	// The usage is measured after each measureEvery written bytes, and at least once in each measureInterval.
 	measureEvery    = 1 << 20
 	measureInterval = 200 * time.Millisecond
@@ -76,14 +73,12 @@ func newSpace(db *pebble.DB, fs vfs.FS, path string, limit int64, log logr.Logge
 	return s
 }
 
-// wrote notes a commit's size.
 func (s *space) wrote(bytes int) {
 	if s.unmeasured.Add(int64(bytes)) >= measureEvery {
 		s.measure()
 	}
 }
 
-// measure asks Pebble and the file system.
 func (s *space) measure() {
 	s.unmeasured.Store(0)
 	used := int64(s.db.Metrics().DiskSpaceUsage())
@@ -121,15 +116,11 @@ func (s *space) fewInodes() bool {
 	return err == nil && stat.Files > 0 && stat.Ffree < minInodes
 }
 
-// full is nil while there is room; else it says what is lacking.
+// full is nil while there is room; else it names the lack.
 func (s *space) full() error {
 	r := s.room.Load()
 	if r == &noBytes {
 		return fmt.Errorf("%w: less than the reserve of %d MiB is free", r.err, s.reserve>>20)
 	}
 	return r.err
-}
-
-func (s *space) usage() (used, limit int64) {
-	return s.used.Load() + s.unmeasured.Load(), s.limit
 }

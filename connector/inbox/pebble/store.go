@@ -63,24 +63,20 @@ type Inbox struct {
 	metrics    *telemetry.Metrics
 	log        logr.Logger
 	clock      clock
-	// reading is the last one of the clock that was stored.
-	reading atomic.Pointer[layout.ClockRecord]
-	fatal   func(cause error)
+	reading    atomic.Pointer[layout.ClockRecord] // the last one of the clock that was stored
+	fatal      func(cause error)
 
-	// opened: Open has returned from Pebble.
-	opened atomic.Bool
+	opened atomic.Bool // Open has returned from Pebble
 
 	mu       sync.RWMutex
 	channels map[string]*channel
 
 	cancel      context.CancelFunc
 	maintenance sync.WaitGroup
-	// late are the results that no caller waits for any more.
-	late  sync.WaitGroup
-	close func() error
-	// life is held for reading while the store is read, and for writing while it closes.
-	life   sync.RWMutex
-	closed bool
+	late        sync.WaitGroup // the results that no caller waits for any more
+	close       func() error
+	life        sync.RWMutex // held for reading while the store is read, and for writing while it closes
+	closed      bool
 }
 
 var (
@@ -88,7 +84,7 @@ var (
 	_ inbox.Sized = (*Inbox)(nil)
 )
 
-// Open opens the store, creates it when there is none, and recovers what a crash left. The error says what to do.
+// Open opens the store, creates it if there is none, and recovers from a crash. The error names the remedy.
 func Open(o Options) (*Inbox, error) {
 	o.setDefaults()
 	s := &Inbox{
@@ -135,7 +131,6 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// recover checks the schema, sets the clock, and reads the channels and the known ids.
 func (s *Inbox) recover(o Options) error {
 	if err := s.checkSchema(o.Clock); err != nil {
 		return err
@@ -205,14 +200,13 @@ func (s *Inbox) lastSequence(r layout.ChannelRecord) (last uint64, err error) {
 	return r.Last, err
 }
 
-// known returns the channel of that name, nil if nothing is known of it.
 func (s *Inbox) known(name string) *channel {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.channels[name]
 }
 
-// channel returns the channel of that name, new if nothing is known of it.
+// channel returns the channel of that name, a new one if it is unknown.
 func (s *Inbox) channel(name string) *channel {
 	if ch := s.known(name); ch != nil {
 		return ch
@@ -259,7 +253,9 @@ func (s *Inbox) Room() error { return s.space.full() }
 func (s *Inbox) Try(ctx context.Context) error { return s.storeClock(ctx) }
 
 // Usage implements inbox.Sized.
-func (s *Inbox) Usage() (used, limit int64) { return s.space.usage() }
+func (s *Inbox) Usage() (used, limit int64) {
+	return s.space.used.Load() + s.space.unmeasured.Load(), s.space.limit
+}
 
 // Close implements inbox.Inbox.
 func (s *Inbox) Close() error { return s.close() }
@@ -274,7 +270,7 @@ func (s *Inbox) end() error {
 	return s.db.Close()
 }
 
-// acquire begins a use of the store that Close must wait for; Pebble panics when it is read after its end.
+// acquire begins a use of the store that Close waits for; Pebble would panic if it were read after its end.
 func (s *Inbox) acquire() error {
 	s.life.RLock()
 	if s.closed {
@@ -284,17 +280,16 @@ func (s *Inbox) acquire() error {
 	return nil
 }
 
-// release ends what acquire began.
 func (s *Inbox) release() { s.life.RUnlock() }
 
-// endIfDamaged ends the process when the store holds what cannot be: going on could deliver out of order or not at all.
+// endIfDamaged ends the process if a record is damaged: going on could deliver out of order or not at all.
 func (s *Inbox) endIfDamaged(err error) {
 	if errors.Is(err, layout.ErrRecord) || pebble.IsCorruptionError(err) {
 		s.fatal(fmt.Errorf("the inbox is damaged: %w", err))
 	}
 }
 
-// openError says what a person can do about a store that does not open.
+// openError adds the remedy to the error of a store that does not open.
 func openError(path string, err error) error {
 	if errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("open inbox %s: %w: %w", path, inbox.ErrInUse, err)
@@ -305,13 +300,13 @@ func openError(path string, err error) error {
 	return fmt.Errorf("open inbox %s: %w", path, engine.Explained(err))
 }
 
-// inspect says how to look into a stopped store.
+// inspect names the commands that look into a stopped store.
 func inspect(path string) string {
 	return fmt.Sprintf("see what is wrong with: connector inbox check --path %s; "+
 		"save what can be read with: connector inbox export --path %s", path, path)
 }
 
-// remedyFor says what a person can do about what ended the store at path.
+// remedyFor is a person's remedy for the error that ended the store at path.
 func remedyFor(cause error, path string) string {
 	if t, found := engine.TroubleOf(cause); found {
 		return t.What + ": " + t.Remedy

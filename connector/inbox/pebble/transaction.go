@@ -12,18 +12,13 @@ import (
 // transaction is one batch in the making.
 type transaction struct {
 	*pebble.Batch
-	// reader sees the store, and the batch too if an operation asked for it.
-	reader pebble.Reader
-	// now is the time by the store's own clock, and time what the machine's shows, for people.
-	now  layout.Instant
-	time time.Time
-	// keepTime: the clock is stored even if nothing else is.
-	keepTime bool
-	// full says why the inbox takes nothing new; nil while it does.
-	full  error
-	store *Inbox
-	// err is that of a write to the batch. It fails the whole batch, since an operation is in it by half.
-	err error
+	reader   pebble.Reader  // the store, with the batch if an operation asked for it
+	now      layout.Instant // by the store's own clock
+	time     time.Time      // by the machine's, for people
+	keepTime bool           // the clock is stored even if nothing else is
+	full     error          // why the inbox takes nothing new; nil while it does
+	store    *Inbox
+	err      error // that of a write to the batch. It fails the whole batch, since an operation is in it by half.
 	// accepted are the new events of this batch, so that a second call with the same id waits for the same fsync.
 	accepted map[duplicateID]struct{}
 	// appended are the new events by channel, and changed the channels whose record must be written.
@@ -47,7 +42,6 @@ func (s *Inbox) begin(ops []operation) *transaction {
 	return tx
 }
 
-// write makes a batch durable.
 func (s *Inbox) write(tx *transaction) error {
 	start := s.clock.now()
 	tx.writeChannels()
@@ -71,7 +65,6 @@ func (s *Inbox) publish(tx *transaction) {
 	_ = tx.Close() // a batch that was applied closes without error
 }
 
-// append adds an encoded event to the end of a channel.
 func (tx *transaction) append(ch *channel, record []byte) {
 	if !ch.recorded {
 		tx.changed[ch] = struct{}{}

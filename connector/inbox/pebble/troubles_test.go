@@ -237,7 +237,7 @@ func TestOtherUsersFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The link leads to this program, which lies in a folder that nobody else enters.
+	// The link leads to this program, which lies in a folder that only this user enters.
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestOtherUsersFolder$", "-test.v")
 	cmd.Env, cmd.Dir = append(os.Environ(), ownProcess+"=1", folder+"="+inboxPath), path
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

@@ -50,8 +50,7 @@ var troubles = []Trouble{
 		"a part of the path is a file, or a symbolic link that leads nowhere",
 		"give inbox.embedded.path a folder, or a path where one can be made"},
 	{[]error{syscall.ENOMEM}, "the machine has no memory left",
-		"give the connector more memory",
-	},
+		"give the connector more memory"},
 }
 
 // noLocks is what errors that can mean anything mean of a lock.
@@ -64,7 +63,7 @@ func (t Trouble) is(err error) bool {
 	return slices.ContainsFunc(t.errors, func(known error) bool { return errors.Is(err, known) })
 }
 
-// TroubleOf finds what the system below the store failed with.
+// TroubleOf finds the trouble of an error.
 func TroubleOf(err error) (t Trouble, found bool) {
 	if _, locking := errors.AsType[LockError](err); locking && noLocks.is(err) {
 		return noLocks, true
@@ -77,7 +76,7 @@ func TroubleOf(err error) (t Trouble, found bool) {
 	return Trouble{}, false
 }
 
-// Explained adds to an error what a person can do about it, if that is known.
+// Explained adds the remedy to an error, if one is known.
 func Explained(err error) error {
 	if t, found := TroubleOf(err); found {
 		return fmt.Errorf("%s: %w; %s", t.What, err, t.Remedy)

@@ -20,7 +20,6 @@ const (
 // Among the records that a salvage finds, some are missing anyhow.
 func (s *survey) judges() bool { return s.yield == nil && s.db != nil && !s.unread }
 
-// notRead ends the judging of ties.
 func (s *survey) notRead(err error) {
 	s.unread = true
 	s.damaged("record looked up by its key", err)

@@ -38,7 +38,7 @@ const (
 	remedyReport  = "if it comes back after a start of the connector, " + remedyReplace
 )
 
-// ChannelSummary counts what a stopped store holds of one channel.
+// ChannelSummary counts one channel's records in a stopped store.
 type ChannelSummary struct {
 	Channel           string `json:"channel"`
 	Pending           int64  `json:"pending"`

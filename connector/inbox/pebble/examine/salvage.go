@@ -16,9 +16,8 @@ import (
 // salvage reads a store's files without Pebble's word on which of them count. Of each key the newest version wins, as
 // in Pebble. If a deletion cannot be read, its keys come back: an event too many is better than one too few.
 type salvage struct {
-	tables []*table
-	// logged are the entries of the write-ahead logs by key, the newest first.
-	logged  []entry
+	tables  []*table
+	logged  []entry // the entries of the write-ahead logs by key, the newest first
 	deleted []deletion
 }
 
@@ -26,9 +25,8 @@ type salvage struct {
 type entry struct {
 	key      []byte
 	sequence uint64
-	// set: the entry holds a value; else it deletes the key.
-	set   bool
-	value []byte
+	set      bool // the entry holds a value; else it deletes the key
+	value    []byte
 }
 
 // compare orders entries by key, the newest first.

@@ -19,10 +19,9 @@ const batchHeader = 12
 
 // logReader collects the entries of a write-ahead log that a salvage needs.
 type logReader struct {
-	entries []entry
-	deleted []deletion
-	// damage is the first that was met, and readBefore the number of batches before it.
-	damage           error
+	entries          []entry
+	deleted          []deletion
+	damage           error // the first that was met, and readBefore the number of batches before it
 	read, readBefore int
 }
 

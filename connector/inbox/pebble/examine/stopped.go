@@ -27,17 +27,14 @@ const (
 
 // stopped is the store of a stopped connector. It is only read: through Pebble as long as Pebble can, then directly.
 type stopped struct {
-	ctx     context.Context //nolint:containedctx // the context of one call of Check or Export, which owns this value
-	path    string
-	observe Observer
-	// lock keeps a connector from starting meanwhile.
-	lock *pebble.Lock
-	// db is nil once Pebble met damage; salvaged then reads on.
-	db       *pebble.DB
+	ctx      context.Context //nolint:containedctx // the context of one call of Check or Export, which owns this value
+	path     string
+	observe  Observer
+	lock     *pebble.Lock // keeps a connector from starting meanwhile
+	db       *pebble.DB   // nil once Pebble met damage; salvaged then reads on
 	salvaged *salvage
 	records  int
-	// err ends the reading: it is the context's or the caller's, or says why the files cannot be listed.
-	err error
+	err      error // ends the reading: the context's, the caller's, or why the files cannot be listed
 }
 
 // openStopped opens the store at path without a change in its folder. Damage that Pebble cannot open is a finding.
@@ -93,7 +90,6 @@ func verifyLog(path string) (damage error) {
 	return damage
 }
 
-// openReading opens the store in Pebble.
 func openReading(path string, files vfs.FS, lock *pebble.Lock) (db *pebble.DB, err error) {
 	if _, err := layout.OpenIntact(files, path); err != nil {
 		return nil, err

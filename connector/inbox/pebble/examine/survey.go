@@ -19,21 +19,16 @@ type survey struct {
 	// yield receives the events of an export; it is nil in a check, which judges the ties between records as well.
 	yield    func(Exported) error
 	channels map[layout.ChannelKey]*surveyed
-	// attempts are those of the events that were tried and failed.
-	attempts map[head]int
-	// age is the last reading of the store's clock, zero if it is lost.
-	age layout.Instant
-	// unread: a record that was looked up by its key could not be read, which was reported.
-	unread bool
+	attempts map[head]int   // those of the events that were tried and failed
+	age      layout.Instant // the last reading of the store's clock, zero if it is lost
+	unread   bool           // a record that was looked up by its key could not be read, which was reported
 }
 
-// surveyed is what a survey knows of a channel.
+// surveyed is a survey's knowledge of a channel.
 type surveyed struct {
 	ChannelSummary
-	// record is nil if the channel's own record cannot be read.
-	record *layout.ChannelRecord
-	// newest is the highest sequence of a pending event.
-	newest uint64
+	record *layout.ChannelRecord // nil if the channel's own record cannot be read
+	newest uint64                // the highest sequence of a pending event
 	// undecodedEvents and undecodedDead count records that are there but cannot be decoded.
 	undecodedEvents, undecodedDead int64
 }
@@ -75,12 +70,10 @@ func (s *survey) damaged(where string, err error) {
 	s.found(where, err.Error(), "the connector ends when it meets this record")
 }
 
-// where names a record for a person.
 func (c *surveyed) where(kind string, sequence uint64) string {
 	return fmt.Sprintf("channel %s, %s %d", c.Channel, kind, sequence)
 }
 
-// readChannels reads the channels' own records.
 func (s *survey) readChannels() {
 	s.each(layout.PrefixChannel, func(key, value []byte) {
 		record, err := layout.DecodeChannel(value)
@@ -114,7 +107,6 @@ func (s *survey) clock() {
 	}
 }
 
-// lanes reads the tracked lanes, and how often their heads were tried.
 func (s *survey) lanes() {
 	s.eachKey(layout.PrefixLane, func(c *surveyed, key, value []byte) {
 		record, err := layout.DecodeLane(value)
@@ -240,7 +232,6 @@ func (s *survey) compareCount(c *surveyed, what string, counted, found int64) {
 	s.observe.Finding(f)
 }
 
-// sorted returns the channels by name.
 func (s *survey) sorted() []*surveyed {
 	return slices.SortedFunc(maps.Values(s.channels), func(a, b *surveyed) int { return cmp.Compare(a.Channel, b.Channel) })
 }

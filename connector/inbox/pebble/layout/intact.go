@@ -23,7 +23,7 @@ import (
 // deleted record names. The ledger tells damage from a torn write:
 //
 //   - A manifest's sync ends only once the ledger holds its new length. Pebble relies on the record, and deletes what
-//     it replaces, only then. So what the ledger does not hold yet, nothing relies on.
+//     it replaces, only then. So nothing relies on bytes that the ledger does not hold yet.
 //   - A log's first sync ends only once the ledger holds the log. Its later syncs are noted within a second, and when
 //     the log ends, so that commits do not wait for two files.
 //   - A file leaves the ledger before it is removed, and a manifest as soon as the marker of its successor is durable.
@@ -84,7 +84,7 @@ func (l *Ledger) begin(names []string) error {
 	return nil
 }
 
-// verify compares files with what the ledger says of them.
+// verify compares the files with the ledger.
 func (l *Ledger) verify(path string) error {
 	for _, name := range slices.Sorted(maps.Keys(l.files)) {
 		if err := l.verifyFile(l.fs.PathJoin(path, name), l.files[name]); err != nil {
@@ -130,7 +130,7 @@ func (l *Ledger) verifyFile(name string, want FilePrefix) error {
 	return nil
 }
 
-// summing is a writer that keeps the checksum of what it was given.
+// summing is a writer that keeps the checksum of everything written.
 type summing struct{ FilePrefix }
 
 func (s *summing) Write(p []byte) (int, error) {
@@ -141,11 +141,9 @@ func (s *summing) Write(p []byte) (int, error) {
 // The chunks of Pebble's write-ahead log in the format FormatWALSyncChunks. No chunk crosses the end of a block of 32
 // KiB. Each says how much of the log was synced when it was written.
 const (
-	LogBlock = 32 << 10
-	// chunkHeader is a checksum, the length and kind of the chunk, the number of the log, and the synced length.
-	chunkHeader = 19
-	// firstKind to lastKind are this format's kinds.
-	firstKind, lastKind = 9, 12
+	LogBlock            = 32 << 10
+	chunkHeader         = 19    // a checksum, the length and kind of the chunk, the number of the log, and the synced length
+	firstKind, lastKind = 9, 12 // this format's kinds
 )
 
 // checkEnd refuses a log with damage before its synced length. Pebble looks for that length only in later blocks.

@@ -8,7 +8,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// The first byte of every key says what it holds; the package documentation lists the layouts.
+// The first byte of every key is its kind; the package documentation lists the layouts.
 const (
 	PrefixSchema     = 'm'
 	PrefixClock      = 'a'

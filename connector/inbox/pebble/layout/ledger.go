@@ -22,8 +22,7 @@ type Ledger struct {
 	fs   vfs.FS
 	path string
 
-	// writing is held while a slot is written.
-	writing    sync.Mutex
+	writing    sync.Mutex // held while a slot is written
 	generation uint64
 	file       vfs.File
 
@@ -51,10 +50,9 @@ const (
 	// LedgerName is not a name that Pebble knows, so it leaves the file alone.
 	LedgerName    = "LEDGER"
 	ledgerVersion = 1
-	// slotSize has room for over a thousand files; a store has a handful. Only what is used of it is ever written.
-	slotSize = 64 << 10
-	// slotHeader is the checksum of the rest, and its length.
-	slotHeader = 8
+	// slotSize has room for over a thousand files; a store has a handful. Only the used part is written.
+	slotSize   = 64 << 10
+	slotHeader = 8 // the checksum of the rest, and its length
 )
 
 // openLedger reads a store's ledger. found is false if there is none, as in a folder that never held a store.
@@ -144,7 +142,7 @@ func (l *Ledger) Write() error {
 // writeSlot writes the next generation over the last but one.
 func (l *Ledger) writeSlot(slot []byte) error {
 	if len(slot) > slotSize {
-		return errors.New("it would be too long")
+		return errors.New("its slot would be too long")
 	}
 	if l.file == nil {
 		file, err := l.fs.OpenReadWrite(l.path, vfs.WriteCategoryUnspecified)

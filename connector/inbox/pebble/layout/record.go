@@ -41,7 +41,7 @@ func (t Instant) Since(earlier Instant) time.Duration { return time.Duration(t -
 // String says for a person how old the store was.
 func (t Instant) String() string { return time.Duration(t).String() + " of the store's age" }
 
-// ClockRecord is a reading of the clock, and what the machine's showed then.
+// ClockRecord is a reading of the store's clock, and of the machine's at the same moment.
 type ClockRecord struct {
 	At   Instant
 	Time time.Time
@@ -70,7 +70,7 @@ var ErrNoClock = fmt.Errorf("%w: there is no reading of the store's clock", ErrR
 type EventRecord struct {
 	// AcceptedAt is when it was accepted, or last redriven.
 	AcceptedAt Instant
-	// AcceptedTime is what the machine's clock showed then, for people.
+	// AcceptedTime is the same moment by the machine's clock, for people.
 	AcceptedTime time.Time
 	// PausedBefore is how long the channel had been paused in all when the event was accepted.
 	PausedBefore time.Duration
@@ -183,7 +183,7 @@ func decodeDead(value []byte) (DeadRecord, error) {
 	return r, d.Err
 }
 
-// ChannelRecord is what the store knows of a channel and not of one of its events.
+// ChannelRecord holds a channel's counters, marks and settings.
 type ChannelRecord struct {
 	Name string
 	// Last is the highest sequence known when the record was written; Settled counts the events that left the pending
@@ -251,7 +251,7 @@ func (p Pauses) Set(paused bool, now Instant) Pauses {
 	}
 }
 
-// appendTime appends what a machine's clock or a sender showed. A time that Decoder.time would refuse becomes none.
+// appendTime appends a time of any clock. A time that Decoder.time would refuse becomes none.
 func appendTime(b []byte, t time.Time) []byte {
 	if !shown(t) {
 		t = time.Time{}
