@@ -73,15 +73,33 @@ func TestWithin(t *testing.T) {
 		connections                 int
 		want                        budget
 	}{
-		"no limit":                 {want: budget{webhook: 4096, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib}},
-		"the operator's default":   {memory: 256 * mib, want: budget{webhook: 3276, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib}},
-		"twice as much":            {memory: 512 * mib, want: budget{webhook: 6553, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib}},
-		"half":                     {memory: 136 * mib, want: budget{webhook: 1740, bodies: 16 * mib, storeQueue: 16 * mib, storeCache: 136 * mib / 32, memTable: 136 * mib / 32}},
-		"half, with TLS":           {memory: 136 * mib, tls: true, want: budget{webhook: 870, bodies: 16 * mib, storeQueue: 16 * mib, storeCache: 136 * mib / 32, memTable: 136 * mib / 32}},
-		"hardly any":               {memory: 8 * mib, want: budget{webhook: 102, bodies: mib, storeQueue: mib, storeCache: mib, memTable: mib}},
-		"large bodies":             {memory: 64 * mib, largest: 20 * mib, want: budget{webhook: 819, bodies: 20 * mib, storeQueue: 20 * mib, storeCache: 2 * mib, memTable: 2 * mib}},
-		"small buffers, as wanted": {memory: 512 * mib, configured: 3 * mib, want: budget{webhook: 6553, bodies: 3 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib}},
-		"connections, as wanted":   {memory: 64 * mib, connections: 5000, want: budget{webhook: 5000, bodies: mib, storeQueue: mib, storeCache: 2 * mib, memTable: 2 * mib}},
+		"no limit": {want: budget{webhook: 4096, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib}},
+		"the operator's default": {
+			memory: 256 * mib, want: budget{webhook: 3276, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib},
+		},
+		"twice as much": {
+			memory: 512 * mib, want: budget{webhook: 6553, bodies: 64 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib},
+		},
+		"half": {
+			memory: 136 * mib,
+			want:   budget{webhook: 1740, bodies: 16 * mib, storeQueue: 16 * mib, storeCache: 136 * mib / 32, memTable: 136 * mib / 32},
+		},
+		"half, with TLS": {
+			memory: 136 * mib, tls: true,
+			want: budget{webhook: 870, bodies: 16 * mib, storeQueue: 16 * mib, storeCache: 136 * mib / 32, memTable: 136 * mib / 32},
+		},
+		"hardly any": {memory: 8 * mib, want: budget{webhook: 102, bodies: mib, storeQueue: mib, storeCache: mib, memTable: mib}},
+		"large bodies": {
+			memory: 64 * mib, largest: 20 * mib,
+			want: budget{webhook: 819, bodies: 20 * mib, storeQueue: 20 * mib, storeCache: 2 * mib, memTable: 2 * mib},
+		},
+		"small buffers, as wanted": {
+			memory: 512 * mib, configured: 3 * mib,
+			want: budget{webhook: 6553, bodies: 3 * mib, storeQueue: 64 * mib, storeCache: 8 * mib, memTable: 8 * mib},
+		},
+		"connections, as wanted": {
+			memory: 64 * mib, connections: 5000, want: budget{webhook: 5000, bodies: mib, storeQueue: mib, storeCache: 2 * mib, memTable: 2 * mib},
+		},
 	} {
 		cfg := &config.Config{Channels: []config.Channel{{}, {}}}
 		cfg.Server.MaxConnections = tc.connections

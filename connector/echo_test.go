@@ -68,7 +68,10 @@ func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 		{"a stranger's handshake", http.MethodGet, "&word=other&challenge=7f", "", "", 403, "403 this is not the word\n"},
 		{"a probe", http.MethodPost, "", "", echo.Sign(nil, echoKey), 200, "200 ready\n"},
 		{"a batch without a signature", http.MethodPost, "", batch, "", 403, "403 no key made this signature\n"},
-		{"a batch with a line that is no event", http.MethodPost, "", batch + "4\n", echo.Sign([]byte(batch+"4\n"), echoKey), 422, "422 a line is no event\n"},
+		{
+			"a batch with a line that is no event", http.MethodPost, "", batch + "4\n",
+			echo.Sign([]byte(batch+"4\n"), echoKey), 422, "422 a line is no event\n",
+		},
 		{"a batch", http.MethodPost, "", batch, signed, 200, "200 accepted\n"},
 		{"a batch again", http.MethodPost, "", batch, signed, 200, "200 already accepted\n"},
 	} {
@@ -82,7 +85,10 @@ func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 	for _, a := range bot.takenSoFar() {
 		taken[string(a.body)] = a.header.Get("Content-Type") + " " + a.header.Get("Ce-Channel") + " " + a.header.Get("Ce-Partitionkey")
 	}
-	want := map[string]string{"1 anna hidden-a": "text/plain chat/echo anna", "2 bert hidden-b": "text/plain chat/echo bert", "3 anna hidden-c": "text/plain chat/echo anna"}
+	want := map[string]string{
+		"1 anna hidden-a": "text/plain chat/echo anna",
+		"2 bert hidden-b": "text/plain chat/echo bert", "3 anna hidden-c": "text/plain chat/echo anna",
+	}
 	if diff := cmp.Diff(want, taken); diff != "" {
 		t.Errorf("the bot took (-want +got):\n%s", diff)
 	}

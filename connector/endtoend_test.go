@@ -73,7 +73,8 @@ type attributes struct{ ID, Source, Type, Subject, Conversation, Time string }
 func sampledSettings(t testing.TB, sink string) *settings {
 	return newSettings(t, channelSettings{
 		name: shopA, sink: sink,
-		zalo:   fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}, officialAccounts: [{id: %q}, {id: "4547476331570598169"}]`, app, secret, oa),
+		zalo: fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}, officialAccounts: [{id: %q}, {id: "4547476331570598169"}]`,
+			app, secret, oa),
 		events: `exclude: ["oa_send_*", user_seen_message, user_received_message]`,
 	})
 }
@@ -96,7 +97,8 @@ func postSamples(t testing.TB, r *running) (deliver []sampledCall, excluded int)
 		}
 		switch {
 		case strings.HasPrefix(v.File, "console_test"):
-		case strings.HasPrefix(v.File, "oa_send_"), strings.HasPrefix(v.File, "user_seen_message"), strings.HasPrefix(v.File, "user_received_message"):
+		case strings.HasPrefix(v.File, "oa_send_"), strings.HasPrefix(v.File, "user_seen_message"),
+			strings.HasPrefix(v.File, "user_received_message"):
 			excluded++
 		default:
 			deliver = append(deliver, v)

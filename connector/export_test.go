@@ -14,7 +14,8 @@ import (
 
 // RunWithin is Run in a cgroup whose limit read reads; setSoft takes the place of
 // that of Go's runtime, which the tests share.
-func RunWithin(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string, read func() (uint64, error), setSoft func(bytes int64)) error {
+func RunWithin(ctx context.Context, log logr.Logger, level *slog.LevelVar,
+	path string, read func() (uint64, error), setSoft func(bytes int64)) error {
 	p := newProcess(log, level)
 	p.memory.read, p.memory.setSoft, p.memory.chosen = read, setSoft, false
 	return p.ending.within(ctx, func() error { return p.run(ctx, path) })

@@ -102,8 +102,11 @@ func TestNothingThatHangsKeepsTheProcess(t *testing.T) {
 			r.call(message{c.name, fmt.Sprint(n), fmt.Sprint("m-", n)})
 		}
 	}
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nxp-api-key: %s\r\n%s: %s\r\n", pushPath, keyOf("nothing"), zalo.SignatureHeader, signatureOf([]byte("{")))
-	for _, half := range []string{"", "POST ", head, head + "Content-Length: 100\r\n\r\n{", head + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"} {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nxp-api-key: %s\r\n%s: %s\r\n",
+		pushPath, keyOf("nothing"), zalo.SignatureHeader, signatureOf([]byte("{")))
+	for _, half := range []string{
+		"", "POST ", head, head + "Content-Length: 100\r\n\r\n{", head + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+	} {
 		hold(t, "tcp", r.address.Webhook, half)
 	}
 	for _, path := range []string{"/metrics", "/readyz"} {
@@ -192,7 +195,8 @@ func TestADiskThatHangsDoesNotKeepTheProcess(t *testing.T) {
 	goOn := disk.hang()
 	t.Cleanup(goOn)
 	body := message{shopA, "2", "m-late"}.body()
-	if status, _, err := r.postRaw(body, signatureOf(body), "?param.header.xp-api-key="+keyOf(shopA)); err != nil || status != http.StatusServiceUnavailable {
+	if status, _, err := r.postRaw(body, signatureOf(body), "?param.header.xp-api-key="+keyOf(shopA)); err != nil ||
+		status != http.StatusServiceUnavailable {
 		t.Errorf("a call during the hang: %d, %v", status, err)
 	}
 	<-disk.stuck

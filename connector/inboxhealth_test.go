@@ -76,14 +76,29 @@ func TestInboxState(t *testing.T) {
 	disk, commit := fmt.Errorf("%w: none is left", inbox.ErrDiskFull), errors.New("commit: input/output error")
 	full, failing := report.InboxFull, report.InboxFailing
 	for name, steps := range map[string][]step{
-		"well":               {{want: report.InboxOK}, {outcome: inbox.Stored, want: report.InboxOK}},
-		"full":               {{err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {want: report.InboxOK}},
-		"duplicate":          {{err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {outcome: inbox.Duplicate, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}},
-		"disk":               {{outcome: inbox.Stored, want: report.InboxOK}, {err: disk, room: disk, want: full, since: 2, error: "the inbox's disk is full: none is left"}},
-		"no call":            {{room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {want: report.InboxOK}},
-		"failing":            {{err: commit, want: failing, since: 1, error: commit.Error()}, {want: failing, since: 1, error: commit.Error()}, {outcome: inbox.Stored, want: report.InboxOK}},
-		"retried":            {{err: commit, want: failing, since: 1, error: commit.Error()}, {outcome: inbox.Duplicate, want: report.InboxOK}},
-		"failing, then full": {{err: commit, want: failing, since: 1, error: commit.Error()}, {err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 2, error: "inbox is full"}},
+		"well": {{want: report.InboxOK}, {outcome: inbox.Stored, want: report.InboxOK}},
+		"full": {
+			{err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"},
+			{room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {want: report.InboxOK},
+		},
+		"duplicate": {
+			{err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"},
+			{outcome: inbox.Duplicate, room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"},
+		},
+		"disk": {
+			{outcome: inbox.Stored, want: report.InboxOK},
+			{err: disk, room: disk, want: full, since: 2, error: "the inbox's disk is full: none is left"},
+		},
+		"no call": {{room: inbox.ErrFull, want: full, since: 1, error: "inbox is full"}, {want: report.InboxOK}},
+		"failing": {
+			{err: commit, want: failing, since: 1, error: commit.Error()},
+			{want: failing, since: 1, error: commit.Error()}, {outcome: inbox.Stored, want: report.InboxOK},
+		},
+		"retried": {{err: commit, want: failing, since: 1, error: commit.Error()}, {outcome: inbox.Duplicate, want: report.InboxOK}},
+		"failing, then full": {
+			{err: commit, want: failing, since: 1, error: commit.Error()},
+			{err: inbox.ErrFull, room: inbox.ErrFull, want: full, since: 2, error: "inbox is full"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inHealth(t, func(f *fakeStore, h *inboxHealth) {

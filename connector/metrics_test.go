@@ -86,7 +86,8 @@ func useEverything(t *testing.T) *running {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if status, _, err := r.postRaw(m.body(), "", "?param.header.xp-api-key="+keyOf(shopA)[:16]); err != nil || status != http.StatusUnauthorized {
+	if status, _, err := r.postRaw(m.body(), "", "?param.header.xp-api-key="+keyOf(shopA)[:16]); err != nil ||
+		status != http.StatusUnauthorized {
 		t.Errorf("half a key: %d, %v", status, err)
 	}
 	odd := []byte(`{"app_id":"` + app + `","timestamp":"178286350730"}`)

@@ -132,7 +132,8 @@ func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
 	}
 	r.counts(`config_reloads_total{result="refused"}`, n)
 	for _, section := range []string{"server", "metrics", "admin", "inbox", "stop"} {
-		if want := fmt.Sprintf(`"path":%q,"problem":"changed: restart the connector to change it"`, section); !strings.Contains(r.logs.String(), want) {
+		want := fmt.Sprintf(`"path":%q,"problem":"changed: restart the connector to change it"`, section)
+		if !strings.Contains(r.logs.String(), want) {
 			t.Errorf("the log lacks %s", want)
 		}
 	}

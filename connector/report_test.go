@@ -100,7 +100,8 @@ func TestTheReportTellsOfCallsAndKeys(t *testing.T) {
 	r := start(t, s.write(t))
 	r.call(message{shopA, "1", "a"})
 	sink.awaits(t, 1)
-	if code, _, err := r.postRaw(message{shopB, "1", "b"}.body(), "mac="+strings.Repeat("0", 64), "?param.header.xp-api-key="+keyOf(shopB)); err != nil || code != http.StatusUnauthorized {
+	code, _, err := r.postRaw(message{shopB, "1", "b"}.body(), "mac="+strings.Repeat("0", 64), "?param.header.xp-api-key="+keyOf(shopB))
+	if err != nil || code != http.StatusUnauthorized {
 		t.Fatalf("a wrong signature: %d, %v", code, err)
 	}
 	got := r.awaitsReport("a delivery", func(got report.Report) bool { return got.Channels[0].Delivery.Pending == 0 })
@@ -116,7 +117,9 @@ func TestTheReportTellsOfCallsAndKeys(t *testing.T) {
 			},
 			{
 				Name: shopB, APIKeys: []report.Key{{Name: "main"}},
-				Signature: report.Signature{Mode: "Enforce", Failed: 1, Keys: []report.Key{{Name: "signature.secretKeys[0]", ID: report.KeyID(reportToken, secret)}}},
+				Signature: report.Signature{
+					Mode: "Enforce", Failed: 1, Keys: []report.Key{{Name: "signature.secretKeys[0]", ID: report.KeyID(reportToken, secret)}},
+				},
 			},
 		},
 	}
@@ -127,7 +130,8 @@ func TestTheReportTellsOfCallsAndKeys(t *testing.T) {
 	a, b := got.Channels[0], got.Channels[1]
 	for what, at := range map[string]time.Time{
 		"began": got.Began, "the last authentic call": a.LastAuthentic, "the last event": a.LastEvent, "the API key": a.APIKeys[0].LastUsed,
-		"the signing key": a.Signature.Keys[1].LastUsed, "the first failure": b.Signature.FailingSince, "the last failure": b.Signature.LastFailed,
+		"the signing key": a.Signature.Keys[1].LastUsed, "the first failure": b.Signature.FailingSince,
+		"the last failure": b.Signature.LastFailed,
 	} {
 		if at.Before(began) || at.After(time.Now()) {
 			t.Errorf("%s: %v", what, at)
@@ -164,7 +168,9 @@ func TestTheReportTellsOfTheSink(t *testing.T) {
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL})
 	r := start(t, s.write(t))
 	r.call(message{shopA, "1", "a"})
-	got := r.awaitsReport("a failing sink", func(got report.Report) bool { return !got.Channels[0].Delivery.FailingSince.IsZero() }).Channels[0].Delivery
+	got := r.awaitsReport("a failing sink", func(got report.Report) bool {
+		return !got.Channels[0].Delivery.FailingSince.IsZero()
+	}).Channels[0].Delivery
 	if got.Pending != 1 || got.LastError != "sink failed: HTTP 503" || got.Paused {
 		t.Errorf("%+v", got)
 	}
@@ -179,8 +185,12 @@ func TestTheReportTellsOfTheSink(t *testing.T) {
 	sink.answers(status(http.StatusUnprocessableEntity))
 	s.channels[0].delivery = ""
 	r.awaitReload("applied", func() { s.write(t) })
-	refused := r.awaitsReport("a dead letter", func(got report.Report) bool { return !got.Channels[0].DeadLetters.LatestAt.IsZero() }).Channels[0]
-	want := report.DeadLetters{Count: 1, LatestReason: "refused", LatestError: "sink refused the event: HTTP 422", LatestAt: refused.DeadLetters.LatestAt}
+	refused := r.awaitsReport("a dead letter", func(got report.Report) bool {
+		return !got.Channels[0].DeadLetters.LatestAt.IsZero()
+	}).Channels[0]
+	want := report.DeadLetters{
+		Count: 1, LatestReason: "refused", LatestError: "sink refused the event: HTTP 422", LatestAt: refused.DeadLetters.LatestAt,
+	}
 	if diff := cmp.Diff(want, refused.DeadLetters); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
@@ -213,7 +223,8 @@ func TestRefusalsAreInTheLogOfADefaultConfiguration(t *testing.T) {
 	t.Parallel()
 	r := start(t, newSettings(t, channelSettings{name: shopA, sink: newReceiver(t).URL}).write(t))
 	for range 3 {
-		if code, _, err := r.postRaw(message{shopA, "1", "b"}.body(), "mac="+strings.Repeat("0", 64), "?param.header.xp-api-key="+keyOf(shopA)); err != nil || code != http.StatusUnauthorized {
+		code, _, err := r.postRaw(message{shopA, "1", "b"}.body(), "mac="+strings.Repeat("0", 64), "?param.header.xp-api-key="+keyOf(shopA))
+		if err != nil || code != http.StatusUnauthorized {
 			t.Fatalf("a wrong signature: %d, %v", code, err)
 		}
 	}

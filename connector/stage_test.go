@@ -59,7 +59,9 @@ type message struct {
 }
 
 func (m message) body() []byte {
-	return fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":%q,"msg_id":%q},"timestamp":"1782863507304"}`,
+	return fmt.Appendf(nil,
+		`{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":%q,"msg_id":%q},`+
+			`"timestamp":"1782863507304"}`,
 		app, user+m.talk, oa, text, m.id)
 }
 
@@ -124,7 +126,8 @@ channels:
   sink: {http: {url: %q, %s}}
   delivery: {%s}
 `, c.name, or(c.zalo, fmt.Sprintf(`appID: %q, signature: {secretKeys: [{value: %s}]}`, app, secret)),
-			or(c.keys, fmt.Sprintf("{name: main, value: %s}", keyOf(c.name))), or(c.age, "0s"), c.events, c.sink, c.http, or(c.delivery, quickRetries))
+			or(c.keys, fmt.Sprintf("{name: main, value: %s}", keyOf(c.name))),
+			or(c.age, "0s"), c.events, c.sink, c.http, or(c.delivery, quickRetries))
 	}
 	return y.String() + s.further
 }

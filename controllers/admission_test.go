@@ -44,7 +44,8 @@ var _ = Describe("An admission policy of somebody else that changes what the ope
 	It("is told, and causes no write once that is settled", func(ctx context.Context) {
 		theirs := HaveField("Spec.Template.Spec.TerminationGracePeriodSeconds", HaveValue(BeEquivalentTo(99)))
 		op := startOperator(namespace, with)
-		policy := mutate(ctx, namespace, `[JSONPatch{op: "replace", path: "/spec/template/spec/terminationGracePeriodSeconds", value: 99}]`, theirs)
+		policy := mutate(ctx, namespace,
+			`[JSONPatch{op: "replace", path: "/spec/template/spec/terminationGracePeriodSeconds", value: 99}]`, theirs)
 		shop := created(ctx, newConnector(namespace, "shop"))
 		haveChildren(ctx, shop)
 		Eventually(contested).WithArguments(ctx, shop).Should(And(HavePrefix("ChangedOnAdmission: An admission webhook"),

@@ -16,7 +16,9 @@ import (
 )
 
 var _ = Describe("A generated API key", func() {
-	const deleted = `Secret "shop-api-key" with the generated API key was deleted while in use: restore it; or have a new key made with "kubectl annotate --overwrite chc shop xbot.a4b.vn/regenerate-api-key=$(date +%s)" and paste it into the platform's console. Meanwhile it is accepted until T`
+	const deleted = `Secret "shop-api-key" with the generated API key was deleted while in use: restore it; ` +
+		`or have a new key made with "kubectl annotate --overwrite chc shop xbot.a4b.vn/regenerate-api-key=$(date +%s)" and paste it into the ` +
+		`platform's console. Meanwhile it is accepted until T`
 	var (
 		namespace string
 		shop      *v1alpha1.ChannelConnector
@@ -78,8 +80,10 @@ var _ = Describe("A generated API key", func() {
 		key, secret := generatedKey(ctx, shop), apiKeySecret(ctx, shop)
 		config := configOf(ctx, shop)
 		patched(ctx, secret, `{"metadata":{"labels":null}}`)
-		stalled(ctx, shop, "GeneratedAPIKeyUnlabelled", `Secret "shop-api-key" with the generated API key lost the labels by which the operator knows it: `+
-			`put them back with "kubectl label --overwrite secret shop-api-key app.kubernetes.io/managed-by=channel-connector-operator xbot.a4b.vn/connector=shop". Meanwhile it is accepted`)
+		stalled(ctx, shop, "GeneratedAPIKeyUnlabelled",
+			`Secret "shop-api-key" with the generated API key lost the labels by which the operator knows it: `+
+				`put them back with "kubectl label --overwrite secret shop-api-key app.kubernetes.io/managed-by=channel-connector-operator `+
+				`xbot.a4b.vn/connector=shop". Meanwhile it is accepted`)
 		op.forcePass(ctx, shop)
 		Expect(configOf(ctx, shop)).To(Equal(config))
 
@@ -91,7 +95,8 @@ var _ = Describe("A generated API key", func() {
 		}
 		Expect(k8s.Create(ctx, restored)).To(Succeed())
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "GeneratedAPIKeyUnlabelled"))
-		patched(ctx, restored, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":"channel-connector-operator","xbot.a4b.vn/connector":"shop"}}}`)
+		patched(ctx, restored,
+			`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"channel-connector-operator","xbot.a4b.vn/connector":"shop"}}}`)
 		becomesReady(ctx, shop)
 		Expect(configOf(ctx, shop)).To(Equal(config))
 	})
@@ -121,7 +126,8 @@ var _ = Describe("A generated API key", func() {
 		patched(ctx, apiKeySecret(ctx, shop), `{"stringData":{"xp-api-key":"Hidden0Own0Key0000"}}`)
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(accepted("Hidden0Own0Key0000")))
 		patched(ctx, apiKeySecret(ctx, shop), `{"stringData":{"xp-api-key":""}}`)
-		stalled(ctx, shop, "SecretKeyEmpty", `Secret "shop-api-key", key "xp-api-key" (generated) is empty: fill it in. Meanwhile it is accepted until T`)
+		stalled(ctx, shop, "SecretKeyEmpty",
+			`Secret "shop-api-key", key "xp-api-key" (generated) is empty: fill it in. Meanwhile it is accepted until T`)
 	})
 
 	It("is left where it is when the resource names keys, and found again", func(ctx context.Context) {
@@ -147,8 +153,10 @@ var _ = Describe("A generated API key", func() {
 		}
 		Expect(k8s.Create(ctx, foreign)).To(Succeed())
 		created(ctx, shop)
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Reason", "GeneratedAPIKeyNameClashes"), HaveField("Message", HavePrefix(
-			`Secret "shop-api-key", which the generated API key needs, exists and was not made for this ChannelConnector: delete it, or name your own keys in spec.webhook.apiKeys. Meanwhile `))))
+		Eventually(readyCondition).WithArguments(ctx, shop).
+			Should(And(HaveField("Reason", "GeneratedAPIKeyNameClashes"), HaveField("Message", HavePrefix(
+				`Secret "shop-api-key", which the generated API key needs, exists and was not made for this ChannelConnector: delete it, `+
+					`or name your own keys in spec.webhook.apiKeys. Meanwhile `))))
 		Expect(configOf(ctx, shop)).NotTo(ContainSubstring("sha256"), "it is let in")
 		Expect(apiKeySecret(ctx, shop).ResourceVersion).To(Equal(foreign.ResourceVersion))
 

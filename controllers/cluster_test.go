@@ -72,7 +72,9 @@ func becomesReady(ctx context.Context, c *v1alpha1.ChannelConnector) {
 }
 
 // beTrue matches a condition that is True.
-var beTrue = WithTransform(func(c *metav1.Condition) string { return string(c.Status) + " " + c.Reason + ": " + c.Message }, HavePrefix("True "))
+var beTrue = WithTransform(func(c *metav1.Condition) string {
+	return string(c.Status) + " " + c.Reason + ": " + c.Message
+}, HavePrefix("True "))
 
 // newPod makes a pod as the Deployment's controller would.
 func newPod(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Pod {

@@ -56,7 +56,8 @@ var _ = Describe("A value that somebody writes back again and again", func() {
 			w := write(ctx, childOf(shop, object), patch, theirs)
 			Eventually(contested).WithArguments(ctx).Should(And(HavePrefix("WrittenByOthers: "), ContainSubstring(field),
 				ContainSubstring(fmt.Sprintf("%q", childKey(shop).Name)), ContainSubstring(`by "their-controller"`)))
-			Eventually(told).WithArguments(ctx).Should(ConsistOf(And(HavePrefix("Warning "), ContainSubstring(field), ContainSubstring("their-controller"))))
+			Eventually(told).WithArguments(ctx).
+				Should(ConsistOf(And(HavePrefix("Warning "), ContainSubstring(field), ContainSubstring("their-controller"))))
 			Expect(metric("xbot_operator_fields_contested")).To(BeEquivalentTo(1))
 
 			By("not fighting: their writer finds its own value, time after time")
@@ -92,15 +93,20 @@ var _ = Describe("A value that somebody writes back again and again", func() {
 			HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(3))), HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(1)))),
 		Entry("the image", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"containers":[{"name":"connector","image":"theirs"}]}}}}`,
 			"spec.template.spec.containers[name=connector].image", connectorRuns(Equal("theirs")), connectorRuns(Equal(connectorImage))),
-		Entry("the memory limit", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"containers":[{"name":"connector","resources":{"limits":{"memory":"512Mi"}}}]}}}}`,
+		Entry("the memory limit", &appsv1.Deployment{},
+			`{"spec":{"template":{"spec":{"containers":[{"name":"connector","resources":{"limits":{"memory":"512Mi"}}}]}}}}`,
 			"spec.template.spec.containers[name=connector].resources.limits.memory", connectorMay("512Mi"), connectorMay("256Mi")),
-		Entry("the number of the Service's port", &corev1.Service{}, `{"spec":{"ports":[{"name":"http","port":8080,"protocol":"TCP","appProtocol":"http","targetPort":"http"}]}}`, "spec.ports[name=http].port",
-			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(8080)))), HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(80))))),
+		Entry("the number of the Service's port", &corev1.Service{},
+			`{"spec":{"ports":[{"name":"http","port":8080,"protocol":"TCP","appProtocol":"http","targetPort":"http"}]}}`,
+			"spec.ports[name=http].port",
+			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(8080)))),
+			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(80))))),
 	)
 
 	It("keeps no other field from being put back at once, nor from being declared", func(ctx context.Context) {
 		theirs := connectorRuns(Equal("theirs"))
-		w := write(ctx, childOf(shop, &appsv1.Deployment{}), `{"spec":{"template":{"spec":{"containers":[{"name":"connector","image":"theirs"}]}}}}`, theirs)
+		w := write(ctx, childOf(shop, &appsv1.Deployment{}),
+			`{"spec":{"template":{"spec":{"containers":[{"name":"connector","image":"theirs"}]}}}}`, theirs)
 		Eventually(contested).WithArguments(ctx).Should(HavePrefix("WrittenByOthers: "))
 		corrected := w.corrections()
 
@@ -122,7 +128,8 @@ var _ = Describe("A value that somebody writes back again and again", func() {
 	})
 
 	It("is put back each time where it is the configuration: a revoked key must not come back", func(ctx context.Context) {
-		w := write(ctx, childOf(shop, &corev1.Secret{}), `{"data":{"v1alpha1.yaml":"e30="}}`, HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", []byte("{}"))))
+		w := write(ctx, childOf(shop, &corev1.Secret{}), `{"data":{"v1alpha1.yaml":"e30="}}`,
+			HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", []byte("{}"))))
 		Eventually(w.corrections).Should(BeNumerically(">=", 10))
 		w.stop()
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("appID"))
@@ -164,7 +171,8 @@ func connectorRuns(image OmegaMatcher) OmegaMatcher {
 
 // connectorMay matches a Deployment whose container may take so much memory.
 func connectorMay(take string) OmegaMatcher {
-	return HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Resources.Limits", HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse(take)))))
+	return HaveField("Spec.Template.Spec.Containers",
+		ConsistOf(HaveField("Resources.Limits", HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse(take)))))
 }
 
 // writer is a controller of somebody else's, which writes its value where it finds

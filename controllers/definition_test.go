@@ -70,7 +70,8 @@ var _ = Describe("A CustomResourceDefinition that is older than the operator", f
 		shop := created(ctx, newConnector(namespace, "shop"))
 		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionDefinitionOutdated).Should(And(
 			HaveField("Status", metav1.ConditionTrue), HaveField("Reason", "FieldsMissing"),
-			HaveField("Message", ContainSubstring("it lacks spec.workload.priorityClassName, the default of spec.workload.terminationGracePeriodSeconds. "))))
+			HaveField("Message",
+				ContainSubstring("it lacks spec.workload.priorityClassName, the default of spec.workload.terminationGracePeriodSeconds. "))))
 		becomesReady(ctx, shop)
 		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
 			HaveField("Reason", "DefinitionOutdated"), HaveField("Note", ContainSubstring("crds.enabled")))))

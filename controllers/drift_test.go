@@ -49,33 +49,39 @@ var _ = Describe("Drift", func() {
 		becomesReady(ctx, shop)
 	})
 
-	DescribeTable("of an edited child is put back:", func(ctx context.Context, object client.Object, patch string, drifted, mended OmegaMatcher) {
-		before := child(ctx, shop, object).GetResourceVersion()
-		Expect(object).To(mended)
-		patched(ctx, object, patch)
-		Expect(object).To(drifted)
-		Eventually(func() (client.Object, error) { return object, k8s.Get(ctx, childKey(shop), object) }).Should(mended)
-		Expect(object.GetResourceVersion()).NotTo(Equal(before))
-		becomesReady(ctx, shop)
-		staysSettled(ctx, op, shop)
-	},
+	DescribeTable("of an edited child is put back:",
+		func(ctx context.Context, object client.Object, patch string, drifted, mended OmegaMatcher) {
+			before := child(ctx, shop, object).GetResourceVersion()
+			Expect(object).To(mended)
+			patched(ctx, object, patch)
+			Expect(object).To(drifted)
+			Eventually(func() (client.Object, error) { return object, k8s.Get(ctx, childKey(shop), object) }).Should(mended)
+			Expect(object.GetResourceVersion()).NotTo(Equal(before))
+			becomesReady(ctx, shop)
+			staysSettled(ctx, op, shop)
+		},
 		Entry("the configuration's data", &corev1.Secret{}, `{"data":{"v1alpha1.yaml":"e30="}}`,
-			HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", []byte("{}"))), HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", ContainSubstring("appID")))),
+			HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", []byte("{}"))),
+			HaveField("Data", HaveKeyWithValue("v1alpha1.yaml", ContainSubstring("appID")))),
 		Entry("the configuration taken away", &corev1.Secret{}, `{"data":null}`,
 			HaveField("Data", BeEmpty()), HaveField("Data", HaveKey("v1alpha1.yaml"))),
 		Entry("a ServiceAccount with a token", &corev1.ServiceAccount{}, `{"automountServiceAccountToken":true}`,
 			HaveField("AutomountServiceAccountToken", HaveValue(BeTrue())), HaveField("AutomountServiceAccountToken", HaveValue(BeFalse()))),
 		Entry("a Service that leads elsewhere", &corev1.Service{}, `{"spec":{"selector":{"app.kubernetes.io/instance":"other"}}}`,
-			HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "other")), HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "shop"))),
+			HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "other")),
+			HaveField("Spec.Selector", HaveKeyWithValue(marks.LabelInstance, "shop"))),
 		Entry("replicas", &appsv1.Deployment{}, `{"spec":{"replicas":3}}`,
 			HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(3))), HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(1)))),
 		Entry("a wanted field taken away", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"automountServiceAccountToken":null}}}}`,
-			HaveField("Spec.Template.Spec.AutomountServiceAccountToken", BeNil()), HaveField("Spec.Template.Spec.AutomountServiceAccountToken", HaveValue(BeFalse()))),
+			HaveField("Spec.Template.Spec.AutomountServiceAccountToken", BeNil()),
+			HaveField("Spec.Template.Spec.AutomountServiceAccountToken", HaveValue(BeFalse()))),
 		Entry("the number of the Service's port", &corev1.Service{}, `{"spec":{"ports":[{"name":"http","port":8080}]}}`,
-			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(8080)))), HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(80))))),
+			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(8080)))),
+			HaveField("Spec.Ports", ConsistOf(HaveField("Port", BeEquivalentTo(80))))),
 		Entry("the numbers of the container's ports", &appsv1.Deployment{}, `{"spec":{"template":{"spec":{"containers":[
 				{"name":"connector","image":"theirs","ports":[{"name":"http","containerPort":9001},{"name":"metrics","containerPort":9002}]}]}}}}`,
-			HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Ports", ContainElement(HaveField("ContainerPort", BeEquivalentTo(9001)))))),
+			HaveField("Spec.Template.Spec.Containers",
+				ConsistOf(HaveField("Ports", ContainElement(HaveField("ContainerPort", BeEquivalentTo(9001)))))),
 			HaveField("Spec.Template.Spec.Containers", ConsistOf(And(
 				HaveField("Image", connectorImage), HaveField("LivenessProbe", Not(BeNil())),
 				HaveField("Ports", ConsistOf(HaveField("ContainerPort", BeEquivalentTo(8080)), HaveField("ContainerPort", BeEquivalentTo(9090)))))))),
@@ -98,7 +104,8 @@ var _ = Describe("Drift", func() {
 		settle(op)
 		patched(ctx, deploymentOf(ctx, shop), `{"spec":{"template":{"spec":{"nodeSelector":{"zone":"b"},"containers":[
 			{"name":"connector","image":"theirs","ports":[{"name":"http","containerPort":9001},{"name":"metrics","containerPort":9002}]}]}}}}`)
-		Eventually(deploymentOf).WithArguments(ctx, shop).Should(And(selector, HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage)))))
+		Eventually(deploymentOf).WithArguments(ctx, shop).
+			Should(And(selector, HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage)))))
 		settle(op)
 
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.NodeSelector = nil })
@@ -125,10 +132,12 @@ var _ = Describe("Drift", func() {
 		for _, object := range childKinds() {
 			patched(ctx, child(ctx, shop, object), `{"metadata":{"labels":{"example.com/team":"chat"},"annotations":{"example.com/note":"ours"}}}`)
 		}
-		patched(ctx, child(ctx, shop, &appsv1.Deployment{}), `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`)
+		patched(ctx, child(ctx, shop, &appsv1.Deployment{}),
+			`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`)
 		becomesReady(ctx, shop)
 		updated(ctx, shop, labelPods)
-		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).Should(And(ContainSubstring(`"team":"chat"`), ContainSubstring("restartedAt")))
+		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).
+			Should(And(ContainSubstring(`"team":"chat"`), ContainSubstring("restartedAt")))
 		for _, object := range childKinds() {
 			live := child(ctx, shop, object)
 			Expect(live.GetLabels()).To(HaveKeyWithValue("example.com/team", "chat"))
@@ -152,7 +161,9 @@ var _ = Describe("Drift", func() {
 	})
 
 	It("of a claim that was made larger is none: volumes do not shrink", func(ctx context.Context) {
-		class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Provisioner: "example.com/none", AllowVolumeExpansion: new(true)}
+		class := &storagev1.StorageClass{
+			ObjectMeta: metav1.ObjectMeta{Name: namespace}, Provisioner: "example.com/none", AllowVolumeExpansion: new(true),
+		}
 		Expect(k8s.Create(ctx, class)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(k8s.Delete(ctx, class)).To(Succeed()) })
 		large := newConnector(namespace, "large")

@@ -45,26 +45,27 @@ var _ = Describe("An admission webhook of somebody else that does not answer", f
 	}
 	BeforeEach(func(ctx context.Context) { namespace = newNamespace(ctx) })
 
-	DescribeTable("is named in the status of a new resource at once, beside what is known:", func(ctx context.Context, group, resource string) {
-		startOperator(namespace)
-		fails(ctx, group, resource)
-		shop := newConnector(namespace, "shop")
-		shop.Spec.Webhook.APIKeys = nil
-		created(ctx, shop)
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Status", metav1.ConditionFalse),
-			HaveField("Message", ContainSubstring("away.example.com"))))
-		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(And(
-			HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring(`Secret "shop-zalo" does not exist`))))
+	DescribeTable("is named in the status of a new resource at once, beside what is known:",
+		func(ctx context.Context, group, resource string) {
+			startOperator(namespace)
+			fails(ctx, group, resource)
+			shop := newConnector(namespace, "shop")
+			shop.Spec.Webhook.APIKeys = nil
+			created(ctx, shop)
+			Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Status", metav1.ConditionFalse),
+				HaveField("Message", ContainSubstring("away.example.com"))))
+			Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(And(
+				HaveField("Status", metav1.ConditionFalse), HaveField("Message", ContainSubstring(`Secret "shop-zalo" does not exist`))))
 
-		By("which follows what becomes of it")
-		Expect(k8s.Delete(ctx, hook)).To(Succeed())
-		Eventually(asks).WithArguments(ctx, namespace).Should(Succeed())
-		newSecrets(ctx, namespace)
-		Eventually(func(g Gomega) {
-			g.Expect(say(ctx, shop, rolledOut)).To(Succeed())
-			g.Expect(readyCondition(ctx, shop)).To(beTrue)
-		}).WithTimeout(recovers).Should(Succeed())
-	},
+			By("which follows what becomes of it")
+			Expect(k8s.Delete(ctx, hook)).To(Succeed())
+			Eventually(asks).WithArguments(ctx, namespace).Should(Succeed())
+			newSecrets(ctx, namespace)
+			Eventually(func(g Gomega) {
+				g.Expect(say(ctx, shop, rolledOut)).To(Succeed())
+				g.Expect(readyCondition(ctx, shop)).To(beTrue)
+			}).WithTimeout(recovers).Should(Succeed())
+		},
 		Entry("Secrets", "", "secrets"),
 		Entry("ServiceAccounts", "", "serviceaccounts"),
 		Entry("Deployments", "apps", "deployments"),
@@ -73,7 +74,8 @@ var _ = Describe("An admission webhook of somebody else that does not answer", f
 	It("leaves no verdict standing that is no longer true", func(ctx context.Context) {
 		startOperator(namespace)
 		shop := created(ctx, newConnector(namespace, "shop"))
-		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(HaveField("Message", ContainSubstring("shop-xbot")))
+		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).
+			Should(HaveField("Message", ContainSubstring("shop-xbot")))
 		fails(ctx, "apps", "deployments")
 		updated(ctx, shop, labelPods) // so that every pass has something to write
 		newSecrets(ctx, namespace)

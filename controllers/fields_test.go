@@ -68,7 +68,9 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 		changed = append(changed, shop)
 	},
 		Entry("zaloOA.appID", staysUp, `appID: "42"`, func(s *v1alpha1.ChannelConnectorSpec) { s.ZaloOA.AppID = "42" }),
-		Entry("zaloOA.signature.mode", staysUp, "mode: Audit", func(s *v1alpha1.ChannelConnectorSpec) { s.ZaloOA.Signature.Mode = v1alpha1.SignatureAudit }),
+		Entry("zaloOA.signature.mode", staysUp, "mode: Audit", func(s *v1alpha1.ChannelConnectorSpec) {
+			s.ZaloOA.Signature.Mode = v1alpha1.SignatureAudit
+		}),
 		Entry("zaloOA.signature.secretKeyRefs", staysUp, "Hidden0SecretKey1OA", func(s *v1alpha1.ChannelConnectorSpec) {
 			s.ZaloOA.Signature.SecretKeyRefs = append(s.ZaloOA.Signature.SecretKeyRefs, v1alpha1.SecretKeyRef{Name: "shop-zalo", Key: "next"})
 		}),
@@ -80,18 +82,27 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 		}),
 		Entry("webhook.path", staysUp, "path: /another", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Path = "/another" }),
 		Entry("webhook.apiKeys", staysUp, "name: second", func(s *v1alpha1.ChannelConnectorSpec) {
-			s.Webhook.APIKeys = append(s.Webhook.APIKeys, v1alpha1.APIKey{Name: "second", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "next"}})
+			s.Webhook.APIKeys = append(s.Webhook.APIKeys,
+				v1alpha1.APIKey{Name: "second", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "next"}})
 		}),
-		Entry("webhook.maxBodySize", staysUp, `maxBodySize: "2097152"`, func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxBodySize = resource.MustParse("2Mi") }),
-		Entry("webhook.maxHeaderSize", rolls, `maxHeaderSize: "16384"`, func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxHeaderSize = resource.MustParse("16Ki") }),
+		Entry("webhook.maxBodySize", staysUp, `maxBodySize: "2097152"`,
+			func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxBodySize = resource.MustParse("2Mi") }),
+		Entry("webhook.maxHeaderSize", rolls, `maxHeaderSize: "16384"`,
+			func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxHeaderSize = resource.MustParse("16Ki") }),
 		Entry("webhook.maxHeaderLines", rolls, "maxHeaderLines: 200", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxHeaderLines = 200 }),
 		Entry("webhook.maxConnections", rolls, "maxConnections: 512", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.MaxConnections = 512 }),
-		Entry("webhook.events.include", staysUp, "user_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Include = []string{"user_send_*"} }),
-		Entry("webhook.events.exclude", staysUp, "oa_send_*", func(s *v1alpha1.ChannelConnectorSpec) { s.Webhook.Events.Exclude = []string{"oa_send_*"} }),
+		Entry("webhook.events.include", staysUp, "user_send_*", func(s *v1alpha1.ChannelConnectorSpec) {
+			s.Webhook.Events.Include = []string{"user_send_*"}
+		}),
+		Entry("webhook.events.exclude", staysUp, "oa_send_*", func(s *v1alpha1.ChannelConnectorSpec) {
+			s.Webhook.Events.Exclude = []string{"oa_send_*"}
+		}),
 		Entry("inbox.deduplicationWindow", rolls, "deduplicationWindow: 48h0m0s", func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Inbox.DeduplicationWindow = &metav1.Duration{Duration: 48 * time.Hour}
 		}),
-		Entry("sink.http.url", staysUp, "other.chat.svc", func(s *v1alpha1.ChannelConnectorSpec) { s.Sink.HTTP.URL = "http://other.chat.svc/events" }),
+		Entry("sink.http.url", staysUp, "other.chat.svc", func(s *v1alpha1.ChannelConnectorSpec) {
+			s.Sink.HTTP.URL = "http://other.chat.svc/events"
+		}),
 		Entry("sink.http.timeout", staysUp, "timeout: 7s", func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Sink.HTTP.Timeout = metav1.Duration{Duration: 7 * time.Second}
 		}),
@@ -147,11 +158,13 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 		Entry("workload.podAnnotations", rolls, "prometheus.io/scrape", func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Workload.PodAnnotations = map[string]string{"prometheus.io/scrape": "true", "example.com/empty": ""}
 		}),
-		Entry("workload.serviceAccountName", rolls, `"serviceAccountName":"shop"`, func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.ServiceAccountName = "shop" }),
+		Entry("workload.serviceAccountName", rolls, `"serviceAccountName":"shop"`,
+			func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.ServiceAccountName = "shop" }),
 		Entry("workload.imagePullSecrets", rolls, `"imagePullSecrets":[{"name":"registry"}]`, func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Workload.ImagePullSecrets = []v1alpha1.SecretRef{{Name: "registry"}}
 		}),
-		Entry("workload.priorityClassName", rolls, "business-critical", func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.PriorityClassName = "business-critical" }),
+		Entry("workload.priorityClassName", rolls, "business-critical",
+			func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.PriorityClassName = "business-critical" }),
 		Entry("workload.terminationGracePeriodSeconds", rolls, `"terminationGracePeriodSeconds":90`, func(s *v1alpha1.ChannelConnectorSpec) {
 			s.Workload.TerminationGracePeriodSeconds = 90
 		}),

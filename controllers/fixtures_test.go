@@ -60,8 +60,10 @@ func newConnector(namespace, name string) *v1alpha1.ChannelConnector {
 			ZaloOA: &v1alpha1.ZaloOA{AppID: "2553928453557884079", Signature: v1alpha1.Signature{
 				SecretKeyRefs: []v1alpha1.SecretKeyRef{{Name: "shop-zalo", Key: "oa-secret-key"}},
 			}},
-			Webhook: v1alpha1.Webhook{APIKeys: []v1alpha1.APIKey{{Name: "first", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "xp-api-key"}}}},
-			Sink:    v1alpha1.Sink{HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events"}},
+			Webhook: v1alpha1.Webhook{
+				APIKeys: []v1alpha1.APIKey{{Name: "first", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "xp-api-key"}}},
+			},
+			Sink: v1alpha1.Sink{HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events"}},
 		},
 	}
 }

@@ -34,8 +34,14 @@ var _ = Describe("A name that somebody else has", func() {
 		}{
 			{whose: "was not made by the operator"},
 			{whose: `belongs to ReplicaSet "other"`, labels: children.Labels("shop"), owner: controlledBy("apps/v1", "ReplicaSet", "other")},
-			{whose: `belongs to ChannelConnector "other"`, labels: children.Labels("shop"), owner: controlledBy("xbot.a4b.vn/v1alpha1", "ChannelConnector", "other")},
-			{whose: `belongs to ChannelConnector "shop"`, labels: children.Labels("shop"), owner: controlledBy("example.com/v1", "ChannelConnector", "shop")},
+			{
+				whose: `belongs to ChannelConnector "other"`, labels: children.Labels("shop"),
+				owner: controlledBy("xbot.a4b.vn/v1alpha1", "ChannelConnector", "other"),
+			},
+			{
+				whose: `belongs to ChannelConnector "shop"`, labels: children.Labels("shop"),
+				owner: controlledBy("example.com/v1", "ChannelConnector", "shop"),
+			},
 		} {
 			By("being that of an object that " + of.whose)
 			object, _ := foreign.DeepCopyObject().(client.Object)
@@ -88,9 +94,12 @@ var _ = Describe("A name that somebody else has", func() {
 		startOperator(namespace)
 		shop := created(ctx, newConnector(namespace, "shop"))
 		becomesReady(ctx, shop)
-		patched(ctx, child(ctx, shop, &corev1.Service{}), `{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"other","uid":"1","controller":true}]}}`)
+		patched(ctx, child(ctx, shop, &corev1.Service{}),
+			`{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"other","uid":"1","controller":true}]}}`)
 
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Reason", "NameTaken"), HaveField("Message", HaveSuffix("another name. The last good configuration keeps serving"))))
+		Eventually(readyCondition).WithArguments(ctx, shop).
+			Should(And(HaveField("Reason", "NameTaken"),
+				HaveField("Message", HaveSuffix("another name. The last good configuration keeps serving"))))
 		Expect(condition(ctx, shop, v1alpha1.ConditionWorkloadAvailable)).To(beTrue)
 		patched(ctx, child(ctx, shop, &corev1.Service{}), `{"metadata":{"ownerReferences":null}}`)
 		becomesReady(ctx, shop)

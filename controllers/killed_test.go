@@ -15,7 +15,8 @@ import (
 // killedAtEveryWrite lets an operator begin to work and kills it after 0, 1, 2, …
 // writes, each time on a resource of its own, until there is nothing left to cut.
 // begin makes or changes the resource, done says that an operator has ended.
-func killedAtEveryWrite(namespace string, prepare, begin func(name string) *v1alpha1.ChannelConnector, done func(*v1alpha1.ChannelConnector) bool) (survivors []*v1alpha1.ChannelConnector) {
+func killedAtEveryWrite(namespace string, prepare, begin func(name string) *v1alpha1.ChannelConnector,
+	done func(*v1alpha1.ChannelConnector) bool) (survivors []*v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	for writes := 0; ; writes++ {
 		Expect(writes).To(BeNumerically("<", 20), "there is no end of writes")

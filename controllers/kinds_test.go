@@ -35,7 +35,9 @@ var gadget = children.Kind{
 		g.SetLabels(children.Labels(c.Name))
 		g.SetAnnotations(map[string]string{marks.AnnotationConnector: c.Name})
 		g.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(c, v1alpha1.GroupVersion.WithKind("ChannelConnector"))})
-		g.Object["spec"] = map[string]any{"parts": []any{map[string]any{"path": "/a", "size": int64(1)}, map[string]any{"path": "/b", "size": int64(2)}}}
+		g.Object["spec"] = map[string]any{
+			"parts": []any{map[string]any{"path": "/a", "size": int64(1)}, map[string]any{"path": "/b", "size": int64(2)}},
+		}
 		return client.ApplyConfigurationFromUnstructured(g)
 	},
 }

@@ -119,7 +119,8 @@ var _ = Describe("A new resource", func() {
 		becomesReady(ctx, shop)
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(shop), shop)).To(Succeed())
 		Expect(shop.Status.APIKeySecretName).To(Equal("shop-api-key"))
-		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(HaveField("Reason", "APIKeyGenerated"), HaveField("Note", ContainSubstring(`Secret "shop-api-key"`)))))
+		Eventually(events).WithArguments(ctx, namespace).
+			Should(ContainElement(And(HaveField("Reason", "APIKeyGenerated"), HaveField("Note", ContainSubstring(`Secret "shop-api-key"`)))))
 	})
 
 	It("with an Ephemeral inbox gets a volume of its pod's own, and no claim", func(ctx context.Context) {
@@ -289,7 +290,8 @@ var _ = Describe("A resource of 0 replicas", func() {
 		patched(ctx, shop.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "ScalingDown"))
 		says(ctx, shop, rolledOut)
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(And(HaveField("Status", BeEquivalentTo("True")), HaveField("Reason", "ScaledToZero")))
+		Eventually(readyCondition).WithArguments(ctx, shop).
+			Should(And(HaveField("Status", BeEquivalentTo("True")), HaveField("Reason", "ScaledToZero")))
 		Expect(child(ctx, shop, &corev1.PersistentVolumeClaim{}).DeletionTimestamp).To(BeNil())
 
 		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 1}}
@@ -303,7 +305,8 @@ var _ = Describe("A resource of 0 replicas", func() {
 func apiKeySecret(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Secret {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Eventually(k8s.Get).WithArguments(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}, secret).Should(Succeed())
+	Eventually(k8s.Get).WithArguments(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}, secret).
+		Should(Succeed())
 	return secret
 }
 

@@ -43,12 +43,22 @@ func TestSlim(t *testing.T) {
 		"a pod that fails": {
 			&corev1.Pod{ObjectMeta: metadata(), Status: corev1.PodStatus{
 				Phase: "Running", PodIP: "10.0.0.1", HostIP: "10.0.0.2", PodIPs: []corev1.PodIP{{IP: "10.0.0.1"}}, QOSClass: "Burstable",
-				Conditions:        []corev1.PodCondition{{Type: "Ready", Status: "False"}},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: "connector", RestartCount: 7, ImageID: "sha256:0", ContainerID: "containerd://0", LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}},
+				Conditions: []corev1.PodCondition{{Type: "Ready", Status: "False"}},
+				ContainerStatuses: []corev1.ContainerStatus{
+					{
+						Name: "connector", RestartCount: 7, ImageID: "sha256:0", ContainerID: "containerd://0",
+						LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}},
+					},
+				},
 			}},
 			&corev1.Pod{ObjectMeta: whole, Status: corev1.PodStatus{
 				Phase: "Running", PodIP: "10.0.0.1", Conditions: []corev1.PodCondition{{Type: "Ready", Status: "False"}},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: "connector", RestartCount: 7, LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}},
+				ContainerStatuses: []corev1.ContainerStatus{
+					{
+						Name: "connector", RestartCount: 7,
+						LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}},
+					},
+				},
 			}},
 		},
 		"a user's Secret": {

@@ -78,7 +78,8 @@ var _ = Describe("An operator of several namespaces", func() {
 		op := startOperator("", several)
 		serving(ctx, op)
 		for _, shop := range shops {
-			Expect(condition(ctx, shop, v1alpha1.ConditionCredentialsResolved).Reason).To(Equal("Resolved"), "the same names elsewhere are not shared keys")
+			Expect(condition(ctx, shop, v1alpha1.ConditionCredentialsResolved).Reason).
+				To(Equal("Resolved"), "the same names elsewhere are not shared keys")
 			newPod(ctx, shop)
 		}
 		for i, shop := range shops {
@@ -90,7 +91,8 @@ var _ = Describe("An operator of several namespaces", func() {
 
 			By("taking a changed Secret, and telling its pods")
 			key := "Hidden0SecretKey" + shop.Namespace
-			patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"`+key+`"}}`)
+			patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "shop-zalo"}},
+				`{"stringData":{"oa-secret-key":"`+key+`"}}`)
 			Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(key))
 			Eventually(touchesOf).WithArguments(ctx, shop).Should(ConsistOf(HaveSuffix("-3")))
 			Expect([]string{configOf(ctx, others[0]), configOf(ctx, others[1])}).To(Equal(before))

@@ -115,7 +115,8 @@ func turnAway(req *http.Request, code int, reason metav1.StatusReason, retryAfte
 	}
 	answer := &http.Response{
 		StatusCode: code, Request: req, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(strings.NewReader(fmt.Sprintf(`{"apiVersion":"v1","kind":"Status","status":"Failure","code":%d,"reason":%q}`, code, reason))),
+		Body: io.NopCloser(
+			strings.NewReader(fmt.Sprintf(`{"apiVersion":"v1","kind":"Status","status":"Failure","code":%d,"reason":%q}`, code, reason))),
 	}
 	if retryAfter != "" {
 		answer.Header.Set("Retry-After", retryAfter)
@@ -144,7 +145,8 @@ var _ = Describe("An API server", func() {
 
 		requests := op.requests.Load()
 		Expect(k8s.Delete(ctx, child(ctx, all["drifted"], &corev1.Service{}))).To(Succeed())
-		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
 		updated(ctx, all["changed"], func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
 		Expect(k8s.Delete(ctx, all["deleted"])).To(Succeed())
 		all["new"] = created(ctx, newConnector(namespace, "new"))
@@ -200,11 +202,13 @@ var _ = Describe("An API server", func() {
 			}
 			answer := turnAway(req, http.StatusForbidden, metav1.StatusReasonForbidden, "")
 			answer.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(
-				`{"apiVersion":"v1","kind":"Status","status":"Failure","code":403,"reason":"Forbidden","message":"denied, see case %d"}`, refusals.Add(1))))
+				`{"apiVersion":"v1","kind":"Status","status":"Failure","code":403,"reason":"Forbidden","message":"denied, see case %d"}`,
+				refusals.Add(1))))
 			return answer, nil
 		})
 		updated(ctx, shop, labelPods)
-		const words = `The API server refuses what the operator asks for: apply Deployment "shop-connector": denied, see case 1. The last good configuration keeps serving`
+		const words = `The API server refuses what the operator asks for: apply Deployment "shop-connector": denied, see case 1. ` +
+			`The last good configuration keeps serving`
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Message", words))
 		Eventually(refusals.Load).Should(BeNumerically(">", 3))
 		Consistently(refusals.Load, "2s").Should(BeNumerically("<", 20))

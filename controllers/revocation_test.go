@@ -65,7 +65,9 @@ var _ = Describe("A key that is taken away", func() {
 		newSinkSecrets(ctx, namespace)
 		op = startOperator(namespace, with)
 		shop = newConnector(namespace, "shop")
-		shop.Spec.Sink.HTTP.Headers = []v1alpha1.Header{{Name: "Authorization", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "bot", Key: "authorization"}}}
+		shop.Spec.Sink.HTTP.Headers = []v1alpha1.Header{
+			{Name: "Authorization", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "bot", Key: "authorization"}},
+		}
 		shop.Spec.Webhook.APIKeys = append(shop.Spec.Webhook.APIKeys, v1alpha1.APIKey{
 			Name: "second", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "next"},
 		})
@@ -81,7 +83,8 @@ var _ = Describe("A key that is taken away", func() {
 		Expect(k8s.Delete(ctx, secret("shop-xbot"))).To(Succeed())
 		Eventually(expiring).WithArguments(ctx).Should(HaveLen(2))
 		first := expiring(ctx)
-		Expect(first[0].AcceptedUntil.Time).To(And(BeTemporally(">", deleted.Add(28*time.Second)), BeTemporally("<=", time.Now().Add(30*time.Second))))
+		Expect(first[0].AcceptedUntil.Time).
+			To(And(BeTemporally(">", deleted.Add(28*time.Second)), BeTemporally("<=", time.Now().Add(30*time.Second))))
 		Expect(condition(ctx, shop, v1alpha1.ConditionCredentialsResolved).Message).To(ContainSubstring(
 			"it is accepted until " + first[0].AcceptedUntil.UTC().Format(time.RFC3339)))
 		Expect(accepts(ctx)).To(BeTrue())
@@ -158,7 +161,8 @@ var _ = Describe("A key that is taken away", func() {
 		op.forcePass(ctx, shop)
 		Expect(accepts(ctx)).To(BeTrue())
 		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(HaveField("Reason", "SecretUnreadable"))
-		Expect(readyCondition(ctx, shop)).To(And(HaveField("Reason", "ApplyFailed"), HaveField("Message", ContainSubstring(`read Secret "shop-xbot"`))))
+		Expect(readyCondition(ctx, shop)).
+			To(And(HaveField("Reason", "ApplyFailed"), HaveField("Message", ContainSubstring(`read Secret "shop-xbot"`))))
 
 		By("and a leaked one of another Secret is out nevertheless")
 		patched(ctx, secret("shop-zalo"), `{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)

@@ -58,7 +58,9 @@ var _ = Describe("A Secret of a user", func() {
 			CASecretKeyRef:             &v1alpha1.SecretKeyRef{Name: "bot-tls", Key: "tls.crt"},
 			ClientCertificateSecretRef: &v1alpha1.SecretRef{Name: "bot-tls"},
 		}
-		shop.Spec.Sink.HTTP.Headers = []v1alpha1.Header{{Name: "Authorization", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "bot", Key: "authorization"}}}
+		shop.Spec.Sink.HTTP.Headers = []v1alpha1.Header{
+			{Name: "Authorization", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "bot", Key: "authorization"}},
+		}
 		shop.Spec.Sink.HTTP.SigningSecretKeyRef = &v1alpha1.SecretKeyRef{Name: "bot", Key: "signing"}
 		created(ctx, shop)
 		haveChildren(ctx, shop)
@@ -68,7 +70,8 @@ var _ = Describe("A Secret of a user", func() {
 
 	It("that is rotated reaches the configuration, and the resource stays Ready", func(ctx context.Context) {
 		patched(ctx, secret("shop-zalo"), `{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
-		Eventually(configOf).WithArguments(ctx, shop).Should(And(ContainSubstring("Hidden0SecretKey9OA"), Not(ContainSubstring("Hidden0SecretKey0OA"))))
+		Eventually(configOf).WithArguments(ctx, shop).
+			Should(And(ContainSubstring("Hidden0SecretKey9OA"), Not(ContainSubstring("Hidden0SecretKey0OA"))))
 		patched(ctx, secret("bot"), `{"stringData":{"authorization":"Bearer other"}}`)
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("Bearer other"))
 		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(HaveField("Reason", "ConfigurationChanged")))
@@ -120,30 +123,56 @@ var _ = Describe("A Secret of a user", func() {
 			"SecretKeyEmpty", oaSecret+" is empty: fill it in. Meanwhile it is accepted until T", ""),
 		Entry("only white space", "shop-zalo", `{"stringData":{"oa-secret-key":" \n"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
 			"SecretKeyEmpty", oaSecret+" is empty: fill it in. Meanwhile it is accepted until T", ""),
-		Entry("a key renamed", "shop-zalo", `{"data":{"oa-secret-key":null},"stringData":{"oa-key":"Hidden0SecretKey0OA"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
-			"SecretKeyNotFound", `Secret "shop-zalo" has no key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]): add the key, or correct the reference. Meanwhile it is accepted until T`, ""),
-		Entry("two lines", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0Secret\nKey0OA"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
-			"SecretKeyMalformed", oaSecret+" holds white space or invisible characters, or is no text: put the key alone into it, on one line. Meanwhile nothing is verified with it", "Hidden0SecretKey0OA"),
-		Entry("the API key", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0API0Key0000-of-32-characters"}}`, `{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
-			"OASecretKeyEqualsAPIKey", oaSecret+` is the same as the API key in Secret "shop-xbot", key "xp-api-key" (spec.webhook.apiKeys[0].secretKeyRef): the two are different things, copy the OA secret key from Zalo's console. Meanwhile nothing is verified with it`, "Hidden0SecretKey0OA"),
-		Entry("no PEM", "bot-tls", `{"stringData":{"tls.crt":"not a certificate"}}`, "", "SecretKeyMalformed", `Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.caSecretKeyRef) holds no certificate in PEM: write a bundle of "BEGIN CERTIFICATE" blocks. Meanwhile the last good one stays in use. `+
-			`Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef) holds no certificate in PEM: write a "BEGIN CERTIFICATE" block. Meanwhile the last good one stays in use`, ""),
+		Entry("a key renamed", "shop-zalo", `{"data":{"oa-secret-key":null},"stringData":{"oa-key":"Hidden0SecretKey0OA"}}`,
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
+			"SecretKeyNotFound",
+			`Secret "shop-zalo" has no key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]): add the key, or correct the reference. `+
+				`Meanwhile it is accepted until T`, ""),
+		Entry("two lines", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0Secret\nKey0OA"}}`,
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
+			"SecretKeyMalformed",
+			oaSecret+" holds white space or invisible characters, or is no text: put the key alone into it, on one line. "+
+				"Meanwhile nothing is verified with it", "Hidden0SecretKey0OA"),
+		Entry("the API key", "shop-zalo", `{"stringData":{"oa-secret-key":"Hidden0API0Key0000-of-32-characters"}}`,
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey0OA"}}`,
+			"OASecretKeyEqualsAPIKey",
+			oaSecret+` is the same as the API key in Secret "shop-xbot", key "xp-api-key" (spec.webhook.apiKeys[0].secretKeyRef): the two are `+
+				`different things, copy the OA secret key from Zalo's console. Meanwhile nothing is verified with it`, "Hidden0SecretKey0OA"),
+		Entry("no PEM", "bot-tls", `{"stringData":{"tls.crt":"not a certificate"}}`, "", "SecretKeyMalformed",
+			`Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.caSecretKeyRef) holds no certificate in PEM: `+
+				`write a bundle of "BEGIN CERTIFICATE" blocks. Meanwhile the last good one stays in use. `+
+				`Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef) holds no certificate in PEM: `+
+				`write a "BEGIN CERTIFICATE" block. Meanwhile the last good one stays in use`, ""),
 		Entry("not the certificate's key", "bot-tls", `{"stringData":{"tls.key":"not a key"}}`, "", "SecretKeyMalformed",
-			`Secret "bot-tls", key "tls.key" (spec.sink.http.tls.clientCertificateSecretRef) is not the private key, in PEM, of the certificate in Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef): put a matching pair there. Meanwhile the last good one stays in use`, ""),
-		Entry("a header of two lines", "bot", `{"stringData":{"authorization":"Bearer\r\nX: y"}}`, `{"stringData":{"authorization":"Bearer hidden"}}`,
-			"SecretKeyMalformed", `Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) holds line breaks or control characters, or is no text: put the value on one line. Meanwhile events are accepted and held`, "Bearer hidden"),
-		Entry("no signing secret", "bot", `{"stringData":{"signing":"whsec_short"}}`, `{"stringData":{"signing":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}`,
-			"SecretKeyMalformed", `Secret "bot", key "signing" (spec.sink.http.signingSecretKeyRef) is no signing secret: write "whsec_" and the base64 of 24 to 64 bytes. Meanwhile events are accepted and held`, "whsec_"),
-		Entry("of 1 MiB", "bot", `{"stringData":{"authorization":"`+strings.Repeat("x", 1_000_000)+`"}}`, `{"stringData":{"authorization":"Bearer hidden"}}`,
-			"SecretKeyTooLarge", `Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) is larger than 64 KiB: put the credential alone into it. Meanwhile events are accepted and held`, "Bearer hidden"),
+			`Secret "bot-tls", key "tls.key" (spec.sink.http.tls.clientCertificateSecretRef) is not the private key, in PEM, `+
+				`of the certificate in Secret "bot-tls", key "tls.crt" (spec.sink.http.tls.clientCertificateSecretRef): put a matching pair there. `+
+				`Meanwhile the last good one stays in use`, ""),
+		Entry("a header of two lines", "bot", `{"stringData":{"authorization":"Bearer\r\nX: y"}}`,
+			`{"stringData":{"authorization":"Bearer hidden"}}`,
+			"SecretKeyMalformed",
+			`Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) holds line breaks or control characters, or is no text: `+
+				`put the value on one line. Meanwhile events are accepted and held`, "Bearer hidden"),
+		Entry("no signing secret", "bot", `{"stringData":{"signing":"whsec_short"}}`,
+			`{"stringData":{"signing":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}}`,
+			"SecretKeyMalformed",
+			`Secret "bot", key "signing" (spec.sink.http.signingSecretKeyRef) is no signing secret: `+
+				`write "whsec_" and the base64 of 24 to 64 bytes. Meanwhile events are accepted and held`, "whsec_"),
+		Entry("of 1 MiB", "bot", `{"stringData":{"authorization":"`+strings.Repeat("x", 1_000_000)+`"}}`,
+			`{"stringData":{"authorization":"Bearer hidden"}}`,
+			"SecretKeyTooLarge",
+			`Secret "bot", key "authorization" (spec.sink.http.headers[0].secretKeyRef) is larger than 64 KiB: put the credential alone into it. `+
+				`Meanwhile events are accepted and held`, "Bearer hidden"),
 	)
 
 	It("that is deleted is named with its remedy, until it is there again", func(ctx context.Context) {
 		before := configOf(ctx, shop)
 		Expect(k8s.Delete(ctx, secret("shop-zalo"))).To(Succeed())
 		Expect(k8s.Delete(ctx, secret("shop-xbot"))).To(Succeed())
-		stalled(ctx, shop, "SecretNotFound", `Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference. Meanwhile it is accepted until T. `+
-			`Secret "shop-xbot" does not exist (spec.webhook.apiKeys[0].secretKeyRef): create it with the key "xp-api-key", or correct the reference. Meanwhile it is accepted until T`)
+		stalled(ctx, shop, "SecretNotFound",
+			`Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key",`+
+				` or correct the reference. Meanwhile it is accepted until T. `+
+				`Secret "shop-xbot" does not exist (spec.webhook.apiKeys[0].secretKeyRef): create it with the key "xp-api-key",`+
+				` or correct the reference. Meanwhile it is accepted until T`)
 		Expect(configOf(ctx, shop)).To(Equal(before))
 		newSecrets(ctx, namespace)
 		becomesReady(ctx, shop)
@@ -157,8 +186,10 @@ var _ = Describe("A Secret of a user", func() {
 		haveChildren(ctx, early)
 		Eventually(say).WithArguments(ctx, early, rolledOut).Should(Succeed())
 		Eventually(readyCondition).WithArguments(ctx, early).Should(And(HaveField("Reason", "AwaitingOASecretKey"), HaveField("Message",
-			`Secret "later" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference. Meanwhile nothing is verified with it. `+
-				"Next: paste http://early-connector."+namespace+".svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL into Zalo's console, "+
+			`Secret "later" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key",`+
+				` or correct the reference. Meanwhile nothing is verified with it. `+
+				"Next: paste http://early-connector."+namespace+
+				".svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL into Zalo's console, "+
 				"which shows the OA secret key after its call was answered. Until then events are answered 503, so that Zalo's retries keep them")))
 		Expect(condition(ctx, early, v1alpha1.ConditionReconciling)).To(beTrue)
 		Expect(condition(ctx, early, v1alpha1.ConditionWorkloadAvailable)).To(beTrue)
@@ -175,9 +206,11 @@ var _ = Describe("A Secret of a user", func() {
 		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(warning(
 			oaSecret+" is shorter than 16 characters: make sure that it is complete",
 			oaSecret+" begins or ends with white space, which is left out: write the Secret without it",
-			`Secret "shop-xbot", key "xp-api-key" (spec.webhook.apiKeys[0].secretKeyRef) looks like an access token: make sure that it is the OA secret key or the API key`))
+			`Secret "shop-xbot", key "xp-api-key" (spec.webhook.apiKeys[0].secretKeyRef) looks like an access token: `+
+				`make sure that it is the OA secret key or the API key`))
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("value: short\n"))
-		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(HaveField("Reason", "ResolvedWithWarnings"), HaveField("Type", "Warning"))))
+		Eventually(events).WithArguments(ctx, namespace).
+			Should(ContainElement(And(HaveField("Reason", "ResolvedWithWarnings"), HaveField("Type", "Warning"))))
 		Eventually(readiness).WithArguments(namespace, "shop").Should(onceReady)
 	})
 

@@ -59,7 +59,8 @@ var _ = Describe("A settled resource causes no write", func() {
 			annotated(ctx, c.DeepCopy(), map[string]string{"example.com/seen-by": "somebody"})
 		}
 		for _, name := range []string{"shop-zalo", "shop-xbot", "bot"} {
-			annotated(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, map[string]string{"example.com/seen-by": "somebody"})
+			annotated(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}},
+				map[string]string{"example.com/seen-by": "somebody"})
 		}
 		for _, c := range all {
 			becomesReady(ctx, c)
@@ -78,7 +79,8 @@ var _ = Describe("A settled resource causes no write", func() {
 	})
 
 	It("once a rotation was told to its pods", func(ctx context.Context) {
-		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
 		for _, c := range all {
 			Eventually(touchesOf).WithArguments(ctx, c).Should(ConsistOf(HaveSuffix("-3")))
 		}

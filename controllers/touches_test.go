@@ -44,7 +44,8 @@ var _ = Describe("A changed configuration", func() {
 	rotate := func(ctx context.Context, n int) (digest string) {
 		GinkgoHelper()
 		key := fmt.Sprintf("Hidden0SecretKey%dOA", n)
-		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}}, `{"stringData":{"oa-secret-key":"`+key+`"}}`)
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"`+key+`"}}`)
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(key))
 		return child(ctx, shop, &corev1.Secret{}).Annotations[marks.AnnotationConfigDigest]
 	}

@@ -172,8 +172,10 @@ var _ = Describe("The traffic of a connector", func() {
 			ch.DeadLetters = report.DeadLetters{Count: 2, LatestReason: "refused", LatestError: "the sink answered 422"}
 			ch.Signature.Failed, ch.Signature.FailingSince, ch.Signature.LastFailed = 30, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 		})
-		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionDelivering).Should(conditionIs("False", "SinkFailing", "connection refused", "About 7 events wait"))
-		Expect(condition(ctx, c, v1alpha1.ConditionDeadLetters)).To(conditionIs("True", "EventsGivenUp", "About 2 events", "the sink answered 422"))
+		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionDelivering).
+			Should(conditionIs("False", "SinkFailing", "connection refused", "About 7 events wait"))
+		Expect(condition(ctx, c, v1alpha1.ConditionDeadLetters)).
+			To(conditionIs("True", "EventsGivenUp", "About 2 events", "the sink answered 422"))
 		Expect(condition(ctx, c, v1alpha1.ConditionSignatureVerified)).To(conditionIs("False", "WrongSecretSuspected", "OA secret key"))
 		Expect(condition(ctx, c, v1alpha1.ConditionReceiving)).To(conditionIs("True", "CallsReceived"))
 		Expect(readyCondition(ctx, c)).To(beTrue)
@@ -215,7 +217,8 @@ var _ = Describe("The traffic of a connector", func() {
 		pod.tells(func(r *report.Report, _ *report.Channel) {
 			r.Inbox = report.Inbox{State: report.InboxFull, Since: time.Now(), Error: "the inbox is full"}
 		})
-		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionInboxHealthy).Should(conditionIs("False", "Full", "the inbox is full", "503"))
+		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionInboxHealthy).
+			Should(conditionIs("False", "Full", "the inbox is full", "503"))
 		Expect(readyCondition(ctx, c)).To(beTrue)
 		By("two minutes later, which the status counts, so that an operator that restarts goes on counting")
 		op.stop()
@@ -242,7 +245,8 @@ var _ = Describe("The traffic of a connector", func() {
 
 	It("is unknown once it could not be read for long, and the message says why", func(ctx context.Context) {
 		Expect(pod.server.Close()).To(Succeed())
-		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionDelivering).Should(conditionIs("Unknown", "ConnectorNotRead", "refused", "9090", "NetworkPolicy"))
+		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionDelivering).
+			Should(conditionIs("Unknown", "ConnectorNotRead", "refused", "9090", "NetworkPolicy"))
 		Expect(readyCondition(ctx, c)).To(beTrue)
 	})
 

@@ -135,7 +135,8 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 	It("quotes what refuses the pod, of the Deployment or else of its ReplicaSet", func(ctx context.Context) {
 		says(ctx, shop, isDown(0))
 		name := children.ConnectorName(shop.Name)
-		warn(ctx, corev1.ObjectReference{Kind: "ReplicaSet", Namespace: namespace, Name: name + "-other-6d4c"}, "FailedCreate", "of somebody else")
+		warn(ctx, corev1.ObjectReference{Kind: "ReplicaSet", Namespace: namespace, Name: name + "-other-6d4c"},
+			"FailedCreate", "of somebody else")
 		warn(ctx, corev1.ObjectReference{Kind: "ReplicaSet", Namespace: namespace, Name: name + "-6d4c"}, "FailedCreate",
 			`Error creating: pods "shop-connector-6d4c-x7k2p" is forbidden: exceeded quota`)
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "Starting"))
@@ -147,7 +148,8 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "denied the request: policy",
 			})
 		})
-		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Message", "The cluster refuses the pod: denied the request: policy"))
+		Eventually(readyCondition).WithArguments(ctx, shop).
+			Should(HaveField("Message", "The cluster refuses the pod: denied the request: policy"))
 		Expect(condition(ctx, shop, v1alpha1.ConditionStalled)).To(HaveField("Reason", "PodsRefused"))
 		before := asked.Load()
 		staysAsIs(ctx)

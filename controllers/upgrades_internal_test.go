@@ -40,13 +40,15 @@ func TestTurns(t *testing.T) {
 		next    []string
 		stopped bool
 	}{
-		"an empty queue":                {limit: 2},
-		"a free slot":                   {queue: []string{"a", "b"}, limit: 1, next: []string{"a"}},
-		"several free slots":            {queue: []string{"c", "a", "b"}, limit: 2, next: []string{"c", "a"}},
-		"more slots than connectors":    {queue: []string{"a"}, limit: 5, next: []string{"a"}},
-		"no free slot":                  {queue: []string{"a"}, now: set[upgrading](false, "x"), limit: 1},
-		"a slot that was just granted":  {queue: []string{"a"}, granted: []string{"x"}, limit: 1},
-		"a slot that is there twice":    {queue: []string{"a"}, now: set[upgrading](false, "x"), granted: []string{"x"}, limit: 2, next: []string{"a"}},
+		"an empty queue":               {limit: 2},
+		"a free slot":                  {queue: []string{"a", "b"}, limit: 1, next: []string{"a"}},
+		"several free slots":           {queue: []string{"c", "a", "b"}, limit: 2, next: []string{"c", "a"}},
+		"more slots than connectors":   {queue: []string{"a"}, limit: 5, next: []string{"a"}},
+		"no free slot":                 {queue: []string{"a"}, now: set[upgrading](false, "x"), limit: 1},
+		"a slot that was just granted": {queue: []string{"a"}, granted: []string{"x"}, limit: 1},
+		"a slot that is there twice": {
+			queue: []string{"a"}, now: set[upgrading](false, "x"), granted: []string{"x"}, limit: 2, next: []string{"a"},
+		},
 		"more upgrades than the limit":  {queue: []string{"a"}, now: set[upgrading](false, "x", "y"), limit: 1},
 		"its own slot":                  {queue: []string{"b", "a"}, now: set[upgrading](false, "a"), limit: 1, next: []string{"a"}},
 		"a slot of its own, granted":    {queue: []string{"b", "a"}, granted: []string{"a"}, limit: 1, next: []string{"a"}},

@@ -23,12 +23,19 @@ properties:
 		served string
 		want   []string
 	}{
-		"all":                    {served: own},
-		"more":                   {served: own + "  z: {type: string}\n"},
-		"nothing":                {served: `{}`, want: []string{"spec.a", "spec.b", "spec.d"}},
-		"another default":        {served: `{properties: {a: {default: y}, b: {default: {}, properties: {c: {}}}, d: {items: {properties: {e: {default: y}}}}}}`},
-		"defaults":               {served: `{properties: {a: {}, b: {properties: {c: {}}}, d: {items: {properties: {e: {}}}}}}`, want: []string{"the default of spec.a", "the default of spec.b", "the default of spec.d[].e"}},
-		"what is further inside": {served: `{properties: {a: {default: x}, b: {default: {}}, d: {items: {}}}}`, want: []string{"spec.b.c", "spec.d[].e"}},
+		"all":     {served: own},
+		"more":    {served: own + "  z: {type: string}\n"},
+		"nothing": {served: `{}`, want: []string{"spec.a", "spec.b", "spec.d"}},
+		"another default": {
+			served: `{properties: {a: {default: y}, b: {default: {}, properties: {c: {}}}, d: {items: {properties: {e: {default: y}}}}}}`,
+		},
+		"defaults": {
+			served: `{properties: {a: {}, b: {properties: {c: {}}}, d: {items: {properties: {e: {}}}}}}`,
+			want:   []string{"the default of spec.a", "the default of spec.b", "the default of spec.d[].e"},
+		},
+		"what is further inside": {
+			served: `{properties: {a: {default: x}, b: {default: {}}, d: {items: {}}}}`, want: []string{"spec.b.c", "spec.d[].e"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, lacks(schemaOf(t, test.served), schemaOf(t, own), "spec")); diff != "" {

@@ -47,7 +47,10 @@ func TestStatus(t *testing.T) {
 			{Name: "chat/busy", Configured: true, Pending: 1, OldestPendingSeconds: 1, NextProbeAt: testTime},
 			{Name: "chat/gone", DeadLetters: 1},
 			{Name: "chat/rest", Configured: true, Paused: true, Pending: 2, OldestPendingSeconds: 3725.5},
-			{Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, Refused: 2, Stale: 2, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime},
+			{
+				Name: "chat/shop", Configured: true, Accepted: 7, Ignored: 5, Refused: 2,
+				Stale: 2, AuditFailures: 3, LastError: "HTTP 503", LastErrorAt: testTime,
+			},
 		},
 	}
 	address, _ := serveAdmin(t, map[string]any{"/v1/status": status})
@@ -60,9 +63,11 @@ func TestStatus(t *testing.T) {
 		"chat/busy  held     1        1s      0     0         0           0        0        0      0      0       0          -",
 		"chat/gone  removed  0        -       1     0         0           0        0        0      0      0       0          -",
 		"chat/rest  paused   2        1h2m5s  0     0         0           0        0        0      0      0       0          -",
-		"chat/shop  active   0        -       0     7         0           5        2        3      0      0       0          2026-11-22 10:00:00 HTTP 503",
+		"chat/shop  active   0        -       0     7         0           5        2        3      0      0       0          " +
+			"2026-11-22 10:00:00 HTTP 503",
 		"",
-		"chat/shop: 2 signed events were older than webhook.maxEventAge and were answered 503: calls are replayed, or the clock of the connector's machine is ahead",
+		"chat/shop: 2 signed events were older than webhook.maxEventAge and were answered 503: calls are replayed, " +
+			"or the clock of the connector's machine is ahead",
 		"",
 	}, "\n")
 	if diff := cmp.Diff(want, stdout); code != exitOK || diff != "" {

@@ -49,7 +49,8 @@ func TestStatusNeedsNoFlag(t *testing.T) {
 	if code, stdout, stderr := run(t, "deadletters", "list"); code != exitOK || !strings.HasPrefix(stdout, "ID ") {
 		t.Errorf("without a channel, of one: exit %d: %s%s", code, stdout, stderr)
 	}
-	if code, _, stderr := run(t, "deadletters", "list", "--channel=shop"); code != exitFailure || !strings.Contains(stderr, `there is only "chat/shop"`) {
+	if code, _, stderr := run(t, "deadletters", "list", "--channel=shop"); code != exitFailure ||
+		!strings.Contains(stderr, `there is only "chat/shop"`) {
 		t.Errorf("a wrong channel: exit %d: %s", code, stderr)
 	}
 	if err := p.Stop(patience); err != nil {
@@ -70,7 +71,8 @@ func TestStatusOutsideOfASession(t *testing.T) {
 	}
 	// What SIGKILL leaves stands in nobody's way.
 	p.Kill()
-	if code, _, stderr := run(t, "status", "--config", config); code != exitFailure || !strings.Contains(stderr, "was killed; start it again") {
+	if code, _, stderr := run(t, "status", "--config", config); code != exitFailure ||
+		!strings.Contains(stderr, "was killed; start it again") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -78,7 +80,8 @@ func TestStatusOutsideOfASession(t *testing.T) {
 // TestNoSocketAtTheUsualPlaces says what to do.
 func TestNoSocketAtTheUsualPlaces(t *testing.T) {
 	absent := filepath.Join(t.TempDir(), "absent")
-	if _, err := usualSocket(absent, "", absent+"2"); err == nil || !strings.Contains(err.Error(), absent+" or "+absent+"2: name its configuration with --config FILE") {
+	if _, err := usualSocket(absent, "", absent+"2"); err == nil ||
+		!strings.Contains(err.Error(), absent+" or "+absent+"2: name its configuration with --config FILE") {
 		t.Errorf("got %v", err)
 	}
 	there := writeFile(t, "")

@@ -117,7 +117,8 @@ func TestInboxExport(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has mode %v, %v", info.Mode(), err)
 	}
-	if code, _, stderr := run(t, "inbox", "export", "--path", path, "--output", file); code != exitFailure || !strings.Contains(stderr, "exists") {
+	if code, _, stderr := run(t, "inbox", "export", "--path", path, "--output", file); code != exitFailure ||
+		!strings.Contains(stderr, "exists") {
 		t.Errorf("exit %d over a file that exists: %s", code, stderr)
 	}
 }
@@ -155,7 +156,8 @@ func TestInboxCheck(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitOK || !report.Sound {
 		t.Errorf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
-	if len(report.Channels) != 1 || report.Channels[0].Pending != 2 || report.Channels[0].DeadLetters != 1 || report.Channels[0].DeduplicationKeys != 3 {
+	if len(report.Channels) != 1 || report.Channels[0].Pending != 2 ||
+		report.Channels[0].DeadLetters != 1 || report.Channels[0].DeduplicationKeys != 3 {
 		t.Errorf("channels %+v", report.Channels)
 	}
 }
@@ -172,7 +174,8 @@ func TestInboxDamaged(t *testing.T) {
 		}
 	}
 	code, stdout, stderr := run(t, "inbox", "check", "--path", path)
-	if code != exitFailure || !strings.Contains(stdout, "does not open") || !strings.Contains(stdout, "What to do: ") || !strings.Contains(stderr, "not sound") {
+	if code != exitFailure || !strings.Contains(stdout, "does not open") ||
+		!strings.Contains(stdout, "What to do: ") || !strings.Contains(stderr, "not sound") {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = run(t, "inbox", "export", "--path", path)
@@ -198,7 +201,8 @@ func TestInboxThatIsNone(t *testing.T) {
 func TestAnExportThatWroteNothing(t *testing.T) {
 	path, _ := stoppedInbox(t)
 	file := filepath.Join(t.TempDir(), "events.jsonl")
-	if code, _, stderr := run(t, "inbox", "export", "--path", t.TempDir(), "--output", file); code != exitFailure || !strings.Contains(stderr, "holds no inbox") {
+	if code, _, stderr := run(t, "inbox", "export", "--path", t.TempDir(), "--output", file); code != exitFailure ||
+		!strings.Contains(stderr, "holds no inbox") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {

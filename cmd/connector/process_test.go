@@ -118,7 +118,8 @@ func TestAStartThatCannotWorkExits1AndSaysWhy(t *testing.T) {
 	inbox := filepath.Join(filepath.Dir(inUse), "inbox")
 	busy := strings.TrimSuffix(strings.TrimPrefix(readyz, "http://"), "/readyz")
 
-	shared := writeFile(t, strings.NewReplacer("path: inbox", "path: "+inbox, "drainDelay: 1ms", "drainDelay: 1ms, gracePeriod: 100ms").Replace(servedConfig))
+	shared := writeFile(t,
+		strings.NewReplacer("path: inbox", "path: "+inbox, "drainDelay: 1ms", "drainDelay: 1ms, gracePeriod: 100ms").Replace(servedConfig))
 	port := writeFile(t, processConfig(busy, "drainDelay: 1ms"))
 	unknown := writeFile(t, servedConfig+"chanels: []\n")
 	for config, wants := range map[string][]string{

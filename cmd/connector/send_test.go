@@ -92,7 +92,8 @@ func TestSendPostsFilesByteForByte(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := listen(t, 200)
-			code, _, stderr := run(t, "send", "--without-api-key", "--url", server.URL, "--file", writeFile(t, body), "--secret-file", writeFile(t, testSecret))
+			code, _, stderr := run(t, "send", "--without-api-key", "--url", server.URL,
+				"--file", writeFile(t, body), "--secret-file", writeFile(t, testSecret))
 			if code != exitOK || len(server.bodies) != 1 || server.bodies[0] != body {
 				t.Fatalf("exit %d, %q, stderr %s", code, server.bodies, stderr)
 			}
@@ -138,7 +139,9 @@ func TestSendFails(t *testing.T) {
 		"file without app":      {nobody, []string{"--secret=x", "--file", writeFile(t, `{"timestamp":"1"}`)}, "without app_id"},
 		"secret file is absent": {nobody, append(event, "--secret-file=absent"), "absent"},
 		"secret file is empty":  {nobody, append(event, "--secret-file="+writeFile(t, " \n")), "is empty"},
-		"secret of two lines":   {nobody, append(event, "--secret-file="+writeFile(t, "private\nprivate")), "the OA secret key: it has several lines"},
+		"secret of two lines": {
+			nobody, append(event, "--secret-file="+writeFile(t, "private\nprivate")), "the OA secret key: it has several lines",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

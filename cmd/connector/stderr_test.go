@@ -48,7 +48,8 @@ func TestNothingButTheLogReachesStderr(t *testing.T) {
 	if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+metrics+"/readyz")); err != nil {
 		t.Fatal(err)
 	}
-	body := `{"app_id":"1","event_name":"user_send_text","sender":{"id":"hidden-user"},"recipient":{"id":"2"},"message":{"text":"hidden","msg_id":"m"},"timestamp":"1"}`
+	body := `{"app_id":"1","event_name":"user_send_text","sender":{"id":"hidden-user"},"recipient":{"id":"2"},"message":{"text":"hidden",` +
+		`"msg_id":"m"},"timestamp":"1"}`
 	call := "http://" + server + "/webhook/xpbot/api/zalo/push?param.header.xp-api-key=" + servedKey
 	resp, err := http.Post(call, "application/json", strings.NewReader(body))
 	if err != nil {

@@ -76,7 +76,8 @@ func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 		if err := p.Wait(t.Context(), "readiness", process.Answers("http://"+metrics+"/readyz")); err != nil {
 			t.Fatalf("user %d: %v\n%s", user, err, said)
 		}
-		code, _, stderr := run(t, "send", "--url", "http://"+server+"/webhook/xpbot/api/zalo/push", "--api-key="+servedKey, "--app-id=1", "--count=3")
+		code, _, stderr := run(t, "send", "--url", "http://"+server+"/webhook/xpbot/api/zalo/push",
+			"--api-key="+servedKey, "--app-id=1", "--count=3")
 		if code != exitOK {
 			t.Errorf("exit %d: %s", code, stderr)
 		}

@@ -59,12 +59,14 @@ func newApplication(t *testing.T, applied func() error, objects ...client.Object
 // refused, wherever in the list the name stands.
 func TestApplyRefusesAForeignNameBeforeItDeletes(t *testing.T) {
 	unlisted := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "chat", Name: "a-shop", OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "connectors", UID: "1"}},
+		Namespace: "chat", Name: "a-shop",
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "connectors", UID: "1"}},
 	}}
 	foreign := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: "shop"}}
 	a := newApplication(t, func() error { return nil }, unlisted, foreign)
 	err := a.run(t.Context())
-	if want := `ChannelConnector "shop" exists and is not from the ConfigMap "connectors"`; err == nil || !strings.Contains(err.Error(), want) {
+	if want := `ChannelConnector "shop" exists and is not from the ConfigMap "connectors"`; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if err := a.client.Get(t.Context(), client.ObjectKeyFromObject(unlisted), unlisted); err != nil {
@@ -96,7 +98,8 @@ func TestApplyGivesUpWhatStaysInvalid(t *testing.T) {
 				}
 				return outage
 			},
-			atLeast: applyTimeout, below: applyTimeout + time.Second, want: "not Ready after 4m0s:\n" + `ChannelConnector "shop": connection refused`,
+			atLeast: applyTimeout, below: applyTimeout + time.Second,
+			want: "not Ready after 4m0s:\n" + `ChannelConnector "shop": connection refused`,
 		},
 		"after an outage": {
 			answer: func(after time.Duration) error {
@@ -138,10 +141,14 @@ func TestApplyAwaitsNoOASecretKey(t *testing.T) {
 		conditions []metav1.Condition
 		want       string
 	}{
-		"serves":               {[]metav1.Condition{awaiting, available}, ""},
-		"does not serve yet":   {[]metav1.Condition{awaiting, condition("WorkloadAvailable", metav1.ConditionFalse, "Starting")}, "is not Ready: AwaitingOASecretKey: M"},
-		"awaited it before":    {[]metav1.Condition{old, available}, "the operator has not looked at it yet"},
-		"lacks something else": {[]metav1.Condition{condition("Ready", metav1.ConditionFalse, "SecretNotFound"), available}, "is not Ready: SecretNotFound: M"},
+		"serves": {[]metav1.Condition{awaiting, available}, ""},
+		"does not serve yet": {
+			[]metav1.Condition{awaiting, condition("WorkloadAvailable", metav1.ConditionFalse, "Starting")}, "is not Ready: AwaitingOASecretKey: M",
+		},
+		"awaited it before": {[]metav1.Condition{old, available}, "the operator has not looked at it yet"},
+		"lacks something else": {
+			[]metav1.Condition{condition("Ready", metav1.ConditionFalse, "SecretNotFound"), available}, "is not Ready: SecretNotFound: M",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder

@@ -127,7 +127,8 @@ func TestRenderIsStable(t *testing.T) {
 // TestRenderKeepsTheAPIKeyInTheFiles, also when it may make one.
 func TestRenderKeepsTheAPIKeyInTheFiles(t *testing.T) {
 	for _, more := range [][]string{nil, {"--generate-api-key"}} {
-		stdout, _, err := call(t, shop+"---\n"+shopSecret+"---\n"+shopAPIKey, append([]string{"render", "-f", "-", "--connector-image=c:1"}, more...)...)
+		stdout, _, err := call(t, shop+"---\n"+shopSecret+"---\n"+shopAPIKey,
+			append([]string{"render", "-f", "-", "--connector-image=c:1"}, more...)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,14 +144,36 @@ func TestRenderRefuses(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"no image":             {stdin: shop, want: "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
-		"no resource":          {stdin: shopSecret, args: []string{"--connector-image=c:1"}, want: "the files hold no ChannelConnector"},
-		"a missing Secret":     {stdin: shop + "  webhook: {apiKeys: [{name: a, secretKeyRef: {name: shop-xbot, key: key}}]}\n---\n" + shopSecret, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": Secret "shop-xbot" does not exist (spec.webhook.apiKeys[0].secretKeyRef): create it with the key "key", or correct the reference`},
-		"no API key":           {stdin: shop + "---\n" + shopSecret, args: []string{"--connector-image=c:1"}, want: `ChannelConnector "shop": spec.webhook.apiKeys names no key, and the files hold no Secret "shop-api-key" with a generated one. Add that Secret, for example from "kubectl -n chat get secret shop-api-key -o yaml", or make it once with --generate-api-key and keep it: each new key has to be pasted into Zalo's console`},
-		"another kind":         {stdin: "apiVersion: v1\nkind: ConfigMap\n", args: []string{"--connector-image=c:1"}, want: `-, document 1: kind "ConfigMap": want ChannelConnectors and Secrets only`},
-		"a Secret's typo":      {stdin: shop + "---\n" + strings.Replace(shopSecret, "stringData", "stringDatas", 1), args: []string{"--connector-image=c:1"}, want: "-, document 2: not a Secret: an unknown field, a wrong type, or data that is not base64"},
-		"a resource's typo":    {stdin: strings.Replace(shop, "appID", "appId", 1), args: []string{"--connector-image=c:1"}, want: `-, document 1: strict decoding error: unknown field "spec.zaloOA.appId"`},
-		"a rule of the schema": {stdin: strings.Replace(shop, "http://bot", "bot", 1), args: []string{"--connector-image=c:1"}, want: "sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"},
+		"no image":    {stdin: shop, want: "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"no resource": {stdin: shopSecret, args: []string{"--connector-image=c:1"}, want: "the files hold no ChannelConnector"},
+		"a missing Secret": {
+			stdin: shop + "  webhook: {apiKeys: [{name: a, secretKeyRef: {name: shop-xbot, key: key}}]}\n---\n" + shopSecret,
+			args:  []string{"--connector-image=c:1"},
+			want: `ChannelConnector "shop": Secret "shop-xbot" does not exist (spec.webhook.apiKeys[0].secretKeyRef): ` +
+				`create it with the key "key", or correct the reference`,
+		},
+		"no API key": {
+			stdin: shop + "---\n" + shopSecret, args: []string{"--connector-image=c:1"},
+			want: `ChannelConnector "shop": spec.webhook.apiKeys names no key, and the files hold no Secret "shop-api-key" with a generated one. ` +
+				`Add that Secret, for example from "kubectl -n chat get secret shop-api-key -o yaml",` +
+				` or make it once with --generate-api-key and keep it: each new key has to be pasted into Zalo's console`,
+		},
+		"another kind": {
+			stdin: "apiVersion: v1\nkind: ConfigMap\n", args: []string{"--connector-image=c:1"},
+			want: `-, document 1: kind "ConfigMap": want ChannelConnectors and Secrets only`,
+		},
+		"a Secret's typo": {
+			stdin: shop + "---\n" + strings.Replace(shopSecret, "stringData", "stringDatas", 1), args: []string{"--connector-image=c:1"},
+			want: "-, document 2: not a Secret: an unknown field, a wrong type, or data that is not base64",
+		},
+		"a resource's typo": {
+			stdin: strings.Replace(shop, "appID", "appId", 1), args: []string{"--connector-image=c:1"},
+			want: `-, document 1: strict decoding error: unknown field "spec.zaloOA.appId"`,
+		},
+		"a rule of the schema": {
+			stdin: strings.Replace(shop, "http://bot", "bot", 1), args: []string{"--connector-image=c:1"},
+			want: "sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, _, err := call(t, c.stdin, append([]string{"render", "-f", "-"}, c.args...)...)
@@ -172,8 +195,10 @@ func TestRenderRefuses(t *testing.T) {
 func TestRenderWarns(t *testing.T) {
 	for secret, want := range map[string]string{
 		shopSecret: "",
-		strings.Replace(shopSecret, "HiddenValue-0000000", "HiddenValue", 1): `Warning: Secret "shop-zalo", key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]) is shorter than 16 characters: make sure that it is complete` + "\n",
-		strings.Replace(shopSecret, "shop-zalo", "other", 1):                 `Warning: Secret "shop-zalo" does not exist (spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference` + "\n",
+		strings.Replace(shopSecret, "HiddenValue-0000000", "HiddenValue", 1): `Warning: Secret "shop-zalo",` +
+			` key "oa-secret-key" (spec.zaloOA.signature.secretKeyRefs[0]) is shorter than 16 characters: make sure that it is complete` + "\n",
+		strings.Replace(shopSecret, "shop-zalo", "other", 1): `Warning: Secret "shop-zalo" does not exist ` +
+			`(spec.zaloOA.signature.secretKeyRefs[0]): create it with the key "oa-secret-key", or correct the reference` + "\n",
 	} {
 		_, stderr, err := call(t, shop+"---\n"+secret+"---\n"+shopAPIKey, "render", "-f", "-", "--connector-image", "connector:1")
 		if err != nil {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,76 +28,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var testNow = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-
-// fakeInbox holds dead letters in memory.
-type fakeInbox struct {
-	letters map[string][]inbox.DeadLetter
-	stats   map[string]inbox.Stats
-	// broken is returned by every call that can fail; a list yields it last.
-	broken error
-}
-
-func (f *fakeInbox) Channels() []string {
-	return slices.Sorted(maps.Keys(f.stats))
-}
-
-func (f *fakeInbox) Stats(_ context.Context, channel string) (inbox.Stats, error) {
-	return f.stats[channel], f.broken
-}
-
-func (f *fakeInbox) Usage() (used, limit int64) { return 3 << 20, 1 << 30 }
-
-func (f *fakeInbox) DeadLetters(channel string) iter.Seq2[inbox.DeadLetter, error] {
-	return func(yield func(inbox.DeadLetter, error) bool) {
-		for _, letter := range f.letters[channel] {
-			if !yield(letter, nil) {
-				return
-			}
-		}
-		if f.broken != nil {
-			yield(inbox.DeadLetter{}, f.broken)
-		}
-	}
-}
-
-func (f *fakeInbox) Redrive(ctx context.Context, channel string, ids ...event.ID) (int, error) {
-	return f.Drop(ctx, channel, ids...)
-}
-
-func (f *fakeInbox) Drop(_ context.Context, channel string, ids ...event.ID) (int, error) {
-	before := f.letters[channel]
-	var kept []inbox.DeadLetter
-	for _, letter := range before {
-		if len(ids) > 0 && !slices.Contains(ids, letter.Event.ID) {
-			kept = append(kept, letter)
-		}
-	}
-	if len(before)-len(kept) < len(ids) {
-		return 0, inbox.ErrNotFound
-	}
-	f.letters[channel] = kept
-	return len(before) - len(kept), f.broken
-}
-
-func letter(n byte) inbox.DeadLetter {
-	return inbox.DeadLetter{
-		Event: event.Event{
-			ID:           event.ID{n},
-			Channel:      "chat/shop",
-			Source:       "/zalo/1/2",
-			Type:         "vn.zalo.oa.user_send_text",
-			Subject:      "user-77",
-			Conversation: "2/user-77",
-			Time:         testNow.Add(-time.Hour),
-			ContentType:  "application/json",
-			Body:         []byte(`{"text":"Chào <b>"}` + "\n"),
-		},
-		Reason:     "HTTP 422",
-		Attempts:   int(n),
-		AcceptedAt: testNow.Add(-time.Minute),
-		DiedAt:     testNow,
-	}
-}
 
 // served is the API of a connector, and a client of it.
 type served struct {
@@ -161,7 +88,9 @@ func TestStatus(t *testing.T) {
 	count(&m.Use("chat/shop").Attempts, "status", 5)
 	count(&m.Use("chat/shop").Attempts, "refused", 1)
 	m.Use("chat/new").Accepted.Add(7)
-	failing := delivery.Status{InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour), NextProbe: testNow.Add(time.Second)}
+	failing := delivery.Status{
+		InFlight: 2, LastError: "HTTP 503", LastErrorAt: testNow, LastTakenAt: testNow.Add(-time.Hour), NextProbe: testNow.Add(time.Second),
+	}
 	api.connector.Delivery = func(channel string) delivery.Status {
 		return map[string]delivery.Status{"chat/shop": failing}[channel]
 	}
@@ -306,8 +235,10 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"both":             {Selection{Channel: "chat/shop", IDs: []string{id}, All: true}, "either by ids or all"},
 		"broken id":        {Selection{Channel: "chat/shop", IDs: []string{id, "2"}}, "64 hex digits"},
 		"unknown id":       {Selection{Channel: "chat/shop", IDs: []string{event.ID{8}.String()}}, "no such dead letter"},
-		"unknown channel":  {Selection{Channel: "chat/shpo", All: true}, `no channel is named "chat/shpo": there are "chat/gone", "chat/new", "chat/shop"`},
-		"no channel":       {Selection{All: true}, `name the channel: there are "chat/gone", "chat/new", "chat/shop"`},
+		"unknown channel": {
+			Selection{Channel: "chat/shpo", All: true}, `no channel is named "chat/shpo": there are "chat/gone", "chat/new", "chat/shop"`,
+		},
+		"no channel": {Selection{All: true}, `name the channel: there are "chat/gone", "chat/new", "chat/shop"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -70,7 +70,9 @@ func write(tb testing.TB, named map[string]string) string {
 }
 
 // sameConfig compares two configurations, loaded values included.
-var sameConfig = cmp.Options{cmpopts.IgnoreFields(config.Config{}, "document", "digest", "files", "types"), cmp.AllowUnexported(config.Config{}, config.Materials{}, config.Secret{}, httpsink.Settings{}, httpsink.TLS{}, config.ServerTLS{}), cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
+var sameConfig = cmp.Options{cmpopts.IgnoreFields(config.Config{}, "document", "digest", "files", "types"),
+	cmp.AllowUnexported(config.Config{}, config.Materials{}, config.Secret{}, httpsink.Settings{}, httpsink.TLS{}, config.ServerTLS{}),
+	cmpopts.IgnoreUnexported(tls.Config{}), cmpopts.EquateEmpty()}
 
 func TestLoadFillsInDefaults(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
@@ -91,7 +93,9 @@ func TestLoadFillsInDefaults(t *testing.T) {
 			Path: filepath.Join(filepath.Dir(path), "inbox"), MaxSize: 1 << 30,
 		}},
 		Dispatch: config.Dispatch{MaxConcurrency: 1024},
-		Stop:     config.Stop{DrainDelay: config.Duration(5 * time.Second), GracePeriod: config.Duration(30 * time.Second), Pending: config.PendingKeep},
+		Stop: config.Stop{
+			DrainDelay: config.Duration(5 * time.Second), GracePeriod: config.Duration(30 * time.Second), Pending: config.PendingKeep,
+		},
 		Channels: []config.Channel{{
 			Name: "chat/shop", Type: "ZaloOA",
 			Settings: &zalo.Settings{AppID: "2553928453557884079", Signature: zalo.Signature{
@@ -102,7 +106,12 @@ func TestLoadFillsInDefaults(t *testing.T) {
 				APIKeys:     []config.APIKey{{Name: "first", Secret: config.NewSecret("HiddenValue-api-key-0123456789abcdef")}},
 				MaxEventAge: &day,
 			},
-			Sink: config.Sink{Type: "HTTP", Settings: &httpsink.Settings{URL: "http://bot.chat.svc/events", Timeout: config.Duration(10 * time.Second), LocalAddresses: httpsink.LocalAllow}},
+			Sink: config.Sink{
+				Type: "HTTP",
+				Settings: &httpsink.Settings{
+					URL: "http://bot.chat.svc/events", Timeout: config.Duration(10 * time.Second), LocalAddresses: httpsink.LocalAllow,
+				},
+			},
 			Delivery: config.Delivery{
 				Ordering: config.PerConversation, Concurrency: 64, DeadLetterRetention: 7 * day,
 				Retry: config.Retry{InitialBackoff: config.Duration(time.Second), MaxBackoff: config.Duration(5 * time.Minute), MaxAge: day},
@@ -199,7 +208,9 @@ func TestExampleLoads(t *testing.T) {
 		"tls/tls.crt":    cert, "tls/tls.key": key, "tls/ca.crt": cert, "tls/client.crt": cert, "tls/client.key": key,
 		"secrets/oa-secret-key": "HiddenValue-oa-secret", "secrets/api-key": "HiddenValue-api-key-0123456789abcdef",
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
-		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab", "secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/report-token": "HiddenValue-report-token", "secrets/lab-url": "https://bot.example/HiddenValue",
+		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab",
+		"secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/report-token": "HiddenValue-report-token",
+		"secrets/lab-url": "https://bot.example/HiddenValue",
 	}), types.Config())
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,63 +58,10 @@ const (
 // under adds a line below another.
 func under(line, added string) []string { return []string{line, line + added} }
 
-var problems = []flaw{
-	// The file as a whole.
-	{"empty", []string{minimal, ""}, []string{": the file is empty"}},
-	{"comment only", []string{minimal, "# nothing\n"}, []string{": the file is empty"}},
-	{"null", []string{minimal, "null\n"}, []string{": the file is empty"}},
-	{"not YAML", []string{afterKind, "kind: ]\n"}, []string{":2: not YAML: did not find expected node content"}},
-	{"not YAML on the first line", []string{minimal, "a: ]"}, []string{":1: not YAML: did not find expected node content"}},
-	{"tab", under(afterKind, "server:\n\taddress: a\n"), []string{":4: not YAML: found character that cannot start any token"}},
-	{"two documents", []string{sinkURL, sinkURL + "---\nkind: x\n"}, []string{":21: a second document: the file must hold one only"}},
-	{"broken second document", []string{sinkURL, sinkURL + "---\nkind: ]\n"}, []string{":22: not YAML: did not find expected node content"}},
-	{"not fields", []string{minimal, "- a\n"}, []string{
-		":1: want fields (apiVersion, kind, server, metrics, report, log, admin, inbox, dispatch, stop, channels), not a list"}},
-	{"alias without an anchor", []string{"value: HiddenValue-oa-secret", "value: *HiddenValue"}, []string{
-		": not YAML: an alias without an anchor: put a value that begins with * in quotes"}},
+var problems = slices.Concat(documentProblems, valueProblems)
 
-	// Shape.
-	{"unknown field", under(inboxPath, "    owner: me\n"), []string{":6: inbox.embedded.owner: unknown field: known are path, maxSize"}},
-	{"misspelt field", under(inboxPath, "    maxsize: 1Gi\n"), []string{":6: inbox.embedded.maxsize: unknown field: did you mean \"maxSize\"?"}},
-	{"unknown field with a line break", under(inboxPath, "    \"a\\nb\": x\n"), []string{
-		`:6: inbox.embedded: unknown field: known are path, maxSize`}},
-	{"unknown top field", []string{afterKind, afterKind + "servers: {}\n"}, []string{":3: servers: unknown field: did you mean \"server\"?"}},
-	{"secret as a field's name", []string{oaKey, "      - HiddenValue:\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: unknown field: known are value, file, missing, source"}},
-	{"misspelt field of a secret", []string{oaKey, "      - valeu: HiddenValue\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0].valeu: unknown field: did you mean \"value\"?"}},
-	{"duplicate field", under(inboxPath, "    path: other\n"), []string{":6: inbox.embedded.path: given twice, first on line 5"}},
-	{"anchor", []string{"path: inbox", "path: &a inbox"}, []string{":5: inbox.embedded.path: anchors and aliases are not supported: write the value out"}},
-	{"alias", []string{afterKind, "kind: &a ConnectorConfig\nadmin: {address: *a}\n"}, []string{
-		":2: kind: anchors and aliases are not supported: write the value out",
-		":3: admin.address: anchors and aliases are not supported: write the value out"}},
-	{"merge key", under(inboxPath, "    <<: {maxSize: 1Gi}\n"), []string{
-		":6: inbox.embedded: anchors, merge keys and structured keys are not supported: write the fields out"}},
-	{"structured key", under(inboxPath, "    ? [a]\n    : b\n"), []string{
-		":6: inbox.embedded: anchors, merge keys and structured keys are not supported: write the fields out"}},
-	{"number for text", []string{appID, "    appID: 2553928453557884079\n"}, []string{":10: channels[0].zaloOA.appID: want text: put it in quotes, not a number"}},
-	{"date for text", []string{"name: first", "name: 2026-11-22"}, []string{":16: channels[0].webhook.apiKeys[0].name: want text: put it in quotes, not a date"}},
-	{"boolean for text", []string{"chat/shop", "true"}, []string{":7: channels[0].name: want text: put it in quotes, not true or false"}},
-	{"tagged text", []string{"chat/shop", "!mine shop"}, []string{":7: channels[0].name: want text: put it in quotes, not a value with a tag of its own"}},
-	{"text for a number", under(afterKind, "server: {maxInFlight: many}\n"), []string{":3: server.maxInFlight: want a whole number, not text"}},
-	{"fraction for a number", under(afterKind, "server: {maxInFlight: 1.5}\n"), []string{":3: server.maxInFlight: want a whole number, not a number"}},
-	{"number too large", under(afterKind, "server: {maxInFlight: 99999999999999999999}\n"), []string{":3: server.maxInFlight: want a whole number, not a number"}},
-	{"text for a boolean", []string{"  type: ZaloOA\n", "  type: ZaloOA\n  delivery: {paused: yes}\n"}, []string{
-		":9: channels[0].delivery.paused: want true or false, not text"}},
-	{"text for a list", under(webhook, "    events: {include: all}\n"), []string{":15: channels[0].webhook.events.include: want a list, not text"}},
-	{"text for fields", []string{oaKey, "      - HiddenValue\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: want fields (value, file, missing, source), not text"}},
-	{"fields for a secret", []string{oaKey, "      - value: {HiddenValue: a}\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0].value: want text: put it in quotes, not fields"}},
-	{"number for a secret", []string{apiKey, "      value: 12345678\n"}, []string{
-		":17: channels[0].webhook.apiKeys[0].value: want text: put it in quotes, not a number"}},
-	{"bad duration", under("inbox:\n", "  deduplicationWindow: 1 day\n"), []string{
-		":4: inbox.deduplicationWindow: want a duration: write for example \"10s\", \"5m\" or \"24h\""}},
-	{"list for a duration", under("inbox:\n", "  deduplicationWindow: [24h]\n"), []string{
-		":4: inbox.deduplicationWindow: want a single value, not a list"}},
-	{"bad size", under(inboxPath, "    maxSize: big\n"), []string{
-		":6: inbox.embedded.maxSize: want a size: write for example \"1Mi\", \"64Mi\" or \"1Gi\""}},
-
+// valueProblems are of values that are read and then found wrong.
+var valueProblems = []flaw{
 	// The process.
 	{"version", []string{"v1alpha1", "v9"}, []string{`:1: apiVersion: want "connector.xbot.a4b.vn/v1alpha1"`}},
 	{"kind", []string{afterKind, ""}, []string{`:1: kind: want "ConnectorConfig"`}},
@@ -126,14 +74,18 @@ var problems = []flaw{
 	{"admin by socket and address", under(afterKind, "admin: {address: \"127.0.0.1:9091\", socket: a.sock}\n"), []string{
 		":3: admin: both socket and address: write one of them"}},
 	{"admin socket too long", under(afterKind, "admin: {socket: /"+strings.Repeat("a", config.MaxSocketPath)+"}\n"), []string{
-		":3: admin.socket: /" + strings.Repeat("a", config.MaxSocketPath) + " has 108 bytes, and a socket's path may have 107: write a shorter one, for example \"/run/connector/admin.sock\""}},
+		":3: admin.socket: /" + strings.Repeat("a", config.MaxSocketPath) +
+			" has 108 bytes, and a socket's path may have 107: write a shorter one, for example \"/run/connector/admin.sock\""}},
 	{"public admin", under(afterKind, "admin: {address: \":9091\"}\n"), []string{
 		`:3: admin.address: "" is not a loopback host, and the admin API asks for no password: write for example "127.0.0.1:9091"`}},
 	{"body room", under(afterKind, "server: {maxBufferedBytes: 1k}\n"), []string{
 		":3: server.maxBufferedBytes: want at least the largest webhook.maxBodySize, 1048576 bytes"}},
 	{"calls in flight", under(afterKind, "server: {maxInFlight: 0}\n"), []string{":3: server.maxInFlight: want 1 to 100000, not 0"}},
 	{"server without key", under(afterKind, "server: {tls: {certFile: a.pem}}\n"), []string{":3: server.tls.keyFile: required"}},
-	{"server without certificate", under(afterKind, "server: {tls: {}}\n"), []string{":3: server.tls.certFile: required", ":3: server.tls.keyFile: required"}},
+	{
+		"server without certificate", under(afterKind, "server: {tls: {}}\n"),
+		[]string{":3: server.tls.certFile: required", ":3: server.tls.keyFile: required"},
+	},
 	{"server files missing", under(afterKind, "server:\n  tls:\n    certFile: a.pem\n    keyFile: sub\n"), []string{
 		":5: server.tls.certFile: the file cannot be read: no such file or directory (a relative path begins at the folder of this file)",
 		":6: server.tls.keyFile: the file cannot be read: not a regular file (a relative path begins at the folder of this file)"}},
@@ -145,20 +97,32 @@ var problems = []flaw{
 	{"inbox size", under(inboxPath, "    maxSize: 63Mi\n"), []string{":6: inbox.embedded.maxSize: want at least 64Mi"}},
 	{"short window", under("inbox:\n", "  deduplicationWindow: 1h59m\n"), []string{
 		":4: inbox.deduplicationWindow: want at least 2h: Zalo retries for 1 h 50 min"}},
-	{"dispatch", under(afterKind, "dispatch: {maxConcurrency: 100001}\n"), []string{":3: dispatch.maxConcurrency: want 1 to 100000, not 100001"}},
+	{
+		"dispatch", under(afterKind, "dispatch: {maxConcurrency: 100001}\n"),
+		[]string{":3: dispatch.maxConcurrency: want 1 to 100000, not 100001"},
+	},
 	{"stop", under(afterKind, "stop: {drainDelay: 30s, pending: Drop}\n"), []string{
 		":3: stop.gracePeriod: must be longer than drainDelay (30s)",
 		`:3: stop.pending: want "Keep" or "Deliver"`}},
 	{"log level", under(afterKind, "log: {level: WARN}\n"), []string{`:3: log.level: want "debug" or "info" or "warn" or "error"`}},
 	{"short report token", under(afterKind, "report: {token: {value: HiddenValue-abc}}\n"), []string{
 		`:3: report.token: is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
-	{"report token without a source", under(afterKind, "report: {token: {}}\n"), []string{":3: report.token: set exactly one of value, file and missing"}},
+	{
+		"report token without a source", under(afterKind, "report: {token: {}}\n"),
+		[]string{":3: report.token: set exactly one of value, file and missing"},
+	},
 	{"negative delay", under(afterKind, "stop: {drainDelay: -1s}\n"), []string{":3: stop.drainDelay: must not be negative"}},
 
 	// A channel and its type.
 	{"no name", []string{"name: chat/shop", "name:"}, []string{":7: channels[0].name: required"}},
-	{"name with a blank", []string{"chat/shop", "my shop"}, []string{":7: channels[0].name: must hold no white space and no control characters"}},
-	{"name with a control character", []string{"chat/shop", `"a\x7f"`}, []string{":7: channels[0].name: must hold no white space and no control characters"}},
+	{
+		"name with a blank", []string{"chat/shop", "my shop"},
+		[]string{":7: channels[0].name: must hold no white space and no control characters"},
+	},
+	{
+		"name with a control character", []string{"chat/shop", `"a\x7f"`},
+		[]string{":7: channels[0].name: must hold no white space and no control characters"},
+	},
 	{"long name", []string{"chat/shop", strings.Repeat("n", 321)}, []string{":7: channels[0].name: want at most 320 bytes, not 321"}},
 	{"same name", []string{sinkURL, sinkURL + strings.Replace(secondShop, "other", "shop", 1)}, []string{
 		":21: channels[1].name: the same as channels[0].name: it must be unique"}},
@@ -169,19 +133,26 @@ var problems = []flaw{
 	{"no app", []string{appID, ""}, []string{":9: channels[0].zaloOA.appID: required"}},
 	{"app", []string{"2553928453557884079", "12a"}, []string{":10: channels[0].zaloOA.appID: want decimal digits only"}},
 	{"no OA key", []string{"secretKeys:\n" + oaKey, "mode: Audit\n"}, []string{
-		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, here or in officialAccounts, or mode "Off"; before Zalo's console shows the first one, name a file that does not exist yet`}},
+		`:11: channels[0].zaloOA.signature.secretKeys: want at least one key, here or in officialAccounts, or mode "Off"; ` +
+			`before Zalo's console shows the first one, name a file that does not exist yet`}},
 	{"mode", []string{"    signature:\n", "    signature:\n      mode: off\n"}, []string{
 		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off"`}},
-	{"OA keys", []string{oaKey, "      - {}\n      - {value: HiddenValue, file: empty}\n      - file: empty\n      - file: big\n      - value: ' HiddenValue'\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value, file and missing",
-		":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value, file and missing",
-		":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
-		":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB: put the credential alone into it",
-		":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
+	{"OA keys",
+		[]string{
+			oaKey, "      - {}\n      - {value: HiddenValue, file: empty}\n      - file: empty\n      - file: big\n      - value: ' HiddenValue'\n",
+		}, []string{
+			":13: channels[0].zaloOA.signature.secretKeys[0]: set exactly one of value, file and missing",
+			":14: channels[0].zaloOA.signature.secretKeys[1]: set exactly one of value, file and missing",
+			":15: channels[0].zaloOA.signature.secretKeys[2].file: DIR/empty is empty",
+			":16: channels[0].zaloOA.signature.secretKeys[3].file: DIR/big is larger than 64 KiB: put the credential alone into it",
+			":17: channels[0].zaloOA.signature.secretKeys[4].value: must not begin or end with white space"}},
 	{"OA key is an API key", []string{oaKey, "      - value: HiddenValue-api-key-0123456789abcdef\n"}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
-	{"OA key is an API key given as a digest", []string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa-secret")))}, []string{
-		":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
+		":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: " +
+			"the two are different things, copy the OA secret key from Zalo's console"}},
+	{"OA key is an API key given as a digest",
+		[]string{apiKey, fmt.Sprintf("      sha256: %x\n", sha256.Sum256([]byte("HiddenValue-oa-secret")))}, []string{
+			":13: channels[0].zaloOA.signature.secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: " +
+				"the two are different things, copy the OA secret key from Zalo's console"}},
 	{"accounts", under(appID, "    officialAccounts:\n    - {displayName: a}\n    - {id: \"1\"}\n    - {id: \"1\"}\n"), []string{
 		":12: channels[0].zaloOA.officialAccounts[0].id: required",
 		":14: channels[0].zaloOA.officialAccounts[2].id: the same as channels[0].zaloOA.officialAccounts[1].id: it must be unique"}},
@@ -197,27 +168,42 @@ var problems = []flaw{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
 	{"double slash in the path", under(webhook, "    path: /a//b\n"), []string{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
-	{"root path", under(webhook, "    path: /\n"), []string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
+	{
+		"root path", under(webhook, "    path: /\n"),
+		[]string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""},
+	},
 	{"guessable API key", []string{"value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-ab"}, []string{
 		`:16: channels[0].webhook.apiKeys[0]: is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
 	{"age below Zalo's retries", under(webhook, "    maxEventAge: 1h59m\n"), []string{
 		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
 	{"negative age", under(webhook, "    maxEventAge: -2h\n"), []string{
 		":15: channels[0].webhook.maxEventAge: want at least 2h, because Zalo retries for 1 h 50 min, or 0s to judge no age"}},
-	{"an OA's key that is an API key", under("    appID: \"2553928453557884079\"\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-api-key-0123456789abcdef}]}]\n"), []string{
-		":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: the two are different things, copy the OA secret key from Zalo's console"}},
-	{"health path", under(webhook, "    path: /healthz/\n"), []string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"}},
+	{"an OA's key that is an API key", under("    appID: \"2553928453557884079\"\n",
+		"    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-api-key-0123456789abcdef}]}]\n"), []string{
+		":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is the same as the API key in channels[0].webhook.apiKeys[0]: " +
+			"the two are different things, copy the OA secret key from Zalo's console"}},
+	{
+		"health path", under(webhook, "    path: /healthz/\n"),
+		[]string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"},
+	},
 	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
 		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
-	{"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"}, []string{":15: channels[0].webhook.apiKeys: want at least one key"}},
+	{
+		"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"},
+		[]string{":15: channels[0].webhook.apiKeys: want at least one key"},
+	},
 	{"API keys", under(apiKeys, "    - {}\n    - {name: a, sha256: abc}\n    - {name: a, value: HiddenValue, sha256: abc}\n"), []string{
 		":16: channels[0].webhook.apiKeys[0].name: required",
 		":16: channels[0].webhook.apiKeys[0]: set exactly one of sha256, value, file and missing",
 		":17: channels[0].webhook.apiKeys[1].sha256: want the SHA-256 of the key as 64 hex digits",
 		":18: channels[0].webhook.apiKeys[2].name: the same as channels[0].webhook.apiKeys[1].name: it must be unique",
 		":18: channels[0].webhook.apiKeys[2]: set exactly one of sha256, value, file and missing"}},
-	{"one key of two channels", []string{sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other-key-0123456789abcdef", "HiddenValue-api-key-0123456789abcdef", 1)}, []string{
-		":24: channels[1].webhook.apiKeys[0]: is the same API key as channels[0].webhook.apiKeys[0]: write each key once, since a call finds its channel by it"}},
+	{"one key of two channels",
+		[]string{
+			sinkURL, sinkURL + strings.Replace(secondShop, "HiddenValue-other-key-0123456789abcdef", "HiddenValue-api-key-0123456789abcdef", 1),
+		}, []string{
+			":24: channels[1].webhook.apiKeys[0]: is the same API key as channels[0].webhook.apiKeys[0]: write each key once, " +
+				"since a call finds its channel by it"}},
 	{"no body", under(webhook, "    maxBodySize: 0\n"), []string{":15: channels[0].webhook.maxBodySize: want 1 byte to 64Mi"}},
 	{"large body", under(webhook, "    maxBodySize: 65Mi\n"), []string{
 		":1: server.maxBufferedBytes: want at least the largest webhook.maxBodySize, 68157440 bytes",
@@ -243,12 +229,17 @@ var problems = []flaw{
 	{"fragment", []string{"svc/events", "svc/events#"}, []string{":20: channels[0].sink.http.url: must hold no fragment (#)"}},
 	{"large port", []string{"bot.chat.svc/", "bot.chat.svc:65536/"}, []string{":20: channels[0].sink.http.url: want a port from 1 to 65535"}},
 	{"port 0", []string{"bot.chat.svc/", "bot.chat.svc:0/"}, []string{":20: channels[0].sink.http.url: want a port from 1 to 65535"}},
-	{"large port of a proxy", under(sinkURL, "      proxy: http://proxy:99999\n"), []string{":21: channels[0].sink.http.proxy: want a port from 1 to 65535"}},
+	{
+		"large port of a proxy", under(sinkURL, "      proxy: http://proxy:99999\n"),
+		[]string{":21: channels[0].sink.http.proxy: want a port from 1 to 65535"},
+	},
 	{"two URLs", under(sinkURL, "      urlFile: garbage\n"), []string{":20: channels[0].sink.http.url: set exactly one of url and urlFile"}},
 	{"proxy", under(sinkURL, "      proxy: ftp://me:HiddenValue@proxy\n"), []string{
-		`:21: channels[0].sink.http.proxy: want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`}},
+		`:21: channels[0].sink.http.proxy: want the URL of a proxy such as "http://proxy.example:3128": http, https, ` +
+			`socks5 or socks5h, a host and a port`}},
 	{"credentials of a proxy", under(sinkURL, "      proxy: http://me:HiddenValue@proxy:3128\n"), []string{
-		":21: channels[0].sink.http.proxy: must hold no credentials: a proxy that asks for some is set in the environment, as HTTPS_PROXY or HTTP_PROXY"}},
+		":21: channels[0].sink.http.proxy: must hold no credentials: a proxy that asks for some is set in the environment, " +
+			"as HTTPS_PROXY or HTTP_PROXY"}},
 	{"local addresses", under(sinkURL, "      localAddresses: HiddenValue\n"), []string{
 		`:21: channels[0].sink.http.localAddresses: want "Allow" or "Refuse"`}},
 	{"headers", under(sinkURL, `      headers:
@@ -297,7 +288,8 @@ var problems = []flaw{
 		`:12: channels[0].zaloOA.signature.mode: want "Enforce" or "Audit" or "Off"`}},
 	{"secret as a digest", []string{apiKey, "      sha256: HiddenValue\n"}, []string{
 		":17: channels[0].webhook.apiKeys[0].sha256: want the SHA-256 of the key as 64 hex digits"}},
-	{"secret as a key's name", []string{"name: first", "name: HiddenValue", "value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-api-key-0123456789abcdef\n    - {name: HiddenValue, value: HiddenValue-another-key}"}, []string{
+	{"secret as a key's name", []string{"name: first", "name: HiddenValue", "value: HiddenValue-api-key-0123456789abcdef",
+		"value: HiddenValue-api-key-0123456789abcdef\n    - {name: HiddenValue, value: HiddenValue-another-key}"}, []string{
 		":18: channels[0].webhook.apiKeys[1].name: the same as channels[0].webhook.apiKeys[0].name: it must be unique"}},
 	{"whole header as its name", under(sinkURL, "      headers: [{name: \"Authorization: Bearer HiddenValue\", value: a}]\n"), []string{
 		":21: channels[0].sink.http.headers[0].name: want the name of a header, such as \"Authorization\", without its value"}},

@@ -45,14 +45,17 @@ func TestSectionOfAFurtherType(t *testing.T) {
       - value: HiddenValue-oa-secret
 `
 	for name, tt := range map[string]struct{ section, want string }{
-		"good":                {"  pinNote: {text: a, file: sub/a}\n", ""},
-		"default":             {"  pinNote: {}\n", ""},
-		"missing":             {"", ":7: channels[0].pinNote: required for type PinNote"},
-		"null":                {"  pinNote: null\n", ":9: channels[0].pinNote: required for type PinNote"},
-		"checked":             {"  pinNote: {text: ''}\n", ":9: channels[0].pinNote.text: required"},
-		"misspelt":            {"  pinNote: {tex: a}\n", `:9: channels[0].pinNote.tex: unknown field: did you mean "text"?`},
-		"another type's":      {"  pinNote: {}\n  zaloOA: {appID: \"1\"}\n", `:10: channels[0].zaloOA: not for type "PinNote": leave it out`},
-		"another type's only": {"  zaloOA: {appID: \"1\"}\n", `:9: channels[0].zaloOA: not for type "PinNote": leave it out` + "\nDIR:7: channels[0].pinNote: required for type PinNote"},
+		"good":           {"  pinNote: {text: a, file: sub/a}\n", ""},
+		"default":        {"  pinNote: {}\n", ""},
+		"missing":        {"", ":7: channels[0].pinNote: required for type PinNote"},
+		"null":           {"  pinNote: null\n", ":9: channels[0].pinNote: required for type PinNote"},
+		"checked":        {"  pinNote: {text: ''}\n", ":9: channels[0].pinNote.text: required"},
+		"misspelt":       {"  pinNote: {tex: a}\n", `:9: channels[0].pinNote.tex: unknown field: did you mean "text"?`},
+		"another type's": {"  pinNote: {}\n  zaloOA: {appID: \"1\"}\n", `:10: channels[0].zaloOA: not for type "PinNote": leave it out`},
+		"another type's only": {
+			"  zaloOA: {appID: \"1\"}\n",
+			`:9: channels[0].zaloOA: not for type "PinNote": leave it out` + "\nDIR:7: channels[0].pinNote: required for type PinNote",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := edit(t, minimal, zalo, "  type: PinNote\n"+tt.section, "  webhook:\n", "  webhook:\n    path: /push\n")

@@ -44,10 +44,12 @@ func TestSinkDigestCoversWhatTheSinkIsMadeOf(t *testing.T) {
 		t.Error("another channel's name changed the digest of the sink")
 	}
 	for what, changed := range map[string]map[string]string{
-		"url":            {"connector.yaml": edit(t, full, "svc/events", "svc/other")},
-		"proxy":          {"connector.yaml": edit(t, full, "timeout: 10s", "proxy: none")},
-		"local":          {"connector.yaml": edit(t, full, "timeout: 10s", "localAddresses: Refuse")},
-		"url file":       {"connector.yaml": edit(t, full, "url: https://bot.chat.svc/events", "urlFile: url"), "url": "https://bot.chat.svc/other"},
+		"url":   {"connector.yaml": edit(t, full, "svc/events", "svc/other")},
+		"proxy": {"connector.yaml": edit(t, full, "timeout: 10s", "proxy: none")},
+		"local": {"connector.yaml": edit(t, full, "timeout: 10s", "localAddresses: Refuse")},
+		"url file": {
+			"connector.yaml": edit(t, full, "url: https://bot.chat.svc/events", "urlFile: url"), "url": "https://bot.chat.svc/other",
+		},
 		"timeout":        {"connector.yaml": edit(t, full, "timeout: 10s", "timeout: 11s")},
 		"header name":    {"connector.yaml": edit(t, full, "Authorization", "X-Token")},
 		"header value":   {"authorization": "Bearer HiddenValue-2"},

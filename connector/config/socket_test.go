@@ -67,9 +67,11 @@ func TestLoadAdmin(t *testing.T) {
 		want  string // of the socket or address, with DIR for the folder
 		err   string
 	}{
-		"relative":         {edits: under(afterKind, "admin: {socket: run/a.sock}\n"), want: "DIR/run/a.sock"},
-		"address":          {edits: under(afterKind, "admin: {address: \"127.0.0.1:9091\"}\n"), want: "127.0.0.1:9091"},
-		"wrong elsewhere":  {edits: []string{appID, "", oaKey, "      - file: absent\n", inboxPath, inboxPath + "    maxsize: 1\n"}, want: "DIR/inbox.admin.sock"},
+		"relative": {edits: under(afterKind, "admin: {socket: run/a.sock}\n"), want: "DIR/run/a.sock"},
+		"address":  {edits: under(afterKind, "admin: {address: \"127.0.0.1:9091\"}\n"), want: "127.0.0.1:9091"},
+		"wrong elsewhere": {
+			edits: []string{appID, "", oaKey, "      - file: absent\n", inboxPath, inboxPath + "    maxsize: 1\n"}, want: "DIR/inbox.admin.sock",
+		},
 		"not YAML":         {edits: []string{afterKind, "kind: ]\n"}, err: ":2: not YAML"},
 		"both":             {edits: under(afterKind, "admin: {address: \"127.0.0.1:1\", socket: a.sock}\n"), err: ":3: admin: both"},
 		"no inbox":         {edits: []string{"path: inbox", "path: ''"}, err: ":5: inbox.embedded.path: required"},
@@ -92,7 +94,8 @@ func TestLoadAdmin(t *testing.T) {
 			}
 		})
 	}
-	if _, err := config.LoadAdmin(filepath.Join(t.TempDir(), "absent"), types.Config()); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := config.LoadAdmin(filepath.Join(t.TempDir(), "absent"), types.Config()); err == nil ||
+		!strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v for no file", err)
 	}
 }

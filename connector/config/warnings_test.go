@@ -20,7 +20,8 @@ func TestLoadWarns(t *testing.T) {
 	changes := func(key string) []string {
 		return []string{apiKey, "value: \"" + key + "\""}
 	}
-	const changed = ":16: channels[0].webhook.apiKeys[0]: holds one of + & % ; #, which a URL changes: paste it percent-encoded into the platform's console, " +
+	const changed = ":16: channels[0].webhook.apiKeys[0]: holds one of + & % ; #, which a URL changes: " +
+		"paste it percent-encoded into the platform's console, " +
 		"or every call is refused; better, take a key of letters and digits"
 	for name, tc := range map[string]struct {
 		edits []string
@@ -38,10 +39,12 @@ func TestLoadWarns(t *testing.T) {
 		"API key with what a URL keeps": {changes("HiddenValue=/?:@-._~!$'()*," + strings.Repeat("a", 20)), nil},
 		"short OA secret": {[]string{"value: HiddenValue-oa-secret", "value: HiddenValue-oa"}, []string{
 			":13: channels[0].zaloOA.signature.secretKeys[0]: is shorter than 16 characters: make sure that it is complete"}},
-		"short secret of an OA": {[]string{"    signature:\n", "    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-oa}]}]\n    signature:\n"}, []string{
+		"short secret of an OA": {[]string{"    signature:\n",
+			"    officialAccounts: [{id: \"1\", secretKeys: [{value: HiddenValue-oa}]}]\n    signature:\n"}, []string{
 			":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is shorter than 16 characters: make sure that it is complete"}},
 		"mode Audit": {[]string{"    signature:\n", "    signature:\n      mode: Audit\n"}, []string{
-			":12: channels[0].zaloOA.signature.mode: Audit: calls with a wrong signature or none are let in and counted; whoever has an API key can send events"}},
+			":12: channels[0].zaloOA.signature.mode: Audit: calls with a wrong signature or none are let in and counted; " +
+				"whoever has an API key can send events"}},
 		"mode Off": {[]string{"    signature:\n", "    signature:\n      mode: \"Off\"\n"}, []string{
 			":12: channels[0].zaloOA.signature.mode: Off: no signature is looked at; whoever has an API key can send events"}},
 	} {
@@ -72,7 +75,8 @@ func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
 		"    maxEventAge: 2h\n":  2 * time.Hour,
 		"    maxEventAge: 48h\n": 48 * time.Hour,
 	} {
-		c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "  webhook:\n", "  webhook:\n"+text)}), types.Config())
+		c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "  webhook:\n", "  webhook:\n"+text)}),
+			types.Config())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +84,8 @@ func TestMaxEventAgeIsTheWindowUnlessSaid(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
-	c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "inbox:\n", "inbox:\n  deduplicationWindow: 36h\n")}), types.Config())
+	c, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, "inbox:\n", "inbox:\n  deduplicationWindow: 36h\n")}),
+		types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}

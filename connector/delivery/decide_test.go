@@ -34,12 +34,16 @@ func TestDecide(t *testing.T) {
 		cut               bool
 		want              inbox.Verdict
 	}{
-		"taken":                       {err: nil, want: inbox.Taken{}},
-		"taken, although too old":     {age: 48 * time.Hour, err: nil, want: inbox.Taken{}},
-		"taken while stopping":        {cut: true, err: nil, want: inbox.Taken{}},
-		"refused":                     {err: &sink.Refused{Reason: "HTTP 422"}, want: inbox.Dead{Reason: "sink refused the event: HTTP 422"}},
-		"refused, wrapped":            {err: fmt.Errorf("x: %w", &sink.Refused{Reason: "HTTP 410"}), want: inbox.Dead{Reason: "sink refused the event: HTTP 410"}},
-		"refused while stopping":      {cut: true, err: &sink.Refused{Reason: "HTTP 400"}, want: inbox.Dead{Reason: "sink refused the event: HTTP 400"}},
+		"taken":                   {err: nil, want: inbox.Taken{}},
+		"taken, although too old": {age: 48 * time.Hour, err: nil, want: inbox.Taken{}},
+		"taken while stopping":    {cut: true, err: nil, want: inbox.Taken{}},
+		"refused":                 {err: &sink.Refused{Reason: "HTTP 422"}, want: inbox.Dead{Reason: "sink refused the event: HTTP 422"}},
+		"refused, wrapped": {
+			err: fmt.Errorf("x: %w", &sink.Refused{Reason: "HTTP 410"}), want: inbox.Dead{Reason: "sink refused the event: HTTP 410"},
+		},
+		"refused while stopping": {
+			cut: true, err: &sink.Refused{Reason: "HTTP 400"}, want: inbox.Dead{Reason: "sink refused the event: HTTP 400"},
+		},
 		"failed while stopping":       {cut: true, err: &sink.Failed{Class: "canceled"}, want: inbox.Released{}},
 		"too old, but cut short":      {cut: true, age: 48 * time.Hour, err: down, want: inbox.Released{}},
 		"first failure":               {err: down, want: after(500 * time.Millisecond)},
@@ -49,11 +53,18 @@ func TestDecide(t *testing.T) {
 		"Retry-After is longer":       {err: &sink.Failed{RetryAfter: 7 * time.Minute}, want: after(7 * time.Minute)},
 		"Retry-After is shorter":      {attempts: 3, err: &sink.Failed{RetryAfter: time.Second}, want: after(4 * time.Second)},
 		"Retry-After beyond maxAge":   {age: 20 * time.Hour, err: &sink.Failed{RetryAfter: 100 * time.Hour}, want: after(4 * time.Hour)},
-		"backoff beyond maxAge":       {attempts: 40, age: 24*time.Hour - time.Minute, took: 10 * time.Second, err: down, want: after(50 * time.Second)},
-		"just young enough":           {age: 24*time.Hour - time.Second, err: down, want: after(500 * time.Millisecond)},
-		"expired":                     {attempts: 2, age: 24 * time.Hour, err: down, want: inbox.Dead{Reason: "expired after attempt 3: sink failed: HTTP 503"}},
-		"paused for a day":            {age: 36 * time.Hour, paused: 24 * time.Hour, err: down, want: after(500 * time.Millisecond)},
-		"expired during the attempt":  {age: 24*time.Hour - time.Second, took: time.Second, err: down, want: inbox.Dead{Reason: "expired after attempt 1: sink failed: HTTP 503"}},
+		"backoff beyond maxAge": {
+			attempts: 40, age: 24*time.Hour - time.Minute, took: 10 * time.Second, err: down, want: after(50 * time.Second),
+		},
+		"just young enough": {age: 24*time.Hour - time.Second, err: down, want: after(500 * time.Millisecond)},
+		"expired": {
+			attempts: 2, age: 24 * time.Hour, err: down, want: inbox.Dead{Reason: "expired after attempt 3: sink failed: HTTP 503"},
+		},
+		"paused for a day": {age: 36 * time.Hour, paused: 24 * time.Hour, err: down, want: after(500 * time.Millisecond)},
+		"expired during the attempt": {
+			age: 24*time.Hour - time.Second, took: time.Second, err: down,
+			want: inbox.Dead{Reason: "expired after attempt 1: sink failed: HTTP 503"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

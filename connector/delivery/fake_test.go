@@ -227,7 +227,8 @@ func (f fakeConsumer) Settle(ctx context.Context, claim inbox.Claim, v inbox.Ver
 		c.taken = append(c.taken, head.Event.ID)
 		c.next(claim.Lane)
 	case inbox.Dead:
-		c.dead = append(c.dead, inbox.DeadLetter{Event: head.Event, Reason: v.Reason, Attempts: head.Attempts + 1, AcceptedAt: head.acceptedAt, DiedAt: time.Now()})
+		c.dead = append(c.dead,
+			inbox.DeadLetter{Event: head.Event, Reason: v.Reason, Attempts: head.Attempts + 1, AcceptedAt: head.acceptedAt, DiedAt: time.Now()})
 		c.next(claim.Lane)
 	case inbox.Retry:
 		head.Attempts++

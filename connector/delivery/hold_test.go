@@ -46,19 +46,25 @@ func TestHold(t *testing.T) {
 		steps []step
 		want  time.Duration // between probes; zero: not held
 	}{
-		"nothing":                        {nil, 0},
-		"two conversations":              {[]step{{"a", asks(pause)}, {"b", asks(pause)}}, 0},
-		"three conversations":            {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}}, pause},
-		"one conversation, often":        {[]step{{"a", asks(pause)}, {"a", asks(pause)}, {"a", asks(pause)}, {"a", asks(pause)}}, 0},
-		"two conversations, often":       {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"a", asks(pause)}, {"b", asks(pause)}}, 0},
-		"one taken between":              {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"d", nil}, {"c", asks(pause)}}, 0},
-		"three after one taken":          {[]step{{"a", asks(pause)}, {"d", nil}, {"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}}, pause},
-		"other failures between":         {[]step{{"a", asks(pause)}, {"a", down}, {"b", asks(pause)}, {"d", refused}, {"c", asks(pause)}}, pause},
+		"nothing":                  {nil, 0},
+		"two conversations":        {[]step{{"a", asks(pause)}, {"b", asks(pause)}}, 0},
+		"three conversations":      {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}}, pause},
+		"one conversation, often":  {[]step{{"a", asks(pause)}, {"a", asks(pause)}, {"a", asks(pause)}, {"a", asks(pause)}}, 0},
+		"two conversations, often": {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"a", asks(pause)}, {"b", asks(pause)}}, 0},
+		"one taken between":        {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"d", nil}, {"c", asks(pause)}}, 0},
+		"three after one taken": {
+			[]step{{"a", asks(pause)}, {"d", nil}, {"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}}, pause,
+		},
+		"other failures between": {
+			[]step{{"a", asks(pause)}, {"a", down}, {"b", asks(pause)}, {"d", refused}, {"c", asks(pause)}}, pause,
+		},
 		"failures without a Retry-After": {[]step{{"a", down}, {"b", down}, {"c", down}, {"d", refused}}, 0},
 		"a long pause":                   {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(time.Hour)}}, longestProbeWait},
-		"the newest wish":                {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"a", asks(time.Second)}}, time.Second},
-		"held, and other failures":       {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"d", down}}, pause},
-		"held, and one taken":            {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"a", nil}}, 0},
+		"the newest wish": {
+			[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"a", asks(time.Second)}}, time.Second,
+		},
+		"held, and other failures": {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"d", down}}, pause},
+		"held, and one taken":      {[]step{{"a", asks(pause)}, {"b", asks(pause)}, {"c", asks(pause)}, {"a", nil}}, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,8 @@ func start(t *testing.T, folder string, b *bot) *process {
 		Name:       shop,
 		SinkDigest: b.URL,
 		Open: func() (sink.Sink, error) {
-			s, err := httpsink.New(httpsink.Settings{URL: b.URL, Timeout: config.Duration(time.Minute)}, sink.Environment{Concurrency: concurrency}, time.Now)
+			s, err := httpsink.New(httpsink.Settings{URL: b.URL, Timeout: config.Duration(time.Minute)},
+				sink.Environment{Concurrency: concurrency}, time.Now)
 			return each.Sink(s), err
 		},
 		Delivery: config.Delivery{

@@ -15,7 +15,9 @@ import (
 // part without content.
 func TestListsDiffer(t *testing.T) {
 	seen := map[[sha256.Size]byte]string{}
-	for _, list := range [][]string{{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}, {}, {""}, {"c", "ab"}, {strings.Repeat("a", 600)}} {
+	for _, list := range [][]string{
+		{"ab", "c"}, {"a", "bc"}, {"abc"}, {"abc", ""}, {"", "abc"}, {}, {""}, {"c", "ab"}, {strings.Repeat("a", 600)},
+	} {
 		var parts [][]byte
 		for _, part := range list {
 			parts = append(parts, []byte(part))

@@ -19,7 +19,8 @@ func TestServerLogIsCountedAndThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged []string
 		metrics := telemetry.New(prometheus.NewRegistry())
-		log := slog.NewLogLogger(NewErrorLog(funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}), metrics), slog.LevelWarn)
+		log := slog.NewLogLogger(NewErrorLog(funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}), metrics),
+			slog.LevelWarn)
 		say := func() {
 			for range 500 {
 				log.Printf("http: TLS handshake error from %s: EOF", "192.0.2.7:5000")

@@ -245,7 +245,8 @@ func FuzzNoHeaderPassesUnseen(f *testing.F) {
 		if len(got) > len(want) {
 			t.Fatalf("%d requests, %d without the listener", len(got), len(want))
 		}
-		if diff := cmp.Diff(want[:len(got)], got, cmp.Transformer("empty", func(r []request) []request { return append([]request{}, r...) })); diff != "" {
+		diff := cmp.Diff(want[:len(got)], got, cmp.Transformer("empty", func(r []request) []request { return append([]request{}, r...) }))
+		if diff != "" {
 			t.Errorf("requests (-without the listener +with it):\n%s", diff)
 		}
 	})

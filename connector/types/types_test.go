@@ -28,7 +28,8 @@ func TestNobodyElseNamesAType(t *testing.T) {
 			return err
 		}
 		folder, _ := filepath.Rel(root, path)
-		if entry.IsDir() && (folder == "test" || strings.HasPrefix(entry.Name(), ".") && folder != "." || entry.Name() == "testdata" || isModule(path)) {
+		if entry.IsDir() && (folder == "test" || strings.HasPrefix(entry.Name(), ".") && folder != "." ||
+			entry.Name() == "testdata" || isModule(path)) {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

@@ -18,7 +18,10 @@ type visitors struct {
 }
 
 func newVisitors(t *testing.T, places int, bytes int64) *visitors {
-	return &visitors{admission: newAdmission(places, bytes, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{})), t: t, tickets: make(map[string]*ticket)}
+	return &visitors{
+		admission: newAdmission(places, bytes, prometheus.NewGauge(prometheus.GaugeOpts{}), prometheus.NewGauge(prometheus.GaugeOpts{})),
+		t:         t, tickets: make(map[string]*ticket),
+	}
 }
 
 // entered is the ticket of a call that found a place, else nil.

@@ -17,7 +17,9 @@ var start = time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
 
 // messageAt is a signed message whose timestamp is given as it is.
 func messageAt(id, timestamp string) (body []byte, signature string) {
-	body = fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":"Xin chào","msg_id":%q},"timestamp":%q}`,
+	body = fmt.Appendf(nil,
+		`{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":"Xin chào",`+
+			`"msg_id":%q},"timestamp":%q}`,
 		app, user, oa, id, timestamp)
 	return body, zalo.Sign(app, body, timestamp, secret)
 }

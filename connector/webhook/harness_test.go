@@ -226,7 +226,9 @@ func (f *fixture) serve(t testing.TB) string {
 
 // message is a signed message of the samples' app.
 func message(id string) (body []byte, signature string) {
-	body = fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":"Xin chào","msg_id":%q},"timestamp":"1782863507304"}`, app, user, oa, id)
+	body = fmt.Appendf(nil,
+		`{"event_name":"user_send_text","app_id":%q,"sender":{"id":%q},"recipient":{"id":%q},"message":{"text":"Xin chào","msg_id":%q},`+
+			`"timestamp":"1782863507304"}`, app, user, oa, id)
 	return body, zalo.Sign(app, body, "1782863507304", secret)
 }
 

@@ -56,7 +56,8 @@ func TestHealthChecksAreAnsweredAndNotCounted(t *testing.T) {
 func TestGetWithTheKeyChecksTheURL(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		if w := f.do(httptest.NewRequest(method, path+"?"+keyParameter+"="+key+"&hub.challenge=echo", nil)); w.Code != 200 || strings.Contains(w.Body.String(), "echo") {
+		if w := f.do(httptest.NewRequest(method, path+"?"+keyParameter+"="+key+"&hub.challenge=echo", nil)); w.Code != 200 ||
+			strings.Contains(w.Body.String(), "echo") {
 			t.Errorf("%s: %d %s", method, w.Code, w.Body)
 		}
 		if w := f.do(httptest.NewRequest(method, path+"?"+keyParameter+"="+otherKey, nil)); w.Code != 405 {

@@ -78,7 +78,8 @@ func TestEachKindOfRefusalHasALine(t *testing.T) {
 		r.note("chat/a", "busy")
 		r.note("", "key")
 		sleep(30 * time.Second)
-		l.check(t, line(0, "", "key", 1), line(30*time.Second, "chat/a", "key", 1), line(30*time.Second, "chat/a", "busy", 1), line(time.Minute, "", "key", 1))
+		l.check(t, line(0, "", "key", 1), line(30*time.Second, "chat/a", "key", 1),
+			line(30*time.Second, "chat/a", "busy", 1), line(time.Minute, "", "key", 1))
 	})
 }
 

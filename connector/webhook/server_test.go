@@ -3,7 +3,6 @@ package webhook
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -146,7 +145,8 @@ func TestPipelinedAndChunkedCalls(t *testing.T) {
 	second, secondSignature := message("2")
 	var calls bytes.Buffer
 	sendf(t, &calls, signedCall, uri, firstSignature, len(first), first)
-	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n", uri, secondSignature)
+	sendf(t, &calls, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n",
+		uri, secondSignature)
 	for len(second) > 0 {
 		n := min(7, len(second))
 		sendf(t, &calls, "%x;extension=1\r\n%s\r\n", n, second[:n])
@@ -219,7 +219,8 @@ func TestCallerHangsUpWithinTheBody(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	target := f.serve(t)
 	connection, reader, uri := dial(t, target)
-	sendf(t, connection, "POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri, wellFormed)
+	sendf(t, connection,
+		"POST %s HTTP/1.1\r\nHost: h\r\nX-ZEvent-Signature: %s\r\nContent-Length: 100\r\n\r\n{\"event_name\":", uri, wellFormed)
 	if err := connection.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -310,81 +311,6 @@ func TestAnswersInTime(t *testing.T) {
 	}
 }
 
-func TestDrainAndShutdown(t *testing.T) {
-	f := newFixture(t, nil, newChannel())
-	server, address, served := f.start(t, nil)
-	target := urlOn(address)
-
-	idle, reader, uri := dial(t, target)
-	probe := "POST " + uri + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
-	sendf(t, idle, "%s", probe)
-	if response, _ := receive(t, reader); response.StatusCode != 200 || response.Close {
-		t.Errorf("before: %d, close %v", response.StatusCode, response.Close)
-	}
-	server.Drain()
-	sendf(t, idle, "%s", probe) // on the connection that was idle
-	if response, _ := receive(t, reader); response.StatusCode != 200 || !response.Close {
-		t.Errorf("draining: %d, close %v", response.StatusCode, response.Close)
-	}
-
-	f.inbox.block = make(chan struct{})
-	late, lateReader, _ := dial(t, target) // new connections are still served
-	body, signature := message("m")
-	sendf(t, late, signedCall, uri, signature, len(body), body)
-	<-f.inbox.entered
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Shutdown(context.Background()) }()
-	if err := <-served; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
-	if _, err := net.Dial("tcp", address.String()); err == nil {
-		t.Error("the listener is still open")
-	}
-	select {
-	case err := <-stopped:
-		t.Errorf("Shutdown did not wait: %v", err)
-	default:
-	}
-	close(f.inbox.block)
-	if response, _ := receive(t, lateReader); response.StatusCode != 200 {
-		t.Errorf("in flight: %d", response.StatusCode)
-	}
-	if err := <-stopped; err != nil {
-		t.Errorf("Shutdown: %v", err)
-	}
-}
-
-func TestShutdownGivesUp(t *testing.T) {
-	f := newFixture(t, nil, newChannel())
-	f.inbox.block = make(chan struct{})
-	defer close(f.inbox.block)
-	server, address, served := f.start(t, nil)
-	connection, _, uri := dial(t, urlOn(address))
-	body, signature := message("m")
-	sendf(t, connection, signedCall, uri, signature, len(body), body)
-	<-f.inbox.entered
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := server.Shutdown(ctx); err == nil {
-		t.Error("no error, though a call was cut off")
-	}
-	if err := <-served; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
-}
-
-func TestServeSaysWhyItCannot(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	f := newFixture(t, nil)
-	if err := NewServer(f.Handler, testLimits, f.log).Serve(listener); err == nil {
-		t.Error("served a closed listener")
-	}
-}
-
 // newCertificate makes a self-signed certificate of the given serial number.
 func newCertificate(t *testing.T, serial int64) *tls.Certificate {
 	t.Helper()
@@ -405,7 +331,8 @@ func TestCertificateIsReplacedWithoutARestart(t *testing.T) {
 		roots := x509.NewCertPool()
 		roots.AddCert(current.Leaf)
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: certificate.Name}, ForceAttemptHTTP2: true}
-		response, got := post(t, &http.Client{Transport: transport}, strings.Replace(urlOn(address), "http:", "https:", 1), strings.NewReader("{}"), "")
+		response, got := post(t, &http.Client{Transport: transport},
+			strings.Replace(urlOn(address), "http:", "https:", 1), strings.NewReader("{}"), "")
 		if response.StatusCode != 200 || got.Status != "0" || response.ProtoMajor != 1 {
 			t.Errorf("serial %v: %d over %s", current.Leaf.SerialNumber, response.StatusCode, response.Proto)
 		}

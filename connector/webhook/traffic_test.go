@@ -29,7 +29,8 @@ func signedBy(mode channel.SignatureMode, keys ...string) Channel {
 		for _, key := range keys {
 			app.Signature.SecretKeys = append(app.Signature.SecretKeys, config.NewSecret(key))
 		}
-		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey), digests(keys...), mode == channel.SignatureEnforce, opened(c.Name, app)
+		c.Keys, c.SigningKeys, c.Enforces, c.Type = digests(key, otherKey),
+			digests(keys...), mode == channel.SignatureEnforce, opened(c.Name, app)
 	})
 }
 
@@ -84,9 +85,13 @@ type seen struct {
 func (s seen) traffic() Traffic {
 	return Traffic{
 		LastAuthentic: seconds(s.authentic), LastEvent: seconds(s.event),
-		APIKeys:     map[[32]byte]time.Time{sha256.Sum256([]byte(key)): seconds(s.firstAPIKey), sha256.Sum256([]byte(otherKey)): seconds(s.otherAPIKey)},
-		SigningKeys: map[[32]byte]time.Time{sha256.Sum256([]byte(secret)): seconds(s.firstSigning), sha256.Sum256([]byte(otherSecret)): seconds(s.otherSigner)},
-		Failed:      s.failed, FailingSince: seconds(s.since), LastFailed: seconds(s.last),
+		APIKeys: map[[32]byte]time.Time{
+			sha256.Sum256([]byte(key)): seconds(s.firstAPIKey), sha256.Sum256([]byte(otherKey)): seconds(s.otherAPIKey),
+		},
+		SigningKeys: map[[32]byte]time.Time{
+			sha256.Sum256([]byte(secret)): seconds(s.firstSigning), sha256.Sum256([]byte(otherSecret)): seconds(s.otherSigner),
+		},
+		Failed: s.failed, FailingSince: seconds(s.since), LastFailed: seconds(s.last),
 	}
 }
 
@@ -97,16 +102,31 @@ func TestTraffic(t *testing.T) {
 		calls []call
 		want  seen
 	}{
-		"none":                 {channel.SignatureEnforce, nil, seen{}},
-		"right":                {channel.SignatureEnforce, []call{{key, "right"}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1}},
-		"by each key":          {channel.SignatureEnforce, []call{{key, "right"}, {otherKey, "other"}}, seen{authentic: 2, event: 2, firstAPIKey: 1, otherAPIKey: 2, firstSigning: 1, otherSigner: 2}},
-		"wrong":                {channel.SignatureEnforce, []call{{key, wrongMac}, {key, wrongMac}, {key, "mac=12"}}, seen{failed: 3, since: 1, last: 3}},
-		"wrong and right":      {channel.SignatureEnforce, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
-		"right, then wrong":    {channel.SignatureEnforce, []call{{key, "right"}, {key, wrongMac}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1, failed: 1, since: 2, last: 2}},
-		"without a signature":  {channel.SignatureEnforce, []call{{key, ""}, {key, ""}}, seen{}},
-		"without an API key":   {channel.SignatureEnforce, []call{{"nobody's-0123456789", "right"}}, seen{}},
-		"wrong under Audit":    {channel.SignatureAudit, []call{{key, wrongMac}, {key, ""}, {otherKey, wrongMac}}, seen{authentic: 3, event: 3, firstAPIKey: 2, otherAPIKey: 3, failed: 2, since: 1, last: 3}},
-		"right under Audit":    {channel.SignatureAudit, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2}},
+		"none":  {channel.SignatureEnforce, nil, seen{}},
+		"right": {channel.SignatureEnforce, []call{{key, "right"}}, seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1}},
+		"by each key": {
+			channel.SignatureEnforce, []call{{key, "right"}, {otherKey, "other"}},
+			seen{authentic: 2, event: 2, firstAPIKey: 1, otherAPIKey: 2, firstSigning: 1, otherSigner: 2},
+		},
+		"wrong": {
+			channel.SignatureEnforce, []call{{key, wrongMac}, {key, wrongMac}, {key, "mac=12"}}, seen{failed: 3, since: 1, last: 3},
+		},
+		"wrong and right": {
+			channel.SignatureEnforce, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2},
+		},
+		"right, then wrong": {
+			channel.SignatureEnforce, []call{{key, "right"}, {key, wrongMac}},
+			seen{authentic: 1, event: 1, firstAPIKey: 1, firstSigning: 1, failed: 1, since: 2, last: 2},
+		},
+		"without a signature": {channel.SignatureEnforce, []call{{key, ""}, {key, ""}}, seen{}},
+		"without an API key":  {channel.SignatureEnforce, []call{{"nobody's-0123456789", "right"}}, seen{}},
+		"wrong under Audit": {
+			channel.SignatureAudit, []call{{key, wrongMac}, {key, ""}, {otherKey, wrongMac}},
+			seen{authentic: 3, event: 3, firstAPIKey: 2, otherAPIKey: 3, failed: 2, since: 1, last: 3},
+		},
+		"right under Audit": {
+			channel.SignatureAudit, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2, firstSigning: 2},
+		},
 		"Off looks at the key": {channel.SignatureOff, []call{{key, wrongMac}, {key, "right"}}, seen{authentic: 2, event: 2, firstAPIKey: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {

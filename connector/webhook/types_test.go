@@ -90,14 +90,22 @@ func TestSeveralEventsInACall(t *testing.T) {
 		stored   []byte
 		ignored  map[string]int
 	}{
-		"two":                   {calls: []channel.Call{first, second}, status: 200, answer: "accepted", stored: []byte{1, 2}},
-		"one of them again":     {calls: []channel.Call{first, second}, before: 1, status: 200, answer: "accepted", stored: []byte{1, 2}},
-		"both again":            {calls: []channel.Call{first, second}, before: 2, status: 200, answer: "already accepted", stored: []byte{1, 2}},
-		"one of them twice":     {calls: []channel.Call{first, first}, status: 200, answer: "accepted", stored: []byte{1}},
-		"the inbox fails":       {calls: []channel.Call{first, second, leftOut}, err: inbox.ErrFull, status: 503, answer: "inbox is full"},
-		"with parts left out":   {calls: []channel.Call{foreign, first, leftOut}, status: 200, answer: "accepted", stored: []byte{1}, ignored: map[string]int{"foreign_account": 1, "excluded": 1}},
-		"parts left out alone":  {calls: []channel.Call{leftOut, foreign}, status: 200, answer: "not stored: the channel leaves this event out", ignored: map[string]int{"foreign_account": 1, "excluded": 1}},
-		"one is stale":          {calls: []channel.Call{first, old}, verified: true, status: 503, answer: "the event's timestamp is older than the channel takes"},
+		"two":               {calls: []channel.Call{first, second}, status: 200, answer: "accepted", stored: []byte{1, 2}},
+		"one of them again": {calls: []channel.Call{first, second}, before: 1, status: 200, answer: "accepted", stored: []byte{1, 2}},
+		"both again":        {calls: []channel.Call{first, second}, before: 2, status: 200, answer: "already accepted", stored: []byte{1, 2}},
+		"one of them twice": {calls: []channel.Call{first, first}, status: 200, answer: "accepted", stored: []byte{1}},
+		"the inbox fails":   {calls: []channel.Call{first, second, leftOut}, err: inbox.ErrFull, status: 503, answer: "inbox is full"},
+		"with parts left out": {
+			calls: []channel.Call{foreign, first, leftOut}, status: 200, answer: "accepted",
+			stored: []byte{1}, ignored: map[string]int{"foreign_account": 1, "excluded": 1},
+		},
+		"parts left out alone": {
+			calls: []channel.Call{leftOut, foreign}, status: 200, answer: "not stored: the channel leaves this event out",
+			ignored: map[string]int{"foreign_account": 1, "excluded": 1},
+		},
+		"one is stale": {
+			calls: []channel.Call{first, old}, verified: true, status: 503, answer: "the event's timestamp is older than the channel takes",
+		},
 		"one is old, unsigned":  {calls: []channel.Call{first, old}, status: 200, answer: "accepted", stored: []byte{1, 3}},
 		"none":                  {status: 200, answer: "ready", ignored: map[string]int{"probe": 1}},
 		"the inbox is too late": {calls: []channel.Call{first}, err: errors.New("broken"), status: 503, answer: "the event could not be stored"},

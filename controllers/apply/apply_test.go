@@ -171,12 +171,16 @@ func TestApplyPutsBack(t *testing.T) {
 		"an annotation":                  {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationConnector) }, 1},
 		"the digest":                     {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationApplied) }, 1},
 		"the owner":                      {"Service", func(o client.Object) { o.SetOwnerReferences(nil) }, 1},
-		"a field":                        {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1},
-		"what its template was":          {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }, 1},
-		"data":                           {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
-		"a label of others":              {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
-		"an annotation of others":        {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
-		"a field of others":              {"Service", func(o client.Object) { o.(*corev1.Service).Spec.SessionAffinity = corev1.ServiceAffinityClientIP }, 0},
+		"a field": {
+			"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "x" }, 1,
+		},
+		"what its template was":   {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }, 1},
+		"data":                    {"Secret", func(o client.Object) { o.(*corev1.Secret).Data[render.FileName] = []byte("x") }, 1},
+		"a label of others":       {"Service", func(o client.Object) { o.GetLabels()["team"] = "chat" }, 0},
+		"an annotation of others": {"Service", func(o client.Object) { o.GetAnnotations()["team"] = "chat" }, 0},
+		"a field of others": {
+			"Service", func(o client.Object) { o.(*corev1.Service).Spec.SessionAffinity = corev1.ServiceAffinityClientIP }, 0,
+		},
 		"a template's field of others": {"Deployment", func(o client.Object) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.HostAliases = []corev1.HostAlias{{IP: "10.0.0.1"}}
 		}, 0},
@@ -240,18 +244,32 @@ func TestApplyRefusesForeign(t *testing.T) {
 		there   metav1.ObjectMeta
 		refused string
 	}{
-		"nobody's":                {there: metav1.ObjectMeta{}, refused: "was not made by the operator"},
-		"another tool's":          {there: metav1.ObjectMeta{Labels: map[string]string{marks.LabelInstance: "shop"}}, refused: "was not made by the operator"},
-		"a ReplicaSet's":          {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop")}, refused: `belongs to ReplicaSet "shop"`},
-		"with our labels":         {there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop"), Labels: ours}, refused: `belongs to ReplicaSet "shop"`},
-		"another resource's":      {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "other"), Labels: ours}, refused: `belongs to ChannelConnector "other"`},
-		"of a name with the hash": {there: metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{marks.AnnotationConnector: "s.hop"}}, refused: `belongs to ChannelConnector "s.hop"`},
-		"an orphan":               {there: metav1.ObjectMeta{Labels: ours, Annotations: full}},
-		"one without annotation":  {there: metav1.ObjectMeta{Labels: ours}},
+		"nobody's": {there: metav1.ObjectMeta{}, refused: "was not made by the operator"},
+		"another tool's": {
+			there: metav1.ObjectMeta{Labels: map[string]string{marks.LabelInstance: "shop"}}, refused: "was not made by the operator",
+		},
+		"a ReplicaSet's": {
+			there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop")}, refused: `belongs to ReplicaSet "shop"`,
+		},
+		"with our labels": {
+			there: metav1.ObjectMeta{OwnerReferences: controller("ReplicaSet", "shop"), Labels: ours}, refused: `belongs to ReplicaSet "shop"`,
+		},
+		"another resource's": {
+			there:   metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "other"), Labels: ours},
+			refused: `belongs to ChannelConnector "other"`,
+		},
+		"of a name with the hash": {
+			there:   metav1.ObjectMeta{Labels: ours, Annotations: map[string]string{marks.AnnotationConnector: "s.hop"}},
+			refused: `belongs to ChannelConnector "s.hop"`,
+		},
+		"an orphan":              {there: metav1.ObjectMeta{Labels: ours, Annotations: full}},
+		"one without annotation": {there: metav1.ObjectMeta{Labels: ours}},
 		"of another group": {there: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: "example.com/v1", Kind: "ChannelConnector", Name: "shop", UID: "theirs", Controller: new(true),
 		}}, Labels: ours}, refused: `belongs to ChannelConnector "shop"`},
-		"a deleted namesake's": {there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "shop"), Labels: ours, Annotations: full}},
+		"a deleted namesake's": {
+			there: metav1.ObjectMeta{OwnerReferences: controller("ChannelConnector", "shop"), Labels: ours, Annotations: full},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.there.Namespace, c.there.Name = "chat", "shop-connector"
@@ -349,9 +367,11 @@ func TestPrune(t *testing.T) {
 		"somebody else's":     {there: &metav1.ObjectMeta{Labels: children.Labels("shop")}},
 		"a deleted namesakes": {there: &namesakes},
 		"going already":       {there: &going},
-		"gone meanwhile":      {there: &owned, fail: map[string]error{"delete": apierrors.NewNotFound(corev1.Resource("serviceaccounts"), "shop-connector")}},
-		"unreadable":          {there: &owned, fail: map[string]error{"get": errBroken}, failed: `read ServiceAccount "shop-connector": broken`},
-		"undeletable":         {there: &owned, fail: map[string]error{"delete": errBroken}, failed: `delete ServiceAccount "shop-connector": broken`},
+		"gone meanwhile": {
+			there: &owned, fail: map[string]error{"delete": apierrors.NewNotFound(corev1.Resource("serviceaccounts"), "shop-connector")},
+		},
+		"unreadable":  {there: &owned, fail: map[string]error{"get": errBroken}, failed: `read ServiceAccount "shop-connector": broken`},
+		"undeletable": {there: &owned, fail: map[string]error{"delete": errBroken}, failed: `delete ServiceAccount "shop-connector": broken`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, owner := newRig(), connectortest.New(t)

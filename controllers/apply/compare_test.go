@@ -33,18 +33,29 @@ func TestMerge(t *testing.T) {
 		// left is what is applied where every difference is left as it is.
 		left string
 	}{
-		"nothing":               {`{a: 1}`, `{a: 1}`, nil, `{a: 1}`},
-		"a value":               {`{spec: {replicas: 3, other: 1}}`, `{spec: {replicas: 1}}`, []string{"spec.replicas"}, `{spec: {replicas: 3}}`},
-		"a value of none":       {`{spec: {}}`, `{spec: {replicas: 1}}`, []string{"spec.replicas"}, `{spec: {}}`},
-		"a map that is gone":    {`{}`, `{a: {b: 1}}`, []string{"a"}, `{}`},
-		"the key of a label":    {`{labels: {x/y: a}}`, `{labels: {x/y: b}}`, []string{"labels[x/y]"}, `{labels: {x/y: a}}`},
-		"a list without keys":   {`{args: [a, b]}`, `{args: [a]}`, []string{"args"}, `{args: [a, b]}`},
-		"a keyed element":       {`{c: [{name: s}, {name: a, image: x, d: 1}]}`, `{c: [{name: a, image: y}]}`, []string{"c[name=a].image"}, `{c: [{name: a, image: x}]}`},
-		"an element gone":       {`{c: [{name: b}]}`, `{c: [{name: a}, {name: b}]}`, []string{"c[name=a]"}, `{c: [{name: b}]}`},
-		"every element gone":    {`{c: []}`, `{c: [{name: a}]}`, []string{"c[name=a]"}, `{c: []}`},
-		"one of a name":         {`{m: [{name: a, p: 1}, {name: a, p: 3}]}`, `{m: [{name: a, p: 1}, {name: a, p: 2}]}`, []string{"m[name=a].p"}, `{m: [{name: a, p: 1}, {name: a, p: 3}]}`},
-		"two, in another order": {`{m: [{name: b, p: 1}, {name: a, p: 1}]}`, `{m: [{name: a, p: 2}, {name: b, p: 2}]}`, []string{"m[name=a].p", "m[name=b].p"}, `{m: [{name: a, p: 1}, {name: b, p: 1}]}`},
-		"by two fields":         {`{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 2}]}`, `{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 1}]}`, []string{"t[topologyKey=z,whenUnsatisfiable=A].maxSkew"}, `{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 2}]}`},
+		"nothing":             {`{a: 1}`, `{a: 1}`, nil, `{a: 1}`},
+		"a value":             {`{spec: {replicas: 3, other: 1}}`, `{spec: {replicas: 1}}`, []string{"spec.replicas"}, `{spec: {replicas: 3}}`},
+		"a value of none":     {`{spec: {}}`, `{spec: {replicas: 1}}`, []string{"spec.replicas"}, `{spec: {}}`},
+		"a map that is gone":  {`{}`, `{a: {b: 1}}`, []string{"a"}, `{}`},
+		"the key of a label":  {`{labels: {x/y: a}}`, `{labels: {x/y: b}}`, []string{"labels[x/y]"}, `{labels: {x/y: a}}`},
+		"a list without keys": {`{args: [a, b]}`, `{args: [a]}`, []string{"args"}, `{args: [a, b]}`},
+		"a keyed element": {
+			`{c: [{name: s}, {name: a, image: x, d: 1}]}`, `{c: [{name: a, image: y}]}`, []string{"c[name=a].image"}, `{c: [{name: a, image: x}]}`,
+		},
+		"an element gone":    {`{c: [{name: b}]}`, `{c: [{name: a}, {name: b}]}`, []string{"c[name=a]"}, `{c: [{name: b}]}`},
+		"every element gone": {`{c: []}`, `{c: [{name: a}]}`, []string{"c[name=a]"}, `{c: []}`},
+		"one of a name": {
+			`{m: [{name: a, p: 1}, {name: a, p: 3}]}`, `{m: [{name: a, p: 1}, {name: a, p: 2}]}`,
+			[]string{"m[name=a].p"}, `{m: [{name: a, p: 1}, {name: a, p: 3}]}`,
+		},
+		"two, in another order": {
+			`{m: [{name: b, p: 1}, {name: a, p: 1}]}`, `{m: [{name: a, p: 2}, {name: b, p: 2}]}`,
+			[]string{"m[name=a].p", "m[name=b].p"}, `{m: [{name: a, p: 1}, {name: b, p: 1}]}`,
+		},
+		"by two fields": {
+			`{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 2}]}`, `{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 1}]}`,
+			[]string{"t[topologyKey=z,whenUnsatisfiable=A].maxSkew"}, `{t: [{topologyKey: z, whenUnsatisfiable: A, maxSkew: 2}]}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			have, want := fields(t, c.have), fields(t, c.want)
@@ -99,14 +110,31 @@ func TestManagers(t *testing.T) {
 		entries    []metav1.ManagedFieldsEntry
 		managers   string
 	}{
-		"nobody":           {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, nil, ""},
-		"somebody else":    {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{"f:spec":{"f:other":{}}}`)}, ""},
-		"the operator":     {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry(FieldManager, `{"f:spec":{"f:replicas":{}}}`)}, ""},
-		"one":              {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("hpa", `{"f:spec":{"f:replicas":{}}}`)}, `"hpa"`},
-		"an element's":     {`{spec: {ports: [{name: http, port: 8080, protocol: TCP}]}}`, `{spec: {ports: [{name: http, port: 80}]}}`, []metav1.ManagedFieldsEntry{port}, `"theirs"`},
-		"another's":        {`{spec: {ports: [{name: http, port: 8081, protocol: TCP}]}}`, `{spec: {ports: [{name: http, port: 80}]}}`, []metav1.ManagedFieldsEntry{port}, ""},
-		"of an atomic map": {`{spec: {nodeSelector: {zone: b}}}`, `{spec: {nodeSelector: {zone: a}}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{"f:spec":{"f:nodeSelector":{}}}`)}, `"theirs"`},
-		"unreadable":       {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{`), {Manager: "none"}}, ""},
+		"nobody": {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, nil, ""},
+		"somebody else": {
+			`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{"f:spec":{"f:other":{}}}`)}, "",
+		},
+		"the operator": {
+			`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry(FieldManager, `{"f:spec":{"f:replicas":{}}}`)}, "",
+		},
+		"one": {
+			`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("hpa", `{"f:spec":{"f:replicas":{}}}`)}, `"hpa"`,
+		},
+		"an element's": {
+			`{spec: {ports: [{name: http, port: 8080, protocol: TCP}]}}`,
+			`{spec: {ports: [{name: http, port: 80}]}}`, []metav1.ManagedFieldsEntry{port}, `"theirs"`,
+		},
+		"another's": {
+			`{spec: {ports: [{name: http, port: 8081, protocol: TCP}]}}`,
+			`{spec: {ports: [{name: http, port: 80}]}}`, []metav1.ManagedFieldsEntry{port}, "",
+		},
+		"of an atomic map": {
+			`{spec: {nodeSelector: {zone: b}}}`, `{spec: {nodeSelector: {zone: a}}}`,
+			[]metav1.ManagedFieldsEntry{entry("theirs", `{"f:spec":{"f:nodeSelector":{}}}`)}, `"theirs"`,
+		},
+		"unreadable": {
+			`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{`), {Manager: "none"}}, "",
+		},
 		"many": {`{a: 2}`, `{a: 1}`, []metav1.ManagedFieldsEntry{
 			entry("d", `{"f:a":{}}`), entry("b", `{"f:a":{}}`), entry("a", `{"f:a":{}}`), entry("a", `{"f:a":{}}`), entry("c", `{"f:a":{}}`),
 		}, `"a", "b", "c"`},

@@ -60,21 +60,34 @@ func TestContains(t *testing.T) {
 		"maps without a key":  {have: `[{key: a, effect: b}]`, want: `[{key: a}]`},
 		"their order":         {have: `[{key: a}, {key: b}]`, want: `[{key: b}, {key: a}]`, no: true},
 
-		"named":                        {have: `[{name: a, v: 1}]`, want: `[{name: a, v: 1}]`},
-		"named, in another order":      {have: `[{name: b}, {name: a}]`, want: `[{name: a}, {name: b}]`},
-		"named, with defaults":         {have: `[{name: a, v: 1, d: 2}]`, want: `[{name: a, v: 1}]`},
-		"named, with one of others":    {have: `[{name: sidecar}, {name: a}]`, want: `[{name: a}]`},
-		"named, changed":               {have: `[{name: a, v: 2}]`, want: `[{name: a, v: 1}]`, no: true},
-		"named, missing":               {have: `[{name: b, v: 1}]`, want: `[{name: a, v: 1}]`, no: true},
-		"named, among text":            {have: `[a]`, want: `[{name: a}]`, no: true},
-		"named twice":                  {have: `[{name: config, mountPath: /a}, {name: config, mountPath: /b}]`, want: `[{name: config, mountPath: /b}]`},
-		"named twice, changed":         {have: `[{name: config, mountPath: /a}, {name: config, mountPath: /c}]`, want: `[{name: config, mountPath: /b}]`, no: true},
-		"by uid":                       {have: `[{uid: "1", name: a}]`, want: `[{uid: "1", name: a}]`},
-		"by uid, beside a namesake":    {have: `[{uid: "1", name: shop, kind: A}, {uid: "2", name: shop, kind: B}]`, want: `[{uid: "2", name: shop, kind: B}]`},
-		"by uid, changed":              {have: `[{uid: "1", name: shop, controller: false}]`, want: `[{uid: "1", name: shop, controller: true}]`, no: true},
-		"by uid, of an earlier one":    {have: `[{uid: "1", name: shop}]`, want: `[{uid: "2", name: shop}]`, no: true},
-		"by topology, of others":       {have: `[{topologyKey: zone, whenUnsatisfiable: A}, {topologyKey: host, whenUnsatisfiable: A}]`, want: `[{topologyKey: host, whenUnsatisfiable: A}]`},
-		"by topology, strictness":      {have: `[{topologyKey: host, whenUnsatisfiable: B}]`, want: `[{topologyKey: host, whenUnsatisfiable: A}]`, no: true},
+		"named":                     {have: `[{name: a, v: 1}]`, want: `[{name: a, v: 1}]`},
+		"named, in another order":   {have: `[{name: b}, {name: a}]`, want: `[{name: a}, {name: b}]`},
+		"named, with defaults":      {have: `[{name: a, v: 1, d: 2}]`, want: `[{name: a, v: 1}]`},
+		"named, with one of others": {have: `[{name: sidecar}, {name: a}]`, want: `[{name: a}]`},
+		"named, changed":            {have: `[{name: a, v: 2}]`, want: `[{name: a, v: 1}]`, no: true},
+		"named, missing":            {have: `[{name: b, v: 1}]`, want: `[{name: a, v: 1}]`, no: true},
+		"named, among text":         {have: `[a]`, want: `[{name: a}]`, no: true},
+		"named twice": {
+			have: `[{name: config, mountPath: /a}, {name: config, mountPath: /b}]`, want: `[{name: config, mountPath: /b}]`,
+		},
+		"named twice, changed": {
+			have: `[{name: config, mountPath: /a}, {name: config, mountPath: /c}]`, want: `[{name: config, mountPath: /b}]`, no: true,
+		},
+		"by uid": {have: `[{uid: "1", name: a}]`, want: `[{uid: "1", name: a}]`},
+		"by uid, beside a namesake": {
+			have: `[{uid: "1", name: shop, kind: A}, {uid: "2", name: shop, kind: B}]`, want: `[{uid: "2", name: shop, kind: B}]`,
+		},
+		"by uid, changed": {
+			have: `[{uid: "1", name: shop, controller: false}]`, want: `[{uid: "1", name: shop, controller: true}]`, no: true,
+		},
+		"by uid, of an earlier one": {have: `[{uid: "1", name: shop}]`, want: `[{uid: "2", name: shop}]`, no: true},
+		"by topology, of others": {
+			have: `[{topologyKey: zone, whenUnsatisfiable: A}, {topologyKey: host, whenUnsatisfiable: A}]`,
+			want: `[{topologyKey: host, whenUnsatisfiable: A}]`,
+		},
+		"by topology, strictness": {
+			have: `[{topologyKey: host, whenUnsatisfiable: B}]`, want: `[{topologyKey: host, whenUnsatisfiable: A}]`, no: true,
+		},
 		"terms of affinity, of others": {have: `[{topologyKey: zone}, {topologyKey: host}]`, want: `[{topologyKey: host}]`, no: true},
 	} {
 		t.Run(name, func(t *testing.T) {

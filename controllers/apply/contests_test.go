@@ -205,7 +205,8 @@ func TestContestIsWrittenAround(t *testing.T) {
 		t.Fatalf("%d writes of a changed resource", n)
 	}
 	got, _ := x.object().(*appsv1.Deployment)
-	if *got.Spec.Replicas != 1 || got.Spec.Template.Spec.NodeSelector["zone"] != "a" || got.Spec.Template.Spec.Containers[0].Image != "theirs" {
+	if *got.Spec.Replicas != 1 || got.Spec.Template.Spec.NodeSelector["zone"] != "a" ||
+		got.Spec.Template.Spec.Containers[0].Image != "theirs" {
 		t.Errorf("got %d, %v, %s", *got.Spec.Replicas, got.Spec.Template.Spec.NodeSelector, got.Spec.Template.Spec.Containers[0].Image)
 	}
 	if n := x.pass(); n != 0 {
@@ -213,7 +214,8 @@ func TestContestIsWrittenAround(t *testing.T) {
 	}
 	x.owner.Spec.Workload.NodeSelector = nil
 	x.after(minPause).pass()
-	if got, _ := x.object().(*appsv1.Deployment); got.Spec.Template.Spec.Containers[0].Image != "channel-connector:1.0.0" || got.Spec.Template.Spec.NodeSelector != nil {
+	if got, _ := x.object().(*appsv1.Deployment); got.Spec.Template.Spec.Containers[0].Image != "channel-connector:1.0.0" ||
+		got.Spec.Template.Spec.NodeSelector != nil {
 		t.Errorf("got %v", got.Spec.Template.Spec)
 	}
 }
@@ -248,9 +250,11 @@ func TestNeverLeft(t *testing.T) {
 		"the selector":      {"Service", func(o client.Object) { o.(*corev1.Service).Spec.Selector = nil }},
 		"a label":           {"Service", func(o client.Object) { o.GetLabels()[marks.LabelConnector] = "theirs" }},
 		"the cache's label": {"Service", func(o client.Object) { delete(o.GetLabels(), marks.LabelManagedBy) }},
-		"a pod's label":     {"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Labels[marks.LabelInstance] = "theirs" }},
-		"the digest":        {"Service", func(o client.Object) { o.GetAnnotations()[marks.AnnotationApplied] = "theirs" }},
-		"the whole name":    {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationConnector) }},
+		"a pod's label": {
+			"Deployment", func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Labels[marks.LabelInstance] = "theirs" },
+		},
+		"the digest":     {"Service", func(o client.Object) { o.GetAnnotations()[marks.AnnotationApplied] = "theirs" }},
+		"the whole name": {"Service", func(o client.Object) { delete(o.GetAnnotations(), marks.AnnotationConnector) }},
 		"the pod's Secret": {"Deployment", func(o client.Object) {
 			spec := &o.(*appsv1.Deployment).Spec.Template.Spec
 			for i := range spec.Volumes {
@@ -262,8 +266,10 @@ func TestNeverLeft(t *testing.T) {
 		"the pod's file": {"Deployment", func(o client.Object) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Args = []string{"serve", "--config", "/old"}
 		}},
-		"the volume's safety": {"PersistentVolumeClaim", func(o client.Object) { delete(o.GetAnnotations(), "kustomize.toolkit.fluxcd.io/prune") }},
-		"the template":        {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }},
+		"the volume's safety": {
+			"PersistentVolumeClaim", func(o client.Object) { delete(o.GetAnnotations(), "kustomize.toolkit.fluxcd.io/prune") },
+		},
+		"the template": {"Deployment", func(o client.Object) { o.GetAnnotations()[marks.AnnotationTemplate] = "{}" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newContest(t, c.kind)

@@ -175,7 +175,9 @@ func TestWithoutACluster(t *testing.T) {
 	in.ConfigWrittenAt = time.Time{}
 	for _, child := range Build(Kinds, in) {
 		document := string(manifest(t, child))
-		for _, unwanted := range []string{"ownerReferences", marks.AnnotationTemplate, marks.AnnotationGeneration, marks.AnnotationConfigWrittenAt} {
+		for _, unwanted := range []string{
+			"ownerReferences", marks.AnnotationTemplate, marks.AnnotationGeneration, marks.AnnotationConfigWrittenAt,
+		} {
 			if strings.Contains(document, unwanted) {
 				t.Errorf("%s holds %s:\n%s", child, unwanted, document)
 			}

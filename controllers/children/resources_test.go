@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
@@ -83,7 +84,9 @@ func TestResources(t *testing.T) {
 // TestVolumes: the volume is half as large again as the inbox and 256 MiB more,
 // since kubelet evicts at the limit of an emptyDir with no grace.
 func TestVolumes(t *testing.T) {
-	for size, want := range map[string]string{"64Mi": "352Mi", "1Gi": "1792Mi", "10Gi": "15616Mi", "16Ti": "25166080Mi", "67108865": "369098753"} {
+	for size, want := range map[string]string{
+		"64Mi": "352Mi", "1Gi": "1792Mi", "10Gi": "15616Mi", "16Ti": "25166080Mi", "67108865": "369098753",
+	} {
 		t.Run(size, func(t *testing.T) {
 			const ephemeral = connectortest.EphemeralStorage
 			patch := `inbox: {embedded: {size: ` + size + `}}`
@@ -96,14 +99,20 @@ func TestVolumes(t *testing.T) {
 			if limit.Cmp(*dir.SizeLimit) != 0 {
 				t.Errorf("the limit is %s, want %s", &limit, want)
 			}
-			requested := (*claim.Want(input(connectortest.New(t, patch))).(*corev1ac.PersistentVolumeClaimApplyConfiguration).Spec.Resources.Requests)[corev1.ResourceStorage]
+			requested := requestedOf(input(connectortest.New(t, patch)))
 			if requested.String() != want {
 				t.Errorf("the claim is for %s, want %s", &requested, want)
 			}
 		})
 	}
-	requested := (*claim.Want(input(connectortest.New(t))).(*corev1ac.PersistentVolumeClaimApplyConfiguration).Spec.Resources.Requests)[corev1.ResourceStorage]
+	requested := requestedOf(input(connectortest.New(t)))
 	if requested.String() != "1792Mi" {
 		t.Errorf("the default claim is for %s", &requested)
 	}
+}
+
+// requestedOf is the size that the claim asks for.
+func requestedOf(in Input) resource.Quantity {
+	want := claim.Want(in).(*corev1ac.PersistentVolumeClaimApplyConfiguration)
+	return (*want.Spec.Resources.Requests)[corev1.ResourceStorage]
 }

@@ -44,7 +44,8 @@ sink: {http: {
 // The keys as the connector gets them.
 var (
 	theOA, theOldOA     = render.Value{Text: oaKey, Source: "shop-zalo/oa-secret-key"}, render.Value{Text: oldOAKey, Source: "shop-zalo/old"}
-	firstKey, secondKey = render.Value{SHA256: digest(apiKey1), Source: "shop-xbot/xp-api-key"}, render.Value{SHA256: digest(apiKey2), Source: "shop-xbot/old"}
+	firstKey, secondKey = render.Value{SHA256: digest(apiKey1), Source: "shop-xbot/xp-api-key"},
+		render.Value{SHA256: digest(apiKey2), Source: "shop-xbot/old"}
 )
 
 // The fields of the connector's file.
@@ -180,7 +181,8 @@ func TestResolve(t *testing.T) {
 				c.there = there
 			}
 			var reads []string
-			got, err := Resolve(t.Context(), Input{Connector: connectortest.New(t, c.patch), Generated: "shop-api-key", From: c.there.source(&reads)})
+			got, err := Resolve(t.Context(),
+				Input{Connector: connectortest.New(t, c.patch), Generated: "shop-api-key", From: c.there.source(&reads)})
 			if err != nil || got.Unread != nil || len(got.Findings) > 0 {
 				t.Errorf("%v, %v, %v", got.Findings, got.Unread, err)
 			}

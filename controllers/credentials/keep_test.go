@@ -51,26 +51,44 @@ func TestKeep(t *testing.T) {
 		meanwhile string
 		want      []v1alpha1.ExpiringKey
 	}{
-		"API key's entry gone":   {change: remove("shop-xbot", "old"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
-		"API key blank":          {change: set("shop-xbot", "old", " \n"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
-		"OA key's entry gone":    {change: remove("shop-zalo", "old"), kept: true, meanwhile: soon, want: list(expires("shop-zalo", "old", Grace))},
-		"API key malformed":      {change: set("shop-xbot", "old", "two words of HiddenValue"), meanwhile: "calls with it get 401"},
-		"API key too short":      {change: set("shop-xbot", "old", "HiddenValue"), meanwhile: "calls with it get 401"},
-		"API key twice":          {change: set("shop-xbot", "old", apiKey1), meanwhile: "calls with it get 401"},
-		"OA key malformed":       {change: set("shop-zalo", "old", "two words"), meanwhile: "nothing is verified with it"},
-		"OA key equals API key":  {change: set("shop-zalo", "old", apiKey1), meanwhile: "nothing is verified with it"},
-		"first sight counts":     {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 5*time.Second)), kept: true, meanwhile: "it is accepted until 2026-11-29T01:02:08Z", want: list(expires("shop-xbot", "old", 5*time.Second))},
-		"a clock that was ahead": {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", time.Hour)), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
-		"grace is over":          {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 0)), meanwhile: "calls with it get 401", want: list(expires("shop-xbot", "old", 0))},
-		"another key's absence":  {change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "xp-api-key", 0)), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace))},
-		"header gone":            {change: remove("bot", "authorization"), meanwhile: "events are accepted and held"},
-		"header malformed":       {change: set("bot", "authorization", "two\nlines"), meanwhile: "events are accepted and held"},
-		"URL gone":               {change: remove("bot", "url"), meanwhile: "events are accepted and held"},
-		"signing secret gone":    {change: remove("bot", "signing"), meanwhile: "events are accepted and held"},
-		"bundle gone":            {change: remove("bot-ca", ""), kept: true, meanwhile: "the last good one stays in use"},
-		"bundle malformed":       {change: set("bot-ca", "ca.crt", "none"), kept: true, meanwhile: "the last good one stays in use"},
-		"certificate gone":       {change: remove("bot-tls", "tls.crt"), kept: true, meanwhile: "the last good one stays in use"},
-		"its key malformed":      {change: set("bot-tls", "tls.key", "none"), kept: true, meanwhile: "the last good one stays in use"},
+		"API key's entry gone": {
+			change: remove("shop-xbot", "old"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace)),
+		},
+		"API key blank": {
+			change: set("shop-xbot", "old", " \n"), kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace)),
+		},
+		"OA key's entry gone": {
+			change: remove("shop-zalo", "old"), kept: true, meanwhile: soon, want: list(expires("shop-zalo", "old", Grace)),
+		},
+		"API key malformed":     {change: set("shop-xbot", "old", "two words of HiddenValue"), meanwhile: "calls with it get 401"},
+		"API key too short":     {change: set("shop-xbot", "old", "HiddenValue"), meanwhile: "calls with it get 401"},
+		"API key twice":         {change: set("shop-xbot", "old", apiKey1), meanwhile: "calls with it get 401"},
+		"OA key malformed":      {change: set("shop-zalo", "old", "two words"), meanwhile: "nothing is verified with it"},
+		"OA key equals API key": {change: set("shop-zalo", "old", apiKey1), meanwhile: "nothing is verified with it"},
+		"first sight counts": {
+			change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 5*time.Second)), kept: true,
+			meanwhile: "it is accepted until 2026-11-29T01:02:08Z", want: list(expires("shop-xbot", "old", 5*time.Second)),
+		},
+		"a clock that was ahead": {
+			change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", time.Hour)),
+			kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace)),
+		},
+		"grace is over": {
+			change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "old", 0)),
+			meanwhile: "calls with it get 401", want: list(expires("shop-xbot", "old", 0)),
+		},
+		"another key's absence": {
+			change: remove("shop-xbot", "old"), before: list(expires("shop-xbot", "xp-api-key", 0)),
+			kept: true, meanwhile: soon, want: list(expires("shop-xbot", "old", Grace)),
+		},
+		"header gone":         {change: remove("bot", "authorization"), meanwhile: "events are accepted and held"},
+		"header malformed":    {change: set("bot", "authorization", "two\nlines"), meanwhile: "events are accepted and held"},
+		"URL gone":            {change: remove("bot", "url"), meanwhile: "events are accepted and held"},
+		"signing secret gone": {change: remove("bot", "signing"), meanwhile: "events are accepted and held"},
+		"bundle gone":         {change: remove("bot-ca", ""), kept: true, meanwhile: "the last good one stays in use"},
+		"bundle malformed":    {change: set("bot-ca", "ca.crt", "none"), kept: true, meanwhile: "the last good one stays in use"},
+		"certificate gone":    {change: remove("bot-tls", "tls.crt"), kept: true, meanwhile: "the last good one stays in use"},
+		"its key malformed":   {change: set("bot-tls", "tls.key", "none"), kept: true, meanwhile: "the last good one stays in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			there := good(t)

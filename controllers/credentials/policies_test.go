@@ -80,9 +80,13 @@ func TestBlocking(t *testing.T) {
 		"nothing": {there: there},
 
 		"no Secret": {there.without("bot", ""), nil, slices.Concat(
-			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.urlSecretKeyRef): create it with the key "url", or correct the reference`),
-			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.headers[0].secretKeyRef): create it with the key "authorization", or correct the reference`),
-			blocks(ReasonSecretNotFound, `Secret "bot" does not exist (spec.sink.http.signingSecretKeyRef): create it with the key "signing", or correct the reference`),
+			blocks(ReasonSecretNotFound,
+				`Secret "bot" does not exist (spec.sink.http.urlSecretKeyRef): create it with the key "url", or correct the reference`),
+			blocks(ReasonSecretNotFound,
+				`Secret "bot" does not exist (spec.sink.http.headers[0].secretKeyRef): create it with the key "authorization",`+
+					` or correct the reference`),
+			blocks(ReasonSecretNotFound,
+				`Secret "bot" does not exist (spec.sink.http.signingSecretKeyRef): create it with the key "signing", or correct the reference`),
 		)},
 		"no key": {there.without("shop-zalo", "old"), nil, blocks(ReasonKeyNotFound,
 			`Secret "shop-zalo" has no key "old" (spec.zaloOA.signature.secretKeyRefs[1]): add the key, or correct the reference`)},
@@ -101,12 +105,16 @@ func TestBlocking(t *testing.T) {
 		"a bundle above": {there.with("bot-ca", "ca.crt", bundle(there, 512<<10+1)), nil,
 			blocks(ReasonTooLarge, theCA+" is larger than 512 KiB: put the credential alone into it")},
 
-		"the OA secret key as API key": {there.with("shop-xbot", "old", apiKey2).with("shop-zalo", "old", apiKey2), nil, blocks(ReasonOASecretIsAPIKey,
-			theOldOAKey+` is the same as the API key in `+theOldAPIKey+`: the two are different things, copy the OA secret key from Zalo's console`)},
+		"the OA secret key as API key": {there.with("shop-xbot", "old", apiKey2).with("shop-zalo", "old", apiKey2),
+			nil, blocks(ReasonOASecretIsAPIKey,
+				theOldOAKey+` is the same as the API key in `+theOldAPIKey+
+					`: the two are different things, copy the OA secret key from Zalo's console`)},
 		"an API key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil,
-			blocks(ReasonAPIKeyTooShort, theAPIKey+` is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`)},
+			blocks(ReasonAPIKeyTooShort,
+				theAPIKey+` is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`)},
 		"two API keys of one value": {there.with("shop-xbot", "old", " "+apiKey1), nil,
-			blocks(ReasonAPIKeyTwice, theOldAPIKey+" is the same API key as "+theAPIKey+": write each key once, since a call finds its channel by it")},
+			blocks(ReasonAPIKeyTwice, theOldAPIKey+" is the same API key as "+theAPIKey+
+				": write each key once, since a call finds its channel by it")},
 		"two OA secret keys of one value": {there: there.with("shop-zalo", "old", oaKey)},
 		"an API key as header":            {there: there.with("bot", "authorization", apiKey1)},
 		"empty keys are not the same": {there.with("shop-xbot", "old", "").with("shop-zalo", "old", ""), nil, slices.Concat(
@@ -137,40 +145,65 @@ func TestMalformed(t *testing.T) {
 	)
 	sized := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 	for name, c := range map[string]judged{
-		"an OA key of two words":       {there.with("shop-zalo", "oa-secret-key", "HiddenValue one two"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
-		"an API key of two lines":      {there.with("shop-xbot", "xp-api-key", "HiddenValue-one\nHiddenValue-two"), nil, blocks(ReasonMalformed, theAPIKey+notAlone)},
-		"an OA key with a NUL":         {there.with("shop-zalo", "oa-secret-key", "HiddenValue\x00HiddenValue"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
-		"an OA key in another coding":  {there.with("shop-zalo", "oa-secret-key", "HiddenValue\xff\xfeHiddenValue"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
-		"an OA key with a mark before": {there.with("shop-zalo", "oa-secret-key", "\ufeffHiddenValue-oa-key"), nil, blocks(ReasonMalformed, theOAKey+notAlone)},
-		"an API key with a soft space": {there.with("shop-xbot", "xp-api-key", "HiddenValue\u200b-api-key"), nil, blocks(ReasonMalformed, theAPIKey+notAlone)},
-		"an API key in any script":     {there: there.with("shop-xbot", "xp-api-key", "Chìa-khóa-của-HiddenValue-rất-dài")},
+		"an OA key of two words": {
+			there.with("shop-zalo", "oa-secret-key", "HiddenValue one two"), nil, blocks(ReasonMalformed, theOAKey+notAlone),
+		},
+		"an API key of two lines": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue-one\nHiddenValue-two"), nil, blocks(ReasonMalformed, theAPIKey+notAlone),
+		},
+		"an OA key with a NUL": {
+			there.with("shop-zalo", "oa-secret-key", "HiddenValue\x00HiddenValue"), nil, blocks(ReasonMalformed, theOAKey+notAlone),
+		},
+		"an OA key in another coding": {
+			there.with("shop-zalo", "oa-secret-key", "HiddenValue\xff\xfeHiddenValue"), nil, blocks(ReasonMalformed, theOAKey+notAlone),
+		},
+		"an OA key with a mark before": {
+			there.with("shop-zalo", "oa-secret-key", "\ufeffHiddenValue-oa-key"), nil, blocks(ReasonMalformed, theOAKey+notAlone),
+		},
+		"an API key with a soft space": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue\u200b-api-key"), nil, blocks(ReasonMalformed, theAPIKey+notAlone),
+		},
+		"an API key in any script": {there: there.with("shop-xbot", "xp-api-key", "Chìa-khóa-của-HiddenValue-rất-dài")},
 
-		"a header of two lines":      {there.with("bot", "authorization", "HiddenValue\r\nX-Other: y"), nil, blocks(ReasonMalformed, theHeader+notALine)},
+		"a header of two lines": {
+			there.with("bot", "authorization", "HiddenValue\r\nX-Other: y"), nil, blocks(ReasonMalformed, theHeader+notALine),
+		},
 		"a header in another coding": {there.with("bot", "authorization", "HiddenValue \xe9"), nil, blocks(ReasonMalformed, theHeader+notALine)},
 		"a header with a tab":        {there: there.with("bot", "authorization", "HiddenValue\tHiddenValue")},
 		"a header in any script":     {there: there.with("bot", "authorization", "Khách HiddenValue")},
 
-		"a URL that is none": {there.with("bot", "url", "HiddenValue"), nil, blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`)},
+		"a URL that is none": {
+			there.with("bot", "url", "HiddenValue"), nil,
+			blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`),
+		},
 		"a URL with credentials": {
 			there.with("bot", "url", "https://me:HiddenValue@bot"), nil,
 			blocks(ReasonMalformed, theURL+" is no URL of a sink: must hold no credentials: use headers, for example Authorization"),
 		},
-		"a URL of two lines": {there.with("bot", "url", "https://bot/\nHiddenValue"), nil, blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`)},
+		"a URL of two lines": {
+			there.with("bot", "url", "https://bot/\nHiddenValue"), nil,
+			blocks(ReasonMalformed, theURL+` is no URL of a sink: want an absolute URL such as "http://bot.chat.svc/events"`),
+		},
 		"a plain URL with TLS": {
 			there.with("bot", "url", "http://bot/HiddenValue"), nil,
 			blocks(ReasonMalformed, theURL+" is no https URL, which spec.sink.http.tls needs: write an https URL, or leave tls out"),
 		},
 
-		"a signing secret of text":     {there.with("bot", "signing", "HiddenValue, HiddenValue"), nil, blocks(ReasonMalformed, theSigning+notSigning)},
-		"a signing secret too short":   {there.with("bot", "signing", "whsec_"+sized(23)), nil, blocks(ReasonMalformed, theSigning+notSigning)},
-		"a signing secret too long":    {there.with("bot", "signing", sized(65)), nil, blocks(ReasonMalformed, theSigning+notSigning)},
-		"the shortest signing secret":  {there: there.with("bot", "signing", sized(24))},
-		"the longest signing secret":   {there: there.with("bot", "signing", "whsec_"+sized(64))},
-		"a bundle of text":             {there.with("bot-ca", "ca.crt", hidden), nil, blocks(ReasonMalformed, theCA+noBundle)},
-		"a bundle of a key":            {there.with("bot-ca", "ca.crt", key), nil, blocks(ReasonMalformed, theCA+noBundle)},
-		"a bundle of two":              {there: there.with("bot-ca", "ca.crt", cert+there["bot-ca"]["ca.crt"])},
-		"a certificate cut short":      {there.with("bot-tls", "tls.crt", cert[:len(cert)/2]), nil, blocks(ReasonMalformed, theCert+noCert)},
-		"a certificate of nothing":     {there.with("bot-tls", "tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), nil, blocks(ReasonMalformed, theCert+noCert)},
+		"a signing secret of text": {
+			there.with("bot", "signing", "HiddenValue, HiddenValue"), nil, blocks(ReasonMalformed, theSigning+notSigning),
+		},
+		"a signing secret too short":  {there.with("bot", "signing", "whsec_"+sized(23)), nil, blocks(ReasonMalformed, theSigning+notSigning)},
+		"a signing secret too long":   {there.with("bot", "signing", sized(65)), nil, blocks(ReasonMalformed, theSigning+notSigning)},
+		"the shortest signing secret": {there: there.with("bot", "signing", sized(24))},
+		"the longest signing secret":  {there: there.with("bot", "signing", "whsec_"+sized(64))},
+		"a bundle of text":            {there.with("bot-ca", "ca.crt", hidden), nil, blocks(ReasonMalformed, theCA+noBundle)},
+		"a bundle of a key":           {there.with("bot-ca", "ca.crt", key), nil, blocks(ReasonMalformed, theCA+noBundle)},
+		"a bundle of two":             {there: there.with("bot-ca", "ca.crt", cert+there["bot-ca"]["ca.crt"])},
+		"a certificate cut short":     {there.with("bot-tls", "tls.crt", cert[:len(cert)/2]), nil, blocks(ReasonMalformed, theCert+noCert)},
+		"a certificate of nothing": {
+			there.with("bot-tls", "tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+			nil, blocks(ReasonMalformed, theCert+noCert),
+		},
 		"the key for a certificate":    {there.with("bot-tls", "tls.crt", key), nil, blocks(ReasonMalformed, theCert+noCert)},
 		"a certificate after its key":  {there: there.with("bot-tls", "tls.crt", key+cert)},
 		"a certificate after text":     {there: there.with("bot-tls", "tls.crt", "Subject: HiddenValue\n"+cert)},
@@ -188,28 +221,41 @@ func TestWarnings(t *testing.T) {
 		token  = " looks like an access token: make sure that it is the OA secret key or the API key"
 		shorts = " is shorter than 16 characters: make sure that it is complete"
 		weak   = ` is shorter than 32 characters: make one with "openssl rand -hex 32"`
-		change = " holds one of + & % ; #, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; " +
+		change = " holds one of + & % ; #, which a URL changes: paste it percent-encoded into the platform's console, " +
+			"or every call is refused; " +
 			"better, take a key of letters and digits"
 		spaces = " begins or ends with white space, which is left out: write the Secret without it"
 		shares = ` is used by ChannelConnector "other" as well: give each connector keys of its own`
 	)
 	for name, c := range map[string]judged{
-		"a token of 100 characters": {there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 100)), nil, warns(ReasonLooksLikeUser, theOAKey+token)},
-		"a key of 99 characters":    {there: there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 99))},
-		"a JSON Web Token":          {there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue.HiddenValue"), nil, warns(ReasonLooksLikeUser, theAPIKey+token)},
-		"a key with a point":        {there: there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue-of-32-characters")},
-		"a header with a token":     {there: there.with("bot", "authorization", "Bearer "+strings.Repeat("x", 400))},
+		"a token of 100 characters": {
+			there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 100)), nil, warns(ReasonLooksLikeUser, theOAKey+token),
+		},
+		"a key of 99 characters": {there: there.with("shop-zalo", "oa-secret-key", strings.Repeat("x", 99))},
+		"a JSON Web Token": {
+			there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue.HiddenValue"), nil, warns(ReasonLooksLikeUser, theAPIKey+token),
+		},
+		"a key with a point":    {there: there.with("shop-xbot", "xp-api-key", "eyJHidden.HiddenValue-of-32-characters")},
+		"a header with a token": {there: there.with("bot", "authorization", "Bearer "+strings.Repeat("x", 400))},
 
 		"an API key of 16 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-1234"), nil, warns(ReasonShort, theAPIKey+weak)},
-		"an API key of 31 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-1234567890123456789"), nil, warns(ReasonShort, theAPIKey+weak)},
+		"an API key of 31 characters": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue-1234567890123456789"), nil, warns(ReasonShort, theAPIKey+weak),
+		},
 		"an API key of 32 characters": {there: there.with("shop-xbot", "xp-api-key", "HiddenValue-12345678901234567890")},
 		"an OA key of 16 characters":  {there: there.with("shop-zalo", "oa-secret-key", "HiddenValue-1234")},
 		"a key of 15 letters":         {there.with("shop-zalo", "oa-secret-key", "ăâđêôơưăâđêôơưă"), nil, warns(ReasonShort, theOAKey+shorts)},
 		"a short header":              {there: there.with("bot", "authorization", "x")},
 
-		"an API key with a plus":         {there.with("shop-xbot", "xp-api-key", "HiddenValue+12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
-		"an API key with a semicolon":    {there.with("shop-xbot", "xp-api-key", "HiddenValue;12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
-		"an API key with a percent":      {there.with("shop-xbot", "xp-api-key", "HiddenValue%12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change)},
+		"an API key with a plus": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue+12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change),
+		},
+		"an API key with a semicolon": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue;12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change),
+		},
+		"an API key with a percent": {
+			there.with("shop-xbot", "xp-api-key", "HiddenValue%12345678901234567890"), nil, warns(ReasonURLChanges, theAPIKey+change),
+		},
 		"an API key with what URLs keep": {there: there.with("shop-xbot", "xp-api-key", "HiddenValue=/?:@-._~!$'()*,12345678")},
 		"an OA key with a plus":          {there: there.with("shop-zalo", "oa-secret-key", "HiddenValue+1234")},
 
@@ -220,7 +266,9 @@ func TestWarnings(t *testing.T) {
 		"shared OA key": {there: there, others: []string{``}, want: warns(ReasonShared, theOAKey+shares)},
 		"shared API key": {there: there, others: []string{keyed + `, zaloOA: {signature: {secretKeyRefs: [{name: shop-zalo, key: theirs}]}}`},
 			want: warns(ReasonShared, theAPIKey+shares)},
-		"a Secret shared, not the key": {there: there, others: []string{`zaloOA: {signature: {secretKeyRefs: [{name: shop-zalo, key: theirs}]}}`}},
+		"a Secret shared, not the key": {
+			there: there, others: []string{`zaloOA: {signature: {secretKeyRefs: [{name: shop-zalo, key: theirs}]}}`},
+		},
 		"an OA key that is not looked at": {there: there, others: []string{
 			`zaloOA: {signature: {mode: "Off"}}`,
 		}},
@@ -252,7 +300,12 @@ func TestOrder(t *testing.T) {
 			{Reason: ReasonShort, Message: theOAKey + " is shorter than 16 characters: make sure that it is complete"},
 			{Reason: ReasonTrimmed, Message: theOAKey + " begins or ends with white space, which is left out: write the Secret without it"},
 			{Reason: ReasonEmpty, Message: theHeader + " is empty: fill it in", Blocking: true},
-			{Reason: ReasonSecretNotFound, Message: `Secret "bot-ca" does not exist (spec.sink.http.tls.caSecretKeyRef): create it with the key "ca.crt", or correct the reference`, Blocking: true},
+			{
+				Reason: ReasonSecretNotFound,
+				Message: `Secret "bot-ca" does not exist (spec.sink.http.tls.caSecretKeyRef): create it with the key "ca.crt",` +
+					` or correct the reference`,
+				Blocking: true,
+			},
 		}},
 	} {
 		t.Run(name, c.check)
@@ -272,7 +325,8 @@ func TestGenerated(t *testing.T) {
 			blocks(ReasonKeyNotFound, `Secret "shop-api-key" has no key "xp-api-key" (generated): add the key, or correct the reference`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resolved, err := Resolve(t.Context(), Input{Connector: connectortest.New(t), Generated: "shop-api-key", From: c.there.source(new([]string))})
+			resolved, err := Resolve(t.Context(),
+				Input{Connector: connectortest.New(t), Generated: "shop-api-key", From: c.there.source(new([]string))})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,7 +29,10 @@ var texts = []text{
 	{"OA", `zaloOA: {officialAccounts: [{id: %s, displayName: a}]}`, []string{"3662729599332560487", "a b", "null"}},
 	{"display name", `zaloOA: {officialAccounts: [{id: a, displayName: %s}]}`, []string{"Shop Hà Nội", "", "- a: b #", "\u0085", "\x7f"}},
 	{"code", `zaloOA: {domainVerification: {codes: [%s]}}`, []string{"AbC-d_1", "true", "1e3"}},
-	{"path", `webhook: {path: %s}`, []string{"/webhook/xpbot/api/zalo/push", "/a/b/", "/a/./b", "/a/../b", "/a/...", "/zalo_verifie", "/~!$&'()*+,;=:@/."}},
+	{
+		"path", `webhook: {path: %s}`,
+		[]string{"/webhook/xpbot/api/zalo/push", "/a/b/", "/a/./b", "/a/../b", "/a/...", "/zalo_verifie", "/~!$&'()*+,;=:@/."},
+	},
 	{"API key's name", `webhook: {apiKeys: [{name: %s, secretKeyRef: {name: a, key: b}}]}`, []string{"2026-11", "~", "no"}},
 	{"body size", `webhook: {maxBodySize: %s}`, []string{"1Mi", "64Mi", "1", "1.5", "512k", "0.5", "1500m", "67108864"}},
 	{"header size", `webhook: {maxHeaderSize: %s}`, []string{"8Ki", "64Ki", "1Ki", "1.5Ki", "9k", "65536"}},
@@ -39,12 +42,22 @@ var texts = []text{
 	{"window", `inbox: {deduplicationWindow: %s}`, []string{"24h", "2h", "7200s", "2h0m0.000000001s", "720h"}},
 	{"inbox's size", `inbox: {embedded: {size: %s}}`, []string{"1Gi", "64Mi", "16Ti", "67108864", "0.1Ti", "64000001k"}},
 	{"URL", `sink: {http: {url: %s}}`, []string{
-		"http://bot.chat.svc/events", "HTTPS://bot:8443?a=b", "http://[::1]:80/", "http://[fe80::1%25eth0]/", "http://bot:/", "http://a@b", "http://b/%41", "http:///b",
+		"http://bot.chat.svc/events", "HTTPS://bot:8443?a=b", "http://[::1]:80/",
+		"http://[fe80::1%25eth0]/", "http://bot:/", "http://a@b", "http://b/%41", "http:///b",
 		"http://bot:65535/", "http://[::1]:09?a=:0",
 	}},
-	{"proxy", `sink: {http: {proxy: %s}}`, []string{"none", "http://proxy.example:3128", "https://proxy/", "socks5://10.0.0.1:1080", "socks5h://[::1]:1080", "http://[fd00::1]", "http://proxy:65529"}},
+	{
+		"proxy", `sink: {http: {proxy: %s}}`,
+		[]string{
+			"none", "http://proxy.example:3128", "https://proxy/", "socks5://10.0.0.1:1080",
+			"socks5h://[::1]:1080", "http://[fd00::1]", "http://proxy:65529",
+		},
+	},
 	{"time-out", `sink: {http: {timeout: %s}}`, []string{"10s", "100ms", "1m30s", "0.5s", "5m"}},
-	{"header", `sink: {http: {headers: [{name: %s, secretKeyRef: {name: a, key: b}}]}}`, []string{"Authorization", "x-a", "Te", "T-e", "Ce", "Webhook", "content-typ"}},
+	{
+		"header", `sink: {http: {headers: [{name: %s, secretKeyRef: {name: a, key: b}}]}}`,
+		[]string{"Authorization", "x-a", "Te", "T-e", "Ce", "Webhook", "content-typ"},
+	},
 	{"first backoff", `delivery: {retry: {initialBackoff: %s}}`, []string{"1s", "10ms", "5m", "300000ms"}},
 	{"longest backoff", `delivery: {retry: {maxBackoff: %s}}`, []string{"5m", "1s", "1000ms", "24h"}},
 	{"age", `delivery: {retry: {maxAge: %s}}`, []string{"24h", "1s", "720h"}},
@@ -139,7 +152,8 @@ func mutate(random *rand.Rand, value string) string {
 // TestHeaderNamesAgree: the schema and the connector take and refuse the same names.
 func TestHeaderNamesAgree(t *testing.T) {
 	names := []string{
-		"Host", "HOST", "content-length", "Content-Type", "connection", "Transfer-Encoding", "trailer", "TE", "te", "Upgrade", "ce-id", "Ce-", "CE-x",
+		"Host", "HOST", "content-length", "Content-Type", "connection",
+		"Transfer-Encoding", "trailer", "TE", "te", "Upgrade", "ce-id", "Ce-", "CE-x",
 		"webhook-id", "Webhook-", "ce", "webhook", "content", "T-e", "Authorization", "user-agent", "x-host", "é",
 	}
 	for c := range rune(128) {

@@ -85,7 +85,8 @@ func FuzzRender(f *testing.F) {
 	add := func(change func(*freeTexts)) {
 		x := good
 		change(&x)
-		f.Add(x.appID, x.account, x.displayName, x.code, x.path, x.keyName, x.pattern, x.size, x.url, x.header, x.duration, x.oaKey, x.headerValue)
+		f.Add(x.appID, x.account, x.displayName, x.code, x.path, x.keyName,
+			x.pattern, x.size, x.url, x.header, x.duration, x.oaKey, x.headerValue)
 	}
 	add(func(*freeTexts) {})
 	for _, text := range []string{
@@ -98,7 +99,9 @@ func FuzzRender(f *testing.F) {
 		add(func(x *freeTexts) { x.headerValue = text })
 		add(func(x *freeTexts) { x.pattern, x.code = text, text })
 	}
-	for _, url := range []string{"HTTPS://BOT:8443/a?b=c", "http://[::1]/", "http://bot/%zz", "http://b ot/", "http://a@b/", "http://é/", "http://bot?@"} {
+	for _, url := range []string{
+		"HTTPS://BOT:8443/a?b=c", "http://[::1]/", "http://bot/%zz", "http://b ot/", "http://a@b/", "http://é/", "http://bot?@",
+	} {
 		add(func(x *freeTexts) { x.url = url })
 	}
 	for _, duration := range []string{"0.5s", "1.000000001s", "1m0.5s", "1h", "99999ms", "100ms", "1us"} {
@@ -107,19 +110,20 @@ func FuzzRender(f *testing.F) {
 	for _, size := range []string{"1", "1.5", "64Mi", "1500m", "1e3", "1k"} {
 		add(func(x *freeTexts) { x.size = size })
 	}
-	f.Fuzz(func(t *testing.T, appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue string) {
-		x := freeTexts{appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue}
-		c, err := schema.Decode(t.Context(), x.manifest(t))
-		if err != nil {
-			return // no resource
-		}
-		creds := judged(t, c, x.secrets(common)).Credentials
-		got, err := render.Render(c, creds)
-		if err != nil {
-			t.Fatalf("the schema takes what the connector refuses: %v", err)
-		}
-		checkRead(t, c, creds, loaded(t, got))
-	})
+	f.Fuzz(
+		func(t *testing.T, appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue string) {
+			x := freeTexts{appID, account, displayName, code, path, keyName, pattern, size, url, header, duration, oaKey, headerValue}
+			c, err := schema.Decode(t.Context(), x.manifest(t))
+			if err != nil {
+				return // no resource
+			}
+			creds := judged(t, c, x.secrets(common)).Credentials
+			got, err := render.Render(c, creds)
+			if err != nil {
+				t.Fatalf("the schema takes what the connector refuses: %v", err)
+			}
+			checkRead(t, c, creds, loaded(t, got))
+		})
 }
 
 // checkRead compares what the connector reads with what was declared.

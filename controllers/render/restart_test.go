@@ -80,7 +80,10 @@ var changes = []change{
 	{"workload.nodeSelector", `workload: {nodeSelector: {a: b}}`},
 	{"workload.tolerations", `workload: {tolerations: [{key: a, operator: Exists}]}`},
 	{"workload.affinity", `workload: {affinity: {podAffinity: {}}}`},
-	{"workload.topologySpreadConstraints", `workload: {topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]}`},
+	{
+		"workload.topologySpreadConstraints",
+		`workload: {topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]}`,
+	},
 	{"workload.podLabels", `workload: {podLabels: {a: b}}`},
 	{"workload.podAnnotations", `workload: {podAnnotations: {a: b}}`},
 	{"workload.serviceAccountName", `workload: {serviceAccountName: shop}`},

@@ -33,7 +33,10 @@ type room struct {
 func TestANewTypeNeedsNoCode(t *testing.T) {
 	ref := func(key string) v1alpha1.SecretKeyRef { return v1alpha1.SecretKeyRef{Name: "echo", Key: key} }
 	token := ref("token")
-	member := echo{ID: "7", Signature: signing{[]v1alpha1.SecretKeyRef{ref("new"), ref("old")}}, TokenSecretKeyRef: &token, Rooms: []room{{"hall", ref("hall")}}}
+	member := echo{
+		ID: "7", Signature: signing{[]v1alpha1.SecretKeyRef{ref("new"), ref("old")}},
+		TokenSecretKeyRef: &token, Rooms: []room{{"hall", ref("hall")}},
+	}
 	var got []Reference
 	section := translation{stand: func(r Reference) config.APIKey {
 		got = append(got, r)

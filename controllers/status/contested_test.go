@@ -16,11 +16,13 @@ import (
 func TestManyContests(t *testing.T) {
 	var all []apply.Contest
 	for n := range 20 {
-		all = append(all, apply.Contest{Child: `Deployment "shop-connector"`, Field: fmt.Sprintf("spec.template.spec.field%02d", n), Managers: `"theirs"`})
+		all = append(all,
+			apply.Contest{Child: `Deployment "shop-connector"`, Field: fmt.Sprintf("spec.template.spec.field%02d", n), Managers: `"theirs"`})
 	}
 	got := status.Compute(observed(t, contests(all...)))
 	message := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionFieldContested).Message
-	if !strings.Contains(message, `field03 of Deployment "shop-connector" by "theirs", and others.`) || !strings.HasSuffix(message, "has a field for it") {
+	if !strings.Contains(message, `field03 of Deployment "shop-connector" by "theirs", and others.`) ||
+		!strings.HasSuffix(message, "has a field for it") {
 		t.Errorf("got %s", message)
 	}
 }

@@ -12,13 +12,16 @@ import (
 
 // lostAs is what is said of a pod of a Persistent inbox.
 func lostAs(pod string) string {
-	return `NodeLost: Node "n1" is gone or cannot be reached, and with it pod "` + pod + `": the inbox's volume stays attached to that node. ` +
+	return `NodeLost: Node "n1" is gone or cannot be reached, and with it pod "` + pod +
+		`": the inbox's volume stays attached to that node. ` +
 		"Bring the node back; or make sure that it is off, since two pods must never write to the volume, and taint it with " +
 		"node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, which detaches the volume and deletes the pod, or delete the pod by force"
 }
 
-const lostEphemeral = `NodeLost: Node "n1" is gone or cannot be reached, and with it pod "new": the cluster replaces the pod after its toleration ` +
-	"of unreachable nodes, 5 minutes by default, and loses what its inbox holds. Bring the node back before that, or delete the pod by force to have another one now"
+const lostEphemeral = `NodeLost: Node "n1" is gone or cannot be reached, and with it pod "new": ` +
+	`the cluster replaces the pod after its toleration ` +
+	"of unreachable nodes, 5 minutes by default, and loses what its inbox holds. Bring the node back before that, " +
+	"or delete the pod by force to have another one now"
 
 // readiness is what is said of a pod on a node, and of its containers.
 func readiness(ready, containers corev1.ConditionStatus, reason string) func(*corev1.Pod) {
@@ -44,19 +47,21 @@ func TestNodeLost(t *testing.T) {
 		// ends says that the pod is waited for, however long the outage.
 		ends bool
 	}{
-		"marked by the cluster":               {unreachable, true, false},
-		"marked by an older cluster":          {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "NodeLost"), true, false},
-		"unknown":                             {readiness(corev1.ConditionUnknown, corev1.ConditionTrue, ""), true, false},
-		"a probe that fails":                  {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "ContainersNotReady"), false, false},
-		"a readiness gate":                    {readiness(corev1.ConditionFalse, corev1.ConditionTrue, "ReadinessGatesNotReady"), false, false},
-		"ready":                               {readiness(corev1.ConditionTrue, corev1.ConditionTrue, ""), false, false},
-		"said of none":                        {func(*corev1.Pod) {}, false, false},
-		"said of no node":                     {func(p *corev1.Pod) { unreachable(p); p.Spec.NodeName = "" }, false, false},
-		"ended":                               {func(p *corev1.Pod) { unreachable(p); p.Status.Phase = corev1.PodFailed }, false, false},
-		"deleted, and its grace not over":     {isDeleted(time.Minute), false, true},
-		"deleted, and about to go":            {isDeleted(-59 * time.Second), false, true},
-		"deleted, and there for too long":     {isDeleted(-time.Minute), true, false},
-		"deleted, ended, and kept by another": {func(p *corev1.Pod) { isDeleted(-time.Hour)(p); p.Status.Phase = corev1.PodSucceeded }, false, false},
+		"marked by the cluster":           {unreachable, true, false},
+		"marked by an older cluster":      {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "NodeLost"), true, false},
+		"unknown":                         {readiness(corev1.ConditionUnknown, corev1.ConditionTrue, ""), true, false},
+		"a probe that fails":              {readiness(corev1.ConditionFalse, corev1.ConditionFalse, "ContainersNotReady"), false, false},
+		"a readiness gate":                {readiness(corev1.ConditionFalse, corev1.ConditionTrue, "ReadinessGatesNotReady"), false, false},
+		"ready":                           {readiness(corev1.ConditionTrue, corev1.ConditionTrue, ""), false, false},
+		"said of none":                    {func(*corev1.Pod) {}, false, false},
+		"said of no node":                 {func(p *corev1.Pod) { unreachable(p); p.Spec.NodeName = "" }, false, false},
+		"ended":                           {func(p *corev1.Pod) { unreachable(p); p.Status.Phase = corev1.PodFailed }, false, false},
+		"deleted, and its grace not over": {isDeleted(time.Minute), false, true},
+		"deleted, and about to go":        {isDeleted(-59 * time.Second), false, true},
+		"deleted, and there for too long": {isDeleted(-time.Minute), true, false},
+		"deleted, ended, and kept by another": {
+			func(p *corev1.Pod) { isDeleted(-time.Hour)(p); p.Status.Phase = corev1.PodSucceeded }, false, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			early, late := starting, expected{stalled: unavailable}
@@ -88,8 +93,11 @@ func TestSuccessorOfLost(t *testing.T) {
 		change func(*status.Observation)
 		want   string
 	}{
-		"waits":           {with(), lostAs("old")},
-		"finds no node":   {with(unscheduled("Unschedulable", "0/2 nodes are available.")), lostAs("old") + ". Its successor waits: No node takes the pod: 0/2 nodes are available"},
+		"waits": {with(), lostAs("old")},
+		"finds no node": {
+			with(unscheduled("Unschedulable", "0/2 nodes are available.")),
+			lostAs("old") + ". Its successor waits: No node takes the pod: 0/2 nodes are available",
+		},
 		"has no image":    {with(waitsWith("ErrImagePull", "")), trouble["an image that is not there"].want},
 		"crashes":         {with(trouble["a fourth crash"].pod), trouble["a fourth crash"].want},
 		"is yet to come":  {func(o *status.Observation) { with()(o); o.Pods = o.Pods[1:] }, lostAs("old")},

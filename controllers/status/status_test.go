@@ -3,19 +3,14 @@ package status_test
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
-	"xbot.a4b.vn/channel-connector/controllers/children"
-	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/status/statustest"
@@ -23,94 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// observed is what a pass finds of a connector that is well, with changes.
-func observed(tb testing.TB, changes ...func(*status.Observation)) status.Observation {
-	tb.Helper()
-	c := connectortest.New(tb)
-	c.Generation = 3
-	o := status.Observation{
-		Connector: c, Judged: true, ConfigWritten: true,
-		Workload: status.Workload{
-			Deployment: &appsv1.Deployment{
-				ObjectMeta: metav1.ObjectMeta{Generation: 5},
-				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1))},
-				Status: appsv1.DeploymentStatus{
-					ObservedGeneration: 5, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
-				},
-			},
-			Pods: []corev1.Pod{pod("new", "2", func(p *corev1.Pod) {
-				container(p).Ready, container(p).Started = true, new(true)
-				container(p).State.Running = &corev1.ContainerStateRunning{}
-			})},
-		},
-	}
-	for _, change := range changes {
-		change(&o)
-	}
-	return o
-}
-
-// start is when the pods of the tests were created.
-var start = time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
-
-// pod is a pod of a ReplicaSet, as it is before its container exists. Later
-// ReplicaSets have higher numbers.
-func pod(name, replicaSet string, changes ...func(*corev1.Pod)) corev1.Pod {
-	created := start.Add(time.Duration(replicaSet[0]-'0') * time.Minute)
-	p := corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: name, CreationTimestamp: metav1.NewTime(created),
-			Labels: map[string]string{appsv1.DefaultDeploymentUniqueLabelKey: replicaSet},
-		},
-		Status: corev1.PodStatus{
-			Phase: corev1.PodPending,
-			// A sidecar of somebody's says nothing of the connector.
-			ContainerStatuses: []corev1.ContainerStatus{
-				{Name: "sidecar", RestartCount: 9, LastTerminationState: ended("Error", 1, "theirs")},
-				{Name: children.ContainerName, Image: "channel-connector:1.0.0", State: waits("ContainerCreating", "")},
-			},
-		},
-	}
-	for _, change := range changes {
-		change(&p)
-	}
-	return p
-}
-
-// container is the status of the connector's container.
-func container(p *corev1.Pod) *corev1.ContainerStatus { return &p.Status.ContainerStatuses[1] }
-
-func waits(reason, message string) corev1.ContainerState {
-	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
-}
-
-// ended is how a container ended that ran for a second.
-func ended(reason string, exitCode int32, message string) corev1.ContainerState {
-	return endedAfter(time.Second, reason, exitCode, message)
-}
-
-func endedAfter(ran time.Duration, reason string, exitCode int32, message string) corev1.ContainerState {
-	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-		Reason: reason, ExitCode: exitCode, Message: message,
-		StartedAt: metav1.NewTime(start), FinishedAt: metav1.NewTime(start.Add(ran)),
-	}}
-}
-
-// down is a Deployment whose only pod is the newest, and not available.
-func down(changes ...func(*corev1.Pod)) func(*status.Observation) {
-	return func(o *status.Observation) {
-		o.Deployment.Status.ReadyReplicas, o.Deployment.Status.AvailableReplicas = 0, 0
-		o.Pods = []corev1.Pod{pod("new", "2", changes...)}
-	}
-}
-
-// late is a Deployment that did not come up in time.
-func late(o *status.Observation) {
-	o.Deployment.Status.Conditions = append(o.Deployment.Status.Conditions, appsv1.DeploymentCondition{
-		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded",
-	})
-}
 
 // conditions are those of a status as text.
 func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
@@ -137,12 +44,8 @@ const (
 )
 
 // heldAtNone is why nothing takes calls where others decide the number of pods.
-const heldAtNone = "ScaledByOthers: Another client holds the Deployment at 0 replicas: no call is answered; the inbox is kept. FieldContested says who"
-
-// contests are fields that others decide.
-func contests(all ...apply.Contest) func(*status.Observation) {
-	return func(o *status.Observation) { o.Contests = all }
-}
+const heldAtNone = "ScaledByOthers: Another client holds the Deployment at 0 replicas: no call is answered; the inbox is kept. " +
+	"FieldContested says who"
 
 func (e expected) conditions() map[string]string {
 	all := map[string]string{
@@ -197,7 +100,9 @@ func TestSummary(t *testing.T) {
 		"well": {},
 		"warnings": {
 			[]func(*status.Observation){func(o *status.Observation) {
-				o.Findings = []credentials.Finding{{Reason: credentials.ReasonShort, Message: "S is short"}, {Reason: credentials.ReasonTrimmed, Message: "T is trimmed"}}
+				o.Findings = []credentials.Finding{
+					{Reason: credentials.ReasonShort, Message: "S is short"}, {Reason: credentials.ReasonTrimmed, Message: "T is trimmed"},
+				}
 			}},
 			expected{credentials: "True ResolvedWithWarnings: S is short. T is trimmed"},
 		},
@@ -217,29 +122,43 @@ func TestSummary(t *testing.T) {
 		},
 		"waits for its turn": {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending = true }},
-			expected{updateBut: "True WaitsForTurn: The pod template of this version of the operator comes when it is this connector's turn; until then the one before serves"},
+			expected{
+				updateBut: "True WaitsForTurn: The pod template of this version of the operator comes when it is this connector's turn; " +
+					"until then the one before serves",
+			},
 		},
 		"no turn comes": {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
-			expected{updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now"},
+			expected{
+				updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: " +
+					"see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now",
+			},
 		},
 		"others write a field": {
-			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", Managers: `"theirs"`}, apply.Contest{Child: `Service "shop-connector"`, Field: "spec.b"})},
-			expected{contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: spec.a of Deployment "shop-connector" by "theirs", ` +
-				`spec.b of Service "shop-connector" by an admission webhook or the API server, or a client that removes it. It stays as they write it, and is put back ever more rarely, ` +
+			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", Managers: `"theirs"`},
+				apply.Contest{Child: `Service "shop-connector"`, Field: "spec.b"})},
+			expected{contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: ` +
+				`spec.a of Deployment "shop-connector" by "theirs", ` +
+				`spec.b of Service "shop-connector" by an admission webhook or the API server, or a client that removes it. ` +
+				`It stays as they write it, and is put back ever more rarely, ` +
 				"every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it"},
 		},
 		"a webhook changes a field": {
 			[]func(*status.Observation){contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.a", OnAdmission: true})},
-			expected{contested: `True ChangedOnAdmission: An admission webhook or the API server changes what the operator writes: spec.a of Deployment "shop-connector". ` +
-				"It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that webhook or policy, or declare its value where spec.workload has a field for it"},
+			expected{contested: `True ChangedOnAdmission: An admission webhook or the API server changes what the operator writes: ` +
+				`spec.a of Deployment "shop-connector". ` +
+				"It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. " +
+				"Exempt the operator's objects from that webhook or policy, or declare its value where spec.workload has a field for it"},
 		},
 		"others hold it at no pod": {
-			[]func(*status.Observation){replicas(0, 0, 0, 0), contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.replicas", Managers: `"theirs"`})},
+			[]func(*status.Observation){replicas(0, 0, 0, 0),
+				contests(apply.Contest{Child: `Deployment "shop-connector"`, Field: "spec.replicas", Managers: `"theirs"`})},
 			expected{
 				stalled: heldAtNone, available: "False " + heldAtNone,
-				contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: spec.replicas of Deployment "shop-connector" by "theirs". ` +
-					"It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its value where spec.workload has a field for it",
+				contested: `True WrittenByOthers: Others write again and again what the operator wants otherwise: ` +
+					`spec.replicas of Deployment "shop-connector" by "theirs". ` +
+					"It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, " +
+					"or declare its value where spec.workload has a field for it",
 			},
 		},
 		"the definition is older": {
@@ -258,10 +177,16 @@ func TestSummaryOfCredentials(t *testing.T) {
 		{Reason: credentials.ReasonEmpty, Message: "A is empty", Blocking: true},
 		{Reason: credentials.ReasonMalformed, Message: "B is malformed", Blocking: true},
 	}
-	awaiting := []credentials.Finding{{Reason: credentials.ReasonAwaitingOASecretKey, Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"}}
-	const next = `No O. Meanwhile M. Next: paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL ` +
-		"into Zalo's console, which shows the OA secret key after its call was answered. Until then events are answered 503, so that Zalo's retries keep them"
-	lacking := []credentials.Finding{{Reason: credentials.ReasonSecretNotFound, Message: "No H", Blocking: true, Sink: true, Meanwhile: "events are accepted and held"}}
+	awaiting := []credentials.Finding{
+		{Reason: credentials.ReasonAwaitingOASecretKey, Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"},
+	}
+	const next = `No O. Meanwhile M. Next: paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API ` +
+		`key> as the webhook URL ` +
+		"into Zalo's console, which shows the OA secret key after its call was answered. Until then events are answered 503, " +
+		"so that Zalo's retries keep them"
+	lacking := []credentials.Finding{
+		{Reason: credentials.ReasonSecretNotFound, Message: "No H", Blocking: true, Sink: true, Meanwhile: "events are accepted and held"},
+	}
 	notCreated := func(o *status.Observation) { o.Deployment, o.Pods, o.ConfigWritten = nil, nil, false }
 	taken := &status.Obstacle{Reason: status.ReasonNameTaken, Message: `Service "shop-connector" exists`, Stalled: true}
 	for name, c := range map[string]struct {
@@ -338,7 +263,8 @@ func TestNotJudged(t *testing.T) {
 	o.Connector.Status = status.Compute(observed(t))
 	o.Connector.Generation++
 	got := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionCredentialsResolved)
-	if got == nil || got.Status != metav1.ConditionUnknown || got.Reason != status.ReasonNotJudged || got.ObservedGeneration != o.Connector.Generation {
+	if got == nil || got.Status != metav1.ConditionUnknown || got.Reason != status.ReasonNotJudged ||
+		got.ObservedGeneration != o.Connector.Generation {
 		t.Errorf("got %v", got)
 	}
 }

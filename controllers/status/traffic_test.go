@@ -46,10 +46,12 @@ func TestTrafficAndReady(t *testing.T) {
 		"full for 2 minutes":        {traffics(nil, fails(inbox, traffic.ReasonFull)), 2 * time.Minute, "False InboxFull"},
 		"failing for 2 minutes":     {traffics(nil, fails(inbox, traffic.ReasonFailing)), 2 * time.Minute, "False InboxFailing"},
 		"a wrong secret, suspected": {traffics(nil, fails(signature, traffic.ReasonWrongSecretSuspected)), time.Hour, "True Ready"},
-		"a wrong secret, for long":  {traffics([]string{"k"}, fails(signature, traffic.ReasonWrongSecretSuspected)), 0, "False WrongSecretSuspected"},
-		"not enforced":              {traffics(nil, fails(signature, traffic.ReasonNotEnforced)), 0, "True Ready"},
-		"a sink that fails":         {traffics(nil, fails(v1alpha1.ConditionDelivering, traffic.ReasonSinkFailing)), time.Hour, "True Ready"},
-		"no call":                   {traffics(nil, fails(v1alpha1.ConditionReceiving, traffic.ReasonNoCallYet)), time.Hour, "True Ready"},
+		"a wrong secret, for long": {
+			traffics([]string{"k"}, fails(signature, traffic.ReasonWrongSecretSuspected)), 0, "False WrongSecretSuspected",
+		},
+		"not enforced":      {traffics(nil, fails(signature, traffic.ReasonNotEnforced)), 0, "True Ready"},
+		"a sink that fails": {traffics(nil, fails(v1alpha1.ConditionDelivering, traffic.ReasonSinkFailing)), time.Hour, "True Ready"},
+		"no call":           {traffics(nil, fails(v1alpha1.ConditionReceiving, traffic.ReasonNoCallYet)), time.Hour, "True Ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := observed(t, func(o *status.Observation) { o.Traffic, o.Now = c.verdict, time.Now() })
@@ -83,7 +85,8 @@ func TestUnreadKeepsReady(t *testing.T) {
 		unread := *v
 		unread.Conditions = nil
 		for _, kind := range traffic.Types {
-			unread.Conditions = append(unread.Conditions, metav1.Condition{Type: kind, Status: metav1.ConditionUnknown, Reason: traffic.ReasonNotRead, Message: "m"})
+			unread.Conditions = append(unread.Conditions,
+				metav1.Condition{Type: kind, Status: metav1.ConditionUnknown, Reason: traffic.ReasonNotRead, Message: "m"})
 		}
 		o.Traffic = &unread
 		if got := meta.FindStatusCondition(status.Compute(o).Conditions, v1alpha1.ConditionReady); got.Reason != name {
@@ -99,7 +102,9 @@ func TestInboxPatience(t *testing.T) {
 	})
 	s := status.Compute(o)
 	began := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy).LastTransitionTime.Time
-	for after, want := range map[time.Duration]time.Duration{-24 * time.Hour: 2 * time.Minute, 0: 2 * time.Minute, 90 * time.Second: 30 * time.Second, time.Hour: 0} {
+	for after, want := range map[time.Duration]time.Duration{
+		-24 * time.Hour: 2 * time.Minute, 0: 2 * time.Minute, 90 * time.Second: 30 * time.Second, time.Hour: 0,
+	} {
 		if got := status.InboxPatience(s, began.Add(after)); got != want {
 			t.Errorf("after %s: in %s, want %s", after, got, want)
 		}
@@ -113,12 +118,15 @@ func TestInboxPatience(t *testing.T) {
 // says nothing against it.
 func TestMissingSinkCredential(t *testing.T) {
 	lacks := func(o *status.Observation) {
-		o.Findings = []credentials.Finding{{Reason: credentials.ReasonSecretNotFound, Message: "Secret \"bot\" does not exist", Sink: true, Blocking: true}}
+		o.Findings = []credentials.Finding{
+			{Reason: credentials.ReasonSecretNotFound, Message: "Secret \"bot\" does not exist", Sink: true, Blocking: true},
+		}
 		o.Traffic = traffics(nil)
 	}
 	o := observed(t, lacks)
 	o.Connector.Status = status.Compute(o)
-	if got := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionDelivering); got.Reason != traffic.ReasonCredentialMissing {
+	if got := meta.FindStatusCondition(o.Connector.Status.Conditions,
+		v1alpha1.ConditionDelivering); got.Reason != traffic.ReasonCredentialMissing {
 		t.Errorf("Delivering says %s", got.Reason)
 	}
 	o.Findings, o.Traffic = nil, nil

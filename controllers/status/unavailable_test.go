@@ -60,24 +60,43 @@ func TestOutage(t *testing.T) {
 		// again is after how long the pass looks again.
 		again time.Duration
 	}{
-		"at once":           {[]func(*status.Observation){downFor(0)}, expected{reconciling: starting}, tooLong},
-		"before the end":    {[]func(*status.Observation){downFor(inTime)}, expected{reconciling: starting}, time.Second},
-		"at the end":        {[]func(*status.Observation){downFor(tooLong)}, expected{stalled: unavailable}, 0},
-		"without a pod":     {[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) { o.Pods = nil }}, expected{stalled: unavailable}, 0},
-		"and paused":        {[]func(*status.Observation){downFor(tooLong), progressing(corev1.ConditionUnknown, "DeploymentPaused")}, expected{stalled: unavailable}, 0},
-		"of another length": {[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) { o.Deployment.Spec.ProgressDeadlineSeconds = new(int32(600)) }}, expected{reconciling: starting}, tooLong},
+		"at once":        {[]func(*status.Observation){downFor(0)}, expected{reconciling: starting}, tooLong},
+		"before the end": {[]func(*status.Observation){downFor(inTime)}, expected{reconciling: starting}, time.Second},
+		"at the end":     {[]func(*status.Observation){downFor(tooLong)}, expected{stalled: unavailable}, 0},
+		"without a pod": {
+			[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) { o.Pods = nil }}, expected{stalled: unavailable}, 0,
+		},
+		"and paused": {
+			[]func(*status.Observation){downFor(tooLong), progressing(corev1.ConditionUnknown, "DeploymentPaused")},
+			expected{stalled: unavailable}, 0,
+		},
+		"of another length": {
+			[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) {
+				o.Deployment.Spec.ProgressDeadlineSeconds = new(int32(600))
+			}},
+			expected{reconciling: starting}, tooLong,
+		},
 		"in a roll-out, whose time others keep": {
-			[]func(*status.Observation){downFor(tooLong), progressing(corev1.ConditionTrue, "ReplicaSetUpdated")}, expected{reconciling: starting}, 0,
+			[]func(*status.Observation){downFor(tooLong), progressing(corev1.ConditionTrue, "ReplicaSetUpdated")},
+			expected{reconciling: starting}, 0,
 		},
 		"in a roll-out whose time is over": {
-			[]func(*status.Observation){downFor(inTime), progressing(corev1.ConditionFalse, "ProgressDeadlineExceeded")}, expected{stalled: tooLate}, time.Second,
+			[]func(*status.Observation){downFor(inTime), progressing(corev1.ConditionFalse, "ProgressDeadlineExceeded")},
+			expected{stalled: tooLate}, time.Second,
 		},
 		"of an earlier generation": {
-			[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) { o.Deployment.Generation++ }}, expected{reconciling: starting}, 0,
+			[]func(*status.Observation){downFor(tooLong), func(o *status.Observation) { o.Deployment.Generation++ }},
+			expected{reconciling: starting}, 0,
 		},
-		"while a pod ends as it should":  {[]func(*status.Observation){downFor(tooLong), leaves(10 * time.Minute)}, expected{reconciling: starting}, 6 * time.Minute},
-		"while a pod ends, before that":  {[]func(*status.Observation){downFor(0), leaves(30 * time.Second)}, expected{reconciling: starting}, 90 * time.Second},
-		"while a pod ends on a lost one": {[]func(*status.Observation){downFor(tooLong), leaves(10*time.Minute, unreachable)}, expected{stalled: lostAs("old")}, 6 * time.Minute},
+		"while a pod ends as it should": {
+			[]func(*status.Observation){downFor(tooLong), leaves(10 * time.Minute)}, expected{reconciling: starting}, 6 * time.Minute,
+		},
+		"while a pod ends, before that": {
+			[]func(*status.Observation){downFor(0), leaves(30 * time.Second)}, expected{reconciling: starting}, 90 * time.Second,
+		},
+		"while a pod ends on a lost one": {
+			[]func(*status.Observation){downFor(tooLong), leaves(10*time.Minute, unreachable)}, expected{stalled: lostAs("old")}, 6 * time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := observed(t, c.change...)

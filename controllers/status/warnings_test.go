@@ -28,16 +28,43 @@ func TestWarnings(t *testing.T) {
 		change []func(*status.Observation)
 		want   string
 	}{
-		"a volume that is elsewhere": {[]func(*status.Observation){warned("FailedAttachVolume: Multi-Attach error\n")}, mounts + "FailedAttachVolume: Multi-Attach error"},
-		"the latest":                 {[]func(*status.Observation){warned("FailedMount: first", "FailedMount: second")}, mounts + "FailedMount: second"},
-		"what sums up tells less":    {[]func(*status.Observation){warned("FailedMount: rpc error", "FailedMount: Unable to attach or mount volumes: unmounted volumes=[inbox]")}, mounts + "FailedMount: rpc error"},
-		"what sums up alone":         {[]func(*status.Observation){warned("FailedMount: Unable to attach or mount volumes: timed out")}, mounts + "FailedMount: Unable to attach or mount volumes: timed out"},
-		"anything else":              {[]func(*status.Observation){warned("FailedCreatePodSandBox: no network")}, `Unavailable: Pod "new" did not become available in time: FailedCreatePodSandBox: no network`},
+		"a volume that is elsewhere": {
+			[]func(*status.Observation){warned("FailedAttachVolume: Multi-Attach error\n")}, mounts + "FailedAttachVolume: Multi-Attach error",
+		},
+		"the latest": {
+			[]func(*status.Observation){warned("FailedMount: first", "FailedMount: second")}, mounts + "FailedMount: second",
+		},
+		"what sums up tells less": {
+			[]func(*status.Observation){warned("FailedMount: rpc error",
+				"FailedMount: Unable to attach or mount volumes: unmounted volumes=[inbox]")},
+			mounts + "FailedMount: rpc error",
+		},
+		"what sums up alone": {
+			[]func(*status.Observation){warned("FailedMount: Unable to attach or mount volumes: timed out")},
+			mounts + "FailedMount: Unable to attach or mount volumes: timed out",
+		},
+		"anything else": {
+			[]func(*status.Observation){warned("FailedCreatePodSandBox: no network")},
+			`Unavailable: Pod "new" did not become available in time: FailedCreatePodSandBox: no network`,
+		},
 		"the scheduler's, of before": {[]func(*status.Observation){warned("FailedScheduling: no room")}, unavailable},
-		"what is no longer said":     {[]func(*status.Observation){warned("FailedMapVolume: old", "FailedMount: new"), func(o *status.Observation) { o.Warnings[1].At = outage.Add(11 * time.Minute) }}, mounts + "FailedMount: new"},
-		"of before the outage":       {[]func(*status.Observation){warned("Unhealthy: probe"), func(o *status.Observation) { o.Warnings[0].At = outage.Add(-time.Second) }}, unavailable},
-		"of the ReplicaSet":          {[]func(*status.Observation){warned("FailedCreate: Error creating: exceeded quota"), noPod}, "PodsRefused: The cluster refuses the pod: Error creating: exceeded quota"},
-		"in a roll-out":              {[]func(*status.Observation){warned("FailedMount: no secret"), progressing(corev1.ConditionFalse, "ProgressDeadlineExceeded")}, mounts + "FailedMount: no secret"},
+		"what is no longer said": {
+			[]func(*status.Observation){warned("FailedMapVolume: old", "FailedMount: new"),
+				func(o *status.Observation) { o.Warnings[1].At = outage.Add(11 * time.Minute) }},
+			mounts + "FailedMount: new",
+		},
+		"of before the outage": {
+			[]func(*status.Observation){warned("Unhealthy: probe"), func(o *status.Observation) { o.Warnings[0].At = outage.Add(-time.Second) }},
+			unavailable,
+		},
+		"of the ReplicaSet": {
+			[]func(*status.Observation){warned("FailedCreate: Error creating: exceeded quota"), noPod},
+			"PodsRefused: The cluster refuses the pod: Error creating: exceeded quota",
+		},
+		"in a roll-out": {
+			[]func(*status.Observation){warned("FailedMount: no secret"), progressing(corev1.ConditionFalse, "ProgressDeadlineExceeded")},
+			mounts + "FailedMount: no secret",
+		},
 		"anything else in a roll-out": {
 			[]func(*status.Observation){warned("Unhealthy: probe"), progressing(corev1.ConditionFalse, "ProgressDeadlineExceeded")},
 			`RollingOut: Pod "new" did not become available in time: Unhealthy: probe`,
@@ -59,10 +86,14 @@ func TestWarningsStay(t *testing.T) {
 		warnings []string
 		stays    bool
 	}{
-		"with other numbers":         {"new", []string{`FailedMount: rpc error: op 9e8d7c66-0000: took 3m2.5s (10 of 9) for volume "shop-2"`}, true},
-		"in turns":                   {"new", []string{first, "FailedMount: another"}, true},
-		"no longer":                  {"new", []string{"FailedMount: another"}, false},
-		"of something else":          {"new", []string{`FailedMount: rpc error: op 1f0c9a77-04b2: took 1.5s (2 of 9) for volume "shop-3"`}, false},
+		"with other numbers": {
+			"new", []string{`FailedMount: rpc error: op 9e8d7c66-0000: took 3m2.5s (10 of 9) for volume "shop-2"`}, true,
+		},
+		"in turns":  {"new", []string{first, "FailedMount: another"}, true},
+		"no longer": {"new", []string{"FailedMount: another"}, false},
+		"of something else": {
+			"new", []string{`FailedMount: rpc error: op 1f0c9a77-04b2: took 1.5s (2 of 9) for volume "shop-3"`}, false,
+		},
 		"with another reason":        {"new", []string{"FailedAttachVolume" + strings.TrimPrefix(first, "FailedMount")}, false},
 		"of another pod":             {"newer", []string{first}, false},
 		"of a pod that is not there": {"", []string{first}, false},
@@ -85,7 +116,8 @@ func TestWarningsStay(t *testing.T) {
 
 // TestRefusedWordsStay: each pod that is refused would have had another name.
 func TestRefusedWordsStay(t *testing.T) {
-	o := observed(t, downFor(tooLong), warned(`FailedCreate: Error creating: pods "shop-connector-6d4c-x7k2p" is forbidden`), func(o *status.Observation) { o.Pods = nil })
+	o := observed(t, downFor(tooLong), warned(`FailedCreate: Error creating: pods "shop-connector-6d4c-x7k2p" is forbidden`),
+		func(o *status.Observation) { o.Pods = nil })
 	o.Connector.Status, o.Quoted = status.Compute(o), status.Quote(o)
 	o.Warnings[0].Message = `Error creating: pods "shop-connector-6d4c-bcd99" is forbidden`
 	if got := conditions(status.Compute(o))["Ready"]; !strings.Contains(got, "x7k2p") {

@@ -144,22 +144,26 @@ var trouble = map[string]struct {
 	},
 	"a volume of no class": {
 		pod: unscheduled("Unschedulable", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
-		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims" +
+		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: " +
+			"pod has unbound immediate PersistentVolumeClaims" +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"no volume": {
 		pod: unscheduled("Unschedulable", "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind."),
-		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind" +
+		want: "VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: " +
+			"1 node(s) didn't find available persistent volumes to bind" +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"no claim": {
 		pod: unscheduled("Unschedulable", `0/1 nodes are available: persistentvolumeclaim "shop-connector" not found.`),
-		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: persistentvolumeclaim "shop-connector" not found` +
+		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: 0/1 nodes are available: ` +
+			`persistentvolumeclaim "shop-connector" not found` +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"a class that makes no volumes": {
 		pod: unscheduled("SchedulerError", `running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded`),
-		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded` +
+		want: `VolumeNotBound: The inbox's volume of the cluster's default StorageClass cannot be bound: ` +
+			`running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded` +
 			": check inbox.embedded.storageClassName and that the class can make volumes",
 	},
 	"a scheduler that fails otherwise": {
@@ -168,16 +172,19 @@ var trouble = map[string]struct {
 	},
 
 	"an image that is not there": {
-		pod:  waitsWith("ErrImagePull", `failed to pull "channel-connector:1.0.0": not found`),
-		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
+		pod: waitsWith("ErrImagePull", `failed to pull "channel-connector:1.0.0": not found`),
+		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: ` +
+			`check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
 	},
 	"the same, a moment later": {
-		pod:  waitsWith("ImagePullBackOff", `Back-off pulling image "channel-connector:1.0.0"`),
-		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
+		pod: waitsWith("ImagePullBackOff", `Back-off pulling image "channel-connector:1.0.0"`),
+		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: ` +
+			`check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
 	},
 	"no name of an image": {
-		pod:  waitsWith("InvalidImageName", "couldn't parse image name"),
-		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
+		pod: waitsWith("InvalidImageName", "couldn't parse image name"),
+		want: `ImagePullFailed: The image "channel-connector:1.0.0" cannot be pulled: ` +
+			`check the operator's --connector-image and workload.imagePullSecrets, and see the pod's events`,
 	},
 	"a Secret that cannot be mounted": {
 		pod:  waitsWith("CreateContainerConfigError", `secret "shop-connector" not found`),
@@ -328,7 +335,8 @@ func TestPodsRefused(t *testing.T) {
 func TestVolumeOfAClass(t *testing.T) {
 	o := observed(t, down(unscheduled("Unschedulable", "pod has unbound immediate PersistentVolumeClaims.")))
 	o.Connector.Spec.Inbox.Embedded = &v1alpha1.EmbeddedInbox{StorageClassName: "fast"}
-	if got := conditions(status.Compute(o))["Ready"]; !strings.Contains(got, `The inbox's volume of StorageClass "fast" cannot be bound: pod has`) {
+	got := conditions(status.Compute(o))["Ready"]
+	if !strings.Contains(got, `The inbox's volume of StorageClass "fast" cannot be bound: pod has`) {
 		t.Errorf("got %s", got)
 	}
 }

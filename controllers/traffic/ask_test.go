@@ -66,18 +66,24 @@ func TestUnreadable(t *testing.T) {
 		serve http.HandlerFunc
 		want  string
 	}{
-		"another token": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "answers 401: it has not taken the newest configuration"},
-		"no report":     {http.NotFound, "answers 404: its image is not the operator's version"},
-		"broken":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "answers 500"},
-		"elsewhere":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", http.StatusFound) }, "answers 302"},
-		"no JSON":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>hidden") }, "its report cannot be read"},
+		"another token": {
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+			"answers 401: it has not taken the newest configuration",
+		},
+		"no report": {http.NotFound, "answers 404: its image is not the operator's version"},
+		"broken":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "answers 500"},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", http.StatusFound) }, "answers 302"},
+		"no JSON":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>hidden") }, "its report cannot be read"},
 		"endless": {func(w http.ResponseWriter, _ *http.Request) {
 			for range 1000 {
 				_, _ = io.WriteString(w, strings.Repeat("hidden", 1000))
 			}
 		}, "more than 16384 bytes"},
-		"a long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxResponse)) }, "the connection failed: the operator must reach port 9090"},
-		"hangs up":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the connection failed"},
+		"a long header": {
+			func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", maxResponse)) },
+			"the connection failed: the operator must reach port 9090",
+		},
+		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the connection failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reports, err := asking(t, c.serve).askAll(t.Context(), pods(1), "token")
@@ -103,7 +109,8 @@ func TestNoWay(t *testing.T) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", free.Addr().String())
 	}
 	_, err = p.askAll(t.Context(), pods(1), "token")
-	want := `pod "shop-connector-0" does not tell of its traffic: the connection was refused: the operator must reach port 9090 of the pods, which a NetworkPolicy may forbid`
+	want := `pod "shop-connector-0" does not tell of its traffic: the connection was refused: ` +
+		`the operator must reach port 9090 of the pods, which a NetworkPolicy may forbid`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}

@@ -24,9 +24,11 @@ func healthy() Picture {
 		Channel: report.Channel{
 			Name:          "chat/shop",
 			LastAuthentic: ago(time.Minute), LastEvent: ago(2 * time.Minute),
-			APIKeys:   []report.Key{{Name: "first", LastUsed: ago(time.Minute)}},
-			Signature: report.Signature{Mode: "Enforce", Keys: []report.Key{{Name: "shop-zalo/oa-secret-key", ID: "k1", LastUsed: ago(time.Minute)}}},
-			Delivery:  report.Delivery{LastTaken: ago(time.Minute)},
+			APIKeys: []report.Key{{Name: "first", LastUsed: ago(time.Minute)}},
+			Signature: report.Signature{
+				Mode: "Enforce", Keys: []report.Key{{Name: "shop-zalo/oa-secret-key", ID: "k1", LastUsed: ago(time.Minute)}},
+			},
+			Delivery: report.Delivery{LastTaken: ago(time.Minute)},
 		},
 	}
 }
@@ -118,7 +120,10 @@ func TestJudgeSignatures(t *testing.T) {
 			picture: with(func(p *Picture) { p.Channel.Signature.Mode = "Audit" }, failed(100, time.Hour)),
 			kind:    "SignatureVerified", want: "False NotEnforced", says: []string{"Audit", "at least 100 calls"},
 		},
-		"Off": {picture: with(func(p *Picture) { p.Channel.Signature.Mode = "Off" }), kind: "SignatureVerified", want: "False NotEnforced", says: []string{"Off"}},
+		"Off": {
+			picture: with(func(p *Picture) { p.Channel.Signature.Mode = "Off" }),
+			kind:    "SignatureVerified", want: "False NotEnforced", says: []string{"Off"},
+		},
 	} {
 		t.Run(name, c.judge)
 	}
@@ -126,8 +131,11 @@ func TestJudgeSignatures(t *testing.T) {
 
 func TestJudgeTheRest(t *testing.T) {
 	for name, c := range map[string]look{
-		"taken":  {picture: healthy(), kind: "Delivering", want: "True EventsTaken"},
-		"paused": {picture: healthy(), change: func(c *v1alpha1.ChannelConnector) { c.Spec.Delivery.Paused = true }, kind: "Delivering", want: "False Paused"},
+		"taken": {picture: healthy(), kind: "Delivering", want: "True EventsTaken"},
+		"paused": {
+			picture: healthy(), change: func(c *v1alpha1.ChannelConnector) { c.Spec.Delivery.Paused = true },
+			kind: "Delivering", want: "False Paused",
+		},
 		"failing": {
 			picture: with(func(p *Picture) {
 				p.Channel.Delivery = report.Delivery{Pending: 7, FailingSince: ago(6 * time.Minute), LastError: "connection refused"}
@@ -259,7 +267,8 @@ func TestRestartedConnector(t *testing.T) {
 		t.Errorf("failing since %v, want since the first failure", got)
 	}
 	since := now.Add(-time.Minute)
-	again := judge(r, restarted(report.Delivery{Pending: 7, FailingSince: since, LastTaken: since.Add(-time.Minute), LastError: "connection refused"}), now)
+	again := judge(r,
+		restarted(report.Delivery{Pending: 7, FailingSince: since, LastTaken: since.Add(-time.Minute), LastError: "connection refused"}), now)
 	if got := again.Traffic.FailingSince; got == nil || !got.Time.Equal(since) {
 		t.Errorf("failing since %v, and the sink took an event after that", got)
 	}

@@ -43,7 +43,8 @@ func (s *stage) answer(conn net.Conn) {
 		return
 	}
 	s.mu.Lock()
-	document, _ := json.Marshal(report.Report{Began: s.picture.Began, Inbox: s.picture.Inbox, Channels: []report.Channel{s.picture.Channel}}) //nolint:errchkjson // times always marshal
+	told := report.Report{Began: s.picture.Began, Inbox: s.picture.Inbox, Channels: []report.Channel{s.picture.Channel}}
+	document, _ := json.Marshal(told) //nolint:errchkjson // times always marshal
 	s.mu.Unlock()
 	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(document), document)
 }

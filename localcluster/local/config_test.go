@@ -113,7 +113,9 @@ func TestVolumes(t *testing.T) {
 // Every daemon has a program of its name, and none is started twice.
 func TestDaemonsHavePrograms(t *testing.T) {
 	c := &Cluster{Dir: t.TempDir()}
-	programs := map[string]bool{etcd: true, kubeAPIServer: true, kubeControllerManager: true, kubeScheduler: true, kubeProxy: true, kubelet: true}
+	programs := map[string]bool{
+		etcd: true, kubeAPIServer: true, kubeControllerManager: true, kubeScheduler: true, kubeProxy: true, kubelet: true,
+	}
 	for _, b := range (versions{}).binaries() {
 		programs[b.Name] = true
 	}

@@ -170,7 +170,9 @@ var _ = Describe("The value connectors", Ordered, func() {
 
 	It("are given up, long before the time is over, when they change what cannot be changed", func(ctx context.Context) {
 		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {embedded: {size: 2Gi}}"}))
-		Expect(refused(ctx)).To(And(ContainSubstring(`ChannelConnector "shop"`), ContainSubstring("inbox.embedded.size: cannot be changed: create another ChannelConnector")))
+		Expect(refused(ctx)).
+			To(And(ContainSubstring(`ChannelConnector "shop"`),
+				ContainSubstring("inbox.embedded.size: cannot be changed: create another ChannelConnector")))
 	})
 
 	It("take over nothing that somebody else applied", func(ctx context.Context) {
@@ -180,7 +182,8 @@ var _ = Describe("The value connectors", Ordered, func() {
 		Expect(k8s.Create(ctx, mine)).To(Succeed())
 		upgrade(ctx, connectors(map[string]string{"mine": "delivery: {concurrency: 7}"}))
 		Expect(refused(ctx)).To(ContainSubstring(
-			`ChannelConnector "mine" exists and is not from the ConfigMap "channels-channel-connector-connectors": delete it, or give yours another name`))
+			`ChannelConnector "mine" exists and is not from the ConfigMap "channels-channel-connector-connectors": delete it, ` +
+				`or give yours another name`))
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(mine), mine)).To(Succeed())
 		Expect(mine.GetOwnerReferences()).To(BeEmpty())
 	})

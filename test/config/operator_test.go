@@ -32,7 +32,8 @@ var _ = Describe("An operator without rights in one of its namespaces", func() {
 		k8s.Install(ctx, all)
 		deployment := &appsv1.Deployment{}
 		installation.Convert(installation.Only(all, "Deployment"), deployment)
-		session := k8s.Run(operator, own, deployment.Spec.Template.Spec, "--watch-namespaces="+own+","+foreign, "--leader-election-namespace="+own)
+		session := k8s.Run(operator, own, deployment.Spec.Template.Spec,
+			"--watch-namespaces="+own+","+foreign, "--leader-election-namespace="+own)
 		Eventually(ctx, session).WithTimeout(installation.Soon).Should(gexec.Exit(1))
 		Expect(string(session.Err.Contents())).To(And(
 			ContainSubstring(`no permission in namespace "foreign": channelconnectors.xbot.a4b.vn is forbidden`),
@@ -49,6 +50,7 @@ var _ = Describe("An operator without the definition of the resource", func() {
 		bare := installation.Start()
 		session := bare.Run(operator, "default", deployment.Spec.Template.Spec, "--leader-election-namespace=default")
 		Eventually(ctx, session).WithTimeout(installation.Soon).Should(gexec.Exit(1))
-		Expect(string(session.Err.Contents())).To(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version"))
+		Expect(string(session.Err.Contents())).
+			To(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply the one of the operator's version"))
 	})
 })

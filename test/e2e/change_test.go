@@ -44,7 +44,8 @@ var changes = []struct {
 	{name: "a drained node", make: func(ctx context.Context, c *channel) {
 		node := c.pod(ctx).Spec.NodeName
 		// A drain also waits for the pods of earlier specs, and retries every 5 s.
-		Eventually(tryKubectl).WithContext(ctx).WithArguments("get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=channel-connector", "--output=name").
+		Eventually(tryKubectl).WithContext(ctx).
+			WithArguments("get", "pods", "--all-namespaces", "--selector=app.kubernetes.io/name=channel-connector", "--output=name").
 			Should(Equal("pod/" + c.pod(ctx).Name))
 		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "uncordon", node) })
 		kubectl(ctx, "drain", node, "--pod-selector=app.kubernetes.io/name=channel-connector",

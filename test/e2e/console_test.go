@@ -36,7 +36,8 @@ var _ = Describe("Zalo's console", func() {
 
 		By("sending an event that nobody can verify yet")
 		event := c.event(ctx)
-		Expect(event(ctx, c.current)).To(And(HaveHTTPStatus(http.StatusServiceUnavailable), HaveHTTPHeaderWithValue("Retry-After", Not(BeEmpty()))))
+		Expect(event(ctx, c.current)).
+			To(And(HaveHTTPStatus(http.StatusServiceUnavailable), HaveHTTPHeaderWithValue("Retry-After", Not(BeEmpty()))))
 		Expect(c.bot.Arrivals()).To(BeEmpty())
 
 		By("showing the key, of which somebody makes the Secret")
@@ -119,7 +120,8 @@ func call(req *http.Request) (*http.Response, error) {
 
 // taken sends the event until it is accepted, and returns the time since a moment. Until then it is answered 503 and
 // never refused.
-func (c *channel) taken(ctx context.Context, event func(context.Context, traffic.Keys) (*http.Response, error), since time.Time) time.Duration {
+func (c *channel) taken(ctx context.Context, event func(context.Context, traffic.Keys) (*http.Response, error),
+	since time.Time) time.Duration {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		answer, err := event(ctx, c.current)

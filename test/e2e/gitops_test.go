@@ -133,7 +133,8 @@ var _ = Describe("A channel becomes Ready in whatever order things come", func()
 	It("the operator before the definition, which is then deleted and made again", func(ctx context.Context) {
 		removeOperator(ctx)
 		installOperator(ctx, version, "--set", "crds.enabled=false", "--wait=false")
-		Eventually(operatorLog).WithContext(ctx).Should(ContainElement(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply")))
+		Eventually(operatorLog).WithContext(ctx).
+			Should(ContainElement(ContainSubstring("no CustomResourceDefinition of the ChannelConnector: apply")))
 		applyDefinition(ctx, definition)
 		c, manifest := writeChannel(ctx)
 		kubectl(ctx, "apply", "-f", manifest)

@@ -81,5 +81,6 @@ func (c *channel) status(ctx context.Context) admin.ChannelStatus {
 // connector runs the connector's program in the channel's pod.
 func (c *channel) connector(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	return kubectl(ctx, append([]string{"exec", "--namespace", c.Namespace, "deployment/" + c.Name + "-connector", "--", "connector"}, args...)...)
+	return kubectl(ctx,
+		append([]string{"exec", "--namespace", c.Namespace, "deployment/" + c.Name + "-connector", "--", "connector"}, args...)...)
 }

@@ -36,10 +36,12 @@ var _ = Describe("The traffic of a channel", func() {
 			Expect(c.post(ctx, traffic.Keys{APIKey: c.current.APIKey, OASecretKey: newKeys().OASecretKey})).To(Equal(http.StatusUnauthorized))
 		}
 		Expect(c.tells(ctx, v1alpha1.ConditionDelivering, metav1.ConditionFalse, "SinkFailing", changed)).To(ContainSubstring("503"))
-		Expect(c.tells(ctx, v1alpha1.ConditionSignatureVerified, metav1.ConditionFalse, "WrongSecretSuspected", changed)).To(ContainSubstring("OA secret key"))
+		Expect(c.tells(ctx, v1alpha1.ConditionSignatureVerified, metav1.ConditionFalse, "WrongSecretSuspected", changed)).
+			To(ContainSubstring("OA secret key"))
 		Expect(c.condition(ctx, v1alpha1.ConditionReady)).To(HaveField("Status", metav1.ConditionTrue))
 		Expect(c.Status.Traffic.Pending).To(BeEquivalentTo(1))
-		Expect(kubectl(ctx, "get", "chc", c.Name, "--namespace", c.Namespace, "--output", "wide")).To(And(ContainSubstring("BACKLOG"), ContainSubstring("LAST EVENT")))
+		Expect(kubectl(ctx, "get", "chc", c.Name, "--namespace", c.Namespace, "--output", "wide")).
+			To(And(ContainSubstring("BACKLOG"), ContainSubstring("LAST EVENT")))
 		Eventually(c.eventsWith).WithContext(ctx).WithArguments("SinkFailing").Should(HaveLen(1))
 
 		By("a sink that is back, and a call with the right secret")

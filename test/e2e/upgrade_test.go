@@ -33,7 +33,8 @@ func statesOf(ctx context.Context, namespace string) (s states, err error) {
 			}
 		}
 		pending := meta.FindStatusCondition(conditions, v1alpha1.ConditionUpdatePending)
-		ready, waiting := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady), meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUpdatePending)
+		ready, waiting := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady),
+			meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionUpdatePending)
 		count(&s.Ready, ready)
 		count(&s.Waiting, waiting)
 		count(&s.Disturbed, waiting && !ready)
@@ -83,7 +84,8 @@ var _ = Describe("An operator's upgrade", Serial, func() {
 				StopTrying("more than a few were not Ready").Attach("states", s).Attach("rolling", rolls).Now()
 			}
 			g.Expect(s).To(Equal(states{Ready: fleet}))
-			g.Expect(deployments.Items).To(HaveEach(HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+nextVersion)))))
+			g.Expect(deployments.Items).
+				To(HaveEach(HaveField("Spec.Template.Spec.Containers", ConsistOf(HaveField("Image", connectorImage+":"+nextVersion)))))
 		}).WithTimeout(6 * time.Minute).Should(Succeed())
 		Expect(waited).To(BeTrue(), "none waited")
 		measured("20 connectors are upgraded, 3 at a time", "", time.Since(begun))

@@ -44,20 +44,29 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 		{"message to the second", `"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa-2"}`, "", refused, ""},
 		{"message of the first", `"event_name":"oa_send_text","sender":{"id":"oa-1"},"recipient":{"id":"u"}`, "", "", refused},
 		{"message to one without keys", `"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa-3"}`, "", refused, refused},
-		{"message to one that is not listed", `"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa-4"}`, "", refused, refused},
+		{
+			"message to one that is not listed", `"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa-4"}`, "", refused, refused,
+		},
 		{"follower of the first", `"event_name":"follow","oa_id":"oa-1","follower":{"id":"u"}`, "", "", refused},
 		{"quota of the first", `"event_name":"change_oa_daily_quota","oaId":"oa-1"`, "", "", refused},
 		{"seen by the first's user", `"event_name":"user_seen_message","sender":{"id":"oa-1"},"recipient":{"id":"u"}`, "", "", refused},
-		{"group of the first", `"event_name":"user_send_group_text","oa_id":"oa-1","sender":{"id":"u"},"recipient":{"group_id":"g"}`, "", "", refused},
+		{
+			"group of the first",
+			`"event_name":"user_send_group_text","oa_id":"oa-1","sender":{"id":"u"},"recipient":{"group_id":"g"}`, "", "", refused,
+		},
 		{"an event that names no OA", `"event_name":"permission_revoked"`, "", refused, refused},
 		{"an OA's id that is no text", `"event_name":"follow","oa_id":{"oa-1":1}`, "", refused, refused},
 		{"oa_id of the first, sent to the second", `"event_name":"follow","oa_id":"oa-1","recipient":{"id":"oa-2"}`, "", refused, refused},
-		{"sent to the first, oa_id of the second", `"event_name":"user_send_text","oa_id":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused},
+		{
+			"sent to the first, oa_id of the second", `"event_name":"user_send_text","oa_id":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused,
+		},
 		{"sent to the first, oa_id of another", `"event_name":"user_send_text","oa_id":"oa-4","recipient":{"id":"oa-1"}`, "", refused, refused},
 		{"two spellings of oa_id", `"event_name":"follow","oa_id":"oa-1","oaId":"oa-2"`, "", refused, refused},
 		{"from one OA to the other", `"event_name":"user_send_text","sender":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
 		{"the other OA as the user", `"event_name":"user_click_chatnow","oa_id":"oa-1","user_id":"oa-2"`, "", refused, refused},
-		{"the other OA where no id can be", `"event_name":"user_send_text","oa_id":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused},
+		{
+			"the other OA where no id can be", `"event_name":"user_send_text","oa_id":{"id":"oa-2"},"recipient":{"id":"oa-1"}`, "", refused, refused,
+		},
 		{"the other OA as no follower can be", `"event_name":"user_send_text","follower":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused},
 		{"the other OA in a list", `"event_name":"user_send_text","sender":["oa-2"],"recipient":{"id":"oa-1"}`, "", refused, refused},
 		{"the other OA in capitals", `"event_name":"user_send_text","OA_ID":"oa-2","recipient":{"id":"oa-1"}`, "", refused, refused},
@@ -68,7 +77,8 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 	} {
 		body := []byte(fmt.Sprintf(`{"app_id":%q,"timestamp":"1782863507304",%s}`, vectors.AppID, tc.body))
 		for key, want := range map[string]channel.Reason{
-			"of-the-app": tc.app, "first-agency": tc.first, "first-agency-new": tc.first, "second-agency": tc.second, "": refused, "nobody's": refused,
+			"of-the-app": tc.app, "first-agency": tc.first, "first-agency-new": tc.first,
+			"second-agency": tc.second, "": refused, "nobody's": refused,
 		} {
 			header := signed(Sign(vectors.AppID, body, "1782863507304", key))
 			call, refusal := agencies(channel.SignatureEnforce, "of-the-app").Read(arrived, header, body)
@@ -90,9 +100,11 @@ func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 // An OA's own key does not reach the conversation of another OA's group.
 func TestGroupsOfOAsWithKeysAreApart(t *testing.T) {
 	conversation := func(oa, key string) string {
-		body := fmt.Appendf(nil, `{"app_id":%q,"timestamp":"1782863507304","event_name":"user_send_group_text","oa_id":%q,"sender":{"id":"u"},"recipient":{"id":"g"}}`,
+		body := fmt.Appendf(nil,
+			`{"app_id":%q,"timestamp":"1782863507304","event_name":"user_send_group_text","oa_id":%q,"sender":{"id":"u"},"recipient":{"id":"g"}}`,
 			vectors.AppID, oa)
-		call, refusal := agencies(channel.SignatureEnforce, "of-the-app").Read(arrived, signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
+		call, refusal := agencies(channel.SignatureEnforce, "of-the-app").
+			Read(arrived, signed(Sign(vectors.AppID, body, "1782863507304", key)), body)
 		if refusal != nil {
 			t.Fatal(refusal)
 		}

@@ -50,12 +50,17 @@ func TestTheConcatenationNeedsExactlyOneObject(t *testing.T) {
 	for _, cut := range []int{0, 1, 6, len("1782863507304")} {
 		timestamp := "1782863507304"[cut:]
 		body := signedBody + "1782863507304"[:cut]
-		if refusal := resigned(t, vectors.AppID, body, timestamp, whole); (refusal == nil) != (cut == 0) || cut > 0 && reason(refusal) != channel.ReasonMalformed {
+		if refusal := resigned(t, vectors.AppID, body, timestamp, whole); (refusal == nil) != (cut == 0) ||
+			cut > 0 && reason(refusal) != channel.ReasonMalformed {
 			t.Errorf("%d digits behind the object: %v", cut, refusal)
 		}
 	}
-	for _, body := range []string{signedBody + signedBody, signedBody + "," + signedBody, "3" + signedBody, "[" + signedBody + "]", signedBody[:len(signedBody)-1], `{"a":` + signedBody} {
-		if refusal := resigned(t, vectors.AppID, body, "1782863507304", vectors.AppID+body+"1782863507304"); reason(refusal) != channel.ReasonMalformed {
+	for _, body := range []string{
+		signedBody + signedBody, signedBody + "," + signedBody, "3" + signedBody,
+		"[" + signedBody + "]", signedBody[:len(signedBody)-1], `{"a":` + signedBody,
+	} {
+		refusal := resigned(t, vectors.AppID, body, "1782863507304", vectors.AppID+body+"1782863507304")
+		if reason(refusal) != channel.ReasonMalformed {
 			t.Errorf("%q: %v", body, refusal)
 		}
 	}
@@ -64,9 +69,12 @@ func TestTheConcatenationNeedsExactlyOneObject(t *testing.T) {
 // With a second app_id or timestamp, the same bytes could be signed for one and
 // read for the other.
 func TestTheConcatenationNeedsAppIDAndTimestampOnce(t *testing.T) {
-	for _, member := range []string{`"app_id":"6254742270069193212"`, `"timestamp":"1782863507304"`, `"timestamp":"1"`, `"app_id":null`, `"\u0074imestamp":"1782863507304"`} {
+	for _, member := range []string{
+		`"app_id":"6254742270069193212"`, `"timestamp":"1782863507304"`, `"timestamp":"1"`, `"app_id":null`, `"\u0074imestamp":"1782863507304"`,
+	} {
 		for _, body := range []string{"{" + member + "," + signedBody[1:], strings.TrimSuffix(signedBody, "}") + "," + member + "}"} {
-			if refusal := resigned(t, vectors.AppID, body, "1782863507304", vectors.AppID+body+"1782863507304"); reason(refusal) != channel.ReasonMalformed {
+			refusal := resigned(t, vectors.AppID, body, "1782863507304", vectors.AppID+body+"1782863507304")
+			if reason(refusal) != channel.ReasonMalformed {
 				t.Errorf("%s: %v", body, refusal)
 			}
 		}
@@ -77,12 +85,14 @@ func TestTheConcatenationNeedsAppIDAndTimestampOnce(t *testing.T) {
 // included.
 func TestTheConcatenationNeedsTheObjectsOwnTimestamp(t *testing.T) {
 	for _, timestamp := range []string{"", "178286350730", "17828635073041", " 1782863507304", "\n1782863507304"} {
-		if refusal := resigned(t, vectors.AppID, signedBody, timestamp, vectors.AppID+signedBody+timestamp); reason(refusal) != channel.ReasonSignatureWrong {
+		refusal := resigned(t, vectors.AppID, signedBody, timestamp, vectors.AppID+signedBody+timestamp)
+		if reason(refusal) != channel.ReasonSignatureWrong {
 			t.Errorf("signed with timestamp %q: %v", timestamp, refusal)
 		}
 	}
 	nested := `{"app_id":"6254742270069193212","message":{"timestamp":"1782863507304"}}`
-	if refusal := resigned(t, vectors.AppID, nested, "1782863507304", vectors.AppID+nested+"1782863507304"); reason(refusal) != channel.ReasonSignatureMissing {
+	if refusal := resigned(t, vectors.AppID, nested, "1782863507304",
+		vectors.AppID+nested+"1782863507304"); reason(refusal) != channel.ReasonSignatureMissing {
 		t.Errorf("a timestamp of an inner object: %v", refusal)
 	}
 }

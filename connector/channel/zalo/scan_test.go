@@ -50,17 +50,29 @@ func TestScan(t *testing.T) {
 			"event_name": "e", "app_id": "1", "timestamp": "2", "oa_id": "3", "oaId": "4", "user_id": "5", "group_id": "6",
 			"sender.id": "7", "recipient.id": "8", "follower.id": "9", "message.msg_id": "10",
 		}},
-		{"only at their places", `{"id":"1","msg_id":"2","sender":{"msg_id":"3","app_id":"4"},"message":{"id":"5"},"a":{"app_id":"6","sender":{"id":"7"}},"b":[{"oa_id":"8"}]}`, map[string]string{}},
+		{
+			"only at their places",
+			`{"id":"1","msg_id":"2","sender":{"msg_id":"3","app_id":"4"},"message":{"id":"5"},"a":{"app_id":"6","sender":{"id":"7"}},` +
+				`"b":[{"oa_id":"8"}]}`,
+			map[string]string{},
+		},
 		{"numbers keep their digits", `{"app_id":9007199254740993,"oa_id":-0.10e+1,"sender":{"id":18446744073709551616123}}`,
 			map[string]string{"app_id": "9007199254740993", "oa_id": "-0.10e+1", "sender.id": "18446744073709551616123"}},
 		{"escapes in names and values", `{"\u0061pp_id":"\u0031\/\"\\\n","se\u006eder":{"\u0069d":"\ud83d\udc4d"}}`,
 			map[string]string{"app_id": "1/\"\\\n", "sender.id": "👍"}},
 		{"null is absent", `{"app_id":null,"sender":null,"recipient":{"id":null}}`, map[string]string{}},
-		{"other types are unusable", `{"app_id":true,"oa_id":{"id":"1"},"user_id":["1"],"sender":"x","recipient":["id"],"follower":7,"message":{"msg_id":{"a":[]}}}`, map[string]string{}},
+		{
+			"other types are unusable",
+			`{"app_id":true,"oa_id":{"id":"1"},"user_id":["1"],"sender":"x","recipient":["id"],"follower":7,"message":{"msg_id":{"a":[]}}}`,
+			map[string]string{},
+		},
 		{"white space around", " \r\n\t{ \"app_id\" :\n\"1\" } \n", map[string]string{"app_id": "1"}},
 		{"duplicates of what is not read", `{"a":1,"a":2,"data":{"app_id":1,"app_id":2},"sender":{"name":"a","name":"b","id":"1"},"app_id":"3"}`,
 			map[string]string{"sender.id": "1", "app_id": "3"}},
-		{"half a surrogate pair", `{"message":{"text":"\ud83d","msg_id":"1"},"app_id":"2"}`, map[string]string{"message.msg_id": "1", "app_id": "2"}},
+		{
+			"half a surrogate pair", `{"message":{"text":"\ud83d","msg_id":"1"},"app_id":"2"}`,
+			map[string]string{"message.msg_id": "1", "app_id": "2"},
+		},
 		{"depth 64", `{"a":` + nested(63, `{"a":`) + `,"app_id":"1"}`, map[string]string{"app_id": "1"}},
 		{"depth 64 of arrays", `{"a":` + nested(63, `[`) + `,"app_id":"1"}`, map[string]string{"app_id": "1"}},
 		{"depth 64 in a member that is read", `{"sender":` + nested(63, `{"id":`) + `,"app_id":"1"}`, map[string]string{"app_id": "1"}},
@@ -149,7 +161,9 @@ func FuzzScan(f *testing.F) {
 	for _, body := range samples(f) {
 		f.Add(body)
 	}
-	for _, body := range []string{`{"app_id":1e400}`, `{"sender":[{"id":1}],"\u0061pp_id":"\ud800"}`, `{"a":{"b":[[]]}} `, `{"app_id":1,"app_id":2}`, "{\"a\":\"\xff\"}"} {
+	for _, body := range []string{
+		`{"app_id":1e400}`, `{"sender":[{"id":1}],"\u0061pp_id":"\ud800"}`, `{"a":{"b":[[]]}} `, `{"app_id":1,"app_id":2}`, "{\"a\":\"\xff\"}",
+	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -289,13 +289,17 @@ func TestProbe(t *testing.T) {
 		t.Errorf("an empty object of %d bytes: %v", channel.MaxProbeSize+1, err)
 	}
 	for body, hint := range map[string]string{
-		"\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xef\xbb\xbf{}": "byte order mark", "\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16",
+		"\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xef\xbb\xbf{}": "byte order mark",
+		"\xff\xfe{\x00": "UTF-16", "\xfe\xff\x00{": "UTF-16",
 	} {
-		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed || !strings.Contains(err.Message, hint) {
+		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed ||
+			!strings.Contains(err.Message, hint) {
 			t.Errorf("%q: %v, want a hint at %s", body, err, hint)
 		}
 	}
-	for _, body := range []string{blanks + blanks + " ", "{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}"} {
+	for _, body := range []string{
+		blanks + blanks + " ", "{", "}", "{{}", "{}}", "{} {}", "[]", "null", "\u00a0", "\v", "{\u00a0}", "\xef\xbb\xbf{}",
+	} {
 		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
 			t.Errorf("%q: %v", body, err)
 		}
@@ -348,7 +352,9 @@ func TestDomainProof(t *testing.T) {
 			t.Errorf("page of %s: %s", code, page)
 		}
 	}
-	want := []channel.MetaTag{{Name: "zalo-platform-site-verification", Content: "AbC"}, {Name: "zalo-platform-site-verification", Content: "x-_9"}}
+	want := []channel.MetaTag{
+		{Name: "zalo-platform-site-verification", Content: "AbC"}, {Name: "zalo-platform-site-verification", Content: "x-_9"},
+	}
 	if diff := cmp.Diff(want, tags); diff != "" || len(files) != 2 {
 		t.Errorf("%d pages, meta tags %s", len(files), diff)
 	}

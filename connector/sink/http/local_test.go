@@ -8,9 +8,15 @@ import (
 )
 
 func TestKindOfHost(t *testing.T) {
-	const translated = "an address that local NAT64 translates"
-	const numeric, loopback, linkLocal, metadata, unspecified, multicast = "an address in an unusual spelling", "a loopback address", "a link-local address",
-		"the address of a metadata service", "an unspecified address", "a multicast address"
+	const (
+		translated  = "an address that local NAT64 translates"
+		numeric     = "an address in an unusual spelling"
+		loopback    = "a loopback address"
+		linkLocal   = "a link-local address"
+		metadata    = "the address of a metadata service"
+		unspecified = "an unspecified address"
+		multicast   = "a multicast address"
+	)
 	tests := map[string]string{
 		"127.0.0.1": loopback, "127.255.1.2": loopback, "::1": loopback, "::ffff:127.0.0.1": loopback, "64:ff9b::127.0.0.1": loopback,
 		"localhost": loopback, "LocalHost.": loopback, "bot.localhost": loopback,
@@ -23,13 +29,15 @@ func TestKindOfHost(t *testing.T) {
 		"224.0.0.1": multicast, "ff02::1": multicast, "255.255.255.255": multicast,
 
 		"127.1": numeric, "2130706433": numeric, "0x7f.0.0.1": numeric, "0": numeric, "2852039166": numeric, "0X7F000001": numeric,
-		"127.0.0.1.": loopback, "127.1.": numeric, "0177.0.0.1": numeric, "010.0.0.1": numeric, "bot.1": numeric, "1.2.3.4.5": numeric, "0x": numeric,
+		"127.0.0.1.": loopback, "127.1.": numeric, "0177.0.0.1": numeric,
+		"010.0.0.1": numeric, "bot.1": numeric, "1.2.3.4.5": numeric, "0x": numeric,
 		"127.0.0.0x1": numeric, "999.1.1.1": numeric, "127.1..": numeric, "127.0.0.1..": loopback,
 		"ip6-localhost": loopback, "IP6-Loopback.": loopback, "localhost.localdomain": loopback, "localhost6": loopback,
 		"metadata.google.internal": metadata, "Metadata.Google.Internal.": metadata,
 		"１２７.0.0.1": loopback, "127。0。0。1": loopback, "①27.1": numeric, "ｌocalhost": loopback,
 
-		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "", "fd00:ec1:ffff::1": "", "fd00:ec3::1": "", "64:ff9b:2::127.0.0.1": "",
+		"10.0.0.1": "", "192.168.1.1": "", "172.16.0.1": "", "8.8.8.8": "", "fd00::1": "",
+		"fd00:ec1:ffff::1": "", "fd00:ec3::1": "", "64:ff9b:2::127.0.0.1": "",
 		"2001:db8::1": "", "64:ff9b::8.8.8.8": "",
 		"bot.chat.svc": "", "localhost.example": "", "128.0.0.1": "", "": "",
 		"10.0.0.1.": "", "1.example": "", "0x7f.example": "", "bot1": "", "1bot": "", "bot.x0": "", "a.bot-1": "", "bót.example": "",

@@ -96,7 +96,8 @@ func TestNoPlaceForAConnection(t *testing.T) {
 	go func() { done <- busy.Send(t.Context(), event.Event{}) }()
 	<-entered
 	err := sharing(t, server.URL, 1, 100*time.Millisecond, places)[0].Send(t.Context(), event.Event{})
-	if failed, ok := errors.AsType[*sink.Failed](err); !ok || failed.Class != "connection" || !strings.Contains(failed.Reason, "limit on open files") {
+	if failed, ok := errors.AsType[*sink.Failed](err); !ok || failed.Class != "connection" ||
+		!strings.Contains(failed.Reason, "limit on open files") {
 		t.Errorf("Send: %v", err)
 	}
 	close(hold)

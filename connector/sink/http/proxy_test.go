@@ -20,7 +20,9 @@ import (
 // others.
 func setProxies(t *testing.T, variables map[string]string) {
 	t.Helper()
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "ALL_PROXY", "REQUEST_METHOD"} {
+	for _, name := range []string{
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "ALL_PROXY", "REQUEST_METHOD",
+	} {
 		t.Setenv(name, variables[name])
 	}
 }
@@ -31,22 +33,32 @@ func TestChooseProxy(t *testing.T) {
 		setting, target  string
 		want, complaints string // complaints: parts of the error, separated by |
 	}{
-		"none in the environment":      {nil, "", "https://bot.example", "", ""},
-		"for https":                    {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "", "https://bot.example", "http://proxy:3128", ""},
-		"in lower case":                {map[string]string{"https_proxy": "http://proxy:3128"}, "", "https://bot.example", "http://proxy:3128", ""},
-		"for the other scheme":         {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "", "http://bot.example", "", ""},
-		"for http":                     {map[string]string{"HTTP_PROXY": "socks5://proxy"}, "", "http://bot.example", "socks5://proxy", ""},
-		"exempt":                       {map[string]string{"HTTPS_PROXY": "proxy:3128", "NO_PROXY": ".svc,10.0.0.0/8"}, "", "https://bot.chat.svc", "", ""},
-		"exempt address":               {map[string]string{"HTTPS_PROXY": "proxy:3128", "NO_PROXY": ".svc,10.0.0.0/8"}, "", "https://10.1.2.3/", "", ""},
-		"loopback":                     {map[string]string{"HTTP_PROXY": "proxy:3128"}, "", "http://127.0.0.1:8080", "", ""},
-		"no in the configuration":      {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "none", "https://bot.example", "", ""},
-		"one in the configuration":     {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "https://other", "https://bot.example", "https://other", ""},
+		"none in the environment": {nil, "", "https://bot.example", "", ""},
+		"for https":               {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "", "https://bot.example", "http://proxy:3128", ""},
+		"in lower case": {
+			map[string]string{"https_proxy": "http://proxy:3128"}, "", "https://bot.example", "http://proxy:3128", "",
+		},
+		"for the other scheme": {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "", "http://bot.example", "", ""},
+		"for http":             {map[string]string{"HTTP_PROXY": "socks5://proxy"}, "", "http://bot.example", "socks5://proxy", ""},
+		"exempt": {
+			map[string]string{"HTTPS_PROXY": "proxy:3128", "NO_PROXY": ".svc,10.0.0.0/8"}, "", "https://bot.chat.svc", "", "",
+		},
+		"exempt address": {
+			map[string]string{"HTTPS_PROXY": "proxy:3128", "NO_PROXY": ".svc,10.0.0.0/8"}, "", "https://10.1.2.3/", "", "",
+		},
+		"loopback":                {map[string]string{"HTTP_PROXY": "proxy:3128"}, "", "http://127.0.0.1:8080", "", ""},
+		"no in the configuration": {map[string]string{"HTTPS_PROXY": "proxy:3128"}, "none", "https://bot.example", "", ""},
+		"one in the configuration": {
+			map[string]string{"HTTPS_PROXY": "proxy:3128"}, "https://other", "https://bot.example", "https://other", "",
+		},
 		"the configuration's, no port": {map[string]string{"NO_PROXY": "*"}, "http://other", "https://bot.example", "http://other", ""},
 		"unusable": {
 			map[string]string{"HTTPS_PROXY": "htp://me:secret@proxy"}, "", "https://bot.example", "", `HTTPS_PROXY|bot.example|"none"`,
 		},
-		"unusable for http":      {map[string]string{"http_proxy": "http://[secret"}, "", "http://bot.example", "", "HTTP_PROXY"},
-		"unusable, but not used": {map[string]string{"HTTPS_PROXY": "http://[secret", "NO_PROXY": "bot.example"}, "", "https://bot.example", "", ""},
+		"unusable for http": {map[string]string{"http_proxy": "http://[secret"}, "", "http://bot.example", "", "HTTP_PROXY"},
+		"unusable, but not used": {
+			map[string]string{"HTTPS_PROXY": "http://[secret", "NO_PROXY": "bot.example"}, "", "https://bot.example", "", "",
+		},
 		"unusable, but set over": {map[string]string{"HTTPS_PROXY": "http://[secret"}, "none", "https://bot.example", "", ""},
 		"unusable, other scheme": {map[string]string{"HTTP_PROXY": "http://[secret"}, "", "https://bot.example", "", ""},
 	}

@@ -133,7 +133,9 @@ func TestHarm(t *testing.T) {
 		}
 		harmed[changed[0]] = true
 	}
-	if want := map[string]bool{"000001.log": true, "000003.sst": true, "MANIFEST-000004": true, "meta/CURRENT": true}; !cmp.Equal(want, harmed) {
+	if want := map[string]bool{
+		"000001.log": true, "000003.sst": true, "MANIFEST-000004": true, "meta/CURRENT": true,
+	}; !cmp.Equal(want, harmed) {
 		t.Errorf("harmed %v, want %v", harmed, want)
 	}
 }

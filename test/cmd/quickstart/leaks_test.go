@@ -11,11 +11,15 @@ import (
 
 // leaks are commands that no document may recommend, by the secret that each gives away.
 var leaks = map[string]*regexp.Regexp{
-	"a value on the command line is in the shell's history and in the list of processes":          regexp.MustCompile(`--from-literal=`),
-	"client-side apply keeps a copy of every value of a Secret in an annotation":                  regexp.MustCompile(`\| *kubectl apply( -[^-]| *$)`),
-	"the shell makes the file as the umask says, and others read the messages: use --output":      regexp.MustCompile(`inbox export[^|]*[^-]>`),
-	"an API key in a URL on the command line is in the list of processes: use --api-key-file":     regexp.MustCompile(`connector send .*param\.header\.xp-api-key=[0-9a-f$]`),
-	"a secret key on the command line is in the list of processes: use --secret-file or a Secret": regexp.MustCompile(`connector send .*--secret[= ][^f]`),
+	"a value on the command line is in the shell's history and in the list of processes": regexp.MustCompile(`--from-literal=`),
+	"client-side apply keeps a copy of every value of a Secret in an annotation": regexp.MustCompile(
+		`\| *kubectl apply( -[^-]| *$)`),
+	"the shell makes the file as the umask says, and others read the messages: use --output": regexp.MustCompile(
+		`inbox export[^|]*[^-]>`),
+	"an API key in a URL on the command line is in the list of processes: use --api-key-file": regexp.MustCompile(
+		`connector send .*param\.header\.xp-api-key=[0-9a-f$]`),
+	"a secret key on the command line is in the list of processes: use --secret-file or a Secret": regexp.MustCompile(
+		`connector send .*--secret[= ][^f]`),
 }
 
 // TestDocumentedCommandsDoNotLeak reads the documents from which people copy.

@@ -52,21 +52,29 @@ func TestJudge(t *testing.T) {
 		dead         []Message
 		want         Verdict
 	}{
-		"all is well":             {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 3}},
-		"taken, no answer":        {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 1}},
-		"never came":              {[]int{2}, []Arrival{taken(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
-		"came and was not taken":  {[]int{1}, []Arrival{failed(0)}, nil, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
-		"taken at last":           {[]int{1}, []Arrival{failed(0), taken(0, 0)}, nil, Verdict{Acknowledged: 1}},
-		"again":                   {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
-		"the later one first":     {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"before its turn":         {[]int{2}, []Arrival{failed(0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
-		"tried before its turn":   {[]int{2}, []Arrival{failed(0), failed(1), taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"all is well":            {[]int{2, 1}, []Arrival{taken(0, 0), taken(1, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 3}},
+		"taken, no answer":       {[]int{1}, []Arrival{taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 1}},
+		"never came":             {[]int{2}, []Arrival{taken(0, 0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 1}}}},
+		"came and was not taken": {[]int{1}, []Arrival{failed(0)}, nil, Verdict{Acknowledged: 1, Lost: []Message{{0, 0}}}},
+		"taken at last":          {[]int{1}, []Arrival{failed(0), taken(0, 0)}, nil, Verdict{Acknowledged: 1}},
+		"again":                  {[]int{1}, []Arrival{taken(0, 0), taken(0, 0)}, nil, Verdict{Acknowledged: 1, Repeated: []Message{{0, 0}}}},
+		"the later one first":    {[]int{2}, []Arrival{taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}}},
+		"before its turn": {
+			[]int{2}, []Arrival{failed(0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}},
+		},
+		"tried before its turn": {
+			[]int{2}, []Arrival{failed(0), failed(1), taken(0, 0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Inverted: []Message{{0, 1}}},
+		},
 		"after a number left out": {[]int{0}, []Arrival{taken(0, 1), taken(0, 3)}, nil, Verdict{}},
-		"an old one again":        {[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}}},
-		"a dead letter":           {[]int{2}, []Arrival{refused(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
-		"refused and gone":        {[]int{2}, []Arrival{refused(0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}}},
-		"given up by itself":      {[]int{2}, []Arrival{failed(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
-		"before one was refused":  {[]int{2}, []Arrival{taken(0, 1), refused(0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}, Inverted: []Message{{0, 1}}}},
+		"an old one again": {
+			[]int{2}, []Arrival{taken(0, 0), taken(0, 1), taken(0, 0)}, nil, Verdict{Acknowledged: 2, Repeated: []Message{{0, 0}}},
+		},
+		"a dead letter":      {[]int{2}, []Arrival{refused(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"refused and gone":   {[]int{2}, []Arrival{refused(0), taken(0, 1)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}}},
+		"given up by itself": {[]int{2}, []Arrival{failed(0), taken(0, 1)}, []Message{{0, 0}}, Verdict{Acknowledged: 2}},
+		"before one was refused": {
+			[]int{2}, []Arrival{taken(0, 1), refused(0)}, nil, Verdict{Acknowledged: 2, Lost: []Message{{0, 0}}, Inverted: []Message{{0, 1}}},
+		},
 		"dead without an arrival": {[]int{1}, nil, []Message{{0, 0}}, Verdict{Acknowledged: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
