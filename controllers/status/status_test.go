@@ -180,8 +180,8 @@ func TestSummaryOfCredentials(t *testing.T) {
 	awaiting := []credentials.Finding{
 		{Reason: credentials.ReasonAwaitingOASecretKey, Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"},
 	}
-	const next = `No O. Meanwhile M. Next: paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API ` +
-		`key> as the webhook URL ` +
+	const next = "No O. Meanwhile M. Next: " +
+		"paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL " +
 		"into Zalo's console, which shows the OA secret key after its call was answered. Until then events are answered 503, " +
 		"so that Zalo's retries keep them"
 	lacking := []credentials.Finding{
@@ -195,10 +195,7 @@ func TestSummaryOfCredentials(t *testing.T) {
 	}{
 		"credentials, from the start": {
 			[]func(*status.Observation){notCreated, func(o *status.Observation) { o.Findings = block }},
-			expected{
-				stalled: wrong, credentials: "False " + wrong,
-				available: "False NotCreated: There is no Deployment yet",
-			},
+			expected{stalled: wrong, credentials: "False " + wrong, available: "False NotCreated: There is no Deployment yet"},
 		},
 		"credentials, and the OA secret key is awaited": {
 			[]func(*status.Observation){func(o *status.Observation) { o.Findings = append(slices.Clone(awaiting), block[1]) }},
@@ -210,10 +207,7 @@ func TestSummaryOfCredentials(t *testing.T) {
 		},
 		"credentials, while the workload is down": {
 			[]func(*status.Observation){down(), func(o *status.Observation) { o.Findings = block }},
-			expected{
-				stalled: wrong, credentials: "False " + wrong,
-				available: "False Starting: The pod is starting",
-			},
+			expected{stalled: wrong, credentials: "False " + wrong, available: "False Starting: The pod is starting"},
 		},
 		"credentials before anything else in the way": {
 			[]func(*status.Observation){func(o *status.Observation) { o.Findings, o.Obstacle = block, taken }},

@@ -84,109 +84,111 @@ func TestEventsAreComplete(t *testing.T) {
 	}
 }
 
+// partyCases are bodies, the OAs on the list, and who talks in which conversation.
+var partyCases = []struct {
+	name, body                 string
+	accounts                   []string
+	source, user, conversation string
+}{
+	{
+		"message to the OA", `{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},"app_id":"6254742270069193212"}`,
+		nil, "/oa", "u", "oa/oa/user/u",
+	},
+	{
+		"anonymous message", `{"event_name":"anonymous_send_image","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
+		nil, "/oa", "u", "oa/oa/user/u",
+	},
+	{
+		"new kind of message", `{"event_name":"user_send_hologram","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
+		nil, "/oa", "u", "oa/oa/user/u",
+	},
+	{"form", `{"event_name":"user_submit_info","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{
+		"message from the OA", `{"event_name":"oa_send_text","sender":{"id":"oa","admin_id":"a"},"recipient":{"id":"u"}}`,
+		nil, "/oa", "u", "oa/oa/user/u",
+	},
+	{
+		"anonymous message from the OA",
+		`{"event_name":"oa_send_anonymous_text","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u",
+	},
+	{"receipt", `{"event_name":"user_received_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{
+		"receipt the other way", `{"event_name":"user_received_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
+		[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
+	},
+	{"seen", `{"event_name":"user_seen_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{
+		"seen the other way", `{"event_name":"user_seen_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`,
+		[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
+	},
+	{
+		"reaction", `{"event_name":"user_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
+		[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
+	},
+	{
+		"reaction the other way", `{"event_name":"user_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`,
+		[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
+	},
+	{"the OA's reaction", `{"event_name":"oa_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{
+		"the OA's reaction the other way", `{"event_name":"oa_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
+		[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
+	},
+	{"follower", `{"event_name":"follow","oa_id":"oa","follower":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{"chat now", `{"event_name":"user_click_chatnow","oa_id":"oa","user_id":"u"}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{"OA only", `{"event_name":"permission_revoked","oa_id":"oa"}`, nil, "/oa", "", "oa/oa"},
+	{"camel case", `{"event_name":"change_oa_daily_quota","oaId":"oa"}`, nil, "/oa", "", "oa/oa"},
+	{"consent is no message", `{"event_name":"oa_send_consent","oa_id":"oa","phone":"84"}`, nil, "/oa", "", "oa/oa"},
+	{
+		"group message", `{"event_name":"user_send_group_text","oa_id":"oa","sender":{"id":"u"},"recipient":{"id":"g"}}`,
+		nil, "/oa", "u", "group/g",
+	},
+	{
+		"group message from the OA",
+		`{"event_name":"oa_send_group_text","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"g"}}`, nil, "/oa", "", "group/g",
+	},
+	{"group created", `{"event_name":"create_group","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
+	{
+		"group id in the recipient",
+		`{"event_name":"user_send_group_text","oa_id":"oa","sender":{"id":"u"},"recipient":{"group_id":"g"}}`, nil, "/oa", "u", "group/g",
+	},
+	{
+		"group id beside the OA", `{"event_name":"user_send_group_text","sender":{"id":"u"},"recipient":{"id":"oa","group_id":"g"}}`,
+		[]string{"oa"}, "/oa", "u", "group/g",
+	},
+	{
+		"group id beside an id of nobody we know",
+		`{"event_name":"user_send_group_text","sender":{"id":"u"},"recipient":{"id":"x","group_id":"g"}}`, []string{"oa"}, "", "u", "group/g",
+	},
+	{
+		"group id in the recipient of an unknown event",
+		`{"event_name":"user_waved","oa_id":"oa","sender":{"id":"u"},"recipient":{"group_id":"g"}}`, nil, "/oa", "u", "group/g",
+	},
+	{
+		"group id twice, the outer one counts",
+		`{"event_name":"create_group","oa_id":"oa","group_id":"g","recipient":{"id":"h","group_id":"i"}}`, nil, "/oa", "", "group/g",
+	},
+	{
+		"group id in the recipient, as a number",
+		`{"event_name":"oa_send_group_text","oa_id":"oa","sender":{"id":"oa"},"recipient":{"group_id":9007199254740993}}`,
+		nil, "/oa", "", "group/9007199254740993",
+	},
+	{"group left", `{"event_name":"user_out_group","oa_id":"oa","recipient":{"id":"g"},"sender":{"id":"u"}}`, nil, "/oa", "u", "group/g"},
+	{"group of an unknown event", `{"event_name":"group_moved","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
+	{"unknown, OA named", `{"event_name":"new","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{"unknown, OA listed", `{"event_name":"new","sender":{"id":"oa"},"recipient":{"id":"u"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
+	{"unknown, nothing known", `{"event_name":"new","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
+	{"user only", `{"event_name":"new","user_id":"u"}`, nil, "", "u", "app/6254742270069193212"},
+	{"nothing", `{"event_name":"extension_purchased"}`, nil, "", "", "app/6254742270069193212"},
+	{"no OA, whatever the list", `{"event_name":"extension_purchased"}`, []string{"oa"}, "", "", "app/6254742270069193212"},
+	{
+		"ids too long", `{"event_name":"user_send_text","sender":{"id":"` + strings.Repeat("u", 257) + `"},"recipient":{"id":"oa"}}`,
+		nil, "/oa", "", "oa/oa",
+	},
+}
+
 func TestParties(t *testing.T) {
-	const app = `"app_id":"6254742270069193212"`
-	for _, tc := range []struct {
-		name, body                 string
-		accounts                   []string
-		source, user, conversation string
-	}{
-		{
-			"message to the OA", `{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},` + app + `}`,
-			nil, "/oa", "u", "oa/oa/user/u",
-		},
-		{
-			"anonymous message", `{"event_name":"anonymous_send_image","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
-			nil, "/oa", "u", "oa/oa/user/u",
-		},
-		{
-			"new kind of message", `{"event_name":"user_send_hologram","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
-			nil, "/oa", "u", "oa/oa/user/u",
-		},
-		{"form", `{"event_name":"user_submit_info","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{
-			"message from the OA", `{"event_name":"oa_send_text","sender":{"id":"oa","admin_id":"a"},"recipient":{"id":"u"}}`,
-			nil, "/oa", "u", "oa/oa/user/u",
-		},
-		{
-			"anonymous message from the OA",
-			`{"event_name":"oa_send_anonymous_text","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u",
-		},
-		{"receipt", `{"event_name":"user_received_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{
-			"receipt the other way", `{"event_name":"user_received_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
-			[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
-		},
-		{"seen", `{"event_name":"user_seen_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{
-			"seen the other way", `{"event_name":"user_seen_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`,
-			[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
-		},
-		{
-			"reaction", `{"event_name":"user_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
-			[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
-		},
-		{
-			"reaction the other way", `{"event_name":"user_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`,
-			[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
-		},
-		{"the OA's reaction", `{"event_name":"oa_reacted_message","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{
-			"the OA's reaction the other way", `{"event_name":"oa_reacted_message","sender":{"id":"u"},"recipient":{"id":"oa"}}`,
-			[]string{"oa"}, "/oa", "u", "oa/oa/user/u",
-		},
-		{"follower", `{"event_name":"follow","oa_id":"oa","follower":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{"chat now", `{"event_name":"user_click_chatnow","oa_id":"oa","user_id":"u"}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{"OA only", `{"event_name":"permission_revoked","oa_id":"oa"}`, nil, "/oa", "", "oa/oa"},
-		{"camel case", `{"event_name":"change_oa_daily_quota","oaId":"oa"}`, nil, "/oa", "", "oa/oa"},
-		{"consent is no message", `{"event_name":"oa_send_consent","oa_id":"oa","phone":"84"}`, nil, "/oa", "", "oa/oa"},
-		{
-			"group message", `{"event_name":"user_send_group_text","oa_id":"oa","sender":{"id":"u"},"recipient":{"id":"g"}}`,
-			nil, "/oa", "u", "group/g",
-		},
-		{
-			"group message from the OA",
-			`{"event_name":"oa_send_group_text","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"g"}}`, nil, "/oa", "", "group/g",
-		},
-		{"group created", `{"event_name":"create_group","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
-		{
-			"group id in the recipient",
-			`{"event_name":"user_send_group_text","oa_id":"oa","sender":{"id":"u"},"recipient":{"group_id":"g"}}`, nil, "/oa", "u", "group/g",
-		},
-		{
-			"group id beside the OA", `{"event_name":"user_send_group_text","sender":{"id":"u"},"recipient":{"id":"oa","group_id":"g"}}`,
-			[]string{"oa"}, "/oa", "u", "group/g",
-		},
-		{
-			"group id beside an id of nobody we know",
-			`{"event_name":"user_send_group_text","sender":{"id":"u"},"recipient":{"id":"x","group_id":"g"}}`, []string{"oa"}, "", "u", "group/g",
-		},
-		{
-			"group id in the recipient of an unknown event",
-			`{"event_name":"user_waved","oa_id":"oa","sender":{"id":"u"},"recipient":{"group_id":"g"}}`, nil, "/oa", "u", "group/g",
-		},
-		{
-			"group id twice, the outer one counts",
-			`{"event_name":"create_group","oa_id":"oa","group_id":"g","recipient":{"id":"h","group_id":"i"}}`, nil, "/oa", "", "group/g",
-		},
-		{
-			"group id in the recipient, as a number",
-			`{"event_name":"oa_send_group_text","oa_id":"oa","sender":{"id":"oa"},"recipient":{"group_id":9007199254740993}}`,
-			nil, "/oa", "", "group/9007199254740993",
-		},
-		{"group left", `{"event_name":"user_out_group","oa_id":"oa","recipient":{"id":"g"},"sender":{"id":"u"}}`, nil, "/oa", "u", "group/g"},
-		{"group of an unknown event", `{"event_name":"group_moved","oa_id":"oa","group_id":"g"}`, nil, "/oa", "", "group/g"},
-		{"unknown, OA named", `{"event_name":"new","oa_id":"oa","sender":{"id":"oa"},"recipient":{"id":"u"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{"unknown, OA listed", `{"event_name":"new","sender":{"id":"oa"},"recipient":{"id":"u"}}`, []string{"oa"}, "/oa", "u", "oa/oa/user/u"},
-		{"unknown, nothing known", `{"event_name":"new","sender":{"id":"u"},"recipient":{"id":"oa"}}`, nil, "/oa", "u", "oa/oa/user/u"},
-		{"user only", `{"event_name":"new","user_id":"u"}`, nil, "", "u", "app/6254742270069193212"},
-		{"nothing", `{"event_name":"extension_purchased"}`, nil, "", "", "app/6254742270069193212"},
-		{"no OA, whatever the list", `{"event_name":"extension_purchased"}`, []string{"oa"}, "", "", "app/6254742270069193212"},
-		{
-			"ids too long", `{"event_name":"user_send_text","sender":{"id":"` + strings.Repeat("u", 257) + `"},"recipient":{"id":"oa"}}`,
-			nil, "/oa", "", "oa/oa",
-		},
-	} {
+	for _, tc := range partyCases {
 		t.Run(tc.name, func(t *testing.T) {
 			call := identified(t, []byte(tc.body), tc.accounts...)
 			if call.Kind != channel.KindEvent {

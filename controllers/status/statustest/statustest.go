@@ -22,8 +22,8 @@ import (
 var (
 	blocking = []string{
 		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
-		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice,
-		credentials.ReasonAPIKeyTooShort, credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
+		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice, credentials.ReasonAPIKeyTooShort,
+		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
 	}
 	noWorkload = []string{
 		status.ReasonNotCreated, status.ReasonStarting, status.ReasonScalingDown, status.ReasonUnschedulable, status.ReasonVolumeNotBound,
