@@ -1,52 +1,45 @@
-// Package channel defines what a channel type is: the one place that knows a
-// chat platform's protocol. Everything else of the connector treats calls as
-// opaque bytes.
+// Package channel defines what a channel type is: the one place that knows a chat platform's protocol. Everything else
+// of the connector treats calls as opaque bytes.
 //
 // # The life of a channel
 //
-// A type is a package of its own with everything that is known of its platform. It is
-// added by one line in package types.
+// A type is a package of its own with everything that is known of its platform. It is added by one line in package
+// types.
 //
-//  1. Load. When the connector reads a configuration file, at its start and at every
-//     change, it calls Type.New for each channel of the type, and decodes the section
-//     into the Settings that New returned.
-//  2. Check. Settings.Check says what is wrong with the section, and reads the secrets
-//     that it names. A version with a problem is never used.
-//  3. Open. Settings.Open makes the Channel. It is immutable and used by many
-//     goroutines at once. The next version of the file opens another one, and this one
-//     is dropped when its last call ends: there is nothing to close.
-//  4. Public pages. The webhook asks once for Public and serves the pages: to anyone
-//     those with a path of their own, and with the API key those on the channel's own
-//     path, such as a handshake.
-//  5. Precheck. The API key stands in the URL that is given to the platform, whatever
-//     the type, and finds the channel. For every call with that key the webhook hands
-//     the header to Precheck, if the Channel is a Prechecker. If that refuses, the
-//     webhook reads no more than MaxProbeSize bytes of body, and answers a call with a
-//     larger one with that refusal, before its body has come: API keys ride in URLs and
-//     leak, and whoever has only the key should cost as little as possible.
-//  6. Read. Then it hands the header and the whole body to Read, which returns the
-//     events of the call, or a refusal.
-//  7. Store. The events that the channel's filter selects are stored together, or none
-//     of them. What is not stored is counted.
-//  8. Answer. The webhook says how the call ended, as a status and a message, and the
-//     type puts that into the shape that the platform expects.
+//  1. Load. When the connector reads a configuration file, at its start and at every change, it calls Type.New for each
+//     channel of the type, and decodes the section into the Settings that New returned.
+//  2. Check. Settings.Check says what is wrong with the section, and reads the secrets that it names. A version with a
+//     problem is never used.
+//  3. Open. Settings.Open makes the Channel. It is immutable and used by many goroutines at once. The next version of
+//     the file opens another one, and this one is dropped when its last call ends: there is nothing to close.
+//  4. Public pages. The webhook asks once for Public and serves the pages: to anyone those with a path of their own,
+//     and with the API key those on the channel's own path, such as a handshake.
+//  5. Precheck. The API key stands in the URL that is given to the platform, whatever the type, and finds the channel.
+//     For every call with that key the webhook hands the header to Precheck, if the Channel is a Prechecker. If that
+//     refuses, the webhook reads no more than MaxProbeSize bytes of body, and answers a call with a larger one with
+//     that refusal, before its body has come: API keys ride in URLs and leak, and whoever has only the key should cost
+//     as little as possible.
+//  6. Read. Then it hands the header and the whole body to Read, which returns the events of the call, or a refusal.
+//  7. Store. The events that the channel's filter selects are stored together, or none of them. What is not stored is
+//     counted.
+//  8. Answer. The webhook says how the call ended, as a status and a message, and the type puts that into the shape
+//     that the platform expects.
 //
 // # How a call is read
 //
 // Read does, in this order:
 //
-//  1. Classify: is the body the platform's probe (sent when a webhook URL is
-//     saved)? Then it needs no signature, and nothing more is read.
-//  2. Scan the few members that it needs, bounded in depth, from the raw bytes.
-//     The bytes themselves are never re-serialised.
-//  3. Verify: is the call meant for this app, and is it signed as the mode
-//     demands? A call that fails is refused with a *Refusal.
-//  4. Identify: derive the event id, the conversation, the account, the user,
-//     the type and the time; tell console tests and foreign accounts apart.
+//  1. Classify: is the body the platform's probe (sent when a webhook URL is saved)? Then it needs no signature, and
+//     nothing more is read.
+//  2. Scan the few members that it needs, bounded in depth, from the raw bytes. The bytes themselves are never
+//     re-serialised.
+//  3. Verify: is the call meant for this app, and is it signed as the mode demands? A call that fails is refused with a
+//     *Refusal.
+//  4. Identify: derive the event id, the conversation, the account, the user, the type and the time; tell console tests
+//     and foreign accounts apart.
 //
-// Read never blocks, keeps no reference to the header, and keeps body only in
-// Event.Body. What it cannot understand but can authenticate is an event like
-// any other: platforms add event names without notice.
+// Read never blocks, keeps no reference to the header, and keeps body only in Event.Body. What it cannot understand but
+// can authenticate is an event like any other: platforms add event names without notice.
 package channel
 
 import (
@@ -68,8 +61,7 @@ type Type struct {
 	Sample *Sample
 }
 
-// Settings are the section of one channel. Signing and Open are called after Check has
-// found nothing wrong.
+// Settings are the section of one channel. Signing and Open are called after Check has found nothing wrong.
 type Settings interface {
 	config.Section
 	// Signing says how calls are verified.
@@ -82,33 +74,30 @@ type Settings interface {
 type Channel interface {
 	// Public returns the pages that the platform asks for, beside its calls.
 	Public() []Page
-	// Read classifies, verifies and identifies one call, which arrived at a time of
-	// the webhook's clock. The refusal is nil when the call is let in.
+	// Read classifies, verifies and identifies one call, which arrived at a time of the webhook's clock. The refusal is
+	// nil when the call is let in.
 	Read(at time.Time, header http.Header, body []byte) (Reading, *Refusal)
-	// Answer puts the end of a call into the shape that the platform expects. Message
-	// is for people, and quotes nothing of the call.
+	// Answer puts the end of a call into the shape that the platform expects. Message is for people, and quotes nothing
+	// of the call.
 	Answer(status int, message string) Answer
 }
 
 // Prechecker is a Channel that can refuse calls by their header.
 type Prechecker interface {
-	// Precheck returns why Read will refuse the call, whatever its body is, unless
-	// that is a probe: the mode demands a signature, there is a key to verify it
-	// with, and the header has none or one that is malformed. Otherwise it returns
-	// nil.
+	// Precheck returns why Read will refuse the call, whatever its body is, unless that is a probe: the mode demands a
+	// signature, there is a key to verify it with, and the header has none or one that is malformed. Otherwise it
+	// returns nil.
 	Precheck(header http.Header) *Refusal
 }
 
-// MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty
-// object with some white space in it.
+// MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty object with some white space in it.
 const MaxProbeSize = 64
 
-// Page answers the GET and HEAD requests of one path. Neither its path nor what it
-// answers may hold a secret.
+// Page answers the GET and HEAD requests of one path. Neither its path nor what it answers may hold a secret.
 type Page struct {
-	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to
-	// anyone. Without one, the page is on the channel's own path and served to whoever
-	// has the API key. On "/" the webhook serves the MetaTags of all channels.
+	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to anyone. Without one, the page is
+	// on the channel's own path and served to whoever has the API key. On "/" the webhook serves the MetaTags of all
+	// channels.
 	Path string
 	// MetaTags appear in the head of the page "/", which has no Serve.
 	MetaTags []MetaTag
@@ -130,16 +119,14 @@ type Answer struct {
 
 // Reading is what Read found in one call.
 type Reading struct {
-	// Calls are the call's parts, of one event each. A call without any is the
-	// platform's probe, or says nothing: it is answered 200 and only counted.
+	// Calls are the call's parts, of one event each. A call without any is the platform's probe, or says nothing: it is
+	// answered 200 and only counted.
 	Calls []Call
 	// Verified: a signature was demanded, and it is right.
 	Verified bool
-	// SignedBy is the SHA-256 of the key that the signature matches; zero unless
-	// Verified.
+	// SignedBy is the SHA-256 of the key that the signature matches; zero unless Verified.
 	SignedBy [sha256.Size]byte
-	// AuditFailure is why the call would have been refused under Enforce, when
-	// the mode is Audit; empty otherwise.
+	// AuditFailure is why the call would have been refused under Enforce, when the mode is Audit; empty otherwise.
 	AuditFailure Reason
 }
 
@@ -149,44 +136,39 @@ type Kind int
 const (
 	// KindEvent is a real event, to be stored and delivered.
 	KindEvent Kind = iota
-	// KindConsoleTest is the signed sample of the platform's Test button. It is
-	// answered 200 and only counted.
+	// KindConsoleTest is the signed sample of the platform's Test button. It is answered 200 and only counted.
 	KindConsoleTest
-	// KindForeignAccount is an authentic event of an account that is not on the
-	// channel's allow-list. It is answered 200 and only counted: a refusal
-	// would cost the whole app its webhook.
+	// KindForeignAccount is an authentic event of an account that is not on the channel's allow-list. It is answered
+	// 200 and only counted: a refusal would cost the whole app its webhook.
 	KindForeignAccount
 )
 
 // Call is one part of a call.
 type Call struct {
 	Kind Kind
-	// Name is the platform's event name, for example "user_send_text"; the
-	// channel's include and exclude patterns match it.
+	// Name is the platform's event name, for example "user_send_text"; the channel's include and exclude patterns match
+	// it.
 	Name string
-	// KnownName is Name when the platform documents it, otherwise "other": a
-	// bounded set, fit for a metric label.
+	// KnownName is Name when the platform documents it, otherwise "other": a bounded set, fit for a metric label.
 	KnownName string
 	// Event is complete. It is set for KindEvent only.
 	Event event.Event
-	// SentAt is when the platform says that it made the event; zero unless the
-	// timestamp has the platform's usual form, so that its age can be judged. It is
-	// set for KindEvent only.
+	// SentAt is when the platform says that it made the event; zero unless the timestamp has the platform's usual form,
+	// so that its age can be judged. It is set for KindEvent only.
 	SentAt time.Time
 }
 
-// Reason names a cause of refusal. It is a metric label: a type has a small fixed set
-// of them, in snake case, and takes those below where they fit.
+// Reason names a cause of refusal. It is a metric label: a type has a small fixed set of them, in snake case, and takes
+// those below where they fit.
 type Reason string
 
 const (
-	// ReasonMalformed: the body is not what the platform sends, for example not one
-	// JSON object, nested too deep, or with a member given twice.
+	// ReasonMalformed: the body is not what the platform sends, for example not one JSON object, nested too deep, or
+	// with a member given twice.
 	ReasonMalformed Reason = "malformed"
 	// ReasonWrongApp: the call names another app.
 	ReasonWrongApp Reason = "wrong_app"
-	// ReasonSignatureMissing: no signature, or a member that the signature
-	// needs is absent.
+	// ReasonSignatureMissing: no signature, or a member that the signature needs is absent.
 	ReasonSignatureMissing Reason = "signature_missing"
 	// ReasonSignatureWrong: the signature matches no active key.
 	ReasonSignatureWrong Reason = "signature_wrong"
@@ -196,11 +178,10 @@ const (
 
 // Refusal is why a call is not let in.
 type Refusal struct {
-	// Status is the HTTP status of the answer, from 400 to 599. Where the platform
-	// should send the call again it is 503, and so is whatever is out of that range.
+	// Status is the HTTP status of the answer, from 400 to 599. Where the platform should send the call again it is
+	// 503, and so is whatever is out of that range.
 	Status int
 	Reason Reason
-	// Message is for the caller: it names the cause and never a secret or anything of
-	// the body.
+	// Message is for the caller: it names the cause and never a secret or anything of the body.
 	Message string
 }

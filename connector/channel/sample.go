@@ -11,11 +11,10 @@ type Sample struct {
 	Fields []SampleField
 	// SecretName is what people call the key that signs, "OA secret key".
 	SecretName string
-	// Body returns an event of its own each time, with the values of the fields by
-	// their names.
+	// Body returns an event of its own each time, with the values of the fields by their names.
 	Body func(values map[string]string, now time.Time) ([]byte, error)
-	// Sign adds the signature of a body to the header of its call. The error says why
-	// the body cannot be signed, and quotes nothing of it.
+	// Sign adds the signature of a body to the header of its call. The error says why the body cannot be signed, and
+	// quotes nothing of it.
 	Sign func(header http.Header, body []byte, secret string) error
 }
 

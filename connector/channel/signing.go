@@ -48,8 +48,8 @@ type SigningKey struct {
 	Account string
 }
 
-// Add adds those of the keys that are there, which verify the events of an account, or
-// of all if that is empty. A key without a source gets its field for one.
+// Add adds those of the keys that are there, which verify the events of an account, or of all if that is empty. A key
+// without a source gets its field for one.
 func (s *Signing) Add(field, account string, keys []config.Secret) {
 	for i, key := range keys {
 		if key.Reveal() != "" {

@@ -6,13 +6,11 @@ import (
 	"time"
 )
 
-// absenceGrace is how long a key stays in use after its file has gone or become
-// blank: programs that replace a file by deleting it and making it again change
-// nothing. A key whose file holds something else is out of use at once.
+// absenceGrace is how long a key stays in use after its file has gone or become blank: programs that replace a file by
+// deleting it and making it again change nothing. A key whose file holds something else is out of use at once.
 const absenceGrace = 30 * time.Second
 
-// absences are the key files that are absent, with the times since when. They outlive
-// the versions of a configuration.
+// absences are the key files that are absent, with the times since when. They outlive the versions of a configuration.
 type absences struct {
 	grace time.Duration
 	since map[string]time.Time

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// minAPIKey is the length of the shortest API key, in characters: 16 random ones
-	// from hex are 64 bits, which nobody guesses over a network.
+	// minAPIKey is the length of the shortest API key, in characters: 16 random ones from hex are 64 bits, which nobody
+	// guesses over a network.
 	minAPIKey = 16
-	// goodAPIKey is the length below which an API key is warned of: 32 random characters
-	// from hex are 128 bits, as usual for a key.
+	// goodAPIKey is the length below which an API key is warned of: 32 random characters from hex are 128 bits, as
+	// usual for a key.
 	goodAPIKey = 32
 	// minReportToken is as for an API key.
 	minReportToken = 16
@@ -24,11 +24,9 @@ const (
 	// The bounds on numbers catch slips of the keyboard.
 	maxConcurrency        = 10_000
 	maxProcessConcurrency = 100_000
-	// The bounds on connections leave places beside the verified ones, and stay
-	// within what a process may have open.
+	// The bounds on connections leave places beside the verified ones, and stay within what a process may have open.
 	minConnections, maxConnections = 16, 1_000_000
-	// The bounds on headers let Zalo and the usual proxies in, and keep a
-	// stranger's cost small.
+	// The bounds on headers let Zalo and the usual proxies in, and keep a stranger's cost small.
 	minHeaderSize, maxHeaderSize   = Size(1 << 10), Size(64 << 10)
 	minHeaderLines, maxHeaderLines = 10, 1000
 	// maxChannelName fits "<namespace>/<name>" of Kubernetes, in bytes.
@@ -117,8 +115,7 @@ func (c *Checker) reportToken(token *Secret) {
 	}
 }
 
-// inbox checks the inbox. It remembers events for longer than any channel's platform
-// sends them.
+// inbox checks the inbox. It remembers events for longer than any channel's platform sends them.
 func (c *Checker) inbox(cfg *Config) {
 	c.union("inbox", c.types.Inboxes, cfg.Inbox.Type, cfg.Inbox.Settings)
 	const window = "inbox.deduplicationWindow"

@@ -14,8 +14,7 @@ import (
 
 var (
 	eventPattern = regexp.MustCompile(`^[A-Za-z0-9_.*-]+$`)
-	// urlPath is what RFC 3986 allows in a path without escapes, so that a path
-	// has one spelling only.
+	// urlPath is what RFC 3986 allows in a path without escapes, so that a path has one spelling only.
 	urlPath = regexp.MustCompile(`^/[A-Za-z0-9._~!$&'()*+,;=:@/-]+$`)
 )
 
@@ -33,8 +32,7 @@ func (c *Checker) channel(at string, ch *Channel) {
 	c.delivery(at+".delivery", ch.Delivery)
 }
 
-// maxEventAge checks the age that calls may have. The window, which is the default, is
-// judged where it stands.
+// maxEventAge checks the age that calls may have. The window, which is the default, is judged where it stands.
 func (c *Checker) maxEventAge(at string, ch Channel, window Duration) {
 	t := named(c.types.Channels, ch.Type)
 	if age := *ch.Webhook.MaxEventAge; age != 0 && age != window && age < t.Window() {
@@ -118,8 +116,7 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 // urlChanges are the characters that a URL's query does not keep as they are.
 const urlChanges = "+&%;#"
 
-// strong judges an API key that is known as such, and reports whether it can be
-// used.
+// strong judges an API key that is known as such, and reports whether it can be used.
 func (c *Checker) strong(at string, k *Secret) bool {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {

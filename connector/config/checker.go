@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Checker says what is wrong with a version of the file, and reads the secrets and
-// files that it names. A section's checker takes the names of fields in that section:
-// "signature.secretKeys[0]". No message may quote a secret, or what may be one.
+// Checker says what is wrong with a version of the file, and reads the secrets and files that it names. A section's
+// checker takes the names of fields in that section: "signature.secretKeys[0]". No message may quote a secret, or what
+// may be one.
 type Checker struct {
 	*version
 
@@ -27,8 +27,7 @@ type version struct {
 	// keys are the API keys by digest, signing those that verify calls.
 	keys    map[[sha256.Size]byte]claim
 	signing []claim
-	// inUse is what this version takes from its files, and before what the one in use
-	// took.
+	// inUse is what this version takes from its files, and before what the one in use took.
 	inUse, before materials
 	absences      *absences
 }
@@ -52,8 +51,8 @@ func (c *Checker) Path(field string) string {
 	return join(c.at, field)
 }
 
-// Problemf refuses the version because of a field, which is present or missing. The
-// caller may set the reason of the problem, here and below.
+// Problemf refuses the version because of a field, which is present or missing. The caller may set the reason of the
+// problem, here and below.
 func (c *Checker) Problemf(field, format string, args ...any) *Problem {
 	return c.addf(&c.problems, c.Path(field), format, args...)
 }
@@ -63,8 +62,7 @@ func (c *Checker) Warnf(field, format string, args ...any) *Problem {
 	return c.addf(&c.warnings, c.Path(field), format, args...)
 }
 
-// Lackf says of a field that it names a secret that cannot be used, while everything
-// else can.
+// Lackf says of a field that it names a secret that cannot be used, while everything else can.
 func (c *Checker) Lackf(field, format string, args ...any) *Problem {
 	return c.addf(&c.lacks, c.Path(field), format, args...)
 }

@@ -4,15 +4,13 @@ package config
 type claim struct {
 	at     string
 	secret *Secret
-	// name and origin say in messages what a signing key is called, and where the
-	// platform shows it.
+	// name and origin say in messages what a signing key is called, and where the platform shows it.
 	name, origin string
 }
 
-// yields says which of two claims to the same value goes. A file that was given the
-// wrong content must take nothing from another field: the configuration file's own
-// secrets stay before those in files, and a file's that had the value before, before
-// one that is new to it. Of equals the first stays.
+// yields says which of two claims to the same value goes. A file that was given the wrong content must take nothing
+// from another field: the configuration file's own secrets stay before those in files, and a file's that had the value
+// before, before one that is new to it. Of equals the first stays.
 func (c *Checker) yields(first, second claim) (goes, stays claim) {
 	if c.standing(first) < c.standing(second) {
 		return first, second

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// complete fills in what follows from other fields: the types and paths by default, and
-// absolute paths for relative ones. It judges nothing.
+// complete fills in what follows from other fields: the types and paths by default, and absolute paths for relative
+// ones. It judges nothing.
 func (c *Config) complete(folder string, types Types) {
 	c.Inbox.Type = typeOr(c.Inbox.Type, types.Inboxes)
 	if t := named(types.Inboxes, c.Inbox.Type); t.New != nil && c.Inbox.Settings == nil {

@@ -11,9 +11,8 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 )
 
-// decoder walks a YAML tree and a Go value together. Unlike yaml.Node.Decode it
-// reports every problem, each with its line and field path, knows duplicate and
-// unknown fields, and quotes nothing that may be a secret.
+// decoder walks a YAML tree and a Go value together. Unlike yaml.Node.Decode it reports every problem, each with its
+// line and field path, knows duplicate and unknown fields, and quotes nothing that may be a secret.
 type decoder struct {
 	*report
 
@@ -60,8 +59,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 // isNull reports whether a field counts as absent.
 func isNull(n *yaml.Node) bool { return n.ShortTag() == "!!null" }
 
-// scalars are the kinds of single values in the schema, with their tags in YAML
-// and what to call them.
+// scalars are the kinds of single values in the schema, with their tags in YAML and what to call them.
 var scalars = map[reflect.Kind]struct{ tag, shape string }{
 	reflect.String: {"!!str", "text: put it in quotes"},
 	reflect.Int:    {"!!int", "a whole number"},
@@ -132,8 +130,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// section decodes a type's section of a union v. It is kept if the union n names the
-// type, or names none that is known.
+// section decodes a type's section of a union v. It is kept if the union n names the type, or names none that is known.
 func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, path string) {
 	section := field.section()
 	decoded := reflect.ValueOf(section)
@@ -151,12 +148,11 @@ func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, pa
 	}
 }
 
-// fieldName is what a mistaken name of a field looks like; anything else may be
-// a value that lost its name.
+// fieldName is what a mistaken name of a field looks like; anything else may be a value that lost its name.
 var fieldName = regexp.MustCompile(`^[A-Za-z_-]{1,32}$`)
 
-// unknown reports a field that v does not have. Beside a secret the name itself
-// is not quoted, since a missing "value:" makes a name of the secret.
+// unknown reports a field that v does not have. Beside a secret the name itself is not quoted, since a missing "value:"
+// makes a name of the secret.
 func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 	names := d.names(v.Type())
 	remedy := "known are " + strings.Join(names, ", ")
@@ -171,8 +167,7 @@ func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 	d.misreadf(key.Line, path, "unknown field: %s", remedy)
 }
 
-// fields returns the members of struct type t by their names in YAML; those of
-// an inlined struct count as its own.
+// fields returns the members of struct type t by their names in YAML; those of an inlined struct count as its own.
 func (d *decoder) fields(t reflect.Type) map[string]member {
 	if known, ok := d.members[t]; ok {
 		return known

@@ -10,12 +10,12 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
-// maxFileSize bounds every file that is read, in bytes, far above any honest
-// configuration, so that a wrong path cannot exhaust the memory.
+// maxFileSize bounds every file that is read, in bytes, far above any honest configuration, so that a wrong path cannot
+// exhaust the memory.
 const maxFileSize = 16 << 20
 
-// files reads the files of one version, each only once: what is checked is what
-// is used and what the digest covers, even while they change.
+// files reads the files of one version, each only once: what is checked is what is used and what the digest covers,
+// even while they change.
 type files struct {
 	// source returns the content of the file with that name.
 	source func(name string) ([]byte, error)
@@ -49,8 +49,8 @@ func (f *files) open(name string) ([]byte, error) {
 	return content, err
 }
 
-// digest identifies the contents read so far. A file that cannot be read is part of
-// the version too, with the reason: its return is a change, and so is another reason.
+// digest identifies the contents read so far. A file that cannot be read is part of the version too, with the reason:
+// its return is a change, and so is another reason.
 func (f *files) digest() string {
 	parts := make([][]byte, 0, 2*len(f.names))
 	for _, name := range f.names {
@@ -95,8 +95,7 @@ func readFile(name string) ([]byte, error) {
 	return content, nil
 }
 
-// reason drops the operation and the path from a file system error; the caller
-// names the file.
+// reason drops the operation and the path from a file system error; the caller names the file.
 func reason(err error) error {
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return failed.Err

@@ -14,17 +14,16 @@ import (
 type Problem struct {
 	// File is the configuration file as it was named to Load.
 	File string
-	// Line is where the field is, or where the nearest enclosing field is when
-	// it is missing; 0 when the problem is the file as a whole.
-	Line int
-	// Path is the field, for example "channels[0].sink.http.url"; empty for the
+	// Line is where the field is, or where the nearest enclosing field is when it is missing; 0 when the problem is the
 	// file as a whole.
+	Line int
+	// Path is the field, for example "channels[0].sink.http.url"; empty for the file as a whole.
 	Path string
-	// Message says what is wrong and what is wanted. It holds no secret. Of a secret it
-	// begins with a verb, or with the path of its file.
+	// Message says what is wrong and what is wanted. It holds no secret. Of a secret it begins with a verb, or with the
+	// path of its file.
 	Message string
-	// Reason tells programs what is wrong with a secret: one of the constants below, or
-	// empty where it cannot be what it is meant to be.
+	// Reason tells programs what is wrong with a secret: one of the constants below, or empty where it cannot be what
+	// it is meant to be.
 	Reason string
 }
 
@@ -93,8 +92,7 @@ func (r *report) addf(to *[]Problem, path, format string, args ...any) *Problem 
 	return &(*to)[len(*to)-1]
 }
 
-// follows reports whether what a check says of a field follows from a field that
-// could not be decoded.
+// follows reports whether what a check says of a field follows from a field that could not be decoded.
 func (r *report) follows(path string) bool {
 	if r.suspect[path] {
 		return true
@@ -107,8 +105,7 @@ func (r *report) follows(path string) bool {
 	return false
 }
 
-// err returns the problems in the order of lines, with the lacks among them, or nil
-// where there are lacks at most.
+// err returns the problems in the order of lines, with the lacks among them, or nil where there are lacks at most.
 func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil
@@ -118,8 +115,7 @@ func (r *report) err() error {
 	return &Error{Problems: all}
 }
 
-// enclosing returns the path of the field around path: "a.b" for "a.b[0]", "a"
-// for "a.b", "" for "a".
+// enclosing returns the path of the field around path: "a.b" for "a.b[0]", "a" for "a.b", "" for "a".
 func enclosing(path string) string {
 	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
@@ -132,9 +128,8 @@ func join(path, member string) string {
 	return path + "." + member
 }
 
-// lineOf returns the line of the field at path, or of the nearest present field
-// around it. It is looked up only for a problem, so that a good file pays
-// nothing for it.
+// lineOf returns the line of the field at path, or of the nearest present field around it. It is looked up only for a
+// problem, so that a good file pays nothing for it.
 func lineOf(node *yaml.Node, path string) int {
 	line := node.Line
 	steps := strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' })
@@ -148,8 +143,7 @@ func lineOf(node *yaml.Node, path string) int {
 	return line
 }
 
-// child returns the member or element of node that step names; an element is
-// its own key.
+// child returns the member or element of node that step names; an element is its own key.
 func child(node *yaml.Node, step string) (key, value *yaml.Node) {
 	if node.Kind == yaml.MappingNode {
 		for i := 0; i < len(node.Content); i += 2 {

@@ -9,18 +9,18 @@ import (
 	"unicode"
 )
 
-// Section is the part of the file that one type of channel, inbox or sink owns: a
-// pointer to a struct with yaml tags. A path in it has the tag `file:"path"` as well.
+// Section is the part of the file that one type of channel, inbox or sink owns: a pointer to a struct with yaml tags. A
+// path in it has the tag `file:"path"` as well.
 type Section interface {
-	// Check says what is wrong with the section, and reads the secrets and files that
-	// it names. It fills in nothing else.
+	// Check says what is wrong with the section, and reads the secrets and files that it names. It fills in nothing
+	// else.
 	Check(c *Checker)
 }
 
 // Type is what the loader knows of one type of channel, inbox or sink.
 type Type struct {
-	// Name is the value of the field "type", for example "ZaloOA". The section is the
-	// member with the same name and a lower first word: "zaloOA", "http".
+	// Name is the value of the field "type", for example "ZaloOA". The section is the member with the same name and a
+	// lower first word: "zaloOA", "http".
 	Name string
 	// New returns the section with its defaults.
 	New func() Section
@@ -29,25 +29,22 @@ type Type struct {
 
 	// Platform is what people call the platform, for example "Zalo".
 	Platform string
-	// RetryFor is how long the platform retries a call that was not answered 200; 0 if
-	// it does not. Events have to be recognised for longer than that.
+	// RetryFor is how long the platform retries a call that was not answered 200; 0 if it does not. Events have to be
+	// recognised for longer than that.
 	RetryFor time.Duration
 	// DefaultPath is the URL path of a channel that names none.
 	DefaultPath string
-	// PublicPrefix begins the paths of the type's public pages: no webhook is there.
-	// Empty if there are none.
+	// PublicPrefix begins the paths of the type's public pages: no webhook is there. Empty if there are none.
 	PublicPrefix string
 }
 
 // Types are all that a file may name.
 type Types struct{ Channels, Inboxes, Sinks []Type }
 
-// retryMargin is how much longer than a platform's last retry an event is remembered
-// at least.
+// retryMargin is how much longer than a platform's last retry an event is remembered at least.
 const retryMargin = 10 * time.Minute
 
-// Window is the shortest time for which the events of a channel of the type have to be
-// recognised.
+// Window is the shortest time for which the events of a channel of the type have to be recognised.
 func (t Type) Window() Duration {
 	if t.RetryFor == 0 {
 		return 0
@@ -66,8 +63,8 @@ var zeroUnits = regexp.MustCompile(`(h)0m0s$|(m)0s$`)
 // brief leaves out the units that are zero: "2h", "1h50m".
 func brief(d Duration) string { return zeroUnits.ReplaceAllString(time.Duration(d).String(), "$1$2") }
 
-// Member is the name in YAML of the type's section: its own with the first word in
-// lower case, as Kubernetes does with the fields of its resources.
+// Member is the name in YAML of the type's section: its own with the first word in lower case, as Kubernetes does with
+// the fields of its resources.
 func (t Type) Member() string {
 	letters := []rune(t.Name)
 	for i, letter := range letters {

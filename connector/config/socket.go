@@ -13,16 +13,14 @@ const (
 )
 
 const (
-	// SystemSocket is where the connectors in the operator's pods listen for the
-	// command line.
+	// SystemSocket is where the connectors in the operator's pods listen for the command line.
 	SystemSocket = "/run/connector/admin.sock"
 	// MaxSocketPath is what Linux takes of a socket's path, in bytes, see unix(7).
 	MaxSocketPath = 107
 )
 
-// UserSocket returns where a connector listens by default for the command line of
-// the user who started it; empty if XDG_RUNTIME_DIR names no folder of that user.
-// That folder is private and ends with the user's session.
+// UserSocket returns where a connector listens by default for the command line of the user who started it; empty if
+// XDG_RUNTIME_DIR names no folder of that user. That folder is private and ends with the user's session.
 func UserSocket() string {
 	folder := os.Getenv("XDG_RUNTIME_DIR")
 	if !filepath.IsAbs(folder) {
@@ -50,8 +48,8 @@ func (c *Checker) admin(a Admin) {
 	}
 }
 
-// defaultSocket is beside the inbox if the user has no folder for it, so that
-// connectors with an inbox each do not meet.
+// defaultSocket is beside the inbox if the user has no folder for it, so that connectors with an inbox each do not
+// meet.
 func defaultSocket(in Inbox) string {
 	if socket := UserSocket(); socket != "" {
 		return socket

@@ -13,10 +13,9 @@ const (
 	Kind       = "ConnectorConfig"
 )
 
-// Config is the connector's configuration file. Paths in it are absolute or
-// relative to the file's own folder. The file and every file that it names are
-// watched; a change is applied without a restart, except for server, metrics,
-// admin, inbox, dispatch and stop, which are read at start only.
+// Config is the connector's configuration file. Paths in it are absolute or relative to the file's own folder. The file
+// and every file that it names are watched; a change is applied without a restart, except for server, metrics, admin,
+// inbox, dispatch and stop, which are read at start only.
 type Config struct {
 	// APIVersion is "connector.xbot.a4b.vn/v1alpha1". Required.
 	APIVersion string `yaml:"apiVersion,omitempty"`
@@ -24,26 +23,22 @@ type Config struct {
 	Kind string `yaml:"kind,omitempty"`
 	// Server is the listener that platforms call.
 	Server Server `yaml:"server,omitempty"`
-	// Metrics is the listener for /metrics, /healthz and /readyz, and for /report
-	// if there is a token for it.
+	// Metrics is the listener for /metrics, /healthz and /readyz, and for /report if there is a token for it.
 	Metrics Metrics `yaml:"metrics,omitempty"`
 	// Report is the report of the traffic on the metrics' listener.
 	Report Report `yaml:"report,omitempty"`
 	// Log says what the process logs.
 	Log Log `yaml:"log,omitempty"`
-	// Admin is the listener behind "connector status" and "connector
-	// deadletters".
+	// Admin is the listener behind "connector status" and "connector deadletters".
 	Admin Admin `yaml:"admin,omitempty"`
-	// Inbox is the durable store between the way in and the way out.
-	// Required.
+	// Inbox is the durable store between the way in and the way out. Required.
 	Inbox Inbox `yaml:"inbox,omitempty"`
 	// Dispatch bounds deliveries over all channels.
 	Dispatch Dispatch `yaml:"dispatch,omitempty"`
 	// Stop says how the process ends.
 	Stop Stop `yaml:"stop,omitempty"`
-	// Channels are the chat channels that this process serves. Each call finds
-	// its channel by its API key, so no two channels may share a key; they may
-	// share a path.
+	// Channels are the chat channels that this process serves. Each call finds its channel by its API key, so no two
+	// channels may share a key; they may share a path.
 	Channels []Channel `yaml:"channels,omitempty"`
 
 	digest   string
@@ -63,29 +58,24 @@ type Server struct {
 	Address string `yaml:"address,omitempty"`
 	// TLS serves HTTPS when set. Both files are read anew when they change.
 	TLS *ServerTLS `yaml:"tls,omitempty"`
-	// MaxConnections is the number of connections at once; beyond it the oldest one
-	// without an API key is closed while those hold over 1/16 of the places, else
-	// one without a verified call. Those that brought a new verified event are never
-	// closed for another, and hold at most 7/8 of the places. At least 16. Default:
-	// as many as memory and descriptors allow.
+	// MaxConnections is the number of connections at once; beyond it the oldest one without an API key is closed while
+	// those hold over 1/16 of the places, else one without a verified call. Those that brought a new verified event are
+	// never closed for another, and hold at most 7/8 of the places. At least 16. Default: as many as memory and
+	// descriptors allow.
 	MaxConnections int `yaml:"maxConnections,omitempty"`
-	// MaxHeaderSize is the largest request line and header, in bytes, and bounds
-	// all that is read of a connection before it has shown an API key; a larger one
-	// is answered 431. From 1Ki to 64Ki. Default: 8Ki.
+	// MaxHeaderSize is the largest request line and header, in bytes, and bounds all that is read of a connection
+	// before it has shown an API key; a larger one is answered 431. From 1Ki to 64Ki. Default: 8Ki.
 	MaxHeaderSize Size `yaml:"maxHeaderSize,omitempty"`
-	// MaxHeaderLines is the largest number of header lines of a call; more are
-	// answered 431. From 10 to 1000. Default: 100.
+	// MaxHeaderLines is the largest number of header lines of a call; more are answered 431. From 10 to 1000. Default:
+	// 100.
 	MaxHeaderLines int `yaml:"maxHeaderLines,omitempty"`
-	// MaxInFlight is the number of calls served at once. If there are more, the
-	// call is cut off that has waited longest for its body; if none waits, the
-	// new one is refused. Both are answered 503 with Retry-After. Where there are
+	// MaxInFlight is the number of calls served at once. If there are more, the call is cut off that has waited longest
+	// for its body; if none waits, the new one is refused. Both are answered 503 with Retry-After. Where there are
 	// several channels, each leaves a ninth to the others. Default: 1024.
 	MaxInFlight int `yaml:"maxInFlight,omitempty"`
-	// MaxBufferedBytes is the memory that the bodies of calls in flight may
-	// take together, as far as they have arrived; beyond it calls give way as
-	// beyond maxInFlight. The bodies under way to the sinks may take as much
-	// again. At least the largest maxBodySize. Where the memory limit has no room for
-	// it, as much as it has. Default: 64Mi.
+	// MaxBufferedBytes is the memory that the bodies of calls in flight may take together, as far as they have arrived;
+	// beyond it calls give way as beyond maxInFlight. The bodies under way to the sinks may take as much again. At
+	// least the largest maxBodySize. Where the memory limit has no room for it, as much as it has. Default: 64Mi.
 	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 
@@ -99,35 +89,31 @@ type ServerTLS struct {
 	certificate *tls.Certificate
 }
 
-// Certificate returns the certificate and key as Load has read and checked
-// them.
+// Certificate returns the certificate and key as Load has read and checked them.
 func (s *ServerTLS) Certificate() *tls.Certificate { return s.certificate }
 
 // Metrics is the listener for probes and Prometheus.
 type Metrics struct {
-	// Address is the host and port to listen on. Nobody is asked for a password
-	// there, so name an address that only Prometheus and probes reach; the operator
-	// writes ":9090", for kubelet and Prometheus. Default: "127.0.0.1:9090".
+	// Address is the host and port to listen on. Nobody is asked for a password there, so name an address that only
+	// Prometheus and probes reach; the operator writes ":9090", for kubelet and Prometheus. Default: "127.0.0.1:9090".
 	Address string `yaml:"address,omitempty"`
 }
 
-// Report is a small JSON document for a monitor, the operator for one: how traffic
-// stands, and since when.
+// Report is a small JSON document for a monitor, the operator for one: how traffic stands, and since when.
 type Report struct {
-	// Token is what whoever asks for the report sends as "Authorization: Bearer
-	// <token>": at least 16 characters. Without one there is no report.
+	// Token is what whoever asks for the report sends as "Authorization: Bearer <token>": at least 16 characters.
+	// Without one there is no report.
 	Token *Secret `yaml:"token,omitempty"`
 }
 
 // Log says what the process logs.
 type Log struct {
-	// Level is the least important line to write: "debug", "info", "warn" or
-	// "error". Default: "info".
+	// Level is the least important line to write: "debug", "info", "warn" or "error". Default: "info".
 	Level string `yaml:"level,omitempty"`
 }
 
-// Admin is the listener for the command line. Whoever reaches it reads and
-// deletes events. At most one of socket and address is set.
+// Admin is the listener for the command line. Whoever reaches it reads and deletes events. At most one of socket and
+// address is set.
 type Admin struct {
 	// Socket is the path of a unix socket, which only the connector's own user and root can open: at most 107 bytes as
 	// an absolute path. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", else inbox.embedded.path + ".admin.sock".
@@ -141,9 +127,8 @@ type Admin struct {
 type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
 	Type string `yaml:"type,omitempty"`
-	// DeduplicationWindow is how long an event's id is remembered, so that a
-	// platform's retry is recognised. At least 2h: Zalo retries for 1 h 50 min.
-	// Default: 24h.
+	// DeduplicationWindow is how long an event's id is remembered, so that a platform's retry is recognised. At least
+	// 2h: Zalo retries for 1 h 50 min. Default: 24h.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
 	// Settings is the section of the type.
 	Settings Section `yaml:"-"`
@@ -151,9 +136,8 @@ type Inbox struct {
 
 // Dispatch bounds deliveries over all channels.
 type Dispatch struct {
-	// MaxConcurrency is the number of delivery attempts under way over all
-	// channels. No channel takes more than what the others leave free, and each
-	// always gets at least one. Default: 1024.
+	// MaxConcurrency is the number of delivery attempts under way over all channels. No channel takes more than what
+	// the others leave free, and each always gets at least one. Default: 1024.
 	MaxConcurrency int `yaml:"maxConcurrency,omitempty"`
 }
 
@@ -163,8 +147,8 @@ type PendingPolicy string
 const (
 	// PendingKeep leaves them in the inbox for the next start.
 	PendingKeep PendingPolicy = "Keep"
-	// PendingDeliver goes on delivering them until the grace period nears its
-	// end, for an inbox that is deleted with its pod.
+	// PendingDeliver goes on delivering them until the grace period nears its end, for an inbox that is deleted with
+	// its pod.
 	PendingDeliver PendingPolicy = "Deliver"
 )
 
@@ -173,25 +157,21 @@ const DefaultGracePeriod = 30 * time.Second
 
 // Stop says how the process ends after SIGTERM.
 type Stop struct {
-	// DrainDelay is how long calls are still served after readiness has begun
-	// to fail, while load balancers take the endpoint out. Default: 5s.
+	// DrainDelay is how long calls are still served after readiness has begun to fail, while load balancers take the
+	// endpoint out. Default: 5s.
 	DrainDelay Duration `yaml:"drainDelay"`
-	// GracePeriod is the time from SIGTERM by which the process has ended.
-	// Under Kubernetes: terminationGracePeriodSeconds. Must be longer than
-	// drainDelay. Default: 30s.
+	// GracePeriod is the time from SIGTERM by which the process has ended. Under Kubernetes:
+	// terminationGracePeriodSeconds. Must be longer than drainDelay. Default: 30s.
 	GracePeriod Duration `yaml:"gracePeriod,omitempty"`
 	// Pending is "Keep" or "Deliver". Default: "Keep".
 	Pending PendingPolicy `yaml:"pending,omitempty"`
 }
 
-// Channel is one chat channel and the sink of its events. Exactly the member
-// named by type is set.
+// Channel is one chat channel and the sink of its events. Exactly the member named by type is set.
 type Channel struct {
-	// Name identifies the channel in the inbox, metrics, logs and the
-	// CloudEvents attribute "channel"; under the operator
-	// "<namespace>/<name>". Renaming a channel leaves its pending events
-	// behind under the old name. Unique, at most 320 bytes, without white
-	// space. Required.
+	// Name identifies the channel in the inbox, metrics, logs and the CloudEvents attribute "channel"; under the
+	// operator "<namespace>/<name>". Renaming a channel leaves its pending events behind under the old name. Unique, at
+	// most 320 bytes, without white space. Required.
 	Name string `yaml:"name,omitempty"`
 	// Type is the kind of platform: "ZaloOA". Required.
 	Type string `yaml:"type,omitempty"`
@@ -215,33 +195,27 @@ type Sink struct {
 
 // Webhook is how the platform reaches the channel.
 type Webhook struct {
-	// Path is the URL path, without a query or escapes; not "/", "/healthz" or
-	// "/zalo_verifier…". A call with one slash more at the end is served as well.
-	// Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
+	// Path is the URL path, without a query or escapes; not "/", "/healthz" or "/zalo_verifier…". A call with one slash
+	// more at the end is served as well. Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
 	Path string `yaml:"path,omitempty"`
-	// APIKeys are the accepted keys; any one lets a call in. At least one; two
-	// during a rotation. Required.
+	// APIKeys are the accepted keys; any one lets a call in. At least one; two during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
-	// MaxEventAge is how old the timestamp of a call with a right signature may
-	// be. An older one is answered 503 and counted as "stale": it may be a replay,
-	// or our clock may be ahead, and then Zalo's retries keep the event. "0s"
-	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min.
-	// Longer than inbox.deduplicationWindow, it lets a captured call in again.
-	// Default: inbox.deduplicationWindow.
+	// MaxEventAge is how old the timestamp of a call with a right signature may be. An older one is answered 503 and
+	// counted as "stale": it may be a replay, or our clock may be ahead, and then Zalo's retries keep the event. "0s"
+	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min. Longer than inbox.deduplicationWindow,
+	// it lets a captured call in again. Default: inbox.deduplicationWindow.
 	MaxEventAge *Duration `yaml:"maxEventAge,omitempty"`
-	// MaxBodySize is the largest body accepted, in bytes; a larger one is
-	// answered 413. At most 64Mi. Default: 1Mi.
+	// MaxBodySize is the largest body accepted, in bytes; a larger one is answered 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize Size `yaml:"maxBodySize,omitempty"`
 	// Events selects what is delivered by the platform's event name.
 	Events EventFilter `yaml:"events,omitempty"`
 }
 
-// APIKey is one key. Exactly one of sha256, value, file and missing is set. A key of fewer
-// than 16 characters is refused, one of fewer than 32 warned of, and so is one with
-// + & % ; or #, which change when the key is pasted into a URL as it is.
+// APIKey is one key. Exactly one of sha256, value, file and missing is set. A key of fewer than 16 characters is
+// refused, one of fewer than 32 warned of, and so is one with + & % ; or #, which change when the key is pasted into a
+// URL as it is.
 type APIKey struct {
-	// Name tells keys apart in messages. Unique within the channel.
-	// Required.
+	// Name tells keys apart in messages. Unique within the channel. Required.
 	Name string `yaml:"name,omitempty"`
 	// SHA256 is the SHA-256 of the key, as 64 hex digits.
 	SHA256 string `yaml:"sha256,omitempty"`
@@ -265,9 +239,8 @@ func (k APIKey) Digest() [sha256.Size]byte {
 type EventFilter struct {
 	// Include lists the patterns of events to deliver. Default: ["*"].
 	Include []string `yaml:"include,omitempty"`
-	// Exclude lists the patterns to leave out, and wins over include. Leave out
-	// "oa_send_*", "user_seen_message" and "user_received_message" unless the
-	// bot must see its own messages come back. Default: none.
+	// Exclude lists the patterns to leave out, and wins over include. Leave out "oa_send_*", "user_seen_message" and
+	// "user_received_message" unless the bot must see its own messages come back. Default: none.
 	Exclude []string `yaml:"exclude,omitempty"`
 }
 
@@ -275,8 +248,8 @@ type EventFilter struct {
 type Ordering string
 
 const (
-	// PerConversation delivers the events of one conversation one after the
-	// other, in the order in which they were accepted.
+	// PerConversation delivers the events of one conversation one after the other, in the order in which they were
+	// accepted.
 	PerConversation Ordering = "PerConversation"
 	// Unordered lets every event go on its own.
 	Unordered Ordering = "Unordered"
@@ -286,30 +259,26 @@ const (
 type Delivery struct {
 	// Paused accepts and holds events without delivering them. Default: false.
 	Paused bool `yaml:"paused,omitempty"`
-	// Ordering is "PerConversation" or "Unordered". A change applies to events
-	// accepted after it. Default: "PerConversation".
+	// Ordering is "PerConversation" or "Unordered". A change applies to events accepted after it. Default:
+	// "PerConversation".
 	Ordering Ordering `yaml:"ordering,omitempty"`
-	// Concurrency is the number of attempts under way at once. At
-	// most 10000. Default: 64.
+	// Concurrency is the number of attempts under way at once. At most 10000. Default: 64.
 	Concurrency int `yaml:"concurrency,omitempty"`
 	// Retry is the schedule after a failed attempt.
 	Retry Retry `yaml:"retry,omitempty"`
-	// DeadLetterRetention is how long an event that was given up is kept for
-	// redrive. Default: 168h.
+	// DeadLetterRetention is how long an event that was given up is kept for redrive. Default: 168h.
 	DeadLetterRetention Duration `yaml:"deadLetterRetention,omitempty"`
 }
 
-// Retry is exponential backoff with full jitter. A sink's Retry-After is
-// honoured when it is longer, up to 1 h.
+// Retry is exponential backoff with full jitter. A sink's Retry-After is honoured when it is longer, up to 1 h.
 type Retry struct {
-	// InitialBackoff bounds the wait after the first failed attempt; the bound
-	// doubles with each further one. Default: 1s.
+	// InitialBackoff bounds the wait after the first failed attempt; the bound doubles with each further one. Default:
+	// 1s.
 	InitialBackoff Duration `yaml:"initialBackoff,omitempty"`
 	// MaxBackoff is where the bound stops growing. Default: 5m.
 	MaxBackoff Duration `yaml:"maxBackoff,omitempty"`
-	// MaxAge is how old an event may be, not counting paused time, before a
-	// failed attempt makes it a dead letter. Every event gets at least one
-	// attempt. Default: 24h.
+	// MaxAge is how old an event may be, not counting paused time, before a failed attempt makes it a dead letter.
+	// Every event gets at least one attempt. Default: 24h.
 	MaxAge Duration `yaml:"maxAge,omitempty"`
 }
 

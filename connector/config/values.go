@@ -27,8 +27,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText writes a Go duration.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// Size is a number of bytes, written plainly or with a unit: "1048576", "1Mi",
-// "512k".
+// Size is a number of bytes, written plainly or with a unit: "1048576", "1Mi", "512k".
 type Size int64
 
 // UnmarshalText reads a number of bytes.
@@ -44,26 +43,22 @@ func (s *Size) UnmarshalText(text []byte) error {
 // MarshalText writes the plain number of bytes.
 func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int64(s)), nil }
 
-// Secret is a value that must not be shown. Exactly one of value, file and missing
-// is set. It prints as "[redacted]".
+// Secret is a value that must not be shown. Exactly one of value, file and missing is set. It prints as "[redacted]".
 type Secret struct {
 	// Value is the secret itself.
 	Value string `yaml:"value,omitempty"`
-	// File is a file that holds the secret; white space around it is ignored. While
-	// it holds none, the secret is missing.
+	// File is a file that holds the secret; white space around it is ignored. While it holds none, the secret is
+	// missing.
 	File string `yaml:"file,omitempty" file:"path"`
-	// Missing says that the secret is not there yet. Whatever can be served without
-	// it is served. Default: false.
+	// Missing says that the secret is not there yet. Whatever can be served without it is served. Default: false.
 	Missing bool `yaml:"missing,omitempty"`
-	// Source says in messages where the secret comes from; under the operator
-	// "<Secret>/<key>". Default: file.
+	// Source says in messages where the secret comes from; under the operator "<Secret>/<key>". Default: file.
 	Source string `yaml:"source,omitempty"`
 
 	revealed string
 }
 
-// NewSecret is a secret that is already known, for a configuration that is built
-// in code.
+// NewSecret is a secret that is already known, for a configuration that is built in code.
 func NewSecret(value string) Secret { return Secret{Value: value, revealed: value} }
 
 // Reveal returns the secret, after Load has read it; empty while it is missing.

@@ -15,34 +15,31 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// settle is how long a change may go on before the files are read, so that the
-// events of one change cost one reload. It may be short, because reading too
-// early does no harm: half a file is refused while the old version serves, and
-// the rest of the writing is a further change. It adds to the time from the
-// replacement of a file to the first call that its new key lets in.
+// settle is how long a change may go on before the files are read, so that the events of one change cost one reload. It
+// may be short, because reading too early does no harm: half a file is refused while the old version serves, and the
+// rest of the writing is a further change. It adds to the time from the replacement of a file to the first call that
+// its new key lets in.
 const settle = 5 * time.Millisecond
 
-// lookInterval is how often the files are read while their folders cannot be
-// watched: soon enough for a changed key, rare enough to cost nothing.
+// lookInterval is how often the files are read while their folders cannot be watched: soon enough for a changed key,
+// rare enough to cost nothing.
 const lookInterval = 2 * time.Second
 
-// applyAgain is after how long a version is tried again that could not be applied, as
-// while the inbox hangs.
+// applyAgain is after how long a version is tried again that could not be applied, as while the inbox hangs.
 const applyAgain = 10 * time.Second
 
-// Watcher puts new versions of the configuration into use while the connector
-// runs. Every exported field is set before Run, and Apply and Observe are called
-// by Run's goroutine only.
+// Watcher puts new versions of the configuration into use while the connector runs. Every exported field is set before
+// Run, and Apply and Observe are called by Run's goroutine only.
 type Watcher struct {
 	// Path is the configuration file, as for Load.
 	Path string
 	// Log hears of every version, and of every problem of a refused one.
 	Log logr.Logger
-	// Apply puts a new version into use as a whole. Its error refuses the version,
-	// which is tried again after applyAgain; the old one must then still be in use.
+	// Apply puts a new version into use as a whole. Its error refuses the version, which is tried again after
+	// applyAgain; the old one must then still be in use.
 	Apply func(*Config) error
-	// Observe is told of the end of every reload: nil when the newest version
-	// of the files is in use, otherwise why it was refused.
+	// Observe is told of the end of every reload: nil when the newest version of the files is in use, otherwise why it
+	// was refused.
 	Observe func(error)
 
 	// open makes a source of notifications. Default: the system's.
@@ -63,15 +60,13 @@ type Watcher struct {
 	again time.Duration
 }
 
-// Run watches the folders of every file of current, which is in use, and
-// reloads on changes, until ctx ends; then it returns nil. It first reads once
-// more, so that no change between the load of current and Run is missed. What
-// cannot be watched is read every lookInterval instead: notifications are scarce
-// on a node with many pods, and no reason to stop serving.
+// Run watches the folders of every file of current, which is in use, and reloads on changes, until ctx ends; then it
+// returns nil. It first reads once more, so that no change between the load of current and Run is missed. What cannot
+// be watched is read every lookInterval instead: notifications are scarce on a node with many pods, and no reason to
+// stop serving.
 //
-// What counts as a change is the content of the files alone: a folder's events,
-// of whatever kind, only say when to look. So the symlink swap of kubelet, an
-// editor's rename, a file that vanishes and comes back and an overflow of the
+// What counts as a change is the content of the files alone: a folder's events, of whatever kind, only say when to
+// look. So the symlink swap of kubelet, an editor's rename, a file that vanishes and comes back and an overflow of the
 // event queue are all the same case.
 func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	w.current, w.digest, w.files = current, current.digest, current.files
@@ -123,8 +118,7 @@ func (w *Watcher) notifications() (<-chan fsnotify.Event, <-chan error) {
 	return w.notify.Events, w.notify.Errors
 }
 
-// look reloads, and watches what is to be watched then. It reports whether a
-// folder is new.
+// look reloads, and watches what is to be watched then. It reports whether a folder is new.
 func (w *Watcher) look() (further bool) {
 	w.reload()
 	further, err := w.follow()
@@ -139,9 +133,8 @@ func (w *Watcher) look() (further bool) {
 	return further
 }
 
-// unnotifiedIn is when to look without a notification: when the next key goes out of
-// use, soon where there are no notifications, and after a while where a version was not
-// applied; negative is never.
+// unnotifiedIn is when to look without a notification: when the next key goes out of use, soon where there are no
+// notifications, and after a while where a version was not applied; negative is never.
 func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
 	wait := nextKey
 	for interval, wanted := range map[time.Duration]bool{lookInterval: w.blind, w.again: w.unapplied} {
@@ -152,8 +145,7 @@ func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
 	return wait
 }
 
-// reload reads the files if they have changed, or a key goes out of use, and applies
-// or refuses them.
+// reload reads the files if they have changed, or a key goes out of use, and applies or refuses them.
 func (w *Watcher) reload() {
 	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) && !w.unapplied {
 		return
@@ -191,9 +183,8 @@ func (w *Watcher) apply(f *files) error {
 	return nil
 }
 
-// applyFilesAlone reads the configuration file as it is in use, and the files that it
-// names as they are now: a key that is removed goes out of use even while the
-// configuration file is broken.
+// applyFilesAlone reads the configuration file as it is in use, and the files that it names as they are now: a key that
+// is removed goes out of use even while the configuration file is broken.
 func (w *Watcher) applyFilesAlone() {
 	f := newFiles(func(name string) ([]byte, error) {
 		if name == w.current.files[0] {
@@ -218,8 +209,8 @@ func (w *Watcher) refused(err error) {
 		"problems", len(problems), "digest", w.digest, "inUse", w.current.digest)
 }
 
-// follow watches the folders of the files that were read last, and no others.
-// It reports whether one is new. An error says which are not watched.
+// follow watches the folders of the files that were read last, and no others. It reports whether one is new. An error
+// says which are not watched.
 func (w *Watcher) follow() (further bool, err error) {
 	if w.notify == nil {
 		if w.notify, err = w.open(); err != nil {
@@ -247,10 +238,9 @@ func (w *Watcher) follow() (further bool, err error) {
 	return further, err
 }
 
-// folders returns, sorted and by their real names, the folders whose entries
-// decide what files are: their own, those of the links on their paths, and
-// those of the links' targets. For a folder that is missing the nearest one
-// above stands in.
+// folders returns, sorted and by their real names, the folders whose entries decide what files are: their own, those of
+// the links on their paths, and those of the links' targets. For a folder that is missing the nearest one above stands
+// in.
 func folders(files []string) []string {
 	var names []string
 	for _, f := range files {

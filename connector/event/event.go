@@ -1,5 +1,5 @@
-// Package event holds the one value that flows through the connector: from the
-// webhook into the inbox, and from the inbox to the sink.
+// Package event holds the one value that flows through the connector: from the webhook into the inbox, and from the
+// inbox to the sink.
 package event
 
 import (
@@ -8,14 +8,12 @@ import (
 	"time"
 )
 
-// ID is the idempotency key of an event: the SHA-256 digest that the channel
-// type derives from the call. A platform's retry of the same event has the same
-// ID; when in doubt two calls have different IDs, because a wrong "duplicate"
-// is a silent loss. Its scope is one channel.
+// ID is the idempotency key of an event: the SHA-256 digest that the channel type derives from the call. A platform's
+// retry of the same event has the same ID; when in doubt two calls have different IDs, because a wrong "duplicate" is a
+// silent loss. Its scope is one channel.
 type ID [32]byte
 
-// String returns the ID as 64 lower-case hex digits, the form that consumers
-// see as CloudEvents id.
+// String returns the ID as 64 lower-case hex digits, the form that consumers see as CloudEvents id.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
 // ParseID reads the form that String writes, in either case of hex digits.
@@ -29,31 +27,26 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// Event is one event of a channel, complete from the moment when the channel type
-// returns it. It is immutable: whoever holds an Event may read it without a lock and
-// must not change what Body points to.
+// Event is one event of a channel, complete from the moment when the channel type returns it. It is immutable: whoever
+// holds an Event may read it without a lock and must not change what Body points to.
 //
-// The field names are those of CloudEvents 1.0, so that a sink maps them one to
-// one. Every string but Channel may hold arbitrary UTF-8 from the platform.
+// The field names are those of CloudEvents 1.0, so that a sink maps them one to one. Every string but Channel may hold
+// arbitrary UTF-8 from the platform.
 type Event struct {
 	// ID is the stable idempotency key.
 	ID ID
-	// Channel is the configured channel's name, "<namespace>/<name>" under the
-	// operator.
+	// Channel is the configured channel's name, "<namespace>/<name>" under the operator.
 	Channel string
-	// Source names the account that the event belongs to, for example
-	// "/zalo/<app_id>/<oa_id>".
+	// Source names the account that the event belongs to, for example "/zalo/<app_id>/<oa_id>".
 	Source string
-	// Type is the reverse-DNS event type, for example
-	// "vn.zalo.oa.user_send_text".
+	// Type is the reverse-DNS event type, for example "vn.zalo.oa.user_send_text".
 	Type string
 	// Subject is the platform's id of the user, empty when the event has none.
 	Subject string
-	// Conversation is the ordering key: events of one conversation are
-	// delivered in the order in which they were accepted.
+	// Conversation is the ordering key: events of one conversation are delivered in the order in which they were
+	// accepted.
 	Conversation string
-	// Time is the platform's time of the event, or the time of acceptance when
-	// the platform's is absent or unusable.
+	// Time is the platform's time of the event, or the time of acceptance when the platform's is absent or unusable.
 	Time time.Time
 	// ContentType is the media type of Body, CloudEvents' datacontenttype.
 	ContentType string

@@ -9,13 +9,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// placesPoll is how often Take closes idle connections again if it found no place:
-// attempts end, and what they leave is idle.
+// placesPoll is how often Take closes idle connections again if it found no place: attempts end, and what they leave is
+// idle.
 const placesPoll = 50 * time.Millisecond
 
-// Places bound the connections to all sinks of a process, busy and idle: each
-// sink keeps some for reuse, and a thousand of them would take every descriptor.
-// Nil bounds nothing.
+// Places bound the connections to all sinks of a process, busy and idle: each sink keeps some for reuse, and a thousand
+// of them would take every descriptor. Nil bounds nothing.
 type Places struct {
 	taken chan struct{}
 	open  prometheus.Gauge
@@ -59,8 +58,8 @@ func (e *NoPlaceError) Error() string {
 		e.places)
 }
 
-// Take takes a place for a connection. If there is none, idle connections have to
-// go; it waits for one at most so long, and returns *NoPlaceError then.
+// Take takes a place for a connection. If there is none, idle connections have to go; it waits for one at most so long,
+// and returns *NoPlaceError then.
 func (p *Places) Take(ctx context.Context, atMost time.Duration) error {
 	if p == nil || p.tryTake() {
 		return nil
@@ -104,8 +103,7 @@ func (p *Places) GiveBack() {
 // Taken is how many places are taken.
 func (p *Places) Taken() int { return len(p.taken) }
 
-// closeIdle closes the idle connections of one sink after the other, in no
-// order, until there is a place.
+// closeIdle closes the idle connections of one sink after the other, in no order, until there is a place.
 func (p *Places) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

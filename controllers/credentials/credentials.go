@@ -1,5 +1,5 @@
-// Package credentials finds the Secret keys that a ChannelConnector names, and
-// says with a list of policies what is wrong with them.
+// Package credentials finds the Secret keys that a ChannelConnector names, and says with a list of policies what is
+// wrong with them.
 package credentials
 
 import (
@@ -24,23 +24,21 @@ import (
 // GeneratedKey is the key under which a generated API key stands in its Secret.
 const GeneratedKey = "xp-api-key"
 
-// Source returns a Secret of the resource's namespace, or an error for which
-// apierrors.IsNotFound holds.
+// Source returns a Secret of the resource's namespace, or an error for which apierrors.IsNotFound holds.
 type Source func(ctx context.Context, name string) (*corev1.Secret, error)
 
 // Input is what Resolve goes by.
 type Input struct {
 	Connector *v1alpha1.ChannelConnector
-	// Generated is the Secret with the API key that the operator made, where the
-	// resource names none.
+	// Generated is the Secret with the API key that the operator made, where the resource names none.
 	Generated string
 	// GeneratedFinding is what is wrong with that Secret; nil: judge it.
 	GeneratedFinding *Finding
 	From             Source
 	// Others are ChannelConnectors that share any of the resource's OwnKeys.
 	Others []v1alpha1.ChannelConnector
-	// InUse returns what the connector has now; nil while there is no connector. It
-	// is asked only when something is amiss.
+	// InUse returns what the connector has now; nil while there is no connector. It is asked only when something is
+	// amiss.
 	InUse func(ctx context.Context) (*render.InUse, error)
 	// Expiring are the keys that were absent before, and Now is the time.
 	Expiring []v1alpha1.ExpiringKey
@@ -58,11 +56,11 @@ type Resolved struct {
 	Unread error
 }
 
-// Resolve reads every Secret key that the resource names and judges it. What cannot
-// be used is left out, and keeps nothing else from use:
+// Resolve reads every Secret key that the resource names and judges it. What cannot be used is left out, and keeps
+// nothing else from use:
 //
-//   - A key that lets calls in goes out of use at once when something else stands in
-//     its place, and after Grace when its Secret or its key is gone or blank.
+//   - A key that lets calls in goes out of use at once when something else stands in its place, and after Grace when
+//     its Secret or its key is gone or blank.
 //   - Of certificates the last good ones stay.
 //   - Without a credential of the sink the connector holds the events.
 //
@@ -122,15 +120,12 @@ func read(ctx context.Context, in Input) ([]material, error) {
 type material struct {
 	render.Reference
 
-	// secretFound and keyFound say what of it there is, and state what can be done
-	// with it.
+	// secretFound and keyFound say what of it there is, and state what can be done with it.
 	secretFound, keyFound bool
 	state                 state
-	// raw is the value as it stands in the Secret, Value the same without white
-	// space around it.
+	// raw is the value as it stands in the Secret, Value the same without white space around it.
 	raw, Value string
-	// kept is the digest of an API key that is accepted although it is absent, and
-	// until says how long a key is.
+	// kept is the digest of an API key that is accepted although it is absent, and until says how long a key is.
 	kept  string
 	until time.Time
 	// findings are what policies say of it.
@@ -175,14 +170,13 @@ func (m *material) String() string {
 	return fmt.Sprintf("Secret %q, key %q (%s)", m.Secret, m.Key, m.Path)
 }
 
-// references lists the Secret keys that a resource names. In a Secret with the name
-// generated is the API key that the operator made, where the resource names none.
+// references lists the Secret keys that a resource names. In a Secret with the name generated is the API key that the
+// operator made, where the resource names none.
 func references(c *v1alpha1.ChannelConnector, generated string) []render.Reference {
 	return render.References(c, v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 }
 
-// SecretNames returns the names of the users' Secrets that a resource names,
-// sorted, each once.
+// SecretNames returns the names of the users' Secrets that a resource names, sorted, each once.
 func SecretNames(c *v1alpha1.ChannelConnector) []string {
 	var names []string
 	for _, r := range references(c, "") {
@@ -194,8 +188,8 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 	return slices.Compact(names)
 }
 
-// OwnKeys returns the Secret keys that a resource should share with no other one,
-// its OA secret keys and API keys: sorted, each once.
+// OwnKeys returns the Secret keys that a resource should share with no other one, its OA secret keys and API keys:
+// sorted, each once.
 func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 	var keys []v1alpha1.SecretKeyRef
 	for _, r := range references(c, "") {

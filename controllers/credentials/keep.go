@@ -12,13 +12,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// Grace is how long a key that lets calls in is accepted after its Secret or its key
-// is gone or blank: controllers that delete a Secret and make it again change nothing.
+// Grace is how long a key that lets calls in is accepted after its Secret or its key is gone or blank: controllers that
+// delete a Secret and make it again change nothing.
 const Grace = 30 * time.Second
 
-// keep puts what the connector has in place of what cannot be used, where it may stay.
-// It returns the absent keys that the connector has: they stay for a while, which an
-// error in between does not begin anew.
+// keep puts what the connector has in place of what cannot be used, where it may stay. It returns the absent keys that
+// the connector has: they stay for a while, which an error in between does not begin anew.
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
@@ -59,8 +58,8 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 	return v1alpha1.ExpiringKey{SecretName: m.Secret, Key: m.Key, AcceptedUntil: metav1.NewTime(latest)}
 }
 
-// keep takes what the connector has of one Secret key. A credential of the sink that
-// is gone is not among it: nothing may be sent with that.
+// keep takes what the connector has of one Secret key. A credential of the sink that is gone is not among it: nothing
+// may be sent with that.
 func (m *material) keep(has *render.InUse) {
 	switch {
 	case m.Use == render.SinkCertificate, m.state == unknown && m.File != "":
@@ -85,8 +84,8 @@ func keepPair(materials []material, has *render.InUse) {
 	}
 }
 
-// awaited reports whether every OA secret key is yet to come, as it is before Zalo's
-// console has called the webhook for the first time.
+// awaited reports whether every OA secret key is yet to come, as it is before Zalo's console has called the webhook for
+// the first time.
 func awaited(materials []material) bool {
 	found := false
 	for i := range materials {

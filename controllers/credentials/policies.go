@@ -55,8 +55,8 @@ type subject struct {
 	connector *v1alpha1.ChannelConnector
 	// others are ChannelConnectors of the namespace that share any of its OwnKeys.
 	others []v1alpha1.ChannelConnector
-	// said is what the connector would say of the values, by Reference.Field, and names
-	// puts the names of Secret keys in place of its own.
+	// said is what the connector would say of the values, by Reference.Field, and names puts the names of Secret keys
+	// in place of its own.
 	said  map[string][]render.Problem
 	names *strings.Replacer
 }
@@ -75,9 +75,8 @@ func newSubject(materials []material, in Input) subject {
 // policy judges one Secret key among all that a resource names.
 type policy func(m *material, s subject) []Finding
 
-// policies are all there are, in the order in which they are asked. Of a Secret
-// key, the first that blocks is the last that is asked. What cannot be what it is meant
-// to be is for the connector to say.
+// policies are all there are, in the order in which they are asked. Of a Secret key, the first that blocks is the last
+// that is asked. What cannot be what it is meant to be is for the connector to say.
 var policies = []policy{missing, refused, looksLikeAccessToken, warned, shared, trimmed}
 
 func blocking(reason, format string, args ...any) []Finding {
@@ -91,8 +90,8 @@ func warning(reason, format string, args ...any) []Finding {
 // absent are the reasons for which a Secret key counts as gone.
 var absent = []string{ReasonSecretNotFound, ReasonKeyNotFound, ReasonEmpty}
 
-// judge lets the policies judge what could be read, and drops what cannot be used. It
-// reports whether there is any such.
+// judge lets the policies judge what could be read, and drops what cannot be used. It reports whether there is any
+// such.
 func judge(materials []material, in Input) (amiss bool) {
 	s := newSubject(materials, in)
 	for i := range materials {
@@ -126,8 +125,7 @@ func (m *material) ask(s subject) {
 	}
 }
 
-// noteGenerated keeps a finding about the generated API key, which may be in use
-// nevertheless.
+// noteGenerated keeps a finding about the generated API key, which may be in use nevertheless.
 func (m *material) noteGenerated(f Finding) {
 	m.note(f)
 	if m.state = usable; !m.there() {
@@ -177,8 +175,7 @@ func warned(m *material, s subject) (all []Finding) {
 	return all
 }
 
-// words are the connector's, with the names of Secret keys in place of its fields and
-// files.
+// words are the connector's, with the names of Secret keys in place of its fields and files.
 func (s subject) words(m *material, problem render.Problem) string {
 	message := s.names.Replace(problem.Message)
 	if strings.HasPrefix(message, m.String()) {
@@ -187,8 +184,7 @@ func (s subject) words(m *material, problem render.Problem) string {
 	return m.String() + " " + message
 }
 
-// accessTokenLength is more than any OA secret key or API key has; access tokens
-// have several hundred characters.
+// accessTokenLength is more than any OA secret key or API key has; access tokens have several hundred characters.
 const accessTokenLength = 100
 
 func looksLikeAccessToken(m *material, _ subject) []Finding {

@@ -13,9 +13,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// maxConcurrency is twice what the schema allows a channel, of which a channel
-// alone takes at most half, so that delivery.concurrency is the only bound and
-// can change without a restart.
+// maxConcurrency is twice what the schema allows a channel, of which a channel alone takes at most half, so that
+// delivery.concurrency is the only bound and can change without a restart.
 const maxConcurrency = 20_000
 
 // process is what the resource says of the connector's process.
@@ -51,9 +50,8 @@ func Path(c *v1alpha1.ChannelConnector) string {
 	return cmp.Or(c.Spec.Webhook.Path, types.Channel(string(c.Spec.Type)).DefaultPath)
 }
 
-// window is the declared one, or the inbox's own, which is no shorter than the type
-// needs. It is the same whether the default is said or not, so that to say it restarts
-// no connector.
+// window is the declared one, or the inbox's own, which is no shorter than the type needs. It is the same whether the
+// default is said or not, so that to say it restarts no connector.
 func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	if declared := spec.Inbox.DeduplicationWindow; declared != nil {
 		return config.Duration(declared.Duration)
@@ -69,9 +67,8 @@ func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {
 	return out
 }
 
-// stop gives an Ephemeral inbox, which is deleted with its pod, the time to
-// deliver what it holds, and endpoints the time to turn to the next pod. A
-// Persistent one has no next pod before it has ended, so it ends at once.
+// stop gives an Ephemeral inbox, which is deleted with its pod, the time to deliver what it holds, and endpoints the
+// time to turn to the next pod. A Persistent one has no next pod before it has ended, so it ends at once.
 func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	s := config.Stop{
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
@@ -83,6 +80,5 @@ func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	return s
 }
 
-// size is a quantity in bytes, which the schema keeps within what an int64
-// holds.
+// size is a quantity in bytes, which the schema keeps within what an int64 holds.
 func size(q resource.Quantity) config.Size { return config.Size(q.Value()) }

@@ -1,6 +1,5 @@
-// Package render turns a ChannelConnector and its credentials into the
-// connector's configuration file, the only contract between the operator and
-// the connector, and checks it with the connector's own loader.
+// Package render turns a ChannelConnector and its credentials into the connector's configuration file, the only
+// contract between the operator and the connector, and checks it with the connector's own loader.
 package render
 
 import (
@@ -22,11 +21,10 @@ import (
 const (
 	// Directory is where the Secret with the files is mounted.
 	Directory = "/etc/connector"
-	// FileName is the configuration file's. It names the format's version: a
-	// format never gains a field, a new one gets a file of its own beside the old
-	// ones, and the pod template names the file that its image reads. What a
-	// connector reads only at its start may change with the resource only: pods
-	// that wait for an upgrade would refuse every later version of the file.
+	// FileName is the configuration file's. It names the format's version: a format never gains a field, a new one gets
+	// a file of its own beside the old ones, and the pod template names the file that its image reads. What a connector
+	// reads only at its start may change with the resource only: pods that wait for an upgrade would refuse every later
+	// version of the file.
 	FileName = "v1alpha1.yaml"
 	// InboxVolume is where the inbox's volume is mounted.
 	InboxVolume = "/var/lib/connector"
@@ -39,8 +37,7 @@ const (
 )
 
 const (
-	// inboxDirectory is a folder of its own on the volume, where some file
-	// systems keep a lost+found.
+	// inboxDirectory is a folder of its own on the volume, where some file systems keep a lost+found.
 	inboxDirectory = InboxVolume + "/inbox"
 	// drainDelay is how long endpoints take to lose a pod that stops.
 	drainDelay = 5 * time.Second
@@ -50,11 +47,11 @@ const (
 type Config struct {
 	// Files are the contents of the mounted folder by name.
 	Files map[string][]byte
-	// Digest identifies Files, by the text with which a connector that has loaded them
-	// identifies its configuration: 16 hex digits.
+	// Digest identifies Files, by the text with which a connector that has loaded them identifies its configuration: 16
+	// hex digits.
 	Digest string
-	// StartDigest identifies what a connector reads only when it starts: a pod
-	// that runs with another one must be replaced.
+	// StartDigest identifies what a connector reads only when it starts: a pod that runs with another one must be
+	// replaced.
 	StartDigest string
 }
 
@@ -62,18 +59,16 @@ type Config struct {
 type Credentials struct {
 	// Values are by the fields of the connector's file, as in Reference.Field.
 	Values map[string]Value
-	// ReportToken is what whoever asks the connector for its report must show; empty
-	// where there is no report.
+	// ReportToken is what whoever asks the connector for its report must show; empty where there is no report.
 	ReportToken string
 }
 
-// Value is what a Secret key holds, and where: "<Secret>/<key>". Text is empty while
-// there is none that can be used. Of an API key there is the digest alone, as 64 hex
-// digits.
+// Value is what a Secret key holds, and where: "<Secret>/<key>". Text is empty while there is none that can be used. Of
+// an API key there is the digest alone, as 64 hex digits.
 type Value struct{ Text, SHA256, Source string }
 
-// Render returns the configuration. An error means that the connector would
-// refuse it: the resource holds something that the schema should have refused.
+// Render returns the configuration. An error means that the connector would refuse it: the resource holds something
+// that the schema should have refused.
 func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 	files := map[string][]byte{}
 	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {

@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// The spec of a resource and a channel in the connector's file have the same fields, but
-// for those that name Secrets. So a new type of channel or sink needs no code here:
+// The spec of a resource and a channel in the connector's file have the same fields, but for those that name Secrets.
+// So a new type of channel or sink needs no code here:
 //
 //   - secretKeyRefs: [{name, key}] becomes secretKeys: [{value, source}].
 //   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
@@ -75,9 +75,8 @@ var elsewhere = map[string]bool{
 	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
 }
 
-// References lists the Secret keys that a resource names, in the order of its fields.
-// Where it names no API key, it is the one that the operator generates in a Secret of
-// that name.
+// References lists the Secret keys that a resource names, in the order of its fields. Where it names no API key, it is
+// the one that the operator generates in a Secret of that name.
 func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (all []Reference) {
 	channelOf(c, generated, func(r Reference) config.APIKey {
 		all = append(all, r)
@@ -90,8 +89,8 @@ func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (
 type translation struct {
 	// stand returns what stands in the connector's file for a Secret key.
 	stand func(r Reference) config.APIKey
-	// generated says that the API key is the one that the operator generates, and
-	// ignored that Secret keys are not looked at.
+	// generated says that the API key is the one that the operator generates, and ignored that Secret keys are not
+	// looked at.
 	generated, ignored bool
 }
 

@@ -18,9 +18,8 @@ type Problem struct {
 	Refused bool
 }
 
-// Try returns what a connector would say of values of Secret keys. Both are by
-// Reference.Field. The connector gets each value as a file, since it refuses nothing
-// else for a file that is no good.
+// Try returns what a connector would say of values of Secret keys. Both are by Reference.Field. The connector gets each
+// value as a file, since it refuses nothing else for a file that is no good.
 func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Problem {
 	files := map[string][]byte{}
 	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {

@@ -1,7 +1,6 @@
-// Package echo is a channel type for tests alone. It differs from the real ones in
-// whatever a type may decide: a handshake, a signature that is optional, several events
-// in a call, bodies that are no JSON, and answers of its own shape. A test adds it with
-// one line:
+// Package echo is a channel type for tests alone. It differs from the real ones in whatever a type may decide: a
+// handshake, a signature that is optional, several events in a call, bodies that are no JSON, and answers of its own
+// shape. A test adds it with one line:
 //
 //	types.Channels = append(types.Channels, echo.Type)
 package echo

@@ -11,9 +11,8 @@ const unknownType = typePrefix + "unknown"
 // otherName stands for every undocumented name in metrics.
 const otherName = "other"
 
-// knownTypes maps every documented event name to its CloudEvents type. A name
-// with "{a,b}" stands for one name with each. Names appear without notice, so
-// nothing but metrics may depend on this list.
+// knownTypes maps every documented event name to its CloudEvents type. A name with "{a,b}" stands for one name with
+// each. Names appear without notice, so nothing but metrics may depend on this list.
 var knownTypes = expand(
 	"user_send_{text,image,gif,link,audio,video,sticker,location,business_card,file}",
 	"anonymous_send_{text,image,file,sticker}",
@@ -87,8 +86,8 @@ func isDirect(name string) bool {
 		strings.HasPrefix(name, "oa_send_") || name == "user_submit_info"
 }
 
-// isFromOA: by the samples, the OA is the sender. A receipt of delivery names
-// the sides of the message that was received.
+// isFromOA: by the samples, the OA is the sender. A receipt of delivery names the sides of the message that was
+// received.
 func isFromOA(name string) bool {
 	return strings.HasPrefix(name, "oa_") || name == "user_received_message"
 }

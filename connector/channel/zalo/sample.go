@@ -27,8 +27,8 @@ var userSendText = &channel.Sample{
 	Sign:       signSample,
 }
 
-// sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order
-// of xBot's published example, with a message id of its own.
+// sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order of xBot's published example, with
+// a message id of its own.
 func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	compact := json.NewEncoder(&b)
@@ -54,8 +54,8 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-// signSample signs a body with an OA secret key. The members that the signature covers once more are those that
-// a call is verified with.
+// signSample signs a body with an OA secret key. The members that the signature covers once more are those that a call
+// is verified with.
 func signSample(header http.Header, body []byte, secret string) error {
 	m, err := scan(body)
 	if err == nil && (len(m.text[appID]) == 0 || len(m.text[timestamp]) == 0) {

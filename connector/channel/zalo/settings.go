@@ -39,13 +39,11 @@ type Settings struct {
 	AppID string `yaml:"appID,omitempty"`
 	// Signature says how calls are verified.
 	Signature Signature `yaml:"signature,omitempty"`
-	// OfficialAccounts is an allow-list of the OAs whose events are delivered,
-	// along with events that name no OA. An OA's id that cannot be read, since
-	// it is no text or too long, is on no list. Empty: every OA that authorised
-	// the app.
+	// OfficialAccounts is an allow-list of the OAs whose events are delivered, along with events that name no OA. An
+	// OA's id that cannot be read, since it is no text or too long, is on no list. Empty: every OA that authorised the
+	// app.
 	OfficialAccounts []OfficialAccount `yaml:"officialAccounts,omitempty"`
-	// DomainVerification serves what Zalo's console asks for to prove that the
-	// webhook's domain is yours.
+	// DomainVerification serves what Zalo's console asks for to prove that the webhook's domain is yours.
 	DomainVerification DomainVerification `yaml:"domainVerification,omitempty"`
 }
 
@@ -53,12 +51,10 @@ type Settings struct {
 type Signature struct {
 	// Mode is "Enforce", "Audit" or "Off". Default: "Enforce".
 	Mode channel.SignatureMode `yaml:"mode,omitempty"`
-	// SecretKeys are the OA secret keys from Zalo's console. Any of them signs for
-	// every OA of the app, and for events that name no OA: list the old and the
-	// new one during a rotation. Required unless an OA of officialAccounts has
-	// keys, or mode is "Off", which leaves all keys unused. While every key is
-	// missing, mode "Enforce" answers events 503, so that Zalo's retries keep them:
-	// Zalo's console shows the first key only after it has called the webhook.
+	// SecretKeys are the OA secret keys from Zalo's console. Any of them signs for every OA of the app, and for events
+	// that name no OA: list the old and the new one during a rotation. Required unless an OA of officialAccounts has
+	// keys, or mode is "Off", which leaves all keys unused. While every key is missing, mode "Enforce" answers events
+	// 503, so that Zalo's retries keep them: Zalo's console shows the first key only after it has called the webhook.
 	SecretKeys []config.Secret `yaml:"secretKeys,omitempty"`
 }
 
@@ -68,22 +64,20 @@ type OfficialAccount struct {
 	ID string `yaml:"id,omitempty"`
 	// DisplayName is for people.
 	DisplayName string `yaml:"displayName,omitempty"`
-	// SecretKeys are OA secret keys that sign for this OA alone, beside those of
-	// signature.secretKeys: an event is verified with them if it names this OA and
-	// no other one of the list. So whoever holds one OA's key cannot speak for
-	// another OA.
+	// SecretKeys are OA secret keys that sign for this OA alone, beside those of signature.secretKeys: an event is
+	// verified with them if it names this OA and no other one of the list. So whoever holds one OA's key cannot speak
+	// for another OA.
 	SecretKeys []config.Secret `yaml:"secretKeys,omitempty"`
 }
 
 // DomainVerification lists the codes that Zalo's console shows.
 type DomainVerification struct {
-	// Codes are served as /zalo_verifier<code>.html and as meta tags on /.
-	// Letters, digits, "-" and "_" only.
+	// Codes are served as /zalo_verifier<code>.html and as meta tags on /. Letters, digits, "-" and "_" only.
 	Codes []string `yaml:"codes,omitempty"`
 }
 
-// goodSecretKey is the length of an OA secret key, in characters, below what Zalo gives
-// out. A shorter one is taken, since it is the platform's choice.
+// goodSecretKey is the length of an OA secret key, in characters, below what Zalo gives out. A shorter one is taken,
+// since it is the platform's choice.
 const goodSecretKey = 16
 
 var (

@@ -1,9 +1,8 @@
-// Package zalo is the channel type of Zalo Official Accounts (OAs): it verifies
-// and identifies the calls that Zalo makes for one app.
+// Package zalo is the channel type of Zalo Official Accounts (OAs): it verifies and identifies the calls that Zalo
+// makes for one app.
 //
-// Zalo posts the events of every OA that authorised an app to the app's one
-// webhook URL. A call is compact JSON in UTF-8, signed over its raw bytes; the
-// members used here are few, and the rest of the body is never looked at.
+// Zalo posts the events of every OA that authorised an app to the app's one webhook URL. A call is compact JSON in
+// UTF-8, signed over its raw bytes; the members used here are few, and the rest of the body is never looked at.
 package zalo
 
 import (
@@ -16,12 +15,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// consoleTestMessageID is the msg_id of the sample that the console's Test
-// button sends. Real message ids are single words, so none can equal it.
+// consoleTestMessageID is the msg_id of the sample that the console's Test button sends. Real message ids are single
+// words, so none can equal it.
 const consoleTestMessageID = "This is message id"
 
-// contentType is that of every call: the body is judged as JSON, whatever the call's
-// own header says of it.
+// contentType is that of every call: the body is judged as JSON, whatever the call's own header says of it.
 const contentType = "application/json"
 
 // jsonSpace is JSON's white space.
@@ -34,8 +32,7 @@ type Channel struct {
 	mode  channel.SignatureMode
 	// secretKeys verify every event of the app.
 	secretKeys keys
-	// accounts are the OAs on the allow-list, each with the keys that verify only
-	// its own events.
+	// accounts are the OAs on the allow-list, each with the keys that verify only its own events.
 	accounts map[string]keys
 	codes    []string
 }
@@ -55,8 +52,8 @@ type key struct {
 	digest [sha256.Size]byte
 }
 
-// newKeys sorts the keys that are there from those that are missing. A missing key
-// reads as the empty one, with which anyone can sign: it must never verify.
+// newKeys sorts the keys that are there from those that are missing. A missing key reads as the empty one, with which
+// anyone can sign: it must never verify.
 func newKeys(secrets []config.Secret) (k keys) {
 	for _, secret := range secrets {
 		if secret.Reveal() == "" {
@@ -120,9 +117,8 @@ func (z *Channel) Answer(status int, message string) channel.Answer {
 	return channel.JSONAnswer(status, message)
 }
 
-// isProbe reports whether the body is what Zalo's console sends when a webhook
-// URL is saved: nothing, or an empty object. A large body of white space is no
-// probe, or whoever has the API key alone could send it.
+// isProbe reports whether the body is what Zalo's console sends when a webhook URL is saved: nothing, or an empty
+// object. A large body of white space is no probe, or whoever has the API key alone could send it.
 func isProbe(body []byte) bool {
 	if len(body) > channel.MaxProbeSize {
 		return false

@@ -1,7 +1,6 @@
-// Command reference writes docs/configuration.md from the comments of the Go
-// types in connector/config, and of the sections of all types of channels, inboxes and
-// sinks, so that the reference and the code cannot differ.
-// It is run by "go generate" in the folder connector/config.
+// Command reference writes docs/configuration.md from the comments of the Go types in connector/config, and of the
+// sections of all types of channels, inboxes and sinks, so that the reference and the code cannot differ. It is run by
+// "go generate" in the folder connector/config.
 package main
 
 import (
@@ -86,8 +85,8 @@ func parse(folder string, files ...string) (found []documented, err error) {
 	return found, nil
 }
 
-// types returns the types of the file as a whole, and those of every section. A section is called as its type is in
-// the file.
+// types returns the types of the file as a whole, and those of every section. A section is called as its type is in the
+// file.
 func types() ([]documented, error) {
 	all, err := parse(".", "types.go", "values.go")
 	if err != nil {
@@ -132,8 +131,7 @@ func write() error {
 	return os.WriteFile(output, out.Bytes(), 0o644) //nolint:gosec // a document for everyone
 }
 
-// rows writes one row for each field; those of an inlined struct count as its
-// own.
+// rows writes one row for each field; those of an inlined struct count as its own.
 func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 	for _, field := range s.Fields.List {
 		if field.Tag == nil {

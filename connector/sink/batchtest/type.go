@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// Type is a type of sink that a test adds to package types: it appends each batch to a
-// file.
+// Type is a type of sink that a test adds to package types: it appends each batch to a file.
 var Type = config.Type{Name: "Lines", New: func() config.Section { return &Settings{MaxBatch: 10} }}
 
 var _ sink.Settings = (*Settings)(nil)

@@ -10,15 +10,14 @@ import (
 
 // Sender is the far end of one channel. It is safe for concurrent use.
 type Sender interface {
-	// Send makes one attempt to hand over e. Its error is that of sink.Sink for
-	// one event.
+	// Send makes one attempt to hand over e. Its error is that of sink.Sink for one event.
 	Send(ctx context.Context, e event.Event) error
 	// Close releases connections. Sends under way may still finish.
 	Close()
 }
 
-// Sink returns the sink that sends by s. Its batches hold one event, so that no
-// event waits for the answer to another one.
+// Sink returns the sink that sends by s. Its batches hold one event, so that no event waits for the answer to another
+// one.
 func Sink(s Sender) sink.Sink { return wrapped{s} }
 
 type wrapped struct{ sender Sender }

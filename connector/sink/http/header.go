@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// Header names in the canonical form of net/http, so that none is rewritten for
-// each event.
+// Header names in the canonical form of net/http, so that none is rewritten for each event.
 const (
 	headerContentType  = "Content-Type"
 	headerSpecVersion  = "Ce-Specversion"
@@ -35,17 +34,15 @@ const (
 // timeFormat is RFC 3339 with the milliseconds that platforms state.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// templateHeader builds what every request's header is cloned from. It holds
-// the names of an event's headers too, without values and so not sent: a clone
-// is far cheaper than the insertions. Values are shared by all requests, which
+// templateHeader builds what every request's header is cloned from. It holds the names of an event's headers too,
+// without values and so not sent: a clone is far cheaper than the insertions. Values are shared by all requests, which
 // never change them.
 func templateHeader(configured []Header) http.Header {
 	header := http.Header{
 		"User-Agent":      {"xbot-channel-connector"},
 		headerSpecVersion: {"1.0"},
-		// Present but empty, it is not sent and tells the transport that a post
-		// may be repeated when a reused connection proves to be closed. Without
-		// it every restart of a sink would cost each idle connection one failed
+		// Present but empty, it is not sent and tells the transport that a post may be repeated when a reused
+		// connection proves to be closed. Without it every restart of a sink would cost each idle connection one failed
 		// attempt and its backoff.
 		"Idempotency-Key": {},
 
@@ -58,8 +55,8 @@ func templateHeader(configured []Header) http.Header {
 	return header
 }
 
-// eventHeader returns the headers of one event. Values that are absent are left
-// out, as CloudEvents knows no empty attribute.
+// eventHeader returns the headers of one event. Values that are absent are left out, as CloudEvents knows no empty
+// attribute.
 func (s *Sink) eventHeader(e event.Event) http.Header {
 	header := maps.Clone(s.header)
 	attributes := [...]struct{ name, value string }{
@@ -96,8 +93,8 @@ func newSigner(secret *config.Secret) (*standardwebhooks.Webhook, error) {
 	return signer, nil
 }
 
-// sign adds the Standard Webhooks headers. The timestamp is that of the
-// attempt: receivers refuse one that is minutes old, and retries last longer.
+// sign adds the Standard Webhooks headers. The timestamp is that of the attempt: receivers refuse one that is minutes
+// old, and retries last longer.
 func (s *Sink) sign(header http.Header, e event.Event) error {
 	id, now := e.ID.String(), s.now()
 	signature, err := s.signer.Sign(id, now, e.Body)

@@ -23,13 +23,11 @@ func (s *Sink) refusedAddress(kind string) error {
 		s.peer, kind, LocalAllow)}
 }
 
-// refuseLocal keeps the sink from dialling addresses of its own machine and of
-// the cloud's metadata service: the author of the URL need not be allowed to use
-// what listens there.
+// refuseLocal keeps the sink from dialling addresses of its own machine and of the cloud's metadata service: the author
+// of the URL need not be allowed to use what listens there.
 //
-// The address that is dialled is judged, so that neither a name nor its change
-// between look-ups gets around it. Behind a proxy the far address is not known
-// here: there a URL is judged by its text. A proxy of the environment is not
+// The address that is dialled is judged, so that neither a name nor its change between look-ups gets around it. Behind
+// a proxy the far address is not known here: there a URL is judged by its text. A proxy of the environment is not
 // judged: it is the choice of whoever runs the connector.
 func (s *Sink) refuseLocal(d *dialer, c Settings, target, proxy *url.URL) {
 	if proxy == nil || c.Proxy != "" {
@@ -72,8 +70,7 @@ func kindOfHost(host string) string {
 	return ""
 }
 
-// asSent returns a host as net/http names it to a proxy, which turns 127。0。0。1
-// into 127.0.0.1.
+// asSent returns a host as net/http names it to a proxy, which turns 127。0。0。1 into 127.0.0.1.
 func asSent(host string) string {
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		return ascii
@@ -81,8 +78,7 @@ func asSent(host string) string {
 	return host
 }
 
-// localNames are names that machines have in /etc/hosts, or a cloud's name server
-// knows.
+// localNames are names that machines have in /etc/hosts, or a cloud's name server knows.
 var localNames = map[string]string{
 	"localhost": kindLoopback, "localhost.localdomain": kindLoopback,
 	"localhost4": kindLoopback, "localhost4.localdomain4": kindLoopback, // Fedora
@@ -91,16 +87,14 @@ var localNames = map[string]string{
 	"metadata.google.internal": kindMetadata,
 }
 
-// endsInNumber reports whether a host is an address for the URL standard, and for
-// the many resolvers that take 127.1, 0x7f.0.0.1 and 2130706433 for 127.0.0.1. No
-// top-level domain looks so.
+// endsInNumber reports whether a host is an address for the URL standard, and for the many resolvers that take 127.1,
+// 0x7f.0.0.1 and 2130706433 for 127.0.0.1. No top-level domain looks so.
 func endsInNumber(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	return strings.HasPrefix(last, "0x") || last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// metadata are the addresses of clouds' metadata services that are not
-// link-local. awsServices holds those of AWS.
+// metadata are the addresses of clouds' metadata services that are not link-local. awsServices holds those of AWS.
 var metadata = map[netip.Addr]bool{
 	netip.MustParseAddr("fd20:ce::254"):    true, // Google Cloud
 	netip.MustParseAddr("100.100.100.200"): true, // Alibaba Cloud
@@ -112,8 +106,7 @@ var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")    // RFC 1122: Linux takes 0.0.0.0 for loopback
 	nat64       = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in its last 32 bits
 	broadcast   = netip.MustParseAddr("255.255.255.255")
-	// localNAT64 is RFC 8215's: which of its bits hold the IPv4 address is each
-	// network's own choice.
+	// localNAT64 is RFC 8215's: which of its bits hold the IPv4 address is each network's own choice.
 	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
 	// awsServices hold EC2's metadata (::254) and the credentials of EKS pods (::23).
 	awsServices = netip.MustParsePrefix("fd00:ec2::/32")

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// EncodeAttribute writes a CloudEvents attribute as a header value (HTTP
-// binding, section 3.1.3.2): space, double quote, percent and every byte
-// outside U+0021 to U+007E become "%XX", non-ASCII text as its UTF-8 bytes.
-// Nothing that it returns can end a header line.
+// EncodeAttribute writes a CloudEvents attribute as a header value (HTTP binding, section 3.1.3.2): space, double
+// quote, percent and every byte outside U+0021 to U+007E become "%XX", non-ASCII text as its UTF-8 bytes. Nothing that
+// it returns can end a header line.
 func EncodeAttribute(s string) string {
 	if !strings.ContainsFunc(s, mustEncode) {
 		return s
@@ -30,8 +29,8 @@ func mustEncode(c rune) bool {
 	return c <= ' ' || c > '~' || c == '"' || c == '%'
 }
 
-// DecodeAttribute reads a header value that EncodeAttribute wrote. A value with
-// a broken percent sequence is returned as it stands.
+// DecodeAttribute reads a header value that EncodeAttribute wrote. A value with a broken percent sequence is returned
+// as it stands.
 func DecodeAttribute(s string) string {
 	if decoded, err := url.PathUnescape(s); err == nil {
 		return decoded

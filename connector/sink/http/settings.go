@@ -18,34 +18,30 @@ var Type = config.Type{Name: "HTTP", New: func() config.Section {
 
 var _ sink.Settings = (*Settings)(nil)
 
-// Settings is a URL that each event is posted to, as a CloudEvent in binary mode: the
-// body is the platform's, byte for byte, the attributes are "ce-" headers.
+// Settings is a URL that each event is posted to, as a CloudEvent in binary mode: the body is the platform's, byte for
+// byte, the attributes are "ce-" headers.
 type Settings struct {
-	// URL is where events are posted: absolute, http or https, without
-	// credentials. Exactly one of url and urlFile is set.
+	// URL is where events are posted: absolute, http or https, without credentials. Exactly one of url and urlFile is
+	// set.
 	URL string `yaml:"url,omitempty"`
-	// URLFile is a file that holds the URL instead, for a URL that is itself a
-	// secret. Of either, messages, logs and status show scheme and host only.
+	// URLFile is a file that holds the URL instead, for a URL that is itself a secret. Of either, messages, logs and
+	// status show scheme and host only.
 	URLFile string `yaml:"urlFile,omitempty" file:"path"`
-	// Timeout bounds one attempt, from dialling to the answer's headers.
-	// Default: 10s.
+	// Timeout bounds one attempt, from dialling to the answer's headers. Default: 10s.
 	Timeout config.Duration `yaml:"timeout,omitempty"`
-	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without
-	// credentials, or "none". Default: what the environment's HTTP_PROXY,
-	// HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
+	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without credentials, or "none". Default: what the
+	// environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
 	Proxy string `yaml:"proxy,omitempty"`
-	// LocalAddresses is "Allow" or "Refuse". Refused are loopback, link-local,
-	// unspecified and multicast addresses, and those of clouds' metadata
-	// services, at the moment of dialling, whatever the name was. It applies to
-	// a proxy of this file as well, not to one of the environment. Default:
-	// "Allow".
+	// LocalAddresses is "Allow" or "Refuse". Refused are loopback, link-local, unspecified and multicast addresses, and
+	// those of clouds' metadata services, at the moment of dialling, whatever the name was. It applies to a proxy of
+	// this file as well, not to one of the environment. Default: "Allow".
 	LocalAddresses LocalAddresses `yaml:"localAddresses,omitempty"`
 	// Headers are added to every request, for example Authorization.
 	Headers []Header `yaml:"headers,omitempty"`
 	// TLS adjusts how an https URL is trusted.
 	TLS *TLS `yaml:"tls,omitempty"`
-	// SigningSecret signs every request by the Standard Webhooks specification:
-	// "whsec_" and the base64 of 24 to 64 bytes, or those bytes as base64.
+	// SigningSecret signs every request by the Standard Webhooks specification: "whsec_" and the base64 of 24 to 64
+	// bytes, or those bytes as base64.
 	SigningSecret *config.Secret `yaml:"signingSecret,omitempty"`
 
 	// fromFile is the URL of urlFile.
@@ -54,8 +50,7 @@ type Settings struct {
 	lacks []string
 }
 
-// Lacks returns the fields of the credentials that are missing. While there are any,
-// nothing may be sent.
+// Lacks returns the fields of the credentials that are missing. While there are any, nothing may be sent.
 func (s *Settings) Lacks() []string { return s.lacks }
 
 // Target returns the URL, after Load has read it from its file if need be.
@@ -81,19 +76,16 @@ const (
 
 // Header is one request header. Exactly one of value and file is set.
 type Header struct {
-	// Name is the header's name; those that the connector sets itself are
-	// refused. Required.
+	// Name is the header's name; those that the connector sets itself are refused. Required.
 	Name          string `yaml:"name,omitempty"`
 	config.Secret `yaml:",inline"`
 }
 
 // TLS names PEM files.
 type TLS struct {
-	// CAFile is a bundle of certificate authorities to trust instead of the
-	// system's, at most 512 KiB.
+	// CAFile is a bundle of certificate authorities to trust instead of the system's, at most 512 KiB.
 	CAFile string `yaml:"caFile,omitempty" file:"path"`
-	// CertFile is a client certificate chain, at most 64 KiB; set together with
-	// keyFile.
+	// CertFile is a client certificate chain, at most 64 KiB; set together with keyFile.
 	CertFile string `yaml:"certFile,omitempty" file:"path"`
 	// KeyFile is the client certificate's private key.
 	KeyFile string `yaml:"keyFile,omitempty" file:"path"`
@@ -103,9 +95,8 @@ type TLS struct {
 	contents [][]byte
 }
 
-// Client returns a copy of the client side's TLS configuration, made of the
-// files as Load has read and checked them; nil, which stands for the defaults,
-// when t is nil.
+// Client returns a copy of the client side's TLS configuration, made of the files as Load has read and checked them;
+// nil, which stands for the defaults, when t is nil.
 func (t *TLS) Client() *tls.Config {
 	if t == nil {
 		return nil
@@ -122,8 +113,8 @@ func (s *Settings) Open(e sink.Environment) (sink.Sink, error) {
 	return each.Sink(opened), nil
 }
 
-// Digest identifies what the sink is made of, the contents of its files
-// included: sinks with the same digest may share their connections.
+// Digest identifies what the sink is made of, the contents of its files included: sinks with the same digest may share
+// their connections.
 func (s *Settings) Digest() string {
 	parts := [][]byte{[]byte(s.Target()), fmt.Append(nil, s.Timeout), []byte(s.Proxy), []byte(s.LocalAddresses)}
 	for _, header := range s.Headers {

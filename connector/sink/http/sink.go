@@ -1,6 +1,5 @@
-// Package httpsink posts each event to a URL as a CloudEvent in binary mode:
-// the body is the platform's, byte for byte, and the attributes are headers, so
-// that any HTTP service can read it.
+// Package httpsink posts each event to a URL as a CloudEvent in binary mode: the body is the platform's, byte for byte,
+// and the attributes are headers, so that any HTTP service can read it.
 package httpsink
 
 import (
@@ -22,9 +21,8 @@ import (
 )
 
 const (
-	// drainBytes and drainTime bound what is read of an answer's body. Reading
-	// it to its end is what makes the connection usable for the next event; a
-	// body that is longer or slower costs more than a new connection.
+	// drainBytes and drainTime bound what is read of an answer's body. Reading it to its end is what makes the
+	// connection usable for the next event; a body that is longer or slower costs more than a new connection.
 	drainBytes = 64 << 10
 	drainTime  = time.Second
 )
@@ -46,10 +44,9 @@ type Sink struct {
 
 var _ each.Sender = (*Sink)(nil)
 
-// New builds the sink of a section that Check has found nothing wrong with. Up to
-// Concurrency connections are kept for reuse. The clock is read for signatures
-// and Retry-After dates. The error says that the signing secret is no base64, or
-// which variable of the environment names no usable proxy, and quotes neither.
+// New builds the sink of a section that Check has found nothing wrong with. Up to Concurrency connections are kept for
+// reuse. The clock is read for signatures and Retry-After dates. The error says that the signing secret is no base64,
+// or which variable of the environment names no usable proxy, and quotes neither.
 func New(c Settings, e sink.Environment, now func() time.Time) (*Sink, error) {
 	target, err := url.Parse(c.Target())
 	if err != nil {
@@ -88,8 +85,8 @@ func (s *Sink) Close() {
 // errTimeout tells the attempt's own limit from the end of the caller's context.
 var errTimeout = errors.New("attempt timed out")
 
-// Send posts e once. The transport may repeat a post whose reused connection
-// turned out to be closed: consumers recognise the event by its id.
+// Send posts e once. The transport may repeat a post whose reused connection turned out to be closed: consumers
+// recognise the event by its id.
 func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	if s.unreachable != nil {
 		return s.failure(ctx, s.unreachable)
@@ -102,8 +99,8 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	if err != nil {
 		return &sink.Failed{Class: classProtocol, Reason: "the sink's URL cannot be requested"}
 	}
-	// RoundTrip and not http.Client: a redirect is an answer like any other, and
-	// following it would post the event somewhere nobody configured.
+	// RoundTrip and not http.Client: a redirect is an answer like any other, and following it would post the event
+	// somewhere nobody configured.
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		return s.failure(ctx, err)
@@ -128,11 +125,10 @@ func (s *Sink) request(ctx context.Context, e event.Event, a *attempt) (*http.Re
 	return req, s.sign(req.Header, e)
 }
 
-// drain reads the rest of an answer, within bounds. Its errors do not matter:
-// the status line has decided.
+// drain reads the rest of an answer, within bounds. Its errors do not matter: the status line has decided.
 //
-// The body of "101 Switching Protocols" is the connection itself. It is not
-// read, because such a read waits for the sink, whatever becomes of the request.
+// The body of "101 Switching Protocols" is the connection itself. It is not read, because such a read waits for the
+// sink, whatever becomes of the request.
 func drain(resp *http.Response, cancel context.CancelFunc) {
 	if resp.Body == http.NoBody || resp.StatusCode < http.StatusOK {
 		return
