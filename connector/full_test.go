@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"xbot.a4b.vn/channel-connector/connector/report"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
@@ -78,5 +80,46 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
 	if got := len(sink.count()); got != stored+1 {
 		t.Errorf("%d events were delivered, want %d", got, stored+1)
+	}
+}
+
+// TestACallIsStoredWholeOrNotAtAll: a call with several events for which the store has no room leaves none of them,
+// neither on its disk nor at the sink.
+func TestACallIsStoredWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	sink := newReceiver(t)
+	held := newGate(t)
+	sink.answers(held.answer)
+	r := start(t, echoing(t, "word: {value: "+echoWord+"}", sink.URL).write(t))
+	random := rand.NewChaCha8([32]byte{})
+	large := make([]byte, 200<<10)
+	accepted := map[string]int{}
+	for n, refusals := 0, 0; refusals < 3; n++ {
+		_, _ = random.Read(large) // it never fails
+		call := fmt.Sprintf("%d-small anna hidden-a\n%d-large bert %x\n%d-again anna %x\n", n, n, large, n, large)
+		answer := ""
+		for answer == "" || answer == "503 the event was not stored in time\n" { // what is late may be kept
+			_, _, answer = r.ask(t, http.MethodPost, "", call, "")
+		}
+		switch answer {
+		case "503 inbox is full\n":
+			refusals++
+		case "200 accepted\n", "200 already accepted\n":
+			for _, event := range []string{"small", "large", "again"} {
+				accepted[fmt.Sprint(n, "-", event)] = 1
+			}
+		default:
+			t.Fatalf("call %d: %s", n, answer)
+		}
+	}
+	held.release()
+	r.awaits(`inbox_backlog_events{channel="chat/echo"}`, 0)
+	delivered := map[string]int{}
+	for _, a := range sink.takenSoFar() {
+		id, _, _ := strings.Cut(string(a.body), " ")
+		delivered[id] = 1
+	}
+	if diff := cmp.Diff(accepted, delivered); diff != "" {
+		t.Errorf("events at the sink (-accepted +delivered):\n%s", diff)
 	}
 }

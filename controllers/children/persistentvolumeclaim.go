@@ -59,8 +59,12 @@ func keepLarger(wanted runtime.ApplyConfiguration, live client.Object) {
 	}
 }
 
-// volumeSize is the disk that an Embedded inbox of the declared size needs.
+// volumeSize is the disk that an Embedded inbox of the declared size needs; others need none.
 func volumeSize(c *v1alpha1.ChannelConnector) resource.Quantity {
-	size := c.Spec.Inbox.Store().Size
+	store := c.Spec.Inbox.Store()
+	if store == nil {
+		return resource.Quantity{}
+	}
+	size := store.Size
 	return *resource.NewQuantity(size.Value()+size.Value()/2+compactionRoom, resource.BinarySI)
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 )
 
@@ -108,6 +109,11 @@ func TestVolumes(t *testing.T) {
 	requested := requestedOf(input(connectortest.New(t)))
 	if requested.String() != "1792Mi" {
 		t.Errorf("the default claim is for %s", &requested)
+	}
+	elsewhere := connectortest.New(t)
+	elsewhere.Spec.Inbox = v1alpha1.Inbox{Type: "Elsewhere"}
+	if dir := deploymentOf(t, input(elsewhere)).Spec.Template.Spec.Volumes[1].EmptyDir; dir == nil || !dir.SizeLimit.IsZero() || claim.Want(input(elsewhere)) != nil {
+		t.Errorf("an inbox that is not Embedded gets %v, want no size", dir)
 	}
 }
 
