@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// absenceGrace is how long a key stays in use after its file has gone or become blank: programs that replace a file by
-// deleting it and making it again change nothing. A key whose file holds something else is out of use at once.
+// absenceGrace is how long a key stays in use after its file is gone or blank, since some programs replace a file by
+// deleting and making it. A key whose file holds something else goes out of use at once.
 const absenceGrace = 30 * time.Second
 
-// absences are the key files that are absent, with the times since when. They outlive the versions of a configuration.
+// absences are the absent key files, each with the time of its first absence. They outlive the versions of a
+// configuration.
 type absences struct {
 	grace time.Duration
 	since map[string]time.Time
@@ -28,7 +29,7 @@ func (a *absences) until(file string) time.Time {
 	return first.Add(a.grace)
 }
 
-// forgetOthers forgets the absence of files that are there again, or named no more.
+// forgetOthers forgets the files that are there again or no longer named.
 func (a *absences) forgetOthers(absent []string) {
 	maps.DeleteFunc(a.since, func(file string, _ time.Time) bool { return !slices.Contains(absent, file) })
 }
@@ -43,7 +44,7 @@ func (a *absences) due(inUse materials) bool {
 	return false
 }
 
-// next is how long until a key goes out of use; negative is never.
+// next returns the time until a key goes out of use; negative if none will.
 func (a *absences) next() time.Duration {
 	wait := time.Duration(-1)
 	for _, first := range a.since {
@@ -55,7 +56,7 @@ func (a *absences) next() time.Duration {
 	return wait
 }
 
-// materials are what a version takes from the files that it names, by their paths.
+// materials are the contents that a version takes from its files, by their paths.
 type materials struct {
 	keyFiles     map[string]string
 	certificates map[string][]byte

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// minAPIKey is the length of the shortest API key, in characters: 16 random ones from hex are 64 bits, which nobody
-	// guesses over a network.
+	// minAPIKey is the length of the shortest API key, in characters: 16 random hex digits are 64 bits, too many to
+	// guess over a network.
 	minAPIKey = 16
-	// goodAPIKey is the length below which an API key is warned of: 32 random characters from hex are 128 bits, as
-	// usual for a key.
+	// goodAPIKey is the length below which an API key causes a warning: 32 random hex digits are 128 bits, as usual for
+	// a key.
 	goodAPIKey = 32
 	// minReportToken is as for an API key.
 	minReportToken = 16
@@ -24,9 +24,10 @@ const (
 	// The bounds on numbers catch slips of the keyboard.
 	maxConcurrency        = 10_000
 	maxProcessConcurrency = 100_000
-	// The bounds on connections leave places beside the verified ones, and stay within what a process may have open.
+	// The bounds on connections leave places for connections that are not verified, and stay within the limits of a
+	// process.
 	minConnections, maxConnections = 16, 1_000_000
-	// The bounds on headers let Zalo and the usual proxies in, and keep a stranger's cost small.
+	// The bounds on headers admit platforms behind the usual proxies, and keep the cost of a stranger small.
 	minHeaderSize, maxHeaderSize   = Size(1 << 10), Size(64 << 10)
 	minHeaderLines, maxHeaderLines = 10, 1000
 	// maxChannelName fits "<namespace>/<name>" of Kubernetes, in bytes.
@@ -115,7 +116,7 @@ func (c *Checker) reportToken(token *Secret) {
 	}
 }
 
-// inbox checks the inbox. It remembers events for longer than any channel's platform sends them.
+// inbox checks the inbox, which must remember events for longer than any platform resends them.
 func (c *Checker) inbox(cfg *Config) {
 	c.union("inbox", c.types.Inboxes, cfg.Inbox.Type, cfg.Inbox.Settings)
 	const window = "inbox.deduplicationWindow"
@@ -142,7 +143,7 @@ func (c *Checker) stop(s Stop) {
 	c.OneOf("stop.pending", s.Pending, PendingKeep, PendingDeliver)
 }
 
-// buffers checks that a single call of any channel finds room.
+// buffers checks that there is room for the largest call of each channel.
 func (c *Checker) buffers(cfg *Config) {
 	var largest Size
 	for _, ch := range cfg.Channels {

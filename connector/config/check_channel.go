@@ -32,7 +32,7 @@ func (c *Checker) channel(at string, ch *Channel) {
 	c.delivery(at+".delivery", ch.Delivery)
 }
 
-// maxEventAge checks the age that calls may have. The window, which is the default, is judged where it stands.
+// maxEventAge checks the age that calls may have. The default is the window, which inbox has checked.
 func (c *Checker) maxEventAge(at string, ch Channel, window Duration) {
 	t := named(c.types.Channels, ch.Type)
 	if age := *ch.Webhook.MaxEventAge; age != 0 && age != window && age < t.Window() {
@@ -42,7 +42,7 @@ func (c *Checker) maxEventAge(at string, ch Channel, window Duration) {
 
 func (c *Checker) webhook(at string, w *Webhook, t Type) {
 	switch {
-	case w.Path == "" && t.Name == "": // what is the default is not known
+	case w.Path == "" && t.Name == "": // the type is unknown, and with it the default
 	case w.Path == "":
 		c.Problemf(at+".path", "required")
 	case w.Path == "/" || slices.ContainsFunc(c.types.Channels, func(t Type) bool { return t.isPublic(w.Path) }):
@@ -113,10 +113,10 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 	c.keys[digest] = stays
 }
 
-// urlChanges are the characters that a URL's query does not keep as they are.
+// urlChanges are the characters that change in the query of a URL.
 const urlChanges = "+&%;#"
 
-// strong judges an API key that is known as such, and reports whether it can be used.
+// strong judges an API key by its text, and reports whether it can be used.
 func (c *Checker) strong(at string, k *Secret) bool {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Checker says what is wrong with a version of the file, and reads the secrets and files that it names. A section's
-// checker takes the names of fields in that section: "signature.secretKeys[0]". No message may quote a secret, or what
-// may be one.
+// Checker collects the problems of a version of the file, and reads the secrets and files that it names. The checker of
+// a section takes the names of fields in that section, for example "signature.secretKeys[0]". No message may quote a
+// secret, or a value that may be one.
 type Checker struct {
 	*version
 
@@ -18,7 +18,7 @@ type Checker struct {
 	at string
 }
 
-// version is what the checkers of one version share.
+// version is shared by the checkers of one version.
 type version struct {
 	*report
 
@@ -27,7 +27,7 @@ type version struct {
 	// keys are the API keys by digest, signing those that verify calls.
 	keys    map[[sha256.Size]byte]claim
 	signing []claim
-	// inUse is what this version takes from its files, and before what the one in use took.
+	// inUse is taken from the files by this version; before was taken by the version in use.
 	inUse, before materials
 	absences      *absences
 }
@@ -57,17 +57,17 @@ func (c *Checker) Problemf(field, format string, args ...any) *Problem {
 	return c.addf(&c.problems, c.Path(field), format, args...)
 }
 
-// Warnf says of a field that it can be used, and is seldom what was meant.
+// Warnf warns of a field that can be used but is seldom meant so.
 func (c *Checker) Warnf(field, format string, args ...any) *Problem {
 	return c.addf(&c.warnings, c.Path(field), format, args...)
 }
 
-// Lackf says of a field that it names a secret that cannot be used, while everything else can.
+// Lackf reports a field whose secret cannot be used. It refuses nothing else.
 func (c *Checker) Lackf(field, format string, args ...any) *Problem {
 	return c.addf(&c.lacks, c.Path(field), format, args...)
 }
 
-// Required reports whether value is set, and a problem if it is not.
+// Required reports whether value is set, and adds a problem if it is not.
 func (c *Checker) Required(field, value string) bool {
 	if value == "" {
 		c.Problemf(field, "required")
@@ -101,7 +101,7 @@ func (c *Checker) Positive(field string, d Duration) {
 	}
 }
 
-// Unique checks that value was not used before; used maps values to paths.
+// Unique checks that value stands only once; used maps the values so far to their paths.
 func (c *Checker) Unique(field, value string, used map[string]string) {
 	if first, again := used[value]; again && value != "" {
 		c.Problemf(field, "the same as %s: it must be unique", first)
@@ -110,7 +110,7 @@ func (c *Checker) Unique(field, value string, used map[string]string) {
 	used[value] = c.Path(field)
 }
 
-// union checks which type is named, and the section of that type.
+// union checks the name of a type and the section of that type.
 func (c *Checker) union(at string, types []Type, name string, section Section) {
 	allowed := make([]any, len(types))
 	for i, t := range types {

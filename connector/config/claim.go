@@ -4,13 +4,13 @@ package config
 type claim struct {
 	at     string
 	secret *Secret
-	// name and origin say in messages what a signing key is called, and where the platform shows it.
+	// name and origin are how messages call a signing key, and where the platform shows it.
 	name, origin string
 }
 
-// yields says which of two claims to the same value goes. A file that was given the wrong content must take nothing
-// from another field: the configuration file's own secrets stay before those in files, and a file's that had the value
-// before, before one that is new to it. Of equals the first stays.
+// yields decides which of two claims to the same value goes. A file with the wrong content must take nothing from
+// another field. So a secret in the configuration file itself stays; after that, a secret whose file had the value
+// before; of equals, the first.
 func (c *Checker) yields(first, second claim) (goes, stays claim) {
 	if c.standing(first) < c.standing(second) {
 		return first, second
@@ -28,7 +28,7 @@ func (c *Checker) standing(k claim) int {
 	return 0
 }
 
-// apart sees that no key that verifies calls is an API key.
+// apart checks that no signing key is an API key.
 func (c *Checker) apart() {
 	for _, s := range c.signing {
 		digest := s.secret.Digest()

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// complete fills in what follows from other fields: the types and paths by default, and absolute paths for relative
+// complete fills in the fields that follow from others: default types, default paths, and absolute paths for relative
 // ones. It judges nothing.
 func (c *Config) complete(folder string, types Types) {
 	c.Inbox.Type = typeOr(c.Inbox.Type, types.Inboxes)

@@ -24,11 +24,11 @@ type decoder struct {
 type member struct {
 	index []int // for reflect
 	order int   // among the fields that are known in YAML
-	// section makes the type's section, where the field holds one.
+	// section makes the section of a type; nil if the field holds none.
 	section func() Section
 }
 
-// decode sets v, which is addressable, from n. Null leaves the default.
+// decode sets v from n; v is addressable. Null leaves the default.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		d.misreadf(n.Line, path, "anchors and aliases are not supported: write the value out")
@@ -59,7 +59,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 // isNull reports whether a field counts as absent.
 func isNull(n *yaml.Node) bool { return n.ShortTag() == "!!null" }
 
-// scalars are the kinds of single values in the schema, with their tags in YAML and what to call them.
+// scalars are the kinds of single values in the schema, with their tags in YAML and their names in messages.
 var scalars = map[reflect.Kind]struct{ tag, shape string }{
 	reflect.String: {"!!str", "text: put it in quotes"},
 	reflect.Int:    {"!!int", "a whole number"},
@@ -130,7 +130,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// section decodes a type's section of a union v. It is kept if the union n names the type, or names none that is known.
+// section decodes the section of a type into the union v. The section is kept if n names its type, or no known type.
 func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, path string) {
 	section := field.section()
 	decoded := reflect.ValueOf(section)
@@ -148,11 +148,11 @@ func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, pa
 	}
 }
 
-// fieldName is what a mistaken name of a field looks like; anything else may be a value that lost its name.
+// fieldName matches a mistaken name of a field; any other text may be a value that lost its name.
 var fieldName = regexp.MustCompile(`^[A-Za-z_-]{1,32}$`)
 
-// unknown reports a field that v does not have. Beside a secret the name itself is not quoted, since a missing "value:"
-// makes a name of the secret.
+// unknown reports a field that v does not have. Next to a secret the name is not quoted, since without "value:" the
+// secret itself becomes a name.
 func (d *decoder) unknown(key *yaml.Node, v reflect.Value, path string) {
 	names := d.names(v.Type())
 	remedy := "known are " + strings.Join(names, ", ")
@@ -196,13 +196,13 @@ func (d *decoder) names(t reflect.Type) []string {
 	return names
 }
 
-// shapes are what to call a node, by its tag.
+// shapes are the names of nodes in messages, by their tags.
 var shapes = map[string]string{
 	"!!map": "fields", "!!seq": "a list", "!!str": "text", "!!bool": "true or false",
 	"!!int": "a number", "!!float": "a number", "!!timestamp": "a date",
 }
 
-// shape names what a node is without quoting it.
+// shape names the kind of a node without quoting it.
 func shape(n *yaml.Node) string {
 	if name, ok := shapes[n.ShortTag()]; ok {
 		return name

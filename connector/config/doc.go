@@ -1,5 +1,5 @@
 // Package config is the connector's configuration file: its schema, its strict loader and its reload. It is the only
-// contract between whoever writes the file (a person, or the operator) and the connector.
+// contract between the file's author (a person, or the operator) and the connector.
 //
 // Loading is strict: an unknown or duplicate field, a wrong type or an impossible combination refuses the whole file,
 // and the error lists every problem with file, line and field path, not the first one only. A message never quotes a

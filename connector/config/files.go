@@ -10,12 +10,12 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
-// maxFileSize bounds every file that is read, in bytes, far above any honest configuration, so that a wrong path cannot
-// exhaust the memory.
+// maxFileSize bounds every file that is read, in bytes, so that a wrong path cannot exhaust the memory. It is far above
+// any honest configuration.
 const maxFileSize = 16 << 20
 
-// files reads the files of one version, each only once: what is checked is what is used and what the digest covers,
-// even while they change.
+// files reads each file of a version only once. So the content that is checked is also used and covered by the digest,
+// even while files change.
 type files struct {
 	// source returns the content of the file with that name.
 	source func(name string) ([]byte, error)
@@ -23,7 +23,7 @@ type files struct {
 	read   map[string]file
 }
 
-// What stands in the place of a file and is none.
+// The errors of a path that leads to no file that can be read.
 var (
 	errNotRegular = errors.New("not a regular file")
 	errHuge       = fmt.Errorf("larger than %d bytes", maxFileSize)
@@ -49,8 +49,8 @@ func (f *files) open(name string) ([]byte, error) {
 	return content, err
 }
 
-// digest identifies the contents read so far. A file that cannot be read is part of the version too, with the reason:
-// its return is a change, and so is another reason.
+// digest identifies the contents read so far. A file that cannot be read counts with its reason: its return is a
+// change, and so is another reason.
 func (f *files) digest() string {
 	parts := make([][]byte, 0, 2*len(f.names))
 	for _, name := range f.names {

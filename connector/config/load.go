@@ -15,24 +15,24 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 )
 
-// Load reads and checks the configuration file at path and every file that it names. Types are all that the file may
-// name. The error is an *Error with every problem that was found.
+// Load reads and checks the configuration file at path and every file that it names. It knows no types but those given.
+// The error is an *Error with every problem.
 func Load(path string, types Types) (*Config, error) {
 	return LoadFrom(path, types, readFile)
 }
 
-// LoadFrom is Load of files that need not exist: read returns the content of the file with an absolute path, or why it
-// cannot be read. It is for programs that write a configuration and check it before anybody uses it.
+// LoadFrom is Load of files that need not exist: read returns the content at an absolute path, or why it cannot be
+// read. A program can so check a configuration before its use.
 func LoadFrom(path string, types Types, read func(path string) ([]byte, error)) (*Config, error) {
 	return load(path, types, newFiles(read), nil, nil)
 }
 
-// Encode returns the configuration as YAML that Load accepts. What is empty is left out, so that its default applies;
+// Encode returns the configuration as YAML that Load accepts. Empty fields are left out, so that their defaults apply;
 // secrets are written out.
 func (c *Config) Encode() ([]byte, error) {
 	var document bytes.Buffer
 	encoder := yaml.NewEncoder(&document)
-	// With another indentation the library writes a text that begins with a line break so that it cannot be read back.
+	// With another indentation the library cannot read back a text that begins with a line break.
 	encoder.SetIndent(2)
 	err := encoder.Encode(c)
 	return document.Bytes(), err
@@ -45,9 +45,9 @@ func (c *Config) Digest() string { return c.digest }
 // Files returns the absolute paths of the configuration file and of every file that it names, each once.
 func (c *Config) Files() []string { return slices.Clone(c.files) }
 
-// LoadAdmin returns the section admin of the configuration file at path, with its default. Nothing else of the file
-// need be right, nor its Secrets readable: a connector goes on with its last good version, and its operator must see
-// it.
+// LoadAdmin returns the section admin of the configuration file at path, with its default. The rest of the file may be
+// wrong, and its secrets unreadable: the connector then serves its last good version, and its operator must be able to
+// look into it.
 func LoadAdmin(path string, types Types) (Admin, error) {
 	check := newChecker(path, types, newFiles(readFile))
 	c, err := check.decode()
@@ -65,21 +65,21 @@ func LoadAdmin(path string, types Types) (Admin, error) {
 	return c.Admin, check.err()
 }
 
-// Warnings returns what can be used and is seldom what was meant, such as a short key, in the order of the checks. They
-// hold no secret.
+// Warnings returns the fields that can be used but are seldom meant so, such as a short key, in the order of the
+// checks. They hold no secret.
 func (c *Config) Warnings() []Problem { return slices.Clone(c.warnings) }
 
-// Lacks returns the secrets that are missing or unusable, and are not in use, in the order of the checks. They hold no
+// Lacks returns the secrets that are missing or cannot be used, in the order of the checks. The problems quote no
 // secret.
 func (c *Config) Lacks() []Problem { return slices.Clone(c.lacks) }
 
-// same reports whether a version says the same as another one, and takes the same from its files.
+// same reports whether two versions and the keys from their files are the same.
 func (c *Config) same(other *Config) bool {
 	return c.digest == other.digest && maps.Equal(c.materials.keyFiles, other.materials.keyFiles)
 }
 
-// load reads one version through f. When current is set, what cannot change while the connector runs must be as there,
-// and absent tells since when key files are.
+// load reads one version through f. If current is set, the sections that are read at start only must be as in current,
+// and absent has the times since when key files are absent.
 func load(path string, types Types, f *files, current *Config, absent *absences) (*Config, error) {
 	check := newChecker(path, types, f)
 	check.absences = absent
@@ -154,8 +154,8 @@ func (r *report) parse(content []byte) error {
 
 var (
 	yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	// countedFromZero are the errors in which the YAML library counts lines from 0 and leaves line 0 out; in the others
-	// it counts from 1.
+	// countedFromZero are the errors in which the YAML library counts lines from 0 and omits line 0. Elsewhere it
+	// counts from 1.
 	countedFromZero = regexp.MustCompile(`^did not find expected (<|node|key|'-'|',')`)
 )
 
@@ -175,8 +175,7 @@ func (r *report) syntax(err error) error {
 	return r.unreadable(line, "not YAML: "+message)
 }
 
-// unchangeable reports every section of next that is read at start only and differs from current. The content of
-// server.tls may differ.
+// unchangeable refuses changes of the sections that are read at start only. The content of server.tls may change.
 func (c *Checker) unchangeable(current, next *Config) {
 	sections := []struct {
 		name     string

@@ -17,14 +17,14 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds on what is taken from a file, in bytes: a larger one is some other file.
+// The bounds on a secret and on a bundle of certificates, in bytes: a larger file is some other one.
 const (
 	maxSecretSize = 64 << 10
 	maxBundleSize = 512 << 10
 )
 
-// Key reads a key that lets calls in, and reports whether it can be used. It finds what nobody sees as well, such as
-// the mark that some editors put before a text and the spaces without width that come along from web pages.
+// Key reads a key that lets calls in, and reports whether it can be used. It also finds invisible characters, such as
+// the byte order mark of some editors and the zero-width spaces of web pages.
 func (c *Checker) Key(field string, s *Secret) bool {
 	if c.read(field, s, c.keyFile) && !IsText(s.Reveal(), func(r rune) bool { return r != ' ' && unicode.IsPrint(r) }) {
 		c.Unfitf(field, s, "holds white space or invisible characters, or is no text: put the key alone into it, on one line")
@@ -37,8 +37,8 @@ func IsText(value string, of func(rune) bool) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool { return !of(r) })
 }
 
-// SigningKey reads a key that calls are verified with, and reports whether it can be used. It may be no API key. Name
-// and origin say in messages what it is called, and where the platform shows it.
+// SigningKey reads a key that verifies calls, and reports whether it can be used. It must differ from every API key.
+// Name and origin are how messages call it, and where the platform shows it.
 func (c *Checker) SigningKey(field string, s *Secret, name, origin string) bool {
 	usable := c.Key(field, s)
 	if usable {
@@ -50,7 +50,7 @@ func (c *Checker) SigningKey(field string, s *Secret, name, origin string) bool 
 // Secret reads a secret that is sent, and reports whether it can be used.
 func (c *Checker) Secret(field string, s *Secret) bool { return c.read(field, s, c.secretFile) }
 
-// File reads a text that is a secret, and nothing more than that, from a file; empty if it cannot be used.
+// File returns the secret that a file holds; empty if it cannot be used.
 func (c *Checker) File(field, path string) string {
 	s := Secret{File: path}
 	c.secretFile(field, &s)
@@ -73,8 +73,8 @@ func (c *Checker) read(at string, s *Secret, fromFile func(at string, s *Secret)
 	return s.revealed != ""
 }
 
-// secretFile reads s from its file, which the field at names. A file that holds no secret refuses nothing else: the
-// version may be the one that removes another key.
+// secretFile reads s from the file that the field at names. A file without a secret refuses nothing else, since the
+// same version may remove another key.
 func (c *Checker) secretFile(at string, s *Secret) {
 	if err := c.reveal(s); err != nil {
 		c.lack(at, err)
@@ -88,9 +88,9 @@ func (c *Checker) lack(at string, err error) {
 	}
 }
 
-// keyFile reads the key s from its file, which the field at names. The key of the version before stays in use for a
-// while if the file is absent, blank or not for us to read, and for as long as the disk fails to read it. It is out of
-// use at once if the file was replaced by something else.
+// keyFile reads the key s from the file that the field at names. The key of the version before stays in use for a while
+// if the file is absent, blank or forbidden, and for as long as the disk fails. It goes out of use at once if the file
+// holds something else.
 func (c *Checker) keyFile(at string, s *Secret) {
 	err := c.reveal(s)
 	last := c.before.keyFiles[s.File]
@@ -111,7 +111,7 @@ func isAny(err error, known ...error) bool {
 	return slices.ContainsFunc(known, func(one error) bool { return errors.Is(err, one) })
 }
 
-// keep keeps a key in use whose file is absent, until its grace has ended.
+// keep keeps the key of an absent file in use until its grace ends.
 func (c *Checker) keep(at string, s *Secret, last string, err error) {
 	until := c.absences.until(s.File)
 	c.inUse.absent = append(c.inUse.absent, s.File)
@@ -154,8 +154,8 @@ func (c *Checker) reveal(s *Secret) error {
 	return nil
 }
 
-// Unfitf takes a secret out of use that cannot be what it is meant to be. One in the configuration file itself refuses
-// the file, as any mistake in it does.
+// Unfitf takes an unfit secret out of use. If it stands in the configuration file itself, it refuses the file, as any
+// mistake there does.
 func (c *Checker) Unfitf(field string, s *Secret, format string, args ...any) *Problem {
 	s.revealed = ""
 	delete(c.inUse.keyFiles, s.File)
@@ -175,9 +175,8 @@ type namedFile struct {
 	field, path string
 }
 
-// material returns the contents of certificate files that fit together. If they do not, it says so and returns those of
-// the last version in which they did, so that a certificate that is renewed badly keeps nothing else from being used;
-// nil when there was none.
+// material returns the contents of certificate files that fit together. If they do not fit, it says so and returns the
+// last contents that did, so that a badly renewed certificate keeps nothing else from use; nil if there were none.
 func (c *Checker) material(fit func(contents [][]byte) (misfit int, err error), files ...namedFile) [][]byte {
 	contents, last := make([][]byte, len(files)), make([][]byte, len(files))
 	good, had := true, true
@@ -229,8 +228,8 @@ func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certi
 	return &loaded
 }
 
-// firstCertificate returns what is wrong with the first certificate of a file, nil if it is one. What stands before it,
-// a private key even, does not matter.
+// firstCertificate returns the error of a file whose first certificate cannot be read. Other blocks may stand before
+// it, even a private key.
 func firstCertificate(file string, content []byte) error {
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -262,5 +261,5 @@ func (c *Checker) Authorities(field, file string) *x509.CertPool {
 	return pool
 }
 
-// Loaded returns the content of a certificate's file as it is in use; nil if there is none.
+// Loaded returns the content in use of a certificate's file; nil if there is none.
 func (c *Checker) Loaded(file string) []byte { return c.inUse.certificates[file] }

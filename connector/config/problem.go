@@ -14,16 +14,15 @@ import (
 type Problem struct {
 	// File is the configuration file as it was named to Load.
 	File string
-	// Line is where the field is, or where the nearest enclosing field is when it is missing; 0 when the problem is the
-	// file as a whole.
+	// Line is that of the field, or of the nearest enclosing field if it is missing; 0 for the file as a whole.
 	Line int
 	// Path is the field, for example "channels[0].sink.http.url"; empty for the file as a whole.
 	Path string
-	// Message says what is wrong and what is wanted. It holds no secret. Of a secret it begins with a verb, or with the
-	// path of its file.
+	// Message says what is wrong and what is wanted. It holds no secret. The message on a secret begins with a verb, or
+	// with the path of its file.
 	Message string
-	// Reason tells programs what is wrong with a secret: one of the constants below, or empty where it cannot be what
-	// it is meant to be.
+	// Reason tells programs what is wrong with a secret: one of the constants below, or empty if it is unfit for its
+	// use.
 	Reason string
 }
 
@@ -65,13 +64,13 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// report collects the problems of one version of a file, and what can be used and is worth a word.
+// report collects the problems, warnings and lacks of one version of a file.
 type report struct {
 	file                      string
 	root                      *yaml.Node
 	problems, warnings, lacks []Problem
-	// misread are the fields that could not be decoded, and suspect the fields right around them. A check says nothing
-	// of them, because its problem would follow from the first one.
+	// misread are the fields that could not be decoded; suspect are the fields right around them. Checks of both are
+	// silent: their problems would follow from the first one.
 	misread, suspect map[string]bool
 }
 
@@ -82,8 +81,7 @@ func (r *report) misreadf(line int, path, format string, args ...any) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: line, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// addf adds what a check found in a field that is present or missing, and returns it, so that the caller may set the
-// reason.
+// addf adds the problem that a check found in a field, and returns it, so that the caller may set the reason.
 func (r *report) addf(to *[]Problem, path, format string, args ...any) *Problem {
 	if r.follows(path) {
 		return &Problem{}
@@ -92,7 +90,7 @@ func (r *report) addf(to *[]Problem, path, format string, args ...any) *Problem 
 	return &(*to)[len(*to)-1]
 }
 
-// follows reports whether what a check says of a field follows from a field that could not be decoded.
+// follows reports whether a problem of the field at path would follow from a field that could not be decoded.
 func (r *report) follows(path string) bool {
 	if r.suspect[path] {
 		return true
@@ -105,7 +103,7 @@ func (r *report) follows(path string) bool {
 	return false
 }
 
-// err returns the problems in the order of lines, with the lacks among them, or nil where there are lacks at most.
+// err returns the problems and lacks in the order of lines; nil if there are no problems.
 func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil

@@ -12,7 +12,7 @@ import (
 // Section is the part of the file that one type of channel, inbox or sink owns: a pointer to a struct with yaml tags. A
 // path in it has the tag `file:"path"` as well.
 type Section interface {
-	// Check says what is wrong with the section, and reads the secrets and files that it names. It fills in nothing
+	// Check says what is wrong with the section, and reads the secrets and files that it names. It changes nothing
 	// else.
 	Check(c *Checker)
 }
@@ -29,22 +29,22 @@ type Type struct {
 
 	// Platform is what people call the platform, for example "Zalo".
 	Platform string
-	// RetryFor is how long the platform retries a call that was not answered 200; 0 if it does not. Events have to be
+	// RetryFor is how long the platform resends a call that was not answered 200; 0 if it does not. Events are
 	// recognised for longer than that.
 	RetryFor time.Duration
-	// DefaultPath is the URL path of a channel that names none.
+	// DefaultPath is the default URL path of a channel. Required.
 	DefaultPath string
-	// PublicPrefix begins the paths of the type's public pages: no webhook is there. Empty if there are none.
+	// PublicPrefix begins the paths of the type's public pages, so that no webhook takes one. Empty if there are none.
 	PublicPrefix string
 }
 
-// Types are all that a file may name.
+// Types are all types that a file may name.
 type Types struct{ Channels, Inboxes, Sinks []Type }
 
-// retryMargin is how much longer than a platform's last retry an event is remembered at least.
+// retryMargin is the shortest time for which an event is remembered after the platform's last retry.
 const retryMargin = 10 * time.Minute
 
-// Window is the shortest time for which the events of a channel of the type have to be recognised.
+// Window returns the shortest time for which events of the type have to be recognised.
 func (t Type) Window() Duration {
 	if t.RetryFor == 0 {
 		return 0

@@ -19,8 +19,8 @@ const (
 	MaxSocketPath = 107
 )
 
-// UserSocket returns where a connector listens by default for the command line of the user who started it; empty if
-// XDG_RUNTIME_DIR names no folder of that user. That folder is private and ends with the user's session.
+// UserSocket returns the default socket of a connector that a user started; empty if XDG_RUNTIME_DIR names no folder of
+// that user. That folder is private and ends with the user's session.
 func UserSocket() string {
 	folder := os.Getenv("XDG_RUNTIME_DIR")
 	if !filepath.IsAbs(folder) {
@@ -37,7 +37,7 @@ func UserSocket() string {
 	return filepath.Join(folder, "connector", "admin.sock")
 }
 
-// admin checks where the command line is listened for, after the addresses.
+// admin checks the listener for the command line. Its address is checked with the others.
 func (c *Checker) admin(a Admin) {
 	switch {
 	case a.Socket != "" && a.Address != "":
@@ -48,8 +48,8 @@ func (c *Checker) admin(a Admin) {
 	}
 }
 
-// defaultSocket is beside the inbox if the user has no folder for it, so that connectors with an inbox each do not
-// meet.
+// defaultSocket returns the user's socket, or one beside the inbox if the user has no folder for it: connectors with
+// inboxes of their own then have sockets of their own.
 func defaultSocket(in Inbox) string {
 	if socket := UserSocket(); socket != "" {
 		return socket

@@ -48,7 +48,7 @@ type Config struct {
 	// document is the file itself.
 	document  []byte
 	materials materials
-	// types are all that the file may name.
+	// types are all types that the file may name.
 	types Types
 }
 
@@ -56,26 +56,26 @@ type Config struct {
 type Server struct {
 	// Address is the host and port to listen on. Default: ":8080".
 	Address string `yaml:"address,omitempty"`
-	// TLS serves HTTPS when set. Both files are read anew when they change.
+	// TLS serves HTTPS if it is set. A change of either file is applied without a restart.
 	TLS *ServerTLS `yaml:"tls,omitempty"`
-	// MaxConnections is the number of connections at once; beyond it the oldest one without an API key is closed while
-	// those hold over 1/16 of the places, else one without a verified call. Those that brought a new verified event are
-	// never closed for another, and hold at most 7/8 of the places. At least 16. Default: as many as memory and
-	// descriptors allow.
+	// MaxConnections is the number of connections at once. Beyond it an older connection is closed for a new one: the
+	// oldest that has shown no API key if such connections hold over 1/16 of the places, otherwise one that has brought
+	// no verified call. A connection that has brought a new verified event is never closed for another; such
+	// connections hold at most 7/8 of the places. At least 16. Default: as many as memory and descriptors allow.
 	MaxConnections int `yaml:"maxConnections,omitempty"`
-	// MaxHeaderSize is the largest request line and header, in bytes, and bounds all that is read of a connection
-	// before it has shown an API key; a larger one is answered 431. From 1Ki to 64Ki. Default: 8Ki.
+	// MaxHeaderSize is the largest request line and header, in bytes; a larger one is answered 431. It also bounds how
+	// much is read from a connection that has not yet shown an API key. From 1Ki to 64Ki. Default: 8Ki.
 	MaxHeaderSize Size `yaml:"maxHeaderSize,omitempty"`
 	// MaxHeaderLines is the largest number of header lines of a call; more are answered 431. From 10 to 1000. Default:
 	// 100.
 	MaxHeaderLines int `yaml:"maxHeaderLines,omitempty"`
-	// MaxInFlight is the number of calls served at once. If there are more, the call is cut off that has waited longest
-	// for its body; if none waits, the new one is refused. Both are answered 503 with Retry-After. Where there are
+	// MaxInFlight is the number of calls served at once. If there are more, the call that has waited longest for its
+	// body is cut off; if none waits, the new one is refused. Both are answered 503 with Retry-After. If there are
 	// several channels, each leaves a ninth to the others. Default: 1024.
 	MaxInFlight int `yaml:"maxInFlight,omitempty"`
-	// MaxBufferedBytes is the memory that the bodies of calls in flight may take together, as far as they have arrived;
-	// beyond it calls give way as beyond maxInFlight. The bodies under way to the sinks may take as much again. At
-	// least the largest maxBodySize. Where the memory limit has no room for it, as much as it has. Default: 64Mi.
+	// MaxBufferedBytes is the memory that the arrived parts of all bodies in flight may take together; beyond it calls
+	// give way as beyond maxInFlight. The bodies under way to the sinks may take as much again. At least the largest
+	// maxBodySize. If the memory limit has less room, that room is the bound. Default: 64Mi.
 	MaxBufferedBytes Size `yaml:"maxBufferedBytes,omitempty"`
 }
 
@@ -89,20 +89,20 @@ type ServerTLS struct {
 	certificate *tls.Certificate
 }
 
-// Certificate returns the certificate and key as Load has read and checked them.
+// Certificate returns the certificate and key that Load has read and checked.
 func (s *ServerTLS) Certificate() *tls.Certificate { return s.certificate }
 
 // Metrics is the listener for probes and Prometheus.
 type Metrics struct {
-	// Address is the host and port to listen on. Nobody is asked for a password there, so name an address that only
+	// Address is the host and port to listen on. This listener asks for no password, so name an address that only
 	// Prometheus and probes reach; the operator writes ":9090", for kubelet and Prometheus. Default: "127.0.0.1:9090".
 	Address string `yaml:"address,omitempty"`
 }
 
-// Report is a small JSON document for a monitor, the operator for one: how traffic stands, and since when.
+// Report is a small JSON document for monitors such as the operator: how traffic stands, and since when.
 type Report struct {
-	// Token is what whoever asks for the report sends as "Authorization: Bearer <token>": at least 16 characters.
-	// Without one there is no report.
+	// Token must come with every request for the report, as "Authorization: Bearer <token>". At least 16 characters.
+	// Without a token there is no report.
 	Token *Secret `yaml:"token,omitempty"`
 }
 
@@ -112,14 +112,14 @@ type Log struct {
 	Level string `yaml:"level,omitempty"`
 }
 
-// Admin is the listener for the command line. Whoever reaches it reads and deletes events. At most one of socket and
-// address is set.
+// Admin is the listener for the command line. A program that reaches it can read and delete events. At most one of
+// socket and address is set.
 type Admin struct {
-	// Socket is the path of a unix socket, which only the connector's own user and root can open: at most 107 bytes as
-	// an absolute path. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", else inbox.embedded.path + ".admin.sock".
+	// Socket is the path of a unix socket, at most 107 bytes as an absolute path. Only root and the connector's own
+	// user can open it. Default: "$XDG_RUNTIME_DIR/connector/admin.sock", else inbox.embedded.path + ".admin.sock".
 	Socket string `yaml:"socket,omitempty" file:"path"`
-	// Address is a loopback host and port to listen on in place of a socket. It asks nobody: every user and every
-	// program of the machine can read and delete events there. Default: none.
+	// Address is a loopback host and port to listen on in place of a socket. It asks for no password: every user and
+	// every program of the machine can read and delete events there. Default: none.
 	Address string `yaml:"address,omitempty"`
 }
 
@@ -127,8 +127,8 @@ type Admin struct {
 type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
 	Type string `yaml:"type,omitempty"`
-	// DeduplicationWindow is how long an event's id is remembered, so that a platform's retry is recognised. At least
-	// 2h: Zalo retries for 1 h 50 min. Default: 24h.
+	// DeduplicationWindow is how long the id of an event is remembered, so that a retry by the platform is recognised.
+	// At least 2h: Zalo retries for 1 h 50 min. Default: 24h.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
 	// Settings is the section of the type.
 	Settings Section `yaml:"-"`
@@ -136,8 +136,8 @@ type Inbox struct {
 
 // Dispatch bounds deliveries over all channels.
 type Dispatch struct {
-	// MaxConcurrency is the number of delivery attempts under way over all channels. No channel takes more than what
-	// the others leave free, and each always gets at least one. Default: 1024.
+	// MaxConcurrency is the largest number of delivery attempts under way over all channels. No channel takes more than
+	// the others leave free, and each can always make at least one. Default: 1024.
 	MaxConcurrency int `yaml:"maxConcurrency,omitempty"`
 }
 
@@ -147,20 +147,20 @@ type PendingPolicy string
 const (
 	// PendingKeep leaves them in the inbox for the next start.
 	PendingKeep PendingPolicy = "Keep"
-	// PendingDeliver goes on delivering them until the grace period nears its end, for an inbox that is deleted with
-	// its pod.
+	// PendingDeliver delivers them until the grace period nears its end. It is for an inbox that is deleted with its
+	// pod.
 	PendingDeliver PendingPolicy = "Deliver"
 )
 
-// DefaultGracePeriod is that of a Kubernetes pod as well.
+// DefaultGracePeriod is also that of a Kubernetes pod.
 const DefaultGracePeriod = 30 * time.Second
 
 // Stop says how the process ends after SIGTERM.
 type Stop struct {
-	// DrainDelay is how long calls are still served after readiness has begun to fail, while load balancers take the
-	// endpoint out. Default: 5s.
+	// DrainDelay is how long calls are still served after readiness fails, so that load balancers can take the endpoint
+	// out. Default: 5s.
 	DrainDelay Duration `yaml:"drainDelay"`
-	// GracePeriod is the time from SIGTERM by which the process has ended. Under Kubernetes:
+	// GracePeriod is the longest time from SIGTERM to the end of the process. Under Kubernetes:
 	// terminationGracePeriodSeconds. Must be longer than drainDelay. Default: 30s.
 	GracePeriod Duration `yaml:"gracePeriod,omitempty"`
 	// Pending is "Keep" or "Deliver". Default: "Keep".
@@ -193,17 +193,17 @@ type Sink struct {
 	Settings Section `yaml:"-"`
 }
 
-// Webhook is how the platform reaches the channel.
+// Webhook says how the platform reaches the channel.
 type Webhook struct {
-	// Path is the URL path, without a query or escapes; not "/", "/healthz" or "/zalo_verifier…". A call with one slash
-	// more at the end is served as well. Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
+	// Path is the URL path, without a query or escapes; not "/", "/healthz" or "/zalo_verifier…". A call to the path
+	// with one more slash at its end is served too. Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
 	Path string `yaml:"path,omitempty"`
-	// APIKeys are the accepted keys; any one lets a call in. At least one; two during a rotation. Required.
+	// APIKeys are the accepted keys: each of them lets calls in. At least one; two during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
-	// MaxEventAge is how old the timestamp of a call with a right signature may be. An older one is answered 503 and
-	// counted as "stale": it may be a replay, or our clock may be ahead, and then Zalo's retries keep the event. "0s"
-	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min. Longer than inbox.deduplicationWindow,
-	// it lets a captured call in again. Default: inbox.deduplicationWindow.
+	// MaxEventAge is how old the timestamp of a call with a right signature may be. An older call may be a replay, or
+	// our clock may be ahead: it is answered 503, so that Zalo's retries keep the event, and counted as "stale". "0s"
+	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min. If it is longer than
+	// inbox.deduplicationWindow, a captured call can be let in again. Default: inbox.deduplicationWindow.
 	MaxEventAge *Duration `yaml:"maxEventAge,omitempty"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is answered 413. At most 64Mi. Default: 1Mi.
 	MaxBodySize Size `yaml:"maxBodySize,omitempty"`
@@ -212,8 +212,8 @@ type Webhook struct {
 }
 
 // APIKey is one key. Exactly one of sha256, value, file and missing is set. A key of fewer than 16 characters is
-// refused, one of fewer than 32 warned of, and so is one with + & % ; or #, which change when the key is pasted into a
-// URL as it is.
+// refused. A key of fewer than 32 characters causes a warning, and so does one with + & % ; or #: a URL changes these
+// characters.
 type APIKey struct {
 	// Name tells keys apart in messages. Unique within the channel. Required.
 	Name string `yaml:"name,omitempty"`
@@ -222,10 +222,10 @@ type APIKey struct {
 	Secret `yaml:",inline"`
 }
 
-// Usable reports whether there is a key, which may be missing.
+// Usable reports whether the key is there and can let calls in.
 func (k APIKey) Usable() bool { return k.SHA256 != "" || k.Reveal() != "" }
 
-// Digest returns the SHA-256 of the key, by which a call's key is looked up.
+// Digest returns the SHA-256 of the key. The channel of a call is found by it.
 func (k APIKey) Digest() [sha256.Size]byte {
 	if k.SHA256 == "" {
 		return k.Secret.Digest()
@@ -244,45 +244,44 @@ type EventFilter struct {
 	Exclude []string `yaml:"exclude,omitempty"`
 }
 
-// Ordering says which events wait for each other.
+// Ordering says whether events wait for each other.
 type Ordering string
 
 const (
-	// PerConversation delivers the events of one conversation one after the other, in the order in which they were
-	// accepted.
+	// PerConversation delivers the events of each conversation one by one, in the order of their acceptance.
 	PerConversation Ordering = "PerConversation"
-	// Unordered lets every event go on its own.
+	// Unordered delivers every event without waiting for others.
 	Unordered Ordering = "Unordered"
 )
 
 // Delivery says how events reach the sink.
 type Delivery struct {
-	// Paused accepts and holds events without delivering them. Default: false.
+	// Paused holds accepted events back from the sink. Default: false.
 	Paused bool `yaml:"paused,omitempty"`
-	// Ordering is "PerConversation" or "Unordered". A change applies to events accepted after it. Default:
+	// Ordering is "PerConversation" or "Unordered". A change applies to events that are accepted after it. Default:
 	// "PerConversation".
 	Ordering Ordering `yaml:"ordering,omitempty"`
-	// Concurrency is the number of attempts under way at once. At most 10000. Default: 64.
+	// Concurrency is the largest number of attempts under way at once. At most 10000. Default: 64.
 	Concurrency int `yaml:"concurrency,omitempty"`
 	// Retry is the schedule after a failed attempt.
 	Retry Retry `yaml:"retry,omitempty"`
-	// DeadLetterRetention is how long an event that was given up is kept for redrive. Default: 168h.
+	// DeadLetterRetention is how long dead letters are kept for redrive. Default: 168h.
 	DeadLetterRetention Duration `yaml:"deadLetterRetention,omitempty"`
 }
 
-// Retry is exponential backoff with full jitter. A sink's Retry-After is honoured when it is longer, up to 1 h.
+// Retry is exponential backoff with full jitter. A longer Retry-After of the sink is honoured, up to 1 h.
 type Retry struct {
 	// InitialBackoff bounds the wait after the first failed attempt; the bound doubles with each further one. Default:
 	// 1s.
 	InitialBackoff Duration `yaml:"initialBackoff,omitempty"`
-	// MaxBackoff is where the bound stops growing. Default: 5m.
+	// MaxBackoff is the largest bound. Default: 5m.
 	MaxBackoff Duration `yaml:"maxBackoff,omitempty"`
-	// MaxAge is how old an event may be, not counting paused time, before a failed attempt makes it a dead letter.
-	// Every event gets at least one attempt. Default: 24h.
+	// MaxAge is the age, without paused time, from which a failed attempt makes an event a dead letter. Every event
+	// gets at least one attempt. Default: 24h.
 	MaxAge Duration `yaml:"maxAge,omitempty"`
 }
 
-// DefaultDeduplicationWindow is inbox.deduplicationWindow where nothing says another one.
+// DefaultDeduplicationWindow is the default of inbox.deduplicationWindow.
 const DefaultDeduplicationWindow = Duration(24 * time.Hour)
 
 func (c *Config) setDefaults() {

@@ -47,24 +47,25 @@ func (s Size) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", int6
 type Secret struct {
 	// Value is the secret itself.
 	Value string `yaml:"value,omitempty"`
-	// File is a file that holds the secret; white space around it is ignored. While it holds none, the secret is
-	// missing.
+	// File is the path of a file that holds the secret; white space around it is ignored. While the file holds none,
+	// the secret is missing.
 	File string `yaml:"file,omitempty" file:"path"`
-	// Missing says that the secret is not there yet. Whatever can be served without it is served. Default: false.
+	// Missing says that the secret is not there yet. Everything that needs no secret is served meanwhile. Default:
+	// false.
 	Missing bool `yaml:"missing,omitempty"`
-	// Source says in messages where the secret comes from; under the operator "<Secret>/<key>". Default: file.
+	// Source is the origin of the secret in messages; under the operator "<Secret>/<key>". Default: file.
 	Source string `yaml:"source,omitempty"`
 
 	revealed string
 }
 
-// NewSecret is a secret that is already known, for a configuration that is built in code.
+// NewSecret returns a secret for a configuration that is built in code.
 func NewSecret(value string) Secret { return Secret{Value: value, revealed: value} }
 
 // Reveal returns the secret, after Load has read it; empty while it is missing.
 func (s Secret) Reveal() string { return s.revealed }
 
-// Digest returns the SHA-256 of the secret, by which it is told apart from others.
+// Digest returns the SHA-256 of the secret. It tells the secret apart from others.
 func (s Secret) Digest() [sha256.Size]byte { return sha256.Sum256([]byte(s.revealed)) }
 
 // String hides the secret.

@@ -16,16 +16,15 @@ import (
 )
 
 // settle is how long a change may go on before the files are read, so that the events of one change cost one reload. It
-// may be short, because reading too early does no harm: half a file is refused while the old version serves, and the
-// rest of the writing is a further change. It adds to the time from the replacement of a file to the first call that
-// its new key lets in.
+// delays the first call with a new key, so it is short. Reading too early does no harm: half a file is refused while
+// the old version serves, and the rest of the writing is a further change.
 const settle = 5 * time.Millisecond
 
 // lookInterval is how often the files are read while their folders cannot be watched: soon enough for a changed key,
 // rare enough to cost nothing.
 const lookInterval = 2 * time.Second
 
-// applyAgain is after how long a version is tried again that could not be applied, as while the inbox hangs.
+// applyAgain is the wait before a version that could not be applied is tried again, for example while the inbox hangs.
 const applyAgain = 10 * time.Second
 
 // Watcher puts new versions of the configuration into use while the connector runs. Every exported field is set before
@@ -33,13 +32,13 @@ const applyAgain = 10 * time.Second
 type Watcher struct {
 	// Path is the configuration file, as for Load.
 	Path string
-	// Log hears of every version, and of every problem of a refused one.
+	// Log gets a line for every version, and for every problem of a refused one.
 	Log logr.Logger
-	// Apply puts a new version into use as a whole. Its error refuses the version, which is tried again after
-	// applyAgain; the old one must then still be in use.
+	// Apply puts a new version into use as a whole. If it fails, the old version must still be in use, and the new one
+	// is tried again after applyAgain.
 	Apply func(*Config) error
-	// Observe is told of the end of every reload: nil when the newest version of the files is in use, otherwise why it
-	// was refused.
+	// Observe is called at the end of every reload: with nil if the newest version of the files is in use, otherwise
+	// with why it was refused.
 	Observe func(error)
 
 	// open makes a source of notifications. Default: the system's.
@@ -49,25 +48,25 @@ type Watcher struct {
 	// unapplied says that Apply has refused the newest version.
 	unapplied bool
 	current   *Config
-	// digest and files are of the version that was read last, refused or not.
+	// digest and files are those of the version that was read last, refused or not.
 	digest string
 	files  []string
 	// watched are the folders being watched, sorted.
 	watched []string
-	// absences outlive the versions. Default: of the grace that is documented.
+	// absences outlive the versions. Default: with the documented grace.
 	absences *absences
 	// again is after how long Apply is tried again. Default: applyAgain.
 	again time.Duration
 }
 
-// Run watches the folders of every file of current, which is in use, and reloads on changes, until ctx ends; then it
-// returns nil. It first reads once more, so that no change between the load of current and Run is missed. What cannot
-// be watched is read every lookInterval instead: notifications are scarce on a node with many pods, and no reason to
-// stop serving.
+// Run watches the folders of every file of current, the version in use, and reloads on changes. It returns nil when ctx
+// ends. It first reads once more, so that it misses no change since current was loaded. Folders that cannot be watched
+// are read every lookInterval instead: notifications are scarce on a node with many pods, and serving goes on without
+// them.
 //
-// What counts as a change is the content of the files alone: a folder's events, of whatever kind, only say when to
-// look. So the symlink swap of kubelet, an editor's rename, a file that vanishes and comes back and an overflow of the
-// event queue are all the same case.
+// Only the content of the files counts as a change; the events of a folder, of whatever kind, only say when to look. So
+// the symlink swap of kubelet, the rename of an editor, a file that vanishes and comes back, and an overflow of the
+// event queue are one case.
 func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	w.current, w.digest, w.files = current, current.digest, current.files
 	if w.absences == nil {
@@ -118,7 +117,7 @@ func (w *Watcher) notifications() (<-chan fsnotify.Event, <-chan error) {
 	return w.notify.Events, w.notify.Errors
 }
 
-// look reloads, and watches what is to be watched then. It reports whether a folder is new.
+// look reloads, and watches the folders of the files. It reports whether a folder is new.
 func (w *Watcher) look() (further bool) {
 	w.reload()
 	further, err := w.follow()
@@ -133,8 +132,9 @@ func (w *Watcher) look() (further bool) {
 	return further
 }
 
-// unnotifiedIn is when to look without a notification: when the next key goes out of use, soon where there are no
-// notifications, and after a while where a version was not applied; negative is never.
+// unnotifiedIn returns the wait before a look without a notification: until the next key goes out of use, lookInterval
+// if some folder is not watched, and w.again if a version was not applied. It returns the shortest of them; negative if
+// there is none.
 func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
 	wait := nextKey
 	for interval, wanted := range map[time.Duration]bool{lookInterval: w.blind, w.again: w.unapplied} {
@@ -145,7 +145,7 @@ func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
 	return wait
 }
 
-// reload reads the files if they have changed, or a key goes out of use, and applies or refuses them.
+// reload reads, and applies or refuses, the files if they have changed or a key goes out of use.
 func (w *Watcher) reload() {
 	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) && !w.unapplied {
 		return
@@ -153,7 +153,7 @@ func (w *Watcher) reload() {
 	w.unapplied = false
 	f := newFiles(readFile)
 	err := w.apply(f)
-	for _, name := range w.current.files { // a version that is refused may name none
+	for _, name := range w.current.files { // a refused version may name none of them
 		_, _ = f.open(name)
 	}
 	w.digest, w.files = f.digest(), f.names
@@ -183,8 +183,8 @@ func (w *Watcher) apply(f *files) error {
 	return nil
 }
 
-// applyFilesAlone reads the configuration file as it is in use, and the files that it names as they are now: a key that
-// is removed goes out of use even while the configuration file is broken.
+// applyFilesAlone applies the configuration file in use with the present contents of the files that it names. So a
+// removed key goes out of use even while the configuration file is broken.
 func (w *Watcher) applyFilesAlone() {
 	f := newFiles(func(name string) ([]byte, error) {
 		if name == w.current.files[0] {
@@ -238,9 +238,9 @@ func (w *Watcher) follow() (further bool, err error) {
 	return further, err
 }
 
-// folders returns, sorted and by their real names, the folders whose entries decide what files are: their own, those of
-// the links on their paths, and those of the links' targets. For a folder that is missing the nearest one above stands
-// in.
+// folders returns the folders whose entries decide the contents of files: their own, those of the links on their paths,
+// and those of the links' targets. They are sorted and have their real names. The nearest existing folder above stands
+// in for a missing one.
 func folders(files []string) []string {
 	var names []string
 	for _, f := range files {
