@@ -5,8 +5,7 @@ import (
 	"net/http"
 )
 
-// JSONAnswer is xBot's own shape of an answer: {"status":"0","message":...} where the status is 200, and "1" for the
-// rest.
+// JSONAnswer is xBot's own shape of an answer: {"status":"0","message":...} for status 200, and "1" for the rest.
 func JSONAnswer(status int, message string) Answer {
 	result := "1"
 	if status == http.StatusOK {

@@ -3,25 +3,23 @@
 //
 // # The life of a channel
 //
-// A type is a package of its own with everything that is known of its platform. It is added by one line in package
-// types.
+// A type is a package of its own, which holds all knowledge of its platform. One line in package types adds it.
 //
 //  1. Load. When the connector reads a configuration file, at its start and at every change, it calls Type.New for each
 //     channel of the type, and decodes the section into the Settings that New returned.
-//  2. Check. Settings.Check says what is wrong with the section, and reads the secrets that it names. A version with a
-//     problem is never used.
+//  2. Check. Settings.Check reads the secrets of the section and says what is wrong with it. A version with a problem
+//     is never used.
 //  3. Open. Settings.Open makes the Channel. It is immutable and used by many goroutines at once. The next version of
-//     the file opens another one, and this one is dropped when its last call ends: there is nothing to close.
-//  4. Public pages. The webhook asks once for Public and serves the pages: to anyone those with a path of their own,
-//     and with the API key those on the channel's own path, such as a handshake.
-//  5. Precheck. The API key stands in the URL that is given to the platform, whatever the type, and finds the channel.
-//     For every call with that key the webhook hands the header to Precheck, if the Channel is a Prechecker. If that
-//     refuses, the webhook reads no more than MaxProbeSize bytes of body, and answers a call with a larger one with
-//     that refusal, before its body has come: API keys ride in URLs and leak, and whoever has only the key should cost
-//     as little as possible.
-//  6. Read. Then it hands the header and the whole body to Read, which returns the events of the call, or a refusal.
-//  7. Store. The events that the channel's filter selects are stored together, or none of them. What is not stored is
-//     counted.
+//     the file opens another Channel. This one is dropped when its last call ends: there is nothing to close.
+//  4. Public pages. The webhook calls Public once. It serves the pages with a path of their own to anyone, and those on
+//     the channel's own path, such as a handshake, only with the API key.
+//  5. Precheck. The API key stands in the URL that the platform calls, whatever the type, and finds the channel. If the
+//     Channel is a Prechecker, the webhook hands it the header of every call with that key. If Precheck refuses, the
+//     webhook reads at most MaxProbeSize bytes of body, and refuses a call with a larger body before it has come. API
+//     keys ride in URLs and leak: a caller that has only the key should cost little.
+//  6. Read. The webhook hands the header and the whole body to Read, which returns the events of the call or a refusal.
+//  7. Store. The events that the channel's filter selects are stored together, or none of them is. Events that are not
+//     stored are counted.
 //  8. Answer. The webhook says how the call ended, as a status and a message, and the type puts that into the shape
 //     that the platform expects.
 //
@@ -29,17 +27,16 @@
 //
 // Read does, in this order:
 //
-//  1. Classify: is the body the platform's probe (sent when a webhook URL is saved)? Then it needs no signature, and
-//     nothing more is read.
-//  2. Scan the few members that it needs, bounded in depth, from the raw bytes. The bytes themselves are never
-//     re-serialised.
+//  1. Classify: is the body the platform's probe, sent when a webhook URL is saved? A probe needs no signature, and its
+//     reading ends here.
+//  2. Scan the few members that it needs, bounded in depth, from the raw bytes. They are never serialised again.
 //  3. Verify: is the call meant for this app, and is it signed as the mode demands? A call that fails is refused with a
 //     *Refusal.
 //  4. Identify: derive the event id, the conversation, the account, the user, the type and the time; tell console tests
 //     and foreign accounts apart.
 //
-// Read never blocks, keeps no reference to the header, and keeps body only in Event.Body. What it cannot understand but
-// can authenticate is an event like any other: platforms add event names without notice.
+// Read never blocks, keeps no reference to the header, and keeps body only in Event.Body. An authentic call that it
+// does not understand is an event like any other: platforms add event names without notice.
 package channel
 
 import (
@@ -75,7 +72,7 @@ type Channel interface {
 	// Public returns the pages that the platform asks for, beside its calls.
 	Public() []Page
 	// Read classifies, verifies and identifies one call, which arrived at a time of the webhook's clock. The refusal is
-	// nil when the call is let in.
+	// nil if the call is let in.
 	Read(at time.Time, header http.Header, body []byte) (Reading, *Refusal)
 	// Answer puts the end of a call into the shape that the platform expects. Message is for people, and quotes nothing
 	// of the call.
@@ -84,9 +81,8 @@ type Channel interface {
 
 // Prechecker is a Channel that can refuse calls by their header.
 type Prechecker interface {
-	// Precheck returns why Read will refuse the call, whatever its body is, unless that is a probe: the mode demands a
-	// signature, there is a key to verify it with, and the header has none or one that is malformed. Otherwise it
-	// returns nil.
+	// Precheck returns why Read will refuse the call with any body but a probe: the mode demands a signature, a key
+	// could verify it, and the header has none or a malformed one. Otherwise it returns nil.
 	Precheck(header http.Header) *Refusal
 }
 
@@ -95,9 +91,9 @@ const MaxProbeSize = 64
 
 // Page answers the GET and HEAD requests of one path. Neither its path nor what it answers may hold a secret.
 type Page struct {
-	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to anyone. Without one, the page is
-	// on the channel's own path and served to whoever has the API key. On "/" the webhook serves the MetaTags of all
-	// channels.
+	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to anyone. Without a path of its own,
+	// the page is on the channel's path and served to callers with the API key. On "/" the webhook serves the MetaTags
+	// of all channels.
 	Path string
 	// MetaTags appear in the head of the page "/", which has no Serve.
 	MetaTags []MetaTag
@@ -119,14 +115,14 @@ type Answer struct {
 
 // Reading is what Read found in one call.
 type Reading struct {
-	// Calls are the call's parts, of one event each. A call without any is the platform's probe, or says nothing: it is
+	// Calls are the parts of the call, with one event each. A call without parts is a probe or says nothing: it is
 	// answered 200 and only counted.
 	Calls []Call
 	// Verified: a signature was demanded, and it is right.
 	Verified bool
-	// SignedBy is the SHA-256 of the key that the signature matches; zero unless Verified.
+	// SignedBy is the SHA-256 of the key that made the signature; zero unless Verified.
 	SignedBy [sha256.Size]byte
-	// AuditFailure is why the call would have been refused under Enforce, when the mode is Audit; empty otherwise.
+	// AuditFailure is why Enforce would have refused the call, if the mode is Audit; empty otherwise.
 	AuditFailure Reason
 }
 
@@ -138,8 +134,8 @@ const (
 	KindEvent Kind = iota
 	// KindConsoleTest is the signed sample of the platform's Test button. It is answered 200 and only counted.
 	KindConsoleTest
-	// KindForeignAccount is an authentic event of an account that is not on the channel's allow-list. It is answered
-	// 200 and only counted: a refusal would cost the whole app its webhook.
+	// KindForeignAccount is an authentic event of an account outside the channel's allow-list. It is answered 200 and
+	// only counted: a refusal would cost the whole app its webhook.
 	KindForeignAccount
 )
 
@@ -149,12 +145,12 @@ type Call struct {
 	// Name is the platform's event name, for example "user_send_text"; the channel's include and exclude patterns match
 	// it.
 	Name string
-	// KnownName is Name when the platform documents it, otherwise "other": a bounded set, fit for a metric label.
+	// KnownName is Name if the platform documents it, otherwise "other": a bounded set, fit for a metric label.
 	KnownName string
 	// Event is complete. It is set for KindEvent only.
 	Event event.Event
-	// SentAt is when the platform says that it made the event; zero unless the timestamp has the platform's usual form,
-	// so that its age can be judged. It is set for KindEvent only.
+	// SentAt is the platform's time of the event; zero unless its form is the usual one, so that its age can be judged.
+	// It is set for KindEvent only.
 	SentAt time.Time
 }
 
@@ -163,12 +159,12 @@ type Call struct {
 type Reason string
 
 const (
-	// ReasonMalformed: the body is not what the platform sends, for example not one JSON object, nested too deep, or
-	// with a member given twice.
+	// ReasonMalformed: the platform sends no such body. For example, it is not one JSON object, is nested too deep, or
+	// has a member twice.
 	ReasonMalformed Reason = "malformed"
 	// ReasonWrongApp: the call names another app.
 	ReasonWrongApp Reason = "wrong_app"
-	// ReasonSignatureMissing: no signature, or a member that the signature needs is absent.
+	// ReasonSignatureMissing: the signature, or a member that it needs, is absent.
 	ReasonSignatureMissing Reason = "signature_missing"
 	// ReasonSignatureWrong: the signature matches no active key.
 	ReasonSignatureWrong Reason = "signature_wrong"
@@ -178,8 +174,8 @@ const (
 
 // Refusal is why a call is not let in.
 type Refusal struct {
-	// Status is the HTTP status of the answer, from 400 to 599. Where the platform should send the call again it is
-	// 503, and so is whatever is out of that range.
+	// Status is the HTTP status of the answer, from 400 to 599; any other counts as 503. It is 503 if the platform
+	// should send the call again.
 	Status int
 	Reason Reason
 	// Message is for the caller: it names the cause and never a secret or anything of the body.

@@ -11,7 +11,7 @@ type Sample struct {
 	Fields []SampleField
 	// SecretName is what people call the key that signs, "OA secret key".
 	SecretName string
-	// Body returns an event of its own each time, with the values of the fields by their names.
+	// Body returns a new event with the values of the fields, which are by their names.
 	Body func(values map[string]string, now time.Time) ([]byte, error)
 	// Sign adds the signature of a body to the header of its call. The error says why the body cannot be signed, and
 	// quotes nothing of it.
@@ -22,7 +22,7 @@ type Sample struct {
 type SampleField struct {
 	// Name is in lower case with hyphens: "app-id".
 	Name, Usage, Default string
-	// Required: there is no event without it.
+	// Required: no event is made without it.
 	Required bool
 	// MayBeEmpty: the empty text is a value too.
 	MayBeEmpty bool

@@ -19,7 +19,7 @@ const (
 	SignatureOff SignatureMode = "Off"
 )
 
-// weakModes are what the modes let in that verify less than they could.
+// weakModes are the modes that verify less than they could, with the calls that they let in.
 var weakModes = map[SignatureMode]string{
 	SignatureAudit: "calls with a wrong signature or none are let in and counted; whoever has an API key can send events",
 	SignatureOff:   "no signature is looked at; whoever has an API key can send events",
@@ -44,12 +44,12 @@ type Signing struct {
 type SigningKey struct {
 	config.Secret
 
-	// Account is the one whose events alone the key verifies; empty for all.
+	// Account is the only account whose events the key verifies; empty for all accounts.
 	Account string
 }
 
-// Add adds those of the keys that are there, which verify the events of an account, or of all if that is empty. A key
-// without a source gets its field for one.
+// Add adds the keys that are there. They verify the events of the account, or of all accounts if it is empty. A key
+// without a source gets its field as the source.
 func (s *Signing) Add(field, account string, keys []config.Secret) {
 	for i, key := range keys {
 		if key.Reveal() != "" {

@@ -9,11 +9,11 @@ import (
 )
 
 // ID is the idempotency key of an event: the SHA-256 digest that the channel type derives from the call. A platform's
-// retry of the same event has the same ID; when in doubt two calls have different IDs, because a wrong "duplicate" is a
-// silent loss. Its scope is one channel.
+// retry of the same event has the same ID. When in doubt two calls have different IDs, because a wrong "duplicate" is a
+// silent loss. IDs are unique within a channel.
 type ID [32]byte
 
-// String returns the ID as 64 lower-case hex digits, the form that consumers see as CloudEvents id.
+// String returns the ID as 64 lower-case hex digits, as consumers see it in the CloudEvents id.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
 // ParseID reads the form that String writes, in either case of hex digits.
@@ -27,8 +27,8 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// Event is one event of a channel, complete from the moment when the channel type returns it. It is immutable: whoever
-// holds an Event may read it without a lock and must not change what Body points to.
+// Event is one event of a channel. It is complete when the channel type returns it, and immutable: it is read without a
+// lock, and no one changes the bytes of Body.
 //
 // The field names are those of CloudEvents 1.0, so that a sink maps them one to one. Every string but Channel may hold
 // arbitrary UTF-8 from the platform.
@@ -43,10 +43,9 @@ type Event struct {
 	Type string
 	// Subject is the platform's id of the user, empty when the event has none.
 	Subject string
-	// Conversation is the ordering key: events of one conversation are delivered in the order in which they were
-	// accepted.
+	// Conversation is the ordering key: events of one conversation are delivered in the order of their acceptance.
 	Conversation string
-	// Time is the platform's time of the event, or the time of acceptance when the platform's is absent or unusable.
+	// Time is the platform's time of the event, or the time of acceptance if the platform's is absent or unusable.
 	Time time.Time
 	// ContentType is the media type of Body, CloudEvents' datacontenttype.
 	ContentType string

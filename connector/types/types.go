@@ -1,6 +1,5 @@
-// Package types lists what a connector is made of: every type of channel, inbox and sink. It alone names them, so that
-// one more is its own folder and one line here. No store is linked in: a store is opened where the connector is put
-// together.
+// Package types lists every type of channel, inbox and sink. It alone names them: a new type is its own folder and one
+// line here. It links no store in; package connector opens the stores.
 package types
 
 import (
@@ -16,8 +15,7 @@ var Channels = []channel.Type{
 	zalo.Type,
 }
 
-// Inboxes are the types of inboxes. Their stores are opened where the connector is put together, so that whoever needs
-// the types alone links none in.
+// Inboxes are the types of inboxes.
 var Inboxes = []config.Type{
 	embedded.Type,
 }
@@ -27,8 +25,7 @@ var Sinks = []config.Type{
 	httpsink.Type,
 }
 
-// Config returns all types for the loader of configuration files. The first inbox and the first sink are those of a
-// file that names none.
+// Config returns all types for the loader of configuration files. The first inbox and the first sink are the defaults.
 func Config() config.Types {
 	types := config.Types{Inboxes: Inboxes, Sinks: Sinks}
 	for _, t := range Channels {

@@ -1,6 +1,6 @@
-// Package echo is a channel type for tests alone. It differs from the real ones in whatever a type may decide: a
-// handshake, a signature that is optional, several events in a call, bodies that are no JSON, and answers of its own
-// shape. A test adds it with one line:
+// Package echo is a channel type for tests alone. It differs from the real ones in everything that a type may decide: a
+// handshake, an optional signature, several events in a call, bodies that are no JSON, and answers of its own shape. A
+// test adds it with one line:
 //
 //	types.Channels = append(types.Channels, echo.Type)
 package echo
@@ -80,7 +80,7 @@ type echo struct {
 	signing    channel.Signing
 }
 
-// Public returns the handshake: whoever knows the word gets its challenge back.
+// Public returns the handshake: a caller that knows the word gets its challenge back.
 func (e *echo) Public() []channel.Page { return []channel.Page{{Serve: e.shakeHands}} }
 
 func (e *echo) shakeHands(call *http.Request) channel.Answer {

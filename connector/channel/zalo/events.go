@@ -8,7 +8,7 @@ const typePrefix = "vn.zalo.oa."
 // unknownType is the type of an event without a usable name.
 const unknownType = typePrefix + "unknown"
 
-// otherName stands for every undocumented name in metrics.
+// otherName is the name of all undocumented events in metrics.
 const otherName = "other"
 
 // knownTypes maps every documented event name to its CloudEvents type. A name with "{a,b}" stands for one name with
@@ -71,23 +71,22 @@ func names(m *members) (name, knownName, eventType string) {
 	return name, otherName, typePrefix + name
 }
 
-// isMessage: a message has an id of its own, the same in every retry.
+// isMessage reports whether an event is a message, whose id is the same in every retry.
 func isMessage(name string) bool { return strings.Contains(name, "_send_") }
 
-// isGroup: recipient.id, or group_id, is a group and not a person.
+// isGroup reports whether recipient.id, or group_id, is a group and not a person.
 func isGroup(name string) bool {
 	_, ok := groupLifeCycleTypes[name]
 	return ok || strings.HasPrefix(name, "user_send_group_") || strings.HasPrefix(name, "oa_send_group_")
 }
 
-// isDirect: the two sides say who is the OA, and the name says which.
+// isDirect reports whether one of the two sides is the OA, and the name says which one.
 func isDirect(name string) bool {
 	return strings.HasPrefix(name, "user_send_") || strings.HasPrefix(name, "anonymous_send_") ||
 		strings.HasPrefix(name, "oa_send_") || name == "user_submit_info"
 }
 
-// isFromOA: by the samples, the OA is the sender. A receipt of delivery names the sides of the message that was
-// received.
+// isFromOA reports whether the OA is the sender in Zalo's samples. A receipt names the sides of the received message.
 func isFromOA(name string) bool {
 	return strings.HasPrefix(name, "oa_") || name == "user_received_message"
 }

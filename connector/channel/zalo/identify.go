@@ -11,9 +11,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// maxIDLength bounds what becomes part of an event's attributes, in bytes: sinks see them as HTTP headers, which they
-// limit. No id of Zalo comes near it. A longer one, like one that is no text, is unusable: it becomes part of no
-// attribute, and the event is kept.
+// maxIDLength bounds the parts of an event's attributes, in bytes: sinks see attributes as HTTP headers and limit them.
+// No id of Zalo comes near it. An id that is longer, or no text, is unusable: it becomes part of no attribute, and the
+// event is kept.
 const maxIDLength = 256
 
 // id returns a member's text, nil when it is unusable.
@@ -24,7 +24,7 @@ func (m *members) id(which member) []byte {
 	return m.text[which]
 }
 
-// parties are who an event is about; each may be absent.
+// parties are the sides of an event; each may be absent.
 type parties struct{ oa, user, group []byte }
 
 // identify makes the call of an authentic body that arrived at a time.
@@ -59,9 +59,8 @@ func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
 	return call
 }
 
-// isForeign reports whether an allow-list keeps the event out. An event that names no OA anywhere, such as one about
-// the app, belongs to no OA, and no allow-list applies to it. One with an unusable id where the OA's may be is of an
-// OA, which nothing shows to be on the list.
+// isForeign reports whether an allow-list keeps the event out. No allow-list applies to an event that names no OA, such
+// as one about the app. An unusable id in the place of an OA's counts as an OA outside the list.
 func (z *Channel) isForeign(oa []byte, m *members) bool {
 	switch {
 	case len(z.accounts) == 0:
@@ -93,7 +92,8 @@ func (z *Channel) parties(name string, m *members) parties {
 	return parties{oa: firstOf(named, oa), user: firstOf(m.id(userID), m.id(followerID), user)}
 }
 
-// groupParties: where the group's id has a member of its own, recipient.id may be the OA.
+// groupParties returns the parties of an event of a group. If the group's id has a member of its own, recipient.id may
+// be the OA.
 func (z *Channel) groupParties(oa []byte, m *members) parties {
 	p := parties{oa: oa, user: m.id(senderID), group: firstOf(m.id(groupID), m.id(recipientGroupID), m.id(recipientID))}
 	if to := m.id(recipientID); len(p.oa) == 0 && z.lists(to) && !bytes.Equal(to, p.group) {
@@ -105,8 +105,8 @@ func (z *Channel) groupParties(oa []byte, m *members) parties {
 	return p
 }
 
-// senderIsOA says which side the OA is on. Receipts, reactions and events that are not known may go either way: the
-// side that is certainly an OA decides, and only if that is not clear the documented samples do.
+// senderIsOA reports whether the OA is the sender. Receipts, reactions and unknown events may go either way: the side
+// that is certainly an OA decides. If neither or both are, Zalo's samples decide.
 func (z *Channel) senderIsOA(name string, named []byte, m *members) bool {
 	if !isDirect(name) {
 		from, to := z.isOA(m.id(senderID), named), z.isOA(m.id(recipientID), named)
@@ -136,8 +136,8 @@ func firstOf(ids ...[]byte) []byte {
 	return nil
 }
 
-// conversation is the group, else OA and user, else the OA, else the app. Whoever has an OA's own key can name any
-// group: it stands beside that OA, and so is not the same as another OA's.
+// conversation is the group, else OA and user, else the OA, else the app. A holder of an OA's own key can name any
+// group. So the OA becomes part of the conversation, which then differs from that of another OA.
 func (z *Channel) conversation(p parties) string {
 	switch {
 	case len(p.group) > 0 && z.accounts[string(p.oa)].configured():
@@ -160,9 +160,9 @@ func (z *Channel) source(oa []byte) string {
 	return "/zalo/" + z.appID + "/" + string(oa)
 }
 
-// eventID is the same for every retry of one event. A message has an id; other events may share one (several reactions
-// to one message), so only the whole body tells them apart. A member that cannot be held exactly must not make two
-// messages one.
+// eventID is the same for every retry of one event. A message has an id. Other events may share one, such as several
+// reactions to one message, so only the whole body tells them apart. A member that is not held exactly must not make
+// two messages one.
 func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body []byte) event.ID {
 	msgID := m.id(messageID)
 	if !isMessage(name) || len(msgID) == 0 || m.lossy {
@@ -172,8 +172,8 @@ func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body
 	return digest.Of([]byte(typeName), []byte(z.appID), oa, []byte(name), []byte(conversation), msgID)
 }
 
-// eventTime reads milliseconds since the epoch. Samples have 11 to 13 digits; anything else is unusable, and the zero
-// time says so.
+// eventTime reads milliseconds since the epoch. Zalo's samples have 11 to 13 digits; any other text is unusable, and
+// gives the zero time.
 func eventTime(text []byte) time.Time {
 	if len(text) < 11 || len(text) > usualDigits {
 		return time.Time{}
@@ -185,11 +185,10 @@ func eventTime(text []byte) time.Time {
 	return time.UnixMilli(int64(ms)).UTC()
 }
 
-// usualDigits are those of a timestamp from 2001 to 2286.
+// usualDigits is the number of digits of a timestamp from 2001 to 2286.
 const usualDigits = 13
 
-// sentAt is the event's time where the timestamp is fit to be judged by it: those of the samples with fewer digits are
-// of no known unit.
+// sentAt is the event's time if its age can be judged by it: timestamps with fewer digits are of no known unit.
 func sentAt(text []byte) time.Time {
 	if len(text) != usualDigits {
 		return time.Time{}

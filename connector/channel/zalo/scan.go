@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth bounds nesting; the outermost object is depth 1. Captured events use 5 at most.
+// maxDepth bounds nesting; the outermost object has depth 1. Captured events use at most 5.
 const maxDepth = 64
 
 // member names a member of the body that is read.
@@ -55,27 +55,27 @@ var read = [memberCount]map[string]member{
 	message:   {"msg_id": messageID},
 }
 
-// lookalikes are the names of the members that may hold an OA's id, and of the objects around them.
+// lookalikes are the names of members that may hold an OA's id, and of the objects around them.
 var lookalikes = [][]byte{[]byte("oa_id"), []byte("oaId"), []byte("user_id"), []byte("sender"), []byte("recipient"), []byte("follower"), []byte("id")}
 
-// looksRead reports whether a member that is not read differs in case alone from one that may hold an OA's id: some
-// JSON libraries, such as Go's, take either.
+// looksRead reports whether an unread member differs only in case from one that may hold an OA's id: some JSON
+// libraries, such as Go's, take either.
 func looksRead(parent member, name []byte) bool {
 	return parent != message && slices.ContainsFunc(lookalikes, func(known []byte) bool { return bytes.EqualFold(known, name) })
 }
 
-// members is what was read. Texts alias the body unless they were escaped. A member that is absent, null, empty, or
-// neither string nor number has no text.
+// members are the read members of a body. Texts alias the body unless they were escaped. A member that is absent, null,
+// empty, or neither string nor number has no text.
 type members struct {
 	text [memberCount][]byte
 	// given: the member is there, and not null.
 	given [memberCount]bool
-	// unusable: what is given is no text, no object where an id should be in one, or too long for an id.
+	// unusable: the given value is no text, or no object around an id, or too long for an id.
 	unusable [memberCount]bool
-	// lossy: a member is unusable, or a text had an escape of half a surrogate pair, which no Go string can hold. So
+	// lossy: a member is unusable, or an escape stands for half a surrogate pair, which no Go string can hold. So
 	// different members may look the same.
 	lossy bool
-	// alike: there is a member that other readers may take for one of these.
+	// alike: other readers may take some unread member for one of these.
 	alike bool
 }
 
@@ -85,8 +85,8 @@ var (
 	errTooDeep   = fmt.Errorf("nested deeper than %d", maxDepth)
 )
 
-// disguises are how JSON begins that something on the way has changed. Nothing is undone: the signature covers the
-// bytes that the platform sent.
+// disguises are the beginnings of JSON that was changed on its way. No change is undone: the signature covers the bytes
+// that the platform sent.
 var disguises = []struct {
 	begins string
 	err    error
@@ -107,7 +107,7 @@ func disguise(body []byte) error {
 	return nil
 }
 
-// scanner reads the members of one body. It validates the whole body and builds nothing of what is not read.
+// scanner reads the members of one body. It validates the whole body, and builds no value but those.
 type scanner struct {
 	decoder jsontext.Decoder
 	buffer  bytes.Buffer
@@ -118,8 +118,8 @@ type scanner struct {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// Half of a surrogate pair, escaped, is legal JSON and turns up where a sender cut an emoji, so jsontext must not
-// refuse it; raw bytes are checked before. Duplicates matter only among the members that are read.
+// An escaped half of a surrogate pair is legal JSON and comes from a cut emoji, so jsontext must not refuse it; raw
+// bytes are checked before. Duplicates matter only among the members that are read.
 var scanOptions = []jsontext.Options{jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)}
 
 // scan reads body, which must be one JSON object in valid UTF-8 with nothing but white space around it.
@@ -217,8 +217,7 @@ func (m *members) spoil(which member) {
 	m.lossy = true
 }
 
-// text reads the string or number that comes next: a string decoded, a number with its very digits, because ids exceed
-// what a float holds.
+// text reads the string or number that comes next. A number keeps its digits, because ids exceed a float's precision.
 func (s *scanner) text() ([]byte, error) {
 	value, err := s.decoder.ReadValue()
 	if err != nil {

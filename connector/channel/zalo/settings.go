@@ -16,8 +16,8 @@ const DefaultPath = "/webhook/xpbot/api/zalo/push"
 // typeName is the type's, and part of every event's id.
 const typeName = "ZaloOA"
 
-// Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, of which the network gets a part. It sends an
-// event again for 1 h 50 min.
+// Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, network included. It sends an event again for
+// 1 h 50 min.
 var Type = channel.Type{
 	Type: config.Type{
 		Name:         typeName,
@@ -39,11 +39,10 @@ type Settings struct {
 	AppID string `yaml:"appID,omitempty"`
 	// Signature says how calls are verified.
 	Signature Signature `yaml:"signature,omitempty"`
-	// OfficialAccounts is an allow-list of the OAs whose events are delivered, along with events that name no OA. An
-	// OA's id that cannot be read, since it is no text or too long, is on no list. Empty: every OA that authorised the
-	// app.
+	// OfficialAccounts is an allow-list: the events of these OAs are delivered, and events that name no OA. An OA's id
+	// that is no text or too long is on no list. Empty: every OA that authorised the app.
 	OfficialAccounts []OfficialAccount `yaml:"officialAccounts,omitempty"`
-	// DomainVerification serves what Zalo's console asks for to prove that the webhook's domain is yours.
+	// DomainVerification proves to Zalo's console that the webhook's domain is yours.
 	DomainVerification DomainVerification `yaml:"domainVerification,omitempty"`
 }
 
@@ -51,10 +50,10 @@ type Settings struct {
 type Signature struct {
 	// Mode is "Enforce", "Audit" or "Off". Default: "Enforce".
 	Mode channel.SignatureMode `yaml:"mode,omitempty"`
-	// SecretKeys are the OA secret keys from Zalo's console. Any of them signs for every OA of the app, and for events
+	// SecretKeys are the OA secret keys from Zalo's console. Each of them signs for every OA of the app, and for events
 	// that name no OA: list the old and the new one during a rotation. Required unless an OA of officialAccounts has
-	// keys, or mode is "Off", which leaves all keys unused. While every key is missing, mode "Enforce" answers events
-	// 503, so that Zalo's retries keep them: Zalo's console shows the first key only after it has called the webhook.
+	// keys, or mode is "Off", which uses no key. Zalo's console shows the first key only after it has called the
+	// webhook. While every key is missing, mode "Enforce" answers events 503, so that Zalo's retries keep them.
 	SecretKeys []config.Secret `yaml:"secretKeys,omitempty"`
 }
 
@@ -64,9 +63,9 @@ type OfficialAccount struct {
 	ID string `yaml:"id,omitempty"`
 	// DisplayName is for people.
 	DisplayName string `yaml:"displayName,omitempty"`
-	// SecretKeys are OA secret keys that sign for this OA alone, beside those of signature.secretKeys: an event is
-	// verified with them if it names this OA and no other one of the list. So whoever holds one OA's key cannot speak
-	// for another OA.
+	// SecretKeys are OA secret keys that sign for this OA alone, in addition to those of signature.secretKeys. They
+	// verify an event if it names this OA and no other one of the list. So a holder of one OA's key cannot speak for
+	// another OA.
 	SecretKeys []config.Secret `yaml:"secretKeys,omitempty"`
 }
 
@@ -76,8 +75,8 @@ type DomainVerification struct {
 	Codes []string `yaml:"codes,omitempty"`
 }
 
-// goodSecretKey is the length of an OA secret key, in characters, below what Zalo gives out. A shorter one is taken,
-// since it is the platform's choice.
+// goodSecretKey is below the length of Zalo's OA secret keys, in characters. A shorter key is taken with a warning,
+// since the length is Zalo's choice.
 const goodSecretKey = 16
 
 var (

@@ -23,10 +23,10 @@ var canonicalSignatureHeader = http.CanonicalHeaderKey(SignatureHeader)
 // Sign returns the value of SignatureHeader for a call: "mac=" and the lower-case hex of SHA-256 over app id, raw body,
 // the text of the body's timestamp and the OA secret key, concatenated. It is not an HMAC.
 //
-// Nothing marks where one part ends, so the same bytes could be another call's: a digit moved from the body's end to
-// the timestamp, say. Four checks leave only one way to take them apart, and each is needed: the app id is this
-// channel's own; the body is exactly one JSON object; app_id and timestamp are given once in it; and the timestamp is
-// that object's own, not a header's.
+// Nothing marks where one part ends, so the same bytes could be another call's: a digit could move from the body's end
+// to the timestamp. Four checks leave only one way to split the bytes, and each is needed: the app id is this channel's
+// own; the body is exactly one JSON object; app_id and timestamp are given once in it; and the timestamp is that
+// object's own, not a header's.
 func Sign(appID string, body []byte, timestamp, secret string) string {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(appID), body, []byte(timestamp), []byte(secret)} {
@@ -44,8 +44,8 @@ func (z *Channel) Precheck(header http.Header) *channel.Refusal {
 	return refusal
 }
 
-// authenticate returns why a call is not authentic, nil when it is or when the mode is Off. SignedBy is the digest of
-// the key that it is authentic by.
+// authenticate returns why a call is not authentic; nil if it is, or if the mode is Off. SignedBy is the digest of the
+// key that signed it.
 func (z *Channel) authenticate(header http.Header, body []byte, m *members) (signedBy [sha256.Size]byte, _ *channel.Refusal) {
 	if z.mode == channel.SignatureOff {
 		return signedBy, nil
@@ -98,7 +98,7 @@ func wrong(message string) *channel.Refusal {
 	return &channel.Refusal{Status: http.StatusUnauthorized, Reason: channel.ReasonSignatureWrong, Message: message}
 }
 
-// awaiting refuses a call that no key can verify yet.
+// awaiting refuses a call that no key can verify so far.
 func awaiting() *channel.Refusal {
 	return &channel.Refusal{
 		Status: http.StatusServiceUnavailable, Reason: channel.ReasonAwaitingSecret,
@@ -118,7 +118,7 @@ func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
 	return signature, err == nil
 }
 
-// hasKeys reports whether there is any key to verify with.
+// hasKeys reports whether any key can verify calls.
 func (z *Channel) hasKeys() bool {
 	for _, own := range z.accounts {
 		if len(own.present) > 0 {
@@ -128,8 +128,8 @@ func (z *Channel) hasKeys() bool {
 	return len(z.secretKeys.present) > 0
 }
 
-// verify compares with every key that may have signed, so that the time it takes does not tell which one matched; nor
-// does noting that one's digest. The body is hashed once, however many keys there are.
+// verify compares with every key that may have signed, and notes the digest of the right one, in a time that does not
+// tell which one that is. The body is hashed once for all keys.
 func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, account []key) (signedBy [sha256.Size]byte, verified bool) {
 	prefix := sha256.New()
 	prefix.Write(m.text[appID])
@@ -152,9 +152,9 @@ func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, a
 	return signedBy, matches == 1
 }
 
-// accountKeys are the keys of the one OA that an event would be delivered as an event of. Whoever has these keys may
-// speak for that OA alone, and a bot may look at another member of the body than we do: so there are none if any member
-// names another OA or cannot be read, nor if none names one.
+// accountKeys returns the own keys of the OA that an event belongs to. Their holder may speak for that OA alone, and a
+// bot may read another member of the body than we do. So there are no keys if a member names another OA or cannot be
+// read, or if no member names one.
 func (z *Channel) accountKeys(m *members) keys {
 	name, _, _ := names(m)
 	oa := z.parties(name, m).oa

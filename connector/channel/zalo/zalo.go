@@ -2,7 +2,7 @@
 // makes for one app.
 //
 // Zalo posts the events of every OA that authorised an app to the app's one webhook URL. A call is compact JSON in
-// UTF-8, signed over its raw bytes; the members used here are few, and the rest of the body is never looked at.
+// UTF-8, signed over its raw bytes. Only a few members of the body are read.
 package zalo
 
 import (
@@ -19,7 +19,7 @@ import (
 // words, so none can equal it.
 const consoleTestMessageID = "This is message id"
 
-// contentType is that of every call: the body is judged as JSON, whatever the call's own header says of it.
+// contentType is that of every call: the body is judged as JSON, whatever its header says.
 const contentType = "application/json"
 
 // jsonSpace is JSON's white space.
@@ -32,7 +32,7 @@ type Channel struct {
 	mode  channel.SignatureMode
 	// secretKeys verify every event of the app.
 	secretKeys keys
-	// accounts are the OAs on the allow-list, each with the keys that verify only its own events.
+	// accounts are the OAs on the allow-list, with the keys that verify only their own events.
 	accounts map[string]keys
 	codes    []string
 }
@@ -41,7 +41,7 @@ type Channel struct {
 type keys struct {
 	// present can verify.
 	present []key
-	// missing reports whether a further key is configured that is not there yet.
+	// missing: a further key is configured but not there yet.
 	missing bool
 }
 
@@ -52,8 +52,8 @@ type key struct {
 	digest [sha256.Size]byte
 }
 
-// newKeys sorts the keys that are there from those that are missing. A missing key reads as the empty one, with which
-// anyone can sign: it must never verify.
+// newKeys separates present keys from missing ones. A missing key reads as the empty one: anyone can sign with that, so
+// it must never verify.
 func newKeys(secrets []config.Secret) (k keys) {
 	for _, secret := range secrets {
 		if secret.Reveal() == "" {
@@ -112,13 +112,13 @@ func (z *Channel) Read(at time.Time, header http.Header, body []byte) (channel.R
 	return reading, nil
 }
 
-// Answer is how xBot answers: a status of "0" or "1", whatever HTTP's is.
+// Answer is xBot's own: a status of "0" or "1" beside HTTP's.
 func (z *Channel) Answer(status int, message string) channel.Answer {
 	return channel.JSONAnswer(status, message)
 }
 
-// isProbe reports whether the body is what Zalo's console sends when a webhook URL is saved: nothing, or an empty
-// object. A large body of white space is no probe, or whoever has the API key alone could send it.
+// isProbe reports whether the body is empty or an empty object, as Zalo's console sends it when a webhook URL is saved.
+// A large body of white space is no probe, since a caller with only the API key could send it.
 func isProbe(body []byte) bool {
 	if len(body) > channel.MaxProbeSize {
 		return false
