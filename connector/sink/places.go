@@ -9,12 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// placesPoll is how often Take closes idle connections again if it found no place: attempts end, and what they leave is
-// idle.
+// placesPoll is how often a waiting Take closes idle connections: attempts end and leave idle ones.
 const placesPoll = 50 * time.Millisecond
 
-// Places bound the connections to all sinks of a process, busy and idle: each sink keeps some for reuse, and a thousand
-// of them would take every descriptor. Nil bounds nothing.
+// Places bound the busy and idle connections to all sinks of a process: each sink keeps some for reuse, and a thousand
+// sinks would take every descriptor. Nil bounds nothing.
 type Places struct {
 	taken chan struct{}
 	open  prometheus.Gauge
@@ -26,12 +25,12 @@ type Places struct {
 // Idler keeps idle connections, as *http.Transport does.
 type Idler interface{ CloseIdleConnections() }
 
-// NewPlaces makes n places. The gauge is told how many are taken.
+// NewPlaces makes n places. The gauge counts the taken ones.
 func NewPlaces(n int, open prometheus.Gauge) *Places {
 	return &Places{taken: make(chan struct{}, n), open: open, sharing: make(map[Idler]struct{})}
 }
 
-// Join has idle connections of i closed when places are wanted, until Leave.
+// Join lets Places close idle connections of i when places are wanted, until Leave.
 func (p *Places) Join(i Idler) {
 	if p != nil {
 		p.mu.Lock()
@@ -49,7 +48,7 @@ func (p *Places) Leave(i Idler) {
 	}
 }
 
-// NoPlaceError says that the process has all the connections that it may have.
+// NoPlaceError says that the process has reached its limit of connections.
 type NoPlaceError struct{ places int }
 
 // Error names the limit and the remedy.
@@ -58,8 +57,8 @@ func (e *NoPlaceError) Error() string {
 		e.places)
 }
 
-// Take takes a place for a connection. If there is none, idle connections have to go; it waits for one at most so long,
-// and returns *NoPlaceError then.
+// Take takes a place for a connection. If none is free it closes idle connections and waits, for atMost, and then
+// returns *NoPlaceError.
 func (p *Places) Take(ctx context.Context, atMost time.Duration) error {
 	if p == nil || p.tryTake() {
 		return nil
@@ -92,7 +91,7 @@ func (p *Places) tryTake() bool {
 	}
 }
 
-// GiveBack ends a connection's place.
+// GiveBack frees the place of a closed connection.
 func (p *Places) GiveBack() {
 	if p != nil {
 		<-p.taken
@@ -103,7 +102,7 @@ func (p *Places) GiveBack() {
 // Taken is how many places are taken.
 func (p *Places) Taken() int { return len(p.taken) }
 
-// closeIdle closes the idle connections of one sink after the other, in no order, until there is a place.
+// closeIdle closes the idle connections of the sinks, one sink at a time, until a place is free.
 func (p *Places) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,43 +12,42 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// Sink is the far end of one channel. It is safe for concurrent use. Package each makes one of what sends a single
-// event at a time.
+// Sink is the far end of one channel. It is safe for concurrent use. Package each makes a Sink of a sender of single
+// events.
 type Sink interface {
 	// MaxBatch is the largest number of events for one Send, at least 1. It never changes.
 	MaxBatch() int
-	// Send makes one attempt to hand over each of events, which are of different lanes: their order means nothing. It
-	// returns one error for each event, in the order of events: nil if the sink has taken the event, *Refused if the
-	// sink says that it can never take this event, and *Failed for everything else. It honours ctx; an attempt cut
-	// short by ctx is *Failed, because the sink may or may not have taken the event.
+	// Send makes one attempt to hand over each of events. They are of different lanes, so their order means nothing. It
+	// returns one error for each event, in the order of events: nil if the sink has taken the event, *Refused if it can
+	// never take the event, and *Failed otherwise. Send honours ctx; an attempt that ctx cuts short is *Failed, because
+	// the sink may have taken the event.
 	Send(ctx context.Context, events []event.Event) []error
 	// Close releases connections. Sends under way may still finish.
 	Close()
 }
 
-// Settings are the section of one channel's sink, and what the New of a type of sink returns. Its further methods are
-// called only if Check has found nothing wrong.
+// Settings are the section of one channel's sink; New of every type of sink returns one. The other methods are called
+// only if Check has found no problem.
 type Settings interface {
 	config.Section
-	// Lacks returns the fields of the credentials that are missing. While there are any, nothing may be sent, and Open
-	// is not called.
+	// Lacks returns the fields of the missing credentials. While there are any, Open is not called and nothing is sent.
 	Lacks() []string
-	// Digest identifies what the sink is made of, the contents of files included: a reload with the same digest keeps
-	// the sink and its connections.
+	// Digest identifies the settings and the contents of their files: a reload with the same digest keeps the sink and
+	// its connections.
 	Digest() string
 	// Open makes the sink.
 	Open(e Environment) (Sink, error)
 }
 
-// Environment is what a process has for a sink.
+// Environment is what a process gives to a sink.
 type Environment struct {
-	// Concurrency is the number of events that are under way at once at most.
+	// Concurrency is the largest number of events under way at once.
 	Concurrency int
-	// Places bound the connections to all sinks of the process; the sink takes one for each of its own.
+	// Places bound the connections to all sinks of the process; the sink takes a place for each of its own.
 	Places *Places
 }
 
-// ErrWithheld means that no attempt was made, because a credential that the sink must be called with is missing.
+// ErrWithheld means that no attempt was made, because a credential of the sink is missing.
 var ErrWithheld = errors.New("nothing was sent: a credential of the sink is missing")
 
 // Withheld is a sink whose credential is missing.
@@ -65,8 +64,8 @@ func (Withheld) Send(_ context.Context, events []event.Event) []error {
 // Close does nothing.
 func (Withheld) Close() {}
 
-// Refused means the event itself is the problem: it goes to the dead letters at once. Reason is a short text without
-// secrets, ids or bodies, for example "HTTP 422".
+// Refused means that the event itself is the problem: it goes to the dead letters at once. Reason is a short text
+// without secrets, ids or bodies, for example "HTTP 422".
 type Refused struct{ Reason string }
 
 // Error returns the reason.
@@ -79,7 +78,7 @@ type Failed struct {
 	Class string
 	// Reason is a short text without secrets, ids or bodies.
 	Reason string
-	// RetryAfter is the sink's own wish, zero when it stated none.
+	// RetryAfter is the wait that the sink asked for; zero if it asked for none.
 	RetryAfter time.Duration
 }
 

@@ -1,5 +1,4 @@
-// Package credentials finds the Secret keys that a ChannelConnector names, and says with a list of policies what is
-// wrong with them.
+// Package credentials reads the Secret keys that a ChannelConnector names, and judges them with a list of policies.
 package credentials
 
 import (
@@ -27,44 +26,44 @@ const GeneratedKey = "xp-api-key"
 // Source returns a Secret of the resource's namespace, or an error for which apierrors.IsNotFound holds.
 type Source func(ctx context.Context, name string) (*corev1.Secret, error)
 
-// Input is what Resolve goes by.
+// Input is the input of Resolve.
 type Input struct {
 	Connector *v1alpha1.ChannelConnector
-	// Generated is the Secret with the API key that the operator made, where the resource names none.
+	// Generated is the Secret with the generated API key, for a resource that names none.
 	Generated string
-	// GeneratedFinding is what is wrong with that Secret; nil: judge it.
+	// GeneratedFinding is a finding about that Secret; nil: judge it.
 	GeneratedFinding *Finding
 	From             Source
 	// Others are ChannelConnectors that share any of the resource's OwnKeys.
 	Others []v1alpha1.ChannelConnector
-	// InUse returns what the connector has now; nil while there is no connector. It is asked only when something is
-	// amiss.
+	// InUse returns the connector's present credentials; nil while there is no connector. It is called only if a Secret
+	// key is unusable.
 	InUse func(ctx context.Context) (*render.InUse, error)
 	// Expiring are the keys that were absent before, and Now is the time.
 	Expiring []v1alpha1.ExpiringKey
 	Now      time.Time
 }
 
-// Resolved is what Resolve found.
+// Resolved is the result of Resolve.
 type Resolved struct {
-	// Credentials are nil where some could not be read and there is no connector yet.
+	// Credentials are nil if a Secret could not be read and there is no connector yet.
 	Credentials *render.Credentials
 	Findings    []Finding
-	// Expiring are the keys that the connector has although they are absent.
+	// Expiring are the absent keys that the connector still has.
 	Expiring []v1alpha1.ExpiringKey
-	// Unread is why some Secret could not be read: what the connector has of it stays.
+	// Unread is why some Secret could not be read: the connector keeps its values.
 	Unread error
 }
 
-// Resolve reads every Secret key that the resource names and judges it. What cannot be used is left out, and keeps
-// nothing else from use:
+// Resolve reads and judges every Secret key that the resource names. It leaves out unusable ones, which keep nothing
+// else from use:
 //
-//   - A key that lets calls in goes out of use at once when something else stands in its place, and after Grace when
-//     its Secret or its key is gone or blank.
+//   - A key that lets calls in goes out of use at once if its value was replaced, and after Grace if its Secret or key
+//     is gone or blank.
 //   - Of certificates the last good ones stay.
 //   - Without a credential of the sink the connector holds the events.
 //
-// An error means that nothing can be said.
+// It returns an error if InUse does.
 func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	materials, unread := read(ctx, in)
 	out := &Resolved{Unread: unread}
@@ -120,26 +119,26 @@ func read(ctx context.Context, in Input) ([]material, error) {
 type material struct {
 	render.Reference
 
-	// secretFound and keyFound say what of it there is, and state what can be done with it.
+	// secretFound and keyFound: the Secret and its key exist.
 	secretFound, keyFound bool
 	state                 state
-	// raw is the value as it stands in the Secret, Value the same without white space around it.
+	// raw is the value in the Secret; Value has no white space around it.
 	raw, Value string
-	// kept is the digest of an API key that is accepted although it is absent, and until says how long a key is.
+	// kept is the digest of an absent API key that is still accepted; until is the end of the acceptance.
 	kept  string
 	until time.Time
-	// findings are what policies say of it.
+	// findings are those of the policies.
 	findings []Finding
 }
 
-// state says what can be done with a Secret key.
+// state says whether a Secret key can be used.
 type state int
 
 const (
 	usable state = iota
 	// gone: there is no such Secret or key, or it is blank.
 	gone
-	// bad: the value cannot be what it is meant to be.
+	// bad: the value is unfit for its use.
 	bad
 	// unknown: the API server could not say.
 	unknown
@@ -159,10 +158,10 @@ func (m *material) read(secret *corev1.Secret) {
 	m.Value = strings.TrimSpace(m.raw)
 }
 
-// own says that no other ChannelConnector should have the same.
+// own reports whether no other ChannelConnector should have the same Secret key.
 func own(r render.Reference) bool { return r.Use == render.SigningKey || r.Use == render.APIKey }
 
-// there says that there is a value to judge.
+// there reports whether there is a value to judge.
 func (m *material) there() bool { return m.keyFound && m.Value != "" }
 
 // String names the material in a message, never its value.
@@ -170,8 +169,8 @@ func (m *material) String() string {
 	return fmt.Sprintf("Secret %q, key %q (%s)", m.Secret, m.Key, m.Path)
 }
 
-// references lists the Secret keys that a resource names. In a Secret with the name generated is the API key that the
-// operator made, where the resource names none.
+// references lists the Secret keys that a resource names. If it names no API key, the one in the Secret generated is
+// listed.
 func references(c *v1alpha1.ChannelConnector, generated string) []render.Reference {
 	return render.References(c, v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 }
@@ -205,7 +204,7 @@ func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 
 func collect(materials []material) *render.Credentials {
 	c := &render.Credentials{Values: make(map[string]render.Value, len(materials))}
-	// A key that moved from one Secret to another is in both while the first is kept.
+	// A key that moves from one Secret to another is in both while the first is kept.
 	moved := func(m *material) bool {
 		return m.Value == "" && slices.ContainsFunc(materials, func(o material) bool {
 			return o.Use == render.APIKey && o.Value != "" && o.digest() == m.kept
@@ -225,7 +224,7 @@ func collect(materials []material) *render.Credentials {
 	return c
 }
 
-// digest is that of an API key, empty where there is none.
+// digest is that of an API key; empty if there is none.
 func (m *material) digest() string {
 	if m.Value == "" {
 		return m.kept

@@ -12,12 +12,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// Grace is how long a key that lets calls in is accepted after its Secret or its key is gone or blank: controllers that
-// delete a Secret and make it again change nothing.
+// Grace is how long a key that lets calls in is accepted after its Secret or key is gone or blank, since some
+// controllers delete a Secret and make it again.
 const Grace = 30 * time.Second
 
-// keep puts what the connector has in place of what cannot be used, where it may stay. It returns the absent keys that
-// the connector has: they stay for a while, which an error in between does not begin anew.
+// keep replaces unusable Secret keys by those of the connector, if these may stay. It returns the absent keys that the
+// connector has: they stay for Grace, and an error in between does not restart it.
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
@@ -58,8 +58,8 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 	return v1alpha1.ExpiringKey{SecretName: m.Secret, Key: m.Key, AcceptedUntil: metav1.NewTime(latest)}
 }
 
-// keep takes what the connector has of one Secret key. A credential of the sink that is gone is not among it: nothing
-// may be sent with that.
+// keep takes the connector's value of one Secret key. It takes no credential of the sink that is gone: nothing may be
+// sent with that.
 func (m *material) keep(has *render.InUse) {
 	switch {
 	case m.Use == render.SinkCertificate, m.state == unknown && m.File != "":
@@ -71,7 +71,7 @@ func (m *material) keep(has *render.InUse) {
 	}
 }
 
-// keepPair takes the last good certificate with its key, where either is amiss.
+// keepPair takes the last good certificate with its key, if either is unusable.
 func keepPair(materials []material, has *render.InUse) {
 	pair := func(m *material) bool { return strings.HasSuffix(m.Path, "clientCertificateSecretRef") }
 	if !slices.ContainsFunc(materials, func(m material) bool { return pair(&m) && m.state != usable }) {
@@ -99,7 +99,7 @@ func awaited(materials []material) bool {
 	return found
 }
 
-// conclude returns what there is to say of a Secret key, with what follows from it.
+// conclude returns the findings about a Secret key, with their consequences.
 func (m *material) conclude(awaiting bool) []Finding {
 	for i := range m.findings {
 		f := &m.findings[i]

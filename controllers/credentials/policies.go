@@ -11,7 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// The reasons of findings; those above the line block.
+// The reasons of findings: first the blocking ones, then the warnings.
 const (
 	ReasonAwaitingOASecretKey = "AwaitingOASecretKey"
 
@@ -42,21 +42,21 @@ type Finding struct {
 	Message string
 	// Blocking findings keep the resource from being Ready; others only warn.
 	Blocking bool
-	// Passing findings are part of setting a channel up: nobody has to be called.
+	// Passing findings are part of setting a channel up: they need no attention.
 	Passing bool
-	// Meanwhile is what follows from a Blocking finding until it is mended.
+	// Meanwhile is the consequence of a Blocking finding until it is mended.
 	Meanwhile string
-	// Sink says that the sink lacks a credential, so that events are held.
+	// Sink: the sink lacks a credential, so that events are held.
 	Sink bool
 }
 
-// subject is what a policy judges by.
+// subject is the context of a policy.
 type subject struct {
 	connector *v1alpha1.ChannelConnector
 	// others are ChannelConnectors of the namespace that share any of its OwnKeys.
 	others []v1alpha1.ChannelConnector
-	// said is what the connector would say of the values, by Reference.Field, and names puts the names of Secret keys
-	// in place of its own.
+	// said are the connector's problems with the values, by Reference.Field; names replaces its names by those of
+	// Secret keys.
 	said  map[string][]render.Problem
 	names *strings.Replacer
 }
@@ -75,8 +75,8 @@ func newSubject(materials []material, in Input) subject {
 // policy judges one Secret key among all that a resource names.
 type policy func(m *material, s subject) []Finding
 
-// policies are all there are, in the order in which they are asked. Of a Secret key, the first that blocks is the last
-// that is asked. What cannot be what it is meant to be is for the connector to say.
+// policies are all policies, in their order. The first that blocks a Secret key is the last that judges it. The
+// connector itself judges whether a value is fit for its use.
 var policies = []policy{missing, refused, looksLikeAccessToken, warned, shared, trimmed}
 
 func blocking(reason, format string, args ...any) []Finding {
@@ -90,8 +90,8 @@ func warning(reason, format string, args ...any) []Finding {
 // absent are the reasons for which a Secret key counts as gone.
 var absent = []string{ReasonSecretNotFound, ReasonKeyNotFound, ReasonEmpty}
 
-// judge lets the policies judge what could be read, and drops what cannot be used. It reports whether there is any
-// such.
+// judge lets the policies judge the Secret keys that could be read, and drops the unusable values. It reports whether
+// any Secret key is unusable.
 func judge(materials []material, in Input) (amiss bool) {
 	s := newSubject(materials, in)
 	for i := range materials {
@@ -125,7 +125,7 @@ func (m *material) ask(s subject) {
 	}
 }
 
-// noteGenerated keeps a finding about the generated API key, which may be in use nevertheless.
+// noteGenerated keeps a finding about the generated API key, which may still be in use.
 func (m *material) noteGenerated(f Finding) {
 	m.note(f)
 	if m.state = usable; !m.there() {
@@ -144,7 +144,7 @@ func (m *material) note(f Finding) {
 	}
 }
 
-// missing says that there is no value.
+// missing finds that there is no value.
 func missing(m *material, _ subject) []Finding {
 	switch {
 	case !m.secretFound:
@@ -157,7 +157,7 @@ func missing(m *material, _ subject) []Finding {
 	return nil
 }
 
-// refused is the first reason for which the connector would not use the value.
+// refused finds the first reason why the connector would not use the value.
 func refused(m *material, s subject) []Finding {
 	for _, problem := range s.said[m.Field] {
 		if problem.Refused {
@@ -167,7 +167,7 @@ func refused(m *material, s subject) []Finding {
 	return nil
 }
 
-// warned is what the connector would warn of.
+// warned finds what the connector would warn of.
 func warned(m *material, s subject) (all []Finding) {
 	for _, problem := range s.said[m.Field] {
 		all = append(all, warning(problem.Reason, "%s", s.words(m, problem))...)
@@ -175,7 +175,7 @@ func warned(m *material, s subject) (all []Finding) {
 	return all
 }
 
-// words are the connector's, with the names of Secret keys in place of its fields and files.
+// words are the connector's message, with Secret keys in place of its fields and files.
 func (s subject) words(m *material, problem render.Problem) string {
 	message := s.names.Replace(problem.Message)
 	if strings.HasPrefix(message, m.String()) {
@@ -184,7 +184,8 @@ func (s subject) words(m *material, problem render.Problem) string {
 	return m.String() + " " + message
 }
 
-// accessTokenLength is more than any OA secret key or API key has; access tokens have several hundred characters.
+// accessTokenLength is above the length of every OA secret key and API key; access tokens have several hundred
+// characters.
 const accessTokenLength = 100
 
 func looksLikeAccessToken(m *material, _ subject) []Finding {

@@ -13,11 +13,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// maxConcurrency is twice what the schema allows a channel, of which a channel alone takes at most half, so that
-// delivery.concurrency is the only bound and can change without a restart.
+// maxConcurrency is twice the schema's bound on a channel. A channel takes at most half of it, so delivery.concurrency
+// is the only bound and can change without a restart.
 const maxConcurrency = 20_000
 
-// process is what the resource says of the connector's process.
+// process returns the configuration of the connector's process, without channels.
 func process(c *v1alpha1.ChannelConnector) *config.Config {
 	return &config.Config{
 		APIVersion: config.APIVersion,
@@ -45,13 +45,13 @@ func server(w v1alpha1.Webhook) config.Server {
 	}
 }
 
-// Path is the URL path that the platform calls: the declared one, or the type's own.
+// Path returns the URL path that the platform calls: the declared one, or the type's default.
 func Path(c *v1alpha1.ChannelConnector) string {
 	return cmp.Or(c.Spec.Webhook.Path, types.Channel(string(c.Spec.Type)).DefaultPath)
 }
 
-// window is the declared one, or the inbox's own, which is no shorter than the type needs. It is the same whether the
-// default is said or not, so that to say it restarts no connector.
+// window returns the declared window, or the inbox's default if the type needs no longer one. A declared default gives
+// the same file as none, so that it restarts no connector.
 func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	if declared := spec.Inbox.DeduplicationWindow; declared != nil {
 		return config.Duration(declared.Duration)
@@ -67,8 +67,8 @@ func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {
 	return out
 }
 
-// stop gives an Ephemeral inbox, which is deleted with its pod, the time to deliver what it holds, and endpoints the
-// time to turn to the next pod. A Persistent one has no next pod before it has ended, so it ends at once.
+// stop gives an Ephemeral inbox the time to deliver its events, since it is deleted with its pod, and endpoints the
+// time to turn to the next pod. A Persistent inbox gets no next pod before its end, so it ends at once.
 func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	s := config.Stop{
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
@@ -80,5 +80,5 @@ func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	return s
 }
 
-// size is a quantity in bytes, which the schema keeps within what an int64 holds.
+// size returns a quantity in bytes. The schema keeps it within an int64.
 func size(q resource.Quantity) config.Size { return config.Size(q.Value()) }

@@ -1,5 +1,5 @@
-// Package render turns a ChannelConnector and its credentials into the connector's configuration file, the only
-// contract between the operator and the connector, and checks it with the connector's own loader.
+// Package render turns a ChannelConnector and its credentials into the connector's configuration file, and checks it
+// with the connector's own loader. The file is the only contract between the operator and the connector.
 package render
 
 import (
@@ -21,10 +21,10 @@ import (
 const (
 	// Directory is where the Secret with the files is mounted.
 	Directory = "/etc/connector"
-	// FileName is the configuration file's. It names the format's version: a format never gains a field, a new one gets
-	// a file of its own beside the old ones, and the pod template names the file that its image reads. What a connector
-	// reads only at its start may change with the resource only: pods that wait for an upgrade would refuse every later
-	// version of the file.
+	// FileName is that of the configuration file, and names the version of its format. A format never gains a field: a
+	// new format gets a file of its own beside the old ones, and the pod template names the file that its image reads.
+	// The sections that a connector reads only at its start may change with the resource only: pods that wait for an
+	// upgrade would refuse every later version of the file.
 	FileName = "v1alpha1.yaml"
 	// InboxVolume is where the inbox's volume is mounted.
 	InboxVolume = "/var/lib/connector"
@@ -37,7 +37,7 @@ const (
 )
 
 const (
-	// inboxDirectory is a folder of its own on the volume, where some file systems keep a lost+found.
+	// inboxDirectory is a folder on the volume, whose root may hold a lost+found.
 	inboxDirectory = InboxVolume + "/inbox"
 	// drainDelay is how long endpoints take to lose a pod that stops.
 	drainDelay = 5 * time.Second
@@ -47,10 +47,9 @@ const (
 type Config struct {
 	// Files are the contents of the mounted folder by name.
 	Files map[string][]byte
-	// Digest identifies Files, by the text with which a connector that has loaded them identifies its configuration: 16
-	// hex digits.
+	// Digest identifies Files: 16 hex digits, the same as the digest that a connector shows once it has loaded them.
 	Digest string
-	// StartDigest identifies what a connector reads only when it starts: a pod that runs with another one must be
+	// StartDigest identifies the sections that a connector reads only at its start: a pod with another digest must be
 	// replaced.
 	StartDigest string
 }
@@ -59,16 +58,16 @@ type Config struct {
 type Credentials struct {
 	// Values are by the fields of the connector's file, as in Reference.Field.
 	Values map[string]Value
-	// ReportToken is what whoever asks the connector for its report must show; empty where there is no report.
+	// ReportToken must come with every request for the connector's report; empty if there is no report.
 	ReportToken string
 }
 
-// Value is what a Secret key holds, and where: "<Secret>/<key>". Text is empty while there is none that can be used. Of
-// an API key there is the digest alone, as 64 hex digits.
+// Value is the value of a Secret key. Text is empty while no value can be used; an API key has only its digest, as 64
+// hex digits. Source is "<Secret>/<key>".
 type Value struct{ Text, SHA256, Source string }
 
-// Render returns the configuration. An error means that the connector would refuse it: the resource holds something
-// that the schema should have refused.
+// Render returns the configuration. An error means that the connector would refuse it: the schema let a wrong resource
+// pass.
 func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 	files := map[string][]byte{}
 	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
@@ -114,15 +113,15 @@ func encode(process *config.Config, channel *yaml.Node) ([]byte, error) {
 	return file.Bytes(), nil
 }
 
-// InUse is what a connector's configuration has.
+// InUse are the credentials in a connector's configuration.
 type InUse struct {
-	// Values are by their sources, and so are APIKeys, of which there are the digests.
+	// Values and APIKeys are by their sources; APIKeys are digests.
 	Values, APIKeys map[string]string
-	// Files are what stands beside the configuration file, as in Reference.File.
+	// Files are the files beside the configuration file, as in Reference.File.
 	Files map[string][]byte
 }
 
-// ReadBack returns what a connector's configuration has.
+// ReadBack returns the credentials in a connector's configuration.
 func ReadBack(files map[string][]byte) (*InUse, error) {
 	if _, err := load(files); err != nil {
 		return nil, err
@@ -162,7 +161,7 @@ func load(files map[string][]byte) (*config.Config, error) {
 	return config.LoadFrom(path.Join(Directory, FileName), types.Config(), func(name string) ([]byte, error) {
 		content, ok := files[path.Base(name)]
 		if !ok || path.Dir(name) != Directory {
-			return nil, syscall.ENOENT // as a connector's disk says it: the reason is part of the digest
+			return nil, syscall.ENOENT // the reason of a connector's disk, which is part of the digest
 		}
 		return content, nil
 	})

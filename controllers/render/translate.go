@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// The spec of a resource and a channel in the connector's file have the same fields, but for those that name Secrets.
-// So a new type of channel or sink needs no code here:
+// The spec of a resource and a channel in the connector's file have the same fields, except those that name Secrets. So
+// a new type of channel or sink needs no code here:
 //
 //   - secretKeyRefs: [{name, key}] becomes secretKeys: [{value, source}].
 //   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
@@ -30,32 +30,32 @@ type Reference struct {
 	Field       string
 	Secret, Key string
 	Use         Use
-	// File is the file of its own that the value gets; empty: it gets none.
+	// File is the name of the value's own file; empty if it gets none.
 	File string
 }
 
-// Use is what a Secret key is for.
+// Use is the purpose of a Secret key.
 type Use int
 
 const (
-	// SigningKey verifies calls: all that the member of a channel's type names.
+	// SigningKey verifies calls. All Secret keys in the member of a channel's type do.
 	SigningKey Use = iota
 	// APIKey lets calls in.
 	APIKey
-	// SinkCredential is what the sink is called with.
+	// SinkCredential is sent to the sink.
 	SinkCredential
-	// SinkCertificate is PEM that connections to the sink are made with.
+	// SinkCertificate is PEM for connections to the sink.
 	SinkCertificate
 )
 
-// GeneratedPath stands for a field where no field names the generated API key.
+// GeneratedPath is the Path of the generated API key, which no field names.
 const GeneratedPath = "generated"
 
-// ownFile is the file that the value of a Secret key gets.
+// ownFile is a file for the value of a Secret key.
 type ownFile struct {
 	field, name string
 	use         Use
-	// key is that of the Secret, where the reference does not say it.
+	// key is that of the Secret, if the reference does not say it.
 	key string
 }
 
@@ -69,14 +69,14 @@ var ownFiles = map[string][]ownFile{
 	},
 }
 
-// elsewhere are the fields of a resource that the connector has outside of its channels.
+// elsewhere are the fields that stand outside of the channels in the connector's file.
 var elsewhere = map[string]bool{
 	"spec.inbox": true, "spec.workload": true,
 	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
 }
 
-// References lists the Secret keys that a resource names, in the order of its fields. Where it names no API key, it is
-// the one that the operator generates in a Secret of that name.
+// References lists the Secret keys that a resource names, in the order of its fields. If it names no API key, generated
+// stands for one.
 func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (all []Reference) {
 	channelOf(c, generated, func(r Reference) config.APIKey {
 		all = append(all, r)
@@ -87,10 +87,9 @@ func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (
 
 // translation writes parts of a resource in the connector's terms.
 type translation struct {
-	// stand returns what stands in the connector's file for a Secret key.
+	// stand returns the part of the connector's file that stands for a Secret key.
 	stand func(r Reference) config.APIKey
-	// generated says that the API key is the one that the operator generates, and ignored that Secret keys are not
-	// looked at.
+	// generated: the operator generates the API key. ignored: the connector uses no Secret key of this section.
 	generated, ignored bool
 }
 
@@ -108,7 +107,7 @@ func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, st
 	return channel
 }
 
-// section is a struct of the resource. Of a union only the member of its type is in it.
+// section returns a struct of the resource. It has only the member of its type, if it is a union.
 func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
 	if member, ok := reflect.TypeAssert[interface{ IgnoresSecrets() bool }](v); ok {
@@ -127,7 +126,7 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	return out
 }
 
-// empty reports whether a field is left out. A reference that is no pointer never is.
+// empty reports whether a field is left out. A reference that is no pointer always stays.
 func empty(v reflect.Value) bool {
 	return v.IsZero() && v.Type() != reflect.TypeFor[v1alpha1.SecretKeyRef]() || v.Kind() == reflect.Slice && v.Len() == 0
 }
@@ -159,7 +158,7 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 	}
 }
 
-// value is what a field holds that names no Secret itself.
+// value returns the value of a field that names no Secret itself.
 func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	switch x := v.Interface().(type) {
 	case metav1.Duration:

@@ -9,8 +9,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// Problem is what a connector would say of the value of a Secret key, with its own names of Secret keys:
-// Reference.Field and TrialFile. The reason is empty if the value cannot be what it is meant to be.
+// Problem is a connector's problem with the value of a Secret key. It calls Secret keys by Reference.Field and
+// TrialFile.
 type Problem struct {
 	config.Problem
 
@@ -18,8 +18,8 @@ type Problem struct {
 	Refused bool
 }
 
-// Try returns what a connector would say of values of Secret keys. Both are by Reference.Field. The connector gets each
-// value as a file, since it refuses nothing else for a file that is no good.
+// Try returns the problems that a connector would have with values of Secret keys. Both are by Reference.Field. The
+// connector gets each value as a file, because an unfit file makes it refuse nothing else.
 func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Problem {
 	files := map[string][]byte{}
 	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
@@ -43,7 +43,7 @@ func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Pr
 		return nil // Render says so
 	}
 	loaded, err := load(files)
-	if err != nil { // the spec is at fault, which the schema should have refused
+	if err != nil { // the schema let a wrong spec pass
 		if refusal, ok := errors.AsType[*config.Error](err); ok {
 			note(refusal.Problems, true)
 		}

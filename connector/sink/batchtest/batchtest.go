@@ -57,7 +57,7 @@ func (s *Sink) Closings() int {
 	return s.closed
 }
 
-// Batches are the events of each Send, taken or not, in the order of their begin.
+// Batches are the events of each Send, taken or not, in the order of the calls.
 func (s *Sink) Batches() [][]event.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package each makes a sink of what sends one event at a time.
+// Package each makes a sink of a sender of single events.
 package each
 
 import (
@@ -10,13 +10,13 @@ import (
 
 // Sender is the far end of one channel. It is safe for concurrent use.
 type Sender interface {
-	// Send makes one attempt to hand over e. Its error is that of sink.Sink for one event.
+	// Send makes one attempt to hand over e. It returns the error that sink.Sink has for one event.
 	Send(ctx context.Context, e event.Event) error
 	// Close releases connections. Sends under way may still finish.
 	Close()
 }
 
-// Sink returns the sink that sends by s. Its batches hold one event, so that no event waits for the answer to another
+// Sink returns a sink that sends by s. Its batches hold one event, so that no event waits for the answer to another
 // one.
 func Sink(s Sender) sink.Sink { return wrapped{s} }
 

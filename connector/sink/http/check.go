@@ -52,22 +52,21 @@ func (s *Settings) Check(c *config.Checker) {
 	s.needs("signingSecret", s.SigningSecret.Reveal())
 }
 
-// isSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without
-// "whsec_" before it, as the Standard Webhooks specification asks.
+// isSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without "whsec_" before it, as the
+// Standard Webhooks specification asks.
 func isSigningSecret(text string) bool {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
 	return err == nil && len(raw) >= 24 && len(raw) <= 64
 }
 
-// needs notes the field of a credential that the sink must not be called without.
+// needs notes the field of a credential without which the sink must not be called.
 func (s *Settings) needs(field, credential string) {
 	if credential == "" {
 		s.lacks = append(s.lacks, field)
 	}
 }
 
-// checkURL never quotes the URL: whoever writes credentials into it should not
-// find them in a log.
+// checkURL never quotes the URL: it may hold credentials, which belong in no log.
 func (s *Settings) checkURL(c *config.Checker) {
 	switch {
 	case (s.URL != "") == (s.URLFile != ""):
@@ -93,8 +92,8 @@ func (s *Settings) checkURL(c *config.Checker) {
 	}
 }
 
-// parseSinkURL returns the URL of a sink. The error says what is wrong with it
-// and does not quote it: it may hold credentials. The URL is nil if it is none.
+// parseSinkURL returns the URL of a sink. The error says what is wrong with it and does not quote it: it may hold
+// credentials. The URL is nil if it is none.
 func parseSinkURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -170,9 +169,8 @@ var (
 	errProxy = errors.New(`want the URL of a proxy such as "http://proxy.example:3128": http, https, socks5 or socks5h, a host and a port`)
 )
 
-// ParseProxy reads the URL of a proxy as curl and Go do: a host and port alone
-// stand for http. Where Go goes without a proxy that it cannot read, ParseProxy
-// returns an error, which does not quote the text: it may hold a password.
+// ParseProxy reads the URL of a proxy as curl and Go do: a host and port alone stand for http. Go ignores a proxy that
+// it cannot read; ParseProxy returns an error. It does not quote the text, which may hold a password.
 func ParseProxy(text string) (*url.URL, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -190,8 +188,7 @@ func ParseProxy(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// validPort reports whether a connection can be made to the URL's port. Without
-// one it is the scheme's.
+// validPort reports whether a connection can be made to the port of a URL. No port stands for the scheme's.
 func validPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return true

@@ -12,15 +12,15 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// maxConnectionAge is how long a connection takes new attempts. A busy one would otherwise live for ever: pods that a
-// sink has gained since would get nothing, and a name's new address would never be looked up. It is short beside what
-// an autoscaler takes, and long enough that dialling costs nothing.
+// maxConnectionAge is how long a connection takes new attempts. Otherwise a busy connection would live for ever: new
+// pods of the sink would get nothing, and a new address would never be looked up. It is short compared with an
+// autoscaler's pace, and long compared with the cost of dialling.
 const maxConnectionAge = 2 * time.Minute
 
 // dialer makes the sink's connections.
 type dialer struct {
 	net.Dialer
-	// timeout bounds a connection's making, from the name's look-up to the end of handshakes, those with a proxy
+	// timeout bounds the making of a connection, from the look-up of the name to the last handshake, a proxy's
 	// included.
 	timeout time.Duration
 	maxAge  time.Duration
@@ -35,9 +35,9 @@ func newDialer(timeout time.Duration, places *sink.Places) *dialer {
 // connection is a connection of the sink.
 type connection struct {
 	net.Conn
-	// left gives the connection's place back, once.
+	// left gives the place of the connection back, once.
 	left func()
-	// age is how long it takes new attempts, from its first one on.
+	// age is how long the connection takes new attempts, counted from the first one.
 	age time.Duration
 	// retires is when that ends; zero before the first attempt.
 	retires time.Time
@@ -45,8 +45,8 @@ type connection struct {
 	closed chan struct{}
 }
 
-// dial returns a connection with a deadline. The transport goes on with a connection's making after the attempt that
-// wanted it has ended, and sets no time-out of its own for SOCKS, and one of a minute for CONNECT.
+// dial returns a connection with a deadline: the transport goes on with it even after the end of its attempt, sets no
+// time-out for SOCKS, and one of a minute for CONNECT.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	deadline := time.Now().Add(d.timeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
@@ -73,8 +73,7 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// age is at random between half of the largest and the largest, so that connections made at the same time do not all
-// end at the same time.
+// age is random, between half of maxAge and maxAge, so that connections of the same time end at different times.
 func (d *dialer) age() time.Duration {
 	return d.maxAge/2 + rand.N(d.maxAge/2) //nolint:gosec // nobody gains by foretelling it
 }
@@ -82,18 +81,18 @@ func (d *dialer) age() time.Duration {
 // attempt is one post. net/http may give it one connection after another.
 type attempt struct {
 	header http.Header
-	// ends is the connection that ends with this attempt, as net/http knows it, and closed tells the attempt that has
-	// got it already; nil: none does.
+	// ends is the connection that ends with this attempt, as net/http knows it; nil if none does. An attempt that
+	// already has the same connection waits for closed.
 	ends   net.Conn
 	closed chan struct{}
 }
 
-// begin is called when the attempt has got a connection, before anything is written to it. On one that retires, the
-// attempt asks the sink to close it with the answer, and closes it at its end, since a sink need not heed that. Each
-// connection serves at least one attempt, however long it was made.
+// begin is called when the attempt has got a connection, before anything is written to it. If the connection retires,
+// the attempt asks the sink to close it with the answer. A sink need not heed that, so the attempt closes it at its
+// end. Each connection serves at least one attempt, however long its making took.
 //
-// net/http releases a connection before it hands over the answer. So the next attempt may have got it already. It waits
-// until the last one has its answer, finds the connection closed, has written nothing, and is given another one.
+// net/http releases a connection before it hands over the answer, so the next attempt may already have it. That attempt
+// waits for the answer to the last one, finds the connection closed, has written nothing, and gets another one.
 func (a *attempt) begin(ctx context.Context, got net.Conn) {
 	a.end() // the attempt may have lost another connection
 	delete(a.header, headerConnection)

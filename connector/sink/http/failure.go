@@ -15,12 +15,12 @@ import (
 // classProtocol is the class of requests and answers that are no HTTP.
 const classProtocol = "protocol"
 
-// ownError is why this package made no attempt, or none that can succeed.
+// ownError is a failure that this package finds by itself.
 type ownError struct{ class, reason string }
 
 func (e *ownError) Error() string { return e.reason }
 
-// failure says why no answer came. It never quotes what the other side sent, nor the URL beyond its host.
+// failure says why no answer came. It quotes nothing of the other side, and of the URL only the host.
 func (s *Sink) failure(ctx context.Context, err error) *sink.Failed {
 	class, reason := s.classify(ctx, err)
 	return &sink.Failed{Class: class, Reason: reason}
@@ -85,8 +85,8 @@ func connectionReason(err error) (string, bool) {
 	return "", false
 }
 
-// innermost returns the operation that failed. A proxy's failure comes as one operation within another, whose text
-// names addresses.
+// innermost returns the operation that failed. A proxy's failure stands within another operation, whose text names
+// addresses.
 func innermost(err error) (*net.OpError, bool) {
 	operation, ok := errors.AsType[*net.OpError](err)
 	for ok {

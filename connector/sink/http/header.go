@@ -12,7 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// Header names in the canonical form of net/http, so that none is rewritten for each event.
+// The names of headers have net/http's canonical form, so that none is rewritten for each event.
 const (
 	headerContentType  = "Content-Type"
 	headerSpecVersion  = "Ce-Specversion"
@@ -34,16 +34,14 @@ const (
 // timeFormat is RFC 3339 with the milliseconds that platforms state.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// templateHeader builds what every request's header is cloned from. It holds the names of an event's headers too,
-// without values and so not sent: a clone is far cheaper than the insertions. Values are shared by all requests, which
-// never change them.
+// templateHeader builds the header that every request clones. It also holds the names of an event's headers, without
+// values and so not sent: a clone is far cheaper than insertions. All requests share the values and never change them.
 func templateHeader(configured []Header) http.Header {
 	header := http.Header{
 		"User-Agent":      {"xbot-channel-connector"},
 		headerSpecVersion: {"1.0"},
-		// Present but empty, it is not sent and tells the transport that a post may be repeated when a reused
-		// connection proves to be closed. Without it every restart of a sink would cost each idle connection one failed
-		// attempt and its backoff.
+		// An empty value is not sent, but lets the transport repeat a post whose reused connection is closed. Otherwise
+		// every restart of a sink would cost each idle connection a failed attempt and its backoff.
 		"Idempotency-Key": {},
 
 		headerID: nil, headerSource: nil, headerType: nil, headerSubject: nil,
@@ -55,7 +53,7 @@ func templateHeader(configured []Header) http.Header {
 	return header
 }
 
-// eventHeader returns the headers of one event. Values that are absent are left out, as CloudEvents knows no empty
+// eventHeader returns the headers of one event. It leaves out absent values, since CloudEvents knows no empty
 // attribute.
 func (s *Sink) eventHeader(e event.Event) http.Header {
 	header := maps.Clone(s.header)

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// These kinds are those of names too.
+// The kinds of addresses that names can have too.
 const (
 	kindLoopback = "a loopback address"
 	kindMetadata = "the address of a metadata service"
@@ -23,12 +23,12 @@ func (s *Sink) refusedAddress(kind string) error {
 		s.peer, kind, LocalAllow)}
 }
 
-// refuseLocal keeps the sink from dialling addresses of its own machine and of the cloud's metadata service: the author
-// of the URL need not be allowed to use what listens there.
+// refuseLocal keeps the sink from dialling addresses of its own machine and of the cloud's metadata service: the URL's
+// author may have no right to use them.
 //
-// The address that is dialled is judged, so that neither a name nor its change between look-ups gets around it. Behind
-// a proxy the far address is not known here: there a URL is judged by its text. A proxy of the environment is not
-// judged: it is the choice of whoever runs the connector.
+// It judges the dialled address, so that neither a name nor its change between look-ups gets around it. Behind a proxy
+// the far address is not known here, so the text of the URL is judged. A proxy of the environment is not judged: the
+// connector's owner chose it.
 func (s *Sink) refuseLocal(d *dialer, c Settings, target, proxy *url.URL) {
 	if proxy == nil || c.Proxy != "" {
 		d.ControlContext = s.judgeAddress
@@ -40,7 +40,7 @@ func (s *Sink) refuseLocal(d *dialer, c Settings, target, proxy *url.URL) {
 	}
 }
 
-// judgeAddress is called between a name's look-up and the connecting.
+// judgeAddress is called between the look-up of a name and the connecting.
 func (s *Sink) judgeAddress(_ context.Context, _, address string, _ syscall.RawConn) error {
 	dialled, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -87,8 +87,8 @@ var localNames = map[string]string{
 	"metadata.google.internal": kindMetadata,
 }
 
-// endsInNumber reports whether a host is an address for the URL standard, and for the many resolvers that take 127.1,
-// 0x7f.0.0.1 and 2130706433 for 127.0.0.1. No top-level domain looks so.
+// endsInNumber reports whether a host is an address by the URL standard. Many resolvers take 127.1, 0x7f.0.0.1 and
+// 2130706433 for 127.0.0.1. No top-level domain looks so.
 func endsInNumber(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	return strings.HasPrefix(last, "0x") || last != "" && strings.Trim(last, "0123456789") == ""
@@ -106,7 +106,7 @@ var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")    // RFC 1122: Linux takes 0.0.0.0 for loopback
 	nat64       = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052: an IPv4 address in its last 32 bits
 	broadcast   = netip.MustParseAddr("255.255.255.255")
-	// localNAT64 is RFC 8215's: which of its bits hold the IPv4 address is each network's own choice.
+	// localNAT64 is RFC 8215's: each network chooses the bits that hold the IPv4 address.
 	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
 	// awsServices hold EC2's metadata (::254) and the credentials of EKS pods (::23).
 	awsServices = netip.MustParsePrefix("fd00:ec2::/32")

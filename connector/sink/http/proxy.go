@@ -7,11 +7,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// chooseProxy returns the proxy on the way to target; nil is none. The variables of the environment are how a cluster
-// routes what leaves it, NO_PROXY is how it exempts what stays inside, and loopback never takes a proxy of theirs.
+// chooseProxy returns the proxy on the way to target; nil is none. A cluster routes outgoing calls by variables of the
+// environment, and exempts inner ones by NO_PROXY. Loopback never takes a proxy of theirs.
 //
-// net/http goes straight to the sink if a variable is unusable. That is not what the variable was set for, so here it
-// is an error.
+// net/http goes straight to the sink if a variable is unusable. That defeats the variable, so here it is an error.
 func chooseProxy(setting string, target *url.URL) (*url.URL, error) {
 	switch setting {
 	case ProxyNone:

@@ -9,11 +9,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// maxRetryAfter bounds a sink's wish to be left alone, so that a slip in a header (a date in the wrong year,
-// milliseconds for seconds) cannot hold a conversation for days.
+// maxRetryAfter bounds a sink's Retry-After, so that a slip in it (a date in the wrong year, milliseconds for seconds)
+// cannot hold a conversation for days.
 const maxRetryAfter = time.Hour
 
-// judge tells what became of the event by the status of the answer alone.
+// judge decides by the status of the answer alone whether the event was taken.
 func judge(resp *http.Response, now time.Time) error {
 	status := resp.StatusCode
 	if status >= 200 && status <= 299 {
@@ -37,9 +37,9 @@ func judge(resp *http.Response, now time.Time) error {
 	}
 }
 
-// retryAfter reads a Retry-After header: seconds or an HTTP date. It returns zero for what is absent, past or
-// unreadable. A date is one of the sink's clock, and so is the header Date: their difference holds whatever ours shows.
-// Only without that one does now count.
+// retryAfter reads a Retry-After header: seconds or an HTTP date. It returns zero if the header is absent, past or
+// unreadable. Both the date and the header Date are of the sink's clock, so their difference holds, whatever our clock
+// shows. Without a Date, now counts.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	if at, err := http.ParseTime(value); err == nil {

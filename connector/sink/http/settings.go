@@ -18,27 +18,27 @@ var Type = config.Type{Name: "HTTP", New: func() config.Section {
 
 var _ sink.Settings = (*Settings)(nil)
 
-// Settings is a URL that each event is posted to, as a CloudEvent in binary mode: the body is the platform's, byte for
-// byte, the attributes are "ce-" headers.
+// Settings is a URL. Each event is posted to it as a CloudEvent in binary mode: the body is the platform's, byte for
+// byte, and the attributes are "ce-" headers.
 type Settings struct {
 	// URL is where events are posted: absolute, http or https, without credentials. Exactly one of url and urlFile is
 	// set.
 	URL string `yaml:"url,omitempty"`
-	// URLFile is a file that holds the URL instead, for a URL that is itself a secret. Of either, messages, logs and
-	// status show scheme and host only.
+	// URLFile is the path of a file that holds the URL instead, for a URL that is itself a secret. Messages, logs and
+	// status show only the scheme and host of either.
 	URLFile string `yaml:"urlFile,omitempty" file:"path"`
 	// Timeout bounds one attempt, from dialling to the answer's headers. Default: 10s.
 	Timeout config.Duration `yaml:"timeout,omitempty"`
-	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without credentials, or "none". Default: what the
-	// environment's HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, in which an unusable URL is an error.
+	// Proxy is the URL of a proxy (http, https, socks5 or socks5h), without credentials, or "none". Default:
+	// HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment, where an unusable URL is an error.
 	Proxy string `yaml:"proxy,omitempty"`
-	// LocalAddresses is "Allow" or "Refuse". Refused are loopback, link-local, unspecified and multicast addresses, and
-	// those of clouds' metadata services, at the moment of dialling, whatever the name was. It applies to a proxy of
-	// this file as well, not to one of the environment. Default: "Allow".
+	// LocalAddresses is "Allow" or "Refuse". "Refuse" lets no attempt dial a loopback, link-local, unspecified or
+	// multicast address, or a cloud's metadata service, whatever the name. It also applies to a proxy of this file, but
+	// not to one of the environment. Default: "Allow".
 	LocalAddresses LocalAddresses `yaml:"localAddresses,omitempty"`
 	// Headers are added to every request, for example Authorization.
 	Headers []Header `yaml:"headers,omitempty"`
-	// TLS adjusts how an https URL is trusted.
+	// TLS says whom an https URL trusts, and with which certificate the sink is called.
 	TLS *TLS `yaml:"tls,omitempty"`
 	// SigningSecret signs every request by the Standard Webhooks specification: "whsec_" and the base64 of 24 to 64
 	// bytes, or those bytes as base64.
@@ -46,14 +46,14 @@ type Settings struct {
 
 	// fromFile is the URL of urlFile.
 	fromFile string
-	// lacks are the fields of the credentials that are missing.
+	// lacks are the fields of the missing credentials.
 	lacks []string
 }
 
-// Lacks returns the fields of the credentials that are missing. While there are any, nothing may be sent.
+// Lacks returns the fields of the missing credentials; see sink.Settings.
 func (s *Settings) Lacks() []string { return s.lacks }
 
-// Target returns the URL, after Load has read it from its file if need be.
+// Target returns the URL, which Load has read from its file if need be.
 func (s *Settings) Target() string {
 	if s.URLFile != "" {
 		return s.fromFile
@@ -76,7 +76,7 @@ const (
 
 // Header is one request header. Exactly one of value and file is set.
 type Header struct {
-	// Name is the header's name; those that the connector sets itself are refused. Required.
+	// Name is the header's name. Headers that the connector sets itself are refused. Required.
 	Name          string `yaml:"name,omitempty"`
 	config.Secret `yaml:",inline"`
 }
@@ -95,8 +95,7 @@ type TLS struct {
 	contents [][]byte
 }
 
-// Client returns a copy of the client side's TLS configuration, made of the files as Load has read and checked them;
-// nil, which stands for the defaults, when t is nil.
+// Client returns a copy of the TLS configuration that Load has made of the files; nil, for the defaults, if t is nil.
 func (t *TLS) Client() *tls.Config {
 	if t == nil {
 		return nil
@@ -104,7 +103,7 @@ func (t *TLS) Client() *tls.Config {
 	return t.client.Clone()
 }
 
-// Open makes the sink, which is called with every credential that the section names.
+// Open makes the sink; see sink.Settings.
 func (s *Settings) Open(e sink.Environment) (sink.Sink, error) {
 	opened, err := New(*s, e, time.Now)
 	if err != nil {
@@ -113,8 +112,7 @@ func (s *Settings) Open(e sink.Environment) (sink.Sink, error) {
 	return each.Sink(opened), nil
 }
 
-// Digest identifies what the sink is made of, the contents of its files included: sinks with the same digest may share
-// their connections.
+// Digest identifies the settings and the contents of their files; see sink.Settings.
 func (s *Settings) Digest() string {
 	parts := [][]byte{[]byte(s.Target()), fmt.Append(nil, s.Timeout), []byte(s.Proxy), []byte(s.LocalAddresses)}
 	for _, header := range s.Headers {

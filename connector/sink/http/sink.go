@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// drainBytes and drainTime bound what is read of an answer's body. Reading it to its end is what makes the
-	// connection usable for the next event; a body that is longer or slower costs more than a new connection.
+	// drainBytes and drainTime bound the reading of an answer's body. A body that is read to its end leaves the
+	// connection to the next event; a longer or slower body costs more than a new connection.
 	drainBytes = 64 << 10
 	drainTime  = time.Second
 )
@@ -31,7 +31,7 @@ const (
 type Sink struct {
 	url     string
 	timeout time.Duration
-	// peer names the far end in messages: the URL's host, and the proxy's.
+	// peer names the far end in messages: the hosts of the URL and of the proxy.
 	peer string
 	// unreachable, if set, is why no attempt is made at all.
 	unreachable error
@@ -44,7 +44,7 @@ type Sink struct {
 
 var _ each.Sender = (*Sink)(nil)
 
-// New builds the sink of a section that Check has found nothing wrong with. Up to Concurrency connections are kept for
+// New builds the sink of a section in which Check has found no problem. Up to Concurrency connections are kept for
 // reuse. The clock is read for signatures and Retry-After dates. The error says that the signing secret is no base64,
 // or which variable of the environment names no usable proxy, and quotes neither.
 func New(c Settings, e sink.Environment, now func() time.Time) (*Sink, error) {
@@ -99,8 +99,7 @@ func (s *Sink) Send(ctx context.Context, e event.Event) error {
 	if err != nil {
 		return &sink.Failed{Class: classProtocol, Reason: "the sink's URL cannot be requested"}
 	}
-	// RoundTrip and not http.Client: a redirect is an answer like any other, and following it would post the event
-	// somewhere nobody configured.
+	// RoundTrip follows no redirect, as http.Client would: the event must be posted to the configured URL alone.
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		return s.failure(ctx, err)
@@ -128,7 +127,7 @@ func (s *Sink) request(ctx context.Context, e event.Event, a *attempt) (*http.Re
 // drain reads the rest of an answer, within bounds. Its errors do not matter: the status line has decided.
 //
 // The body of "101 Switching Protocols" is the connection itself. It is not read, because such a read waits for the
-// sink, whatever becomes of the request.
+// sink even after the end of the request.
 func drain(resp *http.Response, cancel context.CancelFunc) {
 	if resp.Body == http.NoBody || resp.StatusCode < http.StatusOK {
 		return

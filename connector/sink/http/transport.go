@@ -15,8 +15,8 @@ const (
 	maxAnswerHeader = 64 << 10
 )
 
-// newTransport returns the sink's own connections. HTTP/1.1 only: with one attempt per connection, a connection that
-// hangs holds up one conversation and not all of them.
+// newTransport returns the sink's own connections. They use HTTP/1.1 only: with one attempt per connection, a hanging
+// connection holds up one conversation and not all of them.
 func newTransport(c Settings, concurrency int, d *dialer, proxy *url.URL) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -37,7 +37,7 @@ func newTransport(c Settings, concurrency int, d *dialer, proxy *url.URL) *http.
 	return t
 }
 
-// judgeProxy keeps the status, of which the transport's own error keeps the text only.
+// judgeProxy keeps the status: the transport's own error keeps only its text.
 func judgeProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &ownError{"proxy", fmt.Sprintf("proxy %s refused the connection: HTTP %d", proxy.Host, resp.StatusCode)}
