@@ -69,7 +69,7 @@ func wayOut(c config.Channel, places *sink.Places) delivery.Channel {
 			return settings.Open(sink.Environment{Concurrency: c.Delivery.Concurrency, Places: places})
 		},
 	}
-	if len(settings.Lacks()) > 0 {
+	if settings.Lacks() {
 		out.Delivery.Paused, out.Open = true, func() (sink.Sink, error) { return sink.Withheld{}, nil }
 	}
 	return out

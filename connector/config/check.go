@@ -43,7 +43,7 @@ func (c *Checker) config(cfg *Config) {
 	c.OneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	c.inbox(cfg)
 	c.admin(cfg.Admin)
-	c.Between("dispatch.maxConcurrency", cfg.Dispatch.MaxConcurrency, maxProcessConcurrency)
+	c.Between("dispatch.maxConcurrency", cfg.Dispatch.MaxConcurrency, 1, maxProcessConcurrency)
 	c.stop(cfg.Stop)
 	names := make(map[string]string, len(cfg.Channels))
 	for i := range cfg.Channels {
@@ -57,16 +57,14 @@ func (c *Checker) config(cfg *Config) {
 }
 
 func (c *Checker) server(s *Server) {
-	if s.MaxConnections != 0 && (s.MaxConnections < minConnections || s.MaxConnections > maxConnections) {
-		c.Problemf("server.maxConnections", "want %d to %d, not %d", minConnections, maxConnections, s.MaxConnections)
+	if s.MaxConnections != 0 {
+		c.Between("server.maxConnections", s.MaxConnections, minConnections, maxConnections)
 	}
 	if s.MaxHeaderSize < minHeaderSize || s.MaxHeaderSize > maxHeaderSize {
 		c.Problemf("server.maxHeaderSize", "want 1Ki to 64Ki")
 	}
-	if s.MaxHeaderLines < minHeaderLines || s.MaxHeaderLines > maxHeaderLines {
-		c.Problemf("server.maxHeaderLines", "want %d to %d, not %d", minHeaderLines, maxHeaderLines, s.MaxHeaderLines)
-	}
-	c.Between("server.maxInFlight", s.MaxInFlight, maxProcessConcurrency)
+	c.Between("server.maxHeaderLines", s.MaxHeaderLines, minHeaderLines, maxHeaderLines)
+	c.Between("server.maxInFlight", s.MaxInFlight, 1, maxProcessConcurrency)
 	if s.TLS == nil {
 		return
 	}

@@ -143,7 +143,7 @@ func (c *Checker) patterns(at string, patterns []string) {
 
 func (c *Checker) delivery(at string, d Delivery) {
 	c.OneOf(at+".ordering", d.Ordering, PerConversation, Unordered)
-	c.Between(at+".concurrency", d.Concurrency, maxConcurrency)
+	c.Between(at+".concurrency", d.Concurrency, 1, maxConcurrency)
 	c.Positive(at+".retry.initialBackoff", d.Retry.InitialBackoff)
 	if d.Retry.MaxBackoff < d.Retry.InitialBackoff {
 		c.Problemf(at+".retry.maxBackoff", "must not be shorter than initialBackoff")

@@ -87,10 +87,10 @@ func (c *Checker) OneOf(field string, value any, allowed ...any) {
 	c.Problemf(field, "want %s", strings.Join(quoted, " or "))
 }
 
-// Between checks a number from 1 to highest.
-func (c *Checker) Between(field string, value, highest int) {
-	if value < 1 || value > highest {
-		c.Problemf(field, "want 1 to %d, not %d", highest, value)
+// Between checks a number from lowest to highest.
+func (c *Checker) Between(field string, value, lowest, highest int) {
+	if value < lowest || value > highest {
+		c.Problemf(field, "want %d to %d, not %d", lowest, highest, value)
 	}
 }
 

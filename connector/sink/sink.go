@@ -30,8 +30,8 @@ type Sink interface {
 // only if Check has found no problem.
 type Settings interface {
 	config.Section
-	// Lacks returns the fields of the missing credentials. While there are any, Open is not called and nothing is sent.
-	Lacks() []string
+	// Lacks reports whether a credential is missing. If so, Open is not called and nothing is sent.
+	Lacks() bool
 	// Digest identifies the settings and the contents of their files: a reload with the same digest keeps the sink and
 	// its connections.
 	Digest() string

@@ -24,18 +24,17 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 		if m.state == usable || m.state == bad && own(m.Reference) {
 			continue
 		}
-		absent := m.state == gone && (has.Values[m.source()] != "" || has.APIKeys[m.source()] != "")
-		if own(m.Reference) && (absent || m.state == unknown && m.among(in.Expiring) >= 0) {
-			key := in.expiry(m)
-			if m.among(expiring) < 0 {
-				expiring = append(expiring, key)
-			}
-			if absent {
-				if !in.Now.Before(key.AcceptedUntil.Time) {
-					continue
-				}
-				m.until = key.AcceptedUntil.Time
-			}
+		absent := own(m.Reference) && m.state == gone && has.Values[m.source()]+has.APIKeys[m.source()] != ""
+		key := in.expiry(m)
+		noted := absent || own(m.Reference) && m.state == unknown && m.among(in.Expiring) >= 0
+		if noted && m.among(expiring) < 0 {
+			expiring = append(expiring, key)
+		}
+		if absent && !in.Now.Before(key.AcceptedUntil.Time) {
+			continue
+		}
+		if absent {
+			m.until = key.AcceptedUntil.Time
 		}
 		m.keep(has)
 	}

@@ -30,11 +30,11 @@ type Settings struct {
 // Check implements config.Section.
 func (s *Settings) Check(c *config.Checker) {
 	c.Required("file", s.File)
-	c.Between("maxBatch", s.MaxBatch, 1000)
+	c.Between("maxBatch", s.MaxBatch, 1, 1000)
 }
 
 // Lacks implements sink.Settings.
-func (*Settings) Lacks() []string { return nil }
+func (*Settings) Lacks() bool { return false }
 
 // Digest implements sink.Settings.
 func (s *Settings) Digest() string { return fmt.Sprint(s.File, s.MaxBatch) }

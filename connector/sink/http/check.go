@@ -37,7 +37,7 @@ func (s *Settings) Check(c *config.Checker) {
 	for i := range s.Headers {
 		field := fmt.Sprintf("headers[%d]", i)
 		s.Headers[i].check(c, field)
-		s.needs(field, s.Headers[i].Reveal())
+		s.lacks = s.lacks || s.Headers[i].Reveal() == ""
 		c.Unique(field+".name", textproto.CanonicalMIMEHeaderKey(s.Headers[i].Name), names)
 	}
 	if s.TLS != nil {
@@ -49,7 +49,7 @@ func (s *Settings) Check(c *config.Checker) {
 	if c.Secret("signingSecret", s.SigningSecret) && !isSigningSecret(s.SigningSecret.Reveal()) {
 		c.Unfitf("signingSecret", s.SigningSecret, "is no signing secret: write \"whsec_\" and the base64 of 24 to 64 bytes")
 	}
-	s.needs("signingSecret", s.SigningSecret.Reveal())
+	s.lacks = s.lacks || s.SigningSecret.Reveal() == ""
 }
 
 // isSigningSecret reports whether a text is the base64 of 24 to 64 bytes, with or without "whsec_" before it, as the
@@ -57,13 +57,6 @@ func (s *Settings) Check(c *config.Checker) {
 func isSigningSecret(text string) bool {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
 	return err == nil && len(raw) >= 24 && len(raw) <= 64
-}
-
-// needs notes the field of a credential without which the sink must not be called.
-func (s *Settings) needs(field, credential string) {
-	if credential == "" {
-		s.lacks = append(s.lacks, field)
-	}
 }
 
 // checkURL never quotes the URL: it may hold credentials, which belong in no log.
@@ -82,7 +75,7 @@ func (s *Settings) checkURL(c *config.Checker) {
 		default:
 			s.fromFile = text
 		}
-		s.needs("urlFile", s.fromFile)
+		s.lacks = s.fromFile == ""
 	default:
 		if u, err := parseSinkURL(s.URL); err != nil {
 			c.Problemf("url", "%v", err)
@@ -139,7 +132,7 @@ func (s *Settings) loadTLS(c *config.Checker) {
 	t.client = &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CAFile != "" {
 		if t.client.RootCAs = c.Authorities("tls.caFile", t.CAFile); t.client.RootCAs == nil {
-			s.lacks = append(s.lacks, "tls.caFile")
+			s.lacks = true
 		}
 	}
 	switch {
@@ -150,7 +143,7 @@ func (s *Settings) loadTLS(c *config.Checker) {
 		if pair := c.Pair("tls.certFile", t.CertFile, "tls.keyFile", t.KeyFile); pair != nil {
 			t.client.Certificates = []tls.Certificate{*pair}
 		} else {
-			s.lacks = append(s.lacks, "tls.certFile")
+			s.lacks = true
 		}
 	}
 	for _, name := range []string{t.CAFile, t.CertFile, t.KeyFile} {

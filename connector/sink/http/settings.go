@@ -46,12 +46,12 @@ type Settings struct {
 
 	// fromFile is the URL of urlFile.
 	fromFile string
-	// lacks are the fields of the missing credentials.
-	lacks []string
+	// lacks: a credential is missing.
+	lacks bool
 }
 
-// Lacks returns the fields of the missing credentials; see sink.Settings.
-func (s *Settings) Lacks() []string { return s.lacks }
+// Lacks reports whether a credential is missing; see sink.Settings.
+func (s *Settings) Lacks() bool { return s.lacks }
 
 // Target returns the URL, which Load has read from its file if need be.
 func (s *Settings) Target() string {
