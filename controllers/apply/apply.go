@@ -73,7 +73,7 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	}
 	sum := sha256.Sum256(desired)
 	w := &write{Applier: a, child: child, keys: keysOf(child.Kind.Merge), live: live, desired: desired, digest: hex.EncodeToString(sum[:8])}
-	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: keyOf(child)}
+	w.key = contestKey{owner: client.ObjectKeyFromObject(owner), child: child.String()}
 	if live != nil {
 		settled, err := w.judge(ctx)
 		if err != nil || settled {

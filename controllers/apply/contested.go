@@ -2,7 +2,6 @@ package apply
 
 import (
 	"encoding/json"
-	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +29,8 @@ const (
 
 // contested is a field that was corrected.
 type contested struct {
-	// wanted is the hash of the wanted value. Another value begins a new contest.
-	wanted uint64
+	// wanted is the digest of the wanted value. Another value begins a new contest.
+	wanted string
 	// corrections counts how often the field was put back; refusals counts how often in a row
 	// it came back with another value.
 	corrections, refusals int
@@ -49,7 +48,8 @@ type contested struct {
 	managers string
 }
 
-// correct notes a correction.
+// correct notes a correction. If it is refused again, the write may have changed nothing, and then
+// no event reports its result: it is known here.
 func (f *contested) correct(now time.Time, refused bool) {
 	f.seen, f.differs, f.named = now, false, false
 	if f.refusals++; !refused {
@@ -58,6 +58,9 @@ func (f *contested) correct(now time.Time, refused bool) {
 	if f.damped() {
 		f.pause = min(max(2*f.pause, minPause), maxPause)
 		f.due = now.Add(f.pause)
+	}
+	if f.onAdmission() {
+		f.differs, f.left = true, true
 	}
 }
 
@@ -122,13 +125,11 @@ func identity(path fieldPath) bool {
 	return false
 }
 
-var seed = maphash.MakeSeed()
-
-// sum is the hash of a wanted value.
-func sum(value any) uint64 {
+// sum is the digest of a wanted value.
+func sum(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		panic("a wanted value cannot be encoded: " + err.Error())
 	}
-	return maphash.Bytes(seed, encoded)
+	return Digest(encoded)
 }

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -36,17 +35,17 @@ const (
 type Contests struct {
 	clock clock.PassiveClock
 
-	mu     sync.Mutex
-	owners map[client.ObjectKey]map[childKey]*childContests
-	// children and fields count what is remembered; left counts the fields that are left as
-	// they are.
-	children, fields, left int
-	swept                  time.Time
+	mu sync.Mutex
+	// owners are the children by their ChannelConnector, and by their text: Service "shop-connector".
+	owners map[client.ObjectKey]map[string]*childContests
+	// children and fields count what is remembered.
+	children, fields int
+	swept            time.Time
 }
 
 // NewContests returns an empty memory.
 func NewContests(c clock.PassiveClock) *Contests {
-	return &Contests{clock: c, owners: map[client.ObjectKey]map[childKey]*childContests{}}
+	return &Contests{clock: c, owners: map[client.ObjectKey]map[string]*childContests{}}
 }
 
 // Contest is a field that the operator does not get its way with.
@@ -62,14 +61,6 @@ type Contest struct {
 	OnAdmission bool
 }
 
-// childKey is one child of a ChannelConnector.
-type childKey struct{ kind, name string }
-
-func keyOf(c children.Child) childKey { return childKey{c.Kind.Name, c.Name} }
-
-// String is the child in a message: Service "shop-connector".
-func (k childKey) String() string { return fmt.Sprintf("%s %q", k.kind, k.name) }
-
 // childContests are those of one child.
 type childContests struct {
 	// uid tells the object from an earlier one of its name.
@@ -84,20 +75,25 @@ type childContests struct {
 // contestKey is where the contests of a child are.
 type contestKey struct {
 	owner client.ObjectKey
-	child childKey
+	child string
 	uid   types.UID
 }
 
 // judgement sorts the differences of a child.
 type judgement struct {
-	// left are the paths of the fields that are left as they are; unnamed are those among them
-	// whose owners are not known yet.
-	left, unnamed map[string]bool
-	// kept are those among left whose wanted value is still sent: the API server itself turns it
-	// into the value that is there.
-	kept map[string]bool
+	// left are the fields that are left as they are, by their paths.
+	left map[string]leaving
 	// corrected are the differences that are put back.
 	corrected []difference
+}
+
+// leaving is how a field is left as it is.
+type leaving struct {
+	// unnamed says that the field's owners are not known yet.
+	unnamed bool
+	// sent says that the wanted value is still sent: the API server itself turns it into the value
+	// that is there.
+	sent bool
 }
 
 // judge sorts the differences of a child. applied says that the object was last applied with
@@ -106,21 +102,19 @@ func (c *Contests) judge(key contestKey, digest string, applied bool, differs []
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, child := c.clock.Now(), c.child(key)
-	applied = applied || child != nil && child.digest == digest
 	c.settle(child, differs, now)
-	j := judgement{left: map[string]bool{}, unnamed: map[string]bool{}, kept: map[string]bool{}}
+	j := judgement{left: map[string]leaving{}}
 	for _, d := range differs {
 		if identity(d.path) {
 			continue
 		}
-		path, f := d.path.String(), c.field(child, d)
+		f := c.field(child, d)
 		switch {
-		case f == nil && applied, f != nil && !f.damped(), f != nil && !now.Before(f.due):
+		case f == nil && (applied || child.digest == digest), f != nil && !f.damped(), f != nil && !now.Before(f.due):
 			j.corrected = append(j.corrected, d)
 		case f != nil:
-			f.seen, f.differs = now, true
-			c.leave(f, true)
-			j.left[path], j.unnamed[path], j.kept[path] = true, !f.named && !f.onAdmission(), f.onAdmission()
+			f.seen, f.differs, f.left = now, true, true
+			j.left[d.path.String()] = leaving{unnamed: !f.named && !f.onAdmission(), sent: f.onAdmission()}
 		}
 	}
 	return j
@@ -138,56 +132,36 @@ func (c *Contests) wrote(key contestKey, digest string, corrected, refused []dif
 		return
 	}
 	child.digest, child.wroteAt = digest, now
-	answered := map[string]bool{}
-	for _, d := range refused {
-		answered[d.path.String()] = true
-	}
+	answered := paths(refused)
 	for _, d := range corrected {
 		if f := c.rememberField(child, d); f != nil {
 			f.corrections++
-			c.correct(f, now, answered[d.path.String()])
+			f.correct(now, answered[d.path.String()])
 		}
 		delete(answered, d.path.String())
 	}
 	for _, d := range refused { // fields that the operator itself changed, or still sends
-		if f := c.refusedField(child, d); f != nil && answered[d.path.String()] {
-			c.correct(f, now, true)
+		if identity(d.path) || !answered[d.path.String()] {
+			continue
+		}
+		// If the field is left as it is, its time has not come.
+		if f := c.rememberField(child, d); f != nil && !(f.differs && f.left) {
+			f.correct(now, true)
 		}
 	}
 }
 
-// refusedField returns the field whose refusal counts; nil if it is left as it is and its time
-// has not come.
-func (c *Contests) refusedField(child *childContests, d difference) *contested {
-	if identity(d.path) {
-		return nil
+func paths(of []difference) map[string]bool {
+	all := make(map[string]bool, len(of))
+	for _, d := range of {
+		all[d.path.String()] = true
 	}
-	f := c.rememberField(child, d)
-	if f != nil && f.differs && f.left {
-		return nil
-	}
-	return f
-}
-
-// correct counts a correction. If it is refused again, the write may have changed nothing, and
-// then no event reports its result: it is known here.
-func (c *Contests) correct(f *contested, now time.Time, refused bool) {
-	f.correct(now, refused)
-	if f.onAdmission() {
-		f.differs = true
-		c.leave(f, true)
-	}
+	return all
 }
 
 // settle ends the contests of fields that no longer differ, and forgets the expired ones.
 func (c *Contests) settle(child *childContests, differs []difference, now time.Time) {
-	if child == nil {
-		return
-	}
-	there := map[string]bool{}
-	for _, d := range differs {
-		there[d.path.String()] = true
-	}
+	there := paths(differs)
 	for path, f := range child.fields {
 		if f.differs && !there[path] {
 			f.differs, f.seen = false, now
@@ -198,7 +172,7 @@ func (c *Contests) settle(child *childContests, differs []difference, now time.T
 		if f.expired(now) {
 			c.forget(child, path)
 		} else if f.proven(now) && !there[path] {
-			c.leave(f, false)
+			f.left = false
 		}
 	}
 }
@@ -208,9 +182,6 @@ func (c *Contests) named(key contestKey, managers map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	child := c.child(key)
-	if child == nil {
-		return
-	}
 	for path, names := range managers {
 		if f := child.fields[path]; f != nil {
 			f.named, f.managers = true, cmp.Or(names, f.managers)
@@ -226,14 +197,12 @@ func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration
 	now := c.clock.Now()
 	for key, child := range c.owners[owner] {
 		for path, f := range child.fields {
-			if f.expired(now) || f.proven(now) {
-				c.leave(f, false)
-			}
+			f.left = f.left && !f.expired(now) && !f.proven(now)
 			if f.expired(now) || !f.left && f.refusals == 0 {
 				continue
 			}
 			if f.left {
-				all = append(all, Contest{key.String(), path, f.managers, f.onAdmission()})
+				all = append(all, Contest{key, path, f.managers, f.onAdmission()})
 			}
 			if again := f.again(now); next == 0 || again < next {
 				next = again
@@ -251,17 +220,26 @@ func (c *Contests) Keep(owner client.ObjectKey, wanted []children.Child) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key := range c.owners[owner] {
-		if !slices.ContainsFunc(wanted, func(child children.Child) bool { return key == keyOf(child) }) {
+		if !slices.ContainsFunc(wanted, func(child children.Child) bool { return key == child.String() }) {
 			c.forgetChild(owner, key)
 		}
 	}
 }
 
 // Left is how many fields are left as they are.
-func (c *Contests) Left() int {
+func (c *Contests) Left() (left int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.left
+	for _, of := range c.owners {
+		for _, child := range of {
+			for _, f := range child.fields {
+				if f.left {
+					left++
+				}
+			}
+		}
+	}
+	return left
 }
 
 // Forget is called for a ChannelConnector that is gone, or going.
@@ -273,45 +251,37 @@ func (c *Contests) Forget(owner client.ObjectKey) {
 	}
 }
 
-func (c *Contests) leave(f *contested, left bool) {
-	switch {
-	case left && !f.left:
-		c.left++
-	case f.left && !left:
-		c.left--
-	}
-	f.left = left
-}
-
-// child returns the contests of an object; nil if there are none.
+// child returns the contests of an object; those of one that is not remembered are empty.
 func (c *Contests) child(key contestKey) *childContests {
 	child := c.owners[key.owner][key.child]
-	if child != nil && child.uid != key.uid {
-		c.forgetChild(key.owner, key.child)
-		return nil
+	if child != nil && child.uid == key.uid {
+		return child
 	}
-	return child
+	if child != nil {
+		c.forgetChild(key.owner, key.child)
+	}
+	return &childContests{uid: key.uid, fields: map[string]*contested{}}
 }
 
 // remember returns the contests of an object, which it adds if need be; nil if there is no room.
 func (c *Contests) remember(key contestKey) *childContests {
 	child := c.child(key)
-	if child == nil && c.children < maxChildren {
-		if c.owners[key.owner] == nil {
-			c.owners[key.owner] = map[childKey]*childContests{}
-		}
-		child = &childContests{uid: key.uid, fields: map[string]*contested{}}
-		c.owners[key.owner][key.child] = child
-		c.children++
+	if c.owners[key.owner][key.child] == child {
+		return child
 	}
+	if c.children >= maxChildren {
+		return nil
+	}
+	if c.owners[key.owner] == nil {
+		c.owners[key.owner] = map[string]*childContests{}
+	}
+	c.owners[key.owner][key.child] = child
+	c.children++
 	return child
 }
 
 // field returns the contest of a field with its wanted value; nil if there is none.
 func (c *Contests) field(child *childContests, d difference) *contested {
-	if child == nil {
-		return nil
-	}
 	path := d.path.String()
 	f := child.fields[path]
 	if f != nil && f.wanted != sum(d.want) {
@@ -332,19 +302,14 @@ func (c *Contests) rememberField(child *childContests, d difference) *contested 
 }
 
 func (c *Contests) forget(child *childContests, path string) {
-	c.leave(child.fields[path], false)
 	delete(child.fields, path)
 	c.fields--
 }
 
-func (c *Contests) forgetChild(owner client.ObjectKey, key childKey) {
-	child := c.owners[owner][key]
-	for path := range child.fields {
-		c.forget(child, path)
-	}
-	delete(c.owners[owner], key)
+func (c *Contests) forgetChild(owner client.ObjectKey, key string) {
+	c.fields -= len(c.owners[owner][key].fields)
 	c.children--
-	if len(c.owners[owner]) == 0 {
+	if delete(c.owners[owner], key); len(c.owners[owner]) == 0 {
 		delete(c.owners, owner)
 	}
 }

@@ -19,7 +19,7 @@ func TestContestsAreForgotten(t *testing.T) {
 		"the resource": func(x *contest) { x.Contests.Forget(shop) },
 		"the wish":     func(x *contest) { x.Contests.Keep(shop, []children.Child{child(x.t, x.owner, "Service")}) },
 		"the object": func(x *contest) {
-			x.Contests.judge(contestKey{shop, childKey{"Deployment", "shop-connector"}, "another"}, "", true, nil)
+			x.Contests.judge(contestKey{shop, `Deployment "shop-connector"`, "another"}, "", true, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestContestsAreBounded(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	c := NewContests(clock)
 	key := func(n int) contestKey {
-		return contestKey{client.ObjectKey{Name: fmt.Sprint(n)}, childKey{"Deployment", "d"}, types.UID(fmt.Sprint(n))}
+		return contestKey{client.ObjectKey{Name: fmt.Sprint(n)}, `Deployment "d"`, types.UID(fmt.Sprint(n))}
 	}
 	var many []difference
 	for n := range maxFieldsPerChild + 1 {
@@ -78,7 +78,7 @@ func TestContestsKeepTheirRules(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
-		c, key := NewContests(clock), contestKey{shop, childKey{"Deployment", "d"}, "1"}
+		c, key := NewContests(clock), contestKey{shop, `Deployment "d"`, "1"}
 		corrected := map[string][]time.Time{}
 		for range 300 {
 			clock.SetTime(clock.Now().Add(time.Duration(random.Int64N(int64(20 * time.Second)))))
@@ -110,7 +110,7 @@ func TestContestsKeepTheirRules(t *testing.T) {
 			}
 		}
 		clock.SetTime(clock.Now().Add(maxPause + quiet))
-		c.wrote(contestKey{client.ObjectKey{Name: "other"}, childKey{"Service", "d"}, "2"}, "d", nil, nil)
+		c.wrote(contestKey{client.ObjectKey{Name: "other"}, `Service "d"`, "2"}, "d", nil, nil)
 		if all, _ := c.Of(shop); len(all) != 0 || c.Left() != 0 || c.fields != 0 || c.children != 1 {
 			t.Errorf("seed %d: %v, %d left, %d fields of %d children in the end", seed, all, c.Left(), c.fields, c.children)
 		}

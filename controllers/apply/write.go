@@ -46,10 +46,7 @@ func (w *write) judge(ctx context.Context) (settled bool, err error) {
 	if w.child.Kind.Private {
 		return applied && w.keys.contains(have, want), nil
 	}
-	var differs []difference
-	if !w.keys.contains(have, want) {
-		differs = w.keys.differences(have, want)
-	}
+	differs := w.keys.differences(have, want)
 	w.key.uid = w.live.GetUID()
 	w.judgement = w.Contests.judge(w.key, w.digest, applied, differs)
 	if err := w.nameManagers(ctx, want); err != nil {
@@ -61,7 +58,13 @@ func (w *write) judge(ctx context.Context) (settled bool, err error) {
 // nameManagers records the owners of the fields that are newly left as they are. It asks the API
 // server, since the cache's objects have no managed fields.
 func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
-	if len(w.unnamed) == 0 {
+	names := map[string]string{}
+	for path, left := range w.left {
+		if left.unnamed {
+			names[path] = ""
+		}
+	}
+	if len(names) == 0 {
 		return nil
 	}
 	live := w.child.Kind.New()
@@ -72,12 +75,8 @@ func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	if err != nil {
 		return err
 	}
-	names := map[string]string{}
-	for path := range w.unnamed {
-		names[path] = ""
-	}
 	for _, d := range w.keys.differences(have, want) {
-		if path := d.path.String(); w.unnamed[path] {
+		if path := d.path.String(); w.left[path].unnamed {
 			names[path] = managers(live.GetManagedFields(), d.path)
 		}
 	}
@@ -105,7 +104,10 @@ func (w *write) send(ctx context.Context, namespace string) error {
 	if err != nil {
 		return err
 	}
-	refused := slices.DeleteFunc(w.keys.differences(have, want), func(d difference) bool { return w.left[d.path.String()] })
+	refused := slices.DeleteFunc(w.keys.differences(have, want), func(d difference) bool {
+		_, left := w.left[d.path.String()]
+		return left
+	})
 	w.key.uid = got.GetUID()
 	w.Contests.wrote(w.key, w.digest, w.corrected, refused)
 	return nil
@@ -127,8 +129,8 @@ func (w *write) body() ([]byte, error) {
 		return nil, err
 	}
 	sent := w.keys.merge(have, want, func(d difference) bool {
-		path := d.path.String()
-		return w.left[path] && !w.kept[path]
+		left, ok := w.left[d.path.String()]
+		return ok && !left.sent
 	})
 	return json.Marshal(sent)
 }
