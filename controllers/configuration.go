@@ -130,7 +130,7 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, Others: others,
 		// The status has them as well, from an operator that ended; the memory has them also
 		// where the status cannot be written.
-		Expiring: slices.Concat(p.absences.get(p.key), p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
+		Expiring: slices.Concat(p.kept.expiring, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
 		From: func(ctx context.Context, name string) (*corev1.Secret, error) {
 			if name == children.APIKeyName(p.key.Name) && len(p.connector.Spec.Webhook.APIKeys) == 0 {
 				return r.apiKey.read(name)
@@ -145,7 +145,7 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 	if err != nil {
 		return r, err
 	}
-	p.absences.keep(p.key, found.Expiring)
+	p.kept.expiring = found.Expiring
 	r.Resolved, r.judged = *found, true
 	for _, e := range found.Expiring {
 		if e.AcceptedUntil.After(in.Now) {

@@ -37,10 +37,8 @@ type reconciler struct {
 	live     client.Reader
 	recorder events.EventRecorder
 
-	rollOuts   memory[rollOut]
-	failures   memory[failure]
-	absences   memory[[]v1alpha1.ExpiringKey]
-	quoted     memory[*status.Warning]
+	// kept holds a *kept for each ChannelConnector, by its key.
+	kept       sync.Map
 	contests   *apply.Contests
 	upgrades   *upgrades
 	traffic    *traffic.Poller
@@ -65,6 +63,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	r.traffic.Watch(req.NamespacedName)
 	p := &pass{reconciler: r, namespace: n, connector: connector, key: req.NamespacedName}
+	before, _ := r.kept.LoadOrStore(p.key, &kept{})
+	p.kept, _ = before.(*kept)
 	o, err := p.run(ctx)
 	again, err := p.report(ctx, o, errors.Join(err, o.resolved.Unread))
 	switch {
@@ -87,10 +87,7 @@ const retryConflict = time.Second
 
 // forget drops everything that is kept for a resource that is gone, or going.
 func (r *reconciler) forget(key client.ObjectKey) {
-	r.rollOuts.forget(key)
-	r.failures.forget(key)
-	r.absences.forget(key)
-	r.quoted.forget(key)
+	r.kept.Delete(key)
 	r.contests.Forget(key)
 	r.upgrades.forget(key)
 	r.traffic.Forget(key)
@@ -123,13 +120,24 @@ func (r *reconciler) wakeAll(ctx context.Context) {
 	}
 }
 
-// pass is one reconciliation of one resource. It holds no state: each phase returns what it
-// found out.
+// pass is one reconciliation of one resource. It holds no state of its own: each phase returns what
+// it found out.
 type pass struct {
 	*reconciler
 	*namespace
 	connector *v1alpha1.ChannelConnector
 	key       client.ObjectKey
+	kept      *kept
+}
+
+// kept is what the passes of a ChannelConnector remember. It is empty when the operator starts.
+type kept struct {
+	rollOut rollOut
+	failure failure
+	// expiring are the absent keys, also where the status cannot be written.
+	expiring []v1alpha1.ExpiringKey
+	// quoted is the event that the status quotes; nil for none.
+	quoted *status.Warning
 }
 
 // outcome is what the phases of a pass returned, in their order. The value of a phase that
@@ -140,10 +148,13 @@ type outcome struct {
 	resolved resolved
 	rendered rendered
 	turn     turn
-	applied  applied
+	// foreign is the obstacle that a child's name is taken; nil if none is.
+	foreign  *status.Obstacle
 	observed observed
 	// touchAgain is when pods are to be told of their configuration again; 0 for never.
 	touchAgain time.Duration
+	// failed is the failure that ended the pass, as the status tells it; nil for none.
+	failed *status.Obstacle
 }
 
 // run goes through the phases. A phase that finds an obstacle returns it, and the next ones
@@ -159,7 +170,7 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
 		return o, err
 	}
-	if o.applied, err = p.applyChildren(ctx, o.current, o.rendered, o.turn); err != nil {
+	if o.foreign, err = p.applyChildren(ctx, o.current, o.rendered, o.turn); err != nil {
 		return o, err
 	}
 	if o.observed, err = p.observeWorkload(ctx); err != nil {
@@ -172,22 +183,19 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 }
 
 // obstacle is what kept the children from being written; nil when they were.
-func (o outcome) obstacle() *status.Obstacle {
-	if o.applied.obstacle != nil {
-		return o.applied.obstacle
-	}
-	return o.rendered.obstacle
-}
+func (o outcome) obstacle() *status.Obstacle { return cmp.Or(o.failed, o.foreign, o.rendered.obstacle) }
 
 // observation is what the status is computed from.
 func (p *pass) observation(o outcome) status.Observation {
-	seen := status.Observation{Connector: p.connector, Workload: o.observed.Workload}
+	seen := status.Observation{
+		Connector: p.connector, Workload: o.observed.Workload,
+		Judged: o.resolved.judged, Findings: o.resolved.Findings, Unread: o.resolved.Unread != nil,
+		Expiring: o.resolved.expiring, APIKeySecretName: o.resolved.apiKey.name,
+		Obstacle: o.obstacle(), ConfigWritten: o.current != nil,
+		UpdatePending: o.turn.keep != nil, UpgradesStopped: o.turn.stopped,
+		DefinitionOutdated: p.definition.outdated(), Traffic: p.traffic.Assessment(p.key),
+	}
 	seen.Now = cmp.Or(seen.Now, p.Clock.Now())
-	seen.Judged, seen.Findings, seen.Unread = o.resolved.judged, o.resolved.Findings, o.resolved.Unread != nil
-	seen.Expiring, seen.APIKeySecretName = o.resolved.expiring, o.resolved.apiKey.name
-	seen.Obstacle, seen.ConfigWritten = o.obstacle(), o.current != nil
-	seen.UpdatePending, seen.UpgradesStopped = o.turn.keep != nil, o.turn.stopped
-	seen.DefinitionOutdated, seen.Traffic = p.definition.outdated(), p.traffic.Assessment(p.key)
 	return seen
 }
 
@@ -218,16 +226,9 @@ func (p *pass) afterObstacle() time.Duration {
 	return min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
 }
 
-// applied is what became of the children.
-type applied struct {
-	// obstacle is what kept some from being written; nil when nothing did.
-	obstacle *status.Obstacle
-}
-
-// applyChildren writes each child that is not as wanted, and then deletes those that nothing
-// uses any more. It stops at the first child whose name is taken: the ones after it would use
-// that object.
-func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rendered, t turn) (applied, error) {
+// applyChildren writes each child that is not as wanted, and then deletes those that nothing uses any more. It stops at
+// the first child whose name is taken, which it returns as an obstacle: the ones after it would use that object.
+func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rendered, t turn) (*status.Obstacle, error) {
 	applier := &apply.Applier{Client: p.Own, Live: p.live, Contests: p.contests}
 	in, kinds := r.input, p.kinds.served()
 	in.Keep, in.Upgrading = t.keep, t.upgrading
@@ -240,10 +241,10 @@ func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rend
 				p.upgrades.leave(p.key) // another connector may use the slot
 			}
 			if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
-				return applied{&status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}}, nil
+				return &status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}, nil
 			}
 			if err != nil {
-				return applied{}, err
+				return nil, err
 			}
 			if changed {
 				p.tellApplied(ctx, child, current, in)
@@ -251,14 +252,14 @@ func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rend
 		}
 	}
 	if r.obstacle != nil {
-		return applied{}, nil
+		return nil, nil //nolint:nilnil // the obstacle is known
 	}
 	for _, child := range children.Unwanted(kinds, in) {
 		if _, err := applier.Prune(ctx, p.connector, child); err != nil {
-			return applied{}, err
+			return nil, err
 		}
 	}
-	return applied{}, nil
+	return nil, nil //nolint:nilnil // nothing is in the way
 }
 
 // tellApplied tells of a child that was written.
@@ -273,33 +274,4 @@ func (p *pass) tellApplied(ctx context.Context, child children.Child, current *c
 		taken = "a new pod takes it, since some of it is read only at the start"
 	}
 	p.event("Normal", "ConfigurationChanged", "Wrote a new configuration: "+taken)
-}
-
-// memory keeps a value for each ChannelConnector from one pass to the next. It is empty when
-// the operator starts; its zero value is ready to use.
-type memory[T any] struct {
-	mu sync.Mutex
-	of map[client.ObjectKey]T
-}
-
-// get returns what is kept, a zero value where that is nothing.
-func (m *memory[T]) get(key client.ObjectKey) T {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.of[key]
-}
-
-func (m *memory[T]) keep(key client.ObjectKey, value T) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.of == nil {
-		m.of = map[client.ObjectKey]T{}
-	}
-	m.of[key] = value
-}
-
-func (m *memory[T]) forget(key client.ObjectKey) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.of, key)
 }

@@ -46,7 +46,7 @@ type failure struct {
 // to look again; 0 is never.
 func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.Duration, err error) {
 	if failed == nil {
-		p.failures.forget(p.key)
+		p.kept.failure = failure{}
 	} else {
 		if p.momentary(failed) || errors.Is(ctx.Err(), context.Canceled) {
 			return p.again(o), failed
@@ -64,7 +64,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 	}
 	again = p.again(o)
 	if failed != nil {
-		o.applied.obstacle = p.obstacle(failed)
+		o.failed = p.obstacle(failed)
 	}
 	seen := p.observation(o)
 	var contests time.Duration
@@ -109,18 +109,14 @@ func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, u
 
 // momentary reports whether the status need not mention a failure yet: the next pass is near.
 func (p *pass) momentary(failed error) bool {
-	f := p.failures.get(p.key)
-	if f.since.IsZero() {
-		f.since = p.Clock.Now()
-		p.failures.keep(p.key, f)
-	}
+	p.kept.failure.since = cmp.Or(p.kept.failure.since, p.Clock.Now())
 	switch {
 	case apierrors.IsConflict(failed), apierrors.HasStatusCause(failed, corev1.NamespaceTerminatingCause):
 		return true
 	case refused(failed), len(p.connector.Status.Conditions) == 0:
 		return false
 	}
-	return p.Clock.Since(f.since) < patience
+	return p.Clock.Since(p.kept.failure.since) < patience
 }
 
 // obstacle is a failure as the status tells it.
@@ -135,7 +131,7 @@ func (p *pass) obstacle(failed error) *status.Obstacle {
 // words stay: they may hold a time or an id, and a status that changes with each pass would
 // cause the next one.
 func (p *pass) words(reason, introduction string, failed error) *status.Obstacle {
-	before := p.failures.get(p.key)
+	before := p.kept.failure
 	now := failure{before.since, reason, introduction + failed.Error(), introduction + failed.Error(), p.connector.Generation}
 	if answer, ok := errors.AsType[*apierrors.StatusError](failed); ok {
 		now.asked = strings.TrimSuffix(now.message, answer.Error())
@@ -144,7 +140,7 @@ func (p *pass) words(reason, introduction string, failed error) *status.Obstacle
 		(before.asked == now.asked || status.SameWords(before.message, now.message)) {
 		now.message = before.message
 	}
-	p.failures.keep(p.key, now)
+	p.kept.failure = now
 	return &status.Obstacle{Reason: reason, Message: now.message}
 }
 

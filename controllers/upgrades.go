@@ -208,7 +208,7 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 			return turn{}, err
 		}
 	}
-	if t.keep == nil {
+	if t.keep == nil || children.Replicas(p.connector) == 0 { // once the last pod has ended, an upgrade can interrupt nothing
 		p.upgrades.leave(p.key)
 		return t, nil
 	}

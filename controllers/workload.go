@@ -60,13 +60,13 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	if o.Unchanged, err = p.unchanged(o.Deployment); err != nil {
 		return o, err
 	}
-	o.Pods, o.Quoted = pods.Items, p.quoted.get(p.key)
+	o.Pods, o.Quoted = pods.Items, p.kept.quoted
 	seen := status.Observation{Connector: p.connector, Workload: o.Workload}
 	if pod, silent := status.Silent(seen); silent {
 		seen.Warnings, o.hear = p.hearWarnings(ctx, o.Deployment, pod), hearAgain
 	}
 	o.Warnings, o.Quoted = seen.Warnings, status.Quote(seen)
-	p.quoted.keep(p.key, o.Quoted)
+	p.kept.quoted = o.Quoted
 	return o, nil
 }
 
@@ -87,11 +87,11 @@ func (p *pass) unchanged(d *appsv1.Deployment) (bool, error) {
 	}
 	now := rollOut{d.UID, apply.Digest(spec)}
 	if status.RolledOut(d) {
-		p.rollOuts.keep(p.key, now)
-	} else if p.rollOuts.get(p.key) != now {
-		p.rollOuts.forget(p.key)
+		p.kept.rollOut = now
+	} else if p.kept.rollOut != now {
+		p.kept.rollOut = rollOut{}
 	}
-	return p.rollOuts.get(p.key) == now, nil
+	return p.kept.rollOut == now, nil
 }
 
 // touchPods tells the pods that are older than the configuration of it, and returns when to
