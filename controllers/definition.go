@@ -53,7 +53,11 @@ func (d *definition) outdated() string {
 // Start asks until nothing is lacking.
 func (d *definition) Start(ctx context.Context) error {
 	_ = wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
-		missing, err := d.missing()
+		document, err := d.server.GVSpecAsMap(v1alpha1.GroupVersion)
+		var missing []string
+		if err == nil {
+			missing, err = schema.Missing(document)
+		}
 		if err != nil {
 			d.log.V(1).Info("cannot look at the CustomResourceDefinition", "err", err.Error())
 			return false, nil
@@ -92,12 +96,4 @@ func outdatedMessage(missing []string) string {
 	return fmt.Sprintf("The CustomResourceDefinition in the cluster is older than the operator: it lacks %s. "+
 		"The API server drops such fields. "+
 		"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled", names)
-}
-
-func (d *definition) missing() ([]string, error) {
-	document, err := d.server.GVSpecAsMap(v1alpha1.GroupVersion)
-	if err != nil {
-		return nil, err
-	}
-	return schema.Missing(document)
 }

@@ -12,62 +12,56 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// kinds are the kinds of children that the cluster serves. One that it lacks is looked for
-// until it is there.
+// kinds are the kinds of children that the cluster serves. An optional one is looked for until it is there.
 type kinds struct {
 	mgr ctrl.Manager
+	all []children.Kind
 	// watch watches a kind that the cluster serves now; wake lets every resource have a pass.
 	watch func(children.Kind) error
 	wake  func(context.Context)
 
-	mu     sync.Mutex
-	all    []children.Kind
-	lacked map[string]bool
-}
-
-func newKinds(mgr ctrl.Manager, all []children.Kind, watch func(children.Kind) error, wake func(context.Context)) *kinds {
-	k := &kinds{mgr: mgr, watch: watch, wake: wake, all: all, lacked: map[string]bool{}}
-	for _, kind := range all {
-		if kind.Optional {
-			k.lacked[kind.Name] = true
-		}
-	}
-	return k
+	mu sync.Mutex
+	// found are the optional kinds that are watched, by name.
+	found map[string]bool
 }
 
 // served returns the kinds that the cluster serves, in their order.
 func (k *kinds) served() []children.Kind {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(k.all), func(kind children.Kind) bool { return k.lacked[kind.Name] })
+	return slices.DeleteFunc(slices.Clone(k.all), func(kind children.Kind) bool { return kind.Optional && !k.found[kind.Name] })
 }
 
 // Start looks for kinds until none is lacked.
 func (k *kinds) Start(ctx context.Context) error {
-	_ = wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (bool, error) {
+	_ = wait.PollUntilContextCancel(ctx, lookAgain, true, func(ctx context.Context) (all bool, err error) {
+		all = true
 		for _, kind := range k.all {
-			if !k.lacked[kind.Name] || !k.serves(kind) {
-				continue
+			if kind.Optional && !k.found[kind.Name] {
+				all = k.look(ctx, kind) && all
 			}
-			if err := k.watch(kind); err != nil {
-				k.mgr.GetLogger().Error(err, "cannot watch a kind of child", "kind", kind.Name)
-				continue
-			}
-			k.mu.Lock()
-			delete(k.lacked, kind.Name)
-			k.mu.Unlock()
-			k.wake(ctx)
 		}
-		return len(k.lacked) == 0, nil
+		return all, nil
 	}) // ctx has ended, or none is lacked
 	return nil
 }
 
-// serves reports whether the cluster serves a kind, as far as it says.
-func (k *kinds) serves(kind children.Kind) bool {
+// look reports whether a kind is there, which is watched from now on.
+func (k *kinds) look(ctx context.Context, kind children.Kind) bool {
 	gvk, err := apiutil.GVKForObject(kind.New(), k.mgr.GetScheme())
 	if err == nil {
 		_, err = k.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	}
-	return err == nil
+	if err != nil {
+		return false
+	}
+	if err := k.watch(kind); err != nil {
+		k.mgr.GetLogger().Error(err, "cannot watch a kind of child", "kind", kind.Name)
+		return false
+	}
+	k.mu.Lock()
+	k.found[kind.Name] = true
+	k.mu.Unlock()
+	k.wake(ctx)
+	return true
 }

@@ -104,22 +104,22 @@ func remedy(namespace string) string {
 		"leave the namespace out of --watch-namespaces"
 }
 
+// caches makes the caches of each namespace. Those of what users write in the first one are the manager's own.
 func (o Options) caches(mgr ctrl.Manager) (map[string]*namespace, error) {
 	watched := map[string]*namespace{}
 	for i, name := range o.namespaces() {
 		if watched[name] != nil {
 			continue // named twice
 		}
-		var err error
 		users := cluster.Cluster(mgr)
-		if i > 0 {
-			if users, err = newCluster(mgr, cacheOptions(name)); err != nil {
-				return nil, fmt.Errorf("make the cache of namespace %q: %w", name, err)
-			}
+		own, err := newCluster(mgr, ownCacheOptions(name))
+		if i > 0 && err == nil {
+			users, err = newCluster(mgr, cacheOptions(name))
 		}
-		if watched[name], err = newNamespace(mgr, name, users); err != nil {
-			return nil, err
+		if err != nil {
+			return nil, fmt.Errorf("make the caches of namespace %q: %w", name, err)
 		}
+		watched[name] = &namespace{Users: users.GetClient(), Own: own.GetClient(), users: users, own: own}
 	}
 	return watched, nil
 }

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"fmt"
 	"net/http"
 	"unique"
 
@@ -43,16 +42,6 @@ func (r *reconciler) in(name string) *namespace {
 	return r.watched[metav1.NamespaceAll]
 }
 
-// newNamespace makes a namespace that the manager runs, around a cluster for what users
-// write.
-func newNamespace(mgr ctrl.Manager, name string, users cluster.Cluster) (*namespace, error) {
-	own, err := newCluster(mgr, ownCacheOptions(name))
-	if err != nil {
-		return nil, fmt.Errorf("make the cache of the operator's own objects: %w", err)
-	}
-	return &namespace{Users: users.GetClient(), Own: own.GetClient(), users: users, own: own}, nil
-}
-
 // newCluster makes another way to the manager's API server, with a cache of its own.
 func newCluster(mgr ctrl.Manager, options cache.Options) (cluster.Cluster, error) {
 	c, err := cluster.New(mgr.GetConfig(), func(o *cluster.Options) {
@@ -70,25 +59,21 @@ func readsItsWrites() client.Options {
 	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true), Unstructured: true}}
 }
 
-// cacheOptions are those of the cache of what users write; slim says what is left of an
-// object. namespace limits what is watched; empty is all of them.
+// cacheOptions are those of the cache of what users write. namespace limits what is watched; empty is all of them.
 func cacheOptions(namespace string) cache.Options {
-	return cache.Options{DefaultNamespaces: only(namespace), DefaultTransform: slim}
+	o := cache.Options{DefaultTransform: slim}
+	if namespace != metav1.NamespaceAll {
+		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
+	return o
 }
 
-// ownCacheOptions are those of the cache of the operator's own objects. It is another one
-// since a cache has one selector for each kind, and users' Secrets have no label.
+// ownCacheOptions are those of the cache of the operator's own objects. It is another one since a cache has one selector
+// for each kind, and users' Secrets have no label.
 func ownCacheOptions(namespace string) cache.Options {
 	o := cacheOptions(namespace)
 	o.DefaultLabelSelector = labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
 	return o
-}
-
-func only(namespace string) map[string]cache.Config {
-	if namespace == metav1.NamespaceAll {
-		return nil
-	}
-	return map[string]cache.Config{namespace: {}}
 }
 
 // slim drops the fields of an object that the operator never reads. The cache is most of its

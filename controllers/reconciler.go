@@ -108,14 +108,9 @@ func (r *reconciler) wake(ctx context.Context, key client.ObjectKey) {
 
 // wakeAll lets every resource have a pass.
 func (r *reconciler) wakeAll(ctx context.Context) {
-	for name, n := range r.watched {
-		list := &v1alpha1.ChannelConnectorList{}
-		if err := n.Users.List(ctx, list, client.InNamespace(name), client.UnsafeDisableDeepCopy,
-			client.DisableReadYourWritesConsistency); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", name)
-		}
-		for i := range list.Items {
-			r.wake(ctx, client.ObjectKeyFromObject(&list.Items[i]))
+	for name := range r.watched {
+		for _, request := range r.requests(ctx, name) {
+			r.wake(ctx, request.NamespacedName)
 		}
 	}
 }
@@ -197,16 +192,6 @@ func (p *pass) observation(o outcome) status.Observation {
 	}
 	seen.Now = cmp.Or(seen.Now, p.Clock.Now())
 	return seen
-}
-
-// soonest is the first of several times to look again; 0, which is never, when there is none.
-func soonest(all ...time.Duration) (next time.Duration) {
-	for _, after := range all {
-		if after > 0 && (next == 0 || after < next) {
-			next = after
-		}
-	}
-	return next
 }
 
 // minObstacle and maxObstacle bound the time until a pass is repeated that met an obstacle

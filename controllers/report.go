@@ -70,18 +70,18 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 	var contests time.Duration
 	seen.Contests, contests = p.contests.Of(p.key)
 	next := status.Compute(seen)
-	again = soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now))
+	again = status.Soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now))
 	return again, errors.Join(failed, p.tell(ctx, next, p.noteUpgrade(o, seen)))
 }
 
 // again is when the pass is to be repeated without an event; 0 is never.
 func (p *pass) again(o outcome) time.Duration {
-	again := soonest(o.touchAgain, o.observed.hear)
+	again := status.Soonest(o.touchAgain, o.observed.hear)
 	if o.obstacle() != nil {
-		again = soonest(again, p.afterObstacle())
+		again = status.Soonest(again, p.afterObstacle())
 	}
 	for _, e := range o.resolved.expiring {
-		again = soonest(again, max(e.AcceptedUntil.Sub(p.Clock.Now()), time.Millisecond))
+		again = status.Soonest(again, max(e.AcceptedUntil.Sub(p.Clock.Now()), time.Millisecond))
 	}
 	return again
 }

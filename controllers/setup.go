@@ -89,7 +89,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.kinds = newKinds(mgr, r.Kinds, func(kind children.Kind) error { return r.watchLate(c, kind) }, r.wakeAll)
+	r.kinds = &kinds{mgr: mgr, all: r.Kinds, watch: func(kind children.Kind) error { return r.watchLate(c, kind) }, wake: r.wakeAll, found: map[string]bool{}}
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
@@ -201,28 +201,35 @@ func upgradingOf(o client.Object) []string {
 // name unless the index says otherwise. If there is no such resource, its pass does nothing.
 func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
 	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
-	return append(r.connectors(ctx, namespace, indexInstance, instance),
+	return append(r.requests(ctx, namespace, client.MatchingFields{indexInstance: instance}),
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
 
 // connectorsOfSecret finds the resources that name a Secret.
 func (r *reconciler) connectorsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
-	return r.connectors(ctx, secret.GetNamespace(), indexSecrets, secret.GetName())
+	return r.requests(ctx, secret.GetNamespace(), client.MatchingFields{indexSecrets: secret.GetName()})
 }
 
-func (r *reconciler) connectors(ctx context.Context, namespace, field, value string) []reconcile.Request {
-	list := &v1alpha1.ChannelConnectorList{}
-	// The operator's own writes do not matter here, so that the cache may be behind them.
-	if err := r.in(namespace).Users.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value},
-		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors of an object", "namespace", namespace, field, value)
-		return nil
+// requests finds ChannelConnectors of a namespace.
+func (r *reconciler) requests(ctx context.Context, namespace string, which ...client.ListOption) []reconcile.Request {
+	all, err := r.connectors(ctx, namespace, which...)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot list the ChannelConnectors", "namespace", namespace)
 	}
-	requests := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	requests := make([]reconcile.Request, len(all))
+	for i := range all {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&all[i])
 	}
 	return requests
+}
+
+// connectors lists ChannelConnectors of a namespace. They are the cache's own, and must not be changed. No write of the
+// operator matters here, so that the cache may be behind them.
+func (r *reconciler) connectors(ctx context.Context, namespace string, which ...client.ListOption) ([]v1alpha1.ChannelConnector, error) {
+	list := &v1alpha1.ChannelConnectorList{}
+	err := r.in(namespace).Users.List(ctx, list, append(which,
+		client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)...)
+	return list.Items, err
 }
 
 // reporting returns what is needed to ask a connector for its report. The objects are the

@@ -1,9 +1,11 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,18 +39,14 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 }
 
 // sharers returns the other ChannelConnectors that name a key.
-func (r *reconciler) sharers(
-	ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef,
-) ([]*v1alpha1.ChannelConnector, error) {
-	list := &v1alpha1.ChannelConnectorList{}
-	// No write of the operator changes the keys that a resource names.
-	if err := r.in(c.Namespace).Users.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingFields{indexSecrets: key.Name},
-		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+func (r *reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
+	all, err := r.connectors(ctx, c.Namespace, client.MatchingFields{indexSecrets: key.Name})
+	if err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
 	}
 	var sharers []*v1alpha1.ChannelConnector
-	for i := range list.Items {
-		if other := &list.Items[i]; other.Name != c.Name && slices.Contains(credentials.OwnKeys(other), key) {
+	for i := range all {
+		if other := &all[i]; other.Name != c.Name && slices.Contains(credentials.OwnKeys(other), key) {
 			sharers = append(sharers, other)
 		}
 	}
@@ -57,13 +55,7 @@ func (r *reconciler) sharers(
 
 // byAge orders resources from the oldest on.
 func byAge(a, b *v1alpha1.ChannelConnector) int {
-	if order := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); order != 0 {
-		return order
-	}
-	if a.Name < b.Name {
-		return -1
-	}
-	return 1
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 }
 
 // connectorsSharing finds the resources whose warning may change after another resource came,
@@ -89,12 +81,7 @@ func (r *reconciler) connectorsSharing(ctx context.Context, object client.Object
 
 // concerned returns the sharers that name a resource in their warning.
 func concerned(c *v1alpha1.ChannelConnector, sharers []*v1alpha1.ChannelConnector) []*v1alpha1.ChannelConnector {
-	var older []*v1alpha1.ChannelConnector
-	for _, sharer := range sharers {
-		if byAge(sharer, c) < 0 {
-			older = append(older, sharer)
-		}
-	}
+	older := slices.DeleteFunc(slices.Clone(sharers), func(sharer *v1alpha1.ChannelConnector) bool { return byAge(sharer, c) > 0 })
 	switch len(older) {
 	case 0:
 		return sharers

@@ -94,6 +94,16 @@ type ChannelConnectorSpec struct {
 	Workload Workload `json:"workload,omitempty"`
 }
 
+// NextStep says what to do with the webhook's URL once the resource is declared, by its type.
+func (s ChannelConnectorSpec) NextStep(url string) string {
+	switch s.Type {
+	case ChannelZaloOA:
+		return s.ZaloOA.NextStep(url)
+	default:
+		return "paste " + url + " as the webhook URL into the platform's console"
+	}
+}
+
 // SecretKeyRef names one key of a Secret in the resource's own namespace.
 type SecretKeyRef struct {
 	// name of the Secret. Example: shop-zalo

@@ -35,6 +35,15 @@ type ZaloOA struct {
 // member names.
 func (z ZaloOA) IgnoresSecrets() bool { return z.Signature.Mode == SignatureOff }
 
+// NextStep says what to do with the webhook's URL: Zalo's console shows the OA secret key only after it has called it.
+func (z ZaloOA) NextStep(url string) string {
+	events := "events are answered 503, so that Zalo's retries keep them"
+	if z.Signature.Mode == SignatureAudit {
+		events = "events are taken unverified, as signature.mode Audit says"
+	}
+	return "paste " + url + " as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then " + events
+}
+
 // SignatureMode says what happens to a call with a missing or wrong signature.
 // +kubebuilder:validation:Enum=Enforce;Audit;Off
 type SignatureMode string

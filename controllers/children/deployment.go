@@ -12,6 +12,7 @@ import (
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -71,11 +72,7 @@ func wantDeployment(in Input) runtime.ApplyConfiguration {
 
 // EncodeTemplate is a pod template as AnnotationTemplate holds it.
 func EncodeTemplate(template *corev1ac.PodTemplateSpecApplyConfiguration) string {
-	encoded, err := json.Marshal(template)
-	if err != nil {
-		panic("a pod template cannot be encoded: " + err.Error())
-	}
-	return string(encoded)
+	return string(encode(template))
 }
 
 // DecodeTemplate reads AnnotationTemplate.
@@ -89,21 +86,12 @@ func DecodeTemplate(encoded string) (*corev1ac.PodTemplateSpecApplyConfiguration
 func SpecDigest(c *v1alpha1.ChannelConnector) string {
 	spec := c.Spec.DeepCopy()
 	spec.Workload.Replicas = nil
-	encoded, err := json.Marshal(spec)
-	if err != nil {
-		panic("a resource cannot be encoded: " + err.Error())
-	}
-	sum := sha256.Sum256(encoded)
+	sum := sha256.Sum256(encode(spec))
 	return hex.EncodeToString(sum[:8])
 }
 
 // Replicas is the declared number of pods.
-func Replicas(c *v1alpha1.ChannelConnector) int32 {
-	if c.Spec.Workload.Replicas == nil {
-		return 1
-	}
-	return *c.Spec.Workload.Replicas
-}
+func Replicas(c *v1alpha1.ChannelConnector) int32 { return ptr.Deref(c.Spec.Workload.Replicas, 1) }
 
 func strategy(c *v1alpha1.ChannelConnector) *appsv1ac.DeploymentStrategyApplyConfiguration {
 	if c.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {

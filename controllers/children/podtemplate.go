@@ -1,7 +1,7 @@
 package children
 
 import (
-	"maps"
+	"cmp"
 	"path"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,14 +35,12 @@ const (
 	recoverySeconds = 300
 )
 
-// PodTemplate is made so that a namespace that enforces Pod Security
-// "restricted" takes the pods.
+// PodTemplate is made so that a namespace that enforces Pod Security "restricted" takes the pods.
 func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
 	w := in.Connector.Spec.Workload
-	labels := plain(w.PodLabels)
-	maps.Copy(labels, Labels(in.Connector.Name))
 	return corev1ac.PodTemplateSpec().
-		WithLabels(labels).
+		WithLabels(as[map[string]string](w.PodLabels)).
+		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(w.PodAnnotations).
 		WithAnnotations(map[string]string{marks.AnnotationStartDigest: in.StartDigest}).
 		WithSpec(podSpec(in))
@@ -54,7 +52,7 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(w.TerminationGracePeriodSeconds).
-		WithServiceAccountName(w.ServiceAccountName).
+		WithServiceAccountName(cmp.Or(w.ServiceAccountName, ConnectorName(in.Connector.Name))).
 		WithSecurityContext(corev1ac.PodSecurityContext().
 			WithRunAsNonRoot(true).WithRunAsUser(nonRoot).WithRunAsGroup(nonRoot).
 			WithFSGroup(nonRoot).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
@@ -64,43 +62,16 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 			corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
 				WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode)),
 			inboxVolume(in.Connector),
-			runVolume())
-	if w.ServiceAccountName == "" {
-		spec.WithServiceAccountName(ConnectorName(in.Connector.Name))
-	}
-	return place(spec, w)
-}
-
-// place adds where the user wants the pods to run.
-func place(spec *corev1ac.PodSpecApplyConfiguration, w v1alpha1.Workload) *corev1ac.PodSpecApplyConfiguration {
-	spec.WithNodeSelector(plain(w.NodeSelector))
-	for i := range w.Tolerations {
-		spec.Tolerations = append(spec.Tolerations, as[corev1ac.TolerationApplyConfiguration](w.Tolerations[i]))
-	}
-	for i := range w.TopologySpreadConstraints {
-		spec.TopologySpreadConstraints = append(spec.TopologySpreadConstraints,
-			as[corev1ac.TopologySpreadConstraintApplyConfiguration](w.TopologySpreadConstraints[i]))
-	}
-	if w.Affinity != nil {
-		affinity := as[corev1ac.AffinityApplyConfiguration](w.Affinity)
-		spec.Affinity = &affinity
-	}
-	for _, secret := range w.ImagePullSecrets {
-		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
-	}
+			runVolume()).
+		WithNodeSelector(as[map[string]string](w.NodeSelector))
+	spec.Tolerations = as[[]corev1ac.TolerationApplyConfiguration](w.Tolerations)
+	spec.TopologySpreadConstraints = as[[]corev1ac.TopologySpreadConstraintApplyConfiguration](w.TopologySpreadConstraints)
+	spec.Affinity = as[*corev1ac.AffinityApplyConfiguration](w.Affinity)
+	spec.ImagePullSecrets = as[[]corev1ac.LocalObjectReferenceApplyConfiguration](w.ImagePullSecrets)
 	if w.PriorityClassName != "" {
 		spec.WithPriorityClassName(w.PriorityClassName)
 	}
 	return spec
-}
-
-// plain is a map of labels as Kubernetes' own types have it.
-func plain(labels map[string]v1alpha1.LabelValue) map[string]string {
-	out := make(map[string]string, len(labels))
-	for name, value := range labels {
-		out[name] = string(value)
-	}
-	return out
 }
 
 func container(in Input) *corev1ac.ContainerApplyConfiguration {

@@ -2,11 +2,13 @@ package children
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
@@ -33,10 +35,7 @@ func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirem
 	if c.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral) {
 		limits[corev1.ResourceEphemeralStorage] = volumeSize(c)
 	}
-	declared := c.Spec.Workload.Resources
-	if declared == nil {
-		declared = &v1alpha1.Resources{}
-	}
+	declared := ptr.Deref(c.Spec.Workload.Resources, v1alpha1.Resources{})
 	maps.Copy(limits, declared.Limits)
 	maps.Copy(requests, declared.Requests)
 	for name, request := range requests {
@@ -52,16 +51,20 @@ func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirem
 	return corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits)
 }
 
-// as turns one of Kubernetes' types into its apply configuration, whose fields
-// have the same names in JSON.
-func as[T any](value any) T {
-	var configuration T
+// as turns values into another type, whose fields have the same names in JSON: Kubernetes' types into their apply
+// configurations.
+func as[T any](value any) (other T) {
+	if err := json.Unmarshal(encode(value), &other); err != nil {
+		panic(fmt.Sprintf("a %T does not fit a %T: %v", value, other, err))
+	}
+	return other
+}
+
+// encode is a value in JSON that every value of its type has.
+func encode(value any) []byte {
 	encoded, err := json.Marshal(value)
-	if err == nil {
-		err = json.Unmarshal(encoded, &configuration)
-	}
 	if err != nil {
-		panic("a type of Kubernetes does not fit its own apply configuration: " + err.Error())
+		panic(fmt.Sprintf("a %T cannot be encoded: %v", value, err))
 	}
-	return configuration
+	return encoded
 }

@@ -52,15 +52,19 @@ func LookAgain(o Observation) time.Duration {
 	if o.Deployment == nil || outage(o).IsZero() {
 		return 0
 	}
-	moments := []time.Time{deadline(o)}
+	next := Soonest(deadline(o).Sub(o.Now))
 	for i := range o.Pods {
 		if p := &o.Pods[i]; leaving(p) {
-			moments = append(moments, overdue(p))
+			next = Soonest(next, overdue(p).Sub(o.Now))
 		}
 	}
-	var next time.Duration
-	for _, at := range moments {
-		if after := at.Sub(o.Now); after > 0 && (next == 0 || after < next) {
+	return next
+}
+
+// Soonest is the first of several times to look again; 0, which is never, when there is none.
+func Soonest(all ...time.Duration) (next time.Duration) {
+	for _, after := range all {
+		if after > 0 && (next == 0 || after < next) {
 			next = after
 		}
 	}

@@ -44,12 +44,7 @@ func unreachable(p *corev1.Pod) bool {
 }
 
 func podCondition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range p.Status.Conditions {
-		if p.Status.Conditions[i].Type == kind {
-			return &p.Status.Conditions[i]
-		}
-	}
-	return nil
+	return first(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == kind })
 }
 
 // leaving reports whether a pod is deleted and its node has not confirmed its end.

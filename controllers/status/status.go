@@ -220,23 +220,17 @@ func resolved(o Observation) condition {
 	return condition{status: metav1.ConditionTrue, reason: ReasonResolved, message: "Every Secret key that the resource names was found"}
 }
 
-// next is the user's step after declaring a channel: Zalo's console shows the OA secret key only
-// after it has called the webhook.
+// next is the user's step after declaring a channel, if its platform shows a secret only after that.
 func next(o Observation) string {
 	if first := blocking(o.Findings)[0]; !first.Passing {
 		return ""
 	}
-	c, key := o.Connector, "<API key>"
+	key := "<API key>"
 	if o.APIKeySecretName != "" {
 		key = fmt.Sprintf("<key %q of Secret %q>", credentials.GeneratedKey, o.APIKeySecretName)
 	}
-	events := "events are answered 503, so that Zalo's retries keep them"
-	if c.Spec.ZaloOA != nil && c.Spec.ZaloOA.Signature.Mode == v1alpha1.SignatureAudit {
-		events = "events are taken unverified, as signature.mode Audit says"
-	}
-	return fmt.Sprintf(". Next: paste %s%s?param.header.xp-api-key=%s as the webhook URL into Zalo's console, which shows the OA secret "+
-		"key after its call was answered. Until then %s",
-		children.URL(c), render.Path(c), key, events)
+	c := o.Connector
+	return ". Next: " + c.Spec.NextStep(fmt.Sprintf("%s%s?param.header.xp-api-key=%s", children.URL(c), render.Path(c), key))
 }
 
 // blocking returns the findings that block, with those that pass by themselves at the end.

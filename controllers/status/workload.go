@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
@@ -84,12 +85,7 @@ func WorkloadStalled(o Observation) bool {
 	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, condition{}).stalled
 }
 
-func wanted(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
-}
+func wanted(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
 
 // RolledOut reports whether every wanted pod, and no other, is available with the
 // Deployment's newest template.
@@ -126,11 +122,13 @@ func (o Workload) condition(kind appsv1.DeploymentConditionType) *appsv1.Deploym
 	if !o.current() {
 		return nil
 	}
-	d := o.Deployment
-	for i := range d.Status.Conditions {
-		if d.Status.Conditions[i].Type == kind {
-			return &d.Status.Conditions[i]
-		}
+	return first(o.Deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Type == kind })
+}
+
+// first returns the first element that is so; nil if none is.
+func first[T any](all []T, is func(T) bool) *T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return &all[i]
 	}
 	return nil
 }
@@ -140,10 +138,7 @@ func problem(o Observation) *condition {
 	if !o.current() {
 		return nil // the pods are of an earlier template
 	}
-	v := said(o)
-	if v == nil {
-		v = quoted(o)
-	}
+	v := cmp.Or(said(o), quoted(o))
 	if lost := nodeLost(o, v); lost != nil {
 		return lost
 	}
@@ -159,13 +154,8 @@ func said(o Observation) *condition {
 		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
-		if v := unschedulable(o, pod); v != nil {
+		if v := cmp.Or(unschedulable(o, pod), waiting(pod), crashing(pod)); v != nil {
 			return v
-		}
-		for _, judge := range []func(*corev1.Pod) *condition{waiting, crashing} {
-			if v := judge(pod); v != nil {
-				return v
-			}
 		}
 	}
 	return nil
@@ -263,10 +253,7 @@ func crashing(pod *corev1.Pod) *condition {
 	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
 		return nil
 	}
-	ended := c.State.Terminated
-	if ended == nil {
-		ended = c.LastTerminationState.Terminated
-	}
+	ended := cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated)
 	if ended == nil {
 		return nil
 	}
@@ -292,12 +279,7 @@ func lasted(ended *corev1.ContainerStateTerminated) bool {
 }
 
 func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].Name == children.ContainerName {
-			return &pod.Status.ContainerStatuses[i]
-		}
-	}
-	return nil
+	return first(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == children.ContainerName })
 }
 
 // lastLine is the last line of a log, without the time if it is structured: a program's last line

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -36,19 +37,31 @@ func merge(reports []report.Report, channel string) (p Picture, ok bool) {
 
 // join merges what two replicas tell of a channel.
 func join(a, b report.Channel) report.Channel {
-	return report.Channel{
-		Name:          a.Name,
-		LastAuthentic: latest(a.LastAuthentic, b.LastAuthentic),
-		LastEvent:     latest(a.LastEvent, b.LastEvent),
-		APIKeys:       joinKeys(a.APIKeys, b.APIKeys),
-		Signature:     joinSignatures(a.Signature, b.Signature),
-		Delivery:      joinDeliveries(a.Delivery, b.Delivery),
-		DeadLetters:   joinDeadLetters(a.DeadLetters, b.DeadLetters),
+	a.LastAuthentic = latest(a.LastAuthentic, b.LastAuthentic)
+	a.LastEvent = latest(a.LastEvent, b.LastEvent)
+	a.APIKeys = joinKeys(a.APIKeys, b.APIKeys)
+
+	a.Signature.Keys = joinKeys(a.Signature.Keys, b.Signature.Keys)
+	a.Signature.Failed += b.Signature.Failed
+	a.Signature.FailingSince = earliest(a.Signature.FailingSince, b.Signature.FailingSince)
+	a.Signature.LastFailed = latest(a.Signature.LastFailed, b.Signature.LastFailed)
+
+	a.Delivery.Paused = a.Delivery.Paused || b.Delivery.Paused
+	a.Delivery.Pending += b.Delivery.Pending
+	a.Delivery.OldestPendingSeconds = max(a.Delivery.OldestPendingSeconds, b.Delivery.OldestPendingSeconds)
+	a.Delivery.FailingSince = earliest(a.Delivery.FailingSince, b.Delivery.FailingSince)
+	a.Delivery.LastError = cmp.Or(a.Delivery.LastError, b.Delivery.LastError)
+	a.Delivery.LastTaken = latest(a.Delivery.LastTaken, b.Delivery.LastTaken)
+
+	count := a.DeadLetters.Count + b.DeadLetters.Count
+	if b.DeadLetters.LatestAt.After(a.DeadLetters.LatestAt) {
+		a.DeadLetters = b.DeadLetters
 	}
+	a.DeadLetters.Count = count
+	return a
 }
 
-// joinKeys takes the keys of both: replicas may have different configurations for a
-// moment.
+// joinKeys takes the keys of both: replicas may have different configurations for a moment.
 func joinKeys(a, b []report.Key) []report.Key {
 	joined := slices.Clone(a)
 	for _, key := range b {
@@ -59,40 +72,6 @@ func joinKeys(a, b []report.Key) []report.Key {
 		}
 		joined[i].LastUsed = latest(joined[i].LastUsed, key.LastUsed)
 	}
-	return joined
-}
-
-func joinSignatures(a, b report.Signature) report.Signature {
-	return report.Signature{
-		Mode:         a.Mode,
-		Keys:         joinKeys(a.Keys, b.Keys),
-		Failed:       a.Failed + b.Failed,
-		FailingSince: earliest(a.FailingSince, b.FailingSince),
-		LastFailed:   latest(a.LastFailed, b.LastFailed),
-	}
-}
-
-func joinDeliveries(a, b report.Delivery) report.Delivery {
-	joined := report.Delivery{
-		Paused:               a.Paused || b.Paused,
-		Pending:              a.Pending + b.Pending,
-		OldestPendingSeconds: max(a.OldestPendingSeconds, b.OldestPendingSeconds),
-		FailingSince:         earliest(a.FailingSince, b.FailingSince),
-		LastError:            a.LastError,
-		LastTaken:            latest(a.LastTaken, b.LastTaken),
-	}
-	if joined.LastError == "" {
-		joined.LastError = b.LastError
-	}
-	return joined
-}
-
-func joinDeadLetters(a, b report.DeadLetters) report.DeadLetters {
-	joined := a
-	if b.LatestAt.After(a.LatestAt) {
-		joined = b
-	}
-	joined.Count = a.Count + b.Count
 	return joined
 }
 
