@@ -36,8 +36,7 @@ func (k apiKey) read(name string) (*corev1.Secret, error) {
 	return k.secret, k.unread
 }
 
-// findAPIKey returns the generated API key, and generates it if the resource names no key
-// and there never was one.
+// findAPIKey returns the generated API key, and generates it if the resource names no key and there never was one.
 func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey) {
 	if current != nil {
 		k.regenerated = current.apiKeyRegenerated
@@ -69,9 +68,8 @@ func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey
 	return k
 }
 
-// unclaimedAPIKey is for a Secret without the operator's labels that has the name of the
-// generated API key. It may be the key in use, which the platform calls with: that one stays,
-// and nobody must be told to delete it.
+// unclaimedAPIKey is for a Secret without the operator's labels that has the name of the generated API key. It may be
+// the key in use, which the platform calls with: that one stays, and nobody must be told to delete it.
 func (p *pass) unclaimedAPIKey(k apiKey, secret *corev1.Secret) apiKey {
 	name := secret.Name
 	if p.connector.Status.APIKeySecretName != name {
@@ -92,8 +90,7 @@ func (p *pass) unclaimedAPIKey(k apiKey, secret *corev1.Secret) apiKey {
 	return k
 }
 
-// makeAPIKey makes an API key, unless one was deleted while in use: the platform still calls
-// with that one.
+// makeAPIKey makes an API key, unless one was deleted while in use: the platform still calls with that one.
 func (p *pass) makeAPIKey(ctx context.Context, k apiKey, name string) apiKey {
 	asked := p.connector.Annotations[marks.AnnotationRegenerateAPIKey]
 	if p.connector.Status.APIKeySecretName == name && (asked == "" || asked == k.regenerated) {

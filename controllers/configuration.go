@@ -51,12 +51,8 @@ func (c *currentConfig) reportToken() string {
 // findConfig returns the configuration in the cluster; nil when there is none.
 func (p *pass) findConfig(ctx context.Context) (*currentConfig, error) {
 	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: p.key.Namespace, Name: children.ConnectorName(p.key.Name)}
-	if err := p.Own.Get(ctx, key, secret); err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	if !apply.Belongs(secret, p.connector) {
-		return nil, nil //nolint:nilnil // another owner's is as good as none
+	if found, err := p.child(ctx, secret); !found {
+		return nil, err
 	}
 	// A time that cannot be read is written again.
 	writtenAt, _ := time.Parse(time.RFC3339Nano, secret.Annotations[marks.AnnotationConfigWrittenAt])

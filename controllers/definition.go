@@ -18,9 +18,8 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// definition compares the CustomResourceDefinition in the cluster with that of this version, and
-// says what the cluster's lacks. It needs no right: the API server publishes its schema to every
-// client.
+// definition compares the CustomResourceDefinition in the cluster with that of this version, and says what the
+// cluster's lacks. It needs no right: the API server publishes its schema to every client.
 type definition struct {
 	server openapi3.Root
 	log    logr.Logger
@@ -42,8 +41,7 @@ func newDefinition(mgr ctrl.Manager, changed func(context.Context)) (*definition
 	return &definition{server: openapi3.NewRoot(server.OpenAPIV3()), log: mgr.GetLogger(), changed: changed}, nil
 }
 
-// outdated says what is lacking, and what to do. It is empty if nothing is, and until the API
-// server has told.
+// outdated says what is lacking, and what to do. It is empty if nothing is, and until the API server has told.
 func (d *definition) outdated() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

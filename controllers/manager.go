@@ -28,8 +28,7 @@ type Options struct {
 	Namespaces []string
 	// MaxConcurrentReconciles is the number of resources reconciled at a time.
 	MaxConcurrentReconciles int
-	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after
-	// the operator has changed.
+	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after the operator has changed.
 	MaxConcurrentUpgrades int
 	// ReportInterval is how often each connector is asked for its report. Default: 100 s.
 	ReportInterval time.Duration

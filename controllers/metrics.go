@@ -21,8 +21,7 @@ var (
 	})
 )
 
-// RegisterMetrics registers the operator's own metrics in controller-runtime's
-// registry, once for a process.
+// RegisterMetrics registers the operator's own metrics in controller-runtime's registry, once for a process.
 func RegisterMetrics() {
 	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, fieldsContested)
 }

@@ -20,15 +20,13 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// namespace is one namespace as the operator sees it, or all of them. Each has caches and
-// clients of its own, which read their own writes: such a client waits until its cache has
-// an object as young as its last write, and a young object of one namespace says nothing
-// about another.
+// namespace is one namespace as the operator sees it, or all of them. Each has caches and clients of its own, which
+// read their own writes: such a client waits until its cache has an object as young as its last write, and a young
+// object of one namespace says nothing about another.
 type namespace struct {
 	// Users reads what users write: ChannelConnectors, and Secrets without their data.
 	Users client.Client
-	// Own reads what has the operator's labels: children, and their pods. Secrets have their
-	// data, or its digests.
+	// Own reads what has the operator's labels: children, and their pods. Secrets have their data, or its digests.
 	Own client.Client
 
 	users, own cluster.Cluster
@@ -76,8 +74,7 @@ func ownCacheOptions(namespace string) cache.Options {
 	return o
 }
 
-// slim drops the fields of an object that the operator never reads. The cache is most of its
-// memory.
+// slim drops the fields of an object that the operator never reads. The cache is most of its memory.
 func slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod: // who it is, where, and how it does

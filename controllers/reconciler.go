@@ -115,8 +115,7 @@ func (r *reconciler) wakeAll(ctx context.Context) {
 	}
 }
 
-// pass is one reconciliation of one resource. It holds no state of its own: each phase returns what
-// it found out.
+// pass is one reconciliation of one resource. It holds no state of its own: each phase returns what it found out.
 type pass struct {
 	*reconciler
 	*namespace
@@ -135,8 +134,7 @@ type kept struct {
 	quoted *status.Warning
 }
 
-// outcome is what the phases of a pass returned, in their order. The value of a phase that
-// was not reached is zero.
+// outcome is what the phases of a pass returned, in their order. The value of a phase that was not reached is zero.
 type outcome struct {
 	// current is the configuration in the cluster; nil while there is none.
 	current  *currentConfig
@@ -152,8 +150,7 @@ type outcome struct {
 	failed *status.Obstacle
 }
 
-// run goes through the phases. A phase that finds an obstacle returns it, and the next ones
-// do what they still can.
+// run goes through the phases. A phase that finds an obstacle returns it, and the next ones do what they still can.
 func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.current, err = p.findConfig(ctx); err != nil {
 		return o, err
@@ -201,8 +198,7 @@ const (
 	maxObstacle = time.Minute
 )
 
-// afterObstacle is when to look whether an obstacle is gone: after as long as the resource
-// has not been Ready.
+// afterObstacle is when to look whether an obstacle is gone: after as long as the resource has not been Ready.
 func (p *pass) afterObstacle() time.Duration {
 	ready := meta.FindStatusCondition(p.connector.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || ready.Status == metav1.ConditionTrue {

@@ -25,8 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// patience is how long passes may fail before the status says so. A resource without a status is
-// told at once.
+// patience is how long passes may fail before the status says so. A resource without a status is told at once.
 const patience = 5 * time.Second
 
 // reportTimeout bounds the report of a pass that ran out of time.
@@ -41,9 +40,8 @@ type failure struct {
 	generation             int64
 }
 
-// report ends a pass: it writes the status, once and only if it changed, and records an event
-// for what happened. A failed pass reports what it knows, and what stopped it. It returns when
-// to look again; 0 is never.
+// report ends a pass: it writes the status, once and only if it changed, and records an event for what happened. A
+// failed pass reports what it knows, and what stopped it. It returns when to look again; 0 is never.
 func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.Duration, err error) {
 	if failed == nil {
 		p.kept.failure = failure{}
@@ -127,9 +125,8 @@ func (p *pass) obstacle(failed error) *status.Obstacle {
 	return p.words(status.ReasonApplyFailed, "The operator's request failed and is repeated: ", failed)
 }
 
-// words are what a failure says. While the same request fails, or the same is said, the first
-// words stay: they may hold a time or an id, and a status that changes with each pass would
-// cause the next one.
+// words are what a failure says. While the same request fails, or the same is said, the first words stay: they may hold
+// a time or an id, and a status that changes with each pass would cause the next one.
 func (p *pass) words(reason, introduction string, failed error) *status.Obstacle {
 	before := p.kept.failure
 	now := failure{before.since, reason, introduction + failed.Error(), introduction + failed.Error(), p.connector.Generation}
@@ -144,9 +141,8 @@ func (p *pass) words(reason, introduction string, failed error) *status.Obstacle
 	return &status.Obstacle{Reason: reason, Message: now.message}
 }
 
-// writeStatus sends the whole status, for the version of the resource that the pass has seen: a
-// resource that was created again is refused, and so is one whose last status was written
-// without an answer.
+// writeStatus sends the whole status, for the version of the resource that the pass has seen: a resource that was
+// created again is refused, and so is one whose last status was written without an answer.
 func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorStatus) error {
 	patch, err := json.Marshal([]map[string]any{
 		{"op": "replace", "path": "/metadata/resourceVersion", "value": p.connector.ResourceVersion},
@@ -171,8 +167,7 @@ func (p *pass) noteUpgrade(o outcome, seen status.Observation) bool {
 	return stalled
 }
 
-// refused reports whether the API server, or an admission webhook, refused a request and will
-// refuse it again.
+// refused reports whether the API server, or an admission webhook, refused a request and will refuse it again.
 func refused(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return false

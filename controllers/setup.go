@@ -34,8 +34,7 @@ import (
 
 // The indexes of the cache.
 const (
-	// indexInstance finds pods, and ChannelConnectors of another name, by
-	// children.Instance.
+	// indexInstance finds pods, and ChannelConnectors of another name, by children.Instance.
 	indexInstance = "instance"
 	// indexSecrets finds ChannelConnectors by the names of the Secrets they need.
 	indexSecrets = "secrets"
@@ -47,8 +46,7 @@ const (
 	// minBackoff and maxBackoff bound the wait after a failed pass.
 	minBackoff = 10 * time.Millisecond
 	maxBackoff = time.Minute
-	// passTimeout ends a pass that waits for an API server, or for a cache, that
-	// hangs.
+	// passTimeout ends a pass that waits for an API server, or for a cache, that hangs.
 	passTimeout = 2 * time.Minute
 )
 
@@ -89,7 +87,8 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.kinds = &kinds{mgr: mgr, all: r.Kinds, watch: func(kind children.Kind) error { return r.watchLate(c, kind) }, wake: r.wakeAll, found: map[string]bool{}}
+	watch := func(kind children.Kind) error { return r.watchLate(c, kind) }
+	r.kinds = &kinds{mgr: mgr, all: r.Kinds, watch: watch, wake: r.wakeAll, found: map[string]bool{}}
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
@@ -174,9 +173,8 @@ func otherInstance(o client.Object) []string {
 	return nil
 }
 
-// secretsOf are the names of the Secrets that a resource needs. The generated API
-// key is among them: a Secret of its name may have other labels than the
-// operator's.
+// secretsOf are the names of the Secrets that a resource needs. The generated API key is among them: a Secret of its
+// name may have other labels than the operator's.
 func secretsOf(o client.Object) []string {
 	c, ok := o.(*v1alpha1.ChannelConnector)
 	if !ok {

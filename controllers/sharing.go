@@ -21,8 +21,7 @@ import (
 // is the same at every pass, and a resource that comes or goes concerns the others only if it is
 // one of the two oldest: a key that a thousand share costs no thousand passes for each.
 
-// sharing returns the oldest other ChannelConnectors of the namespace that name
-// any of the same keys.
+// sharing returns the oldest other ChannelConnectors of the namespace that name any of the same keys.
 func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error) {
 	var others []v1alpha1.ChannelConnector
 	for _, key := range credentials.OwnKeys(p.connector) {
@@ -39,7 +38,9 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 }
 
 // sharers returns the other ChannelConnectors that name a key.
-func (r *reconciler) sharers(ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef) ([]*v1alpha1.ChannelConnector, error) {
+func (r *reconciler) sharers(
+	ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef,
+) ([]*v1alpha1.ChannelConnector, error) {
 	all, err := r.connectors(ctx, c.Namespace, client.MatchingFields{indexSecrets: key.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)

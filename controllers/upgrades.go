@@ -20,10 +20,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
-// upgrades let workloads get the pod template of a new version of the operator, a few at a
-// time. A slot is recorded in the annotations of the Deployment that has it, so that a restart
-// of the operator changes nothing; memory holds only the queue, and the slots that the cache
-// may not show yet.
+// upgrades let workloads get the pod template of a new version of the operator, a few at a time. A slot is recorded in
+// the annotations of the Deployment that has it, so that a restart of the operator changes nothing; memory holds only
+// the queue, and the slots that the cache may not show yet.
 //
 // A workload without a slot keeps its template. If its resource has changed, or if it serves
 // nothing, it gets the new template at once and takes no slot. If an upgraded workload does not
@@ -192,8 +191,8 @@ type turn struct {
 
 // takeTurn decides whether the pass may upgrade the workload, if that is due.
 func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
-	live, err := p.deployment(ctx)
-	if err != nil || live == nil || !r.startable {
+	live := &appsv1.Deployment{}
+	if found, err := p.child(ctx, live); !found || !r.startable {
 		return t, err
 	}
 	applied := live.Annotations[marks.AnnotationTemplate] // its digest, as the cache has it

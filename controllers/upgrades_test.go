@@ -153,6 +153,21 @@ var _ = Describe("An upgrade of the operator", func() {
 		turn(ctx, 1)
 	})
 
+	It("takes no slot for a workload that is scaled to 0, and comes once the last pod has ended", func(ctx context.Context) {
+		before(ctx, 1)
+		idle := all[0]
+		patched(ctx, idle.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
+		op := startOperator(namespace, upgraded)
+		Eventually(deploymentOf).WithArguments(ctx, idle).Should(HaveField("Spec.Replicas", HaveValue(BeZero())))
+		Eventually(condition).WithArguments(ctx, idle, v1alpha1.ConditionUpdatePending).Should(BeTrue())
+		Expect(imageOf(ctx, idle)).To(Equal(connectorImage))
+		Expect(deploymentOf(ctx, idle).Annotations).NotTo(HaveKey(marks.AnnotationUpgrading))
+		becomesReady(ctx, idle)
+		Eventually(imageOf).WithArguments(ctx, idle).Should(Equal(upgradedImage))
+		Expect(deploymentOf(ctx, idle).Annotations).NotTo(HaveKey(marks.AnnotationUpgrading))
+		settle(op)
+	})
+
 	It("comes at once to a resource that was created again, and with its spec", func(ctx context.Context) {
 		before(ctx, 2)
 		startOperator(namespace, upgraded)

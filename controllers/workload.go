@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,18 +26,11 @@ import (
 // The later ones are for a kubelet that hears of the pod before it hears of the Secret.
 var touches = []time.Duration{0, time.Second, 5 * time.Second}
 
-// deployment returns the resource's Deployment as the cache has it, nil when there
-// is none.
-func (p *pass) deployment(ctx context.Context) (*appsv1.Deployment, error) {
-	d := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: p.key.Namespace, Name: children.ConnectorName(p.key.Name)}
-	if err := p.Own.Get(ctx, key, d); err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	if !apply.Belongs(d, p.connector) {
-		return nil, nil //nolint:nilnil // another owner's is as good as none
-	}
-	return d, nil
+// child reads the resource's child of an object's kind, as the cache has it, and reports whether there is one. Another
+// owner's is as good as none.
+func (p *pass) child(ctx context.Context, into client.Object) (found bool, err error) {
+	err = p.Own.Get(ctx, client.ObjectKey{Namespace: p.key.Namespace, Name: children.ConnectorName(p.key.Name)}, into)
+	return err == nil && apply.Belongs(into, p.connector), client.IgnoreNotFound(err)
 }
 
 // observed is the workload after the writes.
@@ -49,9 +43,11 @@ type observed struct {
 // observeWorkload looks at the Deployment as it is after the writes, and at its pods.
 func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	o.Now = p.Clock.Now()
-	if o.Deployment, err = p.deployment(ctx); err != nil || o.Deployment == nil {
+	d := &appsv1.Deployment{}
+	if found, err := p.child(ctx, d); !found {
 		return o, err
 	}
+	o.Deployment = d
 	pods := &corev1.PodList{}
 	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace),
 		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
@@ -94,9 +90,8 @@ func (p *pass) unchanged(d *appsv1.Deployment) (bool, error) {
 	return p.kept.rollOut == now, nil
 }
 
-// touchPods tells the pods that are older than the configuration of it, and returns when to
-// tell them again. The pods' annotations say what was done, so that nothing is repeated or left
-// out if the operator restarts.
+// touchPods tells the pods that are older than the configuration of it, and returns when to tell them again. The pods'
+// annotations say what was done, so that nothing is repeated or left out if the operator restarts.
 func (p *pass) touchPods(ctx context.Context, in children.Input, pods []corev1.Pod) (again time.Duration, err error) {
 	if in.Config == nil {
 		return 0, nil
@@ -121,8 +116,7 @@ func (p *pass) touchPods(ctx context.Context, in children.Input, pods []corev1.P
 	return again, nil
 }
 
-// due returns how many touches are due after a time, and after how long the next one is; 0 if
-// there is none.
+// due returns how many touches are due after a time, and after how long the next one is; 0 if there is none.
 func due(elapsed time.Duration) (times int, next time.Duration) {
 	for _, after := range touches {
 		if elapsed < after {
@@ -134,30 +128,24 @@ func due(elapsed time.Duration) (times int, next time.Duration) {
 }
 
 func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{marks.AnnotationTouched: value}}})
-	if err != nil {
-		return err
-	}
-	target := &corev1.Pod{}
-	target.Namespace, target.Name = pod.Namespace, pod.Name
-	if err := p.Own.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+	touched := pod.DeepCopy()
+	metav1.SetMetaDataAnnotation(&touched.ObjectMeta, marks.AnnotationTouched, value)
+	if err := p.Own.Patch(ctx, touched, client.MergeFrom(pod)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("tell pod %q of its configuration: %w", pod.Name, err)
 	}
 	return nil
 }
 
 const (
-	// maxWarnings bounds the events that are read at a time. A pod has a few, since repeated ones
-	// are counted in one.
+	// maxWarnings bounds the events that are read at a time. A pod has a few, since repeated ones are counted in one.
 	maxWarnings = 100
 	// hearAgain is after how long events are read again. They are not watched, and a pod that
 	// waits for its volumes does not change if the reason does.
 	hearAgain = 5 * time.Minute
 )
 
-// hearWarnings reads the events of a workload that is past its deadline and says nothing else:
-// those of a pod, or those of the ReplicaSet where there is no pod. Without them the status says
-// less, so that a failure is only logged.
+// hearWarnings reads the events of a workload that is past its deadline and says nothing else: those of a pod, or those
+// of the ReplicaSet where there is no pod. Without them the status says less, so that a failure is only logged.
 func (p *pass) hearWarnings(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (warnings []status.Warning) {
 	of := client.MatchingFields{"type": corev1.EventTypeWarning, "regarding.kind": "ReplicaSet", "reason": "FailedCreate"}
 	if pod != nil {
@@ -183,8 +171,7 @@ func ofReplicaSet(deployment, name string) bool {
 	return found && !strings.Contains(hash, "-")
 }
 
-// lastSeen is when an event happened last. Events of the older API, such as the kubelet's, have
-// other fields for it.
+// lastSeen is when an event happened last. Events of the older API, such as the kubelet's, have other fields for it.
 func lastSeen(e *eventsv1.Event) time.Time {
 	switch {
 	case e.Series != nil:

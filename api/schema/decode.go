@@ -23,11 +23,9 @@ import (
 // kind is the one that Decode takes.
 const kind = "ChannelConnector"
 
-// Decode reads one ChannelConnector, in YAML or JSON, as the API server takes it
-// at its creation with strict field validation: unknown and duplicate fields are
-// refused, defaults are filled in, and every rule is checked. The status is
-// dropped. A missing namespace stays missing: whoever applies the resource
-// chooses one.
+// Decode reads one ChannelConnector, in YAML or JSON, as the API server takes it at its creation with strict field
+// validation: unknown and duplicate fields are refused, defaults are filled in, and every rule is checked. The status
+// is dropped. A missing namespace stays missing: whoever applies the resource chooses one.
 //
 // The error says everything that is wrong, each with the path of its field. When
 // the fields can be read but break rules, it is an aggregate of *field.Error.
@@ -80,8 +78,7 @@ func parse(manifest []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// checkKind refuses what is no ChannelConnector; what else is wrong with it does
-// not matter then.
+// checkKind refuses what is no ChannelConnector; what else is wrong with it does not matter then.
 func checkKind(object map[string]any) field.ErrorList {
 	var errs field.ErrorList
 	for _, want := range []struct{ name, value string }{{"apiVersion", v1alpha1.GroupVersion.String()}, {"kind", kind}} {
@@ -92,8 +89,7 @@ func checkKind(object map[string]any) field.ErrorList {
 	return errs
 }
 
-// refuseUnknown returns the object's metadata, and an error with the paths of
-// all fields that the schema does not have.
+// refuseUnknown returns the object's metadata, and an error with the paths of all fields that the schema does not have.
 func (s *schema) refuseUnknown(object map[string]any) (*metav1.ObjectMeta, error) {
 	meta, present, unknown, err := objectmeta.GetObjectMetaWithOptions(object, objectmeta.ObjectMetaOptions{
 		ReturnUnknownFieldPaths: true,

@@ -1,6 +1,5 @@
-// Package schema applies the schema of the ChannelConnector without an API
-// server: strict decoding, defaults and validation, the CEL rules included. It
-// runs the API server's own code on the definition that is installed, so that
+// Package schema applies the schema of the ChannelConnector without an API server: strict decoding, defaults and
+// validation, the CEL rules included. It runs the API server's own code on the definition that is installed, so that
 // what passes here passes there.
 package schema
 
@@ -35,8 +34,7 @@ type schema struct {
 // costLimit bounds the evaluation of all rules on one object, as on the server.
 const costLimit = celconfig.RuntimeCELCostBudget
 
-// compiled returns the schema, compiled at first use: the CEL rules take a
-// noticeable fraction of a second.
+// compiled returns the schema, compiled at first use: the CEL rules take a noticeable fraction of a second.
 var compiled = sync.OnceValues(compile)
 
 // definition is the schema as it is installed.
@@ -75,15 +73,13 @@ func compile() (*schema, error) {
 	return &schema{structural, openAPI, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
 }
 
-// setDefaults fills in what object leaves out. A null counts as left out, as far
-// as its field has a default.
+// setDefaults fills in what object leaves out. A null counts as left out, as far as its field has a default.
 func (s *schema) setDefaults(object map[string]any) {
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, s.structural)
 	defaulting.Default(object, s.structural)
 }
 
-// validate checks object against the schema; when old is set, as a change of it.
-// It takes objects with their defaults.
+// validate checks object against the schema; when old is set, as a change of it. It takes objects with their defaults.
 func (s *schema) validate(ctx context.Context, object, old map[string]any) field.ErrorList {
 	errs := validation.ValidateCustomResource(nil, object, s.openAPI)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)

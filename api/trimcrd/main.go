@@ -1,7 +1,6 @@
-// Command trimcrd removes from a CustomResourceDefinition the descriptions below
-// the fields that have Kubernetes' own types: "kubectl explain pod.spec" has
-// them, and with them the definition would be too large for a client-side
-// apply, which keeps a copy of it in an annotation.
+// Command trimcrd removes from a CustomResourceDefinition the descriptions below the fields that have Kubernetes' own
+// types: "kubectl explain pod.spec" has them, and with them the definition would be too large for a client-side apply,
+// which keeps a copy of it in an annotation.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Package crd holds the CustomResourceDefinition of the ChannelConnector as it
-// is generated from package v1alpha1, for programs that need the schema without
-// a cluster.
+// Package crd holds the CustomResourceDefinition of the ChannelConnector as it is generated from package v1alpha1, for
+// programs that need the schema without a cluster.
 package crd
 
 import _ "embed"

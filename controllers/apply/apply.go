@@ -1,11 +1,9 @@
-// Package apply brings children to the API server: the one way in which the
-// operator writes them.
+// Package apply brings children to the API server: the one way in which the operator writes them.
 //
-// A child is applied with server-side apply by one field manager, and only if that changes
-// something: if the digest in the child's annotation is not that of the present configuration,
-// or if a wanted field is gone. Labels, annotations and fields of others are left alone, unless
-// they make the object invalid. An object of another owner is never taken over. A field that
-// another writer keeps changing is put back more and more rarely.
+// A child is applied with server-side apply by one field manager, and only if that changes something: if the digest in
+// the child's annotation is not that of the present configuration, or if a wanted field is gone. Labels, annotations
+// and fields of others are left alone, unless they make the object invalid. An object of another owner is never taken
+// over. A field that another writer keeps changing is put back more and more rarely.
 package apply
 
 import (
@@ -56,9 +54,8 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s exists and %s: delete it, or give the ChannelConnector another name", e.Child, whose)
 }
 
-// Apply makes the object as the child wants it and reports whether that took a write. Fields
-// that others contest are left as they are for a while: see Contests. The error is a
-// *ForeignError if the name is taken.
+// Apply makes the object as the child wants it and reports whether that took a write. Fields that others contest are
+// left as they are for a while: see Contests. The error is a *ForeignError if the name is taken.
 func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (changed bool, err error) {
 	live, err := a.find(ctx, owner, child)
 	if err != nil {
@@ -92,20 +89,16 @@ func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, ch
 	key := child.Key(owner.Namespace)
 	live := child.Kind.New()
 	err := a.Client.Get(ctx, key, live)
-	if err == nil {
-		return live, refuseForeign(owner, child, live)
-	}
-	if !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("read %s: %w", child, err)
-	}
-	if err := a.Live.Get(ctx, key, live); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil, nil //nolint:nilnil // there is no object and nothing is wrong
+	if apierrors.IsNotFound(err) {
+		if err = a.Live.Get(ctx, key, live); err == nil {
+			_, err = Compact(live) // as the cache would
 		}
-		return nil, fmt.Errorf("read %s: %w", child, err)
 	}
-	if _, err := Compact(live); err != nil { // as the cache would
-		return nil, err
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // there is no object and nothing is wrong
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", child, err)
 	}
 	return live, refuseForeign(owner, child, live)
 }

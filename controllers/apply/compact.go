@@ -17,11 +17,10 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// Compact is a transform for the cache from which an Applier reads. The pod template of a
-// Deployment and the files of a configuration are most of the children's weight, and are only
-// compared: digests stand for them. The token of the report stays, since the operator shows it
-// to the connector. A pod template that others changed stays whole. A compact object stays as
-// it is.
+// Compact is a transform for the cache from which an Applier reads. The pod template of a Deployment and the files of a
+// configuration are most of the children's weight, and are only compared: digests stand for them. The token of the
+// report stays, since the operator shows it to the connector. A pod template that others changed stays whole. A compact
+// object stays as it is.
 func Compact(object any) (any, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:

@@ -19,8 +19,7 @@ type fieldPath []step
 // step is one part of a path: a field or entry of a map by its name, or an element of a list.
 type step struct {
 	name string
-	// element is that of a list as it is in the cluster, or as it is wanted where there is none;
-	// key is its key.
+	// element is that of a list as it is in the cluster, or as it is wanted where there is none; key is its key.
 	element map[string]any
 	key     string
 }
@@ -49,8 +48,7 @@ func (p fieldPath) String() string {
 // to returns the path that leads one step further.
 func (p fieldPath) to(next step) fieldPath { return append(slices.Clip(p), next) }
 
-// keys are the fields by which elements of the lists in a kind of child are told apart, tried one
-// set after another.
+// keys are the fields by which elements of the lists in a kind of child are told apart, tried one set after another.
 type keys [][]string
 
 func keysOf(merge [][]string) keys { return append(keys{{"uid"}}, merge...) }
@@ -126,9 +124,8 @@ func (c comparison) elements(path fieldPath, have, want []any) []any {
 	return merged
 }
 
-// counterparts returns the present element for each wanted one: that which contains it, or else
-// that which has its key; nil if there is none. Several may have the same key, as the mounts of one
-// volume have.
+// counterparts returns the present element for each wanted one: that which contains it, or else that which has its key;
+// nil if there is none. Several may have the same key, as the mounts of one volume have.
 func (k keys) counterparts(have, want []any) []any {
 	left, found := slices.Clone(have), make([]any, len(want))
 	for _, fits := range []func(candidate, element any) bool{

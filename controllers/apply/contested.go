@@ -40,8 +40,7 @@ type contested struct {
 	due   time.Time
 	// seen is when the field was last corrected, or last found to differ.
 	seen time.Time
-	// differs says that the field is not as wanted. left says that it is left to others, until a
-	// correction has lasted.
+	// differs says that the field is not as wanted. left says that it is left to others, until a correction has lasted.
 	differs, left bool
 	// named says that managers are known since the last correction.
 	named    bool
@@ -82,9 +81,8 @@ func (f *contested) expired(now time.Time) bool {
 // proven reports whether the last correction has lasted.
 func (f *contested) proven(now time.Time) bool { return !f.differs && now.Sub(f.seen) >= proof }
 
-// again is after how long to look at a field: when its correction is due, or has lasted. If the
-// correction did not come when it was due, the field is looked at ever more rarely until it is
-// forgotten.
+// again is after how long to look at a field: when its correction is due, or has lasted. If the correction did not come
+// when it was due, the field is looked at ever more rarely until it is forgotten.
 func (f *contested) again(now time.Time) time.Duration {
 	late := now.Sub(f.due)
 	switch {
@@ -101,8 +99,7 @@ func (f *contested) again(now time.Time) time.Duration {
 // identityLabels are those by which children and pods are found.
 var identityLabels = []string{marks.LabelName, marks.LabelInstance, marks.LabelManagedBy, marks.LabelConnector}
 
-// source are the fields of a pod that name its configuration. Another configuration may have a
-// revoked key.
+// source are the fields of a pod that name its configuration. Another configuration may have a revoked key.
 var source = []string{
 	"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]",
 }

@@ -23,15 +23,13 @@ const (
 	sweepAfter = time.Minute
 )
 
-// Contests remember the fields of children that others change as often as the operator puts
-// them back. Such a field is left as it is for a while, and for twice as long after each
-// correction: a pod that is replaced once a second answers no call. The memory ends with the
-// operator; the next one finds out for itself.
+// Contests remember the fields of children that others change as often as the operator puts them back. Such a field is
+// left as it is for a while, and for twice as long after each correction: a pod that is replaced once a second answers
+// no call. The memory ends with the operator; the next one finds out for itself.
 //
-// These fields are never left to others: owner references, the labels by which children and
-// pods are found, selectors, the operator's own annotations, those that protect a child from
-// pruning, every field of a Secret, since an old value may be a revoked key, and the fields that
-// say which Secret a pod reads.
+// These fields are never left to others: owner references, the labels by which children and pods are found, selectors,
+// the operator's own annotations, those that protect a child from pruning, every field of a Secret, since an old value
+// may be a revoked key, and the fields that say which Secret a pod reads.
 type Contests struct {
 	clock clock.PassiveClock
 
@@ -91,8 +89,7 @@ type judgement struct {
 type leaving struct {
 	// unnamed says that the field's owners are not known yet.
 	unnamed bool
-	// sent says that the wanted value is still sent: the API server itself turns it into the value
-	// that is there.
+	// sent says that the wanted value is still sent: the API server itself turns it into the value that is there.
 	sent bool
 }
 
@@ -120,8 +117,7 @@ func (c *Contests) judge(key contestKey, digest string, applied bool, differs []
 	return j
 }
 
-// wrote records a write of a child: the fields that it put back, and those that came back with
-// another value.
+// wrote records a write of a child: the fields that it put back, and those that came back with another value.
 func (c *Contests) wrote(key contestKey, digest string, corrected, refused []difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,8 +185,7 @@ func (c *Contests) named(key contestKey, managers map[string]string) {
 	}
 }
 
-// Of returns a ChannelConnector's contests, sorted by child and field, and after how long to
-// look again; 0 for never.
+// Of returns a ChannelConnector's contests, sorted by child and field, and after how long to look again; 0 for never.
 func (c *Contests) Of(owner client.ObjectKey) (all []Contest, next time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

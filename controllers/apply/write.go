@@ -27,8 +27,7 @@ type write struct {
 	keys keys
 	// live is the object as it was found, nil where there is none.
 	live client.Object
-	// desired is the child's configuration in JSON; digest is its digest, and stands in
-	// marks.AnnotationApplied.
+	// desired is the child's configuration in JSON; digest is its digest, and stands in marks.AnnotationApplied.
 	desired []byte
 	digest  string
 	key     contestKey
@@ -113,9 +112,8 @@ func (w *write) send(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// body is the child's configuration, in which the fields that are left have their present value.
-// If a field were left out that the operator owns, it would go; an element of a list would lose
-// its key.
+// body is the child's configuration, in which the fields that are left have their present value. If a field were left
+// out that the operator owns, it would go; an element of a list would lose its key.
 func (w *write) body() ([]byte, error) {
 	live := w.live
 	if live == nil {
@@ -135,12 +133,10 @@ func (w *write) body() ([]byte, error) {
 	return json.Marshal(sent)
 }
 
-// overwrite replaces every list of an object, with the elements of others. Server-side apply
-// keeps those, and may be refused for it: to it, a port whose number was changed is a second
-// port of the same name.
+// overwrite replaces every list of an object, with the elements of others. Server-side apply keeps those, and may be
+// refused for it: to it, a port whose number was changed is a second port of the same name.
 //
-// Afterwards the fields are the operator's as if it had applied them, so that a field goes once
-// it is no longer wanted.
+// Afterwards the fields are the operator's as if it had applied them, so that a field goes once it is no longer wanted.
 func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte) error {
 	if err := w.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, sent), client.FieldOwner(FieldManager)); err != nil {
 		return err
@@ -156,8 +152,7 @@ func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte
 	return err
 }
 
-// asMaps decodes an object and what is wanted of it. The cache's objects have no
-// apiVersion and kind.
+// asMaps decodes an object and what is wanted of it. The cache's objects have no apiVersion and kind.
 func asMaps(live client.Object, desired []byte) (have, want map[string]any, err error) {
 	if have, err = runtime.DefaultUnstructuredConverter.ToUnstructured(live); err != nil {
 		return nil, nil, err

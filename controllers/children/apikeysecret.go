@@ -16,11 +16,9 @@ import (
 // apiKeyBytes are 64 hex digits, as xBot's keys have.
 const apiKeyBytes = 32
 
-// APIKeySecret is a Secret with a new API key. A team pastes the key into the
-// platform's console, so the Secret must outlive mistakes: it has no owner, and
-// nothing ever changes or deletes it. It is the one object that is not applied. It
-// notes for which value of the annotation it was made, in case nobody comes to
-// note that elsewhere.
+// APIKeySecret is a Secret with a new API key. A team pastes the key into the platform's console, so the Secret must
+// outlive mistakes: it has no owner, and nothing ever changes or deletes it. It is the one object that is not applied.
+// It notes for which value of the annotation it was made, in case nobody comes to note that elsewhere.
 func APIKeySecret(c *v1alpha1.ChannelConnector) (*corev1.Secret, error) {
 	key := make([]byte, apiKeyBytes)
 	if _, err := rand.Read(key); err != nil {

@@ -1,7 +1,6 @@
-// Package children builds what a ChannelConnector is turned into: pure functions
-// from the resource, its rendered configuration and the operator's defaults to
-// apply configurations. They know no client, no clock and no recorder, so that the same
-// input always gives the same children.
+// Package children builds what a ChannelConnector is turned into: pure functions from the resource, its rendered
+// configuration and the operator's defaults to apply configurations. They know no client, no clock and no recorder, so
+// that the same input always gives the same children.
 //
 // A kind of child is one file, with its RBAC markers, and one word in Kinds.
 package children
@@ -26,8 +25,7 @@ type Input struct {
 	Connector *v1alpha1.ChannelConnector
 	// Config is the rendered configuration. If it is nil, its Secret is left as it is.
 	Config *render.Config
-	// ConfigWrittenAt is when Config was first written; zero outside a cluster. Older pods
-	// must be told of it.
+	// ConfigWrittenAt is when Config was first written; zero outside a cluster. Older pods must be told of it.
 	ConfigWrittenAt time.Time
 	// StartDigest is that of the configuration in use, of which Config is the
 	// newest version. It is part of the pod template.
@@ -40,8 +38,7 @@ type Input struct {
 	// Keep is the pod template that the Deployment has, while it waits for the one that this
 	// version of the operator makes; otherwise nil.
 	Keep *corev1ac.PodTemplateSpecApplyConfiguration
-	// Upgrading says that the pod template was adopted because the operator
-	// changed, not the resource.
+	// Upgrading says that the pod template was adopted because the operator changed, not the resource.
 	Upgrading bool
 }
 

@@ -23,16 +23,14 @@ const (
 	// progressDeadlineSeconds is after how long a roll-out that does not come up
 	// is given up: long enough to pull an image and to recover a large inbox.
 	progressDeadlineSeconds = 300
-	// revisionHistoryLimit keeps little: what ran before is in the resource's own
-	// history.
+	// revisionHistoryLimit keeps little: what ran before is in the resource's own history.
 	revisionHistoryLimit = 2
 )
 
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 
-// deployment runs the connector. A Persistent inbox belongs to one pod at a time, so the
-// old pod is gone before the new one starts; with an Ephemeral one the new pod takes calls
-// before the old one stops.
+// deployment runs the connector. A Persistent inbox belongs to one pod at a time, so the old pod is gone before the new
+// one starts; with an Ephemeral one the new pod takes calls before the old one stops.
 var deployment = Kind{
 	Name: "Deployment", Want: wantDeployment, Merge: PodTemplateMerge,
 	New: func() client.Object { return &appsv1.Deployment{} },
@@ -81,8 +79,7 @@ func DecodeTemplate(encoded string) (*corev1ac.PodTemplateSpecApplyConfiguration
 	return template, json.Unmarshal([]byte(encoded), template)
 }
 
-// SpecDigest stands for all that a resource declares but its number of pods, which changes no
-// pod: 16 hex digits.
+// SpecDigest stands for all that a resource declares but its number of pods, which changes no pod: 16 hex digits.
 func SpecDigest(c *v1alpha1.ChannelConnector) string {
 	spec := c.Spec.DeepCopy()
 	spec.Workload.Replicas = nil

@@ -27,7 +27,6 @@ type Kind struct {
 	Private bool
 	// Prune reports whether a child that the resource does not want is deleted; nil for never.
 	Prune func(Input) bool
-	// Optional says that a cluster may lack the kind. Its children are left out until the
-	// cluster serves it.
+	// Optional says that a cluster may lack the kind. Its children are left out until the cluster serves it.
 	Optional bool
 }

@@ -14,14 +14,12 @@ import (
 const (
 	connectorSuffix = "-connector"
 	apiKeySuffix    = "-api-key"
-	// maxInstance leaves room for the longest suffix in the 63 characters that a
-	// Service's name may have.
+	// maxInstance leaves room for the longest suffix in the 63 characters that a Service's name may have.
 	maxInstance = 63 - len(connectorSuffix)
 	hashLength  = 8
 )
 
-// serviceName is what a Service may be called (a label of RFC 1035); every other
-// child's name may be that as well.
+// serviceName is what a Service may be called (a label of RFC 1035); every other child's name may be that as well.
 var serviceName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
 // Instance is the value of LabelInstance and LabelConnector for a ChannelConnector's name, and what
@@ -64,8 +62,7 @@ func KeptLabels(name string) map[string]string {
 	return labels
 }
 
-// Selector are the labels that select a ChannelConnector's pods. They cannot
-// change for a Deployment that exists.
+// Selector are the labels that select a ChannelConnector's pods. They cannot change for a Deployment that exists.
 func Selector(name string) map[string]string {
 	return map[string]string{marks.LabelName: "channel-connector", marks.LabelInstance: Instance(name)}
 }

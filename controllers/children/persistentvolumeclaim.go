@@ -11,9 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// compactionRoom is what a store may take of the disk beyond half of its bound
-// on top of the bound: logs, and what compactions write before they delete what
-// they have read.
+// compactionRoom is what a store may take of the disk beyond half of its bound on top of the bound: logs, and what
+// compactions write before they delete what they have read.
 const compactionRoom = 256 << 20
 
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch

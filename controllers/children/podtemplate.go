@@ -28,8 +28,7 @@ const (
 
 	// user and group of the image; any number but 0 would do.
 	nonRoot = 65532
-	// secretMode lets the group read the configuration, which fsGroup makes the
-	// process's own.
+	// secretMode lets the group read the configuration, which fsGroup makes the process's own.
 	secretMode = 0o440
 	// recoverySeconds is how long an inbox may take to be recovered at the start.
 	recoverySeconds = 300

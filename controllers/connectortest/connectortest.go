@@ -1,6 +1,5 @@
-// Package connectortest declares ChannelConnectors for the tests of what the
-// operator makes of them, as the API server hands them out: checked against the
-// schema, and with their defaults.
+// Package connectortest declares ChannelConnectors for the tests of what the operator makes of them, as the API server
+// hands them out: checked against the schema, and with their defaults.
 package connectortest
 
 import (
@@ -18,8 +17,7 @@ const EphemeralStorage = `inbox: {embedded: {storage: Ephemeral}}`
 //go:embed full.yaml
 var full []byte
 
-// New returns the smallest useful resource with patches of its spec: JSON merge
-// patches in YAML.
+// New returns the smallest useful resource with patches of its spec: JSON merge patches in YAML.
 func New(tb testing.TB, patches ...string) *v1alpha1.ChannelConnector {
 	tb.Helper()
 	manifest, err := schematest.Resource(patches...).MarshalJSON()

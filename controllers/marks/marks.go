@@ -1,5 +1,4 @@
-// Package marks lists every label and annotation that the operator writes or reads; no other
-// package spells one out.
+// Package marks lists every label and annotation that the operator writes or reads; no other package spells one out.
 package marks
 
 // The labels of every child, by which Kubernetes' tools group objects.
@@ -29,13 +28,11 @@ const Domain = "xbot.a4b.vn/"
 
 // The annotations of a ChannelConnector, which users write and the operator reads.
 const (
-	// AnnotationRegenerateAPIKey lets the operator replace a generated API key that was
-	// deleted. Each value works once, so any text that was not used before will do.
-	// Example: "2026-11-25"
+	// AnnotationRegenerateAPIKey lets the operator replace a generated API key that was deleted. Each value works once,
+	// so any text that was not used before will do. Example: "2026-11-25"
 	AnnotationRegenerateAPIKey = "xbot.a4b.vn/regenerate-api-key" //nolint:gosec // the name of an annotation
-	// AnnotationDeleteInbox with the value "true" lets the volume of a Persistent inbox be
-	// deleted together with the resource. Without it the PersistentVolumeClaim stays, with the
-	// events that it holds.
+	// AnnotationDeleteInbox with the value "true" lets the volume of a Persistent inbox be deleted together with the
+	// resource. Without it the PersistentVolumeClaim stays, with the events that it holds.
 	AnnotationDeleteInbox = "xbot.a4b.vn/delete-inbox"
 )
 
@@ -44,8 +41,7 @@ const (
 	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to:
 	// a label's value may be too short for it.
 	AnnotationConnector = "xbot.a4b.vn/channel-connector"
-	// AnnotationApplied is the digest of the apply configuration that the child was applied
-	// with, 16 hex digits.
+	// AnnotationApplied is the digest of the apply configuration that the child was applied with, 16 hex digits.
 	AnnotationApplied = "xbot.a4b.vn/applied"
 )
 
@@ -53,8 +49,7 @@ const (
 const (
 	// AnnotationConfigDigest identifies the configuration, as render.Config.Digest does.
 	AnnotationConfigDigest = "xbot.a4b.vn/config-digest"
-	// AnnotationStartDigest is children.Input.StartDigest. Pods have it as well: another one
-	// replaces them.
+	// AnnotationStartDigest is children.Input.StartDigest. Pods have it as well: another one replaces them.
 	AnnotationStartDigest = "xbot.a4b.vn/start-digest"
 	// AnnotationConfigWrittenAt is children.Input.ConfigWrittenAt in RFC 3339.
 	AnnotationConfigWrittenAt = "xbot.a4b.vn/config-written-at"
@@ -63,8 +58,7 @@ const (
 	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated" //nolint:gosec // the name of an annotation
 )
 
-// The annotations of the Deployment, by which a later version of the operator knows what it
-// finds.
+// The annotations of the Deployment, by which a later version of the operator knows what it finds.
 const (
 	// AnnotationTemplate is the pod template as it was applied, in JSON; in the operator's
 	// cache it is the digest of that.
@@ -78,9 +72,8 @@ const (
 	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
 )
 
-// AnnotationTouched on a pod says which configuration the pod was told of, and how often:
-// "<digest>-<times>". The operator writes and reads it; that it changes makes kubelet refresh
-// the pod's files.
+// AnnotationTouched on a pod says which configuration the pod was told of, and how often: "<digest>-<times>". The
+// operator writes and reads it; that it changes makes kubelet refresh the pod's files.
 const AnnotationTouched = "xbot.a4b.vn/config-touched"
 
 // Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither delete an

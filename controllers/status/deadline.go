@@ -7,8 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// newReplicaSetAvailable is the reason of Progressing after the end of a roll-out, even if its pods
-// fail later.
+// newReplicaSetAvailable is the reason of Progressing after the end of a roll-out, even if its pods fail later.
 const newReplicaSetAvailable = "NewReplicaSetAvailable"
 
 // pastDeadline reports whether the workload is down for longer than its Deployment allows: in a
@@ -18,9 +17,8 @@ func pastDeadline(o Observation) bool {
 	return o.deadlineExceeded() || !at.IsZero() && !o.Now.Before(at)
 }
 
-// deadline is until when a workload that is down may come up by itself. It is zero while the
-// workload is available, and in a roll-out, whose time the Deployment's controller keeps: see
-// DeadlineExceeded.
+// deadline is until when a workload that is down may come up by itself. It is zero while the workload is available, and
+// in a roll-out, whose time the Deployment's controller keeps: see DeadlineExceeded.
 func deadline(o Observation) time.Time {
 	down, seconds := outage(o), o.Deployment.Spec.ProgressDeadlineSeconds
 	progressing := o.condition(appsv1.DeploymentProgressing)
@@ -37,8 +35,7 @@ func deadline(o Observation) time.Time {
 	return at
 }
 
-// outage is since when the workload is down; zero while it is available, or if its controller has
-// not said so yet.
+// outage is since when the workload is down; zero while it is available, or if its controller has not said so yet.
 func outage(o Observation) time.Time {
 	available := o.condition(appsv1.DeploymentAvailable)
 	if available == nil || available.Status == corev1.ConditionTrue {

@@ -11,8 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// patience is how long a node may take, after a pod's grace period, to free the pod's volumes and
-// delete it.
+// patience is how long a node may take, after a pod's grace period, to free the pod's volumes and delete it.
 const patience = time.Minute
 
 // lostNode returns the first pod by name whose node is lost; nil if there is none. It judges by
@@ -56,8 +55,7 @@ func ended(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// overdue is when a leaving pod should be gone. Its deletion timestamp is the end of its grace
-// period.
+// overdue is when a leaving pod should be gone. Its deletion timestamp is the end of its grace period.
 func overdue(p *corev1.Pod) time.Time { return p.DeletionTimestamp.Add(patience) }
 
 // byLostNode are the reasons with which a pod may wait because another pod's node is lost.

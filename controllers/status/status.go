@@ -1,10 +1,8 @@
-// Package status computes the status of a ChannelConnector: pure functions from one pass's
-// observation to conditions.
+// Package status computes the status of a ChannelConnector: pure functions from one pass's observation to conditions.
 //
-// The conditions follow kstatus, by which kubectl, Argo CD and Flux judge health: Reconciling
-// and Stalled are present only while they are True, and never together; Ready is True only if
-// nothing is left to do. The only counters and times are those of the traffic, which are rough:
-// the status of a settled resource is never written.
+// The conditions follow kstatus, by which kubectl, Argo CD and Flux judge health: Reconciling and Stalled are present
+// only while they are True, and never together; Ready is True only if nothing is left to do. The only counters and
+// times are those of the traffic, which are rough: the status of a settled resource is never written.
 package status
 
 import (
@@ -73,8 +71,7 @@ type Observation struct {
 	Contests []apply.Contest
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
-	// Traffic is a new assessment of the connector's traffic; nil while the one that the
-	// status holds stands.
+	// Traffic is a new assessment of the connector's traffic; nil while the one that the status holds stands.
 	Traffic *traffic.Assessment
 }
 

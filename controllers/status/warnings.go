@@ -22,9 +22,8 @@ type Warning struct {
 // repeats is the time within which a lasting problem is reported again.
 const repeats = 10 * time.Minute
 
-// Silent reports whether the workload is past its deadline, and neither its Deployment
-// nor its pods say why: events may. pod is the one to ask about, nil where there is none
-// and its ReplicaSet is.
+// Silent reports whether the workload is past its deadline, and neither its Deployment nor its pods say why: events
+// may. pod is the one to ask about, nil where there is none and its ReplicaSet is.
 func Silent(o Observation) (pod *corev1.Pod, silent bool) {
 	d := o.Deployment
 	if d == nil || wanted(d) == 0 || o.rolledOut() || !pastDeadline(o) || said(o) != nil {
@@ -54,8 +53,7 @@ func Quote(o Observation) *Warning {
 	return &warnings[0]
 }
 
-// telling returns the warnings of this outage that are still repeated. The one that tells most is
-// the first.
+// telling returns the warnings of this outage that are still repeated. The one that tells most is the first.
 func telling(o Observation) []Warning {
 	down, last := outage(o), time.Time{}
 	all := slices.DeleteFunc(slices.Clone(o.Warnings), func(w Warning) bool {

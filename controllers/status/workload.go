@@ -87,8 +87,7 @@ func WorkloadStalled(o Observation) bool {
 
 func wanted(d *appsv1.Deployment) int32 { return ptr.Deref(d.Spec.Replicas, 1) }
 
-// RolledOut reports whether every wanted pod, and no other, is available with the
-// Deployment's newest template.
+// RolledOut reports whether every wanted pod, and no other, is available with the Deployment's newest template.
 func RolledOut(d *appsv1.Deployment) bool {
 	return Workload{Deployment: d}.rolledOut()
 }
@@ -116,8 +115,7 @@ func (o Workload) current() bool {
 	return o.Unchanged || o.Deployment.Status.ObservedGeneration >= o.Deployment.Generation
 }
 
-// condition returns a condition of the Deployment; nil where there is none, or where it is of
-// an earlier spec.
+// condition returns a condition of the Deployment; nil where there is none, or where it is of an earlier spec.
 func (o Workload) condition(kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	if !o.current() {
 		return nil
@@ -161,8 +159,7 @@ func said(o Observation) *condition {
 	return nil
 }
 
-// newest returns the pods of the newest template, the newest first, without pods that are ending
-// or have ended.
+// newest returns the pods of the newest template, the newest first, without pods that are ending or have ended.
 func newest(pods []corev1.Pod) []*corev1.Pod {
 	var living []*corev1.Pod
 	for i := range pods {
@@ -224,8 +221,7 @@ func waiting(pod *corev1.Pod) *condition {
 	reason := waitingReasons[c.State.Waiting.Reason]
 	switch {
 	case reason == ReasonImagePullFailed:
-		// The message alternates between what failed and how long it waits, and
-		// must not make the status flap.
+		// The message alternates between what failed and how long it waits, and must not make the status flap.
 		return &condition{reason: reason, message: fmt.Sprintf("The image %q cannot be pulled: check the operator's --connector-image and "+
 			"workload.imagePullSecrets, and see the pod's events", c.Image)}
 	case reason == ReasonContainerNotCreated && c.LastTerminationState.Terminated != nil && c.RestartCount > 0:
@@ -241,13 +237,11 @@ const (
 	// stalledAfter is the number of crashes after which another start does not help. kubelet
 	// waits minutes between two starts then.
 	stalledAfter = 5
-	// lastingRun is after how long kubelet considers a container well, and waits no longer before
-	// its next start.
+	// lastingRun is after how long kubelet considers a container well, and waits no longer before its next start.
 	lastingRun = 10 * time.Minute
 )
 
-// crashing quotes why the container ended last, both while it waits for its next start and while
-// it starts.
+// crashing quotes why the container ended last, both while it waits for its next start and while it starts.
 func crashing(pod *corev1.Pod) *condition {
 	c := connectorStatus(pod)
 	if c == nil || c.RestartCount == 0 || (c.Started != nil && *c.Started) {
@@ -272,8 +266,7 @@ func crashing(pod *corev1.Pod) *condition {
 	return v
 }
 
-// lasted reports whether a container ran well for a while, or may have: there are no times if it
-// ended with its node.
+// lasted reports whether a container ran well for a while, or may have: there are no times if it ended with its node.
 func lasted(ended *corev1.ContainerStateTerminated) bool {
 	return ended.StartedAt.IsZero() || ended.FinishedAt.Sub(ended.StartedAt.Time) >= lastingRun
 }
@@ -282,8 +275,7 @@ func connectorStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	return first(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == children.ContainerName })
 }
 
-// lastLine is the last line of a log, without the time if it is structured: a program's last line
-// says why it ended.
+// lastLine is the last line of a log, without the time if it is structured: a program's last line says why it ended.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])

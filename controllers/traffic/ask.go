@@ -25,8 +25,7 @@ const (
 	askTimeout = 3 * time.Second
 	// maxPods bounds how many pods of a connector are asked in one poll.
 	maxPods = 16
-	// maxHeader bounds the header of a response, and maxResponse all of it with its chunks'
-	// headers, in bytes.
+	// maxHeader bounds the header of a response, and maxResponse all of it with its chunks' headers, in bytes.
 	maxHeader   = 4 << 10
 	maxResponse = maxHeader + 2*report.MaxSize
 	// bufferSize is for a response of the usual size, in bytes.

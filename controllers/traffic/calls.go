@@ -46,7 +46,7 @@ func (j *judgement) signature() metav1.Condition {
 		j.next.SuspectedKeys = ids
 	}
 	switch {
-	case len(j.next.SuspectedKeys) > 0 && s.Failed < minFailed && j.stands(kind, ReasonWrongSecretSuspected):
+	case len(j.next.SuspectedKeys) > 0 && s.Failed < minFailed && j.standing(kind, ReasonWrongSecretSuspected) != nil:
 		return *j.before.Find(kind) // a process that began since has seen less
 	case len(j.next.SuspectedKeys) > 0 || failing(s):
 		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(s, len(verified) > 0))

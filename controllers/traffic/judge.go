@@ -74,10 +74,12 @@ type judgement struct {
 	next *v1alpha1.TrafficStatus
 }
 
-// stands reports whether a condition has a reason already.
-func (j *judgement) stands(kind, reason string) bool {
-	c := j.before.Find(kind)
-	return c != nil && c.Reason == reason
+// standing is a condition that has a reason already; nil if it has another one.
+func (j *judgement) standing(kind, reason string) *metav1.Condition {
+	if c := j.before.Find(kind); c != nil && c.Reason == reason {
+		return c
+	}
+	return nil
 }
 
 func (j *judgement) deadLetters() metav1.Condition {
@@ -86,8 +88,8 @@ func (j *judgement) deadLetters() metav1.Condition {
 	if d.Count == 0 {
 		return condition(kind, metav1.ConditionFalse, ReasonNoDeadLetters, "No event was given up")
 	}
-	before := j.before.Find(kind)
-	if d.LatestReason == "" && before != nil && before.Reason == ReasonEventsGivenUp && j.next.DeadLetters == j.old.DeadLetters {
+	before := j.standing(kind, ReasonEventsGivenUp)
+	if d.LatestReason == "" && before != nil && j.next.DeadLetters == j.old.DeadLetters {
 		return *before // a process that began since knows no reason
 	}
 	message := fmt.Sprintf("About %d events were given up and are kept "+
@@ -103,7 +105,7 @@ func (j *judgement) delivering() metav1.Condition {
 	const kind = v1alpha1.ConditionDelivering
 	d := j.picture.Channel.Delivery
 	switch {
-	case j.stands(kind, ReasonCredentialMissing):
+	case j.standing(kind, ReasonCredentialMissing) != nil:
 		return *j.before.Find(kind) // the operator knows it without a report
 	case d.Paused && !j.connector.Spec.Delivery.Paused:
 		return condition(kind, metav1.ConditionFalse, ReasonPaused,
@@ -116,7 +118,7 @@ func (j *judgement) delivering() metav1.Condition {
 		return condition(kind, metav1.ConditionTrue, ReasonEventsTaken, "No event waits for the sink")
 	case !d.FailingSince.IsZero():
 		return j.sinkFailing()
-	case j.stands(kind, ReasonSinkFailing) && d.Pending > 0 && d.LastTaken.IsZero():
+	case j.standing(kind, ReasonSinkFailing) != nil && d.Pending > 0 && d.LastTaken.IsZero():
 		j.next.FailingSince = j.old.FailingSince
 		return *j.before.Find(kind) // a process that began since has not tried the sink
 	}
@@ -200,8 +202,7 @@ func rough(stands, is int64) int64 {
 // near reports whether numbers are about the same. Only 0 is near 0.
 func near(a, b int64) bool { return a == b || a > 0 && b > 0 && a <= 2*b && b <= 2*a }
 
-// recent keeps the standing time while it is near the present one, which a node's clock may have
-// put into the future.
+// recent keeps the standing time while it is near the present one, which a node's clock may have put into the future.
 func recent(stands *metav1.Time, is, now time.Time) *metav1.Time {
 	if is.After(now) {
 		is = now

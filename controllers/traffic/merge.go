@@ -16,8 +16,7 @@ type Picture struct {
 	Channel report.Channel
 }
 
-// merge joins the reports of replicas about one channel; ok is false when none of
-// them knows it.
+// merge joins the reports of replicas about one channel; ok is false when none of them knows it.
 func merge(reports []report.Report, channel string) (p Picture, ok bool) {
 	for _, r := range reports {
 		i := slices.IndexFunc(r.Channels, func(c report.Channel) bool { return c.Name == channel })

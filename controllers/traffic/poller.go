@@ -55,8 +55,7 @@ type Options struct {
 	Interval time.Duration
 }
 
-// Poller polls the connectors that are watched. It is a manager's Runnable, which the
-// leader runs.
+// Poller polls the connectors that are watched. It is a manager's Runnable, which the leader runs.
 type Poller struct {
 	Options
 
@@ -103,8 +102,7 @@ func (p *Poller) Watch(key client.ObjectKey) {
 	}
 }
 
-// Soon has a watched connector polled earlier than it is due, since its configuration has
-// changed.
+// Soon has a watched connector polled earlier than it is due, since its configuration has changed.
 func (p *Poller) Soon(key client.ObjectKey) {
 	p.queue.AddAfter(key, time.Duration(float64(p.Interval)*confirmAfter))
 }

@@ -1,7 +1,6 @@
-// Package schematest holds the rules of the ChannelConnector's schema as data,
-// each with a patch that it accepts and one that it refuses. One list serves both
-// the tests of package schema and those against a real API server, so that the
-// two cannot drift apart.
+// Package schematest holds the rules of the ChannelConnector's schema as data, each with a patch that it accepts and
+// one that it refuses. One list serves both the tests of package schema and those against a real API server, so that
+// the two cannot drift apart.
 package schematest
 
 import (
@@ -38,31 +37,26 @@ spec:
       url: http://bot.chat.svc/events
 `
 
-// Rule is a rule of the schema. Its patches change the spec of the Smallest
-// resource, as Resource takes them.
+// Rule is a rule of the schema. Its patches change the spec of the Smallest resource, as Resource takes them.
 type Rule struct {
 	// Name says what is refused.
 	Name string
 	// Before is the patch with which a rule for changes creates the resource.
 	Before string
-	// Accepted and Refused are the patch that the schema takes and the one that it
-	// refuses.
+	// Accepted and Refused are the patch that the schema takes and the one that it refuses.
 	Accepted, Refused string
-	// Messages are the errors for Refused, in any order: the field's path, a
-	// colon, and the text.
+	// Messages are the errors for Refused, in any order: the field's path, a colon, and the text.
 	Messages []string
 }
 
-// Rules are the rules for a resource at its creation, Changes those for changes
-// of one.
+// Rules are the rules for a resource at its creation, Changes those for changes of one.
 var (
 	Rules   = load("rules/*.yaml")
 	Changes = load("changes.yaml")
 )
 
-// A file holds a document for each rule. Its patches are JSON merge patches, in
-// which null removes a field; ${repeat 3 "ab"} in them stands for ababab, and
-// ${list 2 "n%d"} for n0, n1.
+// A file holds a document for each rule. Its patches are JSON merge patches, in which null removes a field; ${repeat 3
+// "ab"} in them stands for ababab, and ${list 2 "n%d"} for n0, n1.
 //
 //go:embed rules/*.yaml changes.yaml
 var files embed.FS
@@ -109,8 +103,7 @@ func read(file, document string) Rule {
 
 func repeat(n int, text string) string { return strings.Repeat(text, n) }
 
-// list returns n elements for a list or an object in YAML; %d in the element
-// stands for the index of each.
+// list returns n elements for a list or an object in YAML; %d in the element stands for the index of each.
 func list(n int, element string) string {
 	elements := make([]string, n)
 	for i := range elements {
@@ -119,9 +112,8 @@ func list(n int, element string) string {
 	return strings.Join(elements, ", ")
 }
 
-// Resource returns the Smallest resource with patches of its spec, one after the
-// other: JSON merge patches in YAML, without the braces around them. It panics on
-// a patch that is no YAML.
+// Resource returns the Smallest resource with patches of its spec, one after the other: JSON merge patches in YAML,
+// without the braces around them. It panics on a patch that is no YAML.
 func Resource(patches ...string) *unstructured.Unstructured {
 	patched := toJSON(Smallest)
 	for _, patch := range patches {

@@ -1,7 +1,6 @@
-// Package statustest checks what a ChannelConnector says of itself against the
-// rules by which kubectl, Argo CD and Flux judge its health (kstatus), and
-// against what the documents promise. Unit tests and those against a real API
-// server use it alike.
+// Package statustest checks what a ChannelConnector says of itself against the rules by which kubectl, Argo CD and Flux
+// judge its health (kstatus), and against what the documents promise. Unit tests and those against a real API server
+// use it alike.
 package statustest
 
 import (
@@ -36,8 +35,7 @@ var (
 	notReady = slices.Concat(blocking, noWorkload, inTheWay, refusing)
 )
 
-// Reasons are those that a condition may have with a status, which is written
-// "Ready=True".
+// Reasons are those that a condition may have with a status, which is written "Ready=True".
 var Reasons = map[string][]string{
 	"Ready=True":                  {status.ReasonReady, status.ReasonScaledToZero},
 	"Ready=False":                 slices.Concat(notReady, awaited),
@@ -144,8 +142,7 @@ func checkSummary(conditions []metav1.Condition) (wrong []string) {
 	return wrong
 }
 
-// checkProgress sees that a resource that is not Ready either moves or is stuck,
-// for the reason that Ready has.
+// checkProgress sees that a resource that is not Ready either moves or is stuck, for the reason that Ready has.
 func checkProgress(ready metav1.Condition, reconciling, stalled *metav1.Condition) (wrong []string) {
 	if reconciling != nil && stalled != nil {
 		wrong = append(wrong, "Reconciling and Stalled at once")
