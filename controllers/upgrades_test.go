@@ -159,7 +159,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		patched(ctx, idle.DeepCopy(), `{"spec":{"workload":{"replicas":0}}}`)
 		op := startOperator(namespace, upgraded)
 		Eventually(deploymentOf).WithArguments(ctx, idle).Should(HaveField("Spec.Replicas", HaveValue(BeZero())))
-		Eventually(condition).WithArguments(ctx, idle, v1alpha1.ConditionUpdatePending).Should(BeTrue())
+		Eventually(condition).WithArguments(ctx, idle, v1alpha1.ConditionUpdatePending).Should(beTrue)
 		Expect(imageOf(ctx, idle)).To(Equal(connectorImage))
 		Expect(deploymentOf(ctx, idle).Annotations).NotTo(HaveKey(marks.AnnotationUpgrading))
 		becomesReady(ctx, idle)
