@@ -78,7 +78,8 @@ func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 				"config/crd, or use its Helm chart with crds.enabled: %w", err)
 		}
 		if apierrors.IsForbidden(err) {
-			refused = append(refused, fmt.Errorf("no permission in %s: %w: %s", describe(namespace), err, remedy(namespace)))
+			name, remedy := place(namespace)
+			refused = append(refused, fmt.Errorf("no permission in %s: %w: %s", name, err, remedy))
 		}
 	}
 	return errors.Join(refused...)
@@ -87,20 +88,14 @@ func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 // permissionTimeout bounds mayWatch if the API server hangs.
 const permissionTimeout = 10 * time.Second
 
-func describe(namespace string) string {
+// place names a namespace, and says how the operator gets its rights there.
+func place(namespace string) (name, remedy string) {
 	if namespace == metav1.NamespaceAll {
-		return "the cluster"
+		return "the cluster", "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces " +
+			"to watch in --watch-namespaces"
 	}
-	return fmt.Sprintf("namespace %q", namespace)
-}
-
-func remedy(namespace string) string {
-	if namespace == metav1.NamespaceAll {
-		return "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces to watch in " +
-			"--watch-namespaces"
-	}
-	return "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: watchNamespaces with rbac.create), or " +
-		"leave the namespace out of --watch-namespaces"
+	return fmt.Sprintf("namespace %q", namespace), "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: " +
+		"watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
 }
 
 // caches makes the caches of each namespace. Those of what users write in the first one are the manager's own.

@@ -98,8 +98,7 @@ const maxWoken = 1024
 
 // wake lets a resource have a pass.
 func (r *reconciler) wake(ctx context.Context, key client.ObjectKey) {
-	c := &v1alpha1.ChannelConnector{}
-	c.Namespace, c.Name = key.Namespace, key.Name
+	c := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	select {
 	case r.woken <- event.GenericEvent{Object: c}:
 	case <-ctx.Done():

@@ -19,39 +19,36 @@ func contested(all []apply.Contest) *condition {
 	if len(all) == 0 {
 		return nil
 	}
-	var parts []string
 	v := &condition{status: metav1.ConditionTrue}
-	for _, onAdmission := range []bool{false, true} {
-		of := slices.DeleteFunc(slices.Clone(all), func(c apply.Contest) bool { return c.OnAdmission != onAdmission })
+	for _, c := range []struct {
+		onAdmission             bool
+		reason, says, then, end string
+	}{
+		{
+			false, ReasonWrittenByOthers, "Others write again and again what the operator wants otherwise: ",
+			". It stays as they write it, and is put back", "Stop that controller",
+		},
+		{
+			true, ReasonChangedOnAdmission, "An admission webhook or the API server changes what the operator writes: ",
+			". It stays as it is, and is tried again", "Exempt the operator's objects from that webhook or policy",
+		},
+	} {
+		of := slices.DeleteFunc(slices.Clone(all), func(of apply.Contest) bool { return of.OnAdmission != c.onAdmission })
 		if len(of) == 0 {
 			continue
 		}
-		reason, message := written(of)
-		if onAdmission {
-			reason, message = changed(of)
+		if v.reason = cmp.Or(v.reason, c.reason); v.message != "" {
+			v.message += ". "
 		}
-		v.reason = cmp.Or(v.reason, reason)
-		parts = append(parts, message)
+		v.message += c.says + list(of) + c.then + " ever more rarely, every 10 minutes in the end. " + c.end +
+			", or declare its value where spec.workload has a field for it"
 	}
-	v.message = strings.Join(parts, ". ")
 	return v
 }
 
 // scaledByOthers reports whether others decide the Deployment's number of pods.
 func scaledByOthers(o Observation) bool {
 	return slices.ContainsFunc(o.Contests, func(c apply.Contest) bool { return c.Field == "spec.replicas" })
-}
-
-func written(of []apply.Contest) (reason, message string) {
-	return ReasonWrittenByOthers, "Others write again and again what the operator wants otherwise: " + list(of) +
-		". It stays as they write it, and is put back ever more rarely, every 10 minutes in the end. Stop that controller, or declare its " +
-		"value where spec.workload has a field for it"
-}
-
-func changed(of []apply.Contest) (reason, message string) {
-	return ReasonChangedOnAdmission, "An admission webhook or the API server changes what the operator writes: " + list(of) +
-		". It stays as it is, and is tried again ever more rarely, every 10 minutes in the end. Exempt the operator's objects from that " +
-		"webhook or policy, or declare its value where spec.workload has a field for it"
 }
 
 func list(of []apply.Contest) string {

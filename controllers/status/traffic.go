@@ -46,30 +46,31 @@ func sinkLacks(o Observation) []credentials.Finding {
 // refusing says that the connector runs but refuses calls that it should take; nil if it does
 // not. While that is unknown, the last condition stands.
 func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
-	stuck := func(reason, message string) *condition {
-		return &condition{status: metav1.ConditionFalse, reason: reason, message: message, stalled: true}
-	}
 	const noEvents = "The connector runs, and events cannot be stored for more than 2 minutes: InboxHealthy says why. Calls are answered 503"
 	before := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionReady)
 	inbox := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
+	stuck := condition{status: metav1.ConditionFalse, message: noEvents, stalled: true}
 	switch {
 	case inbox == nil || inbox.Status == metav1.ConditionTrue:
 	case inbox.Status == metav1.ConditionUnknown:
 		if before != nil && (before.Reason == ReasonInboxFull || before.Reason == ReasonInboxFailing) {
-			return stuck(before.Reason, noEvents)
+			stuck.reason = before.Reason
 		}
 	case InboxPatience(s, o.Now) > 0:
 	case inbox.Reason == traffic.ReasonFull:
-		return stuck(ReasonInboxFull, noEvents)
+		stuck.reason = ReasonInboxFull
 	default:
-		return stuck(ReasonInboxFailing, noEvents)
+		stuck.reason = ReasonInboxFailing
 	}
-	if s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
-		return stuck(traffic.ReasonWrongSecretSuspected,
-			"No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret "+
-				"is wanted")
+	if stuck.reason == "" && s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
+		stuck.reason = traffic.ReasonWrongSecretSuspected
+		stuck.message = "No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says " +
+			"which secret is wanted"
 	}
-	return nil
+	if stuck.reason == "" {
+		return nil
+	}
+	return &stuck
 }
 
 // InboxPatience is for how long the resource stays Ready although no events are stored; 0 if it
