@@ -141,7 +141,7 @@ func (c *Contests) wrote(key contestKey, digest string, corrected, refused []dif
 			continue
 		}
 		// If the field is left as it is, its time has not come.
-		if f := c.rememberField(child, d); f != nil && !(f.differs && f.left) {
+		if f := c.rememberField(child, d); f != nil && (!f.differs || !f.left) {
 			f.correct(now, true)
 		}
 	}

@@ -28,7 +28,7 @@ func APIKeySecret(c *v1alpha1.ChannelConnector) (*corev1.Secret, error) {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: APIKeyName(c.Name), Namespace: c.Namespace,
-			Labels: KeptLabels(c.Name), Annotations: keptAnnotations(c),
+			Labels: keptLabels(c.Name), Annotations: keptAnnotations(c),
 		},
 		Data: map[string][]byte{credentials.GeneratedKey: []byte(hex.EncodeToString(key))},
 	}

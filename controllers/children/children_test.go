@@ -205,7 +205,7 @@ func TestAPIKeySecret(t *testing.T) {
 	if len(first.OwnerReferences) > 0 || first.Name != "shop-api-key" || first.Namespace != "chat" {
 		t.Errorf("got %v", first.ObjectMeta)
 	}
-	if diff := cmp.Diff(KeptLabels("shop"), first.Labels); diff != "" {
+	if diff := cmp.Diff(keptLabels("shop"), first.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 	checkKept(t, first)

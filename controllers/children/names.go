@@ -54,9 +54,9 @@ func Labels(name string) map[string]string {
 	return labels
 }
 
-// KeptLabels are those of a child that outlives its ChannelConnector. By the label of
+// keptLabels are those of a child that outlives its ChannelConnector. By the label of
 // the instance Argo CD takes what has no owner for its own application's, and prunes it.
-func KeptLabels(name string) map[string]string {
+func keptLabels(name string) map[string]string {
 	labels := Labels(name)
 	delete(labels, marks.LabelInstance)
 	return labels

@@ -36,7 +36,7 @@ func wantClaim(in Input) runtime.ApplyConfiguration {
 		spec.WithStorageClassName(class)
 	}
 	c := corev1ac.PersistentVolumeClaim(ConnectorName(in.Connector.Name), in.Connector.Namespace).
-		WithLabels(KeptLabels(in.Connector.Name)).
+		WithLabels(keptLabels(in.Connector.Name)).
 		WithAnnotations(keptAnnotations(in.Connector)).
 		WithSpec(spec)
 	if in.Connector.Annotations[marks.AnnotationDeleteInbox] == "true" {
