@@ -111,6 +111,7 @@ func TestResizeInterruptsNoCall(t *testing.T) {
 		}
 	}
 	s.awaitsOpen(showedKey, 4)
+	poll.Until(t, "each closed connection to be counted", func() bool { return s.closed("displaced") >= limits.Connections-4 })
 	if n := s.closed("displaced"); n != limits.Connections-4 {
 		t.Errorf("%d connections were closed", n)
 	}
