@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestATypeOfSinkThatTakesBatches is one folder and one line, which TestMain has: no
-// other part of the connector names it.
+// TestATypeOfSinkThatTakesBatches is one folder and one line, which TestMain has: no other part of the connector names
+// it.
 func TestATypeOfSinkThatTakesBatches(t *testing.T) {
 	t.Parallel()
 	const talks, each, maxBatch = 20, 5, 8
@@ -44,8 +44,8 @@ func TestATypeOfSinkThatTakesBatches(t *testing.T) {
 	r.counts(`delivery_attempts_total{channel="chat/a",result="taken"}`, talks*each)
 }
 
-// takenInBatches are the ids of messages by their users, in the order of the file's lines,
-// and how many lines there are.
+// takenInBatches are the ids of messages by their users, in the order of the file's lines, and how many lines there
+// are.
 func takenInBatches(t *testing.T, file string, maxBatch int) (ids map[string][]string, batches int) {
 	t.Helper()
 	content, err := os.ReadFile(file)

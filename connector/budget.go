@@ -21,8 +21,8 @@ type budget struct {
 
 	// bodies are the bytes of the bodies of calls in flight, and as many are those of the events under way to sinks.
 	bodies int64
-	// storeCache, storeQueue and memTable are the bytes of the inbox's block cache, of what may wait for its disk,
-	// and of one of its two tables in memory.
+	// storeCache, storeQueue and memTable are the bytes of the inbox's block cache, of what may wait for its disk, and
+	// of one of its two tables in memory.
 	storeCache, storeQueue, memTable int64
 }
 
@@ -45,8 +45,8 @@ const (
 	minWebhookConnections = 16
 )
 
-// What a connection may take of the memory of Go's heap, in bytes: about 40 KiB with the largest header, twice as
-// much with TLS, and the collector lets half of it be garbage.
+// What a connection may take of the memory of Go's heap, in bytes: about 40 KiB with the largest header, twice as much
+// with TLS, and the collector lets half of it be garbage.
 const (
 	memoryPerConnection    = 64 << 10
 	memoryPerTLSConnection = 128 << 10
@@ -54,11 +54,11 @@ const (
 	assumedMemory = 256 << 20
 )
 
-// The parts of the memory limit that buffers may take. At the operator's default of 256 MiB each is as large as
-// without a limit.
+// The parts of the memory limit that buffers may take. At the operator's default of 256 MiB each is as large as without
+// a limit.
 const (
-	// otherMemory is for everything but bodies, under load. Two fifths of the rest are for the bodies of calls, as
-	// much for those under way, and as much for those that wait for the disk: seldom are all three at their bounds.
+	// otherMemory is for everything but bodies, under load. Two fifths of the rest are for the bodies of calls, as much
+	// for those under way, and as much for those that wait for the disk: seldom are all three at their bounds.
 	otherMemory   = 96 << 20
 	maxStoreQueue = 64 << 20
 	// storePart is for the block cache, and for one table in memory. With less than minStoreMemory, a table would be

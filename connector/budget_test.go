@@ -8,8 +8,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// TestDivide: whatever the limits are, the parts together take no more descriptors
-// than there are, and each gets what it can live with.
+// TestDivide: whatever the limits are, the parts together take no more descriptors than there are, and each gets what
+// it can live with.
 func TestDivide(t *testing.T) {
 	for name, tc := range map[string]struct {
 		files       int
@@ -63,9 +63,8 @@ func TestDivide(t *testing.T) {
 	}
 }
 
-// TestWithin: buffers are what is configured where there is no limit and at the
-// operator's default, and shrink with a smaller one, but never below what one call
-// needs.
+// TestWithin: buffers are what is configured where there is no limit and at the operator's default, and shrink with a
+// smaller one, but never below what one call needs.
 func TestWithin(t *testing.T) {
 	for name, tc := range map[string]struct {
 		memory, configured, largest int64

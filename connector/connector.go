@@ -76,8 +76,8 @@ func (l listeners) close() (err error) {
 }
 
 // Run serves the configuration file at path until ctx ends, then stops in order and returns nil. An error means that
-// the start failed, that a part ended by itself, or that the stop did not end in time. In the last case a part, such
-// as a disk, still hangs: the caller ends the process.
+// the start failed, that a part ended by itself, or that the stop did not end in time. In the last case a part, such as
+// a disk, still hangs: the caller ends the process.
 //
 // Run sets level to the configuration's log.level, at every change of it.
 func Run(ctx context.Context, log logr.Logger, level *slog.LevelVar, path string) error {
@@ -158,8 +158,8 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 // inboxPoll is the time between two tries to open an inbox in use.
 const inboxPoll = 50 * time.Millisecond
 
-// openInbox opens the inbox. If another process uses it, that may be the previous connector on its way out: it gets
-// the time that a connector may take to end.
+// openInbox opens the inbox. If another process uses it, that may be the previous connector on its way out: it gets the
+// time that a connector may take to end.
 func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbox, error) {
 	grace := time.Duration(cfg.Stop.GracePeriod)
 	late := time.After(grace)

@@ -51,8 +51,7 @@ func (r *running) ask(t *testing.T, method, query, body, signature string) (stat
 	return response.StatusCode, response.Header.Get("Content-Type"), string(content)
 }
 
-// TestATypeOfOneFolderAndOneLine runs the whole connector with a type that nothing but
-// its line in TestMain names.
+// TestATypeOfOneFolderAndOneLine runs the whole connector with a type that nothing but its line in TestMain names.
 func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 	bot := newReceiver(t)
 	s := echoing(t, fmt.Sprintf("word: {value: %s}, keys: [{value: %s}]", echoWord, echoKey), bot.URL)

@@ -15,9 +15,9 @@ import (
 // exitMargin of the grace period is kept for the process's own end.
 const exitMargin = 500 * time.Millisecond
 
-// ending bounds the time that a process takes to end. The parts end in order and within bounds of their own (see
-// stop), but no bound helps against a disk that does not answer: a call to it cannot be called off. The process then
-// ends without it, as after a crash, which the inbox survives.
+// ending bounds the time that a process takes to end. The parts end in order and within bounds of their own (see stop),
+// but no bound helps against a disk that does not answer: a call to it cannot be called off. The process then ends
+// without it, as after a crash, which the inbox survives.
 type ending struct {
 	log   logr.Logger
 	grace atomic.Int64

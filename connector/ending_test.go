@@ -11,8 +11,8 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// TestTheGracePeriodEndsTheProcess a moment before its end, however the stop began
-// and whatever hangs. What ends in time is left to do so.
+// TestTheGracePeriodEndsTheProcess a moment before its end, however the stop began and whatever hangs. What ends in
+// time is left to do so.
 func TestTheGracePeriodEndsTheProcess(t *testing.T) {
 	const grace = 20 * time.Second
 	inTime := errors.New("an orderly stop")

@@ -68,8 +68,7 @@ type sampledCall struct {
 // attributes are what is expected of a sample at the sink.
 type attributes struct{ ID, Source, Type, Subject, Conversation, Time string }
 
-// sampledSettings take the samples' accounts and leave out what a bot need not
-// see.
+// sampledSettings take the samples' accounts and leave out what a bot need not see.
 func sampledSettings(t testing.TB, sink string) *settings {
 	return newSettings(t, channelSettings{
 		name: shopA, sink: sink,
@@ -79,8 +78,7 @@ func sampledSettings(t testing.TB, sink string) *settings {
 	})
 }
 
-// postSamples posts every signed sample and returns those that the sink of
-// sampledSettings is to receive, in order.
+// postSamples posts every signed sample and returns those that the sink of sampledSettings is to receive, in order.
 func postSamples(t testing.TB, r *running) (deliver []sampledCall, excluded int) {
 	t.Helper()
 	vectors := readJSON[struct{ Vectors []sampledCall }](t, "vectors.json").Vectors

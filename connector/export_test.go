@@ -12,8 +12,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 )
 
-// RunWithin is Run in a cgroup whose limit read reads; setSoft takes the place of
-// that of Go's runtime, which the tests share.
+// RunWithin is Run in a cgroup whose limit read reads; setSoft takes the place of that of Go's runtime, which the tests
+// share.
 func RunWithin(ctx context.Context, log logr.Logger, level *slog.LevelVar,
 	path string, read func() (uint64, error), setSoft func(bytes int64)) error {
 	p := newProcess(log, level)

@@ -22,8 +22,7 @@ func largeMessage(n int) []byte {
 	return fmt.Appendf(body[:len(body)-1], `,"padding":"%s"}`, hex.EncodeToString(random))
 }
 
-// TestAFullInboxKnowsWhatItHolds: a call whose event is on disk is answered 200
-// also when a new one is answered 503.
+// TestAFullInboxKnowsWhatItHolds: a call whose event is on disk is answered 200 also when a new one is answered 503.
 func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 	t.Parallel()
 	sink := newReceiver(t)
@@ -59,8 +58,7 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 			t.Errorf("the log lacks %q", remedy)
 		}
 	}
-	// A compaction may make room at any time, so what counts is seen between two
-	// refusals of the same event.
+	// A compaction may make room at any time, so what counts is seen between two refusals of the same event.
 	known := 0
 	for full := false; !full; {
 		for _, again := range []int{0, stored - 1} {

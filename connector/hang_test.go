@@ -20,8 +20,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// rawSink answers each connection's first request by text, and by more of it
-// again and again, until the connector has gone.
+// rawSink answers each connection's first request by text, and by more of it again and again, until the connector has
+// gone.
 func rawSink(t *testing.T, text, again string) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,8 +57,7 @@ func rawSink(t *testing.T, text, again string) (url string) {
 
 const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-// hangingSinks are what a sink can do to an attempt that has no time-out to
-// speak of.
+// hangingSinks are what a sink can do to an attempt that has no time-out to speak of.
 var hangingSinks = map[string]struct{ text, again string }{
 	"nothing":               {"", ""},
 	"switching":             {switching, ""},
@@ -70,8 +69,7 @@ var hangingSinks = map[string]struct{ text, again string }{
 	"chunks-without-an-end": {"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\ny\r\n"},
 }
 
-// hold opens a connection, sends text, reads nothing, and keeps it open until
-// the test ends.
+// hold opens a connection, sends text, reads nothing, and keeps it open until the test ends.
 func hold(t *testing.T, network, address, text string) {
 	t.Helper()
 	conn, err := net.Dial(network, address)
@@ -84,8 +82,8 @@ func hold(t *testing.T, network, address, text string) {
 	}
 }
 
-// TestNothingThatHangsKeepsTheProcess: sinks of every bad kind, callers that send
-// half, and readers of every listener that do not read, all at once.
+// TestNothingThatHangsKeepsTheProcess: sinks of every bad kind, callers that send half, and readers of every listener
+// that do not read, all at once.
 func TestNothingThatHangsKeepsTheProcess(t *testing.T) {
 	t.Parallel()
 	s := newSettings(t)
@@ -121,8 +119,7 @@ func TestNothingThatHangsKeepsTheProcess(t *testing.T) {
 	}
 }
 
-// TestASinkThatSwitchesProtocolsFailsLikeAnyOther: its attempts end and are
-// counted, and another sink gets the events.
+// TestASinkThatSwitchesProtocolsFailsLikeAnyOther: its attempts end and are counted, and another sink gets the events.
 func TestASinkThatSwitchesProtocolsFailsLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	s := newSettings(t, channelSettings{name: shopA, sink: rawSink(t, switching, ""), http: "timeout: 1h"})
@@ -177,8 +174,8 @@ func (d *hangingDisk) hang() (goOn func()) {
 	})
 }
 
-// TestADiskThatHangsDoesNotKeepTheProcess: the grace period ends the process,
-// with an error that names the disk, and what was acknowledged is there after it.
+// TestADiskThatHangsDoesNotKeepTheProcess: the grace period ends the process, with an error that names the disk, and
+// what was acknowledged is there after it.
 func TestADiskThatHangsDoesNotKeepTheProcess(t *testing.T) {
 	t.Parallel()
 	held := newGate(t)
@@ -208,8 +205,7 @@ func TestADiskThatHangsDoesNotKeepTheProcess(t *testing.T) {
 	if !strings.Contains(r.logs.String(), "without an orderly stop") {
 		t.Error("the log does not say so")
 	}
-	// What the files hold now is what a process finds that starts after this one
-	// has ended.
+	// What the files hold now is what a process finds that starts after this one has ended.
 	next := *s
 	next.folder = t.TempDir()
 	if err := os.CopyFS(filepath.Join(next.folder, "inbox"), os.DirFS(filepath.Join(s.folder, "inbox"))); err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// usageInterval and usageSamples make a window of ten minutes: longer than the store takes to give deleted
-	// events' space back, short enough to follow a sink that stops.
+	// usageInterval and usageSamples make a window of ten minutes: longer than the store takes to give deleted events'
+	// space back, short enough to follow a sink that stops.
 	usageInterval = time.Minute
 	usageSamples  = 11
 	// tryInterval is how often a failing inbox is tried, for tryTimeout: it may be long until the next call, and the
@@ -159,8 +159,8 @@ func (h *inboxHealth) report() report.Inbox {
 	}
 }
 
-// fullIn is how long the space lasts if it is used as in the window; zero while it does not shrink, and until there
-// is a sample that is old enough. The caller holds mu.
+// fullIn is how long the space lasts if it is used as in the window; zero while it does not shrink, and until there is
+// a sample that is old enough. The caller holds mu.
 func (h *inboxHealth) fullIn(used, limit int64) time.Duration {
 	if len(h.usages) == 0 {
 		return 0

@@ -125,8 +125,7 @@ func TestInboxState(t *testing.T) {
 	}
 }
 
-// TestLate: a write that had its time says something of the disk, and one whose body came
-// late says nothing.
+// TestLate: a write that had its time says something of the disk, and one whose body came late says nothing.
 func TestLate(t *testing.T) {
 	for takes, want := range map[time.Duration]report.InboxState{
 		10 * time.Millisecond: report.InboxOK, fairTime: report.InboxFailing, 1800 * time.Millisecond: report.InboxFailing,

@@ -51,9 +51,8 @@ type running struct {
 	err     error
 }
 
-// start runs the connector on a configuration file until the test ends, and
-// waits until it is ready. In the end what it logged, exported and answered is
-// searched for what must not be there.
+// start runs the connector on a configuration file until the test ends, and waits until it is ready. In the end what it
+// logged, exported and answered is searched for what must not be there.
 func start(t testing.TB, path string) *running {
 	t.Helper()
 	return startBy(t, func(ctx context.Context, log logr.Logger, level *slog.LevelVar) error {
@@ -164,8 +163,7 @@ func (r *running) scrape() string {
 	return body
 }
 
-// metric returns the value of one series, by its text in the exposition, and
-// whether it exists.
+// metric returns the value of one series, by its text in the exposition, and whether it exists.
 func (r *running) metric(series string) (value float64, exists bool) {
 	r.t.Helper()
 	for line := range strings.Lines(r.scrape()) {
@@ -211,8 +209,7 @@ func (r *running) awaitReload(result string, change func()) {
 	})
 }
 
-// call posts a message with its channel's key and fails the test unless it is
-// accepted.
+// call posts a message with its channel's key and fails the test unless it is accepted.
 func (r *running) call(m message) {
 	r.t.Helper()
 	if status, _, err := r.post(m, keyOf(m.channel)); err != nil || status != http.StatusOK {
@@ -220,8 +217,7 @@ func (r *running) call(m message) {
 	}
 }
 
-// post posts a signed message; closing tells whether the server asked to close
-// the connection.
+// post posts a signed message; closing tells whether the server asked to close the connection.
 func (r *running) post(m message, key string) (status int, closing bool, err error) {
 	body := m.body()
 	return r.postRaw(body, signatureOf(body), "?param.header.xp-api-key="+key)

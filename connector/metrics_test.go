@@ -17,8 +17,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 )
 
-// exported are the connector's metrics, with their labels. Dashboards and
-// alerts of others are built on them: a change here breaks those.
+// exported are the connector's metrics, with their labels. Dashboards and alerts of others are built on them: a change
+// here breaks those.
 var exported = map[string][]string{
 	"webhook_accepted_total":            {"channel"},
 	"webhook_accepted_events_total":     {"event"},
@@ -152,8 +152,8 @@ func labelNames(series *dto.Metric) (names []string) {
 	return names
 }
 
-// TestMetricsAreDocumented holds docs/metrics.md to the metrics and to the
-// reasons of refusal in the source, and its alerts to metrics that exist.
+// TestMetricsAreDocumented holds docs/metrics.md to the metrics and to the reasons of refusal in the source, and its
+// alerts to metrics that exist.
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	doc := readText(t, "../docs/metrics.md")

@@ -13,8 +13,7 @@ import (
 
 const (
 	// maxGathers bounds the scrapes that are gathered at once, for the sake of the processor; maxScrapes bounds those
-	// that are gathered or being read, for the sake of the memory. Prometheus pairs, the operator and a curl need
-	// five.
+	// that are gathered or being read, for the sake of the memory. Prometheus pairs, the operator and a curl need five.
 	maxGathers = 4
 	maxScrapes = 16
 	// scrapeTimeout is Prometheus's own default.
@@ -23,9 +22,9 @@ const (
 	readTimeout = 2 * time.Second
 )
 
-// newProbes serves metrics, the report and probes. Liveness only says that the process answers, and readiness only
-// that it takes calls: a full inbox or a dead sink changes neither, because a caller would then get "connection
-// refused" in place of an honest 503.
+// newProbes serves metrics, the report and probes. Liveness only says that the process answers, and readiness only that
+// it takes calls: a full inbox or a dead sink changes neither, because a caller would then get "connection refused" in
+// place of an honest 503.
 func (p *process) newProbes() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.scrapes())

@@ -31,8 +31,7 @@ type rotation struct {
 	done atomic.Bool
 }
 
-// use has every call that begins from now on carry key, and returns when the
-// calls with another key have ended.
+// use has every call that begins from now on carry key, and returns when the calls with another key have ended.
 func (r *rotation) use(key string) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
@@ -73,8 +72,7 @@ func TestKeysRotateUnderLoadWithoutRefusingAValidKey(t *testing.T) {
 			t.Errorf("the removed key %d: %d, %v", n, code, err)
 		}
 	}
-	// The same name with another content, without a change of the configuration
-	// file itself.
+	// The same name with another content, without a change of the configuration file itself.
 	r.awaitReload("applied", func() {
 		load8.turn.Lock()
 		put(t, filepath.Join(s.folder, "keys", "first"), key(9))
@@ -168,8 +166,7 @@ func TestASinkIsReplacedUnderLoad(t *testing.T) {
 	s.channels[0].sink = after.URL
 	r.awaitReload("applied", func() { s.write(t) })
 	after.awaits(t, 50)
-	// The concurrency is the size of the pool of connections, so it makes the
-	// sink anew too.
+	// The concurrency is the size of the pool of connections, so it makes the sink anew too.
 	connections := map[string]bool{}
 	s.channels[0].delivery = "concurrency: 3, " + quickRetries
 	for _, a := range after.takenSoFar() {
@@ -250,8 +247,8 @@ func TestAChannelLeavesAndComesBackWithItsBacklog(t *testing.T) {
 	}
 }
 
-// TestKubeletsSymlinkSwapIsOneChange projects the configuration as kubelet
-// does: files are links into "..data", which is a link to the version's folder.
+// TestKubeletsSymlinkSwapIsOneChange projects the configuration as kubelet does: files are links into "..data", which
+// is a link to the version's folder.
 func TestKubeletsSymlinkSwapIsOneChange(t *testing.T) {
 	t.Parallel()
 	sink := newReceiver(t)

@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// TestMemoryLimitChanges: a running connector divides its memory anew, and goes on
-// taking calls.
+// TestMemoryLimitChanges: a running connector divides its memory anew, and goes on taking calls.
 func TestMemoryLimitChanges(t *testing.T) {
 	t.Parallel()
 	var limit, soft atomic.Int64 // no limit
@@ -58,8 +57,7 @@ func TestMemoryLimitChanges(t *testing.T) {
 	r.awaits(`inbox_backlog_events{channel="chat/a"}`, 0)
 }
 
-// TestALargerBodyFindsRoom: a reload that lets larger bodies in widens what a small
-// limit has left for them.
+// TestALargerBodyFindsRoom: a reload that lets larger bodies in widens what a small limit has left for them.
 func TestALargerBodyFindsRoom(t *testing.T) {
 	t.Parallel()
 	s := newSettings(t, channelSettings{name: shopA, sink: newReceiver(t).URL})

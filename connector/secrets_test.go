@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAwaitsTheOASecretKey goes through the steps of Zalo's console, which shows the
-// key only after it has called the webhook.
+// TestAwaitsTheOASecretKey goes through the steps of Zalo's console, which shows the key only after it has called the
+// webhook.
 func TestAwaitsTheOASecretKey(t *testing.T) {
 	t.Parallel()
 	sink := newReceiver(t)
@@ -48,8 +48,7 @@ func leveled(log string) string {
 	return out.String()
 }
 
-// TestWithoutASecretOfTheSink accepts events and holds them, and sends them when the
-// secret is there.
+// TestWithoutASecretOfTheSink accepts events and holds them, and sends them when the secret is there.
 func TestWithoutASecretOfTheSink(t *testing.T) {
 	t.Parallel()
 	for name, http := range map[string]string{

@@ -44,8 +44,7 @@ type badSink struct {
 	refuses bool
 }
 
-// badSinks makes one sink of every kind, by their channels' names. Files that
-// the configuration names go into folder.
+// badSinks makes one sink of every kind, by their channels' names. Files that the configuration names go into folder.
 func badSinks(t *testing.T, folder string, held *gate, elsewhere string) map[string]*badSink {
 	t.Helper()
 	sinks := map[string]*badSink{}
@@ -188,8 +187,8 @@ func listen(t *testing.T, server *httptest.Server, address string) {
 	t.Cleanup(server.Close)
 }
 
-// inOrder checks that n events of every conversation were taken in order. An
-// event whose answer came too late may be taken again.
+// inOrder checks that n events of every conversation were taken in order. An event whose answer came too late may be
+// taken again.
 func inOrder(t *testing.T, name string, sink *receiver, talks []string, n int) {
 	t.Helper()
 	for _, talk := range talks {

@@ -70,8 +70,7 @@ func signatureOf(body []byte) string { return zalo.Sign(app, body, "178286350730
 // settings are a configuration file.
 type settings struct {
 	folder string
-	// server are further fields of the section server, in YAML's flow form;
-	// stop and channels likewise.
+	// server are further fields of the section server, in YAML's flow form; stop and channels likewise.
 	server, stop string
 	address      string
 	// report and log are the sections of that name, in YAML's flow form.
@@ -85,8 +84,7 @@ type settings struct {
 type channelSettings struct {
 	name, sink string
 	keys       string
-	// age is maxEventAge: 0s by default, because messages and samples have the
-	// timestamps of their day.
+	// age is maxEventAge: 0s by default, because messages and samples have the timestamps of their day.
 	age      string
 	zalo     string
 	events   string
@@ -94,8 +92,8 @@ type channelSettings struct {
 	delivery string
 }
 
-// newSettings is a configuration in a folder of its own. Retries come quickly,
-// and the stop does not wait for endpoints.
+// newSettings is a configuration in a folder of its own. Retries come quickly, and the stop does not wait for
+// endpoints.
 func newSettings(t testing.TB, channels ...channelSettings) *settings {
 	return &settings{folder: t.TempDir(), stop: "drainDelay: 0s, gracePeriod: 20s", address: "127.0.0.1:0",
 		report: fmt.Sprintf("token: {value: %s}", reportToken), channels: channels}
@@ -222,8 +220,7 @@ func newReceiver(t testing.TB) *receiver {
 	return r
 }
 
-// answers replaces how the sink answers; nil takes everything. An answer
-// function that writes nothing takes the event.
+// answers replaces how the sink answers; nil takes everything. An answer function that writes nothing takes the event.
 func (r *receiver) answers(f func(http.ResponseWriter, attempt)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,8 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 )
 
-// A captured call comes to nothing after the window, and whoever runs the connector
-// learns why: it may be the clock.
+// A captured call comes to nothing after the window, and whoever runs the connector learns why: it may be the clock.
 func TestAnOldSignedCallIsRefusedAndTold(t *testing.T) {
 	t.Parallel()
 	sink := newReceiver(t)

@@ -20,8 +20,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
-// refusesToStart checks the error of a start that cannot work, and that nothing
-// of it is left.
+// refusesToStart checks the error of a start that cannot work, and that nothing of it is left.
 func refusesToStart(t *testing.T, path string, wants ...string) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()

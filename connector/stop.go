@@ -9,12 +9,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// stopMargin of the grace period is kept for what comes after the deliveries: closing the inbox and ending the
-// process.
+// stopMargin of the grace period is kept for what comes after the deliveries: closing the inbox and ending the process.
 const stopMargin = 2 * time.Second
 
-// callsTime is how long the stop waits for calls in flight. Each is answered within 2 s of its arrival, so what is
-// open after that is a connection without a call, and must not take the time of the deliveries.
+// callsTime is how long the stop waits for calls in flight. Each is answered within 2 s of its arrival, so what is open
+// after that is a connection without a call, and must not take the time of the deliveries.
 const callsTime = 5 * time.Second
 
 // stop ends the parts in order. ctx does not end; the grace period does.

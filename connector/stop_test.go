@@ -21,12 +21,10 @@ import (
 type caller struct {
 	r    *running
 	name string
-	// accepted are the messages that were answered 200, failures what was
-	// answered anything else.
+	// accepted are the messages that were answered 200, failures what was answered anything else.
 	accepted []string
 	failures []string
-	// calls and closing count the calls, and those of them that were asked to
-	// close the connection.
+	// calls and closing count the calls, and those of them that were asked to close the connection.
 	calls, closing int
 }
 
@@ -45,12 +43,10 @@ func (c *caller) next(key string) {
 	}
 }
 
-// well reports whether every call was accepted; callers end at the first that
-// was not.
+// well reports whether every call was accepted; callers end at the first that was not.
 func (c *caller) well() bool { return len(c.failures) == 0 }
 
-// load runs callers side by side, each its own way, and returns a function that
-// waits for them.
+// load runs callers side by side, each its own way, and returns a function that waits for them.
 func load(r *running, n int, each func(*caller)) (wait func() []*caller) {
 	callers := make([]*caller, n)
 	var running sync.WaitGroup
@@ -64,8 +60,7 @@ func load(r *running, n int, each func(*caller)) (wait func() []*caller) {
 	}
 }
 
-// delivered checks that every accepted message was taken, in its caller's
-// order.
+// delivered checks that every accepted message was taken, in its caller's order.
 func delivered(t *testing.T, callers []*caller, sinks ...*receiver) {
 	t.Helper()
 	for _, c := range callers {

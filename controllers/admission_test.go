@@ -86,9 +86,8 @@ var _ = Describe("An admission policy of somebody else that changes what the ope
 	})
 })
 
-// mutate lets the API server change each Deployment of a namespace that is written, by an
-// expression of CEL that makes a JSON patch. It waits until it does; deleting what it
-// returns ends it.
+// mutate lets the API server change each Deployment of a namespace that is written, by an expression of CEL that makes
+// a JSON patch. It waits until it does; deleting what it returns ends it.
 func mutate(ctx context.Context, namespace, patch string, changed OmegaMatcher) *admissionv1.MutatingAdmissionPolicyBinding {
 	GinkgoHelper()
 	policy := &admissionv1.MutatingAdmissionPolicy{

@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// newSinkSecrets makes the Secrets that a sink may need: bot with a header and a
-// signing secret, bot-tls with a certificate and its key.
+// newSinkSecrets makes the Secrets that a sink may need: bot with a header and a signing secret, bot-tls with a
+// certificate and its key.
 func newSinkSecrets(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	certificate, key := newCertificate()

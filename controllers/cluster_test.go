@@ -18,8 +18,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// There is no controller manager and no kubelet in these specs. They play them:
-// what Deployments and pods say is written here.
+// There is no controller manager and no kubelet in these specs. They play them: what Deployments and pods say is
+// written here.
 
 // deploymentOf returns the Deployment of a resource.
 func deploymentOf(ctx context.Context, c *v1alpha1.ChannelConnector) *appsv1.Deployment {
@@ -52,8 +52,7 @@ func say(ctx context.Context, c *v1alpha1.ChannelConnector, change func(*appsv1.
 	return k8s.Status().Update(ctx, d)
 }
 
-// rolledOut is how a Deployment is when every wanted pod is available with the
-// newest template.
+// rolledOut is how a Deployment is when every wanted pod is available with the newest template.
 func rolledOut(d *appsv1.Deployment) {
 	n := *d.Spec.Replicas
 	d.Status = appsv1.DeploymentStatus{
@@ -61,8 +60,7 @@ func rolledOut(d *appsv1.Deployment) {
 	}
 }
 
-// becomesReady rolls a resource out, after each change of its Deployment, until
-// it says that it is Ready.
+// becomesReady rolls a resource out, after each change of its Deployment, until it says that it is Ready.
 func becomesReady(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -88,8 +86,7 @@ func newPod(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Pod {
 	return pod
 }
 
-// aSecondPasses waits until a time is a second ago. The API server's times have no
-// fractions of a second.
+// aSecondPasses waits until a time is a second ago. The API server's times have no fractions of a second.
 func aSecondPasses(since metav1.Time) {
 	GinkgoHelper()
 	Eventually(time.Now).Should(BeTemporally(">=", since.Add(time.Second)))
@@ -111,8 +108,7 @@ func patched(ctx context.Context, object client.Object, patch string) {
 	Expect(k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner("somebody"))).To(Succeed())
 }
 
-// updated changes a resource as a user who edits it, and who does so anew when the
-// operator wrote the status meanwhile.
+// updated changes a resource as a user who edits it, and who does so anew when the operator wrote the status meanwhile.
 func updated(ctx context.Context, c *v1alpha1.ChannelConnector, change func(*v1alpha1.ChannelConnector)) {
 	GinkgoHelper()
 	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {

@@ -38,8 +38,8 @@ func (c *currentConfig) is(wanted *render.Config) bool {
 	return c.digest == wanted.Digest
 }
 
-// reportToken is the token of the connector's report: the one that is in use, or a new one.
-// It stays, because fingerprints in the status are made with it.
+// reportToken is the token of the connector's report: the one that is in use, or a new one. It stays, because
+// fingerprints in the status are made with it.
 func (c *currentConfig) reportToken() string {
 	token := rand.Text()
 	if c != nil && len(c.files[render.FileReportToken]) == len(token) {
@@ -67,8 +67,8 @@ func (p *pass) findConfig(ctx context.Context) (*currentConfig, error) {
 
 // rendered is the configuration that is declared.
 type rendered struct {
-	// input is what the children are built from, but for the turn of an upgrade. It has no
-	// Config where the declared one cannot be made: the one in the cluster stays.
+	// input is what the children are built from, but for the turn of an upgrade. It has no Config where the declared
+	// one cannot be made: the one in the cluster stays.
 	input children.Input
 	// startable says that a pod can start: there is a configuration, declared or current.
 	startable bool
@@ -114,8 +114,8 @@ type resolved struct {
 	expiring []v1alpha1.ExpiringKey
 }
 
-// resolveCredentials reads every Secret key that the resource names. A key that cannot be
-// read now keeps its last value, and is read again with the next pass.
+// resolveCredentials reads every Secret key that the resource names. A key that cannot be read now keeps its last
+// value, and is read again with the next pass.
 func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (r resolved, err error) {
 	r.apiKey = p.findAPIKey(ctx, current)
 	others, err := p.sharing(ctx)
@@ -124,8 +124,8 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 	}
 	in := credentials.Input{
 		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, Others: others,
-		// The status has them as well, from an operator that ended; the memory has them also
-		// where the status cannot be written.
+		// The status has them as well, from an operator that ended; the memory has them also where the status cannot be
+		// written.
 		Expiring: slices.Concat(p.kept.expiring, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
 		From: func(ctx context.Context, name string) (*corev1.Secret, error) {
 			if name == children.APIKeyName(p.key.Name) && len(p.connector.Spec.Webhook.APIKeys) == 0 {
@@ -157,8 +157,8 @@ func (p *pass) secret(ctx context.Context, name string) (*corev1.Secret, error) 
 	return secret, p.live.Get(ctx, client.ObjectKey{Namespace: p.key.Namespace, Name: name}, secret)
 }
 
-// inUse reads the credentials that the connector has, which the cache leaves out. Nothing is
-// kept of a configuration that cannot be read.
+// inUse reads the credentials that the connector has, which the cache leaves out. Nothing is kept of a configuration
+// that cannot be read.
 func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	secret, err := p.secret(ctx, children.ConnectorName(p.key.Name))
 	if apierrors.IsNotFound(err) {

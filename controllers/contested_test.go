@@ -175,8 +175,7 @@ func connectorMay(take string) OmegaMatcher {
 		ConsistOf(HaveField("Resources.Limits", HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse(take)))))
 }
 
-// writer is a controller of somebody else's, which writes its value where it finds
-// another one.
+// writer is a controller of somebody else's, which writes its value where it finds another one.
 type writer struct {
 	object client.Object
 	patch  client.Patch
@@ -188,8 +187,7 @@ type writer struct {
 	looked, writes int
 }
 
-// write starts a writer that looks at an object every 100 ms, until the spec ends or stop
-// is called.
+// write starts a writer that looks at an object every 100 ms, until the spec ends or stop is called.
 func write(ctx context.Context, object client.Object, patch string, theirs OmegaMatcher) *writer {
 	kind := types.StrategicMergePatchType
 	if strings.Contains(patch, `"ports"`) {

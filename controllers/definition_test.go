@@ -18,8 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// changeDefinition changes the schema of spec.workload in the cluster until restore is
-// called, or the spec ends.
+// changeDefinition changes the schema of spec.workload in the cluster until restore is called, or the spec ends.
 func changeDefinition(ctx context.Context, change func(workload *apiextensionsv1.JSONSchemaProps)) (restore func(context.Context)) {
 	GinkgoHelper()
 	live := &unstructured.Unstructured{}

@@ -21,8 +21,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// A change of a field reaches either the configuration, which the running pod
-// takes, or the pod template, which replaces the pod.
+// A change of a field reaches either the configuration, which the running pod takes, or the pod template, which
+// replaces the pod.
 const (
 	rolls   = true
 	staysUp = false
@@ -186,8 +186,7 @@ func apart() *corev1.Affinity {
 	}}
 }
 
-// configOf is everything in the Secret with a resource's configuration; empty
-// while there is none.
+// configOf is everything in the Secret with a resource's configuration; empty while there is none.
 func configOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
 	secret := &corev1.Secret{}
 	if k8s.Get(ctx, childKey(c), secret) != nil {

@@ -19,8 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// The defaults of Eventually and Consistently: the API server is real and the
-// machine shared.
+// The defaults of Eventually and Consistently: the API server is real and the machine shared.
 const (
 	soon  = time.Minute
 	pause = 50 * time.Millisecond
@@ -28,8 +27,7 @@ const (
 
 var namespaces atomic.Int64
 
-// newNamespace makes a namespace of the spec's own, in which every status that is
-// ever written is judged.
+// newNamespace makes a namespace of the spec's own, in which every status that is ever written is judged.
 func newNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	name := fmt.Sprintf("spec-%d", namespaces.Add(1))
@@ -38,8 +36,7 @@ func newNamespace(ctx context.Context) string {
 	return name
 }
 
-// newSecrets makes the Secret shop-zalo with two OA secret keys, and shop-xbot
-// with two API keys.
+// newSecrets makes the Secret shop-zalo with two OA secret keys, and shop-xbot with two API keys.
 func newSecrets(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	for name, data := range map[string]map[string]string{
@@ -50,8 +47,7 @@ func newSecrets(ctx context.Context, namespace string) {
 	}
 }
 
-// newConnector is the smallest resource with an API key of its own, before it is
-// created.
+// newConnector is the smallest resource with an API key of its own, before it is created.
 func newConnector(namespace, name string) *v1alpha1.ChannelConnector {
 	return &v1alpha1.ChannelConnector{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -81,8 +77,7 @@ func readyCondition(ctx context.Context, c *v1alpha1.ChannelConnector) *metav1.C
 	return condition(ctx, c, v1alpha1.ConditionReady)
 }
 
-// condition returns a condition as the API server has it; an empty one when there
-// is none.
+// condition returns a condition as the API server has it; an empty one when there is none.
 func condition(ctx context.Context, c *v1alpha1.ChannelConnector, kind string) *metav1.Condition {
 	live := &v1alpha1.ChannelConnector{}
 	if err := k8s.Get(ctx, client.ObjectKeyFromObject(c), live); err != nil {
@@ -101,8 +96,7 @@ func events(ctx context.Context, namespace string) ([]eventsv1.Event, error) {
 	return list.Items, err
 }
 
-// minimal leaves out every empty field, which a typed object would send and so
-// keep from getting its default.
+// minimal leaves out every empty field, which a typed object would send and so keep from getting its default.
 func minimal(c *v1alpha1.ChannelConnector) *unstructured.Unstructured {
 	GinkgoHelper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c)

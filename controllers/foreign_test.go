@@ -15,8 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// nameTaken matches a Ready condition that says whose name it is, and that
-// somebody must help.
+// nameTaken matches a Ready condition that says whose name it is, and that somebody must help.
 func nameTaken(kind, whose string) OmegaMatcher {
 	return And(HaveField("Status", BeEquivalentTo("False")), HaveField("Reason", "NameTaken"), HaveField("Message",
 		Equal(kind+` "shop-connector" exists and `+whose+`: delete it, or give the ChannelConnector another name`)))

@@ -18,8 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/health"
 )
 
-// history is every version of a namespace's resources, as a watch from the
-// namespace's beginning on has seen them.
+// history is every version of a namespace's resources, as a watch from the namespace's beginning on has seen them.
 type history struct {
 	mu       sync.Mutex
 	versions []*v1alpha1.ChannelConnector
@@ -76,8 +75,7 @@ func seen(namespace, name string) []*v1alpha1.ChannelConnector {
 	return versions
 }
 
-// readiness returns the distinct values of Ready that a resource went through:
-// status and reason.
+// readiness returns the distinct values of Ready that a resource went through: status and reason.
 func readiness(namespace, name string) []string {
 	var all []string
 	for _, c := range seen(namespace, name) {
@@ -88,8 +86,8 @@ func readiness(namespace, name string) []string {
 	return slices.Compact(all)
 }
 
-// onceReady matches the readiness of a resource that became Ready and stayed so.
-// The first status that gets through may already say it.
+// onceReady matches the readiness of a resource that became Ready and stayed so. The first status that gets through may
+// already say it.
 var onceReady = Or(Equal([]string{"False Starting", "True Ready"}), Equal([]string{"True Ready"}))
 
 func (h *history) faults() []string {
@@ -106,8 +104,7 @@ func (h *history) faults() []string {
 	return faults
 }
 
-// statusFaults says what of a status kubectl wait, Argo CD or Flux would get
-// wrong.
+// statusFaults says what of a status kubectl wait, Argo CD or Flux would get wrong.
 func statusFaults(c *v1alpha1.ChannelConnector) []string {
 	wrong := health.Check(c)
 	if len(c.Status.Conditions) > 0 { // an operator has seen it
@@ -116,8 +113,7 @@ func statusFaults(c *v1alpha1.ChannelConnector) []string {
 	return wrong
 }
 
-// transitionFaults says what of a change of a status is wrong. before is nil for
-// the first version.
+// transitionFaults says what of a change of a status is wrong. before is nil for the first version.
 func transitionFaults(before, after *v1alpha1.ChannelConnector) []string {
 	if before == nil {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// killedAtEveryWrite lets an operator begin to work and kills it after 0, 1, 2, …
-// writes, each time on a resource of its own, until there is nothing left to cut.
-// begin makes or changes the resource, done says that an operator has ended.
+// killedAtEveryWrite lets an operator begin to work and kills it after 0, 1, 2, … writes, each time on a resource of
+// its own, until there is nothing left to cut. begin makes or changes the resource, done says that an operator has
+// ended.
 func killedAtEveryWrite(namespace string, prepare, begin func(name string) *v1alpha1.ChannelConnector,
 	done func(*v1alpha1.ChannelConnector) bool) (survivors []*v1alpha1.ChannelConnector) {
 	GinkgoHelper()
@@ -125,8 +125,8 @@ var _ = Describe("An operator killed between any two writes", func() {
 				g.Expect(imageOf(ctx, c)).To(Equal(upgradedImage))
 				g.Expect(readyCondition(ctx, c)).To(beTrue)
 			}
-			// The last template may be newer than what was said of it, and the status
-			// still that of the one before, as long as its turn lasts.
+			// The last template may be newer than what was said of it, and the status still that of the one before, as
+			// long as its turn lasts.
 			g.Expect(upgrading(ctx, namespace)).To(BeZero())
 		}).Should(Succeed())
 		staysSettled(ctx, op, all...)

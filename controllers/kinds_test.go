@@ -19,8 +19,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// gadget is a kind of child that a cluster may lack. A resource wants one unless it brings a
-// ServiceAccount of its own. This is all that is written for a kind of child.
+// gadget is a kind of child that a cluster may lack. A resource wants one unless it brings a ServiceAccount of its own.
+// This is all that is written for a kind of child.
 var gadget = children.Kind{
 	Name: "Gadget", Optional: true, Merge: [][]string{{"path"}},
 	New:   func() client.Object { return newGadget() },

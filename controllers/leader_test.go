@@ -16,8 +16,8 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// elected is an operator that works only while it holds the Lease "operator" of its
-// namespace, and that does not release it when it ends.
+// elected is an operator that works only while it holds the Lease "operator" of its namespace, and that does not
+// release it when it ends.
 func elected(s *setup) {
 	s.manage = func(o *ctrl.Options) {
 		o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = true, "operator", s.Namespaces[0]
@@ -34,15 +34,13 @@ func holder(ctx context.Context, namespace string) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// alone reports of two operators whether the second began to write only after the
-// first had ended.
+// alone reports of two operators whether the second began to write only after the first had ended.
 type alone struct {
 	first      *operator
 	atHandover atomic.Int64
 }
 
-// watch is a wire's fault that notes how much the first one wrote before the second
-// one's first write.
+// watch is a wire's fault that notes how much the first one wrote before the second one's first write.
 func (a *alone) watch(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if isWrite(req) {
 		a.atHandover.CompareAndSwap(0, 1+a.first.writes.Load())

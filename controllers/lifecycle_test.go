@@ -21,8 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// childKinds returns an empty object of each kind that a resource has as a child
-// of the name <name>-connector.
+// childKinds returns an empty object of each kind that a resource has as a child of the name <name>-connector.
 func childKinds() (all []client.Object) {
 	for _, kind := range children.Kinds {
 		all = append(all, kind.New())

@@ -65,8 +65,8 @@ func (o Options) namespaces() []string {
 	return o.Namespaces
 }
 
-// mayWatch returns an error if the operator can do nothing, not even write a condition: if it has
-// no permission in a namespace, or if the cluster lacks the definition. Other failures pass.
+// mayWatch returns an error if the operator can do nothing, not even write a condition: if it has no permission in a
+// namespace, or if the cluster lacks the definition. Other failures pass.
 func (o Options) mayWatch(ctx context.Context, live client.Reader) error {
 	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
 	defer cancel()

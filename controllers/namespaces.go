@@ -66,8 +66,8 @@ func cacheOptions(namespace string) cache.Options {
 	return o
 }
 
-// ownCacheOptions are those of the cache of the operator's own objects. It is another one since a cache has one selector
-// for each kind, and users' Secrets have no label.
+// ownCacheOptions are those of the cache of the operator's own objects. It is another one since a cache has one
+// selector for each kind, and users' Secrets have no label.
 func ownCacheOptions(namespace string) cache.Options {
 	o := cacheOptions(namespace)
 	o.DefaultLabelSelector = labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
@@ -112,8 +112,8 @@ func slimStatus(s *corev1.PodStatus) {
 	}
 }
 
-// shareStrings keeps one copy of the strings that a resource and its children have in common,
-// such as names, labels and owners.
+// shareStrings keeps one copy of the strings that a resource and its children have in common, such as names, labels and
+// owners.
 func shareStrings(o client.Object) {
 	o.SetNamespace(shared(o.GetNamespace()))
 	o.SetName(shared(o.GetName()))

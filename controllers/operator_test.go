@@ -48,8 +48,7 @@ type operator struct {
 	cancel context.CancelFunc
 }
 
-// startOperator runs an operator that watches one namespace, until the spec ends
-// or stop is called.
+// startOperator runs an operator that watches one namespace, until the spec ends or stop is called.
 func startOperator(namespace string, change ...func(*setup)) *operator {
 	GinkgoHelper()
 	s := &setup{
@@ -100,8 +99,8 @@ func (o *operator) stop() {
 	Eventually(o.ended, "30s").Should(BeClosed())
 }
 
-// knowsDeleted waits until the operator knows that a resource is deleted, or about to
-// be, and has ended what it did before: it puts back no child any more.
+// knowsDeleted waits until the operator knows that a resource is deleted, or about to be, and has ended what it did
+// before: it puts back no child any more.
 func (o *operator) knowsDeleted(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {

@@ -26,12 +26,11 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// recovers is how long it may take until everything is tried again after an
-// outage: watches and passes wait up to a minute between two attempts.
+// recovers is how long it may take until everything is tried again after an outage: watches and passes wait up to a
+// minute between two attempts.
 const recovers = 3 * time.Minute
 
-// outage is an API server that is away: what is asked is refused, and what is open
-// breaks off.
+// outage is an API server that is away: what is asked is refused, and what is open breaks off.
 type outage struct {
 	mu   sync.Mutex
 	away bool
@@ -77,8 +76,7 @@ func (o *outage) duringWrite(n int64, name string) fault {
 	}
 }
 
-// overloaded is an API server that is slow, turns some requests away, and does some
-// without the answer getting through.
+// overloaded is an API server that is slow, turns some requests away, and does some without the answer getting through.
 func overloaded(seed int64) fault {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
@@ -218,8 +216,8 @@ var _ = Describe("An API server", func() {
 		becomesReady(ctx, shop)
 	})
 
-	// A new resource is told at once that its first pass failed, and an older one when its
-	// passes fail for 5 s, which chance may bring about.
+	// A new resource is told at once that its first pass failed, and an older one when its passes fail for 5 s, which
+	// chance may bring about.
 	toldReadiness := func(namespace, name string) []string {
 		return slices.Compact(slices.DeleteFunc(readiness(namespace, name), func(said string) bool { return said == "False ApplyFailed" }))
 	}

@@ -15,22 +15,22 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// What controller-runtime says at the beginning of a pass, and at the end of one after
-// which nothing is due. Every other end means that the resource is looked at again:
-// after an error, after a conflict, or at the time that the pass asked for.
+// What controller-runtime says at the beginning of a pass, and at the end of one after which nothing is due. Every
+// other end means that the resource is looked at again: after an error, after a conflict, or at the time that the pass
+// asked for.
 const (
 	passBegins   = "Reconciling"
 	passIsTheEnd = "Reconcile successful"
-	// passHearsAgain ends one that found a workload past its deadline: all that is due
-	// is that its events are read again, long after any spec.
+	// passHearsAgain ends one that found a workload past its deadline: all that is due is that its events are read
+	// again, long after any spec.
 	passHearsAgain = "Reconcile done, requeueing after 5m0s"
 )
 
 // levelOfPasses is the level at which controller-runtime tells of each pass.
 const levelOfPasses = slog.Level(-5)
 
-// passLog is what an operator says of its passes. It is the only place that knows of a
-// pass that is due later: the metrics of a queue count only what is due now.
+// passLog is what an operator says of its passes. It is the only place that knows of a pass that is due later: the
+// metrics of a queue count only what is due now.
 type passLog struct {
 	mu sync.Mutex
 	// last is what was said last of each resource.
@@ -92,8 +92,7 @@ type passHandler struct {
 // Enabled is true for the level of passes, whatever the other handlers want.
 func (h passHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= levelOfPasses }
 
-// Handle takes what the controller itself says: the reconciler's own lines are no end
-// of a pass.
+// Handle takes what the controller itself says: the reconciler's own lines are no end of a pass.
 func (h passHandler) Handle(_ context.Context, record slog.Record) error {
 	if h.inPass && (record.Level == levelOfPasses || record.Message == "Reconciler error") {
 		h.log.note(h.resource, record.Message)
@@ -138,8 +137,8 @@ func metric(name string) float64 {
 
 var touched atomic.Int64
 
-// forcePass lets the operator look at a resource once more, and waits until it has: for
-// the end of a pass that began after the change.
+// forcePass lets the operator look at a resource once more, and waits until it has: for the end of a pass that began
+// after the change.
 func (o *operator) forcePass(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	key := client.ObjectKeyFromObject(c)
@@ -151,10 +150,9 @@ func (o *operator) forcePass(ctx context.Context, c *v1alpha1.ChannelConnector) 
 	}).WithPolling(pause / 10).Should(BeTrue())
 }
 
-// settle waits until nothing is due: the last pass of each resource has ended and asked
-// for no other one, and no event causes one for a while, which is for what may still be
-// on its way from the API server. That nothing was written for a moment would not do: a
-// pod's next touch, the retry of a conflict or of an error may be due later.
+// settle waits until nothing is due: the last pass of each resource has ended and asked for no other one, and no event
+// causes one for a while, which is for what may still be on its way from the API server. That nothing was written for a
+// moment would not do: a pod's next touch, the retry of a conflict or of an error may be due later.
 func settle(op *operator) int64 {
 	GinkgoHelper()
 	var writes int64
@@ -167,8 +165,7 @@ func settle(op *operator) int64 {
 	return writes
 }
 
-// staysSettled waits until nothing is due, and expects that one more pass of each
-// resource writes nothing.
+// staysSettled waits until nothing is due, and expects that one more pass of each resource writes nothing.
 func staysSettled(ctx context.Context, op *operator, all ...*v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	writes := settle(op)

@@ -1,7 +1,7 @@
 // Package controllers turns ChannelConnectors into running connectors.
 //
-// Reconcile is level-based: it looks at what is declared and at what is there,
-// and does what is missing. A settled resource causes no write.
+// Reconcile is level-based: it looks at what is declared and at what is there, and does what is missing. A settled
+// resource causes no write.
 package controllers
 
 import (
@@ -32,8 +32,8 @@ type reconciler struct {
 	Options
 	// watched are the namespaces by name; metav1.NamespaceAll is all of them.
 	watched map[string]*namespace
-	// live reads from the API server: users' Secrets, names that may be taken, and the events of
-	// a workload that does not come up.
+	// live reads from the API server: users' Secrets, names that may be taken, and the events of a workload that does
+	// not come up.
 	live     client.Reader
 	recorder events.EventRecorder
 
@@ -190,8 +190,8 @@ func (p *pass) observation(o outcome) status.Observation {
 	return seen
 }
 
-// minObstacle and maxObstacle bound the time until a pass is repeated that met an obstacle
-// whose end causes no event, such as an object of another owner with a child's name.
+// minObstacle and maxObstacle bound the time until a pass is repeated that met an obstacle whose end causes no event,
+// such as an object of another owner with a child's name.
 const (
 	minObstacle = time.Second
 	maxObstacle = time.Minute

@@ -34,8 +34,8 @@ const reportTimeout = 10 * time.Second
 // failure is a row of failed passes.
 type failure struct {
 	since time.Time
-	// reason and message are what the status was told of it last; asked is as much of the
-	// message as says what was asked for.
+	// reason and message are what the status was told of it last; asked is as much of the message as says what was
+	// asked for.
 	reason, message, asked string
 	generation             int64
 }
@@ -155,9 +155,9 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 		client.FieldOwner(apply.FieldManager))
 }
 
-// noteUpgrade keeps, and reports, whether an upgraded workload does not come up. A pass with an
-// obstacle cannot tell. What else is wrong with the resource, such as a Secret that is missing,
-// is no reason to stop other connectors' upgrades.
+// noteUpgrade keeps, and reports, whether an upgraded workload does not come up. A pass with an obstacle cannot tell.
+// What else is wrong with the resource, such as a Secret that is missing, is no reason to stop other connectors'
+// upgrades.
 func (p *pass) noteUpgrade(o outcome, seen status.Observation) bool {
 	if !o.turn.upgrading || o.rendered.input.Config == nil || seen.Obstacle != nil {
 		return false

@@ -25,8 +25,7 @@ func saysOf(message string) types.GomegaMatcher {
 	return WithTransform(func(c *metav1.Condition) string { return until.ReplaceAllString(c.Message, "until T") }, Equal(message))
 }
 
-// stalled expects a resource that serves on, and says what is wrong with a credential
-// in exactly these words.
+// stalled expects a resource that serves on, and says what is wrong with a credential in exactly these words.
 func stalled(ctx context.Context, c *v1alpha1.ChannelConnector, reason, message string) {
 	GinkgoHelper()
 	Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionCredentialsResolved).Should(

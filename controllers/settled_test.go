@@ -21,8 +21,7 @@ var _ = Describe("A settled resource causes no write", func() {
 		all       []*v1alpha1.ChannelConnector
 		op        *operator
 	)
-	// Three of them: the smallest, one with a generated API key, and one that
-	// declares everything.
+	// Three of them: the smallest, one with a generated API key, and one that declares everything.
 	BeforeEach(func(ctx context.Context) {
 		namespace = newNamespace(ctx)
 		newSecrets(ctx, namespace)
@@ -88,8 +87,7 @@ var _ = Describe("A settled resource causes no write", func() {
 	})
 })
 
-// fullConnector declares everything that there is to declare, before it is
-// created.
+// fullConnector declares everything that there is to declare, before it is created.
 func fullConnector(namespace, name string) *v1alpha1.ChannelConnector {
 	c := newConnector(namespace, name)
 	c.Spec.ZaloOA.OfficialAccounts = []v1alpha1.OfficialAccount{{ID: "3662729599332560487", DisplayName: "Shop Hà Nội"}}

@@ -164,8 +164,8 @@ func index(ctx context.Context, n *namespace) error {
 	return nil
 }
 
-// otherInstance is empty for the many resources whose name is that of the instance:
-// what stands in an index weighs as much as a child.
+// otherInstance is empty for the many resources whose name is that of the instance: what stands in an index weighs as
+// much as a child.
 func otherInstance(o client.Object) []string {
 	if instance := children.Instance(o.GetName()); instance != o.GetName() {
 		return []string{instance}
@@ -195,8 +195,8 @@ func upgradingOf(o client.Object) []string {
 	return nil
 }
 
-// connectorsOfChild finds the resource of a child by the child's label, which is the resource's
-// name unless the index says otherwise. If there is no such resource, its pass does nothing.
+// connectorsOfChild finds the resource of a child by the child's label, which is the resource's name unless the index
+// says otherwise. If there is no such resource, its pass does nothing.
 func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
 	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
 	return append(r.requests(ctx, namespace, client.MatchingFields{indexInstance: instance}),
@@ -230,8 +230,8 @@ func (r *reconciler) connectors(ctx context.Context, namespace string, which ...
 	return list.Items, err
 }
 
-// reporting returns what is needed to ask a connector for its report. The objects are the
-// cache's own: they must not be changed.
+// reporting returns what is needed to ask a connector for its report. The objects are the cache's own: they must not be
+// changed.
 func (r *reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
 	n, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
 	if err := n.Users.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {

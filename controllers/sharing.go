@@ -17,9 +17,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
 
-// Each resource that shares a key is warned with the name of the oldest other one. The warning
-// is the same at every pass, and a resource that comes or goes concerns the others only if it is
-// one of the two oldest: a key that a thousand share costs no thousand passes for each.
+// Each resource that shares a key is warned with the name of the oldest other one. The warning is the same at every
+// pass, and a resource that comes or goes concerns the others only if it is one of the two oldest: a key that a
+// thousand share costs no thousand passes for each.
 
 // sharing returns the oldest other ChannelConnectors of the namespace that name any of the same keys.
 func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error) {
@@ -59,8 +59,8 @@ func byAge(a, b *v1alpha1.ChannelConnector) int {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 }
 
-// connectorsSharing finds the resources whose warning may change after another resource came,
-// went, or named other keys.
+// connectorsSharing finds the resources whose warning may change after another resource came, went, or named other
+// keys.
 func (r *reconciler) connectorsSharing(ctx context.Context, object client.Object) []reconcile.Request {
 	c, ok := object.(*v1alpha1.ChannelConnector)
 	if !ok {

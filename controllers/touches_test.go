@@ -63,8 +63,8 @@ var _ = Describe("A changed configuration", func() {
 	It("is told to the pods at once, after 1 s and after 5 s, and then never again", func(ctx context.Context) {
 		Expect(touch(ctx)).To(BeEmpty(), "it started with its configuration")
 		told := recordTouches(ctx, namespace)
-		// Beside other work a touch can come so late that the next one is due, and stands
-		// for both. So one round of several has to show all of them.
+		// Beside other work a touch can come so late that the next one is due, and stands for both. So one round of
+		// several has to show all of them.
 		const rounds = 5
 		for round := range rounds {
 			before := touches(op)
@@ -150,8 +150,8 @@ type touchLog struct {
 	seen map[string]time.Time // by the annotation's value
 }
 
-// recordTouches watches the pods of a namespace until the spec ends. Asking now and then
-// would miss what stands for a second.
+// recordTouches watches the pods of a namespace until the spec ends. Asking now and then would miss what stands for a
+// second.
 func recordTouches(ctx context.Context, namespace string) *touchLog {
 	GinkgoHelper()
 	watcher, err := k8s.Watch(context.WithoutCancel(ctx), &corev1.PodList{}, client.InNamespace(namespace))

@@ -22,8 +22,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// reporter plays the pods of a connector: it serves a report on an address of this
-// machine that is the spec's own.
+// reporter plays the pods of a connector: it serves a report on an address of this machine that is the spec's own.
 type reporter struct {
 	server *http.Server
 

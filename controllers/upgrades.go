@@ -24,9 +24,9 @@ import (
 // the annotations of the Deployment that has it, so that a restart of the operator changes nothing; memory holds only
 // the queue, and the slots that the cache may not show yet.
 //
-// A workload without a slot keeps its template. If its resource has changed, or if it serves
-// nothing, it gets the new template at once and takes no slot. If an upgraded workload does not
-// come up, no other one gets a slot until it does, or until its resource changes or goes.
+// A workload without a slot keeps its template. If its resource has changed, or if it serves nothing, it gets the new
+// template at once and takes no slot. If an upgraded workload does not come up, no other one gets a slot until it does,
+// or until its resource changes or goes.
 type upgrades struct {
 	limit int
 	// upgrading returns the workloads that are being upgraded, as the caches show them.
@@ -53,9 +53,9 @@ type keys map[client.ObjectKey]bool
 // upgrading are connectors that are being upgraded. The value says that one does not come up.
 type upgrading map[client.ObjectKey]bool
 
-// turns returns which connectors of a queue have their turn, in its order: those that have a
-// slot, and as many others as slots are free. It reports as stopped that an upgraded connector
-// does not come up, so that no other one has a turn.
+// turns returns which connectors of a queue have their turn, in its order: those that have a slot, and as many others
+// as slots are free. It reports as stopped that an upgraded connector does not come up, so that no other one has a
+// turn.
 func turns(queue []client.ObjectKey, now upgrading, granted keys, limit int) (next []client.ObjectKey, stopped bool) {
 	taken := keys{}
 	for key, failed := range now {
@@ -107,8 +107,8 @@ func (u *upgrades) turns(ctx context.Context, queue []client.ObjectKey) (next []
 	return next, stopped, nil
 }
 
-// leave removes a connector from the queue and releases its slot, unless the slot is already
-// recorded on its Deployment.
+// leave removes a connector from the queue and releases its slot, unless the slot is already recorded on its
+// Deployment.
 func (u *upgrades) leave(key client.ObjectKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -157,9 +157,9 @@ func (u *upgrades) Start(ctx context.Context) error {
 	}
 }
 
-// due takes connectors out of the queue, into which each comes again if its turn has not come.
-// If a slot is free these are the next ones; if a failed upgrade blocks or unblocks the queue
-// they are all, so that they update their condition.
+// due takes connectors out of the queue, into which each comes again if its turn has not come. If a slot is free these
+// are the next ones; if a failed upgrade blocks or unblocks the queue they are all, so that they update their
+// condition.
 func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -178,8 +178,8 @@ func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 	return next
 }
 
-// turn says which pod template a pass applies. Its zero value is the one that this version of
-// the operator makes, because the resource asks for it.
+// turn says which pod template a pass applies. Its zero value is the one that this version of the operator makes,
+// because the resource asks for it.
 type turn struct {
 	// keep is the template that the Deployment has, while the connector waits for its upgrade.
 	keep *corev1ac.PodTemplateSpecApplyConfiguration
@@ -219,20 +219,20 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 	return t, err
 }
 
-// changed reports whether the resource was changed, or created again, since its workload was
-// made. Its number of pods does not matter: it changes no pod.
+// changed reports whether the resource was changed, or created again, since its workload was made. Its number of pods
+// does not matter: it changes no pod.
 func changed(c *v1alpha1.ChannelConnector, live *appsv1.Deployment) bool {
 	if !metav1.IsControlledBy(live, c) {
 		return true
 	}
-	// Another version of the operator may fill in more, so that the digest of a resource
-	// that nobody changed is another one.
+	// Another version of the operator may fill in more, so that the digest of a resource that nobody changed is another
+	// one.
 	return live.Annotations[marks.AnnotationGeneration] != strconv.FormatInt(c.Generation, 10) &&
 		live.Annotations[marks.AnnotationSpec] != children.SpecDigest(c)
 }
 
-// appliedTemplate reads the pod template that a Deployment was applied with, of which the
-// cache has only the digest; nil when it cannot be decoded, or when the Deployment is gone.
+// appliedTemplate reads the pod template that a Deployment was applied with, of which the cache has only the digest;
+// nil when it cannot be decoded, or when the Deployment is gone.
 func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*corev1ac.PodTemplateSpecApplyConfiguration, error) {
 	live := &appsv1.Deployment{}
 	if err := p.live.Get(ctx, client.ObjectKeyFromObject(d), live); client.IgnoreNotFound(err) != nil {
@@ -245,8 +245,8 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 	return template, nil
 }
 
-// upgrading returns the workloads that the caches show as being upgraded. A Deployment may
-// outlive its resource for a while, and nobody is told when that ends.
+// upgrading returns the workloads that the caches show as being upgraded. A Deployment may outlive its resource for a
+// while, and nobody is told when that ends.
 func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 	now := upgrading{}
 	for _, n := range r.watched {

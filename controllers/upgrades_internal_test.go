@@ -27,8 +27,8 @@ func set[M ~map[client.ObjectKey]bool](value bool, names ...string) M {
 	return m
 }
 
-// TestTurns: the first of the queue get the free slots, and nobody does while an upgraded
-// connector does not come up. Whoever has a slot has its turn.
+// TestTurns: the first of the queue get the free slots, and nobody does while an upgraded connector does not come up.
+// Whoever has a slot has its turn.
 func TestTurns(t *testing.T) {
 	failing := set[upgrading](true, "x")
 	failing[named("y")[0]] = false
@@ -68,8 +68,8 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestUpgrades: a slot that is free again wakes the next connector, and a failed upgrade
-// wakes the whole queue when it begins and when it ends.
+// TestUpgrades: a slot that is free again wakes the next connector, and a failed upgrade wakes the whole queue when it
+// begins and when it ends.
 func TestUpgrades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

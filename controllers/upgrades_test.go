@@ -270,8 +270,7 @@ var _ = Describe("An upgrade of the operator", func() {
 	})
 })
 
-// doesNotComeUp is how a Deployment is whose new pod does not become available in
-// time.
+// doesNotComeUp is how a Deployment is whose new pod does not become available in time.
 func doesNotComeUp(d *appsv1.Deployment) {
 	d.Status = appsv1.DeploymentStatus{
 		ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, UnavailableReplicas: 1,
@@ -300,8 +299,8 @@ func upgrading(ctx context.Context, namespace string) int {
 	return len(marked(ctx, namespace))
 }
 
-// turns is the number of workloads whose turn it is. A workload that has rolled out
-// has ended its turn, although its mark stands until its next pass.
+// turns is the number of workloads whose turn it is. A workload that has rolled out has ended its turn, although its
+// mark stands until its next pass.
 func turns(ctx context.Context, namespace string) int {
 	GinkgoHelper()
 	return len(slices.DeleteFunc(marked(ctx, namespace), func(d appsv1.Deployment) bool { return status.RolledOut(&d) }))

@@ -12,11 +12,10 @@ import (
 // errCut is what requests over a cut wire end with.
 var errCut = errors.New("the wire was cut")
 
-// wire is between an operator and the API server. It counts what passes, and
-// specs can put a fault into it.
+// wire is between an operator and the API server. It counts what passes, and specs can put a fault into it.
 type wire struct {
-	// requests are all but those for events, which are sent whenever their recorder
-	// gets to it; writes are those that could change a resource or a child.
+	// requests are all but those for events, which are sent whenever their recorder gets to it; writes are those that
+	// could change a resource or a child.
 	requests, writes atomic.Int64
 
 	mu    sync.Mutex
@@ -58,8 +57,7 @@ func (w *wire) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	}))
 }
 
-// isWrite leaves out events and Leases: they say what happened and who leads, and
-// are no part of any resource's state.
+// isWrite leaves out events and Leases: they say what happened and who leads, and are no part of any resource's state.
 func isWrite(req *http.Request) bool {
 	return req.Method != http.MethodGet && !strings.Contains(req.URL.Path, "/events") && !strings.Contains(req.URL.Path, "/leases")
 }
@@ -78,8 +76,8 @@ func (w *wire) written() []string {
 	return slices.Clone(w.log)
 }
 
-// cutAfter lets some writes pass and no more, as when the operator is killed
-// between two. cut tells whether it came to that.
+// cutAfter lets some writes pass and no more, as when the operator is killed between two. cut tells whether it came to
+// that.
 func cutAfter(writes int) (f fault, cut func() bool) {
 	var left atomic.Int64
 	left.Store(int64(writes))

@@ -21,9 +21,9 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
-// touches are the times, after a change of the configuration, at which the pods' metadata is
-// touched. kubelet refreshes a mounted Secret if the pod changes, otherwise about once a minute.
-// The later ones are for a kubelet that hears of the pod before it hears of the Secret.
+// touches are the times, after a change of the configuration, at which the pods' metadata is touched. kubelet refreshes
+// a mounted Secret if the pod changes, otherwise about once a minute. The later ones are for a kubelet that hears of
+// the pod before it hears of the Secret.
 var touches = []time.Duration{0, time.Second, 5 * time.Second}
 
 // child reads the resource's child of an object's kind, as the cache has it, and reports whether there is one. Another
@@ -66,16 +66,16 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	return o, nil
 }
 
-// rollOut is the spec of a Deployment that was seen rolled out, by its digest. A change of a
-// Deployment's annotations, also by others, raises its generation and rolls no pod: a resource
-// that is Ready stays so while the Deployment's controller has yet to observe that.
+// rollOut is the spec of a Deployment that was seen rolled out, by its digest. A change of a Deployment's annotations,
+// also by others, raises its generation and rolls no pod: a resource that is Ready stays so while the Deployment's
+// controller has yet to observe that.
 type rollOut struct {
 	uid  types.UID
 	spec string
 }
 
-// unchanged reports whether a Deployment's spec is that of the last roll-out that was seen to
-// end, which may be this one.
+// unchanged reports whether a Deployment's spec is that of the last roll-out that was seen to end, which may be this
+// one.
 func (p *pass) unchanged(d *appsv1.Deployment) (bool, error) {
 	spec, err := json.Marshal(d.Spec)
 	if err != nil {
@@ -100,8 +100,8 @@ func (p *pass) touchPods(ctx context.Context, in children.Input, pods []corev1.P
 	touched := fmt.Sprintf("%s-%d", in.Config.Digest, times)
 	for i := range pods {
 		pod := &pods[i]
-		// A pod's time of creation has no fractions of a second: one of the same
-		// second as a change may be older, and is told.
+		// A pod's time of creation has no fractions of a second: one of the same second as a change may be older, and
+		// is told.
 		if !pod.CreationTimestamp.Time.Before(in.ConfigWrittenAt) || pod.DeletionTimestamp != nil {
 			continue
 		}
@@ -139,8 +139,8 @@ func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
 const (
 	// maxWarnings bounds the events that are read at a time. A pod has a few, since repeated ones are counted in one.
 	maxWarnings = 100
-	// hearAgain is after how long events are read again. They are not watched, and a pod that
-	// waits for its volumes does not change if the reason does.
+	// hearAgain is after how long events are read again. They are not watched, and a pod that waits for its volumes
+	// does not change if the reason does.
 	hearAgain = 5 * time.Minute
 )
 
@@ -164,8 +164,8 @@ func (p *pass) hearWarnings(ctx context.Context, d *appsv1.Deployment, pod *core
 	return warnings
 }
 
-// ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that of the
-// Deployment and a hash. The operator may not read ReplicaSets.
+// ofReplicaSet reports whether a ReplicaSet is a Deployment's by its name, which is that of the Deployment and a hash.
+// The operator may not read ReplicaSets.
 func ofReplicaSet(deployment, name string) bool {
 	hash, found := strings.CutPrefix(name, deployment+"-")
 	return found && !strings.Contains(hash, "-")

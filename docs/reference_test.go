@@ -54,7 +54,8 @@ func TestReferenceNamesWhatTheCodeNames(t *testing.T) {
 // ofLibraries are names that the code of others looks at.
 var ofLibraries = map[string]bool{"KUBECONFIG": true, "HTTPS_PROXY": true, "NO_PROXY": true}
 
-// TestReferenceNamesWhatChildrenHave looks at the golden files of the children, which also hold what others' tools go by.
+// TestReferenceNamesWhatChildrenHave looks at the golden files of the children, which also hold what others' tools go
+// by.
 func TestReferenceNamesWhatChildrenHave(t *testing.T) {
 	text, children := read(t, page), 0
 	for _, path := range files(t, ".yaml", "../controllers/children/testdata") {

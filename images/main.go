@@ -1,6 +1,6 @@
-// Images packs the programs into container images, one OCI archive for each program and
-// platform; `make images` runs it. No Docker is needed, and nothing of the machine gets
-// into an image: the same commit gives the same bytes everywhere.
+// Images packs the programs into container images, one OCI archive for each program and platform; `make images` runs
+// it. No Docker is needed, and nothing of the machine gets into an image: the same commit gives the same bytes
+// everywhere.
 //
 // An archive is laid out as "docker save" does it, so that everything takes it: an OCI image layout for containerd,
 // skopeo and podman, with a manifest.json for crane and for Docker's older image store.

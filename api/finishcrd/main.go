@@ -1,8 +1,8 @@
 // Command finishcrd finishes the CustomResourceDefinition that controller-gen wrote, the first argument, and brings the
 // schema of its spec into a chart's values.schema.json, the second one.
 //
-// Of the definition go the descriptions below the fields that have Kubernetes' own types: "kubectl explain pod.spec" has
-// them, and with them the definition would be too large for a client-side apply, which keeps a copy of it in an
+// Of the definition go the descriptions below the fields that have Kubernetes' own types: "kubectl explain pod.spec"
+// has them, and with them the definition would be too large for a client-side apply, which keeps a copy of it in an
 // annotation. By the chart's definition "spec" Helm refuses a mistake in the value connectors before it installs
 // anything; the rest of that file is written by hand.
 package main

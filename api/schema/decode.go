@@ -27,8 +27,8 @@ const kind = "ChannelConnector"
 // validation: unknown and duplicate fields are refused, defaults are filled in, and every rule is checked. The status
 // is dropped. A missing namespace stays missing: whoever applies the resource chooses one.
 //
-// The error says everything that is wrong, each with the path of its field. When
-// the fields can be read but break rules, it is an aggregate of *field.Error.
+// The error says everything that is wrong, each with the path of its field. When the fields can be read but break
+// rules, it is an aggregate of *field.Error.
 func Decode(ctx context.Context, manifest []byte) (*v1alpha1.ChannelConnector, error) {
 	s, err := compiled()
 	if err != nil {

@@ -158,8 +158,8 @@ func TestDecodeTakesWhatIsLargeAndForeign(t *testing.T) {
 	}
 }
 
-// FuzzDecode looks for manifests at which Decode panics, or that it lets through
-// without what the rest of the operator relies on.
+// FuzzDecode looks for manifests at which Decode panics, or that it lets through without what the rest of the operator
+// relies on.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(schematest.Smallest))
 	for _, rule := range schematest.Rules {

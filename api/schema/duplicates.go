@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// duplicates returns an error for each field that the manifest gives twice in the
-// same place. The converter to JSON, which refuses them, knows lines but no paths.
+// duplicates returns an error for each field that the manifest gives twice in the same place. The converter to JSON,
+// which refuses them, knows lines but no paths.
 func duplicates(manifest []byte) []error {
 	var document yaml.Node
 	if yaml.Unmarshal(manifest, &document) != nil {

@@ -9,8 +9,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
-// Missing lists the fields and defaults that a schema lacks which an API server
-// publishes as OpenAPI 3. What it has besides does not matter: it may be newer.
+// Missing lists the fields and defaults that a schema lacks which an API server publishes as OpenAPI 3. What it has
+// besides does not matter: it may be newer.
 func Missing(document map[string]any) ([]string, error) {
 	own, err := definition()
 	if err != nil {

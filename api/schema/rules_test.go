@@ -83,8 +83,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// typeCannotChange is out of reach while there is one type only: the list of
-// types refuses every other first.
+// typeCannotChange is out of reach while there is one type only: the list of types refuses every other first.
 const typeCannotChange = "type: cannot be changed: create another ChannelConnector"
 
 func TestTypeCannotChange(t *testing.T) {

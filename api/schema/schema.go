@@ -90,8 +90,8 @@ func (s *schema) validate(ctx context.Context, object, old map[string]any) field
 	return append(errs, violations...)
 }
 
-// blocksRules says whether the rules cannot be evaluated because of err: they
-// rely on types, enumerations, required fields and bounded lengths.
+// blocksRules says whether the rules cannot be evaluated because of err: they rely on types, enumerations, required
+// fields and bounded lengths.
 func blocksRules(err *field.Error) bool {
 	switch err.Type {
 	case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong,

@@ -16,8 +16,8 @@ import (
 
 var testTime = time.Date(2026, 11, 22, 10, 0, 0, 0, time.Local)
 
-// serveAdmin answers each path of the admin API with a fixed value, and returns
-// its address and the selections that were posted, by path.
+// serveAdmin answers each path of the admin API with a fixed value, and returns its address and the selections that
+// were posted, by path.
 func serveAdmin(t *testing.T, answers map[string]any) (address string, posted map[string]admin.Selection) {
 	t.Helper()
 	posted = map[string]admin.Selection{}

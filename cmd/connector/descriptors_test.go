@@ -15,9 +15,9 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// TestIdleConnectionsLeaveFilesToTheInbox: with a hard limit of 1,024 open files,
-// strangers hold 1,500 idle connections. The inbox still makes its tables, the
-// configuration is still reloaded, and calls, probes and commands are answered.
+// TestIdleConnectionsLeaveFilesToTheInbox: with a hard limit of 1,024 open files, strangers hold 1,500 idle
+// connections. The inbox still makes its tables, the configuration is still reloaded, and calls, probes and commands
+// are answered.
 func TestIdleConnectionsLeaveFilesToTheInbox(t *testing.T) {
 	const idle, limit, nextKey = 1500, "1024", "fedcba9876543210fedcba9876543210"
 	metrics, server := reserved.Address(t), reserved.Address(t)

@@ -35,8 +35,8 @@ func testEvent() event.Event {
 	}
 }
 
-// startDisplay runs the command until the test ends and returns its URL, and a
-// function that ends it and returns its exit code and output.
+// startDisplay runs the command until the test ends and returns its URL, and a function that ends it and returns its
+// exit code and output.
 func startDisplay(t *testing.T, format string) (url string, end func() (code int, stdout string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

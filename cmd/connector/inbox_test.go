@@ -196,8 +196,8 @@ func TestInboxThatIsNone(t *testing.T) {
 	}
 }
 
-// TestAnExportThatWroteNothing can be run again with the right folder: the file
-// that it was to write must not exist yet.
+// TestAnExportThatWroteNothing can be run again with the right folder: the file that it was to write must not exist
+// yet.
 func TestAnExportThatWroteNothing(t *testing.T) {
 	path, _ := stoppedInbox(t)
 	file := filepath.Join(t.TempDir(), "events.jsonl")

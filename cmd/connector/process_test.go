@@ -80,8 +80,8 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	// The process hears the first signal a moment before it leaves the next one
-	// to the system, so this one is repeated, as an impatient person would.
+	// The process hears the first signal a moment before it leaves the next one to the system, so this one is repeated,
+	// as an impatient person would.
 	poll.Until(t, "the process ends", func() bool {
 		_ = syscall.Kill(p.PID(), syscall.SIGINT) // it fails once the process has ended
 		select {

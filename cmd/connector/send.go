@@ -87,8 +87,8 @@ func newSend() *cobra.Command {
 	return command
 }
 
-// addFields adds a flag for each field of a sample, and returns those that are required.
-// Types share a flag of the same name.
+// addFields adds a flag for each field of a sample, and returns those that are required. Types share a flag of the same
+// name.
 func (s *send) addFields(command *cobra.Command, known []channel.Type) (required []string) {
 	flags := command.Flags()
 	for _, t := range known {

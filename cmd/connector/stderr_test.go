@@ -13,8 +13,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// talkingSink answers 204 with a body, which no answer of that status may have:
-// net/http finds it on a connection that nobody reads.
+// talkingSink answers 204 with a body, which no answer of that status may have: net/http finds it on a connection that
+// nobody reads.
 func talkingSink(t *testing.T) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -46,8 +46,8 @@ func commandAs(t *testing.T, user, group uint32, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestAVolumeOpensUnderAnotherUserOfItsGroup: a later pod may get another user, and
-// kubelet changes the owners of a volume only if its root has another group.
+// TestAVolumeOpensUnderAnotherUserOfItsGroup: a later pod may get another user, and kubelet changes the owners of a
+// volume only if its root has another group.
 func TestAVolumeOpensUnderAnotherUserOfItsGroup(t *testing.T) {
 	folder := everybodys(t)
 	volume := filepath.Join(folder, "volume")

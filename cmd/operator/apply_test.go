@@ -29,8 +29,8 @@ var source = &corev1.ConfigMap{
 	Data:       map[string]string{"shop.yaml": shop},
 }
 
-// newApplication applies source to a server that holds objects and answers each
-// attempt to apply a resource with what applied returns.
+// newApplication applies source to a server that holds objects and answers each attempt to apply a resource with what
+// applied returns.
 func newApplication(t *testing.T, applied func() error, objects ...client.Object) *application {
 	t.Helper()
 	if _, err := schema.Decode(t.Context(), []byte(shop)); err != nil { // compiles the schema, which takes its time once
@@ -55,8 +55,8 @@ func newApplication(t *testing.T, applied func() error, objects ...client.Object
 	}
 }
 
-// TestApplyRefusesAForeignNameBeforeItDeletes: nothing is lost to a call that is
-// refused, wherever in the list the name stands.
+// TestApplyRefusesAForeignNameBeforeItDeletes: nothing is lost to a call that is refused, wherever in the list the name
+// stands.
 func TestApplyRefusesAForeignNameBeforeItDeletes(t *testing.T) {
 	unlisted := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "chat", Name: "a-shop",
@@ -74,8 +74,8 @@ func TestApplyRefusesAForeignNameBeforeItDeletes(t *testing.T) {
 	}
 }
 
-// TestApplyGivesUpWhatStaysInvalid: a field that cannot be changed is known to the
-// API server only, which may judge by an older definition for some seconds.
+// TestApplyGivesUpWhatStaysInvalid: a field that cannot be changed is known to the API server only, which may judge by
+// an older definition for some seconds.
 func TestApplyGivesUpWhatStaysInvalid(t *testing.T) {
 	const message = "type: cannot be changed: create another ChannelConnector"
 	invalid := apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("ChannelConnector").GroupKind(), "shop",
@@ -127,8 +127,8 @@ func TestApplyGivesUpWhatStaysInvalid(t *testing.T) {
 	}
 }
 
-// TestApplyAwaitsNoOASecretKey: Zalo's console shows the key only to whom the connector
-// has answered it, so neither Helm nor anybody may wait for it.
+// TestApplyAwaitsNoOASecretKey: Zalo's console shows the key only to whom the connector has answered it, so neither
+// Helm nor anybody may wait for it.
 func TestApplyAwaitsNoOASecretKey(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "M", ObservedGeneration: 2}

@@ -93,8 +93,8 @@ func TestRenderPrintsEveryChild(t *testing.T) {
 	}
 }
 
-// TestRenderIsStable is what a diff needs: with the generated key at hand, the
-// same input gives the same output, from several files and without a namespace.
+// TestRenderIsStable is what a diff needs: with the generated key at hand, the same input gives the same output, from
+// several files and without a namespace.
 func TestRenderIsStable(t *testing.T) {
 	first, _, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1", "--generate-api-key")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package argocd holds Argo CD's health check of the ChannelConnector, in the
-// layout of Argo CD's own resource_customizations.
+// Package argocd holds Argo CD's health check of the ChannelConnector, in the layout of Argo CD's own
+// resource_customizations.
 package argocd
 
 import _ "embed"

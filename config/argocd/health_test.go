@@ -28,8 +28,7 @@ type healthTests struct {
 	} `json:"tests"`
 }
 
-// TestHealth runs Argo CD's tests of the check, with statuses that the operator
-// writes.
+// TestHealth runs Argo CD's tests of the check, with statuses that the operator writes.
 func TestHealth(t *testing.T) {
 	var suite healthTests
 	read(t, filepath.Join(folder, "health_test.yaml"), &suite)
@@ -62,8 +61,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// operatorWrites checks that the operator may write the status of an object, if it
-// has looked at the object.
+// operatorWrites checks that the operator may write the status of an object, if it has looked at the object.
 func operatorWrites(t *testing.T, object *unstructured.Unstructured) {
 	t.Helper()
 	connector := &v1alpha1.ChannelConnector{}

@@ -22,9 +22,8 @@ func definition(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 	return d
 }
 
-// TestServersTakeTheDefinition runs what an API server checks at the
-// installation: the rules compile, hold for the defaults, and are not too
-// expensive.
+// TestServersTakeTheDefinition runs what an API server checks at the installation: the rules compile, hold for the
+// defaults, and are not too expensive.
 func TestServersTakeTheDefinition(t *testing.T) {
 	d := definition(t)
 	apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(d)
@@ -38,8 +37,8 @@ func TestServersTakeTheDefinition(t *testing.T) {
 	}
 }
 
-// TestDefinitionIsSmall keeps the definition below what a client-side apply can
-// copy into an annotation, 256 KiB, with room for growth.
+// TestDefinitionIsSmall keeps the definition below what a client-side apply can copy into an annotation, 256 KiB, with
+// room for growth.
 func TestDefinitionIsSmall(t *testing.T) {
 	if size := len(crd.ChannelConnectors); size >= 100<<10 {
 		t.Errorf("%d bytes, want less than 100 KiB", size)
@@ -74,8 +73,8 @@ func described(t *testing.T, path string, field apiextensionsv1.JSONSchemaProps)
 	}
 }
 
-// defaultsAreSaid checks that the description of each field that can be left out
-// says what happens then, since "kubectl explain" shows no defaults.
+// defaultsAreSaid checks that the description of each field that can be left out says what happens then, since "kubectl
+// explain" shows no defaults.
 func defaultsAreSaid(t *testing.T, path string, field apiextensionsv1.JSONSchemaProps) {
 	t.Helper()
 	if slices.Contains(kubernetesTypes, path) {

@@ -68,8 +68,8 @@ type ChannelStatus struct {
 	LastError   string    `json:"lastError,omitempty"`
 	LastErrorAt time.Time `json:"lastErrorAt,omitzero"`
 	LastTakenAt time.Time `json:"lastTakenAt,omitzero"`
-	// NextProbeAt is when the next single attempt is made while the sink's Retry-After holds the channel; absent
-	// while nothing holds it.
+	// NextProbeAt is when the next single attempt is made while the sink's Retry-After holds the channel; absent while
+	// nothing holds it.
 	NextProbeAt time.Time `json:"nextProbeAt,omitzero"`
 }
 

@@ -71,8 +71,8 @@ func (c *Client) DeadLetter(ctx context.Context, channel, id string) (Letter, er
 	return call[Letter](ctx, c, http.MethodGet, pathShow+"?"+query, nil)
 }
 
-// Redrive sends the selected dead letters to their sink again and returns how many there were. The error of a call
-// that did only a part says how many.
+// Redrive sends the selected dead letters to their sink again and returns how many there were. The error of a call that
+// did only a part says how many.
 func (c *Client) Redrive(ctx context.Context, s Selection) (int, error) {
 	answered, err := call[changed](ctx, c, http.MethodPost, pathRedrive, s)
 	return answered.Count, err

@@ -54,9 +54,9 @@ func NewServer(c Connector) *http.Server {
 	}
 }
 
-// handler serves local programs only. A web page in a browser on the same machine reaches loopback too: a name that
-// its owner points at 127.0.0.1 shows in Host, and a form that posts here shows as cross-origin. No page reaches a
-// socket, whose callers name localhost.
+// handler serves local programs only. A web page in a browser on the same machine reaches loopback too: a name that its
+// owner points at 127.0.0.1 shows in Host, and a form that posts here shows as cross-origin. No page reaches a socket,
+// whose callers name localhost.
 func (c Connector) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathList, c.list)

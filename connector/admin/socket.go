@@ -16,8 +16,8 @@ import (
 )
 
 // Listen listens on a unix socket that only the process's own user and root can open, and in a folder of a group also
-// the group. Missing folders are made. It replaces the socket of a killed process, but neither that of a living one
-// nor any other file. Closing the listener removes the socket.
+// the group. Missing folders are made. It replaces the socket of a killed process, but neither that of a living one nor
+// any other file. Closing the listener removes the socket.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the socket's folder: %w", err)

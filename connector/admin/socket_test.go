@@ -61,8 +61,7 @@ func TestSocketServesItsUserOnly(t *testing.T) {
 	}
 }
 
-// TestSocketInAGroupsFolderIsTheGroups, so that another user of it can replace what a
-// killed process left.
+// TestSocketInAGroupsFolderIsTheGroups, so that another user of it can replace what a killed process left.
 func TestSocketInAGroupsFolderIsTheGroups(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.Chmod(folder, 0o775|os.ModeSetgid); err != nil {
@@ -75,8 +74,8 @@ func TestSocketInAGroupsFolderIsTheGroups(t *testing.T) {
 	}
 }
 
-// TestSocketIsNeverWider sees the mode that the socket has from its first moment: where
-// Listen's own chmod cannot have been yet.
+// TestSocketIsNeverWider sees the mode that the socket has from its first moment: where Listen's own chmod cannot have
+// been yet.
 func TestSocketIsNeverWider(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	before := syscall.Umask(0)
@@ -106,8 +105,7 @@ func TestSocketOfAKilledProcessIsReplaced(t *testing.T) {
 	}
 }
 
-// Of two processes that start at once beside the socket of a killed one, one gets
-// the name, and keeps it.
+// Of two processes that start at once beside the socket of a killed one, one gets the name, and keeps it.
 func TestTwoThatReplaceAStaleSocket(t *testing.T) {
 	for range 200 {
 		path := filepath.Join(t.TempDir(), "admin.sock")
@@ -203,8 +201,7 @@ func TestClientSaysWhyNobodyAnswersOnASocket(t *testing.T) {
 	}
 }
 
-// TestTheOnlyChannelNeedsNoName, also where the inbox still knows an empty one that was
-// removed.
+// TestTheOnlyChannelNeedsNoName, also where the inbox still knows an empty one that was removed.
 func TestTheOnlyChannelNeedsNoName(t *testing.T) {
 	api := serve(t)
 	delete(api.store.stats, "chat/gone")

@@ -20,8 +20,7 @@ const (
 	inUse     = "the key stays in use until "
 )
 
-// watchKey watches a configuration whose API key is in a file, and gives a key whose
-// file is absent a grace.
+// watchKey watches a configuration whose API key is in a file, and gives a key whose file is absent a grace.
 func watchKey(t *testing.T, grace time.Duration) (r *running, key string) {
 	t.Helper()
 	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": firstKey})
@@ -162,8 +161,8 @@ func TestSomethingElseTakesTheKeyAway(t *testing.T) {
 	}
 }
 
-// TestAWrongFileTakesNothingFromOthers: a key file with what stands elsewhere loses its
-// own key, and nobody else theirs.
+// TestAWrongFileTakesNothingFromOthers: a key file with what stands elsewhere loses its own key, and nobody else
+// theirs.
 func TestAWrongFileTakesNothingFromOthers(t *testing.T) {
 	t.Run("an OA secret key of the configuration", func(t *testing.T) {
 		r, key := watchKey(t, long)
@@ -189,8 +188,8 @@ func TestAWrongFileTakesNothingFromOthers(t *testing.T) {
 	})
 }
 
-// TestRemovedKeyWinsOverABrokenConfiguration: a mistake in the configuration keeps the
-// last good version in use, but no key whose file has gone.
+// TestRemovedKeyWinsOverABrokenConfiguration: a mistake in the configuration keeps the last good version in use, but no
+// key whose file has gone.
 func TestRemovedKeyWinsOverABrokenConfiguration(t *testing.T) {
 	r, key := watchKey(t, short)
 	put(t, r.path, "kind: ]\n")

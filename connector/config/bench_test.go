@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// manyChannels writes a configuration as an operator would for n channels: API
-// keys as digests, secrets inline, defaults left out.
+// manyChannels writes a configuration as an operator would for n channels: API keys as digests, secrets inline,
+// defaults left out.
 func manyChannels(tb testing.TB, n int) string {
 	tb.Helper()
 	var b strings.Builder

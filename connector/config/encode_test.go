@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// TestEncode: what is written is read back as it was, and what is empty is not
-// written.
+// TestEncode: what is written is read back as it was, and what is empty is not written.
 func TestEncode(t *testing.T) {
 	for name, content := range map[string]string{
 		"minimal": minimal,
@@ -52,8 +51,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestEncodeTexts: any text is read back as it was. The YAML library writes many
-// of them in ways of their own.
+// TestEncodeTexts: any text is read back as it was. The YAML library writes many of them in ways of their own.
 func TestEncodeTexts(t *testing.T) {
 	var want []zalo.OfficialAccount
 	for _, text := range []string{

@@ -52,8 +52,7 @@ channels:
       url: http://bot.chat.svc/events
 `
 
-// write makes a folder with the named files and returns the path of
-// connector.yaml in it.
+// write makes a folder with the named files and returns the path of connector.yaml in it.
 func write(tb testing.TB, named map[string]string) string {
 	tb.Helper()
 	folder := tb.TempDir()

@@ -27,8 +27,7 @@ func edit(tb testing.TB, text string, pairs ...string) string {
 	return text
 }
 
-// A flaw is an edit of minimal and the problems that it makes, without the name
-// of the file; DIR stands for the folder.
+// A flaw is an edit of minimal and the problems that it makes, without the name of the file; DIR stands for the folder.
 type flaw struct {
 	name  string
 	edits []string

@@ -58,8 +58,7 @@ func TestAdminSocketOfAnotherUsersFolder(t *testing.T) {
 	}
 }
 
-// TestLoadAdmin: what else is wrong with the file hides nothing, since a connector
-// goes on with its last good version.
+// TestLoadAdmin: what else is wrong with the file hides nothing, since a connector goes on with its last good version.
 func TestLoadAdmin(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	tests := map[string]struct {

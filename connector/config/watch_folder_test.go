@@ -10,8 +10,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// project lays files out as kubelet's AtomicWriter does: a new folder, a link
-// to it under a temporary name, and one rename over ..data.
+// project lays files out as kubelet's AtomicWriter does: a new folder, a link to it under a temporary name, and one
+// rename over ..data.
 func project(t *testing.T, folder, version string, named map[string]string) {
 	t.Helper()
 	data := filepath.Join(folder, "..data")

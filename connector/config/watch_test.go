@@ -99,8 +99,7 @@ func watchBy(t *testing.T, path string, current *config.Config, change func(*con
 	return r
 }
 
-// until waits for a reload that ends as ok says; what a half-made change gives
-// before is not the test's matter.
+// until waits for a reload that ends as ok says; what a half-made change gives before is not the test's matter.
 func (r *running) until(t *testing.T, what string, ok func(error) bool) {
 	t.Helper()
 	late := time.After(patience)
@@ -268,8 +267,8 @@ func TestWatcherSeesAChangeBetweenLoadAndRun(t *testing.T) {
 	r.until(t, "the earlier change", good)
 }
 
-// TestWatcherWithoutNotifications has the system refuse notifications at first,
-// as it does when other pods of the node have used them up.
+// TestWatcherWithoutNotifications has the system refuse notifications at first, as it does when other pods of the node
+// have used them up.
 func TestWatcherWithoutNotifications(t *testing.T) {
 	path := write(t, map[string]string{"connector.yaml": minimal})
 	current, err := config.Load(path, types.Config())

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// attemptLogInterval bounds the log of a sink that is down: at most one line for each channel and interval.
-	// Metrics count every attempt.
+	// attemptLogInterval bounds the log of a sink that is down: at most one line for each channel and interval. Metrics
+	// count every attempt.
 	attemptLogInterval = time.Minute
 	// mostSettling results of one channel are on their way into the inbox without the slots and bodies of their
 	// attempts: a sink need not wait for the disk. If the inbox falls behind further, slots stay taken.
 	mostSettling = 256
 )
 
-// start attempts the claims in batches as large as the sink takes them. Each batch has a goroutine, which ends once
-// its claims are settled.
+// start attempts the claims in batches as large as the sink takes them. Each batch has a goroutine, which ends once its
+// claims are settled.
 func (p *pump) start(claims []inbox.Claim) {
 	if len(claims) == 0 {
 		return
@@ -126,8 +126,8 @@ func (p *pump) record(a attempt, v inbox.Verdict, o *outlet) {
 	}
 }
 
-// judge keeps the time since which the sink in use fails. An attempt that was cut short or not made does not count.
-// The caller holds mu.
+// judge keeps the time since which the sink in use fails. An attempt that was cut short or not made does not count. The
+// caller holds mu.
 func (p *pump) judge(a attempt, result string, o *outlet) {
 	switch {
 	case o != p.sink:

@@ -46,8 +46,8 @@ func conversations(s *batchtest.Sink) (batches [][]string) {
 
 func failed(reason string) error { return &sink.Failed{Class: "status", Reason: reason} }
 
-// TestWhatIsReadyTogetherIsSentTogether, in batches of at most what the sink takes and
-// the channel's concurrency allows, and never two events of one lane.
+// TestWhatIsReadyTogetherIsSentTogether, in batches of at most what the sink takes and the channel's concurrency
+// allows, and never two events of one lane.
 func TestWhatIsReadyTogetherIsSentTogether(t *testing.T) {
 	for name, tt := range map[string]struct {
 		most, concurrency int
@@ -166,8 +166,8 @@ func TestStopWaitsForABatchUnderWay(t *testing.T) {
 	})
 }
 
-// TestNoEventOfABatchIsLost while each attempt may fail, the channel is reloaded, and
-// a store in trouble settles late: every lane arrives whole and in order.
+// TestNoEventOfABatchIsLost while each attempt may fail, the channel is reloaded, and a store in trouble settles late:
+// every lane arrives whole and in order.
 func TestNoEventOfABatchIsLost(t *testing.T) {
 	inBubble(t, 32, func(r *rig) {
 		const lanes, perLane = 20, 30

@@ -70,8 +70,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// describe names the result of an attempt for metrics, and says for a person what failed. Only texts that the sink
-// made for that purpose are used: any other error may hold an address, a header or a part of the body.
+// describe names the result of an attempt for metrics, and says for a person what failed. Only texts that the sink made
+// for that purpose are used: any other error may hold an address, a header or a part of the body.
 func describe(err error) (result, reason string) {
 	if err == nil {
 		return ResultTaken, ""

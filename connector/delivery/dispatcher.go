@@ -25,8 +25,8 @@ var ErrStopped = errors.New("delivery has stopped")
 // milliseconds unless the disk hangs. What is not settled by then is attempted again after the restart.
 const settleGrace = time.Second
 
-// lastGrace is how long Stop waits for what it has cut short in every way, which takes no time if sinks and store
-// heed it.
+// lastGrace is how long Stop waits for what it has cut short in every way, which takes no time if sinks and store heed
+// it.
 const lastGrace = 100 * time.Millisecond
 
 // Channel is one channel's way out.
@@ -62,8 +62,8 @@ type Status struct {
 	LastErrorAt time.Time
 	// LastTakenAt is the time of the last event that the sink took; zero for none since the start.
 	LastTakenAt time.Time
-	// NextProbe is the time of the next single attempt while the sink's wish for a pause holds the channel; zero
-	// while it is not held.
+	// NextProbe is the time of the next single attempt while the sink's wish for a pause holds the channel; zero while
+	// it is not held.
 	NextProbe time.Time
 	// FailingSince is the time of the first failed attempt since the sink in use last took or refused an event; zero
 	// for none. A refusal is an answer: the sink is up.
@@ -100,9 +100,9 @@ type Dispatcher struct {
 	pumps                                   atomic.Pointer[map[string]*pump]
 }
 
-// New returns a Dispatcher without channels: Use sets them. maxConcurrency is the number of attempts under way over
-// all channels, and maxBytes that of the bytes of their events, both divided as package delivery's documentation
-// says. Stop must be called in the end.
+// New returns a Dispatcher without channels: Use sets them. maxConcurrency is the number of attempts under way over all
+// channels, and maxBytes that of the bytes of their events, both divided as package delivery's documentation says. Stop
+// must be called in the end.
 func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Metrics, log logr.Logger) *Dispatcher {
 	d := &Dispatcher{
 		queue:   queue,
@@ -123,13 +123,12 @@ func New(queue inbox.Queue, maxConcurrency, maxBytes int, metrics *telemetry.Met
 // on.
 func (d *Dispatcher) Resize(maxBytes int) { d.slots.resize(maxBytes) }
 
-// Use replaces the set of channels. Nothing is lost or repeated: new channels start; removed ones claim no more,
-// while their attempts under way end and their backlog stays in the inbox; a changed sink is used from the next claim
-// on and the old one closed after its last attempt; everything else goes on undisturbed.
+// Use replaces the set of channels. Nothing is lost or repeated: new channels start; removed ones claim no more, while
+// their attempts under way end and their backlog stays in the inbox; a changed sink is used from the next claim on and
+// the old one closed after its last attempt; everything else goes on undisturbed.
 //
-// On an error (a sink that cannot be opened, an inbox that fails, ErrStopped) the channels are what they were;
-// settings that the inbox took before it failed stay until the next Use. Once Use returns, no removed channel claims
-// any more.
+// On an error (a sink that cannot be opened, an inbox that fails, ErrStopped) the channels are what they were; settings
+// that the inbox took before it failed stay until the next Use. Once Use returns, no removed channel claims any more.
 func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	d.reload.Lock()
 	defer d.reload.Unlock()
@@ -165,8 +164,7 @@ func (d *Dispatcher) Use(ctx context.Context, channels []Channel) error {
 	return nil
 }
 
-// openChanged opens the sinks of new channels and the ones that changed. What it returns with an error is open as
-// well.
+// openChanged opens the sinks of new channels and the ones that changed. What it returns with an error is open as well.
 func openChanged(channels []Channel, before map[string]*pump) (map[string]*outlet, error) {
 	opened := make(map[string]*outlet)
 	for _, c := range channels {
@@ -228,9 +226,9 @@ func (d *Dispatcher) Status(channel string) Status {
 	return status
 }
 
-// Drain waits until no channel in use has an event pending, and returns ctx's error if ctx ends first. Paused
-// channels count as empty. No channel is held any more, since an event that is left may be lost. Drain stops nothing,
-// and has a meaning only while nothing is accepted.
+// Drain waits until no channel in use has an event pending, and returns ctx's error if ctx ends first. Paused channels
+// count as empty. No channel is held any more, since an event that is left may be lost. Drain stops nothing, and has a
+// meaning only while nothing is accepted.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	pumps := *d.pumps.Load()
 	empty := make(map[*pump]<-chan struct{}, len(pumps))
@@ -248,9 +246,9 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Stop claims nothing more and waits for the attempts under way. If ctx ends first it cuts them short, so that they
-// are made again after a restart, and returns ctx's error. After Stop no goroutine is left and every sink is closed,
-// unless a sink or the inbox goes on in spite of its context's end. A further call waits for the same.
+// Stop claims nothing more and waits for the attempts under way. If ctx ends first it cuts them short, so that they are
+// made again after a restart, and returns ctx's error. After Stop no goroutine is left and every sink is closed, unless
+// a sink or the inbox goes on in spite of its context's end. A further call waits for the same.
 func (d *Dispatcher) Stop(ctx context.Context) error {
 	d.reload.Lock()
 	d.endClaiming()

@@ -197,8 +197,7 @@ func TestClosedInboxEndsTheDeliveries(t *testing.T) {
 	})
 }
 
-// A sink that fails every attempt fills no log: one line a minute, with neither
-// the conversation nor the body.
+// A sink that fails every attempt fills no log: one line a minute, with neither the conversation nor the body.
 func TestFailedAttemptsAreLoggedSparingly(t *testing.T) {
 	var lines []string
 	log := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
@@ -256,8 +255,7 @@ func TestTheInboxGetsItsSettings(t *testing.T) {
 	}
 }
 
-// TestALostClaimIsLeft: another replica delivers the event, and its death is not
-// counted here.
+// TestALostClaimIsLeft: another replica delivers the event, and its death is not counted here.
 func TestALostClaimIsLeft(t *testing.T) {
 	inBubble(t, 8, func(r *rig) {
 		r.fail(&r.failSettle, fmt.Errorf("settle: %w", inbox.ErrLost))

@@ -55,8 +55,8 @@ func TestDeadSinksLeaveAChannelAtFullSpeed(t *testing.T) {
 	})
 }
 
-// Large events take the memory that the bodies may have, not the slots, and by
-// the same rule: a channel leaves as much free as it holds.
+// Large events take the memory that the bodies may have, not the slots, and by the same rule: a channel leaves as much
+// free as it holds.
 func TestLargeEventsAreBoundedByTheirBytes(t *testing.T) {
 	inBubble(t, 1024, func(r *rig) {
 		r.bodySize = budget / 10
@@ -76,8 +76,8 @@ func TestLargeEventsAreBoundedByTheirBytes(t *testing.T) {
 	})
 }
 
-// Channels that would each fill the whole process, at sinks that answer only
-// after a time-out, settle at equal shares and leave one share free.
+// Channels that would each fill the whole process, at sinks that answer only after a time-out, settle at equal shares
+// and leave one share free.
 func TestGreedyChannelsSettleAtEqualShares(t *testing.T) {
 	inBubble(t, 110, func(r *rig) {
 		sinks := make([]*fakeSink, 0, 10)

@@ -13,8 +13,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// fakeQueue is an inbox.Queue in memory that keeps to the contract of lanes and
-// reports every breach of it by its caller as a test failure.
+// fakeQueue is an inbox.Queue in memory that keeps to the contract of lanes and reports every breach of it by its
+// caller as a test failure.
 type fakeQueue struct {
 	t  *testing.T
 	mu sync.Mutex

@@ -14,18 +14,18 @@ const (
 	holdAfter = 3
 	// longestProbeWait bounds the time between two probes: a sink may recover early, or ask for too much.
 	longestProbeWait = 30 * time.Second
-	// mostRecent conversations are remembered as attempted during the hold. If more than these are at fault, each
-	// still goes to the end of the inbox's schedule by its attempt.
+	// mostRecent conversations are remembered as attempted during the hold. If more than these are at fault, each still
+	// goes to the end of the inbox's schedule by its attempt.
 	mostRecent = 64
 	// mostPassed claims at least are passed over in search of a conversation without a recent attempt. On an ordered
 	// channel mostRecent would do; on an unordered one a conversation has a claim for each of its events.
 	mostPassed = 1024
 )
 
-// hold is how a channel spares a sink that asks for it by Retry-After. Such an answer delays its own conversation
-// only (see decide). If three different conversations in a row get one, with nothing taken between, the sink is busy
-// and the channel is held. It then makes one attempt, a probe, each min(Retry-After, 30 s), each from another
-// conversation. The first event taken ends the hold.
+// hold is how a channel spares a sink that asks for it by Retry-After. Such an answer delays its own conversation only
+// (see decide). If three different conversations in a row get one, with nothing taken between, the sink is busy and the
+// channel is held. It then makes one attempt, a probe, each min(Retry-After, 30 s), each from another conversation. The
+// first event taken ends the hold.
 //
 // The zero value holds nothing. The pump's mu guards it; a copy stays what it is.
 type hold struct {

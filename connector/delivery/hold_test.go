@@ -87,9 +87,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestABusySinkIsLeftAlone: 200 conversations do not make 200 requests to a sink
-// that asks for a pause of 30 s. Each probe is of another conversation, and with
-// the first event that is taken everything goes on.
+// TestABusySinkIsLeftAlone: 200 conversations do not make 200 requests to a sink that asks for a pause of 30 s. Each
+// probe is of another conversation, and with the first event that is taken everything goes on.
 func TestABusySinkIsLeftAlone(t *testing.T) {
 	const conversations, concurrency, pause = 200, 8, 30 * time.Second
 	inBubble(t, 64, func(r *rig) {
@@ -195,8 +194,8 @@ func TestAnswersToAPausedChannelHoldNothing(t *testing.T) {
 	})
 }
 
-// TestARemovedChannelLeavesNoHold: neither in the metrics, nor when the attempts end
-// that were under way, nor when the channel is back.
+// TestARemovedChannelLeavesNoHold: neither in the metrics, nor when the attempts end that were under way, nor when the
+// channel is back.
 func TestARemovedChannelLeavesNoHold(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
 		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
@@ -229,8 +228,7 @@ func TestARemovedChannelLeavesNoHold(t *testing.T) {
 	})
 }
 
-// TestAReloadToAnotherSinkEndsTheHold, and late answers of the old sink do not
-// begin one at the new.
+// TestAReloadToAnotherSinkEndsTheHold, and late answers of the old sink do not begin one at the new.
 func TestAReloadToAnotherSinkEndsTheHold(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
 		late := make(chan struct{})
@@ -258,8 +256,8 @@ func TestAReloadToAnotherSinkEndsTheHold(t *testing.T) {
 	})
 }
 
-// TestAHoldLosesNoEventAndNoOrder: whatever mix of answers comes, everything is
-// taken in the end, each conversation in order.
+// TestAHoldLosesNoEventAndNoOrder: whatever mix of answers comes, everything is taken in the end, each conversation in
+// order.
 func TestAHoldLosesNoEventAndNoOrder(t *testing.T) {
 	inBubble(t, 16, func(r *rig) {
 		var mu sync.Mutex
@@ -307,8 +305,8 @@ func TestStopEndsAHold(t *testing.T) {
 	})
 }
 
-// TestDrainEndsAHold: at the end of the process what the sink takes is delivered,
-// whoever stands before it, and nobody is asked again before its own pause is over.
+// TestDrainEndsAHold: at the end of the process what the sink takes is delivered, whoever stands before it, and nobody
+// is asked again before its own pause is over.
 func TestDrainEndsAHold(t *testing.T) {
 	inBubble(t, 4, func(r *rig) {
 		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {
@@ -341,8 +339,7 @@ func TestDrainEndsAHold(t *testing.T) {
 	})
 }
 
-// TestDrainWaitsForClaimsThatAreGivenBack: they are pending, though no attempt is
-// under way.
+// TestDrainWaitsForClaimsThatAreGivenBack: they are pending, though no attempt is under way.
 func TestDrainWaitsForClaimsThatAreGivenBack(t *testing.T) {
 	poisonedHold(t, 10, func(r *rig, s *fakeSink) {
 		gate := make(chan struct{})

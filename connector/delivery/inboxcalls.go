@@ -11,15 +11,15 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// How long to wait before a call that the inbox failed is repeated. The first wait is short because conversations
-// stand still meanwhile; the last bounds the load on an inbox in trouble.
+// How long to wait before a call that the inbox failed is repeated. The first wait is short because conversations stand
+// still meanwhile; the last bounds the load on an inbox in trouble.
 const (
 	firstCallWait = 100 * time.Millisecond
 	lastCallWait  = 5 * time.Second
 )
 
-// inboxCalls repeats one kind of call to the inbox until it works, and logs when the calls begin to fail and when
-// they work again, not each failure.
+// inboxCalls repeats one kind of call to the inbox until it works, and logs when the calls begin to fail and when they
+// work again, not each failure.
 type inboxCalls struct {
 	what    string
 	log     logr.Logger

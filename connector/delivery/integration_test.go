@@ -122,8 +122,7 @@ func start(t *testing.T, folder string, b *bot) *process {
 	return p
 }
 
-// accept stores count events in each of some conversations, taking turns, and
-// returns their ids by conversation.
+// accept stores count events in each of some conversations, taking turns, and returns their ids by conversation.
 func (p *process) accept(conversations, count int) map[string][]string {
 	p.t.Helper()
 	ids := make(map[string][]string)
@@ -196,8 +195,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 	}
 	defer func() { p.stop(t.Context()) }()
 	p.drain()
-	// An attempt that was cut short may have been taken: then it comes twice,
-	// one right after the other.
+	// An attempt that was cut short may have been taken: then it comes twice, one right after the other.
 	for lane, ids := range b.taken {
 		b.taken[lane] = slices.Compact(ids)
 	}
@@ -241,9 +239,8 @@ func TestDeadLetterAndRedrive(t *testing.T) {
 	}
 }
 
-// TestABusyBotGetsProbesUntilItTakesOne: on the real store too, each probe is of
-// another conversation, so that three which the bot never takes do not keep the
-// others from it.
+// TestABusyBotGetsProbesUntilItTakesOne: on the real store too, each probe is of another conversation, so that three
+// which the bot never takes do not keep the others from it.
 func TestABusyBotGetsProbesUntilItTakesOne(t *testing.T) {
 	const poisoned = 3
 	b := newBot(t)

@@ -6,8 +6,8 @@ import (
 )
 
 // limiter shares a number of slots between channels by a dynamic threshold: a channel may take another slot while it
-// holds fewer than are free over all channels, and fewer than its own bound. A channel that holds none always gets
-// one, so the number of slots taken can exceed the capacity by up to one for each channel.
+// holds fewer than are free over all channels, and fewer than its own bound. A channel that holds none always gets one,
+// so the number of slots taken can exceed the capacity by up to one for each channel.
 //
 // In effect k channels that want everything settle at capacity/(k+1) slots each and leave as many free for the next
 // one; nothing is reserved, nor configured per channel. Shares even out as attempts end, so they are uneven for about
@@ -15,9 +15,9 @@ import (
 // rule is that of Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
 // Transactions on Networking 6 (1998), with alpha = 1.
 //
-// A channel without room waits in a queue, the longest waiting first. Each change wakes the first channel that now
-// has room, and no other: it takes what it may, and that wakes the next. So one freed slot wakes one channel, however
-// many wait.
+// A channel without room waits in a queue, the longest waiting first. Each change wakes the first channel that now has
+// room, and no other: it takes what it may, and that wakes the next. So one freed slot wakes one channel, however many
+// wait.
 type limiter struct {
 	mu       sync.Mutex
 	capacity int

@@ -35,8 +35,7 @@ func TestLimiterTake(t *testing.T) {
 	}
 }
 
-// The closed form in room must grant exactly what the rule grants when the slots
-// are taken one by one.
+// The closed form in room must grant exactly what the rule grants when the slots are taken one by one.
 func TestLimiterRoomIsTheRule(t *testing.T) {
 	for capacity := 1; capacity < 12; capacity++ {
 		for others := range 14 {
@@ -82,8 +81,8 @@ func TestLimiterWakesTheLongestWaitingWithRoom(t *testing.T) {
 	}
 }
 
-// TestLimiterLosesNoWakeUp plays channels that act at random, and asks
-// after every step: is there one that waits, has room, and was not woken?
+// TestLimiterLosesNoWakeUp plays channels that act at random, and asks after every step: is there one that waits, has
+// room, and was not woken?
 func TestLimiterLosesNoWakeUp(t *testing.T) {
 	for seed := range uint64(200) {
 		g := newGame(rand.New(rand.NewPCG(seed, 0)), 6)

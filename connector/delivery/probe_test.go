@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
-// TestProbesAreOfDifferentConversations: of what may be claimed for a probe, the
-// conversation comes first whose attempt is longest ago.
+// TestProbesAreOfDifferentConversations: of what may be claimed for a probe, the conversation comes first whose attempt
+// is longest ago.
 func TestProbesAreOfDifferentConversations(t *testing.T) {
 	tests := map[string]struct {
 		pending string // conversations, one for each event
@@ -60,8 +60,7 @@ func TestAHoldRemembersABoundedNumber(t *testing.T) {
 	}
 }
 
-// TestThreePoisonedConversationsCannotHoldForGood: a probe of a healthy one
-// comes in its turn and ends the hold.
+// TestThreePoisonedConversationsCannotHoldForGood: a probe of a healthy one comes in its turn and ends the hold.
 func TestThreePoisonedConversationsCannotHoldForGood(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
 		s := poisonedSink(30 * time.Second)
@@ -79,8 +78,8 @@ func TestThreePoisonedConversationsCannotHoldForGood(t *testing.T) {
 	})
 }
 
-// poisonedHold is a rig whose channel is held by conversations that the sink never
-// takes, and which are due at every probe. The fake store claims them first.
+// poisonedHold is a rig whose channel is held by conversations that the sink never takes, and which are due at every
+// probe. The fake store claims them first.
 func poisonedHold(t *testing.T, poisoned int, test func(r *rig, s *fakeSink)) {
 	t.Helper()
 	inBubble(t, 64, func(r *rig) {
@@ -95,8 +94,8 @@ func poisonedHold(t *testing.T, poisoned int, test func(r *rig, s *fakeSink)) {
 	})
 }
 
-// TestPoisonedConversationsDoNotTakeEveryProbe: one that the sink takes comes to its
-// turn, however many stand before it and are due again each time.
+// TestPoisonedConversationsDoNotTakeEveryProbe: one that the sink takes comes to its turn, however many stand before it
+// and are due again each time.
 func TestPoisonedConversationsDoNotTakeEveryProbe(t *testing.T) {
 	for _, poisoned := range []int{holdAfter, 7, mostRecent - 1} {
 		t.Run(fmt.Sprint(poisoned), func(t *testing.T) {
@@ -109,8 +108,8 @@ func TestPoisonedConversationsDoNotTakeEveryProbe(t *testing.T) {
 	}
 }
 
-// TestAPoisonedConversationOfAnUnorderedChannel has many events there that may be
-// attempted at once, and is still one conversation.
+// TestAPoisonedConversationOfAnUnorderedChannel has many events there that may be attempted at once, and is still one
+// conversation.
 func TestAPoisonedConversationOfAnUnorderedChannel(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
 		s := poisonedSink(10 * time.Second)

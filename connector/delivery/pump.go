@@ -159,8 +159,8 @@ func (p *pump) end() {
 	close(p.halted)
 }
 
-// claim starts attempts for everything that may be attempted now and for which there is room. It returns how long
-// until the next retry is due, Never if that cannot matter before the pump is woken by something else.
+// claim starts attempts for everything that may be attempted now and for which there is room. It returns how long until
+// the next retry is due, Never if that cannot matter before the pump is woken by something else.
 func (p *pump) claim(ctx context.Context) (wait time.Duration, err error) {
 	p.mu.Lock()
 	paused, drained, held := p.delivery.Paused, p.drained, p.hold

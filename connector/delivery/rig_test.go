@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a Dispatcher between a fakeQueue and fakeSinks. It lives in a synctest
-// bubble, where settled states are reached by synctest.Wait and time is fake.
+// rig is a Dispatcher between a fakeQueue and fakeSinks. It lives in a synctest bubble, where settled states are
+// reached by synctest.Wait and time is fake.
 type rig struct {
 	*fakeQueue
 	d        *Dispatcher

@@ -13,12 +13,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// TestSinceWhenTheSinkFails: an event that is taken or refused shows that the sink is
-// up, and an attempt that tells nothing of it changes nothing.
+// TestSinceWhenTheSinkFails: an event that is taken or refused shows that the sink is up, and an attempt that tells
+// nothing of it changes nothing.
 func TestSinceWhenTheSinkFails(t *testing.T) {
 	failed, refused, unnamed := &sink.Failed{Class: "status", Reason: "HTTP 503"}, &sink.Refused{Reason: "HTTP 422"}, errors.New("dial tcp")
-	// Of each attempt the answer, and the number of the one since which the sink fails,
-	// from 1 on; 0 while it does not.
+	// Of each attempt the answer, and the number of the one since which the sink fails, from 1 on; 0 while it does not.
 	for name, steps := range map[string][]struct {
 		err   error
 		cut   bool
@@ -48,8 +47,8 @@ func TestSinceWhenTheSinkFails(t *testing.T) {
 	}
 }
 
-// TestAnotherSinkIsNotTheOneThatFailed: a reload with another sink begins anew, and
-// the old one's answers do not count any more.
+// TestAnotherSinkIsNotTheOneThatFailed: a reload with another sink begins anew, and the old one's answers do not count
+// any more.
 func TestAnotherSinkIsNotTheOneThatFailed(t *testing.T) {
 	inBubble(t, 8, func(r *rig) {
 		old := &fakeSink{answer: func(ctx context.Context, e event.Event) error {

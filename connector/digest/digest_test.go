@@ -11,8 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/digest"
 )
 
-// TestListsDiffer: where one part ends and the next begins counts, and so does a
-// part without content.
+// TestListsDiffer: where one part ends and the next begins counts, and so does a part without content.
 func TestListsDiffer(t *testing.T) {
 	seen := map[[sha256.Size]byte]string{}
 	for _, list := range [][]string{

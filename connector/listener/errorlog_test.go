@@ -13,8 +13,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// Callers cause what net/http logs, so they must not be able to flood the log,
-// nor to write their addresses there.
+// Callers cause what net/http logs, so they must not be able to flood the log, nor to write their addresses there.
 func TestServerLogIsCountedAndThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged []string

@@ -56,8 +56,8 @@ func TestHeadersAreBoundedUnderTLS(t *testing.T) {
 	}
 }
 
-// A handshake that never ends costs no more than a silent connection, and a
-// failed one no log line: it is none of net/http's.
+// A handshake that never ends costs no more than a silent connection, and a failed one no log line: it is none of
+// net/http's.
 func TestHandshakesOfStrangersAreBounded(t *testing.T) {
 	s, config := serveTLS(t)
 	kept := s.dialTLS(config)

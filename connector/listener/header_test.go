@@ -57,8 +57,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// The refusal of a header that came ahead of its time is no answer to the call
-// before it.
+// The refusal of a header that came ahead of its time is no answer to the call before it.
 func TestARefusalComesAfterTheAnswerBeforeIt(t *testing.T) {
 	for name, header := range map[string]string{
 		"400": "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -114,8 +113,8 @@ func TestBodiesOfStrangersAreNotRead(t *testing.T) {
 	}
 }
 
-// Two lengths of one body are what request smuggling is made of: net/http drops
-// the Content-Length, and a proxy in front may go by it.
+// Two lengths of one body are what request smuggling is made of: net/http drops the Content-Length, and a proxy in
+// front may go by it.
 func TestTransferEncodingBesideContentLengthIsRefused(t *testing.T) {
 	const chunked, length = "Transfer-Encoding: chunked\r\n", "Content-Length: 5\r\n"
 	for _, tc := range []struct {
@@ -188,8 +187,7 @@ type request struct {
 	Lines             int
 }
 
-// requests reads as net/http's server does, until something is wrong. At the
-// begin of every request, aligned is asked.
+// requests reads as net/http's server does, until something is wrong. At the begin of every request, aligned is asked.
 func requests(reader *bufio.Reader, aligned func() bool) (seen []request, ok bool) {
 	for {
 		if !aligned() {
@@ -211,8 +209,8 @@ func requests(reader *bufio.Reader, aligned func() bool) (seen []request, ok boo
 	}
 }
 
-// Whatever is sent, a header that net/http reads was seen as one before, and
-// what it reads is what it would have read without the Listener.
+// Whatever is sent, a header that net/http reads was seen as one before, and what it reads is what it would have read
+// without the Listener.
 func FuzzNoHeaderPassesUnseen(f *testing.F) {
 	const tail = "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"
 	for _, head := range []string{

@@ -31,8 +31,8 @@ type served struct {
 	log *strings.Builder
 }
 
-// serve answers 200 with the class that the path names, which the connection has
-// then: /key, /verified; anything else shows nothing.
+// serve answers 200 with the class that the path names, which the connection has then: /key, /verified; anything else
+// shows nothing.
 func serve(t *testing.T, change func(*Options)) *served {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// However many strangers hold connections, a new caller finds a place, and a
-// verified one keeps its own.
+// However many strangers hold connections, a new caller finds a place, and a verified one keeps its own.
 func TestStrangersNeverHoldEveryPlace(t *testing.T) {
 	s := serve(t, nil)
 	kept := s.dial()
@@ -79,8 +78,7 @@ func TestWhoShowedLeastGoesFirst(t *testing.T) {
 	}
 }
 
-// Whoever has a key and opens many connections does not cut off a new caller that
-// has not shown its own yet.
+// Whoever has a key and opens many connections does not cut off a new caller that has not shown its own yet.
 func TestKeyedConnectionsDoNotCutOffNewcomers(t *testing.T) {
 	bounds := limits
 	bounds.Connections = 64
@@ -158,8 +156,7 @@ func TestVerifiedConnectionsLeaveAShare(t *testing.T) {
 	}
 }
 
-// A verified connection for which the share had no room gives way after those
-// that have shown a key alone.
+// A verified connection for which the share had no room gives way after those that have shown a key alone.
 func TestASurplusConnectionOutlivesKeyedOnes(t *testing.T) {
 	s := serve(t, nil)
 	for range limits.Connections - 2 {
@@ -214,8 +211,7 @@ func (l exhausted) Accept() (net.Conn, error) {
 	}
 }
 
-// Without a descriptor left, the oldest stranger gives one back, and the server
-// goes on.
+// Without a descriptor left, the oldest stranger gives one back, and the server goes on.
 func TestAcceptGoesOnWhenDescriptorsRunOut(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -35,8 +35,8 @@ func resizable(t *testing.T, handler http.HandlerFunc) (*served, *Listener) {
 
 func (s *served) limit() int { return value(s.metrics.ConnectionsLimit.WithLabelValues("test")) }
 
-// The oldest of the lowest class goes when the number of connections falls, and the
-// verified ones that are left have no more than their share.
+// The oldest of the lowest class goes when the number of connections falls, and the verified ones that are left have no
+// more than their share.
 func TestResizeClosesWhoShowedLeast(t *testing.T) {
 	s, l := resizable(t, answer)
 	var verified, keyed, strangers []*caller
@@ -85,8 +85,7 @@ func TestResizeClosesWhoShowedLeast(t *testing.T) {
 	s.awaitsOpen(showedSignature, 14)
 }
 
-// A call under way is answered, whatever its connection has shown, and the
-// connection goes then.
+// A call under way is answered, whatever its connection has shown, and the connection goes then.
 func TestResizeInterruptsNoCall(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s, l := resizable(t, func(w http.ResponseWriter, call *http.Request) {
@@ -117,8 +116,8 @@ func TestResizeInterruptsNoCall(t *testing.T) {
 	}
 }
 
-// Callers come and go while the limit changes all the time; none finds the server
-// shut for long, and the limit holds in the end.
+// Callers come and go while the limit changes all the time; none finds the server shut for long, and the limit holds in
+// the end.
 func TestResizeUnderLoad(t *testing.T) {
 	s, l := resizable(t, answer)
 	stop := make(chan struct{})

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// maxReports bounds the reports that are collected or being read at once. Two operators during a change of leaders
-// and a curl need three.
+// maxReports bounds the reports that are collected or being read at once. Two operators during a change of leaders and
+// a curl need three.
 const maxReports = 4
 
 // NewHandler serves the report of collect to callers that send the token, which may change between calls. While the
@@ -62,8 +62,8 @@ func write(w http.ResponseWriter, r Report) {
 	_, _ = w.Write(document) // a caller that does not take it asks again
 }
 
-// KeyID is the Key.ID of a signing key: without the token, it can neither be made nor be compared with that of a
-// guess. It is empty without a token.
+// KeyID is the Key.ID of a signing key: without the token, it can neither be made nor be compared with that of a guess.
+// It is empty without a token.
 func KeyID(token, key string) string {
 	if token == "" {
 		return ""

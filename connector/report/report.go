@@ -1,5 +1,5 @@
-// Package report is what a connector tells its operator about its traffic: a small JSON document on the listener of
-// the metrics, for callers with the token.
+// Package report is what a connector tells its operator about its traffic: a small JSON document on the listener of the
+// metrics, for callers with the token.
 //
 // A report says how things stand and since when. It judges nothing: conditions are the operator's matter. It holds no
 // secret, no user id and nothing of a body.
@@ -13,8 +13,8 @@ const (
 	Path = "/report"
 	// MaxSize bounds a report, in bytes of JSON. A connector with more channels than fit has no report.
 	MaxSize = 16 << 10
-	// MaxKeys bounds the signing keys of a channel in a report, the first ones in the order of the configuration,
-	// those of single accounts last.
+	// MaxKeys bounds the signing keys of a channel in a report, the first ones in the order of the configuration, those
+	// of single accounts last.
 	MaxKeys = 32
 )
 
@@ -93,8 +93,8 @@ type Signature struct {
 	// Failed counts the calls since FailingSince whose signature matched no key. Calls without any signature do not
 	// count: their sender knows no secret.
 	Failed int64 `json:"failed,omitempty"`
-	// FailingSince and LastFailed are the times of the first and the last failed call since one was verified, or
-	// since the keys changed; zero for none.
+	// FailingSince and LastFailed are the times of the first and the last failed call since one was verified, or since
+	// the keys changed; zero for none.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	LastFailed   time.Time `json:"lastFailed,omitzero"`
 }

@@ -22,9 +22,9 @@ type Metrics struct {
 	InFlight                          prometheus.Gauge
 	BufferedBytes, BufferedBytesLimit prometheus.Gauge
 
-	// Connections are by listener (webhook, metrics, admin) and class, ConnectionsLimit by listener.
-	// ConnectionsClosed are by listener and reason: displaced, slow, header_size, header_lines, ambiguous_length,
-	// tls_handshake, or exhausted for an accept that failed for want of descriptors or memory.
+	// Connections are by listener (webhook, metrics, admin) and class, ConnectionsLimit by listener. ConnectionsClosed
+	// are by listener and reason: displaced, slow, header_size, header_lines, ambiguous_length, tls_handshake, or
+	// exhausted for an accept that failed for want of descriptors or memory.
 	Connections, ConnectionsLimit *prometheus.GaugeVec
 	ConnectionsClosed             *prometheus.CounterVec
 	// ServerLog is by kind: panic, tls_handshake, accept, response, semicolon, other.

@@ -19,8 +19,8 @@ const (
 	ofChannel = module + "connector/channel/"
 )
 
-// TestNobodyElseNamesAType: one more type of channel is its own folder and one line in
-// this package, so nothing else of the product may import one.
+// TestNobodyElseNamesAType: one more type of channel is its own folder and one line in this package, so nothing else of
+// the product may import one.
 func TestNobodyElseNamesAType(t *testing.T) {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -20,8 +20,8 @@ const (
 )
 
 // leaveFor bounds how a channel shares with the others: it takes at most this many times what it leaves free, 8/9 of
-// everything if it alone is called. The others then have a ninth until calls of the first one end, which takes 1.8 s
-// at most.
+// everything if it alone is called. The others then have a ninth until calls of the first one end, which takes 1.8 s at
+// most.
 const leaveFor = 8
 
 // admission bounds what the calls in flight take together. A caller with an API key costs next to nothing, since keys
@@ -102,8 +102,8 @@ func (t *ticket) widen(size int64) bool {
 	return !t.cutOff && (size <= t.taken[memory] || t.take(memory, size-t.taken[memory]))
 }
 
-// arrive says that the body has arrived, so that the call can no longer be cut off. It reports whether the call was
-// not cut off before.
+// arrive says that the body has arrived, so that the call can no longer be cut off. It reports whether the call was not
+// cut off before.
 func (t *ticket) arrive() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,8 +135,8 @@ func (t *ticket) take(r resource, n int64) bool {
 	return true
 }
 
-// hasRoom reports whether n more of r are free, and leave enough for other channels. The one call of a channel may
-// take whatever is free, or a body just as large as allowed might never find room.
+// hasRoom reports whether n more of r are free, and leave enough for other channels. The one call of a channel may take
+// whatever is free, or a body just as large as allowed might never find room.
 func (t *ticket) hasRoom(r resource, n int64) bool {
 	free := t.capacity[r] - t.admission.taken[r] - n
 	if free < 0 {

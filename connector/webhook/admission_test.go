@@ -102,8 +102,7 @@ func TestTheChannelThatTakesTheMostGivesWay(t *testing.T) {
 	v.wantCutOff("greedy 0", "greedy 1", "greedy 2")
 }
 
-// A channel leaves the others a ninth, and the one call of a channel may take
-// everything.
+// A channel leaves the others a ninth, and the one call of a channel may take everything.
 func TestShares(t *testing.T) {
 	v, full, other := newVisitors(t, 90, 900), &share{}, &share{}
 	came := 0
@@ -128,8 +127,7 @@ func TestShares(t *testing.T) {
 	v.wantCutOff()
 }
 
-// Whoever was let in stays when there is less memory; who comes makes those give way
-// that wait, as always.
+// Whoever was let in stays when there is less memory; who comes makes those give way that wait, as always.
 func TestLessMemoryCutsNobodyOff(t *testing.T) {
 	v, s := newVisitors(t, 10, 1000), &share{alone: true}
 	for _, name := range []string{"arrived", "waiting", "third"} {

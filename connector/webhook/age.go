@@ -6,8 +6,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// maxAhead is how far a timestamp may be ahead of our clock without being counted: clocks that are kept right differ
-// by less.
+// maxAhead is how far a timestamp may be ahead of our clock without being counted: clocks that are kept right differ by
+// less.
 const maxAhead = time.Minute
 
 // Why a verified call's age was not judged: values of the metric label "reason".
@@ -19,8 +19,8 @@ const (
 )
 
 // isStale reports whether a part of a verified call is older than its channel takes. Inside the inbox's window a
-// repeated call is a duplicate; beyond it, a captured call could come in again, for ever. It is never answered 200:
-// if our own clock is wrong, the platform's retries keep the event until the clock is right.
+// repeated call is a duplicate; beyond it, a captured call could come in again, for ever. It is never answered 200: if
+// our own clock is wrong, the platform's retries keep the event until the clock is right.
 func (h *Handler) isStale(x *exchange, r *route, found *channel.Call) bool {
 	if r.MaxEventAge == 0 {
 		return false

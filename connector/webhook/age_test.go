@@ -35,8 +35,8 @@ func aged(age time.Duration, mode channel.SignatureMode) Channel {
 	})
 }
 
-// Only a new event makes a connection one that is never cut off: whoever captured
-// a call and sends it again would hold every such place.
+// Only a new event makes a connection one that is never cut off: whoever captured a call and sends it again would hold
+// every such place.
 func TestOnlyANewEventEarnsAPlace(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(24*time.Hour, channel.SignatureEnforce))
 	target := f.serve(t)
@@ -174,8 +174,8 @@ func (s *sendings) Pop() any {
 	return last
 }
 
-// Our clock is a day ahead for an hour: Zalo's retries outlast that, so nothing is
-// lost, whether the event was made before, during or after it.
+// Our clock is a day ahead for an hour: Zalo's retries outlast that, so nothing is lost, whether the event was made
+// before, during or after it.
 func TestAClockADayAheadForAnHourLosesNothing(t *testing.T) {
 	const events = 120
 	wall := start

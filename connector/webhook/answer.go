@@ -9,8 +9,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// retryAfter is the wait, in seconds, that a 503 asks for. A busy moment passes, and a full inbox drains at the
-// sink's pace; platforms with a retry schedule of their own ignore it.
+// retryAfter is the wait, in seconds, that a 503 asks for. A busy moment passes, and a full inbox drains at the sink's
+// pace; platforms with a retry schedule of their own ignore it.
 const retryAfter = "5"
 
 // reply is how a call ends, in any channel's shape.

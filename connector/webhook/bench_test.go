@@ -19,8 +19,7 @@ func (n *nowhere) Write(body []byte) (int, error)  { return len(body), nil }
 func (n *nowhere) WriteHeader(status int)          { n.status = status }
 func (n *nowhere) SetReadDeadline(time.Time) error { return nil }
 
-// BenchmarkServeHTTP is the handler's own cost, with an inbox that knows every
-// event.
+// BenchmarkServeHTTP is the handler's own cost, with an inbox that knows every event.
 func BenchmarkServeHTTP(b *testing.B) {
 	f := newFixture(b, nil, newChannel())
 	f.inbox.known = true

@@ -17,9 +17,9 @@ var (
 	errNoRoom = errors.New("no room for the body")
 )
 
-// bodyReader reads the whole body of a call, at most limit bytes; one byte more is errTooLarge, never a body cut
-// short. The inbox may hold on to a body after a call has timed out, so every call has a buffer of its own. It is
-// never larger than the ticket says, which doubles as the body arrives.
+// bodyReader reads the whole body of a call, at most limit bytes; one byte more is errTooLarge, never a body cut short.
+// The inbox may hold on to a body after a call has timed out, so every call has a buffer of its own. It is never larger
+// than the ticket says, which doubles as the body arrives.
 type bodyReader struct {
 	io.Reader
 
@@ -57,8 +57,8 @@ func (b bodyReader) largest() int64 {
 	return b.limit
 }
 
-// readFurther reads a byte beyond the full buffer of body and, if there is one, doubles the room: a body that ends
-// here needs no more.
+// readFurther reads a byte beyond the full buffer of body and, if there is one, doubles the room: a body that ends here
+// needs no more.
 func (b bodyReader) readFurther(body []byte) ([]byte, error) {
 	var next [1]byte
 	if _, err := io.ReadFull(b, next[:]); err != nil {

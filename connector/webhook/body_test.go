@@ -33,8 +33,7 @@ func (w *watched) Read(p []byte) (int, error) {
 
 func (*watched) Close() error { return nil }
 
-// A body takes room as it arrives, whatever length it declares, and never more
-// memory.
+// A body takes room as it arrives, whatever length it declares, and never more memory.
 func TestBodyGrowsWithinItsRoom(t *testing.T) {
 	const bound = 5 * firstRead
 	for _, tc := range []struct {

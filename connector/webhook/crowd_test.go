@@ -17,9 +17,9 @@ import (
 // wellFormed is a signature that nobody made with a secret.
 var wellFormed = "mac=" + strings.Repeat("ab", 32)
 
-// crowd are callers that make calls in turn: each opens a connection, sends a call
-// that declares a size, and so many bytes of its body, waits until it is answered
-// or cut off, and begins again, until it has had its turns or the test ends.
+// crowd are callers that make calls in turn: each opens a connection, sends a call that declares a size, and so many
+// bytes of its body, waits until it is answered or cut off, and begins again, until it has had its turns or the test
+// ends.
 type crowd struct {
 	callers, turns, declared, sent int
 	key, signature                 string
@@ -74,8 +74,7 @@ func (c crowd) gather(t *testing.T, address string) {
 	begun.Wait()
 }
 
-// signedCalls posts signed calls, every other one on a connection of its own, and
-// returns how many were answered 200.
+// signedCalls posts signed calls, every other one on a connection of its own, and returns how many were answered 200.
 func signedCalls(t *testing.T, target string, calls int) (taken int) {
 	t.Helper()
 	kept, fresh := newClient(t), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -135,8 +134,8 @@ func TestCallersWithTheKeyDoNotCrowdOutThePlatform(t *testing.T) {
 	}
 }
 
-// A key that leaked costs its own channel at most: the others have their share,
-// even if the one without verification takes all that it may, and holds it.
+// A key that leaked costs its own channel at most: the others have their share, even if the one without verification
+// takes all that it may, and holds it.
 func TestALeakedKeyCostsNoOtherChannel(t *testing.T) {
 	const calls, leaked = 100, "chat/leaked"
 	off := zaloOA()

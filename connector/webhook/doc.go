@@ -1,5 +1,5 @@
-// Package webhook is the way in: the HTTP server that platforms call. It authenticates a call, bounds what the call
-// may cost, has the channel type verify and identify it, and answers 200 only if the inbox holds the event durably.
+// Package webhook is the way in: the HTTP server that platforms call. It authenticates a call, bounds what the call may
+// cost, has the channel type verify and identify it, and answers 200 only if the inbox holds the event durably.
 //
 // The checks, their order and their answers stand in docs/webhook.md. The way of a call through this package:
 //

@@ -16,10 +16,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
-// FuzzHandler sends arbitrary calls through everything, to a channel under
-// Enforce and one under Audit. Whatever comes: an answer of the table in JSON,
-// 200 to none without a key, and nothing stored that is not whole, answered 200,
-// of the channel whose key came, of its app, and signed unless under Audit.
+// FuzzHandler sends arbitrary calls through everything, to a channel under Enforce and one under Audit. Whatever comes:
+// an answer of the table in JSON, 200 to none without a key, and nothing stored that is not whole, answered 200, of the
+// channel whose key came, of its app, and signed unless under Audit.
 func FuzzHandler(f *testing.F) {
 	samples, err := filepath.Glob(filepath.Join(sampleFolder, "*.json"))
 	if err != nil || len(samples) == 0 {
@@ -106,8 +105,8 @@ func checkStored(t *testing.T, e event.Event, came, signature string, body []byt
 	}
 }
 
-// signedMembers reads what the signature covers besides the body, with another
-// reader than the connector's; both are nil or empty when they are no text.
+// signedMembers reads what the signature covers besides the body, with another reader than the connector's; both are
+// nil or empty when they are no text.
 func signedMembers(body []byte) (appID any, timestamp string) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()

@@ -26,8 +26,8 @@ const HealthPath = "/healthz"
 type Options struct {
 	Inbox   inbox.Accepter
 	Metrics *telemetry.Metrics
-	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events,
-	// and that Enforce would refuse calls; each at most once a minute.
+	// Log receives, without any data of a call, how many calls are refused and why, why the inbox takes no events, and
+	// that Enforce would refuse calls; each at most once a minute.
 	Log logr.Logger
 	Now func() time.Time
 	// MaxInFlight bounds the calls served at once.
@@ -97,8 +97,7 @@ type exchange struct {
 	shape *shape
 	// arrived is the time of arrival, by the handler's clock.
 	arrived time.Time
-	// deadline is the time of the answer at the latest, by the system's clock, which connections and contexts keep
-	// to.
+	// deadline is the time of the answer at the latest, by the system's clock, which connections and contexts keep to.
 	deadline time.Time
 	// ticket is what the call takes of admission.
 	ticket ticket
@@ -172,8 +171,8 @@ func isRead(call *http.Request) bool {
 	return call.Method == http.MethodGet || call.Method == http.MethodHead
 }
 
-// serveChannel finds the call's channel by its key. Platforms post; a console may check the URL with a GET before it
-// is saved.
+// serveChannel finds the call's channel by its key. Platforms post; a console may check the URL with a GET before it is
+// saved.
 func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	post := x.call.Method == http.MethodPost
 	var r *route
@@ -196,8 +195,8 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	}
 }
 
-// address says that the call had the key of r, unless that is nil. If no signature is demanded, the key is all that
-// the call's connection can show.
+// address says that the call had the key of r, unless that is nil. If no signature is demanded, the key is all that the
+// call's connection can show.
 func (x *exchange) address(r *route) {
 	if r == nil {
 		return

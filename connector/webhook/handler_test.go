@@ -273,8 +273,7 @@ func TestBoundsInFlight(t *testing.T) {
 	}
 }
 
-// The room for what has arrived is looked at before the size. A body that declares
-// too much needs none.
+// The room for what has arrived is looked at before the size. A body that declares too much needs none.
 func TestNoRoomComesBeforeTooLarge(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.MaxBufferedBytes = 2048 }, newChannel(func(c *Channel) { c.MaxBodySize = 1024 }))
 	too := func(length int64) int {

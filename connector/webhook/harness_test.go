@@ -58,8 +58,8 @@ type fakeInbox struct {
 	err    error
 	// known makes every event one that was stored before.
 	known bool
-	// block, when set, is waited for before anything is stored; where hold is set
-	// too, for the channels that it names only.
+	// block, when set, is waited for before anything is stored; where hold is set too, for the channels that it names
+	// only.
 	block chan struct{}
 	hold  func(channel string) bool
 	// entered receives a value when Accept begins, if there is room.
@@ -117,8 +117,8 @@ type fixture struct {
 	log      logr.Logger
 }
 
-// newFixture makes a handler of the given channels. When the test ends, the log
-// and the metrics are searched for secrets.
+// newFixture makes a handler of the given channels. When the test ends, the log and the metrics are searched for
+// secrets.
 func newFixture(t testing.TB, change func(*Options), channels ...Channel) *fixture {
 	t.Helper()
 	var mu sync.Mutex
@@ -197,8 +197,7 @@ func urlOn(address net.Addr) string {
 	return "http://" + address.String() + path + "?" + keyParameter + "=" + key
 }
 
-// start starts a real server on loopback, which the test stops; served receives
-// what Serve returned.
+// start starts a real server on loopback, which the test stops; served receives what Serve returned.
 func (f *fixture) start(t testing.TB, certificate *tls.Certificate) (server *Server, address net.Addr, served chan error) {
 	t.Helper()
 	bound, err := net.Listen("tcp", "127.0.0.1:0")

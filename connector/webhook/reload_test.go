@@ -7,8 +7,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// TestCallsThatOutliveTheirChannel end after a reload that removed the channel:
-// they are answered, and bring none of its series back.
+// TestCallsThatOutliveTheirChannel end after a reload that removed the channel: they are answered, and bring none of
+// its series back.
 func TestCallsThatOutliveTheirChannel(t *testing.T) {
 	outcomes := map[string]struct {
 		prepare func(*fakeInbox)

@@ -14,8 +14,8 @@ const repeatSlack = time.Second
 // number. Nothing is left uncounted: a refusal without a line at the end of its minute, or of the process, gets one
 // then.
 //
-// There are as many kinds at most as configured channels times reasons, and each is forgotten after a minute without
-// a refusal.
+// There are as many kinds at most as configured channels times reasons, and each is forgotten after a minute without a
+// refusal.
 type repeats struct {
 	log logr.Logger
 

@@ -75,8 +75,7 @@ type route struct {
 	metrics *telemetry.Channel
 }
 
-// NewRoutes makes channels ready for calls. How long a call takes to find its channel does not depend on their
-// number.
+// NewRoutes makes channels ready for calls. How long a call takes to find its channel does not depend on their number.
 func NewRoutes(channels []Channel) *Routes {
 	routes := &Routes{
 		names: make(map[string]*route),
@@ -149,9 +148,9 @@ func oneSlashLess(path string) string {
 	return path
 }
 
-// authenticate returns the channel whose key a call on a path carries, and the key's digest; nil if it carries none
-// or one of a channel with another path. A look-up by digest tells an attacker nothing, since digests of guesses are
-// not near each other; the comparison takes constant time over all active keys.
+// authenticate returns the channel whose key a call on a path carries, and the key's digest; nil if it carries none or
+// one of a channel with another path. A look-up by digest tells an attacker nothing, since digests of guesses are not
+// near each other; the comparison takes constant time over all active keys.
 func (r *Routes) authenticate(call *http.Request, path string) (found *route, digest [sha256.Size]byte) {
 	key := apiKey(call)
 	if key == "" {

@@ -80,8 +80,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// A key is valid from the moment its version is in use to the moment that a
-// version without it is, and at no time is a valid one refused.
+// A key is valid from the moment its version is in use to the moment that a version without it is, and at no time is a
+// valid one refused.
 func TestReloadUnderLoad(t *testing.T) {
 	version := func(keys ...string) *Routes {
 		return NewRoutes([]Channel{newChannel(func(c *Channel) { c.Keys = digests(keys...) })})

@@ -70,8 +70,7 @@ func (c faulty) answer(t *testing.T) (*fixture, *httptest.ResponseRecorder) {
 	return f, f.do(call)
 }
 
-// row is an answer of the table in the package's comment, with the fault that
-// brings it about.
+// row is an answer of the table in the package's comment, with the fault that brings it about.
 type row struct {
 	row              string
 	fault            func(*faulty)

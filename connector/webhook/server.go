@@ -20,8 +20,7 @@ const (
 	// readHeaderTimeout only runs once a header is there: see package listener. From the header on, a call has
 	// answerWithin.
 	readHeaderTimeout = listener.FirstHeaderTimeout
-	// writeTimeout frees the connection of a caller that does not read. Answers are far smaller than a socket's
-	// buffer.
+	// writeTimeout frees the connection of a caller that does not read. Answers are far smaller than a socket's buffer.
 	writeTimeout = 10 * time.Second
 	// idleTimeout is longer than the 600 s after which common load balancers close an idle connection: if the server
 	// closed first, a call sent at that moment would be lost.
@@ -61,8 +60,8 @@ func NewServer(handler *Handler, limits listener.Limits, logger logr.Logger) *Se
 // UseCertificate replaces the certificate for connections from now on.
 func (s *Server) UseCertificate(certificate *tls.Certificate) { s.certificate.Store(certificate) }
 
-// Serve serves calls of the listener, which it closes, until Shutdown begins: then it returns nil while Shutdown
-// still waits.
+// Serve serves calls of the listener, which it closes, until Shutdown begins: then it returns nil while Shutdown still
+// waits.
 func (s *Server) Serve(inner net.Listener) error {
 	s.mu.Lock()
 	s.listener = listener.New(inner, listener.Options{Name: "webhook", Limits: s.limits, TLS: s.tls(), Metrics: s.handler.Metrics})
@@ -101,8 +100,8 @@ func (s *Server) tls() *tls.Config {
 // open: closing them now would lose calls that are on their way.
 func (s *Server) Drain() { s.handler.Drain() }
 
-// Shutdown closes the listener and the idle connections, and waits for the calls in flight. If ctx ends first, it
-// cuts off the rest, and returns ctx's error if a call was among that: half a request is none.
+// Shutdown closes the listener and the idle connections, and waits for the calls in flight. If ctx ends first, it cuts
+// off the rest, and returns ctx's error if a call was among that: half a request is none.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.handler.refusals.end()
 	err := s.http.Shutdown(ctx)

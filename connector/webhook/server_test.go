@@ -21,8 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
-// dial opens a connection to the host of target and returns it with target's
-// path and query.
+// dial opens a connection to the host of target and returns it with target's path and query.
 func dial(t *testing.T, target string) (*net.TCPConn, *bufio.Reader, string) {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -97,8 +96,8 @@ func TestLargestBodyIsStoredWhole(t *testing.T) {
 	}
 }
 
-// A probe may be as large as an empty object with some white space, signed or not;
-// a larger one is a call like any other.
+// A probe may be as large as an empty object with some white space, signed or not; a larger one is a call like any
+// other.
 func TestOnlyASmallBodyIsAProbe(t *testing.T) {
 	f := newFixture(t, nil, newChannel())
 	target := f.serve(t)

@@ -141,8 +141,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// TestAnEventIsSeenWhenItIsDurable: not while the inbox is full, and again when it is
-// sent again.
+// TestAnEventIsSeenWhenItIsDurable: not while the inbox is full, and again when it is sent again.
 func TestAnEventIsSeenWhenItIsDurable(t *testing.T) {
 	f := newTicking(t, signedBy(channel.SignatureEnforce, secret))
 	f.inbox.err = inbox.ErrFull
@@ -171,8 +170,7 @@ func TestALargeCallWithAWrongSignature(t *testing.T) {
 	}
 }
 
-// TestTrafficAndReloads: what is known of a channel and its keys stays as long as they
-// do.
+// TestTrafficAndReloads: what is known of a channel and its keys stays as long as they do.
 func TestTrafficAndReloads(t *testing.T) {
 	enforced := signedBy(channel.SignatureEnforce, secret, otherSecret)
 	f := newTicking(t, enforced)

@@ -14,8 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// scripted is a channel type that finds the same in every call, and refuses none by its
-// header.
+// scripted is a channel type that finds the same in every call, and refuses none by its header.
 type scripted struct {
 	reading channel.Reading
 	refusal *channel.Refusal
@@ -51,8 +50,8 @@ func (f *fixture) answerTo(s scripted) (status int, contentType, retry, answer s
 	return w.Code, w.Header().Get("Content-Type"), w.Header().Get("Retry-After"), w.Body.String()
 }
 
-// A type's refusals have its own status and shape. A defect of the type costs no panic:
-// the platform is asked to send the call again.
+// A type's refusals have its own status and shape. A defect of the type costs no panic: the platform is asked to send
+// the call again.
 func TestRefusalsOfAType(t *testing.T) {
 	for _, tt := range []struct {
 		status, shaped, want int

@@ -27,11 +27,11 @@ const FieldManager = "channel-connector-operator"
 
 // Applier applies children.
 type Applier struct {
-	// Client reads its own writes from a cache that holds the operator's own
-	// objects as Compact leaves them, and writes.
+	// Client reads its own writes from a cache that holds the operator's own objects as Compact leaves them, and
+	// writes.
 	Client client.Client
-	// Live reads from the API server. It is asked only for objects that the cache lacks: they
-	// may exist and belong to another owner.
+	// Live reads from the API server. It is asked only for objects that the cache lacks: they may exist and belong to
+	// another owner.
 	Live client.Reader
 	// Contests remember the fields that others change back.
 	Contests *Contests
@@ -83,8 +83,8 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	return true, nil
 }
 
-// find returns the child's object: as the cache has it, or, if the object lost the labels by
-// which the cache finds it, as the API server has it. It is nil if there is none.
+// find returns the child's object: as the cache has it, or, if the object lost the labels by which the cache finds it,
+// as the API server has it. It is nil if there is none.
 func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
 	key := child.Key(owner.Namespace)
 	live := child.Kind.New()
@@ -117,8 +117,8 @@ func refuseForeign(owner *v1alpha1.ChannelConnector, child children.Child, objec
 	return foreign
 }
 
-// Belongs reports whether an object is the resource's. So is one without an owner whose labels
-// name the resource, which is adopted, and one of a deleted resource of the same name.
+// Belongs reports whether an object is the resource's. So is one without an owner whose labels name the resource, which
+// is adopted, and one of a deleted resource of the same name.
 func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	controller := metav1.GetControllerOf(object)
 	if controller == nil {
@@ -128,8 +128,8 @@ func Belongs(object client.Object, owner *v1alpha1.ChannelConnector) bool {
 	return err == nil && group.Group == v1alpha1.GroupVersion.Group && controller.Kind == "ChannelConnector" && controller.Name == owner.Name
 }
 
-// Claims reports whether an object's labels name the ChannelConnector. If a name is what another
-// one is shortened to, both have the same label; the annotation tells them apart.
+// Claims reports whether an object's labels name the ChannelConnector. If a name is what another one is shortened to,
+// both have the same label; the annotation tells them apart.
 func Claims(object client.Object, name string) bool {
 	labels, inFull := object.GetLabels(), object.GetAnnotations()[marks.AnnotationConnector]
 	return labels[marks.LabelManagedBy] == marks.ManagedBy && labels[marks.LabelConnector] == children.Instance(name) &&

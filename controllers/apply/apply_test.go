@@ -33,8 +33,7 @@ import (
 
 var errBroken = errors.New("broken")
 
-// rig is an Applier of an API server in memory, which counts writes and fails on
-// demand.
+// rig is an Applier of an API server in memory, which counts writes and fails on demand.
 type rig struct {
 	*Applier
 	server client.Client
@@ -42,8 +41,7 @@ type rig struct {
 	writes int
 	// admit changes what is applied, as a webhook does; nil for no change.
 	admit func(map[string]any)
-	// fail is an error for the verb of the next request: get, live, apply, patch,
-	// delete.
+	// fail is an error for the verb of the next request: get, live, apply, patch, delete.
 	fail map[string]error
 }
 
@@ -158,8 +156,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// TestApplyPutsBack: what was changed by others is put back where it is wanted,
-// and left alone where it is not the operator's.
+// TestApplyPutsBack: what was changed by others is put back where it is wanted, and left alone where it is not the
+// operator's.
 func TestApplyPutsBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind   string
@@ -227,8 +225,7 @@ func TestApplyPutsBack(t *testing.T) {
 	}
 }
 
-// TestApplyRefusesForeign: what somebody else made is never taken over, and an
-// orphan of the resource is.
+// TestApplyRefusesForeign: what somebody else made is never taken over, and an orphan of the resource is.
 func TestApplyRefusesForeign(t *testing.T) {
 	ours := children.Labels("shop")
 	full := map[string]string{marks.AnnotationConnector: "shop"}
@@ -315,8 +312,8 @@ func TestApplyFails(t *testing.T) {
 	}
 }
 
-// TestApplyOverwrites: where others' elements of a list make the object invalid, they
-// go; where that does not help either, the error is the first one's.
+// TestApplyOverwrites: where others' elements of a list make the object invalid, they go; where that does not help
+// either, the error is the first one's.
 func TestApplyOverwrites(t *testing.T) {
 	ctx, r, owner := t.Context(), newRig(), connectortest.New(t)
 	r.fail["apply"] = apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, "shop-connector", nil)

@@ -60,8 +60,8 @@ func holdsTemplate(live *corev1.PodTemplateSpec, applied string) bool {
 	return utiljson.Unmarshal([]byte(applied), &want) == nil && keysOf(children.PodTemplateMerge).contains(have, want)
 }
 
-// compactWanted changes an apply configuration as Compact changes the object, so that both can
-// be compared. A pod template that Compact left whole is compared as a whole.
+// compactWanted changes an apply configuration as Compact changes the object, so that both can be compared. A pod
+// template that Compact left whole is compared as a whole.
 func compactWanted(want, have map[string]any) {
 	annotations := annotationsOf(want)
 	if template, there := annotations[marks.AnnotationTemplate].(string); there {

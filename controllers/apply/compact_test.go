@@ -70,8 +70,7 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// TestCompactLeavesNoConfiguration: the operator's memory holds no secret for
-// longer than a pass.
+// TestCompactLeavesNoConfiguration: the operator's memory holds no secret for longer than a pass.
 func TestCompactLeavesNoConfiguration(t *testing.T) {
 	whole, _ := served(t, "Secret").(*corev1.Secret)
 	encoded, err := json.Marshal(compacted(t, whole))

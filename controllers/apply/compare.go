@@ -53,9 +53,9 @@ type keys [][]string
 
 func keysOf(merge [][]string) keys { return append(keys{{"uid"}}, merge...) }
 
-// contains reports whether a value from the API server holds what is wanted: a map every wanted
-// entry, a list every wanted element. Elements that have a key are found by it, as server-side
-// apply merges them; other lists are compared as a whole. Defaults and others' fields do not matter.
+// contains reports whether a value from the API server holds what is wanted: a map every wanted entry, a list every
+// wanted element. Elements that have a key are found by it, as server-side apply merges them; other lists are compared
+// as a whole. Defaults and others' fields do not matter.
 func (k keys) contains(have, want any) bool { return len(k.differences(have, want)) == 0 }
 
 // differences returns the fields of an object that are not as wanted.
@@ -64,8 +64,8 @@ func (k keys) differences(have, want any) (all []difference) {
 	return all
 }
 
-// merge returns the wanted fields. If leave says so of one that differs, it has its present
-// value, or is left out if it is not there.
+// merge returns the wanted fields. If leave says so of one that differs, it has its present value, or is left out if it
+// is not there.
 func (k keys) merge(have, want any, leave func(difference) bool) any {
 	merged, _ := comparison{k, leave}.value(nil, have, true, want)
 	return merged
@@ -150,8 +150,8 @@ func (k keys) mergedByKey(want []any) bool {
 	return len(want) > 0 && !slices.ContainsFunc(want, func(element any) bool { return k.keyOf(element) == "" })
 }
 
-// keyOf is the key of an element, with the names of its fields; empty for an element that has none,
-// so that its place and its neighbours matter.
+// keyOf is the key of an element, with the names of its fields; empty for an element that has none, so that its place
+// and its neighbours matter.
 func (k keys) keyOf(element any) string {
 	fields, _ := element.(map[string]any)
 	for _, names := range k {

@@ -24,8 +24,7 @@ func fields(tb testing.TB, document string) map[string]any {
 	return object
 }
 
-// TestMerge: what differs is found by its path, and what is left has the value that is
-// there.
+// TestMerge: what differs is found by its path, and what is left has the value that is there.
 func TestMerge(t *testing.T) {
 	for name, c := range map[string]struct {
 		have, want string
@@ -73,8 +72,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// FuzzMerge: an object differs where it does not hold what is wanted and nowhere else;
-// it holds what is left, and with no difference left that is what is wanted.
+// FuzzMerge: an object differs where it does not hold what is wanted and nowhere else; it holds what is left, and with
+// no difference left that is what is wanted.
 func FuzzMerge(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`{"a":{"b":[1,"c",null]}}`, `{"a":{"b":[1]}}`},
@@ -98,8 +97,7 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-// TestManagers: who owns a field is found by the API server's keys of lists, and in maps
-// that are replaced as a whole.
+// TestManagers: who owns a field is found by the API server's keys of lists, and in maps that are replaced as a whole.
 func TestManagers(t *testing.T) {
 	entry := func(manager, owned string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, FieldsV1: metav1.NewFieldsV1(owned)}

@@ -98,8 +98,7 @@ func TestContains(t *testing.T) {
 	}
 }
 
-// FuzzContains: a value holds itself, whatever is added to its maps, and no
-// longer when a part of it is gone.
+// FuzzContains: a value holds itself, whatever is added to its maps, and no longer when a part of it is gone.
 func FuzzContains(f *testing.F) {
 	for _, document := range []string{
 		`1`, `{}`, `[]`, `null`, `{"a":{"b":[1,"c",null]}}`, `[{"name":"a","v":1},{"name":"a","v":2}]`,
@@ -153,8 +152,7 @@ func extend(v any) {
 	}
 }
 
-// without removes the entry or element that is the n-th from the leaves on, and
-// leaves n negative where there was one.
+// without removes the entry or element that is the n-th from the leaves on, and leaves n negative where there was one.
 func without(v any, n *int) (rest any, removed bool) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// promptCorrections is how often a field is put back at once. A person changes it once or
-	// twice; a controller goes on.
+	// promptCorrections is how often a field is put back at once. A person changes it once or twice; a controller goes
+	// on.
 	promptCorrections = 3
-	// admissionAttempts is after how many attempts a value counts as changed on admission. The
-	// second one tells a webhook that changes every write from one that changes new objects.
+	// admissionAttempts is after how many attempts a value counts as changed on admission. The second one tells a
+	// webhook that changes every write from one that changes new objects.
 	admissionAttempts = 2
-	// minPause and maxPause bound how long a contested field is left as it is; each correction
-	// doubles the time. A connector that rolls out every ten minutes can serve.
+	// minPause and maxPause bound how long a contested field is left as it is; each correction doubles the time. A
+	// connector that rolls out every ten minutes can serve.
 	minPause = 10 * time.Second
 	maxPause = 10 * time.Minute
 	// quiet is after how long without another change a contest is forgotten.
 	quiet = 10 * time.Minute
-	// proof is how long a correction must last until the contest counts as ended. It is not
-	// forgotten then: the next correction is not prompt.
+	// proof is how long a correction must last until the contest counts as ended. It is not forgotten then: the next
+	// correction is not prompt.
 	proof = 10 * time.Second
 )
 
@@ -31,11 +31,11 @@ const (
 type contested struct {
 	// wanted is the digest of the wanted value. Another value begins a new contest.
 	wanted string
-	// corrections counts how often the field was put back; refusals counts how often in a row
-	// it came back with another value.
+	// corrections counts how often the field was put back; refusals counts how often in a row it came back with another
+	// value.
 	corrections, refusals int
-	// pause is how long the field is left as it is after the last correction, and due the end of
-	// that; 0 while corrections are prompt.
+	// pause is how long the field is left as it is after the last correction, and due the end of that; 0 while
+	// corrections are prompt.
 	pause time.Duration
 	due   time.Time
 	// seen is when the field was last corrected, or last found to differ.
@@ -47,8 +47,8 @@ type contested struct {
 	managers string
 }
 
-// correct notes a correction. If it is refused again, the write may have changed nothing, and then
-// no event reports its result: it is known here.
+// correct notes a correction. If it is refused again, the write may have changed nothing, and then no event reports its
+// result: it is known here.
 func (f *contested) correct(now time.Time, refused bool) {
 	f.seen, f.differs, f.named = now, false, false
 	if f.refusals++; !refused {
@@ -69,8 +69,8 @@ func (f *contested) damped() bool { return f.corrections >= promptCorrections ||
 // onAdmission reports whether the API server, or a webhook, decides the field.
 func (f *contested) onAdmission() bool { return f.refusals >= admissionAttempts }
 
-// expired reports whether a contest is to be forgotten. If its correction was due long ago, its
-// child is no longer wanted.
+// expired reports whether a contest is to be forgotten. If its correction was due long ago, its child is no longer
+// wanted.
 func (f *contested) expired(now time.Time) bool {
 	if f.differs {
 		return now.Sub(f.due) >= quiet
@@ -104,8 +104,8 @@ var source = []string{
 	"spec.volumes[name=config]", "spec.containers[name=connector].args", "spec.containers[name=connector].volumeMounts[name=config]",
 }
 
-// identity reports whether a field, or a part of it, identifies a child, names a pod's
-// configuration, or protects the child from pruning.
+// identity reports whether a field, or a part of it, identifies a child, names a pod's configuration, or protects the
+// child from pruning.
 func identity(path fieldPath) bool {
 	text := strings.TrimPrefix(path.String(), "spec.template.")
 	last := path[len(path)-1].name

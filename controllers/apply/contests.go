@@ -54,8 +54,8 @@ type Contest struct {
 	Field string
 	// Managers are the other field managers that own it, quoted; empty if there are none.
 	Managers string
-	// OnAdmission says that the API server answered the operator's own write with another
-	// value than the operator wrote.
+	// OnAdmission says that the API server answered the operator's own write with another value than the operator
+	// wrote.
 	OnAdmission bool
 }
 
@@ -63,8 +63,8 @@ type Contest struct {
 type childContests struct {
 	// uid tells the object from an earlier one of its name.
 	uid types.UID
-	// digest is that of the last configuration that was applied, and wroteAt its time. By it a
-	// writer that changes the annotation as well is told from a change of the resource.
+	// digest is that of the last configuration that was applied, and wroteAt its time. By it a writer that changes the
+	// annotation as well is told from a change of the resource.
 	digest  string
 	wroteAt time.Time
 	fields  map[string]*contested
@@ -93,8 +93,8 @@ type leaving struct {
 	sent bool
 }
 
-// judge sorts the differences of a child. applied says that the object was last applied with
-// the configuration of this digest, so that the differences are the work of others.
+// judge sorts the differences of a child. applied says that the object was last applied with the configuration of this
+// digest, so that the differences are the work of others.
 func (c *Contests) judge(key contestKey, digest string, applied bool, differs []difference) judgement {
 	c.mu.Lock()
 	defer c.mu.Unlock()

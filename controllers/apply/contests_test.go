@@ -87,8 +87,8 @@ func (c *contest) damp(change func(client.Object)) {
 	}
 }
 
-// TestContestIsLeft: after three corrections a field is left as it is, and is put back
-// after a time that doubles up to its bound.
+// TestContestIsLeft: after three corrections a field is left as it is, and is put back after a time that doubles up to
+// its bound.
 func TestContestIsLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind, field string
@@ -139,8 +139,8 @@ func TestContestIsLeft(t *testing.T) {
 	}
 }
 
-// TestContestEnds: the contest is over once a correction has lasted, and forgotten after
-// ten quiet minutes; until then the next one is not prompt.
+// TestContestEnds: the contest is over once a correction has lasted, and forgotten after ten quiet minutes; until then
+// the next one is not prompt.
 func TestContestEnds(t *testing.T) {
 	x := newContest(t, "Deployment")
 	x.damp(scale)
@@ -170,8 +170,8 @@ func TestContestEnds(t *testing.T) {
 	}
 }
 
-// TestContestIsOverdue: a correction that did not come when it was due is looked for
-// soon, then ever more rarely, until it counts as one of a child that nobody wants.
+// TestContestIsOverdue: a correction that did not come when it was due is looked for soon, then ever more rarely, until
+// it counts as one of a child that nobody wants.
 func TestContestIsOverdue(t *testing.T) {
 	x := newContest(t, "Deployment")
 	x.damp(scale)
@@ -190,8 +190,7 @@ func TestContestIsOverdue(t *testing.T) {
 	}
 }
 
-// TestContestIsWrittenAround: what else is not as wanted is put back at once, with what
-// is contested as it is.
+// TestContestIsWrittenAround: what else is not as wanted is put back at once, with what is contested as it is.
 func TestContestIsWrittenAround(t *testing.T) {
 	theirs := func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "theirs" }
 	x := newContest(t, "Deployment")
@@ -220,8 +219,7 @@ func TestContestIsWrittenAround(t *testing.T) {
 	}
 }
 
-// TestContestOfAnotherValue: a value that is declared anew is no longer the contested
-// one.
+// TestContestOfAnotherValue: a value that is declared anew is no longer the contested one.
 func TestContestOfAnotherValue(t *testing.T) {
 	x := newContest(t, "Deployment")
 	x.damp(scale)
@@ -237,8 +235,7 @@ func TestContestOfAnotherValue(t *testing.T) {
 	}
 }
 
-// TestNeverLeft: a revoked key must not come back, and what a child is found by must
-// stay.
+// TestNeverLeft: a revoked key must not come back, and what a child is found by must stay.
 func TestNeverLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind   string
@@ -282,8 +279,8 @@ func TestNeverLeft(t *testing.T) {
 	}
 }
 
-// TestContestWithTheDigest: who writes an old copy of the whole object, with the
-// operator's annotations, is no change of the resource.
+// TestContestWithTheDigest: who writes an old copy of the whole object, with the operator's annotations, is no change
+// of the resource.
 func TestContestWithTheDigest(t *testing.T) {
 	x := newContest(t, "Deployment")
 	theirs := func(o client.Object) {
@@ -301,8 +298,8 @@ func TestContestWithTheDigest(t *testing.T) {
 	}
 }
 
-// TestDecidedOnAdmission: of a value that comes back as another one, the second attempt
-// is the last until the next is due.
+// TestDecidedOnAdmission: of a value that comes back as another one, the second attempt is the last until the next is
+// due.
 func TestDecidedOnAdmission(t *testing.T) {
 	admit := func(o map[string]any) { object(o, "spec")["replicas"] = int64(2) }
 	for name, start := range map[string]func(*testing.T) *contest{

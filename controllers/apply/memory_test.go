@@ -40,8 +40,7 @@ func at(path string, want any) difference {
 	return difference{fieldPath{{name: "spec"}, {name: path}}, want}
 }
 
-// TestContestsAreBounded: what is beyond the bounds is put back at once, each time, and
-// what is old makes room.
+// TestContestsAreBounded: what is beyond the bounds is put back at once, each time, and what is old makes room.
 func TestContestsAreBounded(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
 	c := NewContests(clock)
@@ -71,9 +70,8 @@ func TestContestsAreBounded(t *testing.T) {
 	}
 }
 
-// TestContestsKeepTheirRules whatever happens in which order: between two corrections of
-// a field that are not prompt lies a pause, counts are those of what is there, and
-// everything is forgotten in the end.
+// TestContestsKeepTheirRules whatever happens in which order: between two corrections of a field that are not prompt
+// lies a pause, counts are those of what is there, and everything is forgotten in the end.
 func TestContestsKeepTheirRules(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))

@@ -13,8 +13,8 @@ import (
 // maxManagers is how many field managers a message names.
 const maxManagers = 3
 
-// managers names the field managers, beside the operator's, that own a field: quoted, in order,
-// empty where nobody does. What cannot be decoded owns nothing.
+// managers names the field managers, beside the operator's, that own a field: quoted, in order, empty where nobody
+// does. What cannot be decoded owns nothing.
 func managers(of []metav1.ManagedFieldsEntry, path fieldPath) string {
 	var names []string
 	for _, entry := range of {
@@ -31,8 +31,8 @@ func managers(of []metav1.ManagedFieldsEntry, path fieldPath) string {
 	return strings.Join(names[:min(len(names), maxManagers)], ", ")
 }
 
-// owns reports whether a set of fields holds a field, or a part of it. The owner of a map or list
-// that is replaced as a whole owns every field in it.
+// owns reports whether a set of fields holds a field, or a part of it. The owner of a map or list that is replaced as a
+// whole owns every field in it.
 func owns(fields *fieldpath.Set, path fieldPath) (owned bool) {
 	fields.Leaves().Iterate(func(leaf fieldpath.Path) {
 		n := min(len(leaf), len(path))
@@ -41,8 +41,8 @@ func owns(fields *fieldpath.Set, path fieldPath) (owned bool) {
 	return owned
 }
 
-// isStep compares a part of a path in managed fields. The API server's key of an element is another
-// one, such as port and protocol.
+// isStep compares a part of a path in managed fields. The API server's key of an element is another one, such as port
+// and protocol.
 func isStep(of fieldpath.PathElement, s step) bool {
 	if s.element == nil {
 		return of.FieldName != nil && *of.FieldName == s.name

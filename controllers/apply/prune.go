@@ -12,8 +12,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// Prune deletes the object of a child that the resource no longer wants, and reports whether it
-// did. An object of another owner is left alone.
+// Prune deletes the object of a child that the resource no longer wants, and reports whether it did. An object of
+// another owner is left alone.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
 	live := child.Kind.New()
 	switch err := a.Client.Get(ctx, child.Key(owner.Namespace), live); {

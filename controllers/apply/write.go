@@ -54,8 +54,8 @@ func (w *write) judge(ctx context.Context) (settled bool, err error) {
 	return applied && len(differs) == len(w.left), nil
 }
 
-// nameManagers records the owners of the fields that are newly left as they are. It asks the API
-// server, since the cache's objects have no managed fields.
+// nameManagers records the owners of the fields that are newly left as they are. It asks the API server, since the
+// cache's objects have no managed fields.
 func (w *write) nameManagers(ctx context.Context, want map[string]any) error {
 	names := map[string]string{}
 	for path, left := range w.left {

@@ -27,16 +27,16 @@ type Input struct {
 	Config *render.Config
 	// ConfigWrittenAt is when Config was first written; zero outside a cluster. Older pods must be told of it.
 	ConfigWrittenAt time.Time
-	// StartDigest is that of the configuration in use, of which Config is the
-	// newest version. It is part of the pod template.
+	// StartDigest is that of the configuration in use, of which Config is the newest version. It is part of the pod
+	// template.
 	StartDigest string
-	// APIKeyRegenerated is the value of the annotation by which a generated API key was
-	// replaced last; empty if it never was.
+	// APIKeyRegenerated is the value of the annotation by which a generated API key was replaced last; empty if it
+	// never was.
 	APIKeyRegenerated string
 	// Image is the connector's container image.
 	Image string
-	// Keep is the pod template that the Deployment has, while it waits for the one that this
-	// version of the operator makes; otherwise nil.
+	// Keep is the pod template that the Deployment has, while it waits for the one that this version of the operator
+	// makes; otherwise nil.
 	Keep *corev1ac.PodTemplateSpecApplyConfiguration
 	// Upgrading says that the pod template was adopted because the operator changed, not the resource.
 	Upgrading bool
@@ -81,8 +81,8 @@ func Unwanted(kinds []Kind, in Input) (all []Child) {
 	return all
 }
 
-// owner is the reference by which the API server deletes a child together with
-// its ChannelConnector; nil for a resource that is in no cluster.
+// owner is the reference by which the API server deletes a child together with its ChannelConnector; nil for a resource
+// that is in no cluster.
 func owner(c *v1alpha1.ChannelConnector) []*metav1ac.OwnerReferenceApplyConfiguration {
 	if c.UID == "" {
 		return nil

@@ -81,8 +81,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestBuild: what a pod needs is made before the pod, and what nobody needs is
-// not made at all.
+// TestBuild: what a pod needs is made before the pod, and what nobody needs is not made at all.
 func TestBuild(t *testing.T) {
 	withoutConfig := input(connectortest.New(t))
 	withoutConfig.Config = nil
@@ -166,8 +165,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// TestWithoutACluster: a resource that no API server has seen has no owner's uid
-// to give, and its children say nothing to an operator.
+// TestWithoutACluster: a resource that no API server has seen has no owner's uid to give, and its children say nothing
+// to an operator.
 func TestWithoutACluster(t *testing.T) {
 	c := connectortest.New(t)
 	c.UID, c.Generation = "", 0
@@ -227,8 +226,7 @@ func checkKept(t *testing.T, object metav1.Object) {
 	}
 }
 
-// TestNothingThatOutlivesTheResourceIsPrunable: every other child has an owner, which
-// no tool of GitOps prunes.
+// TestNothingThatOutlivesTheResourceIsPrunable: every other child has an owner, which no tool of GitOps prunes.
 func TestNothingThatOutlivesTheResourceIsPrunable(t *testing.T) {
 	c := connectortest.New(t)
 	c.UID = "uid"

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// progressDeadlineSeconds is after how long a roll-out that does not come up
-	// is given up: long enough to pull an image and to recover a large inbox.
+	// progressDeadlineSeconds is after how long a roll-out that does not come up is given up: long enough to pull an
+	// image and to recover a large inbox.
 	progressDeadlineSeconds = 300
 	// revisionHistoryLimit keeps little: what ran before is in the resource's own history.
 	revisionHistoryLimit = 2

@@ -27,8 +27,7 @@ func deploymentOf(tb testing.TB, in Input) *appsv1.Deployment {
 	return d
 }
 
-// TestPodSecurity judges the pods as a namespace that enforces "restricted" does,
-// with Kubernetes' own checks.
+// TestPodSecurity judges the pods as a namespace that enforces "restricted" does, with Kubernetes' own checks.
 func TestPodSecurity(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
@@ -51,8 +50,7 @@ func TestPodSecurity(t *testing.T) {
 	}
 }
 
-// resources are the smallest one, one with another storage, and one with
-// everything.
+// resources are the smallest one, one with another storage, and one with everything.
 func resources(tb testing.TB) map[string]*v1alpha1.ChannelConnector {
 	return map[string]*v1alpha1.ChannelConnector{
 		"minimal":   connectortest.New(tb),
@@ -76,8 +74,7 @@ func TestSelector(t *testing.T) {
 	}
 }
 
-// TestOperatorsOwnWins: what users add to the pods never takes the place of what
-// the operator needs there.
+// TestOperatorsOwnWins: what users add to the pods never takes the place of what the operator needs there.
 func TestOperatorsOwnWins(t *testing.T) {
 	template := deploymentOf(t, input(connectortest.Full(t))).Spec.Template
 	for name, want := range map[string]string{marks.LabelManagedBy: marks.ManagedBy, "team": "chat"} {
@@ -92,8 +89,8 @@ func TestOperatorsOwnWins(t *testing.T) {
 	}
 }
 
-// TestTemplate: a template is read back from its annotation as it was, so that a
-// Deployment that waits for its turn keeps it to the byte.
+// TestTemplate: a template is read back from its annotation as it was, so that a Deployment that waits for its turn
+// keeps it to the byte.
 func TestTemplate(t *testing.T) {
 	for name, c := range resources(t) {
 		in := input(c)
@@ -138,8 +135,8 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
-// TestDoesNotFit: that a type of Kubernetes does not fit its apply configuration
-// is a mistake of the program, which must not become a pod without its affinity.
+// TestDoesNotFit: that a type of Kubernetes does not fit its apply configuration is a mistake of the program, which
+// must not become a pod without its affinity.
 func TestDoesNotFit(t *testing.T) {
 	for name, call := range map[string]func(){
 		"of another shape": func() { as[corev1.Toleration]([]string{"a"}) },

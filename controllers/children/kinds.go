@@ -5,23 +5,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Kinds are the kinds of children, in the order in which they are applied: what a pod needs
-// comes before the Deployment.
+// Kinds are the kinds of children, in the order in which they are applied: what a pod needs comes before the
+// Deployment.
 var Kinds = []Kind{configSecret, serviceAccount, claim, service, deployment}
 
 // Kind is a kind of child, of which a ChannelConnector has one object at most.
 type Kind struct {
 	// Name is the kind's name: Service.
 	Name string
-	// New returns an empty object. A type that the operator's scheme lacks is an
-	// *unstructured.Unstructured with its apiVersion and kind.
+	// New returns an empty object. A type that the operator's scheme lacks is an *unstructured.Unstructured with its
+	// apiVersion and kind.
 	New func() client.Object
 	// Want returns every field that the resource wants of its child; nil when it wants none.
 	Want func(Input) runtime.ApplyConfiguration
 	// Fit changes what is wanted to what the object that is there can become; nil for most kinds.
 	Fit func(wanted runtime.ApplyConfiguration, live client.Object)
-	// Merge are the fields by which elements of the kind's lists are told apart, tried one set
-	// after another: {"name"}. Owner references are told apart by their uid in any kind.
+	// Merge are the fields by which elements of the kind's lists are told apart, tried one set after another: {"name"}.
+	// Owner references are told apart by their uid in any kind.
 	Merge [][]string
 	// Private says that the object holds secrets. None of its fields is ever left to others.
 	Private bool

@@ -22,9 +22,9 @@ const (
 // serviceName is what a Service may be called (a label of RFC 1035); every other child's name may be that as well.
 var serviceName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 
-// Instance is the value of LabelInstance and LabelConnector for a ChannelConnector's name, and what
-// the names of its children begin with: the name itself where that can be the
-// name of a Service, otherwise as much of it as fits and a hash of it.
+// Instance is the value of LabelInstance and LabelConnector for a ChannelConnector's name, and what the names of its
+// children begin with: the name itself where that can be the name of a Service, otherwise as much of it as fits and a
+// hash of it.
 func Instance(name string) string {
 	if len(name) <= maxInstance && serviceName.MatchString(name) {
 		return name
@@ -54,8 +54,8 @@ func Labels(name string) map[string]string {
 	return labels
 }
 
-// keptLabels are those of a child that outlives its ChannelConnector. By the label of
-// the instance Argo CD takes what has no owner for its own application's, and prunes it.
+// keptLabels are those of a child that outlives its ChannelConnector. By the label of the instance Argo CD takes what
+// has no owner for its own application's, and prunes it.
 func keptLabels(name string) map[string]string {
 	labels := Labels(name)
 	delete(labels, marks.LabelInstance)

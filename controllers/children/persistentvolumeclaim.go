@@ -17,8 +17,8 @@ const compactionRoom = 256 << 20
 
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 
-// claim keeps a Persistent inbox. It has no owner, so that a resource deleted by mistake
-// does not take undelivered events along, unless the resource's annotation asks for that.
+// claim keeps a Persistent inbox. It has no owner, so that a resource deleted by mistake does not take undelivered
+// events along, unless the resource's annotation asks for that.
 var claim = Kind{
 	Name: "PersistentVolumeClaim", Want: wantClaim, Fit: keepLarger,
 	New: func() client.Object { return &corev1.PersistentVolumeClaim{} },

@@ -114,8 +114,8 @@ func inboxVolume(c *v1alpha1.ChannelConnector) *corev1ac.VolumeApplyConfiguratio
 // runVolumeSize is far above what a socket takes of the container's memory.
 var runVolumeSize = resource.MustParse("1Mi")
 
-// runVolume holds the socket for the command line, which needs a place to be made in:
-// the root file system is read-only.
+// runVolume holds the socket for the command line, which needs a place to be made in: the root file system is
+// read-only.
 func runVolume() *corev1ac.VolumeApplyConfiguration {
 	return corev1ac.Volume().WithName(volumeRun).WithEmptyDir(corev1ac.EmptyDirVolumeSource().
 		WithMedium(corev1.StorageMediumMemory).WithSizeLimit(runVolumeSize))

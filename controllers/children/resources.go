@@ -13,8 +13,8 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// What a connector gets when the resource does not say otherwise. Under load it
-// stays below 128 MiB; the limit leaves room for large bodies.
+// What a connector gets when the resource does not say otherwise. Under load it stays below 128 MiB; the limit leaves
+// room for large bodies.
 var (
 	defaultRequests = corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("50m"),
@@ -28,8 +28,8 @@ var (
 	}
 )
 
-// containerResources are the declared ones, the defaults where nothing is
-// declared. A default limit gives way to a larger declared request.
+// containerResources are the declared ones, the defaults where nothing is declared. A default limit gives way to a
+// larger declared request.
 func containerResources(c *v1alpha1.ChannelConnector) *corev1ac.ResourceRequirementsApplyConfiguration {
 	requests, limits := defaultRequests.DeepCopy(), defaultLimits.DeepCopy()
 	if c.Spec.Inbox.Keeps(v1alpha1.StorageEphemeral) {

@@ -12,8 +12,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 )
 
-// quantities are a list of resources as text, in the order in which people write
-// them.
+// quantities are a list of resources as text, in the order in which people write them.
 type quantities struct{ CPU, Memory, Storage string }
 
 func quantitiesOf(list corev1.ResourceList) quantities {
@@ -82,8 +81,8 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// TestVolumes: the volume is half as large again as the inbox and 256 MiB more,
-// since kubelet evicts at the limit of an emptyDir with no grace.
+// TestVolumes: the volume is half as large again as the inbox and 256 MiB more, since kubelet evicts at the limit of an
+// emptyDir with no grace.
 func TestVolumes(t *testing.T) {
 	for size, want := range map[string]string{
 		"64Mi": "352Mi", "1Gi": "1792Mi", "10Gi": "15616Mi", "16Ti": "25166080Mi", "67108865": "369098753",

@@ -78,8 +78,7 @@ func (s secrets) with(name, key, value string) secrets {
 	return changed
 }
 
-// without returns the Secrets without a key, or without a whole Secret where no
-// key is named.
+// without returns the Secrets without a key, or without a whole Secret where no key is named.
 func (s secrets) without(name, key string) secrets {
 	changed := maps.Clone(s)
 	if key == "" {
@@ -196,8 +195,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestUnread: while the API server cannot say, no Secret counts as missing, and what is
-// read tells what is wrong with it.
+// TestUnread: while the API server cannot say, no Secret counts as missing, and what is read tells what is wrong with
+// it.
 func TestUnread(t *testing.T) {
 	away := errors.New("the API server is away")
 	from := func(_ context.Context, name string) (*corev1.Secret, error) {

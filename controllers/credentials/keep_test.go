@@ -163,8 +163,8 @@ func TestUnreadStays(t *testing.T) {
 	}
 }
 
-// TestMoved: a key that moved to another Secret key is accepted by that one, and the
-// connector takes the configuration, which has no key twice.
+// TestMoved: a key that moved to another Secret key is accepted by that one, and the connector takes the configuration,
+// which has no key twice.
 func TestMoved(t *testing.T) {
 	there := good(t)
 	got, err := resolveEverything(t, there.with("shop-xbot", "xp-api-key", apiKey2).without("shop-xbot", "old"), there, nil)
@@ -182,8 +182,7 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// TestUnreadCountsOn: an API server that is away for a moment does not begin the time of
-// an absent key anew.
+// TestUnreadCountsOn: an API server that is away for a moment does not begin the time of an absent key anew.
 func TestUnreadCountsOn(t *testing.T) {
 	there, noted := good(t), expires("shop-xbot", "old", 5*time.Second)
 	got, err := Resolve(t.Context(), Input{

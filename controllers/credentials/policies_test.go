@@ -72,8 +72,7 @@ func (c judged) check(t *testing.T) {
 	}
 }
 
-// TestBlocking has each policy that blocks by values that it refuses, and by
-// those next to them that it takes.
+// TestBlocking has each policy that blocks by values that it refuses, and by those next to them that it takes.
 func TestBlocking(t *testing.T) {
 	there := good(t)
 	for name, c := range map[string]judged{
@@ -281,8 +280,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestOrder: findings come in the order of the fields, and of a Secret key what
-// blocks ends the list.
+// TestOrder: findings come in the order of the fields, and of a Secret key what blocks ends the list.
 func TestOrder(t *testing.T) {
 	there := good(t)
 	short, warned := "eyJ.x. \n", "eyJ.Hidden.x\n"

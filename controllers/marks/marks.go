@@ -5,8 +5,8 @@ package marks
 const (
 	// LabelName is "channel-connector". Deployment and Service select pods by it.
 	LabelName = "app.kubernetes.io/name"
-	// LabelInstance is children.Instance of the ChannelConnector's name. Deployment and Service
-	// select pods by it; a child that outlives its ChannelConnector has none.
+	// LabelInstance is children.Instance of the ChannelConnector's name. Deployment and Service select pods by it; a
+	// child that outlives its ChannelConnector has none.
 	LabelInstance = "app.kubernetes.io/instance"
 	// LabelComponent is "connector". For people.
 	LabelComponent = "app.kubernetes.io/component"
@@ -14,16 +14,16 @@ const (
 	LabelPartOf = "app.kubernetes.io/part-of"
 	// LabelManagedBy is ManagedBy. The operator's caches hold only what has it.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
-	// LabelConnector is children.Instance of the ChannelConnector's name, also on pods. The
-	// operator finds the resource of a child by it.
+	// LabelConnector is children.Instance of the ChannelConnector's name, also on pods. The operator finds the resource
+	// of a child by it.
 	LabelConnector = "xbot.a4b.vn/connector"
 )
 
 // ManagedBy is the value of LabelManagedBy.
 const ManagedBy = "channel-connector-operator"
 
-// Domain begins the names of the operator's own labels and annotations. Annotations that begin
-// with it are never left to others.
+// Domain begins the names of the operator's own labels and annotations. Annotations that begin with it are never left
+// to others.
 const Domain = "xbot.a4b.vn/"
 
 // The annotations of a ChannelConnector, which users write and the operator reads.
@@ -38,8 +38,8 @@ const (
 
 // The annotations of every child, which the operator writes and reads.
 const (
-	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to:
-	// a label's value may be too short for it.
+	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to: a label's value may be
+	// too short for it.
 	AnnotationConnector = "xbot.a4b.vn/channel-connector"
 	// AnnotationApplied is the digest of the apply configuration that the child was applied with, 16 hex digits.
 	AnnotationApplied = "xbot.a4b.vn/applied"
@@ -53,20 +53,20 @@ const (
 	AnnotationStartDigest = "xbot.a4b.vn/start-digest"
 	// AnnotationConfigWrittenAt is children.Input.ConfigWrittenAt in RFC 3339.
 	AnnotationConfigWrittenAt = "xbot.a4b.vn/config-written-at"
-	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used
-	// last. The Secret with the generated API key has it as well.
+	// AnnotationAPIKeyRegenerated is the value of AnnotationRegenerateAPIKey that was used last. The Secret with the
+	// generated API key has it as well.
 	AnnotationAPIKeyRegenerated = "xbot.a4b.vn/api-key-regenerated" //nolint:gosec // the name of an annotation
 )
 
 // The annotations of the Deployment, by which a later version of the operator knows what it finds.
 const (
-	// AnnotationTemplate is the pod template as it was applied, in JSON; in the operator's
-	// cache it is the digest of that.
+	// AnnotationTemplate is the pod template as it was applied, in JSON; in the operator's cache it is the digest of
+	// that.
 	AnnotationTemplate = "xbot.a4b.vn/pod-template"
 	// AnnotationGeneration is the resource's generation that the Deployment was made from.
 	AnnotationGeneration = "xbot.a4b.vn/generation"
-	// AnnotationSpec is children.SpecDigest of the resource that the Deployment was made from,
-	// 16 hex digits: a change of replicas alone is told from one that changes pods by it.
+	// AnnotationSpec is children.SpecDigest of the resource that the Deployment was made from, 16 hex digits: a change
+	// of replicas alone is told from one that changes pods by it.
 	AnnotationSpec = "xbot.a4b.vn/spec"
 	// AnnotationUpgrading is "true" while children.Input.Upgrading is; otherwise absent.
 	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
@@ -76,11 +76,11 @@ const (
 // operator writes and reads it; that it changes makes kubelet refresh the pod's files.
 const AnnotationTouched = "xbot.a4b.vn/config-touched"
 
-// Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither delete an
-// object nor call it superfluous. The operator writes them on what outlives a ChannelConnector.
+// Unprunable are annotations for which Argo CD and Flux, whatever the tracking, neither delete an object nor call it
+// superfluous. The operator writes them on what outlives a ChannelConnector.
 //
-// Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage
-// collection" of Flux's kustomize-controller.
+// Sources: "Sync Options" and "Compare Options" of Argo CD's user guide; "Garbage collection" of Flux's
+// kustomize-controller.
 var Unprunable = map[string]string{
 	"argocd.argoproj.io/sync-options":    "Prune=false,Delete=false",
 	"argocd.argoproj.io/compare-options": "IgnoreExtraneous",

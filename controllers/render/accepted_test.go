@@ -13,9 +13,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// The schema and the connector's loader check the same fields in different
-// languages. These tests hold that the loader takes whatever the schema takes:
-// otherwise a resource is accepted, and then goes nowhere.
+// The schema and the connector's loader check the same fields in different languages. These tests hold that the loader
+// takes whatever the schema takes: otherwise a resource is accepted, and then goes nowhere.
 
 // text is a field that holds text, and some that it may hold.
 type text struct {
@@ -64,8 +63,7 @@ var texts = []text{
 	{"retention", `delivery: {deadLetterRetention: %s}`, []string{"168h", "1m", "8760h"}},
 }
 
-// resource is the smallest one with the field set, or nil when the schema refuses
-// it.
+// resource is the smallest one with the field set, or nil when the schema refuses it.
 func (f text) resource(t *testing.T, value string) *v1alpha1.ChannelConnector {
 	t.Helper()
 	// In ASCII, because YAML takes no control characters as they are.

@@ -74,8 +74,7 @@ func (x freeTexts) secrets(common map[string]*corev1.Secret) map[string]*corev1.
 	return all
 }
 
-// FuzzRender: what the schema and the policies take, the connector takes, and
-// reads as it was written.
+// FuzzRender: what the schema and the policies take, the connector takes, and reads as it was written.
 func FuzzRender(f *testing.F) {
 	common := secrets(f)
 	good := freeTexts{

@@ -176,8 +176,8 @@ func TestAPIKeysAreDigests(t *testing.T) {
 	}
 }
 
-// TestDefaults: what the operator fills in is what the connector does by itself, so
-// that a channel behaves the same in either, and the size is the schema's.
+// TestDefaults: what the operator fills in is what the connector does by itself, so that a channel behaves the same in
+// either, and the size is the schema's.
 func TestDefaults(t *testing.T) {
 	got := rendered(t, connectortest.New(t), secrets(t))
 	file := string(got.Files[render.FileName])
@@ -216,8 +216,8 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// TestOneDigest: what the operator writes beside the files is what a connector that has
-// read them from its disk exports and shows.
+// TestOneDigest: what the operator writes beside the files is what a connector that has read them from its disk exports
+// and shows.
 func TestOneDigest(t *testing.T) {
 	full, from := connectortest.Full(t), secrets(t)
 	gone := connectortest.New(t, base, `sink: {http: {url: null, urlSecretKeyRef: {name: bot, key: url}}}`)
@@ -258,8 +258,8 @@ func onDisk(t *testing.T, c *render.Config) string {
 	return loaded.Digest()
 }
 
-// TestStartDigestIsStable: a new version of the operator that changes these for a
-// resource that did not change restarts its connector.
+// TestStartDigestIsStable: a new version of the operator that changes these for a resource that did not change restarts
+// its connector.
 func TestStartDigestIsStable(t *testing.T) {
 	for name, c := range map[string]struct {
 		connector *v1alpha1.ChannelConnector
@@ -275,8 +275,7 @@ func TestStartDigestIsStable(t *testing.T) {
 	}
 }
 
-// TestRenderRefuses: what the connector would refuse is not written, and the error
-// holds no secret.
+// TestRenderRefuses: what the connector would refuse is not written, and the error holds no secret.
 func TestRenderRefuses(t *testing.T) {
 	good := resolved(t, connectortest.Full(t), secrets(t))
 	for name, c := range map[string]struct {

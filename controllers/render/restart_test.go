@@ -96,8 +96,8 @@ var changes = []change{
 // constants are the fields with one value only.
 var constants = map[string]bool{"type": true, "inbox.type": true, "sink.type": true}
 
-// TestStartDigest makes every change under a connector's own watch: a connector
-// must be restarted when, and only when, it refuses to take the change running.
+// TestStartDigest makes every change under a connector's own watch: a connector must be restarted when, and only when,
+// it refuses to take the change running.
 func TestStartDigest(t *testing.T) {
 	from := secrets(t)
 	before := rendered(t, connectortest.New(t, base), from)
@@ -143,8 +143,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// refuses returns the error with which a connector that runs with one
-// configuration refuses another.
+// refuses returns the error with which a connector that runs with one configuration refuses another.
 func refuses(t *testing.T, before, after *render.Config) (refused error) {
 	t.Helper()
 	folder := t.TempDir()
@@ -204,8 +203,7 @@ func TestEveryFieldIsChanged(t *testing.T) {
 	}
 }
 
-// fields adds the paths of a type's fields, those of our own structs in place of
-// the structs.
+// fields adds the paths of a type's fields, those of our own structs in place of the structs.
 func fields(t reflect.Type, path string, into map[string]bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

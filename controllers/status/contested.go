@@ -13,8 +13,8 @@ import (
 // maxContests is how many fields a message lists. With more, its advice would be cut off.
 const maxContests = 4
 
-// contested says which fields others decide, who they are and what to do; nil if there are none.
-// It tells no values, since some may be secret.
+// contested says which fields others decide, who they are and what to do; nil if there are none. It tells no values,
+// since some may be secret.
 func contested(all []apply.Contest) *condition {
 	if len(all) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 // newReplicaSetAvailable is the reason of Progressing after the end of a roll-out, even if its pods fail later.
 const newReplicaSetAvailable = "NewReplicaSetAvailable"
 
-// pastDeadline reports whether the workload is down for longer than its Deployment allows: in a
-// roll-out, or since it was available last.
+// pastDeadline reports whether the workload is down for longer than its Deployment allows: in a roll-out, or since it
+// was available last.
 func pastDeadline(o Observation) bool {
 	at := deadline(o)
 	return o.deadlineExceeded() || !at.IsZero() && !o.Now.Before(at)

@@ -14,8 +14,8 @@ import (
 // patience is how long a node may take, after a pod's grace period, to free the pod's volumes and delete it.
 const patience = time.Minute
 
-// lostNode returns the first pod by name whose node is lost; nil if there is none. It judges by
-// the pod, since the operator may not read nodes.
+// lostNode returns the first pod by name whose node is lost; nil if there is none. It judges by the pod, since the
+// operator may not read nodes.
 func lostNode(o Observation) *corev1.Pod {
 	var found *corev1.Pod
 	for i := range o.Pods {
@@ -28,8 +28,8 @@ func lostNode(o Observation) *corev1.Pod {
 	return found
 }
 
-// unreachable reports whether the control plane, not the pod's node, set the pod to not ready. A
-// node sets its containers to not ready as well, or names the pod's readiness gates.
+// unreachable reports whether the control plane, not the pod's node, set the pod to not ready. A node sets its
+// containers to not ready as well, or names the pod's readiness gates.
 func unreachable(p *corev1.Pod) bool {
 	const nodeLost, gates = "NodeLost", "ReadinessGatesNotReady"
 	ready, containers := podCondition(p, corev1.PodReady), podCondition(p, corev1.ContainersReady)
@@ -61,8 +61,8 @@ func overdue(p *corev1.Pod) time.Time { return p.DeletionTimestamp.Add(patience)
 // byLostNode are the reasons with which a pod may wait because another pod's node is lost.
 var byLostNode = []string{ReasonUnschedulable, ReasonVolumeNotBound, ReasonVolumeNotMounted, ReasonUnavailable, ReasonRollingOut}
 
-// nodeLost says that a lost node keeps a pod's successor from coming up, and quotes the
-// successor's own problem; nil if no node is lost.
+// nodeLost says that a lost node keeps a pod's successor from coming up, and quotes the successor's own problem; nil if
+// no node is lost.
 func nodeLost(o Observation, successor *condition) *condition {
 	pod := lostNode(o)
 	if pod == nil || successor != nil && !slices.Contains(byLostNode, successor.reason) {

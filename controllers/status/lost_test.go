@@ -80,8 +80,8 @@ func TestNodeLost(t *testing.T) {
 	}
 }
 
-// TestSuccessorOfLost: the pod that should take a lost one's place says what it waits
-// for, and what is its own matter comes first.
+// TestSuccessorOfLost: the pod that should take a lost one's place says what it waits for, and what is its own matter
+// comes first.
 func TestSuccessorOfLost(t *testing.T) {
 	with := func(changes ...func(*corev1.Pod)) func(*status.Observation) {
 		return func(o *status.Observation) {

@@ -44,8 +44,7 @@ func observed(tb testing.TB, changes ...func(*status.Observation)) status.Observ
 // start is when the pods of the tests were created.
 var start = time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
 
-// pod is a pod of a ReplicaSet, as it is before its container exists. Later
-// ReplicaSets have higher numbers.
+// pod is a pod of a ReplicaSet, as it is before its container exists. Later ReplicaSets have higher numbers.
 func pod(name, replicaSet string, changes ...func(*corev1.Pod)) corev1.Pod {
 	created := start.Add(time.Duration(replicaSet[0]-'0') * time.Minute)
 	p := corev1.Pod{

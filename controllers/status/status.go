@@ -58,12 +58,12 @@ type Observation struct {
 	Expiring []v1alpha1.ExpiringKey
 	// Obstacle kept the children from being written; nil if they were.
 	Obstacle *Obstacle
-	// ConfigWritten says that a configuration is in the cluster: the declared one, or the last
-	// good one if findings or an obstacle block that.
+	// ConfigWritten says that a configuration is in the cluster: the declared one, or the last good one if findings or
+	// an obstacle block that.
 	ConfigWritten bool
 	Workload
-	// UpdatePending says that the workload waits for its turn to be upgraded. UpgradesStopped
-	// says that another connector must come up first.
+	// UpdatePending says that the workload waits for its turn to be upgraded. UpgradesStopped says that another
+	// connector must come up first.
 	UpdatePending, UpgradesStopped bool
 	// DefinitionOutdated says what the CustomResourceDefinition lacks; empty for nothing.
 	DefinitionOutdated string
@@ -79,15 +79,15 @@ type Observation struct {
 type Workload struct {
 	// Deployment is nil while there is none.
 	Deployment *appsv1.Deployment
-	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its
-	// status counts although its controller has yet to observe the newest generation.
+	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its status counts although its
+	// controller has yet to observe the newest generation.
 	Unchanged bool
 	// Pods are the Deployment's.
 	Pods []corev1.Pod
 	// Now is when these were looked at.
 	Now time.Time
-	// Warnings are those of events where the Deployment and its pods are Silent; Quoted is the
-	// one that the status quoted last, nil for none.
+	// Warnings are those of events where the Deployment and its pods are Silent; Quoted is the one that the status
+	// quoted last, nil for none.
 	Warnings []Warning
 	Quoted   *Warning
 }
@@ -152,8 +152,8 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	return s
 }
 
-// maxMessage bounds a message, in bytes, since those of containers and webhooks may be long. The
-// API server takes no event with a longer one.
+// maxMessage bounds a message, in bytes, since those of containers and webhooks may be long. The API server takes no
+// event with a longer one.
 const maxMessage = 1024
 
 // Shorten cuts a message to what conditions and events may hold.

@@ -28,9 +28,8 @@ func conditions(s v1alpha1.ChannelConnectorStatus) map[string]string {
 	return all
 }
 
-// expected are conditions in short: where Ready, WorkloadAvailable and
-// CredentialsResolved are not said, they are as of a connector that is well.
-// Reconciling and Stalled repeat what Ready says.
+// expected are conditions in short: where Ready, WorkloadAvailable and CredentialsResolved are not said, they are as of
+// a connector that is well. Reconciling and Stalled repeat what Ready says.
 type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
@@ -71,8 +70,7 @@ func (e expected) conditions() map[string]string {
 	return all
 }
 
-// verify computes the status twice, the second time with that of the first as the
-// resource has it, and compares it.
+// verify computes the status twice, the second time with that of the first as the resource has it, and compares it.
 func verify(t *testing.T, o status.Observation, want expected) {
 	t.Helper()
 	first := status.Compute(o)
@@ -280,8 +278,7 @@ func TestComputeRest(t *testing.T) {
 	}
 }
 
-// TestTransitions: a condition that goes on keeps the time since when, and what
-// ends is removed, whatever was before.
+// TestTransitions: a condition that goes on keeps the time since when, and what ends is removed, whatever was before.
 func TestTransitions(t *testing.T) {
 	old := metav1.NewTime(start)
 	o := observed(t)

@@ -12,12 +12,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
-// inboxPatience is for how long storing events may fail before the resource is not Ready. Most
-// failures pass by themselves.
+// inboxPatience is for how long storing events may fail before the resource is not Ready. Most failures pass by
+// themselves.
 const inboxPatience = 2 * time.Minute
 
-// judgeTraffic sets the conditions of the traffic, and returns the part of the status that it is
-// judged by the next time. Without a new assessment the old one stands.
+// judgeTraffic sets the conditions of the traffic, and returns the part of the status that it is judged by the next
+// time. Without a new assessment the old one stands.
 func judgeTraffic(o Observation, set func(string, condition), conditions *[]metav1.Condition) *v1alpha1.TrafficStatus {
 	v := traffic.Standing(o.Connector.Status)
 	if o.Traffic != nil {
@@ -43,8 +43,8 @@ func sinkLacks(o Observation) []credentials.Finding {
 	return slices.DeleteFunc(slices.Clone(o.Findings), func(f credentials.Finding) bool { return !f.Sink })
 }
 
-// refusing says that the connector runs but refuses calls that it should take; nil if it does
-// not. While that is unknown, the last condition stands.
+// refusing says that the connector runs but refuses calls that it should take; nil if it does not. While that is
+// unknown, the last condition stands.
 func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	const noEvents = "The connector runs, and events cannot be stored for more than 2 minutes: InboxHealthy says why. Calls are answered 503"
 	before := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionReady)
@@ -73,8 +73,8 @@ func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	return &stuck
 }
 
-// InboxPatience is for how long the resource stays Ready although no events are stored; 0 if it
-// does not, or if they are.
+// InboxPatience is for how long the resource stays Ready although no events are stored; 0 if it does not, or if they
+// are.
 func InboxPatience(s v1alpha1.ChannelConnectorStatus, now time.Time) time.Duration {
 	c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionInboxHealthy)
 	if c == nil || c.Status != metav1.ConditionFalse {

@@ -114,8 +114,7 @@ func TestInboxPatience(t *testing.T) {
 	}
 }
 
-// TestMissingSinkCredential: the operator knows of it without a report, and a report
-// says nothing against it.
+// TestMissingSinkCredential: the operator knows of it without a report, and a report says nothing against it.
 func TestMissingSinkCredential(t *testing.T) {
 	lacks := func(o *status.Observation) {
 		o.Findings = []credentials.Finding{

@@ -120,8 +120,8 @@ func TestAvailableAgain(t *testing.T) {
 	}
 }
 
-// TestTroubleAfterwards: what keeps a pod from coming up is the same long after the
-// roll-out, and waiting is over at the same time.
+// TestTroubleAfterwards: what keeps a pod from coming up is the same long after the roll-out, and waiting is over at
+// the same time.
 func TestTroubleAfterwards(t *testing.T) {
 	for name, c := range trouble {
 		t.Run(name, func(t *testing.T) {

@@ -35,8 +35,8 @@ func Silent(o Observation) (pod *corev1.Pod, silent bool) {
 	return pod, true
 }
 
-// Quote returns the warning that the status quotes: the one that tells most. While one goes on
-// to say what was quoted last, the words of that stay. It is nil when there is none.
+// Quote returns the warning that the status quotes: the one that tells most. While one goes on to say what was quoted
+// last, the words of that stay. It is nil when there is none.
 func Quote(o Observation) *Warning {
 	if _, silent := Silent(o); !silent {
 		return nil
@@ -107,8 +107,8 @@ func unavailable(o Observation) string {
 	return ReasonUnavailable
 }
 
-// changing matches what differs if the same is said again: numbers, times, ids, and the random end
-// of the name of a pod that was never made.
+// changing matches what differs if the same is said again: numbers, times, ids, and the random end of the name of a pod
+// that was never made.
 var changing = regexp.MustCompile(`([ =(])[0-9]\S*|[0-9a-fA-F]{8}[0-9a-fA-F-]*|-[bcdfghjklmnpqrstvwxz2456789]{5}\b`)
 
 // SameWords reports whether two messages differ only in numbers and ids.

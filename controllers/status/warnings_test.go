@@ -77,8 +77,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestWarningsStay: while the same is said in other words, or in turns with something
-// else, the status does not change.
+// TestWarningsStay: while the same is said in other words, or in turns with something else, the status does not change.
 func TestWarningsStay(t *testing.T) {
 	const first = `FailedMount: rpc error: op 1f0c9a77-04b2: took 1.5s (2 of 9) for volume "shop-2"`
 	for name, c := range map[string]struct {
@@ -125,8 +124,7 @@ func TestRefusedWordsStay(t *testing.T) {
 	}
 }
 
-// TestSilent: events are asked for only past the deadline, of a workload that says
-// nothing itself.
+// TestSilent: events are asked for only past the deadline, of a workload that says nothing itself.
 func TestSilent(t *testing.T) {
 	for name, c := range map[string]struct {
 		change []func(*status.Observation)

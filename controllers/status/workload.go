@@ -41,14 +41,14 @@ const (
 // progress are the reasons of what takes its time in any roll-out.
 var progress = []string{ReasonNotCreated, ReasonStarting, ReasonRollingOut, ReasonScalingDown}
 
-// Trouble reports whether Ready is not True for another reason than a roll-out that takes its
-// time: help may be needed, even if the resource is not Stalled yet.
+// Trouble reports whether Ready is not True for another reason than a roll-out that takes its time: help may be needed,
+// even if the resource is not Stalled yet.
 func Trouble(ready *metav1.Condition) bool {
 	return ready.Status != metav1.ConditionTrue && !slices.Contains(progress, ready.Reason)
 }
 
-// workload judges the Deployment and its pods. While pods of an earlier template take calls, the
-// workload is available; Ready says if the new one does not come up.
+// workload judges the Deployment and its pods. While pods of an earlier template take calls, the workload is available;
+// Ready says if the new one does not come up.
 func workload(o Observation) condition {
 	d := o.Deployment
 	switch {
@@ -234,8 +234,8 @@ func waiting(pod *corev1.Pod) *condition {
 }
 
 const (
-	// stalledAfter is the number of crashes after which another start does not help. kubelet
-	// waits minutes between two starts then.
+	// stalledAfter is the number of crashes after which another start does not help. kubelet waits minutes between two
+	// starts then.
 	stalledAfter = 5
 	// lastingRun is after how long kubelet considers a container well, and waits no longer before its next start.
 	lastingRun = 10 * time.Minute

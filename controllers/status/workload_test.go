@@ -267,8 +267,7 @@ var trouble = map[string]struct {
 	},
 }
 
-// TestTrouble has each by itself, after the deadline, while an older pod serves,
-// and in a pod that does not matter.
+// TestTrouble has each by itself, after the deadline, while an older pod serves, and in a pod that does not matter.
 func TestTrouble(t *testing.T) {
 	for name, c := range trouble {
 		known := c.want != starting
@@ -341,8 +340,7 @@ func TestVolumeOfAClass(t *testing.T) {
 	}
 }
 
-// TestNewestPod: of several pods of one template, the newest with a problem
-// speaks, whatever their order in the list.
+// TestNewestPod: of several pods of one template, the newest with a problem speaks, whatever their order in the list.
 func TestNewestPod(t *testing.T) {
 	older := pod("a", "2", unscheduled("Unschedulable", "older"))
 	newer := pod("b", "2", unscheduled("Unschedulable", "newer"))

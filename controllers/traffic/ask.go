@@ -58,8 +58,8 @@ func (p *Poller) askAll(ctx context.Context, pods []corev1.Pod, token string) (r
 	return nil, err
 }
 
-// ask asks one pod, over a connection of its own: it follows no redirect, is not kept, and costs
-// half as much as a client for many calls. The same failure has the same error text each time.
+// ask asks one pod, over a connection of its own: it follows no redirect, is not kept, and costs half as much as a
+// client for many calls. The same failure has the same error text each time.
 func (p *Poller) ask(ctx context.Context, ip, token string) (r report.Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

@@ -15,18 +15,18 @@ import (
 const (
 	// minFailed is how many calls in a row fail before a wrong secret is suspected.
 	minFailed = 3
-	// minSuspect and minSuspectFor are how many calls fail, and over how long, before a resource
-	// is not Ready whose keys never verified a call.
+	// minSuspect and minSuspectFor are how many calls fail, and over how long, before a resource is not Ready whose
+	// keys never verified a call.
 	minSuspect    = 20
 	minSuspectFor = 10 * time.Minute
-	// unusedAfter is after how long a process reports a key as unused, and disusedAfter how much
-	// later another key must have been used.
+	// unusedAfter is after how long a process reports a key as unused, and disusedAfter how much later another key must
+	// have been used.
 	unusedAfter  = time.Hour
 	disusedAfter = 24 * time.Hour
 )
 
-// signature judges whether calls verify. Only keys that never verified a call affect Ready:
-// otherwise a stranger with an API key could make a healthy channel fail.
+// signature judges whether calls verify. Only keys that never verified a call affect Ready: otherwise a stranger with
+// an API key could make a healthy channel fail.
 func (j *judgement) signature() metav1.Condition {
 	const kind = v1alpha1.ConditionSignatureVerified
 	s := j.picture.Channel.Signature

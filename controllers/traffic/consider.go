@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// rewordAfter is how often, at most, a status gets other words, numbers and times while its
-// conditions keep their status and reason.
+// rewordAfter is how often, at most, a status gets other words, numbers and times while its conditions keep their
+// status and reason.
 const rewordAfter = 10 * time.Minute
 
 // news is the difference of one poll from the status.

@@ -9,6 +9,6 @@
 //	                                   ▼
 //	             10 s later: poll, merge, judge ──▶ the same again? ──▶ a pass writes it
 //
-// The status is the memory: an operator that restarts knows what the one before
-// wrote, and writes nothing unless something has changed.
+// The status is the memory: an operator that restarts knows what the one before wrote, and writes nothing unless
+// something has changed.
 package traffic

@@ -176,8 +176,8 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: Cut(message, maxMessage)}
 }
 
-// maxQuote bounds a quotation of a connector, and maxMessage a whole message, in bytes. The limit
-// of a condition is higher: a message that is cut there would differ from its assessment forever.
+// maxQuote bounds a quotation of a connector, and maxMessage a whole message, in bytes. The limit of a condition is
+// higher: a message that is cut there would differ from its assessment forever.
 const maxQuote, maxMessage = 300, 1000
 
 func quote(words string) string { return Cut(words, maxQuote) }

@@ -200,8 +200,8 @@ func TestJudgeTheRest(t *testing.T) {
 	}
 }
 
-// TestSuspicion: only keys that never verified a call make a resource fail, and what
-// was found out outlives the connector's process.
+// TestSuspicion: only keys that never verified a call make a resource fail, and what was found out outlives the
+// connector's process.
 func TestSuspicion(t *testing.T) {
 	suspect := with(unverified, failed(20, 10*time.Minute))
 	restarted := with(unverified, func(p *Picture) { p.Began = now })
@@ -244,8 +244,7 @@ func TestSuspicion(t *testing.T) {
 	}
 }
 
-// TestRestartedConnector: a process that has not tried the sink yet knows less than the
-// status.
+// TestRestartedConnector: a process that has not tried the sink yet knows less than the status.
 func TestRestartedConnector(t *testing.T) {
 	down := with(func(p *Picture) {
 		p.Channel.Delivery = report.Delivery{Pending: 7, FailingSince: ago(time.Hour), LastError: "connection refused"}
@@ -278,8 +277,7 @@ func TestRestartedConnector(t *testing.T) {
 	}
 }
 
-// TestSteadyTraffic: what goes on as before is the same assessment, although events come
-// and numbers vary.
+// TestSteadyTraffic: what goes on as before is the same assessment, although events come and numbers vary.
 func TestSteadyTraffic(t *testing.T) {
 	r, at := resource(), now
 	busy := func(pending int64) Picture {
@@ -321,8 +319,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestLongErrors: a status has a bound, and what the API server cuts would never be as
-// the assessment says.
+// TestLongErrors: a status has a bound, and what the API server cuts would never be as the assessment says.
 func TestLongErrors(t *testing.T) {
 	long := strings.Repeat("ư", 5000)
 	v := judge(resource(), with(func(p *Picture) {

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// DefaultInterval is how often a connector is asked. A change shows within 2 minutes, since a
-	// second poll confirms it.
+	// DefaultInterval is how often a connector is asked. A change shows within 2 minutes, since a second poll confirms
+	// it.
 	DefaultInterval = 100 * time.Second
 	// jitter spreads the polls, which otherwise stay together after the operator's start.
 	jitter = 0.05

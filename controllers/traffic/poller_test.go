@@ -21,8 +21,7 @@ import (
 
 var shop = client.ObjectKey{Namespace: "chat", Name: "shop"}
 
-// stage is a poller, the connector that it asks, and the operator that writes what it
-// is woken for.
+// stage is a poller, the connector that it asks, and the operator that writes what it is woken for.
 type stage struct {
 	*Poller
 
@@ -137,8 +136,7 @@ func sinkDown(p *Picture) {
 	p.Channel.Delivery = report.Delivery{Pending: 1, FailingSince: time.Now(), LastError: "connection refused"}
 }
 
-// TestChangeShows within 2 minutes, at whichever moment it happens; and what does not
-// change is written once.
+// TestChangeShows within 2 minutes, at whichever moment it happens; and what does not change is written once.
 func TestChangeShows(t *testing.T) {
 	for after := time.Duration(0); after < time.Minute; after += 7 * time.Second {
 		perform(t, func(t *testing.T, s *stage) {
@@ -181,8 +179,8 @@ func TestMoment(t *testing.T) {
 	})
 }
 
-// TestSilence: what cannot be read keeps its assessment for 10 minutes, is unknown then,
-// and known again when it can be read.
+// TestSilence: what cannot be read keeps its assessment for 10 minutes, is unknown then, and known again when it can be
+// read.
 func TestSilence(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {
 		<-time.After(5 * time.Minute)
@@ -265,9 +263,8 @@ func await(ctx context.Context, tick *time.Ticker) bool {
 	}
 }
 
-// TestBusyChannel: where calls come all the time, no two polls say the same, and what
-// changes is written all the same: times each 10 minutes, a backlog and a key that
-// verifies within 2 minutes.
+// TestBusyChannel: where calls come all the time, no two polls say the same, and what changes is written all the same:
+// times each 10 minutes, a backlog and a key that verifies within 2 minutes.
 func TestBusyChannel(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {
 		busy, end := context.WithCancel(t.Context())
@@ -300,8 +297,7 @@ func TestBusyChannel(t *testing.T) {
 	})
 }
 
-// TestFlappingHoldsUpNothing: one condition that comes and goes keeps no other from
-// being told, and causes no writes.
+// TestFlappingHoldsUpNothing: one condition that comes and goes keeps no other from being told, and causes no writes.
 func TestFlappingHoldsUpNothing(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {
 		<-time.After(5 * time.Minute)

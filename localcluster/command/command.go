@@ -49,8 +49,8 @@ func Main(program string, run func(ctx context.Context) error) {
 	}
 }
 
-// Output runs cmd like Run, and returns what it printed to stdout, without white
-// space around it. An error has the last lines of stderr.
+// Output runs cmd like Run, and returns what it printed to stdout, without white space around it. An error has the last
+// lines of stderr.
 func Output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -24,8 +24,8 @@ func (c *Cluster) StartDaemon(machine, name string) error {
 	return c.machine(machine).start(d, c.log(machine, d.name))
 }
 
-// KillContainer ends a container on a node with SIGKILL. Its id is the one in the
-// pod's status, such as containerd://3f5a.
+// KillContainer ends a container on a node with SIGKILL. Its id is the one in the pod's status, such as
+// containerd://3f5a.
 func (c *Cluster) KillContainer(ctx context.Context, name, id string) error {
 	n, err := c.node(name)
 	if err != nil {

@@ -26,8 +26,7 @@ const (
 	namespace = "channels"
 )
 
-// connectors is the value of that name: a connector for each name, with a patch
-// of its spec.
+// connectors is the value of that name: a connector for each name, with a patch of its spec.
 func connectors(patchByName map[string]string) string {
 	GinkgoHelper()
 	type connector struct {
@@ -49,8 +48,7 @@ func runHook(ctx context.Context) *gexec.Session {
 	return k8s.Run(operator, namespace, jobOf(objects(ctx, release, namespace)).Spec.Template.Spec)
 }
 
-// rollOut says of a connector's Deployment what a cluster's own controllers say
-// when its pod is available.
+// rollOut says of a connector's Deployment what a cluster's own controllers say when its pod is available.
 func rollOut(ctx context.Context, name string) error {
 	deployment := &appsv1.Deployment{}
 	if err := k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: children.ConnectorName(name)}, deployment); err != nil {

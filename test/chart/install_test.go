@@ -25,8 +25,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// expectPodsTaken checks every pod of a release, hooks included, against the Pod
-// Security of its namespace.
+// expectPodsTaken checks every pod of a release, hooks included, against the Pod Security of its namespace.
 func expectPodsTaken(ctx context.Context, all []*unstructured.Unstructured, namespace string) {
 	GinkgoHelper()
 	pods := 0

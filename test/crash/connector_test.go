@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// configTemplate gives an attempt more time than any test holds back answers: a sink cannot tell whether the
-// connector still waits for the answer that it gives.
+// configTemplate gives an attempt more time than any test holds back answers: a sink cannot tell whether the connector
+// still waits for the answer that it gives.
 var configTemplate = template.Must(template.New("").Parse(`apiVersion: connector.xbot.a4b.vn/v1alpha1
 kind: ConnectorConfig
 server: {address: "{{.Server}}"}

@@ -81,8 +81,8 @@ var _ = Describe("A change under load", func() {
 			measured("Persistent, no listener: "+change.name, "p95 under 5s", traffic.Outage(platform.Calls()))
 		}, SpecTimeout(5*time.Minute))
 
-		// While one pod leaves and the next one serves, each has an inbox, and the order of a conversation may
-		// invert. Before and after that it holds.
+		// While one pod leaves and the next one serves, each has an inbox, and the order of a conversation may invert.
+		// Before and after that it holds.
 		It("loses nothing with an Ephemeral inbox, and inverts only while its pod is replaced: "+change.name, func(ctx context.Context) {
 			c := newChannel(ctx, ephemeral)
 			platform := c.load(ctx)

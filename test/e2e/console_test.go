@@ -62,8 +62,8 @@ var _ = Describe("Zalo's console", func() {
 // first is the spec's event.
 var first = traffic.Message{N: 1}
 
-// awaitOASecretKey declares a channel that verifies signatures from the start, with its API key alone, and waits
-// until its connector serves and the resource says what to do.
+// awaitOASecretKey declares a channel that verifies signatures from the start, with its API key alone, and waits until
+// its connector serves and the resource says what to do.
 func awaitOASecretKey(ctx context.Context) *channel {
 	GinkgoHelper()
 	c, declared := prepareChannel(ctx)

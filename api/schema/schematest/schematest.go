@@ -63,8 +63,8 @@ var files embed.FS
 
 var written = template.New("").Delims("${", "}").Funcs(template.FuncMap{"repeat": repeat, "list": list})
 
-// load reads the rules in the files of a pattern, in the order of their names. It
-// panics if one is no rule, because the files are part of the program.
+// load reads the rules in the files of a pattern, in the order of their names. It panics if one is no rule, because the
+// files are part of the program.
 func load(pattern string) []Rule {
 	names, err := fs.Glob(files, pattern)
 	if err != nil {

@@ -30,14 +30,13 @@ func agencies(mode channel.SignatureMode, appKeys ...string) *Channel {
 	}).open(name)
 }
 
-// A key that is listed at an OA verifies only what would be delivered as an event of
-// that OA, whatever else the body says.
+// A key that is listed at an OA verifies only what would be delivered as an event of that OA, whatever else the body
+// says.
 func TestAnOAsKeySignsForThatOAAlone(t *testing.T) {
 	const refused = channel.ReasonSignatureWrong
 	for _, tc := range []struct {
 		name, body string
-		// want are why a call is refused that the app's key signed, and the first and
-		// the second OA's.
+		// want are why a call is refused that the app's key signed, and the first and the second OA's.
 		app, first, second channel.Reason
 	}{
 		{"message to the first", `"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa-1"}`, "", "", refused},

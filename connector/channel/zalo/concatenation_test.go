@@ -8,12 +8,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// The signature covers app id, body and timestamp one after the other, without
-// marks between them. Each test below takes the bytes of a signed call apart in
-// another way, and names the check that stands against it.
+// The signature covers app id, body and timestamp one after the other, without marks between them. Each test below
+// takes the bytes of a signed call apart in another way, and names the check that stands against it.
 
-// resigned has an Enforce channel read a body with the signature of whole, which is
-// what the body, its app id and its timestamp look like in a row.
+// resigned has an Enforce channel read a body with the signature of whole, which is what the body, its app id and its
+// timestamp look like in a row.
 func resigned(t *testing.T, appID, body, timestamp, whole string) *channel.Refusal {
 	t.Helper()
 	if row := appID + body + timestamp; row != whole {
@@ -32,8 +31,7 @@ func TestTheConcatenationItself(t *testing.T) {
 	}
 }
 
-// Digits could move from the app id to the body, or an object before the body could
-// be part of the app id.
+// Digits could move from the app id to the body, or an object before the body could be part of the app id.
 func TestTheConcatenationNeedsTheAppIDToBeOurs(t *testing.T) {
 	for _, appID := range []string{"", "625474227006919321", vectors.AppID + "1", `625{"app_id":"6254742270069193212"}`} {
 		body := fmt.Sprintf(`{"app_id":%q,"timestamp":"1"}`, appID)
@@ -43,8 +41,7 @@ func TestTheConcatenationNeedsTheAppIDToBeOurs(t *testing.T) {
 	}
 }
 
-// What stands before or behind the object could belong to the app id or the
-// timestamp.
+// What stands before or behind the object could belong to the app id or the timestamp.
 func TestTheConcatenationNeedsExactlyOneObject(t *testing.T) {
 	whole := vectors.AppID + signedBody + "1782863507304"
 	for _, cut := range []int{0, 1, 6, len("1782863507304")} {
@@ -66,8 +63,7 @@ func TestTheConcatenationNeedsExactlyOneObject(t *testing.T) {
 	}
 }
 
-// With a second app_id or timestamp, the same bytes could be signed for one and
-// read for the other.
+// With a second app_id or timestamp, the same bytes could be signed for one and read for the other.
 func TestTheConcatenationNeedsAppIDAndTimestampOnce(t *testing.T) {
 	for _, member := range []string{
 		`"app_id":"6254742270069193212"`, `"timestamp":"1782863507304"`, `"timestamp":"1"`, `"app_id":null`, `"\u0074imestamp":"1782863507304"`,
@@ -81,8 +77,7 @@ func TestTheConcatenationNeedsAppIDAndTimestampOnce(t *testing.T) {
 	}
 }
 
-// A timestamp from anywhere else could take up what follows the object, white space
-// included.
+// A timestamp from anywhere else could take up what follows the object, white space included.
 func TestTheConcatenationNeedsTheObjectsOwnTimestamp(t *testing.T) {
 	for _, timestamp := range []string{"", "178286350730", "17828635073041", " 1782863507304", "\n1782863507304"} {
 		refusal := resigned(t, vectors.AppID, signedBody, timestamp, vectors.AppID+signedBody+timestamp)

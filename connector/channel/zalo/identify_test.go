@@ -255,8 +255,7 @@ func idOf(tb testing.TB, body string) event.ID {
 	return identified(tb, []byte(body)).Event.ID
 }
 
-// A retry is the same event even if a relay rewrote the body of a message; two
-// events that may be different are.
+// A retry is the same event even if a relay rewrote the body of a message; two events that may be different are.
 func TestEventID(t *testing.T) {
 	const base = `{"event_name":"user_send_text","sender":{"id":"u"},"recipient":{"id":"oa"},"message":{"msg_id":"m"}}`
 	same := map[string]string{

@@ -155,8 +155,7 @@ func TestScanKeepsNothingOfAnEarlierBody(t *testing.T) {
 	}
 }
 
-// FuzzScan compares with encoding/json: what one accepts the other does, and the
-// members that were read are the same.
+// FuzzScan compares with encoding/json: what one accepts the other does, and the members that were read are the same.
 func FuzzScan(f *testing.F) {
 	for _, body := range samples(f) {
 		f.Add(body)

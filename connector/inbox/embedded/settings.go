@@ -1,6 +1,5 @@
-// Package embedded is the section of the inbox that is a folder of this machine. It
-// knows nothing of the store behind it, so that programs that only write or check
-// configurations link none in.
+// Package embedded is the section of the inbox that is a folder of this machine. It knows nothing of the store behind
+// it, so that programs that only write or check configurations link none in.
 package embedded
 
 import "xbot.a4b.vn/channel-connector/connector/config"
@@ -13,11 +12,10 @@ func New() *Settings { return &Settings{MaxSize: 1 << 30} }
 
 // Settings is a store in a folder.
 type Settings struct {
-	// Path is the folder, created when absent. One process at a time uses it.
-	// Required.
+	// Path is the folder, created when absent. One process at a time uses it. Required.
 	Path string `yaml:"path,omitempty" file:"path"`
-	// MaxSize bounds everything that the store has on disk; at the bound calls
-	// are answered 503 and deliveries go on. At least 64Mi. Default: 1Gi.
+	// MaxSize bounds everything that the store has on disk; at the bound calls are answered 503 and deliveries go on.
+	// At least 64Mi. Default: 1Gi.
 	MaxSize config.Size `yaml:"maxSize,omitempty"`
 }
 

@@ -74,8 +74,8 @@ func concurrentBatches(b *bench) {
 	}
 }
 
-// orderings: a change applies to events that are accepted from then on, and not to
-// what is stored, in whatever way it comes back.
+// orderings: a change applies to events that are accepted from then on, and not to what is stored, in whatever way it
+// comes back.
 func orderings(b *bench) {
 	b.configure(inbox.Settings{Ordering: inbox.Unordered})
 	b.acceptAll("an", 1, 3)

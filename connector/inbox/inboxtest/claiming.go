@@ -69,8 +69,8 @@ func retryRestart(b *bench) {
 	b.takeInOrder("an", 2, 3)
 }
 
-// restartBetween leaves an event unsettled before one that waits for a retry,
-// so that after the restart both ways lead to the second.
+// restartBetween leaves an event unsettled before one that waits for a retry, so that after the restart both ways lead
+// to the second.
 func restartBetween(b *bench) {
 	b.acceptAll("an", 1, 1)
 	b.acceptAll("binh", 1, 2)
@@ -88,9 +88,8 @@ func restartBetween(b *bench) {
 	}
 }
 
-// announced settles a crowded lane's head while its further events are being
-// read, and asks, whenever nothing is claimed, that the inbox says that more is
-// to come.
+// announced settles a crowded lane's head while its further events are being read, and asks, whenever nothing is
+// claimed, that the inbox says that more is to come.
 func announced(b *bench) {
 	const rounds, crowd = 30, 70
 	for round := range rounds {
@@ -132,8 +131,8 @@ func crowdedLane(b *bench) {
 	b.nothingClaimable()
 }
 
-// largeEvents asks for more at once than anybody would want in memory, and for
-// the rest only when the inbox says that there is more.
+// largeEvents asks for more at once than anybody would want in memory, and for the rest only when the inbox says that
+// there is more.
 func largeEvents(b *bench) {
 	const lanes, each, size = 20, 2, 600 << 10
 	for lane := range lanes {

@@ -15,8 +15,7 @@ import (
 // perJump is the most that a jump of the machine's clock costs at a restart.
 const perJump = 24 * time.Hour
 
-// expirer is a store that ends what is over when asked to; without a call it
-// does so by itself, in its own time.
+// expirer is a store that ends what is over when asked to; without a call it does so by itself, in its own time.
 type expirer interface {
 	Expire(ctx context.Context) error
 }
@@ -36,8 +35,7 @@ func (b *bench) configure(s inbox.Settings) {
 	}
 }
 
-// jump is something that happens to the machine's clock, while the store is open
-// or while it is closed.
+// jump is something that happens to the machine's clock, while the store is open or while it is closed.
 type jump struct {
 	name    string
 	to      func(now time.Time) time.Time
@@ -47,8 +45,7 @@ type jump struct {
 // latest is the last moment that people can be shown.
 var latest = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// jumps are those of machines with a dead battery, a wrong time server, a
-// restored snapshot, or a person who slips.
+// jumps are those of machines with a dead battery, a wrong time server, a restored snapshot, or a person who slips.
 func jumps() []jump {
 	var all []jump
 	for name, to := range map[string]func(time.Time) time.Time{
@@ -134,8 +131,8 @@ func windowJumps(b *bench, j jump) {
 	}
 }
 
-// retentionJumps: a dead letter is kept for its retention, and not for longer.
-// A later one is younger by as much as before.
+// retentionJumps: a dead letter is kept for its retention, and not for longer. A later one is younger by as much as
+// before.
 func retentionJumps(b *bench, j jump) {
 	const retention = 7 * 24 * time.Hour
 	b.configure(inbox.Settings{DeadLetterRetention: retention})
@@ -211,9 +208,8 @@ func longDowntime(b *bench) {
 	}
 }
 
-// manyJumps jumps and restarts in turn, and compares ages and known ids with a
-// model: time that went by while the store was open counts in full, and each
-// restart what the clock says it took, from nothing to a day.
+// manyJumps jumps and restarts in turn, and compares ages and known ids with a model: time that went by while the store
+// was open counts in full, and each restart what the clock says it took, from nothing to a day.
 func manyJumps(b *bench) {
 	for seed := range uint64(8) {
 		b.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -106,8 +106,7 @@ func manyDead(b *bench) {
 	}
 }
 
-// dyingAgain has redriven events die while further ones are still being
-// redriven.
+// dyingAgain has redriven events die while further ones are still being redriven.
 func dyingAgain(b *bench) {
 	const many = 1500
 	b.acceptAll("an", 1, many)

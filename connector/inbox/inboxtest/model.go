@@ -14,34 +14,29 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// Storage is where a store under the model test keeps its events, and what can
-// happen to it there. What is nil cannot.
+// Storage is where a store under the model test keeps its events, and what can happen to it there. What is nil cannot.
 type Storage struct {
-	// Open opens the store: for the first time, and again after Close or a power
-	// cut. A store that cannot go on calls failed with the cause, and does nothing
-	// more.
+	// Open opens the store: for the first time, and again after Close or a power cut. A store that cannot go on calls
+	// failed with the cause, and does nothing more.
 	Open func(failed func(cause error)) (inbox.Inbox, error)
-	// CutPower cuts the power at the nth sync from now on, counted from 1. Open then
-	// finds what was durable before that sync, and about so many percent of the rest,
-	// chosen by the seed. now cuts it if fewer syncs were made, and reports
-	// whether it was cut before.
+	// CutPower cuts the power at the nth sync from now on, counted from 1. Open then finds what was durable before that
+	// sync, and about so many percent of the rest, chosen by the seed. now cuts it if fewer syncs were made, and
+	// reports whether it was cut before.
 	CutPower func(sync, keptPercent int, seed uint64) (now func() (before bool))
-	// Fill makes the storage as full as inbox.ErrFull or inbox.ErrDiskFull says; nil
-	// makes room. The store may notice it only when it is opened.
+	// Fill makes the storage as full as inbox.ErrFull or inbox.ErrDiskFull says; nil makes room. The store may notice
+	// it only when it is opened.
 	Fill func(why error)
 }
 
-// Model uses a store at random and compares it with a model after each operation:
-// with plain lists, see queue. newStorage prepares the storage of one run, whose
-// store reads the time from the clock.
+// Model uses a store at random and compares it with a model after each operation: with plain lists, see queue.
+// newStorage prepares the storage of one run, whose store reads the time from the clock.
 //
-// A power cut forks the model: a call that had not returned has happened or not.
-// What the store shows from then on decides which, and the test fails if it fits
-// neither.
+// A power cut forks the model: a call that had not returned has happened or not. What the store shows from then on
+// decides which, and the test fails if it fits neither.
 //
-// It takes 20 s at most, unless -rapid.checks is set. A failure is shortened to the fewest operations that still show it. The flags
-// -rapid.checks (runs, 100) and -rapid.steps (operations of a run, 30 on average)
-// make the test longer, -rapid.seed and -rapid.failfile repeat a failure.
+// It takes 20 s at most, unless -rapid.checks is set. A failure is shortened to the fewest operations that still show
+// it. The flags -rapid.checks (runs, 100) and -rapid.steps (operations of a run, 30 on average) make the test longer,
+// -rapid.seed and -rapid.failfile repeat a failure.
 func Model(t *testing.T, newStorage func(*Clock) Storage) {
 	t.Helper()
 	run := modelled(newStorage)
@@ -98,19 +93,16 @@ type machine struct {
 	clock   *Clock
 	storage Storage
 	store   inbox.Inbox
-	// failed gets the cause if the store ends, and broken says that a call will not
-	// return any more.
+	// failed gets the cause if the store ends, and broken says that a call will not return any more.
 	failed chan error
 	broken bool
-	// worlds are the queues of which the store may be one. Only after a power cut
-	// are there several.
+	// worlds are the queues of which the store may be one. Only after a power cut are there several.
 	worlds []*queue
 	// between are the worlds in the middle of calls that were made together.
 	between   []*queue
 	consumers map[string]inbox.Consumer
 	settings  map[string]inbox.Settings
-	// held are the claims under way, and ended those that were settled since the
-	// last start and were not claimed again.
+	// held are the claims under way, and ended those that were settled since the last start and were not claimed again.
 	held, ended []modelClaim
 	// asleep are the channels whose consumer waits for Ready since it claimed.
 	asleep map[string]bool
@@ -129,8 +121,8 @@ func (c modelClaim) same(other modelClaim) bool {
 	return c.Event.Channel == other.Event.Channel && c.Lane == other.Lane && c.Event.ID == other.Event.ID
 }
 
-// effect is what an operation makes of the model. It says in words how the store
-// contradicts that, and nothing if it does not.
+// effect is what an operation makes of the model. It says in words how the store contradicts that, and nothing if it
+// does not.
 type effect func(*queue) (wrong string)
 
 // orError is an error in words, and nothing for none.
@@ -256,8 +248,7 @@ func (m *machine) merge() {
 	m.worlds = different
 }
 
-// drain ends a run: it takes all that is left, in order, and looks once more after a
-// restart. What waits forever stays.
+// drain ends a run: it takes all that is left, in order, and looks once more after a restart. What waits forever stays.
 func (m *machine) drain() {
 	m.Helper()
 	m.Logf("take all that is left")

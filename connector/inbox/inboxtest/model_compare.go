@@ -80,8 +80,7 @@ func (m *machine) graves(channel string) effect {
 // unsignalled is after how long a signal is taken to be missing.
 const unsignalled = 5 * time.Second
 
-// awake fails the test if a consumer sleeps and an event of its channel becomes
-// claimable without a signal.
+// awake fails the test if a consumer sleeps and an event of its channel becomes claimable without a signal.
 func (m *machine) awake(o operation, do func()) {
 	m.Helper()
 	quiet := make(map[string]bool)

@@ -35,8 +35,7 @@ func (s set) do(m *machine) effect {
 	return func(q *queue) string { q.tick(0, to); return "" }
 }
 
-// downtime is how a process is away: the clock shows more or less after it, and the
-// machine may have been restarted.
+// downtime is how a process is away: the clock shows more or less after it, and the machine may have been restarted.
 type downtime struct {
 	shows   time.Duration
 	machine bool
@@ -118,8 +117,7 @@ func (c cut) do(m *machine) effect {
 	return unchanged
 }
 
-// partly are the queues in between, of an operation on several dead letters that is
-// not one step.
+// partly are the queues in between, of an operation on several dead letters that is not one step.
 func (c cut) partly(m *machine, q *queue) (all []*queue) {
 	e, ok := c.during.(end)
 	if !ok || e.redrive && m.full != nil {

@@ -10,11 +10,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// runs generates runs of operations, and does each as soon as it is drawn: what was
-// not drawn before a failure need not be removed from it. It returns their number.
+// runs generates runs of operations, and does each as soon as it is drawn: what was not drawn before a failure need not
+// be removed from it. It returns their number.
 //
-// No operation depends on what the store answers, so that any may be left out. They
-// are drawn where rapid prints nothing; do prints each.
+// No operation depends on what the store answers, so that any may be left out. They are drawn where rapid prints
+// nothing; do prints each.
 func runs(s Storage, do func(operation)) *rapid.Generator[int] {
 	next := operations(s)
 	return rapid.Custom(func(t *rapid.T) (n int) {
@@ -26,8 +26,7 @@ func runs(s Storage, do func(operation)) *rapid.Generator[int] {
 	})
 }
 
-// operations generates an operation. The earlier ones are the plainer ones, to which
-// rapid shortens.
+// operations generates an operation. The earlier ones are the plainer ones, to which rapid shortens.
 func operations(s Storage) *rapid.Generator[operation] {
 	single := rapid.OneOf(accepts(), settles())
 	calls := rapid.OneOf(
@@ -70,8 +69,7 @@ func accepts() *rapid.Generator[operation] {
 	})
 }
 
-// crowds generates a batch of more events of one lane than a store may want to keep
-// in memory.
+// crowds generates a batch of more events of one lane than a store may want to keep in memory.
 func crowds() *rapid.Generator[operation] {
 	return rapid.Custom(func(t *rapid.T) operation {
 		const from, to = 100, 170

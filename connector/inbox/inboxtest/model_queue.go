@@ -11,8 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// queue is what an inbox must hold: plain lists, and each age is a number that
-// grows while time goes by.
+// queue is what an inbox must hold: plain lists, and each age is a number that grows while time goes by.
 type queue struct {
 	// pending are the events of all channels in the order in which they came.
 	pending []queued
@@ -22,8 +21,7 @@ type queue struct {
 	known []knownID
 	// paused names the channels that are paused.
 	paused []string
-	// readings are what the store may have on disk of its clock; the last is the
-	// time now.
+	// readings are what the store may have on disk of its clock; the last is the time now.
 	readings []reading
 	// came counts the events that were stored or redriven.
 	came int
@@ -55,8 +53,7 @@ type knownID struct {
 	age     time.Duration
 }
 
-// reading is how old the store is since its last start, and what the machine's
-// clock shows.
+// reading is how old the store is since its last start, and what the machine's clock shows.
 type reading struct {
 	age   time.Duration
 	shown time.Time
@@ -102,9 +99,9 @@ func (q *queue) tick(passed time.Duration, shown time.Time) {
 	q.readings = append(q.readings, reading{q.now().age + passed, shown})
 }
 
-// restarted are the queues that a store may hold after a restart: it goes on from a
-// reading of its clock, by what the machine's clock says that has passed since, but
-// by nothing at least and by a day at most. No claim outlives the process.
+// restarted are the queues that a store may hold after a restart: it goes on from a reading of its clock, by what the
+// machine's clock says that has passed since, but by nothing at least and by a day at most. No claim outlives the
+// process.
 func (q *queue) restarted(shown time.Time) (all []*queue) {
 	for _, r := range q.readings {
 		next := q.clone()
@@ -166,8 +163,7 @@ func (q *queue) heads(channel string) (heads []*queued) {
 	return heads
 }
 
-// claimable reports whether any event of the channel may be attempted now, and how
-// long until the next may be.
+// claimable reports whether any event of the channel may be attempted now, and how long until the next may be.
 func (q *queue) claimable(channel string) (now bool, wait time.Duration) {
 	wait = inbox.Never
 	for _, e := range q.heads(channel) {
@@ -179,8 +175,7 @@ func (q *queue) claimable(channel string) (now bool, wait time.Duration) {
 	return now, wait
 }
 
-// claim holds the event of a claim, and returns the claim that it must be, or in words
-// why there must be none.
+// claim holds the event of a claim, and returns the claim that it must be, or in words why there must be none.
 func (q *queue) claim(c inbox.Claim) (want inbox.Claim, wrong string) {
 	for _, e := range q.heads(c.Event.Channel) {
 		switch {
@@ -219,8 +214,7 @@ func (q *queue) settle(c inbox.Claim, v inbox.Verdict) {
 	q.wrote()
 }
 
-// bury makes a dead letter. Of those of the same moment, that whose event came first
-// is the oldest.
+// bury makes a dead letter. Of those of the same moment, that whose event came first is the oldest.
 func (q *queue) bury(e queued, reason string) {
 	q.dead = append(q.dead, buried{lane: e.lane, number: e.number, letter: inbox.DeadLetter{
 		Event: e.event, Reason: reason, Attempts: e.attempts + 1, AcceptedAt: e.acceptedAt, DiedAt: q.now().shown,
@@ -230,8 +224,7 @@ func (q *queue) bury(e queued, reason string) {
 	})
 }
 
-// selected are the places of the dead letters that Redrive and Drop choose, and
-// missing counts the ids that name none.
+// selected are the places of the dead letters that Redrive and Drop choose, and missing counts the ids that name none.
 func (q *queue) selected(channel string, ids []event.ID) (places []int, missing int) {
 	left := slices.Clone(ids)
 	for i, b := range q.dead {
@@ -301,8 +294,8 @@ func (q *queue) stats(channel string) (s inbox.Stats) {
 	return s
 }
 
-// letters are a channel's dead letters. Those of the same moment are in the order of
-// their ids, since they may be listed in any.
+// letters are a channel's dead letters. Those of the same moment are in the order of their ids, since they may be
+// listed in any.
 func (q *queue) letters(channel string) []inbox.DeadLetter {
 	var all []inbox.DeadLetter
 	for _, b := range q.dead {
@@ -313,8 +306,7 @@ func (q *queue) letters(channel string) []inbox.DeadLetter {
 	return q.inOrder(channel, all)
 }
 
-// inOrder puts those of a list of letters that died in the same moment, by the model,
-// in the order of their ids.
+// inOrder puts those of a list of letters that died in the same moment, by the model, in the order of their ids.
 func (q *queue) inOrder(channel string, letters []inbox.DeadLetter) []inbox.DeadLetter {
 	from := 0
 	var ages []time.Duration
@@ -338,8 +330,8 @@ func compareLetters(a, b inbox.DeadLetter) int {
 		cmp.Compare(a.Reason, b.Reason), a.AcceptedAt.Compare(b.AcceptedAt))
 }
 
-// canonical is the queue in a form that is equal for queues which no store can tell
-// apart: the order of events in different lanes does not show.
+// canonical is the queue in a form that is equal for queues which no store can tell apart: the order of events in
+// different lanes does not show.
 func (q *queue) canonical() *queue {
 	c := q.clone()
 	c.came = 0

@@ -97,8 +97,8 @@ func (c claim) do(m *machine) effect {
 	}
 }
 
-// all calls Claim until the limit is reached, or it says that nothing is left: no
-// signal came, and the store is not at work on what it read.
+// all calls Claim until the limit is reached, or it says that nothing is left: no signal came, and the store is not at
+// work on what it read.
 func (c claim) all(m *machine, consumer inbox.Consumer) (all []inbox.Claim, wait time.Duration) {
 	for len(all) < c.limit {
 		drainReady(consumer)
@@ -314,8 +314,8 @@ func (e end) String() string {
 	return fmt.Sprintf("%s dead letters %v of %s, and one that there is not: %v", what, e.which, e.channel, e.unknown)
 }
 
-// ids are those of the chosen dead letters, each once. The first world knows them as
-// well as any: a further one only makes some of them unknown.
+// ids are those of the chosen dead letters, each once. The first world knows them as well as any: a further one only
+// makes some of them unknown.
 func (e end) ids(q *queue) (ids []event.ID) {
 	letters := q.letters(e.channel)
 	for _, i := range e.which {

@@ -13,8 +13,7 @@ type single interface {
 	begin(*machine) (call func(), e effect)
 }
 
-// together makes calls at the same time. Some order of them must explain what all
-// of them return.
+// together makes calls at the same time. Some order of them must explain what all of them return.
 type together struct{ calls []operation }
 
 func (together) wakes() bool { return false }
@@ -54,8 +53,8 @@ func (o together) do(m *machine) effect {
 	return unchanged
 }
 
-// orders are the worlds after the effects in each order that fits. The worlds on the
-// way there may be what a power cut leaves.
+// orders are the worlds after the effects in each order that fits. The worlds on the way there may be what a power cut
+// leaves.
 func (m *machine) orders(q *queue, left []effect) (after []*queue) {
 	if len(left) == 0 {
 		return []*queue{q}

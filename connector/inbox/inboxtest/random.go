@@ -10,8 +10,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
-// randomUse accepts, claims, settles, restarts and makes the clock jump at random,
-// and compares every claim with a model: the lanes as plain lists.
+// randomUse accepts, claims, settles, restarts and makes the clock jump at random, and compares every claim with a
+// model: the lanes as plain lists.
 func randomUse(b *bench) {
 	for seed := range uint64(4) {
 		b.Run(fmt.Sprintf("seed %d", seed), func(*testing.T) {
@@ -73,8 +73,7 @@ func (m *model) acceptOne() {
 	m.lanes[lane] = append(m.lanes[lane], m.next)
 }
 
-// hold checks each claim against the model: it is the first of its lane, and no
-// other claim of that lane is held.
+// hold checks each claim against the model: it is the first of its lane, and no other claim of that lane is held.
 func (m *model) hold(claims []inbox.Claim) {
 	for _, c := range claims {
 		lane := m.lanes[c.Lane]

@@ -1,5 +1,5 @@
-// Package inboxtest is the conformance suite of package inbox: every store runs
-// it, and what it asserts is what the delivery and the webhook rely on.
+// Package inboxtest is the conformance suite of package inbox: every store runs it, and what it asserts is what the
+// delivery and the webhook rely on.
 package inboxtest
 
 import (
@@ -56,8 +56,7 @@ func (c *Clock) Set(now time.Time) {
 	c.now = now
 }
 
-// Restart restarts the machine, while no time goes by: nothing that was open
-// may be used any more.
+// Restart restarts the machine, while no time goes by: nothing that was open may be used any more.
 func (c *Clock) Restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,11 +65,9 @@ func (c *Clock) Restart() {
 
 // Capabilities are a store's additions to the contract.
 type Capabilities struct {
-	// Clock: the store reads the Clock that it is made with, and nothing else. Only
-	// then can the suite let time go by.
+	// Clock: the store reads the Clock that it is made with, and nothing else. Only then can the suite let time go by.
 	Clock bool
-	// Replicas: several processes use the same storage together, and their
-	// statistics are the same.
+	// Replicas: several processes use the same storage together, and their statistics are the same.
 	Replicas bool
 	// Size: the store is an inbox.Sized.
 	Size bool
@@ -79,8 +76,8 @@ type Capabilities struct {
 // Store is a store under test.
 type Store struct {
 	Capabilities
-	// New prepares storage of one test's own and returns a function that opens it.
-	// After Close that function is called again to see what survived.
+	// New prepares storage of one test's own and returns a function that opens it. After Close that function is called
+	// again to see what survived.
 	New func(t *testing.T, clock *Clock) (open func() inbox.Inbox)
 }
 
@@ -223,8 +220,8 @@ func (b *bench) claim(limit int) []inbox.Claim {
 	return claims
 }
 
-// claimOne waits until exactly one event can be claimed: what a store does in
-// the background may delay it a little, and Ready announces it.
+// claimOne waits until exactly one event can be claimed: what a store does in the background may delay it a little, and
+// Ready announces it.
 func (b *bench) claimOne() inbox.Claim {
 	b.Helper()
 	deadline := time.After(10 * time.Second)
@@ -305,8 +302,8 @@ func (b *bench) nothingClaimable() {
 	}
 }
 
-// idle waits until the store has done what it does in the background, during
-// which nothing may be claimable, and returns how long until something will be.
+// idle waits until the store has done what it does in the background, during which nothing may be claimable, and
+// returns how long until something will be.
 func (b *bench) idle() (wait time.Duration) {
 	b.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {

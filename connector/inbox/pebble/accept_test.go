@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// TestAFullInboxTakesNothingOfABatch: not even the ids, so that the same call is
-// stored once there is room. A batch of duplicates alone needs none.
+// TestAFullInboxTakesNothingOfABatch: not even the ids, so that the same call is stored once there is room. A batch of
+// duplicates alone needs none.
 func TestAFullInboxTakesNothingOfABatch(t *testing.T) {
 	db := openBare(t)
 	s := &Inbox{db: db, duplicates: newDuplicates(knownWindow, at(0))}

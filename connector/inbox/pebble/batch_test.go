@@ -15,9 +15,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
-// TestPowerLossInABatch cuts the power around every write and sync while one batch
-// is stored that takes many blocks of the log, each time with another part of what
-// was not synced on the disk. All of the batch is there afterwards, or nothing of it.
+// TestPowerLossInABatch cuts the power around every write and sync while one batch is stored that takes many blocks of
+// the log, each time with another part of what was not synced on the disk. All of the batch is there afterwards, or
+// nothing of it.
 func TestPowerLossInABatch(t *testing.T) {
 	const events = 40
 	batch := make([]event.Event, events)

@@ -19,8 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// benchmarked is an event of the published example's size in one of 10,000
-// conversations.
+// benchmarked is an event of the published example's size in one of 10,000 conversations.
 func benchmarked(n int64, body []byte) event.Event {
 	user := strconv.FormatInt(n%10_000, 10)
 	return event.Event{

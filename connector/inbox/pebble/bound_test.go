@@ -22,12 +22,10 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 )
 
-// TestBound fills a store to its bound, empties a part, and once more. The
-// store refuses at the bound, goes on settling, takes calls again without a
-// restart, and takes little more of the disk than its bound: logs and what
-// compactions write before they delete what they read, whose size does not
-// depend on the bound. A volume that is made for a store has half the bound and
-// 256 MiB for that.
+// TestBound fills a store to its bound, empties a part, and once more. The store refuses at the bound, goes on
+// settling, takes calls again without a restart, and takes little more of the disk than its bound: logs and what
+// compactions write before they delete what they read, whose size does not depend on the bound. A volume that is made
+// for a store has half the bound and 256 MiB for that.
 func TestBound(t *testing.T) {
 	const margin = 128 << 20
 	for _, bound := range []int64{64 << 20, 128 << 20} { // 64 MiB is the least that a configuration may ask for
@@ -38,8 +36,8 @@ func TestBound(t *testing.T) {
 			f := newFiller(t, s)
 			watched := watchDisk(t, o.Path)
 			f.fill()
-			// Logs that wait to be used again take up to half of the least bound,
-			// and stay: room comes once the events take less than the rest.
+			// Logs that wait to be used again take up to half of the least bound, and stay: room comes once the events
+			// take less than the rest.
 			f.drain(f.stored.Load() / 2)
 			f.awaitRoom()
 			f.fill()
@@ -57,8 +55,7 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestDiskFull fills a small disk, by the store and by others. See TestBound
-// for what is promised.
+// TestDiskFull fills a small disk, by the store and by others. See TestBound for what is promised.
 func TestDiskFull(t *testing.T) {
 	const disk = 128 << 20
 	path := smallDisk(t, disk)
@@ -121,8 +118,7 @@ func occupy(t *testing.T, name string, size int64) {
 	}
 }
 
-// watchDisk measures a folder until the returned function is called, which
-// returns the most that it took.
+// watchDisk measures a folder until the returned function is called, which returns the most that it took.
 func watchDisk(t *testing.T, path string) (most func() int64) {
 	ctx, stop := context.WithCancel(t.Context())
 	var peak atomic.Int64

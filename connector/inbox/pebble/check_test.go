@@ -10,8 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble"
 )
 
-// TestCheckTiesBetweenRecords removes or changes single records of a store that
-// is otherwise whole.
+// TestCheckTiesBetweenRecords removes or changes single records of a store that is otherwise whole.
 func TestCheckTiesBetweenRecords(t *testing.T) {
 	whole := newDiskStore(t)
 	whole.open()
@@ -116,8 +115,7 @@ func (r *records) add(key []byte) {
 	}
 }
 
-// TestEventsOfALostChannelAreExported: events of a channel whose record is
-// lost are exported under its digest.
+// TestEventsOfALostChannelAreExported: events of a channel whose record is lost are exported under its digest.
 func TestEventsOfALostChannelAreExported(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()

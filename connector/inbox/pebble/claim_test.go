@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// claimingRig is the claiming of one channel over a bare database, whose events are
-// written directly. Nothing commits: the claiming's operations stay queued.
+// claimingRig is the claiming of one channel over a bare database, whose events are written directly. Nothing commits:
+// the claiming's operations stay queued.
 type claimingRig struct {
 	*testing.T
 	consumer
@@ -154,8 +154,8 @@ func TestLargeClaimsComeInParts(t *testing.T) {
 	}
 }
 
-// TestACrowdIsParked: a lane behind which too much waits becomes tracked, its rest
-// is queued for the disk once, and the claiming rests meanwhile.
+// TestACrowdIsParked: a lane behind which too much waits becomes tracked, its rest is queued for the disk once, and the
+// claiming rests meanwhile.
 func TestACrowdIsParked(t *testing.T) {
 	r := newClaimingRig(t, layout.ChannelRecord{})
 	for sequence := range uint64(maxWaiting + 3) {
@@ -182,8 +182,7 @@ func TestACrowdIsParked(t *testing.T) {
 	}
 }
 
-// TestAHeadIsNotMetTwice: after a restart a lane's record and the cursor lead to
-// the same event.
+// TestAHeadIsNotMetTwice: after a restart a lane's record and the cursor lead to the same event.
 func TestAHeadIsNotMetTwice(t *testing.T) {
 	r := newClaimingRig(t, layout.ChannelRecord{Last: 2})
 	r.put(1, "a", 1)

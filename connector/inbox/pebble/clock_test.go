@@ -17,8 +17,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// TestOneStartInTheFuture starts a store once while the clock is ten years
-// ahead. Ids must expire after it as they did before.
+// TestOneStartInTheFuture starts a store once while the clock is ten years ahead. Ids must expire after it as they did
+// before.
 func TestOneStartInTheFuture(t *testing.T) {
 	clock, fs, sent := inboxtest.NewClock(), vfs.NewMem(), 0
 	start := clock.Now()
@@ -56,8 +56,7 @@ func TestOneStartInTheFuture(t *testing.T) {
 	}
 }
 
-// killed is what a store's disk holds when its process is killed, with the
-// machine's clock as it is.
+// killed is what a store's disk holds when its process is killed, with the machine's clock as it is.
 func killed(t *testing.T, s *pebble.Inbox, fs *vfs.MemFS) *vfs.MemFS {
 	t.Helper()
 	clone := fs.CrashClone(vfs.CrashCloneCfg{})
@@ -88,8 +87,8 @@ func checkWait(t *testing.T, s *pebble.Inbox, want time.Duration) {
 	}
 }
 
-// TestIdleTimeIsStored kills a store that had nothing to store for hours, while
-// the clock is set back, so that only its own reading can know of them.
+// TestIdleTimeIsStored kills a store that had nothing to store for hours, while the clock is set back, so that only its
+// own reading can know of them.
 func TestIdleTimeIsStored(t *testing.T) {
 	clock, fs := inboxtest.NewClock(), vfs.NewCrashableMem()
 	s := waiting(t, options(t, clock, fs), 100*time.Hour)
@@ -105,8 +104,8 @@ func TestIdleTimeIsStored(t *testing.T) {
 	checkWait(t, s, 80*time.Hour)
 }
 
-// TestClockSetWhileOpen sets the clock of an idle store, whose process is killed
-// before it has anything else to store: the jump must not pass for a downtime.
+// TestClockSetWhileOpen sets the clock of an idle store, whose process is killed before it has anything else to store:
+// the jump must not pass for a downtime.
 func TestClockSetWhileOpen(t *testing.T) {
 	const after = 100 * time.Hour
 	for name, by := range map[string]time.Duration{"ahead": 56 * 365 * 24 * time.Hour, "ahead a little": 2 * time.Second, "back": -time.Hour} {
@@ -127,8 +126,7 @@ func TestClockSetWhileOpen(t *testing.T) {
 	}
 }
 
-// waitAfterKill is how long a store's event waits if its process is killed now,
-// and started at once.
+// waitAfterKill is how long a store's event waits if its process is killed now, and started at once.
 func waitAfterKill(t *testing.T, clock *inboxtest.Clock, fs *vfs.MemFS) time.Duration {
 	t.Helper()
 	o := options(t, clock, fs.CrashClone(vfs.CrashCloneCfg{}))
@@ -142,8 +140,7 @@ func waitAfterKill(t *testing.T, clock *inboxtest.Clock, fs *vfs.MemFS) time.Dur
 	return wait
 }
 
-// TestYoungDeaths kills a store again and again before it stores anything. Time
-// goes on all the same.
+// TestYoungDeaths kills a store again and again before it stores anything. Time goes on all the same.
 func TestYoungDeaths(t *testing.T) {
 	clock, fs := inboxtest.NewClock(), vfs.NewCrashableMem()
 	o := options(t, clock, fs)
@@ -161,8 +158,8 @@ func TestYoungDeaths(t *testing.T) {
 	checkWait(t, s, 100*time.Hour-deaths*2*time.Hour)
 }
 
-// TestUnreadableClock: a store whose clock is lost must not begin at zero, since
-// everything in it would then be from a time to come.
+// TestUnreadableClock: a store whose clock is lost must not begin at zero, since everything in it would then be from a
+// time to come.
 func TestUnreadableClock(t *testing.T) {
 	whole := newDiskStore(t)
 	whole.open()
@@ -200,8 +197,8 @@ func TestUnreadableClock(t *testing.T) {
 	}
 }
 
-// TestRefusedCallsWriteNothing: a call that stores nothing must not even store
-// the time, or a flood of them would wear out or fill the disk.
+// TestRefusedCallsWriteNothing: a call that stores nothing must not even store the time, or a flood of them would wear
+// out or fill the disk.
 func TestRefusedCallsWriteNothing(t *testing.T) {
 	var writes atomic.Int64
 	counted := errorfs.InjectorFunc(func(op errorfs.Op) error {

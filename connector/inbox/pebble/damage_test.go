@@ -41,8 +41,7 @@ func cutIn(part float64) func([]byte, *rand.Rand) []byte {
 
 func deleted([]byte, *rand.Rand) []byte { return nil }
 
-// The damages. Where refused is false, damage that takes nothing away may go
-// unnoticed; what takes away may not.
+// The damages. Where refused is false, damage that takes nothing away may go unnoticed; what takes away may not.
 var damages = []damage{
 	{"table flipped", ".sst", flipped, false},
 	{"table cut", ".sst", cutIn(1), true},
@@ -67,9 +66,8 @@ var damages = []damage{
 	{"options flipped", "OPTIONS-", flipped, false},
 }
 
-// TestDamage harms the files of a stopped store. It must not open, or end when
-// it comes to the damage, with a message that says what to do; or nothing is
-// lost.
+// TestDamage harms the files of a stopped store. It must not open, or end when it comes to the damage, with a message
+// that says what to do; or nothing is lost.
 func TestDamage(t *testing.T) {
 	if !inOwnProcess(t) {
 		return

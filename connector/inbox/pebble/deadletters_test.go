@@ -11,8 +11,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
-// TestDeadLettersOfOthers: a channel without dead letters has none to redrive or
-// drop, whatever other channels have. The keys of one of the two come first.
+// TestDeadLettersOfOthers: a channel without dead letters has none to redrive or drop, whatever other channels have.
+// The keys of one of the two come first.
 func TestDeadLettersOfOthers(t *testing.T) {
 	for _, names := range [][2]string{{"chat/shop", "chat/other"}, {"chat/other", "chat/shop"}} {
 		s := open(t, options(t, inboxtest.NewClock(), vfs.NewMem()))

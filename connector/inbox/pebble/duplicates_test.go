@@ -124,8 +124,7 @@ func TestANewIDCostsNoRead(t *testing.T) {
 	}
 }
 
-// TestBucketsOfTime: a bucket spans a part of the window, and each expires as a
-// whole as soon as its newest id is over.
+// TestBucketsOfTime: a bucket spans a part of the window, and each expires as a whole as soon as its newest id is over.
 func TestBucketsOfTime(t *testing.T) {
 	k := newKnown(t)
 	const span = knownWindow / bucketsPerWindow
@@ -148,8 +147,7 @@ func TestBucketsOfTime(t *testing.T) {
 	}
 }
 
-// TestBucketNumbersRise: an id of a time without buckets is not deleted with those
-// before, over a restart too.
+// TestBucketNumbersRise: an id of a time without buckets is not deleted with those before, over a restart too.
 func TestBucketNumbersRise(t *testing.T) {
 	k := newKnown(t)
 	k.remember(1, at(time.Minute))
@@ -168,8 +166,8 @@ func TestBucketNumbersRise(t *testing.T) {
 	}
 }
 
-// TestTheFilterForgets: with the second rotation after a window each, no id of the
-// first generation is looked up any more.
+// TestTheFilterForgets: with the second rotation after a window each, no id of the first generation is looked up any
+// more.
 func TestTheFilterForgets(t *testing.T) {
 	k := newKnown(t)
 	k.remember(1, at(0))

@@ -9,8 +9,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/layout"
 )
 
-// Guarded is the file system that keeps a store's ledger, for tests that change
-// a store behind its back.
+// Guarded is the file system that keeps a store's ledger, for tests that change a store behind its back.
 func Guarded(files vfs.FS) vfs.FS { return &guard{FS: files, store: &Inbox{}} }
 
 // ErrDamaged is errDamaged.
@@ -33,8 +32,7 @@ func (s *Inbox) KnownIDs() (n int, err error) {
 // Compactions counts those that ended since the store was opened.
 func (s *Inbox) Compactions() int64 { return s.db.Metrics().Compact.Count }
 
-// FailEarly reports a failure in the background to a store whose Open has not
-// returned yet.
+// FailEarly reports a failure in the background to a store whose Open has not returned yet.
 func FailEarly(o Options, err error) {
 	s := &Inbox{path: o.Path, log: o.Log, fatal: o.Fatal}
 	s.opened.Store(true)

@@ -23,13 +23,11 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
-// ownProcess is set in a process that runs one test only: a store that ends in
-// the middle of its work leaves goroutines that nothing can end but the end of
-// the process.
+// ownProcess is set in a process that runs one test only: a store that ends in the middle of its work leaves goroutines
+// that nothing can end but the end of the process.
 const ownProcess = "INBOX_TEST_OWN_PROCESS"
 
-// inOwnProcess runs the calling test again in a process of its own, and is true
-// there.
+// inOwnProcess runs the calling test again in a process of its own, and is true there.
 func inOwnProcess(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(ownProcess) != "" {
@@ -59,8 +57,7 @@ type fault struct {
 	kinds []errorfs.OpKind
 	// within says among how many operations the first to fail is.
 	within int
-	// fatal: the store cannot go on after it. Otherwise it goes on if the
-	// fault does not last, or does not open.
+	// fatal: the store cannot go on after it. Otherwise it goes on if the fault does not last, or does not open.
 	fatal bool
 	cause error
 }
@@ -97,8 +94,7 @@ var (
 // injected is a fault in use.
 type injected struct {
 	fault
-	// first is the first operation to fail; when once is set it is the only
-	// one.
+	// first is the first operation to fail; when once is set it is the only one.
 	first int64
 	once  bool
 	count atomic.Int64
@@ -124,9 +120,8 @@ func (i *injected) String() string {
 
 func (i *injected) fired() bool { return i.count.Load() >= i.first }
 
-// TestStorageErrors lets writes and syncs of every kind of file fail, once or
-// from then on. What was answered as stored must be on disk, whatever happens,
-// and a store that cannot go on must say why.
+// TestStorageErrors lets writes and syncs of every kind of file fail, once or from then on. What was answered as stored
+// must be on disk, whatever happens, and a store that cannot go on must say why.
 func TestStorageErrors(t *testing.T) {
 	if !inOwnProcess(t) {
 		return
@@ -178,9 +173,8 @@ func storageError(t *testing.T, i *injected, seed uint64) {
 	cut.check(t)
 }
 
-// TestExit lets the log's disk fail under a store with the default options, in
-// a process of its own: the process must end with status 1 and say why, having
-// promised nothing that the next one does not find.
+// TestExit lets the log's disk fail under a store with the default options, in a process of its own: the process must
+// end with status 1 and say why, having promised nothing that the next one does not find.
 func TestExit(t *testing.T) {
 	const folder = "INBOX_TEST_FOLDER"
 	path := os.Getenv(folder)

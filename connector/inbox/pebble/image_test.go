@@ -37,8 +37,7 @@ type imageMaker struct {
 	image image
 }
 
-// images are a store's folder after a clean end and after a kill, with no, one
-// and two restarts since the last event.
+// images are a store's folder after a clean end and after a kill, with no, one and two restarts since the last event.
 func images(t *testing.T) []image {
 	m := &imageMaker{T: t, fs: vfs.NewCrashableMem(), clock: inboxtest.NewClock()}
 	m.image.pending, m.image.dead, m.image.gone = map[event.ID]event.Event{}, map[event.ID]event.Event{}, map[event.ID]event.Event{}
@@ -77,8 +76,7 @@ func (m *imageMaker) restart(s *pebble.Inbox) *pebble.Inbox {
 	return m.open()
 }
 
-// work accepts n events, some of them over a block of the log long, and
-// delivers, retries and gives up some.
+// work accepts n events, some of them over a block of the log long, and delivers, retries and gives up some.
 func (m *imageMaker) work(s *pebble.Inbox, n int) {
 	m.Helper()
 	for i := range n {
@@ -129,10 +127,9 @@ func (m *imageMaker) awaitLedger() {
 	poll.Until(m, "a newer ledger", func() bool { return !bytes.Equal(before, readFile(m.T, m.fs, name)) })
 }
 
-// take copies the folder as a process that is killed now leaves it. A clone is the
-// folder of one moment: the store that is still open may delete a table at any. It
-// would bring back what was deleted before the folder was last synced, as only a
-// power cut does, so the folder is synced first.
+// take copies the folder as a process that is killed now leaves it. A clone is the folder of one moment: the store that
+// is still open may delete a table at any. It would bring back what was deleted before the folder was last synced, as
+// only a power cut does, so the folder is synced first.
 func (m *imageMaker) take(name string) image {
 	m.Helper()
 	i := m.image

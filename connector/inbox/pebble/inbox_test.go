@@ -17,8 +17,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
-// TestMain looks for goroutines left behind, but not where a store was ended in
-// the middle of its work.
+// TestMain looks for goroutines left behind, but not where a store was ended in the middle of its work.
 func TestMain(m *testing.M) {
 	if os.Getenv(ownProcess) != "" {
 		os.Exit(m.Run())

@@ -21,8 +21,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// TestFlippedEndOfTheManifest: a restart makes the last record of the manifest
-// name every table, so a bit that flips in it must not pass for a torn write.
+// TestFlippedEndOfTheManifest: a restart makes the last record of the manifest name every table, so a bit that flips in
+// it must not pass for a torn write.
 func TestFlippedEndOfTheManifest(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()
@@ -75,8 +75,8 @@ func (d *diskStore) awaitLedger() {
 	poll.Until(d, "a newer ledger", func() bool { return read() != before })
 }
 
-// TestNewestLog harms the newest log of a store that was stopped, and of one
-// that was killed a second after its last event.
+// TestNewestLog harms the newest log of a store that was stopped, and of one that was killed a second after its last
+// event.
 func TestNewestLog(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()
@@ -115,8 +115,8 @@ func TestNewestLog(t *testing.T) {
 	}
 }
 
-// TestLedgerGoesOnWhileSpaceIsReclaimed holds up the flush with which a full store
-// begins to reclaim space. What the log syncs meanwhile reaches the ledger.
+// TestLedgerGoesOnWhileSpaceIsReclaimed holds up the flush with which a full store begins to reclaim space. What the
+// log syncs meanwhile reaches the ledger.
 func TestLedgerGoesOnWhileSpaceIsReclaimed(t *testing.T) {
 	mem, flushing, goOn := vfs.NewMem(), make(chan struct{}), make(chan struct{})
 	var full atomic.Bool
@@ -165,10 +165,9 @@ func flipBack(n int) func([]byte) []byte {
 	}
 }
 
-// TestLogBeyondTheLedger harms what was written since the ledger was: damage
-// before the last two records is known by the records behind it. A record does not
-// always know that the one before it was synced: Pebble wakes who waits for a sync
-// before it notes how far that went.
+// TestLogBeyondTheLedger harms what was written since the ledger was: damage before the last two records is known by
+// the records behind it. A record does not always know that the one before it was synced: Pebble wakes who waits for a
+// sync before it notes how far that went.
 func TestLogBeyondTheLedger(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()

@@ -2,8 +2,8 @@ package pebble_test
 
 import "syscall"
 
-// mount makes a file system in memory with options of tmpfs. That needs the
-// right to mount, which root has outside most containers.
+// mount makes a file system in memory with options of tmpfs. That needs the right to mount, which root has outside most
+// containers.
 func mount(path, options string) error { return syscall.Mount("tmpfs", path, "tmpfs", 0, options) }
 
 // remountReadOnly does to a file system what the kernel does after errors.

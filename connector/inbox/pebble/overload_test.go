@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
-// TestHangingDisk gives callers of a disk that hangs up after their time, and
-// refuses more before the memory is full of what they left behind.
+// TestHangingDisk gives callers of a disk that hangs up after their time, and refuses more before the memory is full of
+// what they left behind.
 func TestHangingDisk(t *testing.T) {
 	hang, clock := make(chan struct{}), inboxtest.NewClock()
 	var hanging atomic.Bool

@@ -22,10 +22,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/inboxtest"
 )
 
-// TestPowerLoss cuts the power at every sync of a random workload: each time,
-// a copy of the file system is made that holds what was synced, and another
-// that holds some of the rest too, as a disk may have written it. Every copy
-// is opened and compared with what the workload had been promised.
+// TestPowerLoss cuts the power at every sync of a random workload: each time, a copy of the file system is made that
+// holds what was synced, and another that holds some of the rest too, as a disk may have written it. Every copy is
+// opened and compared with what the workload had been promised.
 func TestPowerLoss(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -54,25 +53,22 @@ type powerCut struct {
 	at  string
 	fs  *vfs.MemFS
 	now time.Time
-	// before is what the workload knew before the copy was made, and after
-	// what it knew then: a promise counts from before on, a change may have
-	// happened if it was begun by after.
+	// before is what the workload knew before the copy was made, and after what it knew then: a promise counts from
+	// before on, a change may have happened if it was begun by after.
 	before, after ledger
 	// fatal is the Fatal of the store that is checked; default: it panics.
 	fatal func(cause error)
 }
 
-// A check costs much where Pebble checks its invariants, as it does under the
-// race detector, so a few places are looked at less closely: every nth cut is
-// followed by a second one, and of the second cuts every nth is checked.
+// A check costs much where Pebble checks its invariants, as it does under the race detector, so a few places are looked
+// at less closely: every nth cut is followed by a second one, and of the second cuts every nth is checked.
 const (
 	nthCutTwice   = 16
 	nthSecondCut  = 4
 	checksAtATime = 4
 )
 
-// watch returns fs with a power cut at every sync: what is being synced at that
-// moment may be lost.
+// watch returns fs with a power cut at every sync: what is being synced at that moment may be lost.
 func (c *powerCuts) watch(fs *vfs.MemFS) vfs.FS {
 	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if !slices.Contains(syncs, op.Kind) {
@@ -83,9 +79,8 @@ func (c *powerCuts) watch(fs *vfs.MemFS) vfs.FS {
 	}))
 }
 
-// syncEntry makes a manifest's directory entry durable with its content. Pebble
-// relies on it: journalling file systems never keep the marker that is made
-// after the manifest and lose the manifest, but the one in memory may.
+// syncEntry makes a manifest's directory entry durable with its content. Pebble relies on it: journalling file systems
+// never keep the marker that is made after the manifest and lose the manifest, but the one in memory may.
 func syncEntry(fs *vfs.MemFS, path string) error {
 	if !strings.HasPrefix(fs.PathBase(path), "MANIFEST-") {
 		return nil
@@ -135,9 +130,8 @@ func (c *powerCuts) check(t *testing.T) {
 	checks.Wait()
 }
 
-// distinct merges cuts at the same time that left the same files: these have to
-// hold all that was promised by the last such cut, and nothing that was begun
-// after the first.
+// distinct merges cuts at the same time that left the same files: these have to hold all that was promised by the last
+// such cut, and nothing that was begun after the first.
 func (c *powerCuts) distinct(t *testing.T) (cuts []*powerCut) {
 	type left struct {
 		files [sha256.Size]byte
@@ -212,8 +206,8 @@ func (c *powerCuts) checkTwice(t *testing.T, first *powerCut) {
 	}
 }
 
-// TestUnsynced holds up the sync of an accepted event. Until it ends the event
-// must not be claimable, and a second call with it must wait too.
+// TestUnsynced holds up the sync of an accepted event. Until it ends the event must not be claimable, and a second call
+// with it must wait too.
 func TestUnsynced(t *testing.T) {
 	var held atomic.Bool
 	reached, release := make(chan struct{}), make(chan struct{})

@@ -40,8 +40,8 @@ func (f *readFault) MaybeError(op errorfs.Op) error {
 // String implements errorfs.Injector.
 func (f *readFault) String() string { return "reads of " + f.function }
 
-// TestParkingFails has a disk fail for a while just when the events of a crowded
-// lane are put aside. They are large, so that no cache holds the ones before.
+// TestParkingFails has a disk fail for a while just when the events of a crowded lane are put aside. They are large, so
+// that no cache holds the ones before.
 func TestParkingFails(t *testing.T) {
 	const crowd, size = 70, 200 << 10
 	fault, clock := &readFault{function: "(*parking).apply"}, inboxtest.NewClock()
@@ -116,8 +116,8 @@ func claimOne(t *testing.T, s *pebble.Inbox) (claim inbox.Claim) {
 	return claim
 }
 
-// TestTimersFailToBeRead has a disk fail for a moment just when the times of
-// retries are read. The retries must not be forgotten over it.
+// TestTimersFailToBeRead has a disk fail for a moment just when the times of retries are read. The retries must not be
+// forgotten over it.
 func TestTimersFailToBeRead(t *testing.T) {
 	fault, clock := &readFault{function: "(*claiming).due"}, inboxtest.NewClock()
 	o := options(t, clock, errorfs.Wrap(vfs.NewMem(), fault))

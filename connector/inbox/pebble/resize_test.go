@@ -66,9 +66,8 @@ func settleOne(t *testing.T, s *pebble.Inbox) {
 	}
 }
 
-// TestSmallMemory: with the least memory, events that are larger than a table in
-// memory are stored, claimed and found again after a restart, while the memory
-// changes all the time.
+// TestSmallMemory: with the least memory, events that are larger than a table in memory are stored, claimed and found
+// again after a restart, while the memory changes all the time.
 func TestSmallMemory(t *testing.T) {
 	clock, fs := inboxtest.NewClock(), vfs.NewMem()
 	o := options(t, clock, fs)
@@ -108,8 +107,8 @@ func TestSmallMemory(t *testing.T) {
 	}
 }
 
-// TestLessMayWait: a store that has less memory refuses calls sooner when its disk
-// hangs, and loses nothing of what waits already.
+// TestLessMayWait: a store that has less memory refuses calls sooner when its disk hangs, and loses nothing of what
+// waits already.
 func TestLessMayWait(t *testing.T) {
 	hang := make(chan struct{})
 	var hanging atomic.Bool

@@ -23,8 +23,7 @@ func withUmask(t *testing.T, mask int) {
 	t.Cleanup(func() { syscall.Umask(before) })
 }
 
-// useStore makes files of every kind in the store at path, over three lives, and
-// returns what was logged.
+// useStore makes files of every kind in the store at path, over three lives, and returns what was logged.
 func useStore(t *testing.T, path string) (logged string) {
 	t.Helper()
 	var log strings.Builder
@@ -88,8 +87,7 @@ func groupsFolder(t *testing.T) string {
 	return volume
 }
 
-// TestInboxOnAGroupsVolumeIsTheGroups, but nobody else's. Opening it as another user of
-// the group is in cmd/connector.
+// TestInboxOnAGroupsVolumeIsTheGroups, but nobody else's. Opening it as another user of the group is in cmd/connector.
 func TestInboxOnAGroupsVolumeIsTheGroups(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o077} {
 		volume := groupsFolder(t)
@@ -103,8 +101,7 @@ func TestInboxOnAGroupsVolumeIsTheGroups(t *testing.T) {
 	}
 }
 
-// widen gives everybody the right to read a folder and what is in it, as a backup that
-// is put back may.
+// widen gives everybody the right to read a folder and what is in it, as a backup that is put back may.
 func widen(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Chmod(path, 0o755); err != nil {
@@ -155,8 +152,7 @@ func TestInboxBehindALink(t *testing.T) {
 	modes(t, path, fs.ModeDir|0o700, 0o600)
 }
 
-// TestPlantedLink: who may write to the folder of a group must not get at the modes
-// of other files by links.
+// TestPlantedLink: who may write to the folder of a group must not get at the modes of other files by links.
 func TestPlantedLink(t *testing.T) {
 	volume := groupsFolder(t)
 	path, other := filepath.Join(volume, "inbox"), filepath.Join(t.TempDir(), "other")
@@ -195,8 +191,7 @@ func TestLockOutlivesTheRights(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTheInboxsIsLeftAlone: a folder may hold other things, whose users would
-// lose them.
+// TestWhatIsNotTheInboxsIsLeftAlone: a folder may hold other things, whose users would lose them.
 func TestWhatIsNotTheInboxsIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shared")
 	useStore(t, path)

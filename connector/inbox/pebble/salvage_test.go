@@ -16,8 +16,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/inbox/pebble/examine"
 )
 
-// compare reports events that were exported and must not be, or differ, or are
-// out of order, and returns those that are missing.
+// compare reports events that were exported and must not be, or differ, or are out of order, and returns those that are
+// missing.
 func (x *examination) compare(d *diskStore) (missing []event.ID) {
 	d.Helper()
 	place := make(map[event.ID]int)
@@ -129,8 +129,8 @@ func TestDamagedBlocks(t *testing.T) {
 	}
 }
 
-// TestEveryByteOfATable flips bytes all over a table, so that its every part is
-// hit: reading on never fails, and never makes anything up.
+// TestEveryByteOfATable flips bytes all over a table, so that its every part is hit: reading on never fails, and never
+// makes anything up.
 func TestEveryByteOfATable(t *testing.T) {
 	d := newDiskStore(t)
 	d.fill()
@@ -186,8 +186,7 @@ func TestLostTable(t *testing.T) {
 	}
 }
 
-// TestDamagedLog flips bytes in the log: what it holds outside the damaged
-// blocks is saved.
+// TestDamagedLog flips bytes in the log: what it holds outside the damaged blocks is saved.
 func TestDamagedLog(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()
@@ -206,8 +205,7 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
-// TestOverwrittenLog overwrites blocks near the end of the log, where Pebble
-// sees no promise that there was anything.
+// TestOverwrittenLog overwrites blocks near the end of the log, where Pebble sees no promise that there was anything.
 func TestOverwrittenLog(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()
@@ -231,8 +229,7 @@ func TestOverwrittenLog(t *testing.T) {
 	}
 }
 
-// TestCutLog: the end of the newest log is missed even where it looks like a
-// write that a crash cut short.
+// TestCutLog: the end of the newest log is missed even where it looks like a write that a crash cut short.
 func TestCutLog(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()

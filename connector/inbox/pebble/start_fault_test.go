@@ -17,9 +17,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// TestFailedStart lets starts fail at their end, where the flush of the log
-// that was replayed has just made the table that is one too many. The start must
-// return the cause, and not leave behind what dies of it.
+// TestFailedStart lets starts fail at their end, where the flush of the log that was replayed has just made the table
+// that is one too many. The start must return the cause, and not leave behind what dies of it.
 func TestFailedStart(t *testing.T) {
 	if !inOwnProcess(t) {
 		return
@@ -50,8 +49,7 @@ func failStart(t *testing.T, o pebble.Options, disk *vfs.MemFS, f *injected) {
 	}
 }
 
-// TestNoSpaceBeforeOpenReturns: a compaction may meet the end of the disk before
-// the store has measured it.
+// TestNoSpaceBeforeOpenReturns: a compaction may meet the end of the disk before the store has measured it.
 func TestNoSpaceBeforeOpenReturns(t *testing.T) {
 	var log strings.Builder
 	o := options(t, inboxtest.NewClock(), nil)

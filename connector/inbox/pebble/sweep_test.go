@@ -34,9 +34,8 @@ type harmed struct {
 
 func (h harmed) String() string { return h.name + ": " + h.file + " " + h.how }
 
-// harms are all the damages of one file: a bit flipped, the file cut and a page
-// zeroed, each every so many bytes and near both ends, and the file emptied,
-// deleted, grown, and replaced by each older version of itself.
+// harms are all the damages of one file: a bit flipped, the file cut and a page zeroed, each every so many bytes and
+// near both ends, and the file emptied, deleted, grown, and replaced by each older version of itself.
 func harms(i image, file string, older []image, stride int) (all []harmed) {
 	whole := i.files[file]
 	add := func(how string, content []byte) { all = append(all, harmed{i, file, how, content}) }
@@ -74,12 +73,11 @@ func places(length, stride int) (at []int) {
 // sampled is how many damages the test does unless SWEEP_STRIDE is set.
 const sampled = 120
 
-// TestHarmedFiles damages every file of a store in every way, after no, one and
-// two restarts: either nothing that was acknowledged is missing, or the store
-// refuses to serve, and everything outside the damaged file can be exported.
+// TestHarmedFiles damages every file of a store in every way, after no, one and two restarts: either nothing that was
+// acknowledged is missing, or the store refuses to serve, and everything outside the damaged file can be exported.
 //
-// SWEEP_STRIDE=n damages each file at every nth byte, and manifests at each. By
-// default a sample is taken, another one in each run.
+// SWEEP_STRIDE=n damages each file at every nth byte, and manifests at each. By default a sample is taken, another one
+// in each run.
 func TestHarmedFiles(t *testing.T) {
 	if !inOwnProcess(t) {
 		return

@@ -21,8 +21,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// words checks that an error says what failed and what to do, and does not send
-// anyone to a command that cannot help.
+// words checks that an error says what failed and what to do, and does not send anyone to a command that cannot help.
 func words(t *testing.T, err error, want ...string) {
 	t.Helper()
 	if err == nil {
@@ -156,8 +155,7 @@ func TestPathsThatHoldNoFolder(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFileSystem opens a store on a file system that became read-only,
-// and exports it there.
+// TestReadOnlyFileSystem opens a store on a file system that became read-only, and exports it there.
 func TestReadOnlyFileSystem(t *testing.T) {
 	d := newDiskStore(t)
 	d.path = filepath.Join(smallDisk(t, 512<<20), "inbox")
@@ -269,8 +267,7 @@ func accepts(t *testing.T, s *pebble.Inbox, n int) error {
 	return err
 }
 
-// TestDiskOfUnknownSize: a file system that reports 0 of 0 bytes does not make
-// the inbox full.
+// TestDiskOfUnknownSize: a file system that reports 0 of 0 bytes does not make the inbox full.
 func TestDiskOfUnknownSize(t *testing.T) {
 	fs := &failing{FS: vfs.NewMem(), usage: func() (vfs.DiskUsage, error) { return vfs.DiskUsage{}, nil }}
 	s := open(t, options(t, inboxtest.NewClock(), fs))
@@ -282,8 +279,8 @@ func TestDiskOfUnknownSize(t *testing.T) {
 	}
 }
 
-// TestFullDiskIsNotAFullInbox: a full disk is said to be one, with its own
-// remedy, and the inbox takes events again once there is room.
+// TestFullDiskIsNotAFullInbox: a full disk is said to be one, with its own remedy, and the inbox takes events again
+// once there is room.
 func TestFullDiskIsNotAFullInbox(t *testing.T) {
 	usage := vfs.DiskUsage{AvailBytes: 1 << 20, TotalBytes: 1 << 40, UsedBytes: 1<<40 - 1<<20}
 	fs := &failing{FS: vfs.NewMem(), usage: func() (vfs.DiskUsage, error) { return usage, nil }}
@@ -339,8 +336,7 @@ func TestNoFreeInodes(t *testing.T) {
 	poll.Until(t, "room again", func() bool { n++; return accepts(t, s, n) == nil })
 }
 
-// TestTroubleThatEndsTheProcess: the log's last line names the remedy of its
-// cause.
+// TestTroubleThatEndsTheProcess: the log's last line names the remedy of its cause.
 func TestTroubleThatEndsTheProcess(t *testing.T) {
 	for _, err := range []error{
 		syscall.EIO, syscall.EROFS, syscall.EDQUOT, syscall.EFBIG, syscall.EINVAL, syscall.EBUSY, syscall.ENOSYS, syscall.EOPNOTSUPP,
@@ -352,8 +348,7 @@ func TestTroubleThatEndsTheProcess(t *testing.T) {
 	}
 }
 
-// TestFolderThatIsGone: a missing file is damage where the store's others are
-// there.
+// TestFolderThatIsGone: a missing file is damage where the store's others are there.
 func TestFolderThatIsGone(t *testing.T) {
 	d := newDiskStore(t)
 	d.open()

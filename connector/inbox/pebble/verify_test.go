@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// TestEveryByteOfATableIsChecked flips a bit in each byte of a table, also where
-// no record lies. The connector may come to any of them, so a check and an
-// export find each.
+// TestEveryByteOfATableIsChecked flips a bit in each byte of a table, also where no record lies. The connector may come
+// to any of them, so a check and an export find each.
 func TestEveryByteOfATableIsChecked(t *testing.T) {
 	whole := newDiskStore(t)
 	whole.open()
@@ -36,7 +35,7 @@ func TestEveryByteOfATableIsChecked(t *testing.T) {
 const (
 	// stride leaves some bytes out, but no block: none is as short.
 	stride = 31
-	// tableFooter has no checksum, and room for longer numbers: a table opens
-	// whatever that holds, and does not open if the rest is damaged.
+	// tableFooter has no checksum, and room for longer numbers: a table opens whatever that holds, and does not open if
+	// the rest is damaged.
 	tableFooter = 53
 )

@@ -19,12 +19,11 @@ import (
 
 const workChannel = "chat/shop"
 
-// fate is what was done with one event. A flag whose name begins with "may" is
-// set before the call, the others after it has returned.
+// fate is what was done with one event. A flag whose name begins with "may" is set before the call, the others after it
+// has returned.
 type fate struct {
 	event event.Event
-	// n is the event's place among those accepted into its lane, zero where
-	// they had no order.
+	// n is the event's place among those accepted into its lane, zero where they had no order.
 	n int
 
 	stored, claimed       bool
@@ -39,8 +38,8 @@ type fate struct {
 // ledger is what a workload did with each event.
 type ledger map[event.ID]fate
 
-// workload uses a store at random, as the connector does: calls come in
-// together, one goroutine claims, results come in together.
+// workload uses a store at random, as the connector does: calls come in together, one goroutine claims, results come in
+// together.
 type workload struct {
 	clock *inboxtest.Clock
 	// checkpointed, if set, waits until the store has made a checkpoint.
@@ -99,8 +98,7 @@ func (w *workload) roll(n int) int {
 	return w.random.IntN(n)
 }
 
-// next makes the next event of a lane. Some are large, so that memtables fill
-// and the store flushes them.
+// next makes the next event of a lane. Some are large, so that memtables fill and the store flushes them.
 func (w *workload) next(lane string) event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +111,7 @@ func (w *workload) next(lane string) event.Event {
 	return e
 }
 
-// run uses a store for a while, with restarts. It returns the error of an Open
-// or Close.
+// run uses a store for a while, with restarts. It returns the error of an Open or Close.
 func (w *workload) run(t *testing.T, o pebble.Options) error {
 	rounds := func(s *pebble.Inbox) {
 		for range 3 {
@@ -174,8 +171,8 @@ func (w *workload) round(t *testing.T, s *pebble.Inbox) {
 	calls.Wait()
 }
 
-// crowd fills a lane with more than the store keeps in memory behind a claimed
-// event. Its events come in together, so in any order.
+// crowd fills a lane with more than the store keeps in memory behind a claimed event. Its events come in together, so
+// in any order.
 func (w *workload) crowd(t *testing.T, s *pebble.Inbox) {
 	var calls sync.WaitGroup
 	for range 70 {
@@ -213,8 +210,7 @@ func (w *workload) deliver(t *testing.T, s *pebble.Inbox, calls *sync.WaitGroup,
 	}
 }
 
-// checkOrder fails the test when an earlier event of the claim's lane is
-// neither taken nor dead.
+// checkOrder fails the test when an earlier event of the claim's lane is neither taken nor dead.
 func (w *workload) checkOrder(t *testing.T, c inbox.Claim) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -242,8 +238,8 @@ func (w *workload) settle(t *testing.T, s *pebble.Inbox, c inbox.Claim) {
 	})
 }
 
-// verdict chooses what becomes of a claim, and says how to note it before and
-// after. An event dies once at most, so that a ledger stays plain.
+// verdict chooses what becomes of a claim, and says how to note it before and after. An event dies once at most, so
+// that a ledger stays plain.
 func (w *workload) verdict(c inbox.Claim) (v inbox.Verdict, may, did func(*fate)) {
 	w.mu.Lock()
 	roll, f := w.random.IntN(10), w.ledger[c.Event.ID]

@@ -15,8 +15,8 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
-// TestSendDoesNotWaitForBodies: the status has decided, so neither an endless
-// body nor one that stalls holds the conversation up.
+// TestSendDoesNotWaitForBodies: the status has decided, so neither an endless body nor one that stalls holds the
+// conversation up.
 func TestSendDoesNotWaitForBodies(t *testing.T) {
 	tests := map[string]func(w http.ResponseWriter, r *http.Request){
 		"endless": func(w http.ResponseWriter, _ *http.Request) {
@@ -69,15 +69,15 @@ func TestSendReusesConnections(t *testing.T) {
 		}
 		sends.Wait()
 	}
-	// A lane that found no idle connection may have dialled while another was
-	// about to free one, so the bound is the concurrency and not the lanes.
+	// A lane that found no idle connection may have dialled while another was about to free one, so the bound is the
+	// concurrency and not the lanes.
 	if n := made.Load(); n > 8 {
 		t.Errorf("%d connections for 80 sends of 4 lanes", n)
 	}
 }
 
-// TestSendSurvivesClosedIdleConnections: a sink that closed its idle
-// connections, for example because it restarted, costs no failed attempt.
+// TestSendSurvivesClosedIdleConnections: a sink that closed its idle connections, for example because it restarted,
+// costs no failed attempt.
 func TestSendSurvivesClosedIdleConnections(t *testing.T) {
 	server, made := countConnections(t, func(http.ResponseWriter, *http.Request) {})
 	s := newSink(t, Settings{URL: server.URL})
@@ -90,8 +90,8 @@ func TestSendSurvivesClosedIdleConnections(t *testing.T) {
 	}
 }
 
-// TestCloseDuringSend: a reload closes the old sink while its last sends are
-// under way; they finish, and their connections do not linger.
+// TestCloseDuringSend: a reload closes the old sink while its last sends are under way; they finish, and their
+// connections do not linger.
 func TestCloseDuringSend(t *testing.T) {
 	arrived, release, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -77,8 +77,7 @@ func (s *nameServer) answer(t *testing.T, question []byte) []byte {
 	return packed
 }
 
-// moves serves a sink at two addresses of this machine under one port, and
-// counts the requests that come to each.
+// moves serves a sink at two addresses of this machine under one port, and counts the requests that come to each.
 type moves struct {
 	port  string
 	first atomic.Int64
@@ -111,9 +110,8 @@ func aging(s *Sink, maxAge time.Duration, names *net.Resolver) {
 	s.dialer, s.transport.DialContext = d, d.dial
 }
 
-// TestBusyConnectionsFollowTheName: a sink's address moves, its old one still
-// answers, and events come without a pause: all of them arrive at the new one
-// before long.
+// TestBusyConnectionsFollowTheName: a sink's address moves, its old one still answers, and events come without a pause:
+// all of them arrive at the new one before long.
 func TestBusyConnectionsFollowTheName(t *testing.T) {
 	const old, next = "127.0.0.1", "127.0.0.2"
 	names := newNameServer(t)
@@ -140,9 +138,8 @@ func TestBusyConnectionsFollowTheName(t *testing.T) {
 	}
 }
 
-// TestRetiringConnectionsLoseNothing: connections retire all the time under
-// many attempts at once; each event is taken by its first attempt, and comes
-// once.
+// TestRetiringConnectionsLoseNothing: connections retire all the time under many attempts at once; each event is taken
+// by its first attempt, and comes once.
 func TestRetiringConnectionsLoseNothing(t *testing.T) {
 	var seen sync.Map
 	var twice, connections atomic.Int64
@@ -184,9 +181,8 @@ func TestRetiringConnectionsLoseNothing(t *testing.T) {
 	}
 }
 
-// stubborn answers all requests of a connection, and keeps it open, whatever they
-// ask for. It fails the test if a request comes on a connection that was asked to
-// close before.
+// stubborn answers all requests of a connection, and keeps it open, whatever they ask for. It fails the test if a
+// request comes on a connection that was asked to close before.
 func stubborn(t *testing.T, take func(*http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -208,8 +204,8 @@ func stubborn(t *testing.T, take func(*http.Request)) http.HandlerFunc {
 	}
 }
 
-// answerOf is an answer's length and body, for every other event no body: net/http
-// releases the connection before it hands over the one, and after it the other.
+// answerOf is an answer's length and body, for every other event no body: net/http releases the connection before it
+// hands over the one, and after it the other.
 func answerOf(r *http.Request) string {
 	if id := r.Header.Get(headerID); id[3]%2 == 0 {
 		return "0\r\n\r\n"
@@ -217,9 +213,9 @@ func answerOf(r *http.Request) string {
 	return "2\r\n\r\nok"
 }
 
-// TestStubbornSinksLoseTheirConnections: a sink that leaves connections open when
-// asked to close them gets no more attempts on them; they are closed, also those
-// that no attempt follows, and each event is taken by its first attempt, once.
+// TestStubbornSinksLoseTheirConnections: a sink that leaves connections open when asked to close them gets no more
+// attempts on them; they are closed, also those that no attempt follows, and each event is taken by its first attempt,
+// once.
 func TestStubbornSinksLoseTheirConnections(t *testing.T) {
 	var taken sync.Map
 	var events atomic.Int64
@@ -250,8 +246,7 @@ func TestStubbornSinksLoseTheirConnections(t *testing.T) {
 	}
 }
 
-// expectAllClose sends until all connections have had their last attempt, and
-// expects that none is open then.
+// expectAllClose sends until all connections have had their last attempt, and expects that none is open then.
 func expectAllClose(t *testing.T, s *Sink, mark byte) {
 	t.Helper()
 	e := exampleEvent(t)
@@ -265,8 +260,7 @@ func expectAllClose(t *testing.T, s *Sink, mark byte) {
 	})
 }
 
-// sendAll sends different events in several lanes at once; each must be taken by
-// its first attempt.
+// sendAll sends different events in several lanes at once; each must be taken by its first attempt.
 func sendAll(t *testing.T, s *Sink, lanes, each int, mark byte) {
 	t.Helper()
 	var sending sync.WaitGroup
@@ -284,8 +278,7 @@ func sendAll(t *testing.T, s *Sink, lanes, each int, mark byte) {
 	sending.Wait()
 }
 
-// TestAgesDiffer: connections made together do not retire together, and none
-// lives longer than it may.
+// TestAgesDiffer: connections made together do not retire together, and none lives longer than it may.
 func TestAgesDiffer(t *testing.T) {
 	d := newDialer(time.Second, nil)
 	ages := map[time.Duration]bool{}

@@ -15,8 +15,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// rawSink serves each connection by a function that may do what no HTTP server
-// does. The connection is closed when the function returns.
+// rawSink serves each connection by a function that may do what no HTTP server does. The connection is closed when the
+// function returns.
 type rawSink struct {
 	address string
 	// open counts the connections that neither side has closed.
@@ -82,9 +82,8 @@ func after(text string, then func(net.Conn)) func(net.Conn) {
 
 const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-// TestEveryAttemptEnds: whatever a sink or a proxy does, the attempt ends, says
-// why, and leaves neither a connection nor a goroutine behind. The sink itself
-// stays open, as between two attempts of a connector.
+// TestEveryAttemptEnds: whatever a sink or a proxy does, the attempt ends, says why, and leaves neither a connection
+// nor a goroutine behind. The sink itself stays open, as between two attempts of a connector.
 func TestEveryAttemptEnds(t *testing.T) {
 	const soon, late = 100 * time.Millisecond, time.Hour
 	endless := func(text string) func(net.Conn) {
@@ -173,8 +172,7 @@ func TestSendGivesUpOnASinkThatDoesNotRead(t *testing.T) {
 	poll.Until(t, "the connection's end", func() bool { return raw.open.Load() == 0 })
 }
 
-// TestSlowBodiesDoNotWasteConnections: an answer whose body comes at once leaves
-// a connection for the next event.
+// TestSlowBodiesDoNotWasteConnections: an answer whose body comes at once leaves a connection for the next event.
 func TestSlowBodiesDoNotWasteConnections(t *testing.T) {
 	server, made := countConnections(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("thanks ", 1000))

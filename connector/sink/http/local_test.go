@@ -66,8 +66,8 @@ func FuzzKindOfAddress(f *testing.F) {
 	})
 }
 
-// TestLocalAddressesAreRefusedWhenDialling: by address, by name, and by a
-// proxy. Nothing is dialled, and the failure names the field.
+// TestLocalAddressesAreRefusedWhenDialling: by address, by name, and by a proxy. Nothing is dialled, and the failure
+// names the field.
 func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 	server, made := countConnections(t, func(http.ResponseWriter, *http.Request) {})
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
@@ -113,8 +113,7 @@ func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 	}
 }
 
-// TestTheEnvironmentsProxyMayBeLocal: whoever sets the environment runs the
-// connector.
+// TestTheEnvironmentsProxyMayBeLocal: whoever sets the environment runs the connector.
 func TestTheEnvironmentsProxyMayBeLocal(t *testing.T) {
 	server := listen(t, func(http.ResponseWriter, *http.Request) {})
 	proxy, requests := proxyTo(t, server.Listener.Addr().String())

@@ -34,8 +34,7 @@ func sharing(t *testing.T, url string, n int, timeout time.Duration, places *sin
 	return sinks
 }
 
-// Each sink keeps connections for reuse, and a thousand channels would take every
-// descriptor of the process.
+// Each sink keeps connections for reuse, and a thousand channels would take every descriptor of the process.
 func TestConnectionsOfAllSinksAreBounded(t *testing.T) {
 	const bound = 10
 	var open, most atomic.Int64
@@ -80,8 +79,7 @@ func TestConnectionsOfAllSinksAreBounded(t *testing.T) {
 	}
 }
 
-// When every place is busy, an attempt fails with the true reason, and places come
-// back.
+// When every place is busy, an attempt fails with the true reason, and places come back.
 func TestNoPlaceForAConnection(t *testing.T) {
 	hold := make(chan struct{})
 	entered := make(chan struct{}, 1)

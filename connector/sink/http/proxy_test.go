@@ -16,8 +16,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
-// setProxies sets the variables of the environment that name proxies, and no
-// others.
+// setProxies sets the variables of the environment that name proxies, and no others.
 func setProxies(t *testing.T, variables map[string]string) {
 	t.Helper()
 	for _, name := range []string{
@@ -92,8 +91,7 @@ func TestChooseProxy(t *testing.T) {
 	}
 }
 
-// proxyTo starts a proxy of CONNECT and of plain requests that takes every
-// request to one address, and counts them.
+// proxyTo starts a proxy of CONNECT and of plain requests that takes every request to one address, and counts them.
 func proxyTo(t *testing.T, address string) (*httptest.Server, *atomic.Int64) {
 	t.Helper()
 	var requests atomic.Int64
@@ -124,8 +122,7 @@ func proxyTo(t *testing.T, address string) (*httptest.Server, *atomic.Int64) {
 	return server, &requests
 }
 
-// TestSendThroughAProxy: the proxy is the setting's, whatever the environment
-// says, for both schemes.
+// TestSendThroughAProxy: the proxy is the setting's, whatever the environment says, for both schemes.
 func TestSendThroughAProxy(t *testing.T) {
 	plain := listen(t, func(http.ResponseWriter, *http.Request) {})
 	secured := listenTLS(t, 0)
@@ -150,8 +147,8 @@ func TestSendThroughAProxy(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfAProxyAreNamed: what a proxy says is told from what the sink
-// says, with the proxy's name and its status, and without its credentials.
+// TestRefusalsOfAProxyAreNamed: what a proxy says is told from what the sink says, with the proxy's name and its
+// status, and without its credentials.
 func TestRefusalsOfAProxyAreNamed(t *testing.T) {
 	refusing := listen(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) })
 	host := refusing.Listener.Addr().String()

@@ -58,8 +58,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// TestVerdictOfEveryStatus walks through all codes, so that none can move from
-// one group to another unnoticed.
+// TestVerdictOfEveryStatus walks through all codes, so that none can move from one group to another unnoticed.
 func TestVerdictOfEveryStatus(t *testing.T) {
 	refused := map[int]bool{400: true, 410: true, 413: true, 415: true, 422: true}
 	for status := 100; status <= 999; status++ {

@@ -212,8 +212,7 @@ func TestSendJudgesTheAnswer(t *testing.T) {
 	}
 }
 
-// answerRaw starts a server that reads one request of each connection, writes
-// exactly answer and closes.
+// answerRaw starts a server that reads one request of each connection, writes exactly answer and closes.
 func answerRaw(t *testing.T, answer string) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -258,8 +257,8 @@ func TestSendMeetsBrokenAnswers(t *testing.T) {
 	}
 }
 
-// expectClass checks the class of a failure, "" for none, and that its text
-// holds nothing of the URL's query, the event or the answer.
+// expectClass checks the class of a failure, "" for none, and that its text holds nothing of the URL's query, the event
+// or the answer.
 func expectClass(t *testing.T, err error, class string) {
 	t.Helper()
 	if class == "" {

@@ -66,8 +66,8 @@ var Reasons = map[string][]string{
 	"DefinitionOutdated=True":     {status.ReasonFieldsMissing},
 }
 
-// Check returns what is wrong with the status of a resource that the operator has
-// looked at; nothing when all is well. It holds at every moment, settled or not.
+// Check returns what is wrong with the status of a resource that the operator has looked at; nothing when all is well.
+// It holds at every moment, settled or not.
 func Check(c *v1alpha1.ChannelConnector) []string {
 	wrong := checkGenerations(c)
 	for i, condition := range c.Status.Conditions {

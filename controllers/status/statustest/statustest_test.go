@@ -15,8 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// with returns a resource of generation 2 with these conditions, written
-// "Ready=True Reason: message".
+// with returns a resource of generation 2 with these conditions, written "Ready=True Reason: message".
 func with(conditions ...string) *v1alpha1.ChannelConnector {
 	c := &v1alpha1.ChannelConnector{}
 	c.Generation, c.Status.ObservedGeneration = 2, 2

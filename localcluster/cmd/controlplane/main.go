@@ -4,8 +4,7 @@
 //  1. KUBEBUILDER_ASSETS is set: that folder, as it is.
 //  2. The user's cache has the three: found in less than a second.
 //  3. setup-envtest can download them.
-//  4. They are built from the Go modules that tools/controlplane and tools/etcd
-//     pin: about 7 minutes on 2 cores, once.
+//  4. They are built from the Go modules that tools/controlplane and tools/etcd pin: about 7 minutes on 2 cores, once.
 //
 // Stdout gets the folder and nothing else; stderr gets the progress.
 package main

@@ -75,8 +75,8 @@ func (b *bench) eachBuild(measure func(of build, add func(benchmark.Row, float64
 	}
 }
 
-// chance is how far two builds may be apart before one counts as worse: the medians of two runs of one build differ
-// by about as much.
+// chance is how far two builds may be apart before one counts as worse: the medians of two runs of one build differ by
+// about as much.
 const chance = 0.05
 
 // versus adds the line that compares this commit with the other one, if there is one. results holds those of each

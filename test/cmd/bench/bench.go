@@ -102,8 +102,7 @@ func (b *bench) accepts(address string, channels int) trial {
 	}
 }
 
-// compare runs trials in turn, A B A B …, after one round of each that does not count. It returns the results of
-// each.
+// compare runs trials in turn, A B A B …, after one round of each that does not count. It returns the results of each.
 func (b *bench) compare(ctx context.Context, trials ...trial) []series.Series {
 	results := make([]series.Series, len(trials))
 	for round := range b.rounds + 1 {

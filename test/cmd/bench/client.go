@@ -14,8 +14,8 @@ import (
 // answerTimeout is far beyond the 2 s that a platform waits.
 const answerTimeout = 20 * time.Second
 
-// client is one keep-alive connection. It writes requests as they are and reads just enough of the answers: on a
-// small machine a full HTTP client would take more of the processors than the servers under test.
+// client is one keep-alive connection. It writes requests as they are and reads just enough of the answers: on a small
+// machine a full HTTP client would take more of the processors than the servers under test.
 type client struct {
 	net.Conn
 	in *bufio.Reader

@@ -13,8 +13,8 @@ import (
 // floorSettings are the URL of the sink, and the path of the file.
 type floorSettings struct{ Sink, File string }
 
-// floor does the least that an answer of 200 and a delivery take: it reads the call, checks its SHA-256, appends it
-// to one file with an fsync that all waiting calls share, and posts it on with net/http. It has no queue on disk, no
+// floor does the least that an answer of 200 and a delivery take: it reads the call, checks its SHA-256, appends it to
+// one file with an fsync that all waiting calls share, and posts it on with net/http. It has no queue on disk, no
 // order, no duplicates, no retry and no bound, and nothing of it survives a restart.
 type floor struct {
 	sink    string

@@ -73,8 +73,8 @@ func (j job) run() report {
 	return report{Sent: int(l.answered.Load()), Elapsed: time.Since(l.start), SentAt: l.sentAt}
 }
 
-// drive sends events over one connection until the job is done. A figure is worth nothing if calls fail, so any
-// answer but 200 is an error.
+// drive sends events over one connection until the job is done. A figure is worth nothing if calls fail, so any answer
+// but 200 is an error.
 func (l *load) drive(c *client) {
 	for {
 		i := int(l.taken.Add(1) - 1)

@@ -1,31 +1,26 @@
-// Bench measures the connector against a bare net/http server in the same run and prints a table. `make bench` runs
-// it; Linux only, since it reads /proc.
+// Bench measures the connector against a bare net/http server in the same run and prints a table. `make bench` runs it;
+// Linux only, since it reads /proc.
 //
 //	go run ./test/cmd/bench -figure 1,5 -duration 10s -rounds 7
 //
 // # How to read the table
 //
 // BASELINE is a bare net/http server that reads the body and answers the connector's JSON. MEASURED is the real
-// connector with its inbox on disk. Each is a process of its own, and so is the client, which is the same for both:
-// the same connections, and events of xBot's example's size (269 bytes) with ids of their own over 10,000
-// conversations, made and signed before the clock runs. The two are measured in turn, A B A B …; the first round
-// warms up.
+// connector with its inbox on disk. Each is a process of its own, and so is the client, which is the same for both: the
+// same connections, and events of xBot's example's size (269 bytes) with ids of their own over 10,000 conversations,
+// made and signed before the clock runs. The two are measured in turn, A B A B …; the first round warms up.
 //
-// RESULT is the median over the rounds of connector divided by baseline, with the lowest and highest round in
-// brackets: it carries from one machine to another better than any rate does. A wide bracket means a busy machine;
-// run again. Rates and times are medians. ASKED is the bound that we want to hold.
+// RESULT is the median over the rounds of connector divided by baseline, with the lowest and highest round in brackets:
+// it carries from one machine to another better than any rate does. A wide bracket means a busy machine; run again.
+// Rates and times are medians. ASKED is the bound that we want to hold.
 //
-//  1. Accept alone: delivery paused, signature Enforce, every event fsynced
-//     before its 200.
-//  2. Accept and deliver to a local sink. The clock stops when the sink has
-//     everything.
-//  3. Resident memory: idle, and the peak (VmHWM) of each phase that follows,
-//     up to a backlog of 1,000,000 events; then the time from the start of the
-//     process to the first 200 of /readyz after a SIGKILL.
-//  4. The same with 1,000 channels; the reload runs from the replacement of the
-//     file to the first call that its new key lets in.
-//  5. From the client's write to the sink's read, through the connector and
-//     straight, at a fixed 1,000 events/s.
+//  1. Accept alone: delivery paused, signature Enforce, every event fsynced before its 200.
+//  2. Accept and deliver to a local sink. The clock stops when the sink has everything.
+//  3. Resident memory: idle, and the peak (VmHWM) of each phase that follows, up to a backlog of 1,000,000 events; then
+//     the time from the start of the process to the first 200 of /readyz after a SIGKILL.
+//  4. The same with 1,000 channels; the reload runs from the replacement of the file to the first call that its new key
+//     lets in.
+//  5. From the client's write to the sink's read, through the connector and straight, at a fixed 1,000 events/s.
 //
 // Figures 2 and 5 have a second line whose baseline is the floor: a program of a few dozen lines (floor.go) that
 // receives, checks the SHA-256, appends to one file with an fsync that all waiting calls share, and forwards with

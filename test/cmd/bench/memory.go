@@ -13,8 +13,8 @@ const (
 	backlogConversations = 100_000
 	// fillStep is the number of the backlog's events that one load process prepares.
 	fillStep = 200_000
-	// settle is how long a process is left alone before its idle memory is read, and how long the retries of a
-	// backlog are watched.
+	// settle is how long a process is left alone before its idle memory is read, and how long the retries of a backlog
+	// are watched.
 	settle = 5 * time.Second
 )
 

@@ -14,8 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// rest is how long the operator is left alone before its memory is read: a garbage collection under way ends, and
-// freed memory goes back.
+// rest is how long the operator is left alone before its memory is read: a garbage collection under way ends, and freed
+// memory goes back.
 const rest = 10 * time.Second
 
 // The memory that figure 2 allows, in MiB.

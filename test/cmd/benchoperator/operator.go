@@ -51,8 +51,8 @@ func (b *bench) restart(ctx context.Context) {
 // scrapeEvery leaves the processors to the operator: an answer with its metrics takes as much of them as ten passes.
 const scrapeEvery = 250 * time.Millisecond
 
-// restartOperator ends the operator, starts it and waits until it has caught up. Its queue holds every resource
-// before the first one is taken from it, so all were reconciled once the queue is empty.
+// restartOperator ends the operator, starts it and waits until it has caught up. Its queue holds every resource before
+// the first one is taken from it, so all were reconciled once the queue is empty.
 func (b *bench) restartOperator(ctx context.Context) {
 	b.operator.stop()
 	b.startOperator(ctx)

@@ -97,8 +97,8 @@ func forever(pause time.Duration, do func()) {
 // patience bounds each wait of an attacker.
 const patience = 5 * time.Second
 
-// dial opens the n-th connection, at the attack's pace. The local addresses change, since one has too few ports for
-// an hour of this. None is the connector's: a stranger's connection from its port would keep it from starting again.
+// dial opens the n-th connection, at the attack's pace. The local addresses change, since one has too few ports for an
+// hour of this. None is the connector's: a stranger's connection from its port would keep it from starting again.
 func (a *attack) dial(address string) (conn net.Conn, n int64, err error) {
 	_ = a.pace.Wait(context.Background()) // it fails only for a context that ends
 	a.dialing <- struct{}{}

@@ -45,8 +45,7 @@ func (s *stage) startFlood(ctx context.Context, f flood, at *connector) {
 const (
 	// answerWithin is Zalo's own limit.
 	answerWithin = 2 * time.Second
-	// asked is the share of the signed calls that must be answered in time, in %, and askedMiB the bound on the
-	// memory.
+	// asked is the share of the signed calls that must be answered in time, in %, and askedMiB the bound on the memory.
 	asked    = 99.9
 	askedMiB = 200
 )

@@ -1,21 +1,18 @@
-// Hostile runs a real connector for a given time against everything at once, and judges whether it keeps its
-// promises. `make hostile` runs it for an hour. It runs on Linux only, and fills the disk only as root, since it
-// mounts a small one.
+// Hostile runs a real connector for a given time against everything at once, and judges whether it keeps its promises.
+// `make hostile` runs it for an hour. It runs on Linux only, and fills the disk only as root, since it mounts a small
+// one.
 //
 //	go run ./test/cmd/hostile -for 1h
 //
-// An honest platform calls four channels, each of 20 conversations, as Zalo does, with a ladder of retries that is
-// 300 times as fast, and four bots take the events. Meanwhile there are, at once,
+// An honest platform calls four channels, each of 20 conversations, as Zalo does, with a ladder of retries that is 300
+// times as fast, and four bots take the events. Meanwhile there are, at once,
 //
-//   - strangers that hold connections to the webhook's and the metrics' port, and
-//     open new ones,
-//   - callers that have a channel's API key without its OA secret, and a signed call
-//     of long ago,
-//   - bots that change their mood every few seconds: down, 101, bodies and headers
-//     without end, 429 and 503, resets, redirects, silence, a conversation that they
-//     refuse,
-//   - kills, SIGTERMs, rotated keys, moved sinks, bad versions of the configuration,
-//     a limit of 1024 files in every second life,
+//   - strangers that hold connections to the webhook's and the metrics' port, and open new ones,
+//   - callers that have a channel's API key without its OA secret, and a signed call of long ago,
+//   - bots that change their mood every few seconds: down, 101, bodies and headers without end, 429 and 503, resets,
+//     redirects, silence, a conversation that they refuse,
+//   - kills, SIGTERMs, rotated keys, moved sinks, bad versions of the configuration, a limit of 1024 files in every
+//     second life,
 //   - jumps of the wall clock by up to 10 years (see test/kit/wallclock),
 //   - a disk that is full for seconds,
 //   - copies of the stopped inbox with a damaged file, which are exported and served.
@@ -24,8 +21,8 @@
 // refused. A table of figures goes to stdout, each broken promise at once to stderr. The exit code is 1 if one was
 // broken.
 //
-// With the word strangers, clients without a key attack one connector after the other. It prints how many signed
-// calls are answered in time meanwhile, on kept and on new connections, and the connector's peak of memory.
+// With the word strangers, clients without a key attack one connector after the other. It prints how many signed calls
+// are answered in time meanwhile, on kept and on new connections, and the connector's peak of memory.
 //
 //	go run ./test/cmd/hostile strangers                    # everything, about 10 minutes
 //	go run ./test/cmd/hostile strangers -attack held -for 1m

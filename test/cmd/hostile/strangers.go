@@ -123,8 +123,8 @@ func (s *stage) start(ctx context.Context, secure bool) *connector {
 	return v
 }
 
-// platform makes 100 signed calls a second to the i-th channel: to the first one on kept connections, to the second
-// one on new ones.
+// platform makes 100 signed calls a second to the i-th channel: to the first one on kept connections, to the second one
+// on new ones.
 func (c *connector) platform(ctx context.Context, i int) *traffic.Platform {
 	scheme := "http://"
 	if c.Secure {

@@ -8,8 +8,8 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/process"
 )
 
-// A small attack of each kind runs, and its calls are tried. How fast they are answered is for the command to judge,
-// on a quiet machine.
+// A small attack of each kind runs, and its calls are tried. How fast they are answered is for the command to judge, on
+// a quiet machine.
 func TestFlood(t *testing.T) {
 	folder := t.TempDir()
 	binary, err := process.Build(t.Context(), folder, "connector")

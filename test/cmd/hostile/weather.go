@@ -213,8 +213,7 @@ func (c *campaign) jumpedOverRestart(ctx context.Context) {
 	c.jump(ctx, offset)
 }
 
-// copied damages a copy of the inbox of a killed or stopped process. It is examined when the connector is ready
-// again.
+// copied damages a copy of the inbox of a killed or stopped process. It is examined when the connector is ready again.
 func (c *campaign) copied(ctx context.Context) {
 	if c.random.IntN(2) == 0 {
 		c.connector.kill()

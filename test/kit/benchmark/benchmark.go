@@ -51,8 +51,8 @@ func New(name string, figures int) *Run {
 	return r
 }
 
-// Main measures, prints the table to stdout, and ends the process with exit code 1 if an error ends the measurement.
-// A figure that is missed is no error.
+// Main measures, prints the table to stdout, and ends the process with exit code 1 if an error ends the measurement. A
+// figure that is missed is no error.
 func (r *Run) Main(ctx context.Context, measure func(context.Context)) {
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()

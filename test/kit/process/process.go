@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Build compiles a program of cmd into dir and returns the binary's path. The working folder must be inside the
-// module. The flags are those of go build.
+// Build compiles a program of cmd into dir and returns the binary's path. The working folder must be inside the module.
+// The flags are those of go build.
 func Build(ctx context.Context, dir, program string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, program)
 	args := append(append([]string{"build", "-o", binary}, flags...), "xbot.a4b.vn/channel-connector/cmd/"+program)

@@ -23,8 +23,8 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("%d acknowledged, %d lost, %d inverted, %d repeated", v.Acknowledged, len(v.Lost), len(v.Inverted), len(v.Repeated))
 }
 
-// Judge compares arrivals with the number of messages of each conversation that were acknowledged. Dead letters are
-// not lost, and nothing waits for them.
+// Judge compares arrivals with the number of messages of each conversation that were acknowledged. Dead letters are not
+// lost, and nothing waits for them.
 func Judge(acknowledged []int, arrivals []Arrival, dead ...Message) Verdict {
 	v := Verdict{Inverted: inverted(arrivals, dead)}
 	taken := make(map[Message]bool)

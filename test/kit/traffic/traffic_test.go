@@ -158,8 +158,8 @@ func TestPlatformAndBot(t *testing.T) {
 	}
 }
 
-// TestPlatformRepeats: a retry is the same event, byte for byte; every second message comes once more; some calls
-// come on connections of their own.
+// TestPlatformRepeats: a retry is the same event, byte for byte; every second message comes once more; some calls come
+// on connections of their own.
 func TestPlatformRepeats(t *testing.T) {
 	var mu sync.Mutex
 	bodies, ports := make(map[Message][]string), make(map[string]bool)

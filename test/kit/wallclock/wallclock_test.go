@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestOverlay: each file of the overlay is Go, Now adds the offset, and the reader
-// looks where Env says. That a connector's clock moves is seen by test/cmd/hostile.
+// TestOverlay: each file of the overlay is Go, Now adds the offset, and the reader looks where Env says. That a
+// connector's clock moves is seen by test/cmd/hostile.
 func TestOverlay(t *testing.T) {
 	path, err := writeOverlay(t.Context(), t.TempDir())
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// TestForgottenOnDisk: a file that the ledger could not forget on a full disk is
-// not removed when that is tried again, before the ledger on disk has forgotten it.
+// TestForgottenOnDisk: a file that the ledger could not forget on a full disk is not removed when that is tried again,
+// before the ledger on disk has forgotten it.
 func TestForgottenOnDisk(t *testing.T) {
 	const log = "000004.log"
 	full := false

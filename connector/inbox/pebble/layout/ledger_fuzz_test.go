@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzLedgerSlot: what reads as a slot is written in the same way again, and a
-// slot with another byte is none.
+// FuzzLedgerSlot: what reads as a slot is written in the same way again, and a slot with another byte is none.
 func FuzzLedgerSlot(f *testing.F) {
 	f.Add([]byte{}, 0)
 	f.Add(encodeSlot(1, nil), 3)
@@ -31,8 +30,7 @@ func FuzzLedgerSlot(f *testing.F) {
 	})
 }
 
-// FuzzBrokenOff: any content is read without a panic, and nothing promises more
-// than itself.
+// FuzzBrokenOff: any content is read without a panic, and nothing promises more than itself.
 func FuzzBrokenOff(f *testing.F) {
 	f.Add([]byte{}, uint32(4))
 	f.Add(bytes.Repeat([]byte{0}, LogBlock+30), uint32(4))

@@ -20,8 +20,7 @@ func sampleEvent() EventRecord {
 	}
 }
 
-// TestAnyTimeIsReadAgain: no time, whoever showed it, may make a record that the
-// store refuses as damaged.
+// TestAnyTimeIsReadAgain: no time, whoever showed it, may make a record that the store refuses as damaged.
 func TestAnyTimeIsReadAgain(t *testing.T) {
 	for _, shown := range []time.Time{
 		{}, time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1, 999_999_999), time.UnixMilli(math.MaxInt64), time.UnixMilli(math.MinInt64),
@@ -41,9 +40,8 @@ func TestAnyTimeIsReadAgain(t *testing.T) {
 	}
 }
 
-// The fuzzers below feed decoders with what a damaged disk may hold: they must
-// neither panic nor take memory beyond their input, and what they accept is
-// what encoding it again gives.
+// The fuzzers below feed decoders with what a damaged disk may hold: they must neither panic nor take memory beyond
+// their input, and what they accept is what encoding it again gives.
 
 func FuzzDecodeEvent(f *testing.F) {
 	f.Add(sampleEvent().Encode())
