@@ -80,7 +80,8 @@ func newBudget(memory int64, cfg *config.Config) (budget, error) {
 // divide divides files descriptors, and a memory limit in bytes, 0 for none.
 func divide(files int, memory int64, cfg *config.Config) (budget, error) {
 	if files < minFiles {
-		return budget{}, fmt.Errorf("the process may have %d files open and needs at least %d: raise the limit (ulimit -n, LimitNOFILE=)", files, minFiles)
+		return budget{},
+			fmt.Errorf("the process may have %d files open and needs at least %d: raise the limit (ulimit -n, LimitNOFILE=)", files, minFiles)
 	}
 	b := budget{
 		files:           files,

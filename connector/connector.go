@@ -133,7 +133,8 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	p.health = newInboxHealth(p.inbox)
 	p.places = sink.NewPlaces(p.budget.sinkConnections, p.metrics.SinkConnections)
 	p.metrics.SinkConnectionsLimit.Set(float64(p.budget.sinkConnections))
-	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections), int(p.budget.bodies), p.metrics, p.log.WithName("delivery"))
+	p.dispatcher = delivery.New(p.inbox, min(cfg.Dispatch.MaxConcurrency, p.budget.sinkConnections),
+		int(p.budget.bodies), p.metrics, p.log.WithName("delivery"))
 	p.handler = webhook.NewHandler(webhook.Options{
 		Inbox: p.health, Metrics: p.metrics, Log: p.log.WithName("webhook"), Now: time.Now,
 		MaxInFlight: cfg.Server.MaxInFlight, MaxBufferedBytes: p.budget.bodies,
@@ -248,7 +249,8 @@ func (p *process) serve(ctx context.Context, path string, l listeners) error {
 	serving.Go(func() error { return p.health.watch(failed) })
 	serving.Go(func() error { return p.followMemory(failed) })
 	p.ready.Store(true)
-	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(), "webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
+	p.log.Info("ready", "after", time.Since(p.begun).Round(time.Millisecond).String(),
+		"webhook", l.webhook.Addr().String(), "metrics", l.probes.Addr().String(),
 		"admin", l.admin.Addr().String(), "channels", len(p.current.Load().Channels), "config", p.current.Load().Digest())
 	<-failed.Done()
 	err := p.stop(context.WithoutCancel(ctx))

@@ -62,6 +62,7 @@ func (e *ending) within(ctx context.Context, run func() error) error {
 	case <-late.C:
 	}
 	waiting := *e.waiting.Load()
-	e.log.Error(nil, "the process ends without an orderly stop, since its grace period ends", "waitedFor", waiting, "gracePeriod", grace.String())
+	e.log.Error(nil, "the process ends without an orderly stop, since its grace period ends",
+		"waitedFor", waiting, "gracePeriod", grace.String())
 	return fmt.Errorf("the grace period of %v ended while the process waited for %s", grace, waiting)
 }

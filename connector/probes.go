@@ -42,7 +42,8 @@ func (p *process) newProbes() *http.Server {
 
 // scrapes serves the metrics, and counts what it refuses as promhttp_metric_handler_requests_total.
 func (p *process) scrapes() http.Handler {
-	metrics := promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxGathers, Timeout: scrapeTimeout})
+	metrics := promhttp.HandlerFor(p.registry,
+		promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxGathers, Timeout: scrapeTimeout})
 	places := semaphore.NewWeighted(maxScrapes)
 	counted := promhttp.InstrumentMetricHandler(p.registry, http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
 		if !places.TryAcquire(1) {

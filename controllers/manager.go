@@ -91,11 +91,13 @@ const permissionTimeout = 10 * time.Second
 // place names a namespace, and says how the operator gets its rights there.
 func place(namespace string) (name, remedy string) {
 	if namespace == metav1.NamespaceAll {
-		return "the cluster", "bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces " +
-			"to watch in --watch-namespaces"
+		return "the cluster",
+			"bind the ClusterRole of config/rbac to the operator's ServiceAccount (Helm: rbac.create), or name the namespaces " +
+				"to watch in --watch-namespaces"
 	}
-	return fmt.Sprintf("namespace %q", namespace), "bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: " +
-		"watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
+	return fmt.Sprintf("namespace %q", namespace),
+		"bind the operator's rights there to its ServiceAccount, as config/namespaced does (Helm: " +
+			"watchNamespaces with rbac.create), or leave the namespace out of --watch-namespaces"
 }
 
 // caches makes the caches of each namespace. Those of what users write in the first one are the manager's own.

@@ -41,7 +41,8 @@ func (z ZaloOA) NextStep(url string) string {
 	if z.Signature.Mode == SignatureAudit {
 		events = "events are taken unverified, as signature.mode Audit says"
 	}
-	return "paste " + url + " as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then " + events
+	return "paste " + url +
+		" as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then " + events
 }
 
 // SignatureMode says what happens to a call with a missing or wrong signature.

@@ -76,7 +76,8 @@ func newSend() *cobra.Command {
 	flags.StringVar(&s.apiKey, "api-key", "", "the channel's API key; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.apiKeyFile, "api-key-file", "", "a file with the channel's API key")
 	flags.BoolVar(&s.keyless, "without-api-key", false, "post without an API key, which a webhook refuses with 401")
-	flags.StringVar(&s.secret, "secret", "", "the OA secret key, or what the platform calls the key that signs; other users of the machine can see it, unlike a file's content")
+	flags.StringVar(&s.secret, "secret", "",
+		"the OA secret key, or what the platform calls the key that signs; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.secretFile, "secret-file", "", "a file with that key")
 	flags.StringVar(&s.typeName, "type", known[0].Name, "the channel's type")
 	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")

@@ -108,7 +108,8 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 	if first, again := c.keys[digest]; again {
 		var goes claim
 		goes, stays = c.yields(first, stays)
-		c.Unfitf(goes.at, goes.secret, "is the same API key as %s: write each key once, since a call finds its channel by it", stays.at).Reason = ReasonAPIKeyTwice
+		c.Unfitf(goes.at, goes.secret, "is the same API key as %s: write each key once, since a call finds its channel by it",
+			stays.at).Reason = ReasonAPIKeyTwice
 	}
 	c.keys[digest] = stays
 }
@@ -121,7 +122,8 @@ func (c *Checker) strong(at string, k *Secret) bool {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {
 	case length < minAPIKey:
-		c.Unfitf(at, k, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"", minAPIKey).Reason = ReasonTooShort
+		c.Unfitf(at, k, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"",
+			minAPIKey).Reason = ReasonTooShort
 		return false
 	case length < goodAPIKey:
 		c.Warnf(at, "is shorter than %d characters: make one with \"openssl rand -hex 32\"", goodAPIKey).Reason = ReasonShort

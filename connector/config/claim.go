@@ -37,10 +37,12 @@ func (c *Checker) apart() {
 			continue
 		}
 		if goes, _ := c.yields(key, s); goes == s {
-			c.Unfitf(s.at, s.secret, "is the same as the API key in %s: the two are different things, copy the %s from %s", key.at, s.name, s.origin).Reason = ReasonSigningKeyIsAPIKey
+			c.Unfitf(s.at, s.secret, "is the same as the API key in %s: the two are different things, copy the %s from %s",
+				key.at, s.name, s.origin).Reason = ReasonSigningKeyIsAPIKey
 			continue
 		}
-		c.Unfitf(key.at, key.secret, "is the same as the %s in %s: the two are different things, make a key with \"openssl rand -hex 32\"", s.name, s.at).Reason = ReasonSigningKeyIsAPIKey
+		c.Unfitf(key.at, key.secret, "is the same as the %s in %s: the two are different things, make a key with \"openssl rand -hex 32\"",
+			s.name, s.at).Reason = ReasonSigningKeyIsAPIKey
 		delete(c.keys, digest)
 	}
 }

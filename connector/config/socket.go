@@ -43,7 +43,8 @@ func (c *Checker) admin(a Admin) {
 	case a.Socket != "" && a.Address != "":
 		c.Problemf(fieldAdmin, "both socket and address: write one of them")
 	case len(a.Socket) > MaxSocketPath:
-		c.Problemf("admin.socket", "%s has %d bytes, and a socket's path may have %d: write a shorter one, for example \"/run/connector/admin.sock\"",
+		c.Problemf("admin.socket",
+			"%s has %d bytes, and a socket's path may have %d: write a shorter one, for example \"/run/connector/admin.sock\"",
 			a.Socket, len(a.Socket), MaxSocketPath)
 	}
 }

@@ -123,8 +123,9 @@ func (w *Watcher) look() (further bool) {
 	further, err := w.follow()
 	switch blind := err != nil; {
 	case blind && !w.blind:
-		w.Log.Error(err, "the configuration cannot be watched: until it can, its files are read at an interval, and changes take effect that much later; "+
-			"raise fs.inotify.max_user_instances or fs.inotify.max_user_watches of the node", "interval", lookInterval.String())
+		w.Log.Error(err,
+			"the configuration cannot be watched: until it can, its files are read at an interval, and changes take effect that much later; "+
+				"raise fs.inotify.max_user_instances or fs.inotify.max_user_watches of the node", "interval", lookInterval.String())
 	case !blind && w.blind:
 		w.Log.Info("the configuration is watched again")
 	}

@@ -54,7 +54,8 @@ func write(w http.ResponseWriter, r Report) {
 		http.Error(w, "the report cannot be written as JSON", http.StatusInternalServerError)
 		return
 	case len(document) > MaxSize:
-		http.Error(w, fmt.Sprintf("the report of %d channels has %d bytes, and may have %d: serve fewer channels by one connector", len(r.Channels), len(document), MaxSize),
+		http.Error(w, fmt.Sprintf("the report of %d channels has %d bytes, and may have %d: serve fewer channels by one connector",
+			len(r.Channels), len(document), MaxSize),
 			http.StatusInsufficientStorage)
 		return
 	}

@@ -150,17 +150,19 @@ func describe(subsystem, name, help string, labels ...string) *prometheus.Desc {
 }
 
 func count(subsystem, name, help string, of func(*Channel) *atomic.Int64) channelSeries {
-	return channelSeries{describe(subsystem, name, help, "channel"), prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
-		if n := of(c).Load(); n > 0 {
-			series(float64(n))
-		}
-	}}
+	return channelSeries{describe(subsystem, name, help, "channel"),
+		prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
+			if n := of(c).Load(); n > 0 {
+				series(float64(n))
+			}
+		}}
 }
 
 func countBy(label, subsystem, name, help string, of func(*Channel) *Counts) channelSeries {
-	return channelSeries{describe(subsystem, name, help, "channel", label), prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
-		of(c).each(func(value string, n int64) { series(float64(n), value) })
-	}}
+	return channelSeries{describe(subsystem, name, help, "channel", label),
+		prometheus.CounterValue, func(c *Channel, series func(float64, ...string)) {
+			of(c).each(func(value string, n int64) { series(float64(n), value) })
+		}}
 }
 
 func signatureMode(c *Channel, series func(float64, ...string)) {

@@ -127,7 +127,8 @@ func (r *Routes) publish(of *route) (tags []channel.MetaTag) {
 func frontPage(tags []channel.MetaTag) channel.Answer {
 	lines := make([]string, 0, len(tags))
 	for _, tag := range tags {
-		lines = append(lines, fmt.Sprintf("    <meta name=\"%s\" content=\"%s\" />\n", html.EscapeString(tag.Name), html.EscapeString(tag.Content)))
+		lines = append(lines,
+			fmt.Sprintf("    <meta name=\"%s\" content=\"%s\" />\n", html.EscapeString(tag.Name), html.EscapeString(tag.Content)))
 	}
 	slices.Sort(lines)
 	lines = slices.Compact(lines)

@@ -111,7 +111,8 @@ func TestVolumes(t *testing.T) {
 	}
 	elsewhere := connectortest.New(t)
 	elsewhere.Spec.Inbox = v1alpha1.Inbox{Type: "Elsewhere"}
-	if dir := deploymentOf(t, input(elsewhere)).Spec.Template.Spec.Volumes[1].EmptyDir; dir == nil || !dir.SizeLimit.IsZero() || claim.Want(input(elsewhere)) != nil {
+	if dir := deploymentOf(t, input(elsewhere)).Spec.Template.Spec.Volumes[1].EmptyDir; dir == nil ||
+		!dir.SizeLimit.IsZero() || claim.Want(input(elsewhere)) != nil {
 		t.Errorf("an inbox that is not Embedded gets %v, want no size", dir)
 	}
 }

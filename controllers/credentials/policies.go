@@ -148,7 +148,8 @@ func (m *material) note(f Finding) {
 func missing(m *material, _ subject) []Finding {
 	switch {
 	case !m.secretFound:
-		return blocking(ReasonSecretNotFound, "Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
+		return blocking(ReasonSecretNotFound,
+			"Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
 	case !m.keyFound:
 		return blocking(ReasonKeyNotFound, "Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
 	case m.Value == "":

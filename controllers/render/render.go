@@ -78,7 +78,9 @@ func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 		return config.APIKey{SHA256: v.SHA256, Secret: config.Secret{Value: v.Text, Missing: v.Text+v.SHA256 == "", Source: v.Source}}
 	})
 	whole := process(c)
-	start := config.Config{Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop}
+	start := config.Config{
+		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop,
+	}
 	if creds.ReportToken != "" {
 		whole.Report.Token = &config.Secret{File: FileReportToken}
 		files[FileReportToken] = []byte(creds.ReportToken)

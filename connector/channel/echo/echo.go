@@ -102,7 +102,8 @@ func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Read
 	if e.signing.Mode == channel.SignatureEnforce {
 		signer, ok := e.verify(header.Get(SignatureHeader), body)
 		if !ok {
-			return reading, &channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonSignatureWrong, Message: "no key made this signature"}
+			return reading,
+				&channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonSignatureWrong, Message: "no key made this signature"}
 		}
 		reading.Verified, reading.SignedBy = true, signer
 	}

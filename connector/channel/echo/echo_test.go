@@ -20,12 +20,18 @@ func TestCheck(t *testing.T) {
 		section, problem string
 		mode             channel.SignatureMode
 	}{
-		"a word alone":             {section: "word: {value: hidden-word}", mode: channel.SignatureOff},
-		"a word and keys":          {section: "word: {value: hidden-word}, keys: [{value: hidden-key}]", mode: channel.SignatureEnforce},
-		"no word":                  {section: "keys: [{value: hidden-key}]", problem: "channels[0].echo.word: set exactly one of value, file and missing"},
-		"a field that is unknown":  {section: "wrd: {value: hidden-word}", problem: `channels[0].echo.wrd: unknown field: did you mean "word"?`},
-		"a key of two words":       {section: "word: {value: hidden-word}, keys: [{value: hidden key}]", problem: "channels[0].echo.keys[0]: holds white space"},
-		"a key that lets calls in": {section: "word: {value: hidden-word}, keys: [{value: " + apiKey + "}]", problem: "copy the echo key from the echo's console"},
+		"a word alone":    {section: "word: {value: hidden-word}", mode: channel.SignatureOff},
+		"a word and keys": {section: "word: {value: hidden-word}, keys: [{value: hidden-key}]", mode: channel.SignatureEnforce},
+		"no word": {
+			section: "keys: [{value: hidden-key}]", problem: "channels[0].echo.word: set exactly one of value, file and missing",
+		},
+		"a field that is unknown": {section: "wrd: {value: hidden-word}", problem: `channels[0].echo.wrd: unknown field: did you mean "word"?`},
+		"a key of two words": {
+			section: "word: {value: hidden-word}, keys: [{value: hidden key}]", problem: "channels[0].echo.keys[0]: holds white space",
+		},
+		"a key that lets calls in": {
+			section: "word: {value: hidden-word}, keys: [{value: " + apiKey + "}]", problem: "copy the echo key from the echo's console",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := `apiVersion: connector.xbot.a4b.vn/v1alpha1

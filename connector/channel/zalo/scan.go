@@ -56,7 +56,8 @@ var read = [memberCount]map[string]member{
 }
 
 // lookalikes are the names of members that may hold an OA's id, and of the objects around them.
-var lookalikes = [][]byte{[]byte("oa_id"), []byte("oaId"), []byte("user_id"), []byte("sender"), []byte("recipient"), []byte("follower"), []byte("id")}
+var lookalikes = [][]byte{[]byte("oa_id"), []byte("oaId"), []byte("user_id"),
+	[]byte("sender"), []byte("recipient"), []byte("follower"), []byte("id")}
 
 // looksRead reports whether an unread member differs only in case from one that may hold an OA's id: some JSON
 // libraries, such as Go's, take either.

@@ -93,10 +93,12 @@ func (z *Channel) Read(at time.Time, header http.Header, body []byte) (channel.R
 	}
 	m, err := scan(body)
 	if err != nil {
-		return channel.Reading{}, &channel.Refusal{Status: http.StatusBadRequest, Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
+		return channel.Reading{},
+			&channel.Refusal{Status: http.StatusBadRequest, Reason: channel.ReasonMalformed, Message: "malformed body: " + err.Error()}
 	}
 	if m.given[appID] && string(m.text[appID]) != z.appID {
-		return channel.Reading{}, &channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
+		return channel.Reading{},
+			&channel.Refusal{Status: http.StatusForbidden, Reason: channel.ReasonWrongApp, Message: "app_id is not the app of this channel"}
 	}
 	signedBy, refusal := z.authenticate(header, body, &m)
 	if refusal != nil && z.mode != channel.SignatureAudit {

@@ -30,7 +30,8 @@ func runs(s Storage, do func(operation)) *rapid.Generator[int] {
 func operations(s Storage) *rapid.Generator[operation] {
 	single := rapid.OneOf(accepts(), settles())
 	calls := rapid.OneOf(
-		accepts(), accepts(), accepts(), togethers(single), togethers(single), claims(), claims(), claims(), settles(), settles(), settles(), settles(),
+		accepts(), accepts(), accepts(), togethers(single), togethers(single),
+		claims(), claims(), claims(), settles(), settles(), settles(), settles(),
 		ends(), ends(), ends(), ends(), configures())
 	all := []*rapid.Generator[operation]{
 		calls, calls, calls, calls, delivers(), delivers(), delivers(), repeats(), clocks(), clocks(), restarts(),

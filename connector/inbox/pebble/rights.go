@@ -120,7 +120,8 @@ func isOurs(info fs.FileInfo) bool {
 }
 
 // storesFile are the names of Pebble's files and of ours.
-var storesFile = regexp.MustCompile(`^(LOCK|LEDGER|CURRENT|(MANIFEST|OPTIONS)-[0-9]+|[0-9]+(-[0-9]+)?\.(log|sst|blob)|marker\..+|.+\.dbtmp)$`)
+var storesFile = regexp.MustCompile(
+	`^(LOCK|LEDGER|CURRENT|(MANIFEST|OPTIONS)-[0-9]+|[0-9]+(-[0-9]+)?\.(log|sst|blob)|marker\..+|.+\.dbtmp)$`)
 
 // tighten gives the rights to all files of an open store, for example after a backup was put back, and reports what
 // others can read nevertheless. It changes the folder only if nothing but a store is in it.

@@ -102,9 +102,11 @@ func reportOf(key client.ObjectKey, at time.Time) report.Report {
 		Began: at, Inbox: report.Inbox{State: report.InboxOK, UsedBytes: 1 << 20, LimitBytes: 1 << 30},
 		Channels: []report.Channel{{
 			Name: key.String(), LastAuthentic: at, LastEvent: at,
-			APIKeys:   []report.Key{{Name: "first", LastUsed: at}},
-			Signature: report.Signature{Mode: "Enforce", Keys: []report.Key{{Name: oaSecretOf(0).Name + "/" + keyOA, ID: "0123456789abcdef", LastUsed: at}}},
-			Delivery:  report.Delivery{LastTaken: at},
+			APIKeys: []report.Key{{Name: "first", LastUsed: at}},
+			Signature: report.Signature{
+				Mode: "Enforce", Keys: []report.Key{{Name: oaSecretOf(0).Name + "/" + keyOA, ID: "0123456789abcdef", LastUsed: at}},
+			},
+			Delivery: report.Delivery{LastTaken: at},
 		}},
 	}
 }

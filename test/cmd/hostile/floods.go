@@ -70,7 +70,8 @@ type result struct {
 	died        bool
 }
 
-const heading = "| attack | signed calls answered 200 within 2 s on kept connections | on new connections | peak memory |\n|---|---|---|---|"
+const heading = "| attack | signed calls answered 200 within 2 s on kept connections | on new connections | peak memory " +
+	"|\n|---|---|---|---|"
 
 func (r result) met() bool {
 	return !r.died && r.kept.percent() >= asked && r.fresh.percent() >= asked && r.peakMiB < askedMiB

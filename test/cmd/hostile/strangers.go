@@ -49,7 +49,8 @@ func strangersMain(ctx context.Context, args []string) {
 		missed = s.floodAll(ctx, chosen)
 	})
 	if missed > 0 {
-		must.Do(fmt.Errorf("%d attacks hurt: asked are %.1f %% of calls within %v and a peak below %d MiB", missed, asked, answerWithin, askedMiB))
+		must.Do(fmt.Errorf("%d attacks hurt: asked are %.1f %% of calls within %v and a peak below %d MiB",
+			missed, asked, answerWithin, askedMiB))
 	}
 }
 

@@ -45,7 +45,8 @@ func (k kind) file() string {
 }
 
 func writeKubernetes(folder string) {
-	module, err := exec.Command("go", "list", "-modfile=localcluster/tools/controlplane/go.mod", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes").Output()
+	module, err := exec.Command("go", "list", "-modfile=localcluster/tools/controlplane/go.mod", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes").
+		Output()
 	if err != nil {
 		must.Do(fmt.Errorf("find the module k8s.io/kubernetes, from the repository's folder: %w", err))
 	}
