@@ -5,5 +5,3 @@
 // and the error lists every problem with file, line and field path, not the first one only. A message never quotes a
 // secret, nor a value in whose place one may have been pasted.
 package config
-
-//go:generate go run ./reference

@@ -2,6 +2,8 @@
 // line here. It links no store in; package connector opens the stores.
 package types
 
+//go:generate go run ./reference
+
 import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"

@@ -1,6 +1,6 @@
 // Command reference writes docs/configuration.md from the comments of the Go types in connector/config, and of the
 // sections of all types of channels, inboxes and sinks, so that the reference and the code cannot differ. It is run by
-// "go generate" in the folder connector/config.
+// "go generate" in the folder connector/types.
 package main
 
 import (
@@ -28,7 +28,7 @@ const (
 
 const introduction = `# Configuration reference
 
-<!-- Written by "go generate ./connector/config" from the comments of its types. Do not edit. -->
+<!-- Written by "go generate ./connector/types" from the comments of its types. Do not edit. -->
 
 The connector reads one YAML file: ` + "`connector serve --config PATH`" + `. It reads strictly: an unknown or duplicate field, a
 wrong type or an impossible combination refuses the whole file, and every problem is listed with its line and field. Anchors,
@@ -88,7 +88,7 @@ func parse(folder string, files ...string) (found []documented, err error) {
 // types returns the types of the file as a whole, and those of every section. A section is called as its type is in the
 // file.
 func types() ([]documented, error) {
-	all, err := parse(".", "types.go", "values.go")
+	all, err := parse("../config", "types.go", "values.go")
 	if err != nil {
 		return nil, err
 	}
