@@ -2,10 +2,12 @@
 //
 // # One committer
 //
-// Every age, wait, window and retention goes by the store's own clock, which counts from the store's creation. While
-// the store is open, it follows the machine's monotonic clock. A reading of it is stored with the time of day: with
-// every batch, in every minute without a batch, and after the time of day was set. When the store is opened again, its
-// clock moves on by the difference of the times of day, by 0 to 24 h. So:
+// Every write goes through one goroutine, the committer. It takes what has queued up, forms one batch, commits it with
+// one fsync, and only then wakes the callers. So a duplicate of an event that is still in flight shares its fsync,
+// sequence numbers rise in commit order, and decisions about lanes are made one after the other on what the store
+// holds, never on a guess. Commits never run in an HTTP handler's goroutine: net/http would recover a panic that must
+// end the process.
+//
 // # Lanes
 //
 // A lane without trouble exists in memory only, and only while an event of it is claimed: further events that the
@@ -65,11 +67,10 @@
 //
 // # Time
 //
-// Whatever has an age, a wait, a window or a retention goes by the store's own clock, which counts from the store's
-// creation. While the store is open it goes on with the machine's monotonic clock. Every batch stores a reading of it,
-// with the time of day, and so does every minute without a batch, and the moment after the time of day was set. When
-// the store is opened again, its clock moves on by the difference of the times of day, but by 0 at least and by 24 h at
-// most. So:
+// Every age, wait, window and retention goes by the store's own clock, which counts from the store's creation. While
+// the store is open, it follows the machine's monotonic clock. A reading of it is stored with the time of day: with
+// every batch, in every minute without a batch, and after the time of day was set. When the store is opened again, its
+// clock moves on by the difference of the times of day, by 0 to 24 h. So:
 //
 //   - A time of day that jumps while the store is open changes nothing.
 //   - One that jumps over a restart ends waits, windows and retention up to 24 h early, or late by the downtime.
