@@ -115,6 +115,32 @@ func stats(b *bench) {
 	}
 }
 
+// oldestIsPending asks for statistics while events come and go.
+func oldestIsPending(b *bench) {
+	gone, asking := make(chan struct{}), sync.WaitGroup{}
+	asking.Go(func() {
+		for {
+			got, err := b.inbox.Stats(b.Context(), channelName)
+			if err != nil || got.Pending == 0 && got.OldestPendingAge > 0 {
+				b.Errorf("stats %+v, %v: an age without an event", got, err)
+				return
+			}
+			select {
+			case <-gone:
+				return
+			default:
+			}
+		}
+	})
+	for n := range 300 {
+		b.acceptAll("an", n, n)
+		b.clock.Advance(time.Second)
+		b.settle(b.claimOne(), inbox.Taken{})
+	}
+	close(gone)
+	asking.Wait()
+}
+
 func closed(b *bench) {
 	b.acceptAll("an", 1, 1)
 	claim := b.claimOne()

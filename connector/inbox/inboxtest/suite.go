@@ -120,6 +120,7 @@ var timed = []test{
 	{"an accepted event is claimed with every field", claimedWhole},
 	{"a duplicate is recognised within its channel and window", duplicates},
 	{"stats count what is there", stats},
+	{"stats have an age only with a pending event", oldestIsPending},
 	{"a retry holds its lane until its time", retryHolds},
 	{"a retry survives a restart", retryRestart},
 	{"a restart with claims and retries repeats nothing settled", restartBetween},

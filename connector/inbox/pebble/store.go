@@ -236,13 +236,15 @@ func (s *Inbox) Stats(_ context.Context, name string) (inbox.Stats, error) {
 	if ch == nil {
 		return inbox.Stats{}, nil
 	}
-	stats := inbox.Stats{DeadLetters: ch.deadLetters.Load()}
+	settled := ch.settled.Load() // read before last, so that the difference is never negative
+	stats := inbox.Stats{Pending: int64(ch.last.Load() - settled), DeadLetters: ch.deadLetters.Load()}
+	if stats.Pending == 0 {
+		return stats, nil
+	}
 	_, oldest, err := s.oldest(ch)
 	if oldest > 0 {
 		stats.OldestPendingAge = s.clock.now().Since(oldest)
 	}
-	settled := ch.settled.Load() // read before last, so that the difference is never negative
-	stats.Pending = int64(ch.last.Load() - settled)
 	return stats, err
 }
 
