@@ -54,7 +54,7 @@ func (r *running) ask(t *testing.T, method, query, body, signature string) (stat
 // TestATypeOfOneFolderAndOneLine runs the whole connector with a type that nothing but its line in TestMain names.
 func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 	bot := newReceiver(t)
-	s := echoing(t, fmt.Sprintf("word: {value: %s}, keys: [{value: %s}]", echoWord, echoKey), bot.URL)
+	s := echoing(t, fmt.Sprintf("wordSecret: {value: %s}, secretKeys: [{value: %s}]", echoWord, echoKey), bot.URL)
 	r := start(t, s.write(t))
 	batch := "1 anna hidden-a\n2 bert hidden-b\n3 anna hidden-c\n"
 	signed := echo.Sign([]byte(batch), echoKey)
@@ -102,7 +102,7 @@ func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 // A channel without a signature takes whoever has its key.
 func TestATypeWithoutSignatures(t *testing.T) {
 	bot := newReceiver(t)
-	r := start(t, echoing(t, "word: {value: "+echoWord+"}", bot.URL).write(t))
+	r := start(t, echoing(t, "wordSecret: {value: "+echoWord+"}", bot.URL).write(t))
 	if status, _, answer := r.ask(t, http.MethodPost, "", "1 anna hidden-a", ""); status != 200 {
 		t.Errorf("%d %s", status, answer)
 	}

@@ -88,7 +88,7 @@ func TestACallIsStoredWholeOrNotAtAll(t *testing.T) {
 	sink := newReceiver(t)
 	held := newGate(t)
 	sink.answers(held.answer)
-	r := start(t, echoing(t, "word: {value: "+echoWord+"}", sink.URL).write(t))
+	r := start(t, echoing(t, "wordSecret: {value: "+echoWord+"}", sink.URL).write(t))
 	random := rand.NewChaCha8([32]byte{})
 	large := make([]byte, 200<<10)
 	accepted := map[string]int{}

@@ -42,39 +42,6 @@ const contentType = "text/plain"
 // ReasonLine: a line is no event.
 const ReasonLine channel.Reason = "line"
 
-var _ channel.Settings = (*Settings)(nil)
-
-// Settings are the section "echo".
-type Settings struct {
-	// Word is what the platform shows in its handshake. Required.
-	Word config.Secret `yaml:"word,omitempty"`
-	// Keys sign calls. Default: none, and no call is verified.
-	Keys []config.Secret `yaml:"keys,omitempty"`
-}
-
-// Check says what is wrong with the section.
-func (s *Settings) Check(c *config.Checker) {
-	c.Secret("word", &s.Word)
-	for i := range s.Keys {
-		c.SigningKey(fmt.Sprintf("keys[%d]", i), &s.Keys[i], "echo key", "the echo's console")
-	}
-}
-
-// Signing says how calls are verified.
-func (s *Settings) Signing() channel.Signing {
-	signing := channel.Signing{Mode: channel.SignatureOff}
-	if len(s.Keys) > 0 {
-		signing.Mode = channel.SignatureEnforce
-		signing.Add("keys", "", s.Keys)
-	}
-	return signing
-}
-
-// Open makes the channel.
-func (s *Settings) Open(name string) channel.Channel {
-	return &echo{name: name, word: s.Word.Reveal(), signing: s.Signing()}
-}
-
 type echo struct {
 	name, word string
 	signing    channel.Signing

@@ -20,17 +20,20 @@ func TestCheck(t *testing.T) {
 		section, problem string
 		mode             channel.SignatureMode
 	}{
-		"a word alone":    {section: "word: {value: hidden-word}", mode: channel.SignatureOff},
-		"a word and keys": {section: "word: {value: hidden-word}, keys: [{value: hidden-key}]", mode: channel.SignatureEnforce},
+		"a word alone":    {section: "wordSecret: {value: hidden-word}", mode: channel.SignatureOff},
+		"a word and keys": {section: "wordSecret: {value: hidden-word}, secretKeys: [{value: hidden-key}]", mode: channel.SignatureEnforce},
 		"no word": {
-			section: "keys: [{value: hidden-key}]", problem: "channels[0].echo.word: set exactly one of value, file and missing",
+			section: "secretKeys: [{value: hidden-key}]", problem: "channels[0].echo.wordSecret: set exactly one of value, file and missing",
 		},
-		"a field that is unknown": {section: "wrd: {value: hidden-word}", problem: `channels[0].echo.wrd: unknown field: did you mean "word"?`},
+		"a field that is unknown": {
+			section: "wordSecre: {value: hidden-word}", problem: `channels[0].echo.wordSecre: unknown field: did you mean "wordSecret"?`,
+		},
 		"a key of two words": {
-			section: "word: {value: hidden-word}, keys: [{value: hidden key}]", problem: "channels[0].echo.keys[0]: holds white space",
+			section: "wordSecret: {value: hidden-word}, secretKeys: [{value: hidden key}]",
+			problem: "channels[0].echo.secretKeys[0]: holds white space",
 		},
 		"a key that lets calls in": {
-			section: "word: {value: hidden-word}, keys: [{value: " + apiKey + "}]", problem: "copy the echo key from the echo's console",
+			section: "wordSecret: {value: hidden-word}, secretKeys: [{value: " + apiKey + "}]", problem: "copy the echo key from the echo's console",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
