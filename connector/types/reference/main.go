@@ -65,10 +65,14 @@ type documented struct {
 	prose string
 }
 
-// parse returns the exported types of some files of a folder, in their order.
-func parse(folder string, files ...string) (found []documented, err error) {
+// parse returns the structs of a folder that stand in a configuration file, in the order of their Go files.
+func parse(folder string) (found []documented, err error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			return nil, err
 		}
@@ -77,18 +81,24 @@ func parse(folder string, files ...string) (found []documented, err error) {
 			if !ok || general.Tok != token.TYPE {
 				continue
 			}
-			if named := general.Specs[0].(*ast.TypeSpec); named.Name.IsExported() {
+			if named := general.Specs[0].(*ast.TypeSpec); named.Name.IsExported() && inYAML(named) {
 				found = append(found, documented{named, prose(general.Doc)})
 			}
 		}
 	}
-	return found, nil
+	return found, err
+}
+
+// inYAML reports whether a type is a struct with a name in YAML for one of its fields.
+func inYAML(t *ast.TypeSpec) bool {
+	s, ok := t.Type.(*ast.StructType)
+	return ok && slices.ContainsFunc(s.Fields.List, func(f *ast.Field) bool { return f.Tag != nil && strings.Contains(f.Tag.Value, "yaml:") })
 }
 
 // types returns the types of the file as a whole, and those of every section. A section is called as its type is in the
 // file.
 func types() ([]documented, error) {
-	all, err := parse("../config", "types.go", "values.go")
+	all, err := parse("../config")
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +106,7 @@ func types() ([]documented, error) {
 	for _, of := range slices.Concat(known.Channels, known.Inboxes, known.Sinks) {
 		section := reflect.TypeOf(of.New()).Elem()
 		connector := path.Dir(reflect.TypeFor[config.Config]().PkgPath())
-		found, err := parse(".."+strings.TrimPrefix(section.PkgPath(), connector), "settings.go")
+		found, err := parse(".." + strings.TrimPrefix(section.PkgPath(), connector))
 		if err != nil {
 			return nil, err
 		}
@@ -122,10 +132,8 @@ func write() error {
 	}
 	out := bytes.NewBufferString(introduction)
 	for _, t := range types {
-		if fields, ok := t.Type.(*ast.StructType); ok {
-			fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.Name.Name, t.prose)
-			rows(out, t.Name.Name, fields, types)
-		}
+		fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.Name.Name, t.prose)
+		rows(out, t.Name.Name, t.Type.(*ast.StructType), types)
 	}
 	fmt.Fprintf(out, "\n## Example\n\n```yaml\n%s```\n", yaml)
 	return os.WriteFile(output, out.Bytes(), 0o644) //nolint:gosec // a document for everyone
