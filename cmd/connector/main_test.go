@@ -53,7 +53,7 @@ func TestUsageErrorsExit2(t *testing.T) {
 		"no id":                 {[]string{"deadletters", "show", "--channel=x"}, "accepts 1 arg(s)"},
 		"redrive of nothing":    {[]string{"deadletters", "redrive", "--channel=x"}, "or give --all"},
 		"drop of ids and all":   {[]string{"deadletters", "drop", "--channel=x", "--all", "ab"}, "or give --all"},
-		"send of nothing":       {[]string{"send"}, "file app-id"},
+		"send of nothing":       {[]string{"send"}, "no --app-id, which an event of type ZaloOA needs: give it, or --file"},
 		"send of file and app":  {[]string{"send", "--file=x", "--app-id=1"}, "file app-id"},
 		"a secret and its file": {[]string{"send", "--app-id=1", "--secret=x", "--secret-file=y"}, "secret secret-file"},
 		"a negative count":      {[]string{"send", "--app-id=1", "--count=-1"}, "count"},

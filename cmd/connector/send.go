@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,7 +59,7 @@ func newSend() *cobra.Command {
 		Use:   "send",
 		Short: "Sign an event as the platform does and post it",
 		Long: "Build an event, sign it with the channel's secret key and post it as the platform\n" +
-			"does. A Zalo event has the shape of user_send_text; for any other shape post a file.\n" +
+			"does. For an event of another shape than the type's sample post a file.\n" +
 			"Without a secret nothing is signed. Prints each answer; fails unless every answer\n" +
 			"is 200.",
 		Example: "  connector send --api-key-file secrets/api-key --secret-file secrets/oa-secret-key \\\n" +
@@ -72,7 +73,7 @@ func newSend() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&s.url, "url", here+known[0].DefaultPath, "the webhook's URL")
+	flags.StringVar(&s.url, "url", "", "the webhook's URL (default "+here+" with the type's own path)")
 	flags.StringVar(&s.apiKey, "api-key", "", "the channel's API key; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.apiKeyFile, "api-key-file", "", "a file with the channel's API key")
 	flags.BoolVar(&s.keyless, "without-api-key", false, "post without an API key, which a webhook refuses with 401")
@@ -84,13 +85,12 @@ func newSend() *cobra.Command {
 	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
 	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file", "without-api-key")
 	command.MarkFlagsMutuallyExclusive("secret", "secret-file")
-	command.MarkFlagsOneRequired(append([]string{"file"}, s.addFields(command, known)...)...)
+	s.addFields(command, known)
 	return command
 }
 
-// addFields adds a flag for each field of a sample, and returns those that are required. Types share a flag of the same
-// name.
-func (s *send) addFields(command *cobra.Command, known []channel.Type) (required []string) {
+// addFields adds a flag for each field of a sample. Types share a flag of the same name.
+func (s *send) addFields(command *cobra.Command, known []channel.Type) {
 	flags := command.Flags()
 	for _, t := range known {
 		for _, field := range t.Sample.Fields {
@@ -102,12 +102,10 @@ func (s *send) addFields(command *cobra.Command, known []channel.Type) (required
 				_ = flags.SetAnnotation(field.Name, mayBeEmpty, nil) // it exists
 			}
 			if field.Required {
-				required = append(required, field.Name)
 				command.MarkFlagsMutuallyExclusive("file", field.Name)
 			}
 		}
 	}
-	return required
 }
 
 // check refuses flags with which the command could only fail, or would do nothing.
@@ -117,12 +115,13 @@ func (s *send) check() error {
 	}
 	for _, field := range s.sample.Fields {
 		if field.Required && s.file == "" && *s.values[field.Name] == "" {
-			return fmt.Errorf("no --%s, which an event of type %s needs", field.Name, s.typeName)
+			return fmt.Errorf("no --%s, which an event of type %s needs: give it, or --file", field.Name, s.typeName)
 		}
 	}
 	if s.count == 0 {
 		return errors.New("--count is 0, so nothing would be sent: want at least 1")
 	}
+	s.url = cmp.Or(s.url, here+types.Channel(s.typeName).DefaultPath)
 	// Neither the URL nor its error is quoted: a key may be in it.
 	target, err := url.Parse(s.url)
 	if err != nil || (target.Scheme != "http" && target.Scheme != "https") || target.Hostname() == "" {

@@ -6,13 +6,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/echo"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
@@ -172,5 +175,24 @@ func TestSendTakesTheKeyFromTheURL(t *testing.T) {
 	server := listen(t, 200)
 	if code, _, stderr := run(t, "send", "--url", server.URL+"/?param.header.xp-api-key=key", "--app-id=1", "--text="); code != exitOK {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestSendOfAnotherType: a type needs nothing of another one's.
+func TestSendOfAnotherType(t *testing.T) {
+	before := types.Channels
+	types.Channels = append(slices.Clone(before), echo.Type)
+	t.Cleanup(func() { types.Channels = before })
+	server := listen(t, 200)
+	code, _, stderr := run(t, "send", "--type=Echo", "--url", server.URL, "--api-key=k", "--secret=echo-key", "--text=again")
+	if code != exitOK || len(server.bodies) != 1 {
+		t.Fatalf("exit %d, %d calls: %s", code, len(server.bodies), stderr)
+	}
+	body := server.bodies[0]
+	if !strings.HasSuffix(body, " again") || server.headers[0].Get(echo.SignatureHeader) != echo.Sign([]byte(body), "echo-key") {
+		t.Errorf("%q with %v", body, server.headers[0])
+	}
+	if _, _, stderr = run(t, "send", "--type=Echo", "--url=nowhere", "--api-key=k"); !strings.Contains(stderr, "http://127.0.0.1:8080/echo") {
+		t.Errorf("the advice names no path of the type: %s", stderr)
 	}
 }

@@ -8,6 +8,7 @@ package echo
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -31,6 +32,17 @@ var Type = channel.Type{
 		DefaultPath: "/echo",
 	},
 	AnswerIn: 3 * time.Second,
+	Sample: &channel.Sample{
+		Fields:     []channel.SampleField{{Name: "text", Usage: "the text of the message", Default: "Xin chào"}},
+		SecretName: "echo key",
+		Body: func(values map[string]string, _ time.Time) ([]byte, error) {
+			return []byte(rand.Text() + " anna " + values["text"]), nil
+		},
+		Sign: func(header http.Header, body []byte, secret string) error {
+			header.Set(SignatureHeader, Sign(body, secret))
+			return nil
+		},
+	},
 }
 
 // SignatureHeader carries the HMAC-SHA256 of the body, as hex.
