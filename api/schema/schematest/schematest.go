@@ -15,8 +15,11 @@ import (
 	"text/template"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/config/crd"
 )
 
 // Smallest is the smallest useful resource.
@@ -56,12 +59,13 @@ var (
 )
 
 // A file holds a document for each rule. Its patches are JSON merge patches, in which null removes a field; ${repeat 3
-// "ab"} in them stands for ababab, and ${list 2 "n%d"} for n0, n1.
+// "ab"} in them stands for ababab, ${list 2 "n%d"} for n0, n1, and ${values "sink.type"} for the values that the schema
+// lists for a field of the spec.
 //
 //go:embed rules/*.yaml changes.yaml
 var files embed.FS
 
-var written = template.New("").Delims("${", "}").Funcs(template.FuncMap{"repeat": repeat, "list": list})
+var written = template.New("").Delims("${", "}").Funcs(template.FuncMap{"repeat": repeat, "list": list, "values": values})
 
 // load reads the rules in the files of a pattern, in the order of their names. It panics if one is no rule, because the
 // files are part of the program.
@@ -110,6 +114,24 @@ func list(n int, element string) string {
 		elements[i] = strings.ReplaceAll(element, "%d", strconv.Itoa(i))
 	}
 	return strings.Join(elements, ", ")
+}
+
+// values returns what the schema lists for a field of the spec, as an API server writes it: "A", "B".
+func values(field string) (string, error) {
+	var definition apiextensionsv1.CustomResourceDefinition
+	err := yaml.Unmarshal(crd.ChannelConnectors, &definition)
+	if err != nil {
+		return "", err
+	}
+	at := definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	for name := range strings.SplitSeq(field, ".") {
+		at = at.Properties[name]
+	}
+	listed := make([]string, len(at.Enum))
+	for i, value := range at.Enum {
+		listed[i] = string(value.Raw)
+	}
+	return strings.Join(listed, ", "), nil
 }
 
 // Resource returns the Smallest resource with patches of its spec, one after the other: JSON merge patches in YAML,
