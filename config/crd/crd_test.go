@@ -37,11 +37,11 @@ func TestServersTakeTheDefinition(t *testing.T) {
 	}
 }
 
-// TestDefinitionIsSmall keeps the definition below what a client-side apply can copy into an annotation, 256 KiB, with
-// room for growth.
+// TestDefinitionIsSmall keeps the definition well below what a client-side apply can copy into an annotation, 256 KiB. A
+// further type of channel, inbox or sink brings 3 to 10 KiB.
 func TestDefinitionIsSmall(t *testing.T) {
-	if size := len(crd.ChannelConnectors); size >= 100<<10 {
-		t.Errorf("%d bytes, want less than 100 KiB", size)
+	if size := len(crd.ChannelConnectors); size >= 160<<10 {
+		t.Errorf("%d bytes, want less than 160 KiB", size)
 	}
 }
 
