@@ -19,7 +19,7 @@ import (
 //
 //   - secretKeyRefs: [{name, key}] becomes secretKeys: [{value, source}].
 //   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
-//   - signingSecretKeyRef: {name, key} becomes signingSecret: {value, source}.
+//   - A longer name, such as signingSecretKeyRef: {name, key}, becomes signingSecret: {value, source}.
 //   - A field of ownFiles becomes the name of a file beside the configuration file.
 
 // Reference is a Secret key that a resource names.
@@ -138,14 +138,9 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 	case *v1alpha1.SecretRef:
 		t.files(out, name, v1alpha1.SecretKeyRef{Name: x.Name}, path, parent)
 	case *v1alpha1.SecretKeyRef:
-		if ownFiles[name] != nil {
-			t.files(out, name, *x, path, parent)
-			return
-		}
-		name = strings.TrimSuffix(name, "KeyRef")
-		set(out, name, t.secret(*x, path, parent+"."+name))
+		t.reference(out, name, *x, path, parent)
 	case v1alpha1.SecretKeyRef:
-		out.Content = append(out.Content, t.secret(x, path, parent).Content...)
+		t.reference(out, name, x, path, parent)
 	case []v1alpha1.SecretKeyRef:
 		name = strings.TrimSuffix(name, "Refs") + "s"
 		keys := &yaml.Node{Kind: yaml.SequenceNode}
@@ -155,6 +150,18 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 		set(out, name, keys)
 	default:
 		set(out, name, t.value(v, path, field))
+	}
+}
+
+// reference adds a field that names one Secret key.
+func (t translation) reference(out *yaml.Node, name string, ref v1alpha1.SecretKeyRef, path, parent string) {
+	switch short := strings.TrimSuffix(name, "KeyRef"); {
+	case ownFiles[name] != nil:
+		t.files(out, name, ref, path, parent)
+	case short == "secret":
+		out.Content = append(out.Content, t.secret(ref, path, parent).Content...)
+	default:
+		set(out, short, t.secret(ref, path, parent+"."+short))
 	}
 }
 

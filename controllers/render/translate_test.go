@@ -17,7 +17,9 @@ type echo struct {
 	Signature signing `json:"signature,omitzero"`
 	// TokenSecretKeyRef is what a handshake shows.
 	TokenSecretKeyRef *v1alpha1.SecretKeyRef `json:"tokenSecretKeyRef,omitempty"`
-	Rooms             []room                 `json:"rooms,omitempty"`
+	// WordSecretKeyRef is required.
+	WordSecretKeyRef v1alpha1.SecretKeyRef `json:"wordSecretKeyRef"`
+	Rooms            []room                `json:"rooms,omitempty"`
 }
 
 type signing struct {
@@ -35,7 +37,7 @@ func TestANewTypeNeedsNoCode(t *testing.T) {
 	token := ref("token")
 	member := echo{
 		ID: "7", Signature: signing{[]v1alpha1.SecretKeyRef{ref("new"), ref("old")}},
-		TokenSecretKeyRef: &token, Rooms: []room{{"hall", ref("hall")}},
+		TokenSecretKeyRef: &token, WordSecretKeyRef: ref("word"), Rooms: []room{{"hall", ref("hall")}},
 	}
 	var got []Reference
 	section := translation{stand: func(r Reference) config.APIKey {
@@ -53,6 +55,8 @@ signature:
         - value: value of old
 tokenSecret:
     value: value of token
+wordSecret:
+    value: value of word
 rooms:
     - name: hall
       value: value of hall
@@ -64,6 +68,7 @@ rooms:
 		{Path: "spec.echo.signature.secretKeyRefs[0]", Field: "channels[0].echo.signature.secretKeys[0]", Secret: "echo", Key: "new"},
 		{Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]", Secret: "echo", Key: "old"},
 		{Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret", Secret: "echo", Key: "token"},
+		{Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret", Secret: "echo", Key: "word"},
 		{Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]", Secret: "echo", Key: "hall"},
 	}
 	if diff := cmp.Diff(references, got); diff != "" {
