@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -174,8 +175,14 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c.Spec.ZaloOA == nil || c.Spec.Sink.HTTP == nil || c.Spec.Workload.Replicas == nil {
+		if !hasMember(c.Spec, string(c.Spec.Type)) || !hasMember(c.Spec.Sink, string(c.Spec.Sink.Type)) || c.Spec.Workload.Replicas == nil {
 			t.Errorf("a member is missing: %+v", c.Spec)
 		}
 	})
+}
+
+// hasMember reports whether the member of a type is set in a union.
+func hasMember(union any, of string) bool {
+	member := reflect.ValueOf(union).FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, of) })
+	return member.IsValid() && !member.IsNil()
 }
