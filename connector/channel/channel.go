@@ -106,7 +106,7 @@ type MetaTag struct{ Name, Content string }
 
 // Answer is a complete response but for its length.
 type Answer struct {
-	// Status is an HTTP status.
+	// Status is an HTTP status from 200 to 599. Any other is replaced: by the one that was asked for, or by 503.
 	Status int
 	// ContentType is the media type of Body.
 	ContentType string

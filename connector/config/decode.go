@@ -130,14 +130,17 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// section decodes the section of a type into the union v. The section is kept if n names its type, or no known type.
+// section decodes the section of a type into the union v. The section is kept if it is of the type that n names or that
+// is the default, or if that type is not known.
 func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, path string) {
 	section := field.section()
 	decoded := reflect.ValueOf(section)
 	d.decode(value, decoded.Elem(), path)
-	types, name := d.types.of(v.Type()), v.FieldByName("Type").String()
-	if _, given := child(n, "type"); given != nil {
+	types, name := d.types.of(v.Type()), ""
+	if _, given := child(n, "type"); given != nil && !isNull(given) {
 		name = given.Value
+	} else if v.Type() != reflect.TypeFor[Channel]() {
+		name = typeOr("", types) // as complete does
 	}
 	switch wanted := named(types, name); {
 	case isNull(value):

@@ -112,3 +112,24 @@ func TestWindowIsThatOfTheTypesInUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A section without a type beside it belongs to the default type, so that the type and the section never differ.
+func TestSectionWithoutAType(t *testing.T) {
+	all := withNote()
+	further := config.Type{Name: "PinNote", New: func() config.Section { return &note{Text: "default"} }}
+	all.Sinks, all.Inboxes = append(all.Sinks, further), append(all.Inboxes, further)
+	const sink, inbox = "    http:\n      url: http://bot.chat.svc/events\n", "  embedded:\n    path: inbox\n"
+	for name, tt := range map[string]struct{ was, is, want string }{
+		"sink":          {sink, "    pinNote: {text: a}\n", `:19: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
+		"sink, null":    {sink, "    type: null\n    pinNote: {text: a}\n", `:20: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
+		"two of a sink": {sink, sink + "    pinNote: {text: a}\n", `:21: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
+		"inbox":         {inbox, "  pinNote: {text: a}\n", `:4: inbox.pinNote: not for type "Embedded": leave it out`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(write(t, map[string]string{"connector.yaml": edit(t, minimal, tt.was, tt.is)}), all)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}

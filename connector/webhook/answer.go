@@ -106,15 +106,20 @@ func (s *shape) answer(r *reply) *answer {
 
 // make makes an answer. One without a usable status gets the reply's.
 func (s *shape) make(r *reply) *answer {
-	a := newAnswer(s.of(r.status, r.message))
-	if a.Status < 200 || a.Status > 599 {
-		a.Status = r.status
-	}
+	a := newAnswer(s.of(r.status, r.message), r.status)
 	a.header = r.header
 	return a
 }
 
-func newAnswer(a channel.Answer) *answer {
+// newPageAnswer completes what a page returned. A page without a usable status is a defect of the type, so the platform
+// should ask again.
+func newPageAnswer(a channel.Answer) *answer { return newAnswer(a, http.StatusServiceUnavailable) }
+
+// newAnswer completes an answer; status takes the place of one that HTTP does not know.
+func newAnswer(a channel.Answer, status int) *answer {
+	if a.Status < 200 || a.Status > 599 {
+		a.Status = status
+	}
 	return &answer{Answer: a, contentType: []string{a.ContentType}, length: []string{strconv.Itoa(len(a.Body))}}
 }
 

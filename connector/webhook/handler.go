@@ -164,7 +164,7 @@ func (h *Handler) servePage(x *exchange, page func(*http.Request) channel.Answer
 		return
 	}
 	x.closeAfter()
-	newAnswer(page(x.call)).write(x)
+	newPageAnswer(page(x.call)).write(x)
 }
 
 func isRead(call *http.Request) bool {
@@ -214,7 +214,7 @@ func (x *exchange) address(r *route) {
 
 // shakeHands has the channel type answer a GET of the channel's path.
 func (h *Handler) shakeHands(x *exchange, r *route) {
-	a := newAnswer(r.handshake(x.call))
+	a := newPageAnswer(r.handshake(x.call))
 	if a.Status == http.StatusOK {
 		r.metrics.Ignored.Inc(answerURLCheck.reason)
 	} else {
