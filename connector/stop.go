@@ -6,15 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 // stopMargin of the grace period is kept for what comes after the deliveries: closing the inbox and ending the process.
 const stopMargin = 2 * time.Second
 
-// callsTime is how long the stop waits for calls in flight. Each is answered within 2 s of its arrival, so what is open
-// after that is a connection without a call, and must not take the time of the deliveries.
-const callsTime = 5 * time.Second
+// callsTime is how long the stop waits for calls in flight. Each is answered within channel.MaxAnswerIn of its arrival,
+// so what is open after that is a connection without a call, and must not take the time of the deliveries.
+const callsTime = channel.MaxAnswerIn + time.Second
 
 // stop ends the parts in order. ctx does not end; the grace period does.
 func (p *process) stop(ctx context.Context) error {

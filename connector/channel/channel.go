@@ -52,11 +52,14 @@ import (
 type Type struct {
 	config.Type
 
-	// AnswerIn is the longest time from the arrival of a call to its answer.
+	// AnswerIn is the longest time from the arrival of a call to its answer. At most MaxAnswerIn.
 	AnswerIn time.Duration
 	// Sample makes calls as the platform does; nil if nothing does.
 	Sample *Sample
 }
+
+// MaxAnswerIn leaves a call that arrives during a stop time for its answer.
+const MaxAnswerIn = 4 * time.Second
 
 // Settings are the section of one channel. Signing and Open are called after Check has found nothing wrong.
 type Settings interface {

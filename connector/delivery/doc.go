@@ -3,8 +3,8 @@
 //
 // # One pump per channel
 //
-// A pump is one goroutine. It claims as many events as it may start, attempts each in a goroutine of its own, and
-// sleeps until something changed: an event became claimable, a retry is due, a slot was freed, the configuration was
+// A pump is one goroutine. It claims as many events as it may start, attempts each batch of them in a goroutine of its
+// own, and sleeps until something changed: an event became claimable, a retry is due, a slot was freed, the configuration was
 // reloaded. It never polls. An idle channel costs one sleeping goroutine; an idle conversation costs nothing here,
 // because order within a conversation is the inbox's: it hands out one event of a lane at a time.
 //

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -42,12 +43,26 @@ func (c *Channel) SetHeld(held bool) {
 }
 
 // Counts are counts by the value of a label. The zero value has counted nothing.
-type Counts struct{ by sync.Map } // of string to *atomic.Int64
+type Counts struct {
+	by     sync.Map     // of string to *atomic.Int64; no string is empty
+	values atomic.Int64 // the number of values so far
+}
+
+// maxValues bounds the values of one label, and otherValue stands for those beyond it. Types of channels and sinks make
+// the values: a type that makes up new ones must not take the process's memory, nor its metrics by a value that
+// Prometheus refuses. No value is empty either.
+const (
+	maxValues  = 64
+	otherValue = "other"
+)
 
 // Inc counts one of a value.
 func (c *Counts) Inc(value string) {
 	count, known := c.by.Load(value)
 	if !known {
+		if value == "" || !utf8.ValidString(value) || c.values.Add(1) > maxValues {
+			value = otherValue
+		}
 		count, _ = c.by.LoadOrStore(value, new(atomic.Int64))
 	}
 	count.(*atomic.Int64).Add(1)

@@ -107,3 +107,20 @@ func BenchmarkCountsInc(b *testing.B) {
 		}
 	})
 }
+
+// A type that makes up its reasons costs neither memory without bound nor the metrics: Prometheus refuses a value that
+// is no text.
+func TestCountsOfMadeUpValuesAreBounded(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	c := telemetry.New(reg).Use("shop")
+	c.Refused.Inc("known")
+	c.Refused.Inc("\xff")
+	for i := range 1000 {
+		c.Refused.Inc(strings.Repeat("a", i))
+	}
+	c.Refused.Inc("known")
+	series := exported(t, reg)
+	if n := strings.Count(series, "\n"); n > 100 || !strings.Contains(series, `reason="known"} 2`) || c.Refused.Sum("") != 1003 {
+		t.Errorf("%d series, %d counted", n, c.Refused.Sum(""))
+	}
+}

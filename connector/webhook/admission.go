@@ -20,8 +20,8 @@ const (
 )
 
 // leaveFor bounds how a channel shares with the others: it takes at most this many times what it leaves free, 8/9 of
-// everything if it alone is called. The others then have a ninth until calls of the first one end, which takes 1.8 s at
-// most.
+// everything if it alone is called. The others then have a ninth until calls of the first one end, which takes the
+// AnswerIn of its type at most.
 const leaveFor = 8
 
 // admission bounds what the calls in flight take together. A caller with an API key costs next to nothing, since keys
