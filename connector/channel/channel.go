@@ -92,6 +92,9 @@ type Prechecker interface {
 // MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty object with some white space in it.
 const MaxProbeSize = 64
 
+// MaxCalls is the largest number of parts of a call: one call must not become many times its size in memory.
+const MaxCalls = 1000
+
 // Page answers the GET and HEAD requests of one path. Neither its path nor what it answers may hold a secret.
 type Page struct {
 	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to anyone. Without a path of its own,
@@ -119,7 +122,8 @@ type Answer struct {
 // Reading is what Read found in one call.
 type Reading struct {
 	// Calls are the parts of the call, with one event each. A call without parts is a probe or says nothing: it is
-	// answered 200 and only counted.
+	// answered 200 and only counted. Read refuses a call with more than MaxCalls parts; the webhook answers 413 if it
+	// does not.
 	Calls []Call
 	// Verified: a signature was demanded, and it is right.
 	Verified bool

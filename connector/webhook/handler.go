@@ -269,6 +269,10 @@ func (h *Handler) serve(x *exchange, r *route, body []byte) {
 		h.turnAway(x, r, refusal)
 		return
 	}
+	if len(reading.Calls) > channel.MaxCalls {
+		h.refuse(x, r.Name, answerTooLarge)
+		return
+	}
 	r.traffic.note(func(now *Traffic) { now.letIn(x.apiKey, &reading, r.Enforces, x.arrived) })
 	if reading.AuditFailure != "" {
 		r.metrics.AuditFailures.Inc(string(reading.AuditFailure))

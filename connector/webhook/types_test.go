@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,6 +155,17 @@ func TestTypesHaveTheirOwnTime(t *testing.T) {
 				t.Errorf("%d", w.Code)
 			}
 		})
+	}
+}
+
+// A call becomes no more events than memory is meant for, even if its type lets it in.
+func TestTooManyEventsInACall(t *testing.T) {
+	for calls, want := range map[int]int{channel.MaxCalls: 200, channel.MaxCalls + 1: 413} {
+		f := newFixture(t, nil)
+		reading := channel.Reading{Calls: slices.Repeat([]channel.Call{part(channel.KindEvent, "a", 1, time.Now())}, calls)}
+		if status, _, _, _ := f.answerTo(scripted{reading: reading}); status != want || (len(f.inbox.stored()) > 0) != (want == 200) {
+			t.Errorf("%d events: answered %d, want %d; %d stored", calls, status, want, len(f.inbox.stored()))
+		}
 	}
 }
 

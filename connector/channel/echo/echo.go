@@ -51,7 +51,7 @@ const SignatureHeader = "X-Echo-Signature"
 // contentType is that of events and of answers.
 const contentType = "text/plain"
 
-// ReasonLine: a line is no event.
+// ReasonLine: a line is no event, or one too many.
 const ReasonLine channel.Reason = "line"
 
 type echo struct {
@@ -89,7 +89,7 @@ func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Read
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		parts := strings.SplitN(string(line), " ", 3)
-		if len(parts) < 3 {
+		if len(parts) < 3 || len(reading.Calls) == channel.MaxCalls {
 			return reading, &channel.Refusal{Status: http.StatusUnprocessableEntity, Reason: ReasonLine, Message: "a line is no event"}
 		}
 		reading.Calls = append(reading.Calls, channel.Call{Name: "said", KnownName: "said", Event: event.Event{

@@ -3,6 +3,7 @@ package echo_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/echo"
@@ -59,5 +60,15 @@ channels:
 				t.Errorf("%v, want %q and no secret", err, tt.problem)
 			}
 		})
+	}
+}
+
+func TestTooManyLines(t *testing.T) {
+	open := (&echo.Settings{}).Open("chat/echo")
+	for lines, refused := range map[int]bool{channel.MaxCalls: false, channel.MaxCalls + 1: true} {
+		body := []byte(strings.Repeat("1 anna hidden\n", lines))
+		if _, refusal := open.Read(time.Unix(1, 0), nil, body); (refusal != nil) != refused {
+			t.Errorf("%d lines: %v", lines, refusal)
+		}
 	}
 }
