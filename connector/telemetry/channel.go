@@ -196,10 +196,10 @@ func isHeld(c *Channel, series func(float64, ...string)) {
 func allChannelSeries() []channelSeries {
 	return []channelSeries{
 		count("webhook", "accepted_total", "Events stored durably and answered 200.", func(c *Channel) *atomic.Int64 { return &c.Accepted }),
-		count("webhook", "duplicates_total", "Calls recognised as an event already stored, answered 200.",
+		count("webhook", "duplicates_total", "Events recognised as stored already; a call of such events alone is answered 200 too.",
 			func(c *Channel) *atomic.Int64 { return &c.Duplicates }),
 		countBy("reason", "webhook", "ignored_total",
-			"Calls answered 200 without being stored: probe, url_check, console_test, foreign_account, excluded.",
+			"Calls, and events of calls, that are not stored and not refused: probe, url_check, console_test, foreign_account, excluded.",
 			func(c *Channel) *Counts { return &c.Ignored }),
 		countBy("reason", "webhook", "refused_total", "Calls refused, by reason.", func(c *Channel) *Counts { return &c.Refused }),
 		countBy("reason", "webhook", "audit_failures_total", "Calls accepted under signature mode Audit that Enforce would refuse.",
