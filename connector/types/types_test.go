@@ -70,7 +70,8 @@ func isModule(folder string) bool {
 func TestTypesAreWhole(t *testing.T) {
 	names := map[string]bool{}
 	for _, of := range types.Channels {
-		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn || of.New == nil || names[of.Name] {
+		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.New == nil || names[of.Name] ||
+			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn {
 			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer and a section are required", of)
 		}
 		names[of.Name] = true

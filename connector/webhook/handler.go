@@ -215,7 +215,7 @@ func (x *exchange) address(r *route) {
 // shakeHands has the channel type answer a GET of the channel's path.
 func (h *Handler) shakeHands(x *exchange, r *route) {
 	a := newPageAnswer(r.handshake(x.call))
-	if a.Status == http.StatusOK {
+	if a.Status < http.StatusMultipleChoices {
 		r.metrics.Ignored.Inc(answerURLCheck.reason)
 	} else {
 		h.noteRefusal(x, r.Name, reasonHandshake)
