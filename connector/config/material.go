@@ -176,22 +176,25 @@ type namedFile struct {
 }
 
 // material returns the contents of certificate files that fit together. If they do not fit, it says so and returns the
-// last contents that did, so that a badly renewed certificate keeps nothing else from use; nil if there were none.
-func (c *Checker) material(fit func(contents [][]byte) (misfit int, err error), files ...namedFile) [][]byte {
-	contents, last := make([][]byte, len(files)), make([][]byte, len(files))
+// last contents that did, so that a badly renewed certificate keeps nothing else from use; nil if there were none. fit
+// returns what is wrong with each file; the content of a file that cannot be read is nil.
+func (c *Checker) material(fit func(contents [][]byte) []error, files ...namedFile) [][]byte {
+	contents, last, read := make([][]byte, len(files)), make([][]byte, len(files)), make([]bool, len(files))
 	good, had := true, true
 	for i, f := range files {
 		content, err := c.files.open(f.path)
 		if err != nil { // a name that leads nowhere is not quoted: it may be the secret itself
 			c.Lackf(f.field, "the file cannot be read: %v (a relative path begins at the folder of this file)", err)
-			good = false
+			content, good = nil, false
 		}
+		read[i] = err == nil
 		before, ok := c.before.certificates[f.path]
 		contents[i], last[i], had = content, before, had && ok
 	}
-	if good {
-		if misfit, err := fit(contents); err != nil {
-			c.lack(files[misfit].field, err)
+	misfits := fit(contents)
+	for i, f := range files {
+		if read[i] && misfits[i] != nil {
+			c.lack(f.field, misfits[i])
 			good = false
 		}
 	}
@@ -209,17 +212,16 @@ func (c *Checker) material(fit func(contents [][]byte) (misfit int, err error), 
 
 // Pair returns the certificate and key of two files, nil if there is no good pair.
 func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certificate {
-	contents := c.material(func(contents [][]byte) (misfit int, err error) {
-		if err := cmp.Or(bounded(certFile, contents[0], maxSecretSize), firstCertificate(certFile, contents[0])); err != nil {
-			return 0, err
-		}
-		if err := bounded(keyFile, contents[1], maxSecretSize); err != nil {
-			return 1, err
+	contents := c.material(func(contents [][]byte) []error {
+		noCert := cmp.Or(bounded(certFile, contents[0], maxSecretSize), firstCertificate(certFile, contents[0]))
+		noKey := bounded(keyFile, contents[1], maxSecretSize)
+		if noCert != nil || noKey != nil {
+			return []error{noCert, noKey}
 		}
 		if _, err := tls.X509KeyPair(contents[0], contents[1]); err != nil {
-			return 1, fmt.Errorf("%s is not the private key, in PEM, of the certificate in %s: put a matching pair there", keyFile, certFile)
+			noKey = fmt.Errorf("%s is not the private key, in PEM, of the certificate in %s: put a matching pair there", keyFile, certFile)
 		}
-		return 0, nil
+		return []error{nil, noKey}
 	}, namedFile{certField, certFile}, namedFile{keyField, keyFile})
 	if contents == nil {
 		return nil
@@ -244,14 +246,12 @@ func firstCertificate(file string, content []byte) error {
 
 // Authorities returns the certificate authorities of a file, nil if there is no good bundle.
 func (c *Checker) Authorities(field, file string) *x509.CertPool {
-	contents := c.material(func(contents [][]byte) (misfit int, err error) {
-		if err := bounded(file, contents[0], maxBundleSize); err != nil {
-			return 0, err
+	contents := c.material(func(contents [][]byte) []error {
+		err := bounded(file, contents[0], maxBundleSize)
+		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
+			err = fmt.Errorf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", file)
 		}
-		if !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
-			return 0, fmt.Errorf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", file)
-		}
-		return 0, nil
+		return []error{err}
 	}, namedFile{field, file})
 	if contents == nil {
 		return nil

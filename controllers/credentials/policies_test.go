@@ -213,6 +213,26 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// TestUnfitPair: both halves of a pair are judged, whatever is wrong with the other one.
+func TestUnfitPair(t *testing.T) {
+	there := good(t)
+	key, large := there["bot-tls"]["tls.key"], strings.Repeat("x", 64<<10+1)
+	const (
+		noCert   = ` holds no certificate in PEM: write a "BEGIN CERTIFICATE" block`
+		tooLarge = " is larger than 64 KiB: put the credential alone into it"
+	)
+	for name, c := range map[string]judged{
+		"both unfit": {there.with("bot-tls", "tls.crt", key).with("bot-tls", "tls.key", large), nil,
+			slices.Concat(blocks(ReasonMalformed, theCert+noCert), blocks(ReasonTooLarge, theKey+tooLarge))},
+		"an unfit certificate without its key": {there.with("bot-tls", "tls.crt", hidden).with("bot-tls", "tls.key", ""), nil,
+			slices.Concat(blocks(ReasonMalformed, theCert+noCert), blocks(ReasonEmpty, theKey+" is empty: fill it in"))},
+		"an unfit key without its certificate": {there.with("bot-tls", "tls.crt", "").with("bot-tls", "tls.key", large), nil,
+			slices.Concat(blocks(ReasonEmpty, theCert+" is empty: fill it in"), blocks(ReasonTooLarge, theKey+tooLarge))},
+	} {
+		t.Run(name, c.check)
+	}
+}
+
 // TestWarnings has each policy that warns.
 func TestWarnings(t *testing.T) {
 	there := good(t)
