@@ -44,7 +44,7 @@ GOTEST    ?= $(GO) test
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A machine needs these in addition to Go and make, before Go can fetch anything. localcluster/cmd/setup installs them
 # for root on Debian and Ubuntu. Only the local cluster needs more of this machine.
