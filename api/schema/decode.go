@@ -25,7 +25,7 @@ const kind = "ChannelConnector"
 
 // Decode reads one ChannelConnector, in YAML or JSON, as the API server takes it at its creation with strict field
 // validation: unknown and duplicate fields are refused, defaults are filled in, and every rule is checked. The status
-// is dropped. A missing namespace stays missing: whoever applies the resource chooses one.
+// is dropped. A missing namespace stays missing: the client that applies the resource chooses one.
 //
 // The error says everything that is wrong, each with the path of its field. When the fields can be read but break
 // rules, it is an aggregate of *field.Error.

@@ -9,8 +9,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
-// Missing lists the fields and defaults that a schema lacks which an API server publishes as OpenAPI 3. What it has
-// besides does not matter: it may be newer.
+// Missing compares the schema that an API server publishes as OpenAPI 3 with the one built into this program, and lists
+// the fields and defaults that the server's lacks. Further fields of the server's do not matter: it may be newer.
 func Missing(document map[string]any) ([]string, error) {
 	own, err := definition()
 	if err != nil {

@@ -28,7 +28,7 @@ type Sink struct {
 // platform's, byte for byte, the attributes are "ce-" headers.
 //
 // The rules on the URL are here and not at the field, because a refusal quotes a
-// field's value, and somebody may have written credentials into it.
+// field's value, which may hold credentials.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.matches('^[hH][tT][tT][pP][sS]?://[^/?#]+') && isURL(self.url) && size(url(self.url).getHostname()) > 0",fieldPath=".url",message="sink.http.url: write an absolute http or https URL, for example http://bot.chat.svc/events"
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || !self.url.matches('^[^:]+://[^/?#]*@')",fieldPath=".url",message="sink.http.url: must hold no credentials: put them into a Secret and name it in sink.http.headers"

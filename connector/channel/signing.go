@@ -21,8 +21,8 @@ const (
 
 // weakModes are the modes that verify less than they could, with the calls that they let in.
 var weakModes = map[SignatureMode]string{
-	SignatureAudit: "calls with a wrong signature or none are let in and counted; whoever has an API key can send events",
-	SignatureOff:   "no signature is looked at; whoever has an API key can send events",
+	SignatureAudit: "calls with a wrong signature or none are let in and counted; every holder of an API key can send events",
+	SignatureOff:   "no signature is looked at; every holder of an API key can send events",
 }
 
 // Check checks a field that holds the mode.

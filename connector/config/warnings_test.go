@@ -44,9 +44,9 @@ func TestLoadWarns(t *testing.T) {
 			":11: channels[0].zaloOA.officialAccounts[0].secretKeys[0]: is shorter than 16 characters: make sure that it is complete"}},
 		"mode Audit": {[]string{"    signature:\n", "    signature:\n      mode: Audit\n"}, []string{
 			":12: channels[0].zaloOA.signature.mode: Audit: calls with a wrong signature or none are let in and counted; " +
-				"whoever has an API key can send events"}},
+				"every holder of an API key can send events"}},
 		"mode Off": {[]string{"    signature:\n", "    signature:\n      mode: \"Off\"\n"}, []string{
-			":12: channels[0].zaloOA.signature.mode: Off: no signature is looked at; whoever has an API key can send events"}},
+			":12: channels[0].zaloOA.signature.mode: Off: no signature is looked at; every holder of an API key can send events"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, map[string]string{"connector.yaml": edit(t, minimal, tc.edits...)})

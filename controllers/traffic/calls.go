@@ -90,7 +90,7 @@ func wrongSecret(s report.Signature, verifiedBefore bool) string {
 
 func notEnforced(s report.Signature) string {
 	if s.Mode == string(v1alpha1.SignatureOff) {
-		return "signature.mode is Off: whoever has the API key can send events in any user's name"
+		return "signature.mode is Off: every holder of the API key can send events in any user's name"
 	}
 	message := "signature.mode is Audit: calls are let in although their signature is wrong"
 	if failing(s) {

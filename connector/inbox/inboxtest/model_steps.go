@@ -17,7 +17,7 @@ type operation interface {
 	fmt.Stringer
 	// do does it to the store, and returns what it makes of the model.
 	do(*machine) effect
-	// wakes reports whether whoever waits for Ready must hear of what it makes claimable.
+	// wakes reports whether it makes events claimable, so that Ready must have a value.
 	wakes() bool
 }
 

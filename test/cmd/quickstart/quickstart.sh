@@ -95,7 +95,7 @@ start_cluster() {
 enter() {
 	KUBECONFIG=$("${in_cluster[@]}" kubeconfig) || fail "the cluster has no kubeconfig"
 	export KUBECONFIG
-	[[ $cluster == local ]] || return 0 # whoever has a cluster has a kubectl
+	[[ $cluster == local ]] || return 0 # the owner of a cluster has a kubectl
 	binaries=$(go -C localcluster run ./cmd/controlplane) || fail "there is no kubectl"
 	export PATH=$binaries:$PATH
 }

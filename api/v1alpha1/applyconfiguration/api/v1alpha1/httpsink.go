@@ -14,7 +14,7 @@ import (
 // platform's, byte for byte, the attributes are "ce-" headers.
 //
 // The rules on the URL are here and not at the field, because a refusal quotes a
-// field's value, and somebody may have written credentials into it.
+// field's value, which may hold credentials.
 type HTTPSinkApplyConfiguration struct {
 	// url is where events are posted: absolute, http or https, without
 	// credentials or fragment. Exactly one of url and urlSecretKeyRef is set.
