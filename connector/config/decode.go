@@ -139,8 +139,9 @@ func (d *decoder) section(n, value *yaml.Node, v reflect.Value, field member, pa
 	types, name := d.types.of(v.Type()), ""
 	if _, given := child(n, "type"); given != nil && !isNull(given) {
 		name = given.Value
-	} else if v.Type() != reflect.TypeFor[Channel]() {
-		name = typeOr("", types) // as complete does
+	}
+	if v.Type() != reflect.TypeFor[Channel]() {
+		name = typeOr(name, types) // as complete does
 	}
 	switch wanted := named(types, name); {
 	case isNull(value):

@@ -122,6 +122,7 @@ func TestSectionWithoutAType(t *testing.T) {
 	for name, tt := range map[string]struct{ was, is, want string }{
 		"sink":          {sink, "    pinNote: {text: a}\n", `:19: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
 		"sink, null":    {sink, "    type: null\n    pinNote: {text: a}\n", `:20: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
+		"sink, empty":   {sink, "    type: ''\n    pinNote: {text: a}\n", `:20: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
 		"two of a sink": {sink, sink + "    pinNote: {text: a}\n", `:21: channels[0].sink.pinNote: not for type "HTTP": leave it out`},
 		"inbox":         {inbox, "  pinNote: {text: a}\n", `:4: inbox.pinNote: not for type "Embedded": leave it out`},
 	} {
