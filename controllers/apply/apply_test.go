@@ -128,16 +128,13 @@ func child(tb testing.TB, c *v1alpha1.ChannelConnector, kind string) children.Ch
 	return children.Child{}
 }
 
-// kinds are those of all children.
-var kinds = []string{"Secret", "ServiceAccount", "PersistentVolumeClaim", "Service", "Deployment"}
-
 // TestApply: a child is made once, and again only when something is to change.
 func TestApply(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
+	for _, kind := range children.Kinds {
+		t.Run(kind.Name, func(t *testing.T) {
 			ctx, r, c := t.Context(), newRig(), connectortest.New(t)
 			for i, want := range []bool{true, false, false} {
-				changed, err := r.Apply(ctx, c, child(t, c, kind))
+				changed, err := r.Apply(ctx, c, child(t, c, kind.Name))
 				if err != nil || changed != want {
 					t.Fatalf("pass %d: %v, %v", i, changed, err)
 				}

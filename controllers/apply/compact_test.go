@@ -50,9 +50,9 @@ func compacted(t *testing.T, object client.Object) client.Object {
 
 // TestCompact: what weighs most is gone, and everything else is as it was.
 func TestCompact(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
-			whole := served(t, kind)
+	for _, kind := range children.Kinds {
+		t.Run(kind.Name, func(t *testing.T) {
+			whole := served(t, kind.Name)
 			small := compacted(t, whole)
 			for _, object := range []client.Object{whole, small} {
 				switch o := object.(type) {
