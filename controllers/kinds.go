@@ -5,20 +5,25 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
 // kinds are the kinds of children that the cluster serves. An optional one is looked for until it is there.
 type kinds struct {
-	mgr ctrl.Manager
+	log logr.Logger
 	all []children.Kind
+	// serves returns an error unless the cluster serves a kind and lets the operator list it: every pass would wait for
+	// the cache of a kind that it may not list.
+	serves func(context.Context, children.Kind) error
 	// watch watches a kind that the cluster serves now; wake lets every resource have a pass.
 	watch func(children.Kind) error
 	wake  func(context.Context)
+	// told is the last error that was logged.
+	told string
 
 	mu sync.Mutex
 	// found are the optional kinds that are watched, by name.
@@ -48,15 +53,15 @@ func (k *kinds) Start(ctx context.Context) error {
 
 // look reports whether a kind is there, which is watched from now on.
 func (k *kinds) look(ctx context.Context, kind children.Kind) bool {
-	gvk, err := apiutil.GVKForObject(kind.New(), k.mgr.GetScheme())
+	err := k.serves(ctx, kind)
 	if err == nil {
-		_, err = k.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+		err = k.watch(kind)
 	}
 	if err != nil {
-		return false
-	}
-	if err := k.watch(kind); err != nil {
-		k.mgr.GetLogger().Error(err, "cannot watch a kind of child", "kind", kind.Name)
+		if !meta.IsNoMatchError(err) && err.Error() != k.told {
+			k.told = err.Error()
+			k.log.Error(err, "cannot watch a kind of child: the operator needs the rights of config/rbac", "kind", kind.Name)
+		}
 		return false
 	}
 	k.mu.Lock()

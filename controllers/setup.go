@@ -10,11 +10,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -87,8 +89,9 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	watch := func(kind children.Kind) error { return r.watchLate(c, kind) }
-	r.kinds = &kinds{mgr: mgr, all: r.Kinds, watch: watch, wake: r.wakeAll, found: map[string]bool{}}
+	r.kinds = &kinds{log: mgr.GetLogger(), all: r.Kinds, wake: r.wakeAll, found: map[string]bool{}}
+	r.kinds.serves = func(ctx context.Context, kind children.Kind) error { return r.mayList(ctx, mgr.GetScheme(), kind) }
+	r.kinds.watch = func(kind children.Kind) error { return r.watchLate(c, kind) }
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
@@ -133,6 +136,24 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 // childrenOf is what happens to a namespace's objects of a kind that has the operator's labels.
 func (r *reconciler) childrenOf(n *namespace, object client.Object) source.Source {
 	return source.Kind(n.own.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
+}
+
+// mayList returns an error unless the cluster serves a kind of child and the operator may list it where it watches.
+func (r *reconciler) mayList(ctx context.Context, scheme *runtime.Scheme, kind children.Kind) error {
+	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
+	defer cancel()
+	gvk, err := apiutil.GVKForObject(kind.New(), scheme)
+	if err != nil {
+		return err
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk)
+	for name := range r.watched {
+		if err := r.live.List(ctx, list, client.InNamespace(name), client.Limit(1)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watchLate watches a kind of child that the cluster lacked.
