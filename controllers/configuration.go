@@ -70,7 +70,7 @@ type rendered struct {
 	// input is what the children are built from, but for the turn of an upgrade. It has no Config where the declared
 	// one cannot be made: the one in the cluster stays.
 	input children.Input
-	// startable says that a pod can start: there is a configuration, declared or current.
+	// startable reports whether a pod can start: there is a configuration, declared or current.
 	startable bool
 	// obstacle is why the connector would refuse the configuration; nil when it would not.
 	obstacle *status.Obstacle
@@ -108,7 +108,7 @@ func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
 type resolved struct {
 	credentials.Resolved
 	apiKey apiKey
-	// judged says that they were looked at.
+	// judged reports whether they were looked at.
 	judged bool
 	// expiring are the absent keys that are still accepted.
 	expiring []v1alpha1.ExpiringKey

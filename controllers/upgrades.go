@@ -50,7 +50,7 @@ type upgrades struct {
 // keys is a set of ChannelConnectors.
 type keys map[client.ObjectKey]bool
 
-// upgrading are connectors that are being upgraded. The value says that one does not come up.
+// upgrading are connectors that are being upgraded. The value reports whether one does not come up.
 type upgrading map[client.ObjectKey]bool
 
 // turns returns which connectors of a queue have their turn, in its order: those that have a slot, and as many others
@@ -183,9 +183,9 @@ func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 type turn struct {
 	// keep is the template that the Deployment has, while the connector waits for its upgrade.
 	keep *corev1ac.PodTemplateSpecApplyConfiguration
-	// stopped says that the upgrade waits for another connector that does not come up.
+	// stopped reports whether the upgrade waits for another connector that does not come up.
 	stopped bool
-	// upgrading says that the template is new because the operator is.
+	// upgrading reports whether the template is new because the operator is.
 	upgrading bool
 }
 

@@ -45,7 +45,7 @@ type Watcher struct {
 	open   func() (*fsnotify.Watcher, error)
 	notify *fsnotify.Watcher // nil as long as none can be made
 	blind  bool              // some folder is not watched
-	// unapplied says that Apply has refused the newest version.
+	// unapplied reports whether Apply has refused the newest version.
 	unapplied bool
 	current   *Config
 	// digest and files are those of the version that was read last, refused or not.

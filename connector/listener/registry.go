@@ -43,7 +43,7 @@ type registry struct {
 	members [classes]list.List // of *Conn
 	gauges  [classes]prometheus.Gauge
 	bound   prometheus.Gauge
-	// beyond says that a resize has left more connections than the limit, whose calls were under way.
+	// beyond reports whether a resize has left more connections than the limit, whose calls were under way.
 	beyond atomic.Bool
 }
 

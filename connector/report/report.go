@@ -101,7 +101,7 @@ type Signature struct {
 
 // Delivery is how events reach the sink.
 type Delivery struct {
-	// Paused says that the configuration holds deliveries, or that the sink lacks a credential.
+	// Paused reports whether the configuration holds deliveries, or the sink lacks a credential.
 	Paused  bool  `json:"paused,omitempty"`
 	Pending int64 `json:"pending"`
 	// OldestPendingSeconds is the age of the oldest of the Pending events, which wait for the sink.

@@ -36,7 +36,7 @@ type Channel struct {
 	Keys [][sha256.Size]byte
 	// SigningKeys are the SHA-256 digests of the keys that calls are verified with.
 	SigningKeys [][sha256.Size]byte
-	// Enforces says that a call without a right signature is refused.
+	// Enforces reports whether a call without a right signature is refused.
 	Enforces bool
 	// MaxBodySize is the largest body accepted, in bytes.
 	MaxBodySize int64

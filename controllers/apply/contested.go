@@ -40,9 +40,9 @@ type contested struct {
 	due   time.Time
 	// seen is when the field was last corrected, or last found to differ.
 	seen time.Time
-	// differs says that the field is not as wanted. left says that it is left to others, until a correction has lasted.
+	// differs reports whether the field is not as wanted. left reports whether it is left to others, until a correction has lasted.
 	differs, left bool
-	// named says that managers are known since the last correction.
+	// named reports whether managers are known since the last correction.
 	named    bool
 	managers string
 }

@@ -54,7 +54,7 @@ type Contest struct {
 	Field string
 	// Managers are the other field managers that own it, quoted; empty if there are none.
 	Managers string
-	// OnAdmission says that the API server answered the operator's own write with another value than the operator
+	// OnAdmission reports whether the API server answered the operator's own write with another value than the operator
 	// wrote.
 	OnAdmission bool
 }
@@ -87,13 +87,13 @@ type judgement struct {
 
 // leaving is how a field is left as it is.
 type leaving struct {
-	// unnamed says that the field's owners are not known yet.
+	// unnamed reports whether the field's owners are not known yet.
 	unnamed bool
-	// sent says that the wanted value is still sent: the API server itself turns it into the value that is there.
+	// sent reports whether the wanted value is still sent: the API server itself turns it into the value that is there.
 	sent bool
 }
 
-// judge sorts the differences of a child. applied says that the object was last applied with the configuration of this
+// judge sorts the differences of a child. applied reports whether the object was last applied with the configuration of this
 // digest, so that the differences are the work of others.
 func (c *Contests) judge(key contestKey, digest string, applied bool, differs []difference) judgement {
 	c.mu.Lock()

@@ -38,7 +38,7 @@ type Input struct {
 	// Keep is the pod template that the Deployment has, while it waits for the one that this version of the operator
 	// makes; otherwise nil.
 	Keep *corev1ac.PodTemplateSpecApplyConfiguration
-	// Upgrading says that the pod template was adopted because the operator changed, not the resource.
+	// Upgrading reports whether the pod template was adopted because the operator changed, not the resource.
 	Upgrading bool
 }
 

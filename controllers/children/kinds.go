@@ -23,10 +23,10 @@ type Kind struct {
 	// Merge are the fields by which elements of the kind's lists are told apart, tried one set after another: {"name"}.
 	// Owner references are told apart by their uid in any kind.
 	Merge [][]string
-	// Private says that the object holds secrets. None of its fields is ever left to others.
+	// Private reports whether the object holds secrets. None of its fields is ever left to others.
 	Private bool
 	// Prune reports whether a child that the resource does not want is deleted; nil for never.
 	Prune func(Input) bool
-	// Optional says that a cluster may lack the kind. Its children are left out until the cluster serves it.
+	// Optional reports whether a cluster may lack the kind. Its children are left out until the cluster serves it.
 	Optional bool
 }

@@ -49,20 +49,20 @@ const (
 type Observation struct {
 	// Connector is the resource, with the status that it had.
 	Connector *v1alpha1.ChannelConnector
-	// Judged says that its credentials were judged; Findings are the result.
+	// Judged reports whether its credentials were judged; Findings are the result.
 	Judged   bool
 	Findings []credentials.Finding
-	// Unread says that some Secret could not be read.
+	// Unread reports whether some Secret could not be read.
 	Unread bool
 	// Expiring are keys that are accepted although they are absent.
 	Expiring []v1alpha1.ExpiringKey
 	// Obstacle kept the children from being written; nil if they were.
 	Obstacle *Obstacle
-	// ConfigWritten says that a configuration is in the cluster: the declared one, or the last good one if findings or
+	// ConfigWritten reports whether a configuration is in the cluster: the declared one, or the last good one if findings or
 	// an obstacle block that.
 	ConfigWritten bool
 	Workload
-	// UpdatePending says that the workload waits for its turn to be upgraded. UpgradesStopped says that another
+	// UpdatePending reports whether the workload waits for its turn to be upgraded. UpgradesStopped reports whether another
 	// connector must come up first.
 	UpdatePending, UpgradesStopped bool
 	// DefinitionOutdated says what the CustomResourceDefinition lacks; empty for nothing.
@@ -79,7 +79,7 @@ type Observation struct {
 type Workload struct {
 	// Deployment is nil while there is none.
 	Deployment *appsv1.Deployment
-	// Unchanged says that the Deployment's spec is that of its last roll-out, so that its status counts although its
+	// Unchanged reports whether the Deployment's spec is that of its last roll-out, so that its status counts although its
 	// controller has yet to observe the newest generation.
 	Unchanged bool
 	// Pods are the Deployment's.
@@ -95,7 +95,7 @@ type Workload struct {
 // Obstacle is a reason, outside the resource, why its children could not be written.
 type Obstacle struct {
 	Reason, Message string
-	// Stalled says that waiting does not help.
+	// Stalled reports whether waiting does not help.
 	Stalled bool
 }
 
@@ -103,7 +103,7 @@ type Obstacle struct {
 type condition struct {
 	status          metav1.ConditionStatus
 	reason, message string
-	// stalled says, where status is False, that waiting does not help.
+	// stalled reports, where status is False, whether waiting does not help.
 	stalled bool
 }
 

@@ -21,7 +21,7 @@ type news struct {
 
 // consider compares an assessment with the standing one, and with the news of the last poll. A condition that differs,
 // and a number that is far off, count once two polls agree on it; if it comes and goes, it holds up no other. adopted
-// says that the status is to be written; again, that the news are to be confirmed soon.
+// reports whether the status is to be written; again, whether the news are to be confirmed soon.
 func (p *Poller) consider(key client.ObjectKey, v, standing Assessment) (adopted, again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
