@@ -142,7 +142,7 @@ func TestApply(t *testing.T) {
 			if r.writes != 1 {
 				t.Errorf("%d writes", r.writes)
 			}
-			live := child(t, c, kind).Kind.New()
+			live := child(t, c, kind.Name).Kind.New()
 			if err := r.server.Get(ctx, client.ObjectKey{Namespace: "chat", Name: "shop-connector"}, live); err != nil {
 				t.Fatal(err)
 			}
