@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// complete fills in the fields that follow from others: default types, default paths, and absolute paths for relative
-// ones. It judges nothing.
-func (c *Config) complete(folder string, types Types) {
+// complete fills in the fields that follow from others: default types, default paths, and absolute paths for the
+// relative ones among paths, which are fields of c. It judges nothing.
+func (c *Config) complete(folder string, types Types, paths []reflect.Value) {
 	c.Inbox.Type = typeOr(c.Inbox.Type, types.Inboxes)
 	if t := named(types.Inboxes, c.Inbox.Type); t.New != nil && c.Inbox.Settings == nil {
 		c.Inbox.Settings = t.New()
@@ -23,7 +23,11 @@ func (c *Config) complete(folder string, types Types) {
 			w.MaxEventAge = &window
 		}
 	}
-	resolve(reflect.ValueOf(c).Elem(), folder)
+	for _, path := range paths {
+		if path.String() != "" {
+			path.SetString(absolute(path.String(), folder))
+		}
+	}
 	if c.Admin == (Admin{}) {
 		c.Admin.Socket = defaultSocket(c.Inbox)
 	}
@@ -35,32 +39,6 @@ func typeOr(name string, types []Type) string {
 		return types[0].Name
 	}
 	return name
-}
-
-// pathTag marks a field that holds a path, absolute or relative to the file's folder.
-const pathTag = "file"
-
-// resolve makes the paths in v absolute.
-func resolve(v reflect.Value, folder string) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		resolve(v.Elem(), folder)
-	case reflect.Slice:
-		for i := range v.Len() {
-			resolve(v.Index(i), folder)
-		}
-	case reflect.Struct:
-		for field, value := range v.Fields() {
-			switch {
-			case !field.IsExported():
-			case field.Tag.Get(pathTag) == "path" && value.String() != "":
-				value.SetString(absolute(value.String(), folder))
-			default:
-				resolve(value, folder)
-			}
-		}
-	default: // holds no path
-	}
 }
 
 func absolute(path, folder string) string {

@@ -18,6 +18,8 @@ type decoder struct {
 
 	types   Types
 	members map[reflect.Type]map[string]member
+	// paths are the decoded fields that hold a path of the file system.
+	paths []reflect.Value
 }
 
 // member is a field of a struct type.
@@ -26,7 +28,12 @@ type member struct {
 	order int   // among the fields that are known in YAML
 	// section makes the section of a type; nil if the field holds none.
 	section func() Section
+	// path says that the field holds a path, absolute or relative to the file's folder.
+	path bool
 }
+
+// pathTag is the tag of a field that holds a path: `file:"path"`.
+const pathTag = "file"
 
 // decode sets v from n; v is addressable. Null leaves the default.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
@@ -125,7 +132,11 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 				d.section(n, value, v, field, join(path, key.Value))
 				continue
 			}
-			d.decode(value, v.FieldByIndex(field.index), join(path, key.Value))
+			decoded := v.FieldByIndex(field.index)
+			d.decode(value, decoded, join(path, key.Value))
+			if field.path {
+				d.paths = append(d.paths, decoded)
+			}
 		}
 	}
 }
@@ -180,10 +191,10 @@ func (d *decoder) fields(t reflect.Type) map[string]member {
 	for _, f := range reflect.VisibleFields(t) {
 		if f.Type == sectionType {
 			for _, of := range d.types.of(t) {
-				fields[of.Member()] = member{f.Index, len(fields), of.New}
+				fields[of.Member()] = member{index: f.Index, order: len(fields), section: of.New}
 			}
 		} else if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
-			fields[name] = member{f.Index, len(fields), nil}
+			fields[name] = member{index: f.Index, order: len(fields), path: f.Tag.Get(pathTag) == "path"}
 		}
 	}
 	d.members[t] = fields

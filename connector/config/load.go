@@ -117,12 +117,12 @@ func (v *version) decode() (*Config, error) {
 	}
 	c := &Config{document: content}
 	setDefaults(reflect.ValueOf(c).Elem())
-	d := decoder{v.report, v.types, map[reflect.Type]map[string]member{}}
+	d := decoder{report: v.report, types: v.types, members: map[reflect.Type]map[string]member{}}
 	d.decode(v.root, reflect.ValueOf(c).Elem(), "")
 	if v.misread[""] {
 		return nil, v.err()
 	}
-	c.complete(filepath.Dir(absolute), v.types)
+	c.complete(filepath.Dir(absolute), v.types, d.paths)
 	return c, nil
 }
 
