@@ -187,10 +187,13 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 func (p *process) use(ctx context.Context, cfg *config.Config) error {
 	ways, routes := make([]delivery.Channel, len(cfg.Channels)), make([]webhook.Channel, len(cfg.Channels))
 	for i, c := range cfg.Channels {
-		ways[i], routes[i] = wayOut(c, p.places), wayIn(c)
+		ways[i] = wayOut(c, p.places)
 	}
 	if err := p.dispatcher.Use(ctx, ways); err != nil {
 		return err
+	}
+	for i, c := range cfg.Channels {
+		routes[i] = wayIn(c)
 	}
 	p.useLevel(cfg)
 	if cfg.Server.TLS != nil {
