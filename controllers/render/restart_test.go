@@ -225,4 +225,6 @@ func fields(v reflect.Value, path string, into map[string]bool) {
 }
 
 // ours reports whether a type is the resource's own.
-func ours(t reflect.Type) bool { return t.PkgPath() == reflect.TypeFor[v1alpha1.ChannelConnector]().PkgPath() }
+func ours(t reflect.Type) bool {
+	return t.PkgPath() == reflect.TypeFor[v1alpha1.ChannelConnector]().PkgPath()
+}
