@@ -57,11 +57,10 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 			WithFSGroup(nonRoot).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container(in)).
-		WithVolumes(
-			corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
-				WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode)),
-			inboxVolume(in.Connector),
-			runVolume()).
+		WithVolumes(corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
+			WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode))).
+		WithVolumes(inboxVolume(in.Connector)...).
+		WithVolumes(runVolume()).
 		WithNodeSelector(as[map[string]string](w.NodeSelector))
 	spec.Tolerations = as[[]corev1ac.TolerationApplyConfiguration](w.Tolerations)
 	spec.TopologySpreadConstraints = as[[]corev1ac.TopologySpreadConstraintApplyConfiguration](w.TopologySpreadConstraints)
@@ -90,10 +89,9 @@ func container(in Input) *corev1ac.ContainerApplyConfiguration {
 		WithSecurityContext(corev1ac.SecurityContext().
 			WithAllowPrivilegeEscalation(false).WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))).
-		WithVolumeMounts(
-			corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(render.Directory).WithReadOnly(true),
-			corev1ac.VolumeMount().WithName(volumeInbox).WithMountPath(render.InboxVolume),
-			corev1ac.VolumeMount().WithName(volumeRun).WithMountPath(path.Dir(config.SystemSocket)))
+		WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(render.Directory).WithReadOnly(true)).
+		WithVolumeMounts(inboxMount(in.Connector)...).
+		WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeRun).WithMountPath(path.Dir(config.SystemSocket)))
 }
 
 func probe(path string) *corev1ac.ProbeApplyConfiguration {
@@ -102,13 +100,25 @@ func probe(path string) *corev1ac.ProbeApplyConfiguration {
 		WithTimeoutSeconds(5)
 }
 
-func inboxVolume(c *v1alpha1.ChannelConnector) *corev1ac.VolumeApplyConfiguration {
+// inboxVolume is where an Embedded inbox is; others need none.
+func inboxVolume(c *v1alpha1.ChannelConnector) []*corev1ac.VolumeApplyConfiguration {
 	volume := corev1ac.Volume().WithName(volumeInbox)
-	if c.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
-		return volume.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().
-			WithClaimName(ConnectorName(c.Name)))
+	switch {
+	case c.Spec.Inbox.Store() == nil:
+		return nil
+	case c.Spec.Inbox.Keeps(v1alpha1.StoragePersistent):
+		volume.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(ConnectorName(c.Name)))
+	default:
+		volume.WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(volumeSize(c)))
 	}
-	return volume.WithEmptyDir(corev1ac.EmptyDirVolumeSource().WithSizeLimit(volumeSize(c)))
+	return []*corev1ac.VolumeApplyConfiguration{volume}
+}
+
+func inboxMount(c *v1alpha1.ChannelConnector) []*corev1ac.VolumeMountApplyConfiguration {
+	if c.Spec.Inbox.Store() == nil {
+		return nil
+	}
+	return []*corev1ac.VolumeMountApplyConfiguration{corev1ac.VolumeMount().WithName(volumeInbox).WithMountPath(render.InboxVolume)}
 }
 
 // runVolumeSize is far above what a socket takes of the container's memory.
