@@ -1,10 +1,15 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 
+	yaml "go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -18,7 +23,8 @@ import (
 const maxConcurrency = 20_000
 
 // process returns the configuration of the connector's process, without channels.
-func process(c *v1alpha1.ChannelConnector) *config.Config {
+func process(c *v1alpha1.ChannelConnector) (*config.Config, error) {
+	store, err := inbox(c.Spec)
 	return &config.Config{
 		APIVersion: config.APIVersion,
 		Kind:       config.Kind,
@@ -26,10 +32,10 @@ func process(c *v1alpha1.ChannelConnector) *config.Config {
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
 		Log:        config.Log{Level: string(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
-		Inbox:      inbox(c.Spec),
+		Inbox:      store,
 		Dispatch:   config.Dispatch{MaxConcurrency: maxConcurrency},
 		Stop:       stop(c.Spec),
-	}
+	}, err
 }
 
 // ChannelName is the channel's name in the connector's configuration.
@@ -59,12 +65,35 @@ func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Window())
 }
 
-func inbox(spec v1alpha1.ChannelConnectorSpec) config.Inbox {
+// withoutSecrets translates the member of an inbox, of which References finds no Secret key.
+var withoutSecrets = translation{stand: func(Reference) config.APIKey { return config.APIKey{} }}
+
+// inbox has the member of its type, as the channel has. Of an Embedded one the section says what the pod gives to it.
+func inbox(spec v1alpha1.ChannelConnectorSpec) (config.Inbox, error) {
 	out := config.Inbox{Type: string(spec.Inbox.Type), DeduplicationWindow: window(spec)}
 	if store := spec.Inbox.Store(); store != nil {
 		out.Settings = &embedded.Settings{Path: inboxDirectory, MaxSize: size(store.Size)}
+		return out, nil
 	}
-	return out
+	i := slices.IndexFunc(types.Inboxes, func(t config.Type) bool { return t.Name == out.Type })
+	if i < 0 {
+		return out, nil // the connector's loader says so
+	}
+	out.Settings = types.Inboxes[i].New()
+	declared := reflect.ValueOf(spec.Inbox).FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, out.Type) })
+	if !declared.IsValid() || declared.IsNil() {
+		return out, nil
+	}
+	section, err := yaml.Marshal(withoutSecrets.section(declared.Elem(), "", ""))
+	if err != nil {
+		return out, fmt.Errorf("encode the inbox: %w", err)
+	}
+	strict := yaml.NewDecoder(bytes.NewReader(section))
+	strict.KnownFields(true)
+	if err := strict.Decode(out.Settings); err != nil {
+		return out, fmt.Errorf("the inbox: %w", err)
+	}
+	return out, nil
 }
 
 // stop gives an Ephemeral inbox the time to deliver its events, since it is deleted with its pod, and endpoints the

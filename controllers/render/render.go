@@ -77,7 +77,10 @@ func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 		}
 		return config.APIKey{SHA256: v.SHA256, Secret: config.Secret{Value: v.Text, Missing: v.Text+v.SHA256 == "", Source: v.Source}}
 	})
-	whole := process(c)
+	whole, err := process(c)
+	if err != nil {
+		return nil, err
+	}
 	start := config.Config{
 		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox, Dispatch: whole.Dispatch, Stop: whole.Stop,
 	}
@@ -85,7 +88,6 @@ func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 		whole.Report.Token = &config.Secret{File: FileReportToken}
 		files[FileReportToken] = []byte(creds.ReportToken)
 	}
-	var err error
 	if files[FileName], err = encode(whole, channel); err != nil {
 		return nil, err
 	}

@@ -38,8 +38,11 @@ func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Pr
 			said[field] = append(said[field], Problem{p, refused})
 		}
 	}
-	var err error
-	if files[FileName], err = encode(process(c), channel); err != nil {
+	whole, err := process(c)
+	if err == nil {
+		files[FileName], err = encode(whole, channel)
+	}
+	if err != nil {
 		return nil // Render says so
 	}
 	loaded, err := load(files)
