@@ -44,12 +44,7 @@ func newChecker(path string, types Types, f *files) *Checker {
 func (c *Checker) within(section string) *Checker { return &Checker{c.version, c.Path(section)} }
 
 // Path returns a field's path in the file.
-func (c *Checker) Path(field string) string {
-	if field == "" {
-		return c.at
-	}
-	return join(c.at, field)
-}
+func (c *Checker) Path(field string) string { return join(c.at, field) }
 
 // Problemf refuses the version because of a field, which is present or missing. The caller may set the reason of the
 // problem, here and below.

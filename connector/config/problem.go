@@ -118,13 +118,8 @@ func enclosing(path string) string {
 	return path[:max(0, strings.LastIndexAny(path, ".["))]
 }
 
-// join returns the path of a member.
-func join(path, member string) string {
-	if path == "" {
-		return member
-	}
-	return path + "." + member
-}
+// join returns the path of a member. Either part may be empty.
+func join(path, member string) string { return strings.Trim(path+"."+member, ".") }
 
 // lineOf returns the line of the field at path, or of the nearest present field around it. It is looked up only for a
 // problem, so that a good file pays nothing for it.
