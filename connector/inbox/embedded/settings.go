@@ -5,10 +5,7 @@ package embedded
 import "xbot.a4b.vn/channel-connector/connector/config"
 
 // Type is the inbox in the connector's own process, on its own disk.
-var Type = config.Type{Name: "Embedded", New: func() config.Section { return New() }}
-
-// New returns the section with its defaults.
-func New() *Settings { return &Settings{MaxSize: 1 << 30} }
+var Type = config.Type{Name: "Embedded", New: func() config.Section { return &Settings{MaxSize: 1 << 30} }}
 
 // Settings is a store in a folder.
 type Settings struct {
