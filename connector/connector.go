@@ -147,12 +147,12 @@ func (p *process) open(ctx context.Context, cfg *config.Config) (err error) {
 	})
 	p.probes = p.newProbes()
 	scrapes := context.WithoutCancel(ctx)
-	telemetry.RegisterInbox(p.registry, func(usage func(used, limit int64), channel func(string, int64, int64, time.Duration)) {
+	p.registry.MustRegister(telemetry.InboxState(func(usage func(int64, int64), channel func(string, int64, int64, time.Duration)) {
 		usage(inbox.Usage(p.inbox))
 		for _, c := range p.present(scrapes) {
 			channel(c.Name, c.Pending, c.DeadLetters, c.OldestPendingAge)
 		}
-	})
+	}))
 	return nil
 }
 

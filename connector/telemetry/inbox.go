@@ -14,27 +14,20 @@ var (
 	sizeLimit = describe("inbox", "size_limit_bytes", "Size at which calls are answered 503.")
 )
 
-// InboxState tells usage the size on disk and its bound, both zero for an inbox without a disk of its own, and channel
+// InboxState exports an inbox's state as gauges. It is asked at each scrape, so that nothing has to be counted in
+// between. It tells usage the size on disk and its bound, both zero for an inbox without a disk of its own, and channel
 // what the inbox holds of each channel.
 type InboxState func(usage func(used, limit int64), channel func(name string, pending, deadLetters int64, oldest time.Duration))
 
-// inboxCollector asks for the state at each scrape, so that nothing has to be counted in between.
-type inboxCollector InboxState
-
-// RegisterInbox exports the inbox's state as gauges.
-func RegisterInbox(reg prometheus.Registerer, state InboxState) {
-	reg.MustRegister(inboxCollector(state))
-}
-
 // Describe implements prometheus.Collector.
-func (inboxCollector) Describe(ch chan<- *prometheus.Desc) {
+func (InboxState) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{backlog, oldest, dead, size, sizeLimit} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (state inboxCollector) Collect(ch chan<- prometheus.Metric) {
+func (state InboxState) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
