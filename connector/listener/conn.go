@@ -24,9 +24,9 @@ type Conn struct {
 	guard    *guard
 	listener *Listener
 
-	place *list.Element // place, class and open are guarded by the registry
+	place *list.Element // place and class are guarded by the registry
 	class class
-	open  bool
+	open  atomic.Bool // the connection is handed over
 
 	keyShown atomic.Bool
 	spent    int // the bytes read before a key was shown

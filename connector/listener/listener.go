@@ -178,7 +178,7 @@ func (l *Listener) open(c *Conn) {
 	if l.options.Keyless {
 		c.keyShown.Store(true)
 	}
-	l.registry.opened(c)
+	c.open.Store(true)
 	select {
 	case l.ready <- c:
 	case <-l.closed:

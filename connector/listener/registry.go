@@ -116,7 +116,7 @@ func (r *registry) resize(limit int) {
 
 // evictIdle is evict of a connection without a call that is being read or served, if there are more than the limit.
 func (r *registry) evictIdle() bool {
-	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open || c.idle.Load()) })
+	return r.evict(func(c *Conn) bool { return r.count() > r.limit && (!c.open.Load() || c.idle.Load()) })
 }
 
 // verifiedShare is how many connections may be verified ones.
@@ -153,18 +153,12 @@ func (r *registry) remove(c *Conn) {
 	}
 }
 
-// opened says that a connection is handed over, so that closeOpening spares it.
-func (r *registry) opened(c *Conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c.open = true
-}
-
+// closeOpening closes the connections that are not handed over.
 func (r *registry) closeOpening() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for e := r.members[showedNothing].Front(); e != nil; e = e.Next() {
-		if c := e.Value.(*Conn); !c.open { //nolint:forcetypeassert // the list holds nothing else
+		if c := e.Value.(*Conn); !c.open.Load() { //nolint:forcetypeassert // the list holds nothing else
 			_ = c.raw.Close()
 		}
 	}
