@@ -238,13 +238,7 @@ func (c *Contests) Left() (left int) {
 }
 
 // Forget is called for a ChannelConnector that is gone, or going.
-func (c *Contests) Forget(owner client.ObjectKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for key := range c.owners[owner] {
-		c.forgetChild(owner, key)
-	}
-}
+func (c *Contests) Forget(owner client.ObjectKey) { c.Keep(owner, nil) }
 
 // child returns the contests of an object; those of one that is not remembered are empty.
 func (c *Contests) child(key contestKey) *childContests {
