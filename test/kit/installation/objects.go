@@ -5,6 +5,7 @@ package installation
 import (
 	"bytes"
 	"os/exec"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -44,13 +45,7 @@ func Objects(documents []byte) []*unstructured.Unstructured {
 
 // Of returns the objects of a kind.
 func Of(all []*unstructured.Unstructured, kind string) []*unstructured.Unstructured {
-	var found []*unstructured.Unstructured
-	for _, object := range all {
-		if object.GetKind() == kind {
-			found = append(found, object)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(all), func(object *unstructured.Unstructured) bool { return object.GetKind() != kind })
 }
 
 // Only returns the one object of a kind.
