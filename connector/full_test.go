@@ -54,7 +54,7 @@ func TestAFullInboxKnowsWhatItHolds(t *testing.T) {
 		return false
 	})
 	for _, remedy := range []string{"connector status tells", "ids of the de-duplication window"} {
-		if !strings.Contains(r.logs.String(), remedy) {
+		if !strings.Contains(r.logged(), remedy) {
 			t.Errorf("the log lacks %q", remedy)
 		}
 	}

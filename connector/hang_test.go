@@ -127,7 +127,7 @@ func TestASinkThatSwitchesProtocolsFailsLikeAnyOther(t *testing.T) {
 	for n := range 3 {
 		r.call(message{shopA, fmt.Sprint(n), fmt.Sprint("m-", n)})
 	}
-	poll.Until(t, "the failures in the log", func() bool { return strings.Contains(r.logs.String(), "HTTP 101") })
+	poll.Until(t, "the failures in the log", func() bool { return strings.Contains(r.logged(), "HTTP 101") })
 	good := newReceiver(t)
 	s.channels[0].sink = good.URL
 	s.write(t)
@@ -202,7 +202,7 @@ func TestADiskThatHangsDoesNotKeepTheProcess(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the inbox and its disk") {
 		t.Errorf("Run returned %v, want an error that names the disk", err)
 	}
-	if !strings.Contains(r.logs.String(), "without an orderly stop") {
+	if !strings.Contains(r.logged(), "without an orderly stop") {
 		t.Error("the log does not say so")
 	}
 	// What the files hold now is what a process finds that starts after this one has ended.

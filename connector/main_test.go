@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/onsi/gomega/gbytes"
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector"
@@ -23,7 +24,6 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/sink/batchtest"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
-	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 func TestMain(m *testing.M) {
@@ -40,9 +40,9 @@ const patience = time.Minute
 type running struct {
 	t testing.TB
 	// logs are everything that it logged, at the level debug.
-	logs *transcript.Transcript
+	logs *gbytes.Buffer
 	// answers are the bodies of everything but 200 that callers saw.
-	answers transcript.Transcript
+	answers *gbytes.Buffer
 	address struct{ Webhook, Metrics, Admin string }
 	level   slog.LevelVar
 	client  *http.Client
@@ -63,7 +63,7 @@ func start(t testing.TB, path string) *running {
 // startBy is start with another way to run the connector.
 func startBy(t testing.TB, run func(context.Context, logr.Logger, *slog.LevelVar) error) *running {
 	t.Helper()
-	r := &running{t: t, logs: &transcript.Transcript{}, client: newClient(t), ended: make(chan struct{})}
+	r := &running{t: t, logs: gbytes.NewBuffer(), answers: gbytes.NewBuffer(), client: newClient(t), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {
@@ -77,7 +77,7 @@ func startBy(t testing.TB, run func(context.Context, logr.Logger, *slog.LevelVar
 			t.Fatalf("the connector did not start: %v", r.err)
 		default:
 		}
-		for line := range strings.Lines(r.logs.String()) {
+		for line := range strings.Lines(r.logged()) {
 			if strings.Contains(line, `"msg":"ready"`) {
 				return json.Unmarshal([]byte(line), &r.address) == nil
 			}
@@ -97,6 +97,9 @@ func newClient(t testing.TB) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
+// logged is all that the connector has logged.
+func (r *running) logged() string { return string(r.logs.Contents()) }
+
 // finish stops the connector if it still runs, and searches what it has shown.
 func (r *running) finish(t testing.TB) {
 	select {
@@ -109,10 +112,10 @@ func (r *running) finish(t testing.TB) {
 			t.Errorf("stop: %v", err)
 		}
 	}
-	r.hasNoSecrets("the logs", r.logs.String())
-	r.hasNoSecrets("the answers", r.answers.String())
+	r.hasNoSecrets("the logs", r.logged())
+	r.hasNoSecrets("the answers", string(r.answers.Contents()))
 	if t.Failed() {
-		t.Logf("logs:\n%s", r.logs)
+		t.Logf("logs:\n%s", r.logged())
 	}
 }
 

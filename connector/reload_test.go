@@ -131,7 +131,7 @@ func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
 	r.counts(`config_reloads_total{result="refused"}`, n)
 	for _, section := range []string{"server", "metrics", "admin", "inbox", "stop"} {
 		want := fmt.Sprintf(`"path":%q,"problem":"changed: restart the connector to change it"`, section)
-		if !strings.Contains(r.logs.String(), want) {
+		if !strings.Contains(r.logged(), want) {
 			t.Errorf("the log lacks %s", want)
 		}
 	}

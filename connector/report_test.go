@@ -232,7 +232,7 @@ func TestRefusalsAreInTheLogOfADefaultConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := 0
-	for line := range strings.Lines(r.logs.String()) {
+	for line := range strings.Lines(r.logged()) {
 		var said struct {
 			Level, Msg, Channel, Reason string
 			Calls                       int

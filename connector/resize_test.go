@@ -50,7 +50,7 @@ func TestMemoryLimitChanges(t *testing.T) {
 			t.Errorf("a limit of %d: Go's is %d, want %d", change.memory, got, change.soft)
 		}
 		poll.Until(t, "the log of the change", func() bool {
-			return strings.Count(r.logs.String(), "the memory limit has changed") == i+1
+			return strings.Count(r.logged(), "the memory limit has changed") == i+1
 		})
 		r.call(message{shopA, "1", string(rune('a' + i))})
 	}

@@ -16,7 +16,7 @@ func TestAwaitsTheOASecretKey(t *testing.T) {
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL, zalo: fmt.Sprintf(
 		`appID: %q, signature: {secretKeys: [{file: oa-secret-key}]}, domainVerification: {codes: [AbCdEf]}`, app)})
 	r := start(t, s.write(t))
-	if want := `"level":"ERROR","path":"channels[0].zaloOA.signature.secretKeys[0].file"`; !strings.Contains(leveled(r.logs.String()), want) {
+	if want := `"level":"ERROR","path":"channels[0].zaloOA.signature.secretKeys[0].file"`; !strings.Contains(leveled(r.logged()), want) {
 		t.Errorf("the log lacks %s", want)
 	}
 	for _, probe := range []string{"", "{}"} {

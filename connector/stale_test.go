@@ -35,7 +35,7 @@ func TestAnOldSignedCallIsRefusedAndTold(t *testing.T) {
 	}
 	sink.awaits(t, 1)
 	r.counts(`webhook_refused_total{channel="chat/a",reason="stale"}`, 3)
-	if n := strings.Count(r.logs.String(), "older than webhook.maxEventAge"); n != 1 {
+	if n := strings.Count(r.logged(), "older than webhook.maxEventAge"); n != 1 {
 		t.Errorf("told %d times", n)
 	}
 	status, err := r.api().Status(t.Context())
@@ -50,11 +50,11 @@ func TestWeakKeysAndModesAreTold(t *testing.T) {
 	sink := newReceiver(t)
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL, keys: `{name: a, value: "hidden-key+with-a-plus"}`})
 	r := start(t, s.write(t))
-	if !strings.Contains(r.logs.String(), `"level":"WARN","msg":"configuration warning"`) {
+	if !strings.Contains(r.logged(), `"level":"WARN","msg":"configuration warning"`) {
 		t.Error("the warnings are no warnings to whoever filters by level")
 	}
 	for _, want := range []string{"shorter than 32 characters", "which a URL changes"} {
-		if !strings.Contains(r.logs.String(), want) {
+		if !strings.Contains(r.logged(), want) {
 			t.Errorf("the log lacks %q", want)
 		}
 	}
@@ -65,12 +65,12 @@ func TestWeakKeysAndModesAreTold(t *testing.T) {
 	if n := strings.Count(r.scrape(), "webhook_signature_mode{"); n != 1 {
 		t.Errorf("%d modes of one channel", n)
 	}
-	if !strings.Contains(r.logs.String(), "no signature is looked at") {
+	if !strings.Contains(r.logged(), "no signature is looked at") {
 		t.Error("the log does not tell of mode Off")
 	}
 	r.awaitReload("applied", func() { put(t, s.path(), "# a line above\n"+s.yaml()) })
 	for _, told := range []string{"shorter than 32 characters", "which a URL changes", "no signature is looked at"} {
-		if n := strings.Count(r.logs.String(), told); n != 1 {
+		if n := strings.Count(r.logged(), told); n != 1 {
 			t.Errorf("%q is told %d times by three versions, want once", told, n)
 		}
 	}

@@ -3,6 +3,7 @@ package connector_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,7 +18,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
-	"xbot.a4b.vn/channel-connector/test/kit/transcript"
 )
 
 // refusesToStart checks the error of a start that cannot work, and that nothing of it is left.
@@ -31,7 +31,7 @@ func refusesToStart(t *testing.T, path string, wants ...string) {
 // saysWhyNot checks the error of a start that cannot work.
 func saysWhyNot(t *testing.T, path string, wants ...string) {
 	t.Helper()
-	err := connector.Run(context.Background(), newLogger(&transcript.Transcript{}), &slog.LevelVar{}, path)
+	err := connector.Run(context.Background(), newLogger(io.Discard), &slog.LevelVar{}, path)
 	if err == nil {
 		t.Fatal("the connector ran")
 	}

@@ -232,7 +232,7 @@ func TestDeliverEmptiesTheInboxBeforeItEnds(t *testing.T) {
 	if n := len(sink.count()); n != 40 {
 		t.Errorf("%d of 40 events were taken before the end", n)
 	}
-	if strings.Contains(r.logs.String(), "not delivered") {
+	if strings.Contains(r.logged(), "not delivered") {
 		t.Error("the log speaks of events that were not delivered")
 	}
 }
@@ -255,7 +255,7 @@ func TestDeliverTellsWhatItAbandons(t *testing.T) {
 	if sink.attempted() <= attempted {
 		t.Error("no attempt was made during the grace period")
 	}
-	if !strings.Contains(r.logs.String(), `"channel":"chat/a","events":5`) {
+	if !strings.Contains(r.logged(), `"channel":"chat/a","events":5`) {
 		t.Error("the log does not tell of 5 events")
 	}
 	sink.answers(nil)
