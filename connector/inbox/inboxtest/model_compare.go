@@ -89,7 +89,7 @@ func (m *machine) awake(o operation, do func()) {
 	}
 	do()
 	for _, channel := range modelChannels {
-		if !quiet[channel] || !m.asleep[channel] || !o.wakes() || m.settings[channel].Paused || m.claimable(channel) < len(m.worlds) {
+		if !quiet[channel] || !m.asleep[channel] || !wakes(o) || m.settings[channel].Paused || m.claimable(channel) < len(m.worlds) {
 			continue
 		}
 		select {
@@ -99,6 +99,19 @@ func (m *machine) awake(o operation, do func()) {
 			m.Fatalf("an event of %s became claimable, and Ready was not signalled", channel)
 		}
 	}
+}
+
+// wakes reports whether an operation makes events claimable, so that Ready must have a value.
+func wakes(o operation) bool {
+	switch o := o.(type) {
+	case accept, configure, end:
+		return true
+	case settle:
+		_, taken := o.verdict.(inbox.Taken)
+		_, dead := o.verdict.(inbox.Dead)
+		return taken || dead
+	}
+	return false
 }
 
 func drainReady(c inbox.Consumer) (signalled bool) {

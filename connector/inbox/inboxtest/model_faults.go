@@ -9,8 +9,6 @@ import (
 // advance lets time go by.
 type advance struct{ by time.Duration }
 
-func (advance) wakes() bool { return false }
-
 func (a advance) String() string { return fmt.Sprintf("%v go by", a.by) }
 
 func (a advance) do(m *machine) effect {
@@ -21,8 +19,6 @@ func (a advance) do(m *machine) effect {
 
 // set sets the machine's clock.
 type set struct{ by time.Duration }
-
-func (set) wakes() bool { return false }
 
 func (s set) String() string { return fmt.Sprintf("the clock is set by %v", s.by) }
 
@@ -67,8 +63,6 @@ func (d downtime) pass(m *machine) {
 // restart closes the store and opens it again.
 type restart struct{ downtime }
 
-func (restart) wakes() bool { return false }
-
 func (r restart) String() string { return "close and open: " + r.downtime.String() }
 
 func (r restart) do(m *machine) effect {
@@ -92,8 +86,6 @@ type cut struct {
 	seed       uint64
 	downtime
 }
-
-func (cut) wakes() bool { return false }
 
 func (c cut) String() string {
 	return fmt.Sprintf("power cut at sync %d, %d %% of the unsynced kept, %v; during: %v", c.sync, c.kept, c.downtime, c.during)
@@ -134,8 +126,6 @@ func (c cut) partly(m *machine, q *queue) (all []*queue) {
 
 // fill makes the storage full, or makes room.
 type fill struct{ why error }
-
-func (fill) wakes() bool { return false }
 
 func (f fill) String() string {
 	if f.why == nil {

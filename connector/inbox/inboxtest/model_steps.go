@@ -17,8 +17,6 @@ type operation interface {
 	fmt.Stringer
 	// do does it to the store, and returns what it makes of the model.
 	do(*machine) effect
-	// wakes reports whether it makes events claimable, so that Ready must have a value.
-	wakes() bool
 }
 
 // accept stores a batch.
@@ -26,8 +24,6 @@ type accept struct {
 	channel string
 	batch   []event.Event
 }
-
-func (accept) wakes() bool { return true }
 
 func (a accept) String() string { return "accept on " + a.channel + ": " + bodies(a.batch) }
 
@@ -59,8 +55,6 @@ type claim struct {
 	channel string
 	limit   int
 }
-
-func (claim) wakes() bool { return false }
 
 func (c claim) String() string { return fmt.Sprintf("claim up to %d of %s", c.limit, c.channel) }
 
@@ -121,15 +115,6 @@ type settle struct {
 	verdict inbox.Verdict
 }
 
-func (s settle) wakes() bool {
-	switch s.verdict.(type) {
-	case inbox.Taken, inbox.Dead:
-		return true
-	default:
-		return false
-	}
-}
-
 func (s settle) String() string {
 	return fmt.Sprintf("settle claim %d: %T%+v", s.which, s.verdict, s.verdict)
 }
@@ -154,8 +139,6 @@ type deliver struct {
 	rounds  int
 	verdict inbox.Verdict
 }
-
-func (deliver) wakes() bool { return false }
 
 func (d deliver) String() string {
 	return fmt.Sprintf("claim all of %s and settle every claim, %d times: %T%+v", d.channel, d.rounds, d.verdict, d.verdict)
@@ -206,8 +189,6 @@ type again struct {
 	verdict inbox.Verdict
 }
 
-func (again) wakes() bool { return false }
-
 func (a again) String() string {
 	return fmt.Sprintf("settle ended claim %d again: %T%+v", a.which, a.verdict, a.verdict)
 }
@@ -234,7 +215,6 @@ func (a again) do(m *machine) effect {
 // renew renews the claims under way.
 type renew struct{}
 
-func (renew) wakes() bool    { return false }
 func (renew) String() string { return "renew every claim" }
 
 func (renew) do(m *machine) effect {
@@ -254,8 +234,6 @@ type configure struct {
 	settings inbox.Settings
 }
 
-func (configure) wakes() bool { return true }
-
 func (c configure) String() string { return fmt.Sprintf("configure %s: %+v", c.channel, c.settings) }
 
 func (c configure) do(m *machine) effect {
@@ -271,8 +249,6 @@ func (c configure) do(m *machine) effect {
 
 // reconsume closes a channel's consumer and opens another, with its claims held.
 type reconsume struct{ channel string }
-
-func (reconsume) wakes() bool { return false }
 
 func (r reconsume) String() string { return "close the consumer of " + r.channel + " and open another" }
 
@@ -303,8 +279,6 @@ type end struct {
 	// unknown adds an id that no event has.
 	unknown bool
 }
-
-func (end) wakes() bool { return true }
 
 func (e end) String() string {
 	what := "drop"
@@ -359,7 +333,6 @@ func (e end) do(m *machine) effect {
 // expiry ends what is over.
 type expiry struct{}
 
-func (expiry) wakes() bool    { return false }
 func (expiry) String() string { return "expire" }
 
 func (expiry) do(m *machine) effect {

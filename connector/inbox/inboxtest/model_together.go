@@ -16,8 +16,6 @@ type single interface {
 // together makes calls at the same time. Some order of them must explain what all of them return.
 type together struct{ calls []operation }
 
-func (together) wakes() bool { return false }
-
 func (o together) String() string {
 	var calls []string
 	for _, call := range o.calls {
