@@ -2,6 +2,7 @@
 package golden
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -16,7 +17,9 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func Check(tb testing.TB, file string, got []byte) {
 	tb.Helper()
 	if *update {
-		write(tb, file, got)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, got, 0o644)); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
@@ -24,15 +27,5 @@ func Check(tb testing.TB, file string, got []byte) {
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		tb.Errorf("%s (-want +got; -update makes it the new golden file):\n%s", file, diff)
-	}
-}
-
-func write(tb testing.TB, file string, content []byte) {
-	tb.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.WriteFile(file, content, 0o644); err != nil {
-		tb.Fatal(err)
 	}
 }
