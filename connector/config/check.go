@@ -54,6 +54,7 @@ func (c *Checker) config(cfg *Config) {
 	}
 	c.buffers(cfg)
 	c.apart()
+	c.strengths(cfg.Channels)
 }
 
 func (c *Checker) server(s *Server) {

@@ -95,7 +95,7 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 		c.Problemf(at, "set exactly one of sha256, value, file and missing")
 		return
 	case k.SHA256 == "":
-		if !c.Key(at, &k.Secret) || !c.strong(at, &k.Secret) {
+		if !c.Key(at, &k.Secret) {
 			return
 		}
 	default:
@@ -117,14 +117,23 @@ func (c *Checker) apiKey(at string, k *APIKey) {
 // urlChanges are the characters that change in the query of a URL.
 const urlChanges = "+&%;#"
 
-// strong judges an API key by its text, and reports whether it can be used.
-func (c *Checker) strong(at string, k *Secret) bool {
+// strengths judges the API keys that are still in use: that two keys are the same says more than that both are short.
+func (c *Checker) strengths(channels []Channel) {
+	for i := range channels {
+		for j := range channels[i].Webhook.APIKeys {
+			c.strong(fmt.Sprintf("channels[%d].webhook.apiKeys[%d]", i, j), &channels[i].Webhook.APIKeys[j].Secret)
+		}
+	}
+}
+
+// strong judges an API key by its text, if that is known.
+func (c *Checker) strong(at string, k *Secret) {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {
+	case key == "":
 	case length < minAPIKey:
 		c.Unfitf(at, k, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"",
 			minAPIKey).Reason = ReasonTooShort
-		return false
 	case length < goodAPIKey:
 		c.Warnf(at, "is shorter than %d characters: make one with \"openssl rand -hex 32\"", goodAPIKey).Reason = ReasonShort
 	}
@@ -132,7 +141,6 @@ func (c *Checker) strong(at string, k *Secret) bool {
 		c.Warnf(at, "holds one of %s, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; "+
 			"better, take a key of letters and digits", strings.Join(strings.Split(urlChanges, ""), " ")).Reason = ReasonURLChanges
 	}
-	return true
 }
 
 func (c *Checker) patterns(at string, patterns []string) {

@@ -58,8 +58,8 @@ type Resolved struct {
 // Resolve reads and judges every Secret key that the resource names. It leaves out unusable ones, which keep nothing
 // else from use:
 //
-//   - A key that lets calls in goes out of use at once if its value was replaced, and after Grace if its Secret or key
-//     is gone or blank.
+//   - A key that lets calls in goes out of use at once if its value was replaced or serves the other use from now on, and
+//     after Grace if its Secret or key is gone or blank.
 //   - Of certificates the last good ones stay.
 //   - Without a credential of the sink the connector holds the events.
 //
@@ -224,7 +224,7 @@ func collect(materials []material) *render.Credentials {
 	return c
 }
 
-// digest is that of an API key; empty if there is none.
+// digest is that of a key that lets calls in; empty if there is none.
 func (m *material) digest() string {
 	if m.Value == "" {
 		return m.kept

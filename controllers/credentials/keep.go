@@ -21,7 +21,7 @@ const Grace = 30 * time.Second
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
-		if m.state == usable || m.state == bad && own(m.Reference) {
+		if m.state == usable || own(m.Reference) && (m.state == bad || m.turned(has, materials)) {
 			continue
 		}
 		absent := own(m.Reference) && m.state == gone && has.Values[m.source()]+has.APIKeys[m.source()] != ""
@@ -40,6 +40,16 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 	}
 	keepPair(materials, has)
 	return expiring
+}
+
+// turned reports whether the connector's value of a key that lets calls in has become one of the other use. The connector
+// would refuse both together.
+func (m *material) turned(has *render.InUse, materials []material) bool {
+	was := *m
+	was.keep(has)
+	return slices.ContainsFunc(materials, func(o material) bool {
+		return own(o.Reference) && o.Use != m.Use && o.state == usable && o.digest() == was.digest()
+	})
 }
 
 // among returns the place of a Secret key in a list; negative if it is not there.

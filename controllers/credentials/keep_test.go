@@ -182,6 +182,44 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestTurned: a key in its grace whose value becomes one of the other use goes out of use at once. The connector, which
+// refuses an OA secret key that is an API key, takes the configuration.
+func TestTurned(t *testing.T) {
+	there := good(t)
+	for name, c := range map[string]struct {
+		now       secrets
+		meanwhile string
+		want      values
+	}{
+		"an OA secret key": {
+			there.without("shop-zalo", "old").with("shop-xbot", "old", oldOAKey), "nothing is verified with it",
+			values{oaKeys + "[1]": {Source: "shop-zalo/old"}, apiKeys + "[1]": {SHA256: digest(oldOAKey), Source: "shop-xbot/old"}},
+		},
+		"an API key": {
+			there.without("shop-xbot", "old").with("shop-zalo", "old", apiKey2), "calls with it get 401",
+			values{oaKeys + "[1]": {Text: apiKey2, Source: "shop-zalo/old"}, apiKeys + "[1]": {Source: "shop-xbot/old"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := resolveEverything(t, c.now, there, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for field, value := range c.want {
+				if diff := cmp.Diff(value, got.Credentials.Values[field]); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", field, diff)
+				}
+			}
+			if len(got.Expiring) > 0 || got.Findings[0].Meanwhile != c.meanwhile {
+				t.Errorf("%+v, expiring %v; want meanwhile %q", got.Findings, got.Expiring, c.meanwhile)
+			}
+			if _, err := render.Render(connectortest.New(t, everything), got.Credentials); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestUnreadCountsOn: an API server that is away for a moment does not begin the time of an absent key anew.
 func TestUnreadCountsOn(t *testing.T) {
 	there, noted := good(t), expires("shop-xbot", "old", 5*time.Second)
