@@ -182,18 +182,17 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 	}
 }
 
-// use puts a version of the configuration into use. Deliveries come first: they alone can fail, and then everything
-// stays as it was.
-func (p *process) use(ctx context.Context, cfg *config.Config) error {
+// use puts a version of the configuration into use. What can fail comes first, and then everything stays as it was.
+func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 	ways, routes := make([]delivery.Channel, len(cfg.Channels)), make([]webhook.Channel, len(cfg.Channels))
 	for i, c := range cfg.Channels {
 		ways[i] = wayOut(c, p.places)
+		if routes[i], err = wayIn(c); err != nil {
+			return err
+		}
 	}
 	if err := p.dispatcher.Use(ctx, ways); err != nil {
 		return err
-	}
-	for i, c := range cfg.Channels {
-		routes[i] = wayIn(c)
 	}
 	p.useLevel(cfg)
 	if cfg.Server.TLS != nil {

@@ -41,13 +41,14 @@ var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.
 var openStore = func(o pebble.Options) (inbox.Inbox, error) { return pebble.Open(o) }
 
 // wayIn is a channel as the webhook sees it.
-func wayIn(c config.Channel) webhook.Channel {
-	settings := c.Settings.(channel.Settings)
+func wayIn(c config.Channel) (webhook.Channel, error) {
+	settings, of := c.Settings.(channel.Settings), types.Channel(c.Type)
+	opened, err := of.Open(c.Name, settings)
 	signing := settings.Signing()
 	in := webhook.Channel{
 		Name: c.Name, Path: c.Webhook.Path, MaxBodySize: int64(c.Webhook.MaxBodySize), MaxEventAge: time.Duration(*c.Webhook.MaxEventAge),
 		Enforces: signing.Mode == channel.SignatureEnforce, Events: c.Webhook.Events,
-		AnswerIn: types.Channel(c.Type).AnswerIn, Type: settings.Open(c.Name),
+		AnswerIn: of.AnswerIn, Type: opened,
 	}
 	for _, key := range c.Webhook.APIKeys {
 		if key.Usable() {
@@ -57,7 +58,7 @@ func wayIn(c config.Channel) webhook.Channel {
 	for _, key := range signing.Keys {
 		in.SigningKeys = append(in.SigningKeys, key.Digest())
 	}
-	return in
+	return in, err
 }
 
 // wayOut is a channel as the delivery sees it. While its sink lacks a credential, events are held.

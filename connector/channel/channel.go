@@ -11,8 +11,8 @@
 //     is never used.
 //  3. Open. Settings.Open makes the Channel. It is immutable and used by many goroutines at once. The next version of
 //     the file opens another Channel. This one is dropped when its last call ends: there is nothing to close.
-//  4. Public pages. The webhook calls Public once. It serves the pages with a path of their own to anyone, and those on
-//     the channel's own path, such as a handshake, only with the API key.
+//  4. Public pages. They are checked when the channel is opened: see Page.Path. The webhook serves the pages with a path
+//     of their own to anyone, and those on the channel's own path, such as a handshake, only with the API key.
 //  5. Precheck. The API key stands in the URL that the platform calls, whatever the type, and finds the channel. If the
 //     Channel is a Prechecker, the webhook hands it the header of every call with that key. If Precheck refuses, the
 //     webhook reads at most MaxProbeSize bytes of body, and refuses a call with a larger body before it has come. API
@@ -72,7 +72,7 @@ type Settings interface {
 
 // Channel reads the calls of one configured channel.
 type Channel interface {
-	// Public returns the pages that the platform asks for, beside its calls.
+	// Public returns the pages that the platform asks for, beside its calls. They never change.
 	Public() []Page
 	// Read classifies, verifies and identifies one call, which arrived at a time of the webhook's clock. The refusal is
 	// nil if the call is let in.
@@ -100,6 +100,9 @@ type Page struct {
 	// Path is the URL path, for example "/zalo_verifierAbCdEf.html". It is served to anyone. Without a path of its own,
 	// the page is on the channel's path and served to callers with the API key. On "/" the webhook serves the MetaTags
 	// of all channels.
+	//
+	// A path of its own begins with the type's PublicPrefix, which no webhook's path does. No two pages of a channel
+	// have one path; pages of two channels that do are the same page.
 	Path string
 	// MetaTags appear in the head of the page "/", which has no Serve.
 	MetaTags []MetaTag

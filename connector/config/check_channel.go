@@ -45,7 +45,7 @@ func (c *Checker) webhook(at string, w *Webhook, t Type) {
 	case w.Path == "" && t.Name == "": // the type is unknown, and with it the default
 	case w.Path == "":
 		c.Problemf(at+".path", "required")
-	case w.Path == "/" || slices.ContainsFunc(c.types.Channels, func(t Type) bool { return t.isPublic(w.Path) }):
+	case w.Path == "/" || slices.ContainsFunc(c.types.Channels, func(t Type) bool { return t.IsPublic(w.Path) }):
 		c.Problemf(at+".path", "the domain verification takes %s", c.publicPaths())
 	case strings.TrimSuffix(w.Path, "/") == "/healthz":
 		c.Problemf(at+".path", "load balancers check /healthz: write another path")
@@ -72,8 +72,8 @@ func (c *Checker) webhook(at string, w *Webhook, t Type) {
 	c.patterns(at+".events.exclude", w.Events.Exclude)
 }
 
-// isPublic reports whether a path may be that of a public page.
-func (t Type) isPublic(path string) bool {
+// IsPublic reports whether a path may be that of a public page.
+func (t Type) IsPublic(path string) bool {
 	return t.PublicPrefix != "" && strings.HasPrefix(path, t.PublicPrefix)
 }
 

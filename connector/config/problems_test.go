@@ -155,6 +155,8 @@ var valueProblems = []flaw{
 	{"accounts", under(appID, "    officialAccounts:\n    - {displayName: a}\n    - {id: \"1\"}\n    - {id: \"1\"}\n"), []string{
 		":12: channels[0].zaloOA.officialAccounts[0].id: required",
 		":14: channels[0].zaloOA.officialAccounts[2].id: the same as channels[0].zaloOA.officialAccounts[1].id: it must be unique"}},
+	{"code twice", under(appID, "    domainVerification: {codes: [a, b, a]}\n"), []string{
+		":11: channels[0].zaloOA.domainVerification.codes[2]: the same as channels[0].zaloOA.domainVerification.codes[0]: it must be unique"}},
 	{"code", under(appID, "    domainVerification: {codes: [a/b]}\n"), []string{
 		":11: channels[0].zaloOA.domainVerification.codes[0]: want letters, digits, - and _ only"}},
 

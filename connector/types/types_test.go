@@ -12,6 +12,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/types"
+	"xbot.a4b.vn/channel-connector/connector/webhook"
 )
 
 const (
@@ -73,6 +74,9 @@ func TestTypesAreWhole(t *testing.T) {
 		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.New == nil || names[of.Name] ||
 			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn {
 			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer and a section are required", of)
+		}
+		if of.IsPublic(webhook.HealthPath) || of.PublicPrefix == "/" {
+			t.Errorf("%s: pages that begin with %q may hide others", of.Name, of.PublicPrefix)
 		}
 		names[of.Name] = true
 		if types.Channel(of.Name).Name != of.Name {

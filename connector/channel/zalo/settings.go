@@ -104,9 +104,12 @@ func (s *Settings) Check(c *config.Checker) {
 		c.Problemf("signature.secretKeys", "want at least one key, here or in officialAccounts, or mode \"Off\"; "+
 			"before Zalo's console shows the first one, name a file that does not exist yet")
 	}
+	codes := map[string]string{}
 	for i, code := range s.DomainVerification.Codes {
+		field := fmt.Sprintf("domainVerification.codes[%d]", i)
+		c.Unique(field, code, codes)
 		if !verificationCode.MatchString(code) {
-			c.Problemf(fmt.Sprintf("domainVerification.codes[%d]", i), "want letters, digits, - and _ only")
+			c.Problemf(field, "want letters, digits, - and _ only")
 		}
 	}
 }
