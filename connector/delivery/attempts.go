@@ -7,6 +7,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
+	"xbot.a4b.vn/channel-connector/connector/sink"
 )
 
 const (
@@ -17,6 +18,10 @@ const (
 	// attempts: a sink need not wait for the disk. If the inbox falls behind further, slots stay taken.
 	mostSettling = 256
 )
+
+// errNoResult is the failure of each event of a batch for which a sink, in breach of its contract, returns more or fewer
+// results than events.
+var errNoResult = &sink.Failed{Class: resultUnknown, Reason: "it did not return one result for each event"}
 
 // start attempts the claims in batches as large as the sink takes them. Each batch has a goroutine, which ends once its
 // claims are settled.
@@ -34,7 +39,7 @@ func (p *pump) start(claims []inbox.Claim) {
 	defer p.mu.Unlock()
 	p.status.InFlight += len(claims)
 	o := p.sink
-	for some := range slices.Chunk(claims, o.MaxBatch()) {
+	for some := range slices.Chunk(claims, max(o.MaxBatch(), 1)) {
 		batch := make([]attempt, len(some))
 		for i, c := range some {
 			batch[i] = attempt{claim: c, size: len(c.Event.Body)}
@@ -76,6 +81,9 @@ func (p *pump) send(batch []attempt, claimed time.Time, o *outlet) {
 	defer p.d.metrics.DeliveriesInFlight.Sub(float64(len(batch)))
 	started := time.Now()
 	errs := o.Send(p.d.attempting, events)
+	if len(errs) != len(batch) { // nothing tells which event a result is of
+		errs = slices.Repeat([]error{errNoResult}, len(batch))
+	}
 	ended, cut := time.Now(), p.d.attempting.Err() != nil
 	for i := range batch {
 		p.d.metrics.AttemptDuration.Observe(ended.Sub(started).Seconds())

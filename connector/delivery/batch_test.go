@@ -83,6 +83,34 @@ func TestWhatIsReadyTogetherIsSentTogether(t *testing.T) {
 	}
 }
 
+// TestASinkThatErrs: a sink that breaks its contract costs attempts, and neither an event nor the process.
+func TestASinkThatErrs(t *testing.T) {
+	results := func(n int) func(context.Context, []event.Event) []error {
+		return func(context.Context, []event.Event) []error { return make([]error, n) }
+	}
+	for name, first := range map[string]*batchtest.Sink{
+		"no results":       {Most: 8, Answer: results(0)},
+		"too few results":  {Most: 8, Answer: results(1)},
+		"too many results": {Most: 8, Answer: results(3)},
+		"no batch":         {Most: 0, Answer: results(0)},
+		"a negative batch": {Most: -1, Answer: results(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 64, func(r *rig) {
+				r.accept("shop", "a")
+				r.accept("shop", "b")
+				r.use(batched(first))
+				r.check("pending", 2, r.pending("shop"))
+				r.check("failed attempts", int64(2), r.metrics.Of("shop").Attempts.Of(resultUnknown))
+				r.check("last error", "sink failed: it did not return one result for each event", r.d.Status("shop").LastError)
+				r.use(batched(&batchtest.Sink{Most: 8}))
+				pass(time.Minute)
+				r.check("pending with a sink that keeps to its contract", 0, r.pending("shop"))
+			})
+		})
+	}
+}
+
 func TestEachErrorOfABatchSettlesItsOwnEvent(t *testing.T) {
 	inBubble(t, 64, func(r *rig) {
 		first := map[string]error{

@@ -19,8 +19,8 @@ type Sink interface {
 	MaxBatch() int
 	// Send makes one attempt to hand over each of events. They are of different lanes, so their order means nothing. It
 	// returns one error for each event, in the order of events: nil if the sink has taken the event, *Refused if it can
-	// never take the event, and *Failed otherwise. Send honours ctx; an attempt that ctx cuts short is *Failed, because
-	// the sink may have taken the event.
+	// never take the event, and *Failed otherwise. With more or fewer errors than events all attempts count as failed.
+	// Send honours ctx; an attempt that ctx cuts short is *Failed, because the sink may have taken the event.
 	Send(ctx context.Context, events []event.Event) []error
 	// Close releases connections. Sends under way may still finish.
 	Close()
