@@ -255,6 +255,24 @@ func TestTheInboxGetsItsSettings(t *testing.T) {
 	}
 }
 
+// TestALostClaimEndsNoClaiming: an inbox that says so of the claiming itself is one that fails, and may work again.
+func TestALostClaimEndsNoClaiming(t *testing.T) {
+	var lines []string
+	log := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+	inBubbleLogging(t, log, 8, func(r *rig) {
+		r.fail(&r.failClaim, fmt.Errorf("claim: %w", inbox.ErrLost))
+		r.use(channel("shop", &fakeSink{}))
+		id := r.accept("shop", "a")
+		pass(time.Minute)
+		if len(lines) != 1 || !strings.Contains(lines[0], "The inbox fails; trying again until it works") {
+			t.Errorf("logged: %q", lines)
+		}
+		r.fail(&r.failClaim, nil)
+		pass(time.Minute)
+		r.check("taken", []event.ID{id}, r.taken("shop"))
+	})
+}
+
 // TestALostClaimIsLeft: another replica delivers the event, and its death is not counted here.
 func TestALostClaimIsLeft(t *testing.T) {
 	inBubble(t, 8, func(r *rig) {

@@ -21,17 +21,19 @@ const (
 // inboxCalls repeats one kind of call to the inbox until it works, and logs when the calls begin to fail and when they
 // work again, not each failure.
 type inboxCalls struct {
-	what    string
+	what string
+	// final is an error after which no repeat would work, as after that of a closed inbox; nil for none.
+	final   error
 	log     logr.Logger
 	failing atomic.Bool
 }
 
-// until repeats call until it succeeds. It gives up when ctx ends, the inbox is closed or the claim is lost, and
+// until repeats call until it succeeds. It gives up when ctx ends, the inbox is closed or the error is final, and
 // returns the last error then.
 func (s *inboxCalls) until(ctx context.Context, call func() error) error {
 	for wait := firstCallWait; ; wait = min(2*wait, lastCallWait) {
 		err := call()
-		if errors.Is(err, inbox.ErrClosed) || errors.Is(err, inbox.ErrLost) || ctx.Err() != nil {
+		if errors.Is(err, inbox.ErrClosed) || s.final != nil && errors.Is(err, s.final) || ctx.Err() != nil {
 			return err
 		}
 		s.observe(err)

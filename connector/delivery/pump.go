@@ -60,7 +60,7 @@ func newPump(d *Dispatcher, c Channel, consumer inbox.Consumer, o *outlet) *pump
 		wake:     make(chan struct{}, 1),
 		consumer: consumer,
 		claims:   inboxCalls{what: "claim", log: log},
-		settles:  inboxCalls{what: "settle", log: log},
+		settles:  inboxCalls{what: "settle", final: inbox.ErrLost, log: log},
 
 		settlingNow: make(chan struct{}, mostSettling),
 		halt:        halt,
