@@ -155,9 +155,11 @@ type Call struct {
 	// Name is the platform's event name, for example "user_send_text"; the channel's include and exclude patterns match
 	// it.
 	Name string
-	// KnownName is Name if the platform documents it, otherwise "other": a bounded set, fit for a metric label.
+	// KnownName is Name if the platform documents it, otherwise "other": a bounded set, fit for a metric label. The
+	// webhook counts names beyond a few hundred as "other".
 	KnownName string
-	// Event is complete. It is set for KindEvent only.
+	// Event is complete. It is set for KindEvent only. The webhook answers 503 to a call that has an event without an
+	// id or with another Channel than Open's, and stores none of its events.
 	Event event.Event
 	// SentAt is the platform's time of the event; zero unless its form is the usual one, so that its age can be judged.
 	// It is set for KindEvent only.
@@ -165,7 +167,7 @@ type Call struct {
 }
 
 // Reason names a cause of refusal. It is a metric label: a type has a small fixed set of them, in snake case, and takes
-// those below where they fit.
+// those below where they fit. The webhook counts and logs those beyond a few dozen as "other".
 type Reason string
 
 const (

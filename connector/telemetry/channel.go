@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,7 @@ func (c *Channel) SetHeld(held bool) {
 type Counts struct {
 	by     sync.Map     // of string to *atomic.Int64; no string is empty
 	values atomic.Int64 // the number of values so far
+	most   int64        // the bound on values. Default: maxValues.
 }
 
 // maxValues bounds the values of one label, and otherValue stands for those beyond it. Types of channels and sinks make
@@ -56,16 +58,17 @@ const (
 	otherValue = "other"
 )
 
-// Inc counts one of a value.
-func (c *Counts) Inc(value string) {
+// Inc counts one of a value, and returns the value by which it is counted.
+func (c *Counts) Inc(value string) string {
 	count, known := c.by.Load(value)
 	if !known {
-		if value == "" || !utf8.ValidString(value) || c.values.Add(1) > maxValues {
+		if value == "" || !utf8.ValidString(value) || c.values.Add(1) > cmp.Or(c.most, maxValues) {
 			value = otherValue
 		}
 		count, _ = c.by.LoadOrStore(value, new(atomic.Int64))
 	}
 	count.(*atomic.Int64).Add(1)
+	return value
 }
 
 // Of is the count of a value.

@@ -17,7 +17,9 @@ type Metrics struct {
 	// The metrics of each channel.
 	channels
 
-	AcceptedEvents                    *prometheus.CounterVec // by event
+	// AcceptedEvents are by event: a value that EventNames.Inc returns.
+	AcceptedEvents                    *prometheus.CounterVec
+	EventNames                        Counts
 	AcceptDuration                    prometheus.Histogram
 	InFlight                          prometheus.Gauge
 	BufferedBytes, BufferedBytesLimit prometheus.Gauge
@@ -43,11 +45,15 @@ type Metrics struct {
 	MemoryLimit prometheus.Gauge
 }
 
+// maxEventNames is above the number of names that all platforms together document.
+const maxEventNames = 256
+
 // New creates the instruments and registers them with reg.
 func New(reg prometheus.Registerer) *Metrics {
 	f := factory{promauto.With(reg)}
 	m := &Metrics{
-		channels: channels{named: make(map[string]*Channel), series: allChannelSeries()},
+		channels:   channels{named: make(map[string]*Channel), series: allChannelSeries()},
+		EventNames: Counts{most: maxEventNames},
 
 		AcceptedEvents: f.counter("webhook", "accepted_events_total",
 			"Events stored durably, by the platform's event name or \"other\".", "event"),

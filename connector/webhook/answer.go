@@ -54,16 +54,18 @@ var (
 	answerUseGet      = newMethodNotAllowed("GET, HEAD")
 	answerKey         = newReply("key", http.StatusUnauthorized,
 		"API key missing or wrong: send it as query parameter "+keyParameter+" or header "+keyHeader)
-	answerBusy      = newUnavailable("busy", "too many calls in flight")
-	answerTooLarge  = newReply("too_large", http.StatusRequestEntityTooLarge, "body is larger than the channel allows")
-	answerCutShort  = newReply("aborted", http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
-	answerCutOff    = newUnavailable("cut_off", "the body had not arrived when other calls needed the room")
-	answerSlowBody  = newUnavailable("timeout", "the body did not arrive in time")
-	answerStale     = newUnavailable(telemetry.ReasonStale, "the event's timestamp is older than the channel takes")
-	answerFull      = newUnavailable("inbox_full", "inbox is full")
-	answerDiskFull  = newUnavailable("inbox_disk_full", "the inbox's disk is full")
-	answerFailed    = newUnavailable("inbox_failed", "the event could not be stored")
-	answerNotInTime = newUnavailable("timeout", "the event was not stored in time")
+	answerBusy     = newUnavailable("busy", "too many calls in flight")
+	answerTooLarge = newReply("too_large", http.StatusRequestEntityTooLarge, "body is larger than the channel allows")
+	answerCutShort = newReply("aborted", http.StatusBadRequest, "body is cut short or its transfer encoding is broken")
+	answerCutOff   = newUnavailable("cut_off", "the body had not arrived when other calls needed the room")
+	answerSlowBody = newUnavailable("timeout", "the body did not arrive in time")
+	answerStale    = newUnavailable(telemetry.ReasonStale, "the event's timestamp is older than the channel takes")
+	answerFull     = newUnavailable("inbox_full", "inbox is full")
+	answerDiskFull = newUnavailable("inbox_disk_full", "the inbox's disk is full")
+	answerFailed   = newUnavailable("inbox_failed", "the event could not be stored")
+	// answerIncomplete is for a defect of the channel type, so the platform should send the call again.
+	answerIncomplete = newUnavailable("type_failed", "the channel's type did not complete the event")
+	answerNotInTime  = newUnavailable("timeout", "the event was not stored in time")
 )
 
 // reasonHandshake counts the GETs of a channel's path that the channel type refuses.

@@ -300,8 +300,7 @@ func (h *Handler) refuse(x *exchange, channelName string, why *reply) {
 
 // noteRefusal counts and logs, before the answer.
 func (h *Handler) noteRefusal(x *exchange, channelName, reason string) {
-	h.Metrics.Of(channelName).Refused.Inc(reason)
-	h.refusals.note(channelName, reason)
+	h.refusals.note(channelName, h.Metrics.Of(channelName).Refused.Inc(reason))
 	if channelName == "" {
 		x.closeAfter()
 	}

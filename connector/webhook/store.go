@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/event"
 	"xbot.a4b.vn/channel-connector/connector/inbox"
 )
 
@@ -19,6 +20,9 @@ func (h *Handler) triage(x *exchange, r *route, reading channel.Reading) {
 		switch why := r.leavesOut(part); {
 		case why != nil:
 			left = append(left, why)
+		case part.Event.Channel != r.Name || part.Event.ID == event.ID{}:
+			h.refuse(x, r.Name, answerIncomplete)
+			return
 		case reading.Verified && h.isStale(x, r, part):
 			h.refuse(x, r.Name, answerStale)
 			return
@@ -73,7 +77,7 @@ func (h *Handler) store(x *exchange, r *route, selected []channel.Call) bool {
 		}
 		answered = answerAccepted
 		r.metrics.Accepted.Add(1)
-		h.Metrics.AcceptedEvents.WithLabelValues(selected[i].KnownName).Inc()
+		h.Metrics.AcceptedEvents.WithLabelValues(h.Metrics.EventNames.Inc(selected[i].KnownName)).Inc()
 	}
 	if answered == answerAccepted {
 		x.conn.Verify() // a captured call, sent again, earns nothing

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
@@ -140,6 +143,44 @@ func TestSeveralEventsInACall(t *testing.T) {
 				t.Errorf("%d duplicates of %d", duplicates, len(tt.calls))
 			}
 		})
+	}
+}
+
+// An event that its type has not made complete is stored nowhere: no consumer would get it, or it would pass for another
+// event's retry.
+func TestIncompleteEvents(t *testing.T) {
+	whole := part(channel.KindEvent, "a", 1, time.Now())
+	for name, forget := range map[string]func(*event.Event){
+		"no channel":        func(e *event.Event) { e.Channel = "" },
+		"another's channel": func(e *event.Event) { e.Channel = "chat/other" },
+		"no id":             func(e *event.Event) { e.ID = event.ID{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, broken := newFixture(t, nil), whole
+			forget(&broken.Event)
+			status, _, retry, _ := f.answerTo(scripted{reading: channel.Reading{Calls: []channel.Call{whole, broken}}})
+			if status != 503 || retry == "" || len(f.inbox.stored()) > 0 || f.refused("chat/shop", "type_failed") != 1 {
+				t.Errorf("%d, Retry-After %q, stored: %v", status, retry, f.inbox.stored())
+			}
+		})
+	}
+}
+
+// A type that makes up reasons and names of events floods neither the log nor the metrics.
+func TestMadeUpLabelsAreBounded(t *testing.T) {
+	var lines atomic.Int64
+	f := newFixture(t, func(o *Options) {
+		o.Log = funcr.New(func(string, string) { lines.Add(1) }, funcr.Options{})
+	})
+	for i := range 1000 {
+		f.answerTo(scripted{refusal: &channel.Refusal{Status: 400, Reason: channel.Reason(fmt.Sprint("reason_", i)), Message: "no"}})
+		call := part(channel.KindEvent, "a", 1, time.Now())
+		call.Event.ID[1], call.Event.ID[2], call.KnownName = byte(i), byte(i>>8), fmt.Sprint("name_", i)
+		f.answerTo(scripted{reading: channel.Reading{Calls: []channel.Call{call}}})
+	}
+	text, err := exposition(f.registry)
+	if names := strings.Count(text, `"name_`); err != nil || lines.Load() > 100 || names == 0 || names > 300 {
+		t.Errorf("%d lines, %d names of events, %v", lines.Load(), names, err)
 	}
 }
 
