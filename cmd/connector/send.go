@@ -233,7 +233,7 @@ func (s *send) body() ([]byte, error) {
 
 // authenticate adds the API key and the signature, where they are given.
 func (s *send) authenticate(header http.Header, body []byte) error {
-	header.Set("Content-Type", "application/json")
+	header.Set("Content-Type", s.sample.ContentType)
 	if s.apiKey != "" {
 		header.Set("Xp-Api-Key", s.apiKey)
 	}

@@ -192,6 +192,9 @@ func TestSendOfAnotherType(t *testing.T) {
 	if !strings.HasSuffix(body, " again") || server.headers[0].Get(echo.SignatureHeader) != echo.Sign([]byte(body), "echo-key") {
 		t.Errorf("%q with %v", body, server.headers[0])
 	}
+	if got := server.headers[0].Get("Content-Type"); got != "text/plain" {
+		t.Errorf("Content-Type %q is not the type's", got)
+	}
 	if _, _, stderr = run(t, "send", "--type=Echo", "--url=nowhere", "--api-key=k"); !strings.Contains(stderr, "http://127.0.0.1:8080/echo") {
 		t.Errorf("the advice names no path of the type: %s", stderr)
 	}

@@ -9,6 +9,8 @@ import (
 type Sample struct {
 	// Fields are what an event is built from.
 	Fields []SampleField
+	// ContentType is the media type of a call's body.
+	ContentType string
 	// SecretName is what people call the key that signs, "OA secret key".
 	SecretName string
 	// Body returns a new event with the values of the fields, which are by their names.

@@ -33,8 +33,9 @@ var Type = channel.Type{
 	},
 	AnswerIn: 3 * time.Second,
 	Sample: &channel.Sample{
-		Fields:     []channel.SampleField{{Name: "text", Usage: "the text of the message", Default: "Xin chào"}},
-		SecretName: "echo key",
+		Fields:      []channel.SampleField{{Name: "text", Usage: "the text of the message", Default: "Xin chào"}},
+		ContentType: contentType,
+		SecretName:  "echo key",
 		Body: func(values map[string]string, _ time.Time) ([]byte, error) {
 			return []byte(rand.Text() + " anna " + values["text"]), nil
 		},

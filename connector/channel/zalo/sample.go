@@ -22,9 +22,10 @@ var userSendText = &channel.Sample{
 		{Name: "text", Usage: "the text of the message", Default: "Xin chào", MayBeEmpty: true},
 		{Name: "event", Usage: "the event's name", Default: "user_send_text"},
 	},
-	SecretName: "OA secret key",
-	Body:       sampleBody,
-	Sign:       signSample,
+	ContentType: contentType,
+	SecretName:  "OA secret key",
+	Body:        sampleBody,
+	Sign:        signSample,
 }
 
 // sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order of xBot's published example, with
