@@ -167,6 +167,8 @@ type Consumer interface {
 	// pending event is claimed or behind a claimed one, and with an error.
 	Claim(ctx context.Context, limit int) (claims []Claim, wait time.Duration, err error)
 	// Renew keeps a claim held whose attempt takes long. After ErrLost the attempt is to end: another replica makes it.
+	// Nothing but the suite calls it yet: a claim in the Embedded inbox lasts until it is settled. A store whose replicas
+	// share lanes needs the delivery to call it, and must then say how often.
 	Renew(ctx context.Context, c *Claim) error
 	// Settle ends a claim and returns once the result is durable. It does not need the event's body, so that callers
 	// can free it before. After ErrLost, which a further call would only repeat, the verdict counts for nothing.

@@ -22,7 +22,11 @@ type expirer interface {
 
 func (b *bench) expire() {
 	b.Helper()
-	if err := b.inbox.(expirer).Expire(b.Context()); err != nil {
+	store, ok := b.inbox.(expirer)
+	if !ok {
+		b.Fatal("the store has no method Expire(context.Context) error, which Capabilities.Clock demands")
+	}
+	if err := store.Expire(b.Context()); err != nil {
 		b.Fatalf("expire: %v", err)
 	}
 }
