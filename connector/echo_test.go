@@ -99,7 +99,7 @@ func TestATypeOfOneFolderAndOneLine(t *testing.T) {
 	r.counts(`webhook_signature_mode{channel="chat/echo",mode="Enforce"}`, 1)
 }
 
-// A channel without a signature takes whoever has its key.
+// A channel without a signature takes every call with its key.
 func TestATypeWithoutSignatures(t *testing.T) {
 	bot := newReceiver(t)
 	r := start(t, echoing(t, "wordSecret: {value: "+echoWord+"}", bot.URL).write(t))

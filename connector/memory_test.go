@@ -78,7 +78,7 @@ func TestMemoryFollowsTheCgroup(t *testing.T) {
 	})
 }
 
-// TestGOMEMLIMITStays: whoever sets it has chosen what Go's runtime takes. The parts keep to whichever is less.
+// TestGOMEMLIMITStays: it is the user's choice of what Go's runtime takes. The parts keep to whichever is less.
 func TestGOMEMLIMITStays(t *testing.T) {
 	sights := func(unlimited, large, small int64) []sight {
 		return []sight{

@@ -27,7 +27,7 @@ func (d *deadlined) Write(content []byte) (int, error) {
 	return d.ResponseRecorder.Write(content)
 }
 
-// Whoever asks for the metrics and does not read them holds a place for a short time only.
+// A caller that asks for the metrics and does not read them holds a place for a short time only.
 func TestAPageIsReadSoon(t *testing.T) {
 	w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
 	newProcess(logr.Discard(), &slog.LevelVar{}).scrapes().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

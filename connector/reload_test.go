@@ -166,7 +166,7 @@ func TestASinkIsReplacedUnderLoad(t *testing.T) {
 	s.channels[0].sink = after.URL
 	r.awaitReload("applied", func() { s.write(t) })
 	after.awaits(t, 50)
-	// The concurrency is the size of the pool of connections, so it makes the sink anew too.
+	// The concurrency is the size of the pool of connections, so a change opens the sink again too.
 	connections := map[string]bool{}
 	s.channels[0].delivery = "concurrency: 3, " + quickRetries
 	for _, a := range after.takenSoFar() {

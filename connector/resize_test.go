@@ -14,7 +14,7 @@ import (
 	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
-// TestMemoryLimitChanges: a running connector divides its memory anew, and goes on taking calls.
+// TestMemoryLimitChanges: a running connector divides its memory again, and goes on taking calls.
 func TestMemoryLimitChanges(t *testing.T) {
 	t.Parallel()
 	var limit, soft atomic.Int64 // no limit

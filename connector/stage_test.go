@@ -42,7 +42,7 @@ var hidden = []string{
 	reportToken,
 }
 
-// reportToken lets whoever has it read the report.
+// reportToken lets its holder read the report.
 const reportToken = "synthetic-report-token"
 
 // keyOf is a channel's API key.

@@ -10,7 +10,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 )
 
-// A captured call comes to nothing after the window, and whoever runs the connector learns why: it may be the clock.
+// A captured call comes to nothing after the window, and the log says why: it may be the clock.
 func TestAnOldSignedCallIsRefusedAndTold(t *testing.T) {
 	t.Parallel()
 	sink := newReceiver(t)
@@ -51,7 +51,7 @@ func TestWeakKeysAndModesAreTold(t *testing.T) {
 	s := newSettings(t, channelSettings{name: shopA, sink: sink.URL, keys: `{name: a, value: "hidden-key+with-a-plus"}`})
 	r := start(t, s.write(t))
 	if !strings.Contains(r.logged(), `"level":"WARN","msg":"configuration warning"`) {
-		t.Error("the warnings are no warnings to whoever filters by level")
+		t.Error("the warnings are not of level warning")
 	}
 	for _, want := range []string{"shorter than 32 characters", "which a URL changes"} {
 		if !strings.Contains(r.logged(), want) {

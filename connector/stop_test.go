@@ -183,7 +183,7 @@ func TestKeepFinishesTheAttemptUnderWayAndNoMore(t *testing.T) {
 	<-g.held
 	r.cancel()
 	r.refusesCalls()
-	// Whoever watches the process sees it to the end.
+	// A monitor sees the process to its end.
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/metrics": 200} {
 		if code, _, err := r.get(path); err != nil || code != want {
 			t.Errorf("%s while the last attempt runs: %d, %v", path, code, err)

@@ -15,7 +15,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-var _ = Describe("An admission policy of somebody else that changes what the operator writes", func() {
+var _ = Describe("A foreign admission policy that changes what the operator writes", func() {
 	var (
 		namespace string
 		watch     *ahead

@@ -58,7 +58,7 @@ var _ = Describe("A generated API key", func() {
 		Expect(apiKeySecret(ctx, shop).ResourceVersion).To(Equal(secret.ResourceVersion))
 	})
 
-	It("that is deleted while in use is not made anew, and is accepted for a while, for it to be restored", func(ctx context.Context) {
+	It("that is deleted while in use is not made again, and is accepted for a while, for it to be restored", func(ctx context.Context) {
 		serving(ctx)
 		secret, config := apiKeySecret(ctx, shop), configOf(ctx, shop)
 		Expect(k8s.Delete(ctx, secret.DeepCopy())).To(Succeed())
@@ -75,7 +75,7 @@ var _ = Describe("A generated API key", func() {
 		Expect(configOf(ctx, shop)).To(Equal(config))
 	})
 
-	It("that lost its labels is in use still: they are asked for, and no key is made anew", func(ctx context.Context) {
+	It("that lost its labels is in use still: they are asked for, and no key is made", func(ctx context.Context) {
 		serving(ctx)
 		key, secret := generatedKey(ctx, shop), apiKeySecret(ctx, shop)
 		config := configOf(ctx, shop)
@@ -101,7 +101,7 @@ var _ = Describe("A generated API key", func() {
 		Expect(configOf(ctx, shop)).To(Equal(config))
 	})
 
-	It("is made anew once for each value of the annotation", func(ctx context.Context) {
+	It("is made again once for each value of the annotation", func(ctx context.Context) {
 		serving(ctx)
 		first := generatedKey(ctx, shop)
 		regenerate(ctx, "1") // nothing is missing yet
@@ -146,7 +146,7 @@ var _ = Describe("A generated API key", func() {
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring(accepted(key)))
 	})
 
-	It("is not made while somebody else's Secret has its name", func(ctx context.Context) {
+	It("is not made while a foreign Secret has its name", func(ctx context.Context) {
 		foreign := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-api-key"},
 			StringData: map[string]string{"xp-api-key": "Hidden0Their0Key00"},

@@ -105,10 +105,10 @@ func annotated(ctx context.Context, object client.Object, annotations map[string
 // patched changes an object with a JSON merge patch as another client would.
 func patched(ctx context.Context, object client.Object, patch string) {
 	GinkgoHelper()
-	Expect(k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner("somebody"))).To(Succeed())
+	Expect(k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner("another"))).To(Succeed())
 }
 
-// updated changes a resource as a user who edits it, and who does so anew when the operator wrote the status meanwhile.
+// updated changes a resource as a user does, and once more if the operator wrote the status meanwhile.
 func updated(ctx context.Context, c *v1alpha1.ChannelConnector, change func(*v1alpha1.ChannelConnector)) {
 	GinkgoHelper()
 	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {

@@ -19,7 +19,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-var _ = Describe("A value that somebody writes back again and again", func() {
+var _ = Describe("A value that another controller writes back again and again", func() {
 	var (
 		namespace string
 		shop      *v1alpha1.ChannelConnector
@@ -175,7 +175,7 @@ func connectorMay(take string) OmegaMatcher {
 		ConsistOf(HaveField("Resources.Limits", HaveKeyWithValue(corev1.ResourceMemory, resource.MustParse(take)))))
 }
 
-// writer is a controller of somebody else's, which writes its value where it finds another one.
+// writer is a foreign controller: it writes its value where it finds another one.
 type writer struct {
 	object client.Object
 	patch  client.Patch

@@ -113,7 +113,7 @@ var _ = Describe("Drift", func() {
 		becomesReady(ctx, shop)
 	})
 
-	It("of a scaled Deployment is put back, whoever scales it", func(ctx context.Context) {
+	It("of a scaled Deployment is put back, whatever scales it", func(ctx context.Context) {
 		scale := child(ctx, shop, &appsv1.Deployment{})
 		scale.Spec.Replicas = new(int32(5))
 		Expect(k8s.Update(ctx, scale, client.FieldOwner("horizontal-pod-autoscaler"))).To(Succeed())
@@ -186,7 +186,7 @@ var _ = Describe("Drift", func() {
 })
 
 var _ = Describe("A ServiceAccount that is no longer wanted", func() {
-	It("is deleted, but never somebody else's", func(ctx context.Context) {
+	It("is deleted, but never a foreign one", func(ctx context.Context) {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)
 		op := startOperator(namespace)
@@ -217,7 +217,7 @@ var _ = Describe("A ServiceAccount that is no longer wanted", func() {
 		Eventually(observedGeneration).WithArguments(ctx, shop).Should(Equal(shop.Generation))
 		Expect(child(ctx, shop, &corev1.ServiceAccount{}).UID).To(Equal(uid))
 
-		By("not reaching the Deployment, which somebody keeps from being written")
+		By("not reaching the Deployment, which a policy keeps from being written")
 		policy := refuse(ctx, deploymentOf(ctx, shop), "deployments", "false")
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.ServiceAccountName = "mine" })
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "ApplyRefused"))

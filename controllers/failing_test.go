@@ -13,12 +13,12 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-var _ = Describe("An admission webhook of somebody else that does not answer", func() {
+var _ = Describe("A foreign admission webhook that does not answer", func() {
 	var (
 		namespace string
 		hook      *admissionv1.ValidatingWebhookConfiguration
 	)
-	// asks asks the API server whether it asks the webhook, of which it hears a little later than whoever writes it.
+	// asks asks the API server whether it asks the webhook, of which it hears a little later than the writer.
 	asks := func(ctx context.Context, namespace string) error {
 		return k8s.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "asks"}}, client.DryRunAll)
 	}

@@ -15,13 +15,13 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// nameTaken matches a Ready condition that says whose name it is, and that somebody must help.
+// nameTaken matches a Ready condition that says whose name it is, and that a person must help.
 func nameTaken(kind, whose string) OmegaMatcher {
 	return And(HaveField("Status", BeEquivalentTo("False")), HaveField("Reason", "NameTaken"), HaveField("Message",
 		Equal(kind+` "shop-connector" exists and `+whose+`: delete it, or give the ChannelConnector another name`)))
 }
 
-var _ = Describe("A name that somebody else has", func() {
+var _ = Describe("A name that a foreign object has", func() {
 	DescribeTable("is never taken over, and given up again:", func(ctx context.Context, kind string, foreign client.Object) {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)

@@ -258,7 +258,7 @@ var _ = Describe("A deleted resource", func() {
 		staysSettled(ctx, op, after)
 	})
 
-	It("with its namespace is not created anew, and nobody is told of errors", func(ctx context.Context) {
+	It("with its namespace is not created again, and no event tells of errors", func(ctx context.Context) {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)
 		op := startOperator(namespace)

@@ -51,7 +51,7 @@ var _ = Describe("An operator of several namespaces", func() {
 		namespaces []string
 		shops      []*v1alpha1.ChannelConnector
 	)
-	several := func(s *setup) { s.Namespaces = append(slices.Clone(namespaces), namespaces[0]) } // somebody names one twice
+	several := func(s *setup) { s.Namespaces = append(slices.Clone(namespaces), namespaces[0]) } // one is named twice
 	// Resources of one name: nothing of one is taken for another's.
 	BeforeEach(func(ctx context.Context) {
 		namespaces, shops = nil, nil

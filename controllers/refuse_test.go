@@ -13,8 +13,8 @@ import (
 // refusal is what a policy of refuse says.
 const refusal = "not in this town"
 
-// refuse lets the API server refuse to write objects of a kind and namespace unless a CEL expression holds, as a policy
-// of somebody else's would. It waits until one of them is refused; deleting what it returns ends it.
+// refuse lets the API server refuse to write objects of a kind and namespace unless a CEL expression holds, as a
+// foreign policy would. It waits until one of them is refused; deleting what it returns ends it.
 func refuse(ctx context.Context, probe client.Object, resource, unless string) *admissionv1.ValidatingAdmissionPolicyBinding {
 	GinkgoHelper()
 	name := probe.GetNamespace() + "-" + resource

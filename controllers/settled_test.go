@@ -52,14 +52,14 @@ var _ = Describe("A settled resource causes no write", func() {
 		for _, c := range all {
 			for _, object := range childKinds() {
 				if k8s.Get(ctx, childKey(c), object) == nil {
-					annotated(ctx, object, map[string]string{"example.com/seen-by": "somebody"})
+					annotated(ctx, object, map[string]string{"example.com/seen-by": "another"})
 				}
 			}
-			annotated(ctx, c.DeepCopy(), map[string]string{"example.com/seen-by": "somebody"})
+			annotated(ctx, c.DeepCopy(), map[string]string{"example.com/seen-by": "another"})
 		}
 		for _, name := range []string{"shop-zalo", "shop-xbot", "bot"} {
 			annotated(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}},
-				map[string]string{"example.com/seen-by": "somebody"})
+				map[string]string{"example.com/seen-by": "another"})
 		}
 		for _, c := range all {
 			becomesReady(ctx, c)

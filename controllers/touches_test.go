@@ -100,7 +100,7 @@ var _ = Describe("A changed configuration", func() {
 		Expect(read.Digest()).To(Equal(digest))
 	})
 
-	It("is told to none that started with it, is about to end, or is somebody else's", func(ctx context.Context) {
+	It("is told to none that started with it, is about to end, or is foreign", func(ctx context.Context) {
 		leaving := newPod(ctx, shop)
 		patched(ctx, leaving, `{"metadata":{"finalizers":["example.com/stays"]}}`)
 		Expect(k8s.Delete(ctx, leaving, client.GracePeriodSeconds(30))).To(Succeed())
@@ -135,7 +135,7 @@ var _ = Describe("A changed configuration", func() {
 		Expect(touches(op)).To(Equal(1))
 	})
 
-	It("that changes again is told anew", func(ctx context.Context) {
+	It("that changes again is told again", func(ctx context.Context) {
 		first := rotate(ctx, 9)
 		Eventually(touch).WithArguments(ctx).Should(HavePrefix(first))
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })

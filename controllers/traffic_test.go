@@ -70,7 +70,7 @@ func (r *reporter) ServeHTTP(w http.ResponseWriter, call *http.Request) {
 	defer r.mu.Unlock()
 	r.asked++
 	r.tokens[strings.TrimPrefix(call.Header.Get("Authorization"), "Bearer ")] = true
-	_ = json.NewEncoder(w).Encode(r.told) //nolint:errchkjson // whoever does not take it asks again
+	_ = json.NewEncoder(w).Encode(r.told) //nolint:errchkjson // a caller that does not take it asks again
 }
 
 // tells changes what the connector tells.
@@ -249,7 +249,7 @@ var _ = Describe("The traffic of a connector", func() {
 		Expect(readyCondition(ctx, c)).To(beTrue)
 	})
 
-	It("is judged anew soon after the configuration has changed", func(ctx context.Context) {
+	It("is judged again soon after the configuration has changed", func(ctx context.Context) {
 		updated(ctx, c, func(c *v1alpha1.ChannelConnector) { c.Spec.Delivery.Paused = true })
 		Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionDelivering).Should(conditionIs("False", "Paused", "delivery.paused"))
 		Expect(readyCondition(ctx, c)).To(beTrue)

@@ -136,7 +136,7 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 		says(ctx, shop, isDown(0))
 		name := children.ConnectorName(shop.Name)
 		warn(ctx, corev1.ObjectReference{Kind: "ReplicaSet", Namespace: namespace, Name: name + "-other-6d4c"},
-			"FailedCreate", "of somebody else")
+			"FailedCreate", "of another controller")
 		warn(ctx, corev1.ObjectReference{Kind: "ReplicaSet", Namespace: namespace, Name: name + "-6d4c"}, "FailedCreate",
 			`Error creating: pods "shop-connector-6d4c-x7k2p" is forbidden: exceeded quota`)
 		Eventually(readyCondition).WithArguments(ctx, shop).Should(HaveField("Reason", "Starting"))

@@ -28,7 +28,7 @@ func set[M ~map[client.ObjectKey]bool](value bool, names ...string) M {
 }
 
 // TestTurns: the first of the queue get the free slots, and nobody does while an upgraded connector does not come up.
-// Whoever has a slot has its turn.
+// A connector with a slot has its turn.
 func TestTurns(t *testing.T) {
 	failing := set[upgrading](true, "x")
 	failing[named("y")[0]] = false

@@ -255,7 +255,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		Eventually(imageOf).WithArguments(ctx, other(all, broken)).Should(Equal("registry.test/connector:3"))
 	})
 
-	It("goes past a connector whose Deployment somebody refuses", func(ctx context.Context) {
+	It("goes past a connector whose Deployment a policy refuses", func(ctx context.Context) {
 		before(ctx, 2)
 		refused := all[0]
 		policy := refuse(ctx, deploymentOf(ctx, refused), "deployments", fmt.Sprintf("object.metadata.name != %q", childKey(refused).Name))

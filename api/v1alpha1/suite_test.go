@@ -23,7 +23,7 @@ var (
 	cluster   *rest.Config
 	// k8s refuses unknown and duplicate fields, as kubectl does.
 	k8s client.Client
-	// namespace is made anew for each spec.
+	// namespace is a new one for each spec.
 	namespace string
 )
 

@@ -305,8 +305,8 @@ func TestStopEndsAHold(t *testing.T) {
 	})
 }
 
-// TestDrainEndsAHold: at the end of the process what the sink takes is delivered, whoever stands before it, and nobody
-// is asked again before its own pause is over.
+// TestDrainEndsAHold: at the end of the process what the sink takes is delivered, whatever stands before it, and no
+// conversation is tried again before its own pause is over.
 func TestDrainEndsAHold(t *testing.T) {
 	inBubble(t, 4, func(r *rig) {
 		s := &fakeSink{answer: func(_ context.Context, e event.Event) error {

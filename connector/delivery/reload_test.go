@@ -56,7 +56,7 @@ func TestReloadRemovesAndBringsBack(t *testing.T) {
 		again := &fakeSink{}
 		r.use(channel("shop", again))
 		r.check("pending after its return", 0, r.pending("shop"))
-		r.check("configured anew", []string{"shop", "shop"}, r.configured)
+		r.check("configured again", []string{"shop", "shop"}, r.configured)
 	})
 }
 

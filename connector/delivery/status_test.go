@@ -47,7 +47,7 @@ func TestSinceWhenTheSinkFails(t *testing.T) {
 	}
 }
 
-// TestAnotherSinkIsNotTheOneThatFailed: a reload with another sink begins anew, and the old one's answers do not count
+// TestAnotherSinkIsNotTheOneThatFailed: a reload with another sink starts over, and the old one's answers do not count
 // any more.
 func TestAnotherSinkIsNotTheOneThatFailed(t *testing.T) {
 	inBubble(t, 8, func(r *rig) {

@@ -78,7 +78,7 @@ func TestWhoShowedLeastGoesFirst(t *testing.T) {
 	}
 }
 
-// Whoever has a key and opens many connections does not cut off a new caller that has not shown its own yet.
+// A caller that has a key and opens many connections does not cut off a new caller that has not shown its own yet.
 func TestKeyedConnectionsDoNotCutOffNewcomers(t *testing.T) {
 	bounds := limits
 	bounds.Connections = 64

@@ -84,7 +84,7 @@ func TestTheLongestWaitingGivesWay(t *testing.T) {
 	}
 }
 
-// Of several channels, the one that takes the most gives way, whoever comes.
+// Of several channels, the one that takes the most gives way, whichever comes.
 func TestTheChannelThatTakesTheMostGivesWay(t *testing.T) {
 	v, greedy, modest := newVisitors(t, 100, 1000), &share{}, &share{}
 	if !v.comes(modest, "modest 0") {
@@ -127,7 +127,7 @@ func TestShares(t *testing.T) {
 	v.wantCutOff()
 }
 
-// Whoever was let in stays when there is less memory; who comes makes those give way that wait, as always.
+// Calls that were let in stay when there is less memory. New ones make waiting ones give way, as always.
 func TestLessMemoryCutsNobodyOff(t *testing.T) {
 	v, s := newVisitors(t, 10, 1000), &share{alone: true}
 	for _, name := range []string{"arrived", "waiting", "third"} {

@@ -35,7 +35,7 @@ func aged(age time.Duration, mode channel.SignatureMode) Channel {
 	})
 }
 
-// Only a new event makes a connection one that is never cut off: whoever captured a call and sends it again would hold
+// Only a new event makes a connection one that is never cut off: a caller that sends a captured call again would hold
 // every such place.
 func TestOnlyANewEventEarnsAPlace(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.Now = func() time.Time { return start } }, aged(24*time.Hour, channel.SignatureEnforce))

@@ -94,7 +94,7 @@ func signedCalls(t *testing.T, target string, calls int) (taken int) {
 
 func hostOf(target string) string { return strings.Split(target, "/")[2] }
 
-// Whoever has the API key and not the OA secret cannot crowd out the platform.
+// A caller that has the API key and not the OA secret cannot crowd out the platform.
 func TestCallersWithTheKeyDoNotCrowdOutThePlatform(t *testing.T) {
 	const calls = 200
 	byDefault := Options{MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}

@@ -222,7 +222,7 @@ func TestApplyPutsBack(t *testing.T) {
 	}
 }
 
-// TestApplyRefusesForeign: what somebody else made is never taken over, and an orphan of the resource is.
+// TestApplyRefusesForeign: a foreign object is never taken over, and an orphan of the resource is.
 func TestApplyRefusesForeign(t *testing.T) {
 	ours := children.Labels("shop")
 	full := map[string]string{marks.AnnotationConnector: "shop"}
@@ -358,7 +358,7 @@ func TestPrune(t *testing.T) {
 	}{
 		"there":               {there: &owned, deleted: true},
 		"not there":           {},
-		"somebody else's":     {there: &metav1.ObjectMeta{Labels: children.Labels("shop")}},
+		"a foreign one":       {there: &metav1.ObjectMeta{Labels: children.Labels("shop")}},
 		"a deleted namesakes": {there: &namesakes},
 		"going already":       {there: &going},
 		"gone meanwhile": {

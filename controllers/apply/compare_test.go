@@ -109,7 +109,7 @@ func TestManagers(t *testing.T) {
 		managers   string
 	}{
 		"nobody": {`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, nil, ""},
-		"somebody else": {
+		"another manager": {
 			`{spec: {replicas: 3}}`, `{spec: {replicas: 1}}`, []metav1.ManagedFieldsEntry{entry("theirs", `{"f:spec":{"f:other":{}}}`)}, "",
 		},
 		"the operator": {

@@ -69,7 +69,7 @@ func (c *contest) after(d time.Duration) *contest {
 	return c
 }
 
-// scale is what somebody writes who wants more pods.
+// scale is what a user writes to get more pods.
 func scale(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(3)) }
 
 // damp lets others write until the field is left to them.
@@ -219,7 +219,7 @@ func TestContestIsWrittenAround(t *testing.T) {
 	}
 }
 
-// TestContestOfAnotherValue: a value that is declared anew is no longer the contested one.
+// TestContestOfAnotherValue: a value that is declared later is not the contested one.
 func TestContestOfAnotherValue(t *testing.T) {
 	x := newContest(t, "Deployment")
 	x.damp(scale)

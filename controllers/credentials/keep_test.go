@@ -220,7 +220,7 @@ func TestTurned(t *testing.T) {
 	}
 }
 
-// TestUnreadCountsOn: an API server that is away for a moment does not begin the time of an absent key anew.
+// TestUnreadCountsOn: an API server that is away for a moment does not restart the grace of an absent key.
 func TestUnreadCountsOn(t *testing.T) {
 	there, noted := good(t), expires("shop-xbot", "old", 5*time.Second)
 	got, err := Resolve(t.Context(), Input{

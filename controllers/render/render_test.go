@@ -148,7 +148,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestAPIKeysAreDigests: whoever reads the configuration cannot call the webhook.
+// TestAPIKeysAreDigests: a reader of the configuration cannot call the webhook.
 func TestAPIKeysAreDigests(t *testing.T) {
 	from := secrets(t)
 	for _, c := range []*v1alpha1.ChannelConnector{connectortest.New(t), connectortest.Full(t)} {

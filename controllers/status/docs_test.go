@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestEveryReasonIsDocumented: whoever meets a reason finds what it means and what to do.
+// TestEveryReasonIsDocumented: the pages say of every reason what it means and what to do.
 func TestEveryReasonIsDocumented(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/operator.md")
 	if err != nil {

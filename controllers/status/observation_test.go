@@ -54,7 +54,7 @@ func pod(name, replicaSet string, changes ...func(*corev1.Pod)) corev1.Pod {
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodPending,
-			// A sidecar of somebody's says nothing of the connector.
+			// A foreign sidecar says nothing of the connector.
 			ContainerStatuses: []corev1.ContainerStatus{
 				{Name: "sidecar", RestartCount: 9, LastTerminationState: ended("Error", 1, "theirs")},
 				{Name: children.ContainerName, Image: "channel-connector:1.0.0", State: waits("ContainerCreating", "")},

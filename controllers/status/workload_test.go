@@ -138,7 +138,7 @@ var trouble = map[string]struct {
 		pod:  unscheduled("Unschedulable", "0/3 nodes are available: 3 Insufficient memory."),
 		want: "Unschedulable: No node takes the pod: 0/3 nodes are available: 3 Insufficient memory.",
 	},
-	"a gate of somebody's": {
+	"a foreign gate": {
 		pod:  unscheduled("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
 		want: starting,
 	},

@@ -173,7 +173,7 @@ var _ = Describe("The value connectors", Ordered, func() {
 				ContainSubstring("inbox.embedded.size: cannot be changed: create another ChannelConnector")))
 	})
 
-	It("take over nothing that somebody else applied", func(ctx context.Context) {
+	It("take over nothing that another manager applied", func(ctx context.Context) {
 		mine := schematest.Resource()
 		mine.SetNamespace(namespace)
 		mine.SetName("mine")

@@ -27,7 +27,7 @@ var _ = Describe("Zalo's console", func() {
 		c := awaitOASecretKey(ctx)
 		before := c.pod(ctx)
 
-		By("calling the URL, unsigned, when somebody saves it")
+		By("calling the URL, unsigned, when a user saves it")
 		for _, body := range []string{"{}", ""} {
 			Expect(c.ask(ctx, http.MethodPost, c.current.APIKey, body)).To(HaveHTTPStatus(http.StatusOK))
 		}
@@ -40,7 +40,7 @@ var _ = Describe("Zalo's console", func() {
 			To(And(HaveHTTPStatus(http.StatusServiceUnavailable), HaveHTTPHeaderWithValue("Retry-After", Not(BeEmpty()))))
 		Expect(c.bot.Arrivals()).To(BeEmpty())
 
-		By("showing the key, of which somebody makes the Secret")
+		By("showing the key, of which a user makes the Secret")
 		zalo, _ := c.secrets()
 		made := time.Now()
 		Expect(k8s.Apply(ctx, zalo, client.FieldOwner("kubectl"))).To(Succeed())

@@ -122,7 +122,7 @@ func TestCommitterOrder(t *testing.T) {
 	})
 }
 
-// TestCommitterAnswersLast: invariant 2. Whoever is answered finds its event published.
+// TestCommitterAnswersLast: invariant 2. A caller that is answered finds its event published.
 func TestCommitterAnswersLast(t *testing.T) {
 	inCommitter(t, 1<<20, func(t *testing.T, r *recorder, c *committer) {
 		if err := c.submitAndWait(t.Context(), r.step(1)); err != nil {

@@ -113,7 +113,7 @@ func TestLocalAddressesAreRefusedWhenDialling(t *testing.T) {
 	}
 }
 
-// TestTheEnvironmentsProxyMayBeLocal: whoever sets the environment runs the connector.
+// TestTheEnvironmentsProxyMayBeLocal: the environment is set by the person who runs the connector.
 func TestTheEnvironmentsProxyMayBeLocal(t *testing.T) {
 	server := listen(t, func(http.ResponseWriter, *http.Request) {})
 	proxy, requests := proxyTo(t, server.Listener.Addr().String())

@@ -146,7 +146,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestReasonsAreDocumented: whoever reads a reason finds what to do about it.
+// TestReasonsAreDocumented: the pages say of every reason what to do about it.
 func TestReasonsAreDocumented(t *testing.T) {
 	document, err := os.ReadFile("../../../docs/operator.md")
 	if err != nil {

@@ -19,7 +19,7 @@ type golden struct {
 	bytes []byte
 }
 
-// TestStoredBytes: a store of this release is read by the next one. Whoever changes a line of the file changes the
+// TestStoredBytes: a store of this release is read by the next one. A change of a line of the file changes the
 // format, and has to say how an older store is read.
 func TestStoredBytes(t *testing.T) {
 	want, err := os.ReadFile("testdata/stored-bytes.txt")

@@ -20,7 +20,7 @@ func sampleEvent() EventRecord {
 	}
 }
 
-// TestAnyTimeIsReadAgain: no time, whoever showed it, may make a record that the store refuses as damaged.
+// TestAnyTimeIsReadAgain: no time that any clock shows may make a record that the store refuses as damaged.
 func TestAnyTimeIsReadAgain(t *testing.T) {
 	for _, shown := range []time.Time{
 		{}, time.Unix(0, 0), time.Unix(-1, 0), time.Unix(1, 999_999_999), time.UnixMilli(math.MaxInt64), time.UnixMilli(math.MinInt64),
