@@ -10,7 +10,8 @@ func (t Type) Open(name string, s Settings) (Channel, error) {
 		case page.Serve == nil:
 			continue
 		case page.Path != "" && !t.IsPublic(page.Path):
-			return nil, fmt.Errorf("channel %q: type %s has a page %q: the paths of its pages must begin with %q", name, t.Name, page.Path, t.PublicPrefix)
+			return nil, fmt.Errorf("channel %q: type %s has a page %q: the paths of its pages must begin with %q",
+				name, t.Name, page.Path, t.PublicPrefix)
 		case served[page.Path]:
 			return nil, fmt.Errorf("channel %q: type %s has two pages %q", name, t.Name, page.Path)
 		}

@@ -38,11 +38,13 @@ func TestPages(t *testing.T) {
 		prefix, problem string
 		pages           []channel.Page
 	}{
-		"none":                   {},
-		"tags twice":             {pages: []channel.Page{tags, tags}},
-		"a handshake":            {pages: at("")},
-		"two under the prefix":   {prefix: "/proof_", pages: append(at("/proof_1", "/proof_2"), tags)},
-		"the health check":       {prefix: "/proof_", pages: at("/healthz"), problem: `has a page "/healthz": the paths of its pages must begin with "/proof_"`},
+		"none":                 {},
+		"tags twice":           {pages: []channel.Page{tags, tags}},
+		"a handshake":          {pages: at("")},
+		"two under the prefix": {prefix: "/proof_", pages: append(at("/proof_1", "/proof_2"), tags)},
+		"the health check": {
+			prefix: "/proof_", pages: at("/healthz"), problem: `has a page "/healthz": the paths of its pages must begin with "/proof_"`,
+		},
 		"a webhook":              {prefix: "/proof_", pages: at("/pager"), problem: `has a page "/pager"`},
 		"the front page":         {prefix: "/proof_", pages: at("/"), problem: `has a page "/"`},
 		"a type without pages":   {pages: at("/proof_1"), problem: `has a page "/proof_1"`},

@@ -21,7 +21,7 @@ const Grace = 30 * time.Second
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
-		if m.state == usable || own(m.Reference) && (m.state == bad || m.turned(has, materials)) {
+		if m.state == usable || own(m.Reference) && m.replaced(has, materials) {
 			continue
 		}
 		absent := own(m.Reference) && m.state == gone && has.Values[m.source()]+has.APIKeys[m.source()] != ""
@@ -42,12 +42,12 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 	return expiring
 }
 
-// turned reports whether the connector's value of a key that lets calls in has become one of the other use. The connector
-// would refuse both together.
-func (m *material) turned(has *render.InUse, materials []material) bool {
+// replaced reports whether a key that lets calls in has another value, or the connector's value of it has become one of
+// the other use: the connector would refuse both together.
+func (m *material) replaced(has *render.InUse, materials []material) bool {
 	was := *m
 	was.keep(has)
-	return slices.ContainsFunc(materials, func(o material) bool {
+	return m.state == bad || slices.ContainsFunc(materials, func(o material) bool {
 		return own(o.Reference) && o.Use != m.Use && o.state == usable && o.digest() == was.digest()
 	})
 }
