@@ -24,6 +24,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 )
@@ -58,8 +59,8 @@ func newApply() *cobra.Command {
 		Use:   "apply CONFIGMAP",
 		Short: "Apply the ChannelConnectors in a ConfigMap and wait until they are Ready",
 		Long: "Apply the ChannelConnectors of a ConfigMap, one under each key, in its namespace. Wait until each is Ready, or " +
-			"serves and lacks nothing but the OA secret key, because Zalo's console shows that key only then. They are deleted " +
-			"when the ConfigMap no longer holds them, and when it is deleted. The Helm chart runs this for its value connectors.",
+			"serves and lacks nothing but the key that signs calls, because a platform's console may show that key only then. They are " +
+			"deleted when the ConfigMap no longer holds them, and when it is deleted. The Helm chart runs this for its value connectors.",
 		Args:    cobra.ExactArgs(1),
 		PreRunE: fromEnvironment,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -193,7 +194,7 @@ func (a *application) prune(ctx context.Context, existing *v1alpha1.ChannelConne
 	return client.IgnoreNotFound(a.client.Delete(ctx, existing))
 }
 
-// apply applies a resource, and returns an error unless it is Ready or lacks its OA secret key alone.
+// apply applies a resource, and returns an error unless it is Ready or lacks its signing key alone.
 func (a *application) apply(ctx context.Context, resource *unstructured.Unstructured) error {
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(resource), client.ForceOwnership, client.FieldOwner(applyManager))
 	if err != nil {
@@ -209,14 +210,15 @@ func (a *application) apply(ctx context.Context, resource *unstructured.Unstruct
 // judge returns an error while the resource is to be waited for.
 func (a *application) judge(c *v1alpha1.ChannelConnector) error {
 	if c.DeletionTimestamp == nil && awaits(c) {
-		a.tell(fmt.Sprintf("ChannelConnector %q serves, and is Ready when it has its OA secret key: kubectl describe it", c.Name))
+		a.tell(fmt.Sprintf("ChannelConnector %q serves, and is Ready when it has its %s: kubectl describe it", c.Name,
+			types.Channel(string(c.Spec.Type)).SecretName))
 		return nil
 	}
 	return unready(c)
 }
 
-// awaits reports whether a resource lacks its OA secret key alone. Zalo's console shows that key only after a connector
-// has answered it, so this command must not wait for it.
+// awaits reports whether a resource lacks its signing key alone. A platform's console may show that key only after a
+// connector has answered it, so this command must not wait for it.
 func awaits(c *v1alpha1.ChannelConnector) bool {
 	ready := current(c, v1alpha1.ConditionReady)
 	available := current(c, v1alpha1.ConditionWorkloadAvailable)

@@ -154,6 +154,7 @@ func TestApplyAwaitsNoOASecretKey(t *testing.T) {
 			var log strings.Builder
 			a := &application{log: &log, told: map[string]bool{}}
 			resource := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Name: "shop", Generation: 2}}
+			resource.Spec.Type = v1alpha1.ChannelZaloOA
 			resource.Status.Conditions = c.conditions
 			err := errors.Join(a.judge(resource), a.judge(resource))
 			if c.want == "" && (err != nil || strings.Count(log.String(), `"shop" serves, and is Ready when it has its OA secret key`) != 1) {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -129,7 +130,7 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 }
 
 // generateAPIKey makes and adds the Secret with the API key of a resource that names none, unless the files have it. It
-// does so only if asked: a second rendering, applied, would replace the key in Zalo's console.
+// does so only if asked: a second rendering, applied, would replace the key in the platform's console.
 func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared) error {
 	key := client.ObjectKey{Namespace: c.Namespace, Name: children.APIKeyName(c.Name)}
 	if len(c.Spec.Webhook.APIKeys) > 0 || from.secrets[key] != nil {
@@ -138,7 +139,7 @@ func (r *rendering) generateAPIKey(c *v1alpha1.ChannelConnector, from *declared)
 	if !r.generateAPIKeys {
 		return fmt.Errorf("spec.webhook.apiKeys names no key, and the files hold no Secret %q with a generated one. "+
 			"Add that Secret, for example from \"kubectl -n %s get secret %s -o yaml\", or make it once with --generate-api-key and keep it: "+
-			"each new key has to be pasted into Zalo's console", key.Name, key.Namespace, key.Name)
+			"each new key has to be pasted into %s's console", key.Name, key.Namespace, key.Name, types.Channel(string(c.Spec.Type)).Platform)
 	}
 	secret, err := children.APIKeySecret(c)
 	if err != nil {

@@ -54,6 +54,11 @@ type Type struct {
 
 	// AnswerIn is the longest time from the arrival of a call to its answer. At most MaxAnswerIn.
 	AnswerIn time.Duration
+	// SecretName is what people call the key that signs calls, for example "OA secret key". Required.
+	SecretName string
+	// Secrets and RightSecret help people who took another secret of the platform for that key: "Zalo has three
+	// secrets", "the OA secret key that the console shows". Required.
+	Secrets, RightSecret string
 	// Sample makes calls as the platform does; nil if nothing does.
 	Sample *Sample
 }

@@ -11,8 +11,6 @@ type Sample struct {
 	Fields []SampleField
 	// ContentType is the media type of a call's body.
 	ContentType string
-	// SecretName is what people call the key that signs, "OA secret key".
-	SecretName string
 	// Body returns a new event with the values of the fields, which are by their names.
 	Body func(values map[string]string, now time.Time) ([]byte, error)
 	// Sign adds the signature of a body to the header of its call. The error says why the body cannot be signed, and

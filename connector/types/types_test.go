@@ -72,8 +72,8 @@ func TestTypesAreWhole(t *testing.T) {
 	names := map[string]bool{}
 	for _, of := range types.Channels {
 		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.New == nil || names[of.Name] ||
-			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn {
-			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer and a section are required", of)
+			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn || of.SecretName == "" || of.Secrets == "" || of.RightSecret == "" {
+			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer, words for secrets and a section are required", of)
 		}
 		if of.IsPublic(webhook.HealthPath) || of.PublicPrefix == "/" {
 			t.Errorf("%s: pages that begin with %q may hide others", of.Name, of.PublicPrefix)

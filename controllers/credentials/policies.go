@@ -8,6 +8,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
@@ -185,16 +186,17 @@ func (s subject) words(m *material, problem render.Problem) string {
 	return m.String() + " " + message
 }
 
-// accessTokenLength is above the length of every OA secret key and API key; access tokens have several hundred
+// accessTokenLength is above the length of every signing key and API key; access tokens have several hundred
 // characters.
 const accessTokenLength = 100
 
-func looksLikeAccessToken(m *material, _ subject) []Finding {
+func looksLikeAccessToken(m *material, s subject) []Finding {
 	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
 	if !own(m.Reference) || !jwt && len(m.Value) < accessTokenLength {
 		return nil
 	}
-	return warning(ReasonLooksLikeUser, "%s looks like an access token: make sure that it is the OA secret key or the API key", m)
+	return warning(ReasonLooksLikeUser, "%s looks like an access token: make sure that it is the %s or the API key", m,
+		types.Channel(string(s.connector.Spec.Type)).SecretName)
 }
 
 func shared(m *material, s subject) []Finding {

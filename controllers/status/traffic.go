@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
@@ -64,8 +65,8 @@ func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	}
 	if stuck.reason == "" && s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
 		stuck.reason = traffic.ReasonWrongSecretSuspected
-		stuck.message = "No call ever verified with the OA secret keys in use, and at least 20 over 10 minutes failed: SignatureVerified says " +
-			"which secret is wanted"
+		stuck.message = "No call ever verified with the " + types.Channel(string(o.Connector.Spec.Type)).SecretName +
+			"s in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret is wanted"
 	}
 	if stuck.reason == "" {
 		return nil

@@ -9,7 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/report"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 const (
@@ -29,15 +31,15 @@ const (
 // an API key could make a healthy channel fail.
 func (j *judgement) signature() metav1.Condition {
 	const kind = v1alpha1.ConditionSignatureVerified
-	s := j.picture.Channel.Signature
+	s, of := j.picture.Channel.Signature, j.channelType()
 	ids, verified := j.signingKeys()
 	j.next.VerifiedKeys = verified
 	switch {
 	case s.Mode != string(v1alpha1.SignatureEnforce):
 		return condition(kind, metav1.ConditionFalse, ReasonNotEnforced, notEnforced(s))
 	case len(ids) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No OA secret key is in use, so events are answered 503: see "+
-			"CredentialsResolved")
+		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No "+of.SecretName+" is in use, so events are "+
+			"answered 503: see CredentialsResolved")
 	}
 	// If there are more keys than a report holds, one that it lacks may have verified calls.
 	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) ||
@@ -49,13 +51,16 @@ func (j *judgement) signature() metav1.Condition {
 	case len(j.next.SuspectedKeys) > 0 && s.Failed < minFailed && j.standing(kind, ReasonWrongSecretSuspected) != nil:
 		return *j.before.Find(kind) // a process that began since has seen less
 	case len(j.next.SuspectedKeys) > 0 || failing(s):
-		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(s, len(verified) > 0))
+		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(of, s, len(verified) > 0))
 	case len(verified) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the OA secret keys in use are "+
-			"there")
+		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+of.SecretName+"s in use "+
+			"are there")
 	}
-	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with an OA secret key in use")
+	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with an "+of.SecretName+" in use")
 }
+
+// channelType is that of the resource, whose words the messages use.
+func (j *judgement) channelType() channel.Type { return types.Channel(string(j.connector.Spec.Type)) }
 
 // failing reports whether enough of the latest calls failed.
 func failing(s report.Signature) bool {
@@ -75,17 +80,16 @@ func (j *judgement) signingKeys() (all, verified []string) {
 	return slices.Compact(all), slices.Compact(verified)
 }
 
-// wrongSecret names the wanted secret: Zalo has three, which teams mix up.
-func wrongSecret(s report.Signature, verifiedBefore bool) string {
-	const wanted = "the OA secret key that the console shows with the webhook, not the app's secret key of OAuth, nor an access token"
+// wrongSecret names the wanted secret: teams mix up the secrets of a platform.
+func wrongSecret(of channel.Type, s report.Signature, verifiedBefore bool) string {
 	if verifiedBefore {
-		return fmt.Sprintf("The signatures of the latest %s calls match no OA secret key in use, although earlier ones did. Either the key "+
-			"was reset in Zalo's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
-			atLeast(s.Failed), wanted)
+		return fmt.Sprintf("The signatures of the latest %s calls match no %s in use, although earlier ones did. Either the key was reset in "+
+			"%s's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
+			atLeast(s.Failed), of.SecretName, of.Platform, of.RightSecret)
 	}
-	return fmt.Sprintf("The signatures of %s calls match no OA secret key in use, and no call ever verified. Zalo has three secrets: put "+
-		"%s, into the Secret that signature.secretKeyRefs names",
-		atLeast(max(s.Failed, minFailed)), wanted)
+	return fmt.Sprintf("The signatures of %s calls match no %s in use, and no call ever verified. %s: put %s, into the Secret that "+
+		"signature.secretKeyRefs names",
+		atLeast(max(s.Failed, minFailed)), of.SecretName, of.Secrets, of.RightSecret)
 }
 
 func notEnforced(s report.Signature) string {
@@ -129,7 +133,7 @@ func (j *judgement) unused() (names []string) {
 		name string
 		keys []report.Key
 	}{
-		{"API key", j.picture.Channel.APIKeys}, {"OA secret key", j.picture.Channel.Signature.Keys},
+		{"API key", j.picture.Channel.APIKeys}, {j.channelType().SecretName, j.picture.Channel.Signature.Keys},
 	} {
 		newest := map[string]time.Time{} // by account: the keys of one are no measure for another's
 		for _, key := range kind.keys {

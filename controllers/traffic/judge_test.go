@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/channel/echo"
 	"xbot.a4b.vn/channel-connector/connector/report"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 var now = time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
@@ -44,6 +47,7 @@ func with(changes ...func(*Picture)) Picture {
 
 func resource() *v1alpha1.ChannelConnector {
 	c := &v1alpha1.ChannelConnector{}
+	c.Spec.Type, c.Spec.Inbox.Type = v1alpha1.ChannelZaloOA, v1alpha1.InboxEmbedded
 	c.Spec.Delivery.Retry.MaxAge.Duration = 24 * time.Hour
 	c.Spec.Delivery.DeadLetterRetention.Duration = 168 * time.Hour
 	return c
@@ -126,6 +130,39 @@ func TestJudgeSignatures(t *testing.T) {
 		},
 	} {
 		t.Run(name, c.judge)
+	}
+}
+
+// TestWrongSecret: the words of the channel's type say which secret is wanted.
+func TestWrongSecret(t *testing.T) {
+	before := types.Channels
+	types.Channels = append(slices.Clone(before), echo.Type)
+	t.Cleanup(func() { types.Channels = before })
+	const failed20, failed3 = "The signatures of at least 20 calls match no ", "The signatures of the latest at least 3 calls match no "
+	for name, tt := range map[v1alpha1.ChannelType]struct{ never, again string }{
+		"ZaloOA": {
+			never: failed20 + "OA secret key in use, and no call ever verified. Zalo has three secrets: put the OA secret key that the console " +
+				"shows with the webhook, not the app's secret key of OAuth, nor an access token, into the Secret that signature.secretKeyRefs names",
+			again: failed3 + "OA secret key in use, although earlier ones did. Either the key was reset in Zalo's console: put the new one, " +
+				"the OA secret key that the console shows with the webhook, not the app's secret key of OAuth, nor an access token, into the " +
+				"Secret. Or a stranger has the API key and makes these calls: rotate it",
+		},
+		"Echo": {
+			never: failed20 + "echo key in use, and no call ever verified. Echo has one secret: put the echo key of the echo's console, into " +
+				"the Secret that signature.secretKeyRefs names",
+			again: failed3 + "echo key in use, although earlier ones did. Either the key was reset in Echo's console: put the new one, the " +
+				"echo key of the echo's console, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
+		},
+	} {
+		r := resource()
+		r.Spec.Type = name
+		for picture, want := range map[*Picture]string{
+			new(with(unverified, failed(30, time.Minute))): tt.never, new(with(failed(5, time.Second))): tt.again,
+		} {
+			if got := judge(r, *picture, now).Find("SignatureVerified").Message; got != want {
+				t.Errorf("%s says\n%s\nwant\n%s", name, got, want)
+			}
+		}
 	}
 }
 

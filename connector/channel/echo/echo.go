@@ -31,11 +31,13 @@ var Type = channel.Type{
 		New:         func() config.Section { return &Settings{} },
 		DefaultPath: "/echo",
 	},
-	AnswerIn: 3 * time.Second,
+	AnswerIn:    3 * time.Second,
+	SecretName:  secretName,
+	Secrets:     "Echo has one secret",
+	RightSecret: "the " + secretName + " of " + console,
 	Sample: &channel.Sample{
 		Fields:      []channel.SampleField{{Name: "text", Usage: "the text of the message", Default: "Xin chào"}},
 		ContentType: contentType,
-		SecretName:  "echo key",
 		Body: func(values map[string]string, _ time.Time) ([]byte, error) {
 			return []byte(rand.Text() + " anna " + values["text"]), nil
 		},
@@ -45,6 +47,8 @@ var Type = channel.Type{
 		},
 	},
 }
+
+const secretName, console = "echo key", "the echo's console"
 
 // SignatureHeader carries the HMAC-SHA256 of the body, as hex.
 const SignatureHeader = "X-Echo-Signature"

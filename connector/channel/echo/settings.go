@@ -21,7 +21,7 @@ type Settings struct {
 func (s *Settings) Check(c *config.Checker) {
 	c.Secret("wordSecret", &s.WordSecret)
 	for i := range s.SecretKeys {
-		c.SigningKey(fmt.Sprintf("secretKeys[%d]", i), &s.SecretKeys[i], "echo key", "the echo's console")
+		c.SigningKey(fmt.Sprintf("secretKeys[%d]", i), &s.SecretKeys[i], secretName, console)
 	}
 }
 

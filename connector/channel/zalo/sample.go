@@ -23,7 +23,6 @@ var userSendText = &channel.Sample{
 		{Name: "event", Usage: "the event's name", Default: "user_send_text"},
 	},
 	ContentType: contentType,
-	SecretName:  "OA secret key",
 	Body:        sampleBody,
 	Sign:        signSample,
 }

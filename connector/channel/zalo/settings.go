@@ -16,6 +16,9 @@ const DefaultPath = "/webhook/xpbot/api/zalo/push"
 // typeName is the type's, and part of every event's id.
 const typeName = "ZaloOA"
 
+// secretName is what Zalo's console calls the key.
+const secretName = "OA secret key"
+
 // Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, network included. It sends an event again for
 // 1 h 50 min.
 var Type = channel.Type{
@@ -27,8 +30,11 @@ var Type = channel.Type{
 		PublicPrefix: verifierPrefix,
 		RetryFor:     110 * time.Minute,
 	},
-	AnswerIn: 1800 * time.Millisecond,
-	Sample:   userSendText,
+	AnswerIn:    1800 * time.Millisecond,
+	SecretName:  secretName,
+	Secrets:     "Zalo has three secrets",
+	RightSecret: "the " + secretName + " that the console shows with the webhook, not the app's secret key of OAuth, nor an access token",
+	Sample:      userSendText,
 }
 
 var _ channel.Settings = (*Settings)(nil)
@@ -118,7 +124,7 @@ func (s *Settings) Check(c *config.Checker) {
 func checkKeys(c *config.Checker, field string, keys []config.Secret) {
 	for i := range keys {
 		key := fmt.Sprintf("%s[%d]", field, i)
-		if c.SigningKey(key, &keys[i], "OA secret key", "Zalo's console") && utf8.RuneCountInString(keys[i].Reveal()) < goodSecretKey {
+		if c.SigningKey(key, &keys[i], secretName, "Zalo's console") && utf8.RuneCountInString(keys[i].Reveal()) < goodSecretKey {
 			c.Warnf(key, "is shorter than %d characters: make sure that it is complete", goodSecretKey).Reason = config.ReasonShort
 		}
 	}
