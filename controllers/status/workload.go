@@ -184,18 +184,18 @@ func unschedulable(o Observation, pod *corev1.Pod) *condition {
 		c.Reason != corev1.PodReasonUnschedulable && c.Reason != corev1.PodReasonSchedulerError {
 		return nil
 	}
-	if volumeWords.MatchString(c.Message) {
+	if store := o.Connector.Spec.Inbox.Store(); store != nil && volumeWords.MatchString(c.Message) {
 		return &condition{reason: ReasonVolumeNotBound, message: fmt.Sprintf("The inbox's volume of %s cannot be bound: %s: check "+
 			"inbox.embedded.storageClassName and that the class can make volumes",
-			class(o.Connector), strings.TrimSuffix(c.Message, "."))}
+			class(store), strings.TrimSuffix(c.Message, "."))}
 	}
 	return &condition{reason: ReasonUnschedulable, message: "No node takes the pod: " + c.Message}
 }
 
 // class is that of the inbox's volume.
-func class(c *v1alpha1.ChannelConnector) string {
-	if e := c.Spec.Inbox.Store(); e != nil && e.StorageClassName != "" {
-		return fmt.Sprintf("StorageClass %q", e.StorageClassName)
+func class(store *v1alpha1.EmbeddedInbox) string {
+	if store.StorageClassName != "" {
+		return fmt.Sprintf("StorageClass %q", store.StorageClassName)
 	}
 	return "the cluster's default StorageClass"
 }

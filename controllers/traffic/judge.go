@@ -133,8 +133,8 @@ func (j *judgement) sinkFailing() metav1.Condition {
 	}
 	j.next.FailingSince = &since
 	return condition(v1alpha1.ConditionDelivering, metav1.ConditionFalse, ReasonSinkFailing, fmt.Sprintf(
-		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot at "+
-			"sink.http.url runs and answers 2xx",
+		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot "+
+			"runs, and that it takes what the sink sends",
 		clockTime(since.Time), quote(d.LastError), j.next.Pending, j.connector.Spec.Delivery.Retry.MaxAge.Duration))
 }
 
@@ -145,19 +145,26 @@ func (j *judgement) inbox() metav1.Condition {
 	case report.InboxOK:
 	case report.InboxFull:
 		return condition(kind, metav1.ConditionFalse, ReasonFull, fmt.Sprintf(
-			"The inbox takes no more events since %s (%s): calls are answered 503. It empties as the sink takes events: see Delivering; or raise "+
-				"inbox.embedded.size",
-			clockTime(in.Since), quote(in.Error)))
+			"The inbox takes no more events since %s (%s): calls are answered 503. It empties as the sink takes events: see Delivering%s",
+			clockTime(in.Since), quote(in.Error), j.enlarge()))
 	case report.InboxFailing:
 		return condition(kind, metav1.ConditionFalse, ReasonFailing, fmt.Sprintf(
-			"Events cannot be stored since %s: %s. Calls are answered 503: look at the pod's log and its "+
-				"volume", clockTime(in.Since), quote(in.Error)))
+			"Events cannot be stored since %s: %s. Calls are answered 503: look at the pod's log and at the "+
+				"inbox's storage", clockTime(in.Since), quote(in.Error)))
 	}
-	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+lasts(in.FullInSeconds))
+	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+j.lasts(in.FullInSeconds))
+}
+
+// enlarge continues a sentence with how the inbox gets larger, if the resource says its size.
+func (j *judgement) enlarge() string {
+	if j.connector.Spec.Inbox.Store() == nil {
+		return ""
+	}
+	return ", or raise inbox.embedded.size"
 }
 
 // lasts says how long an inbox lasts, in steps, so that the status is not written each minute.
-func lasts(seconds float64) string {
+func (j *judgement) lasts(seconds float64) string {
 	for _, step := range []struct {
 		below time.Duration
 		words string
@@ -165,8 +172,7 @@ func lasts(seconds float64) string {
 		{time.Hour, "an hour"}, {6 * time.Hour, "6 hours"}, {24 * time.Hour, "a day"}, {7 * 24 * time.Hour, "a week"},
 	} {
 		if seconds > 0 && seconds < step.below.Seconds() {
-			return ". At the rate of the last minutes the inbox is full in less than " + step.words + ": see Delivering, or raise " +
-				"inbox.embedded.size"
+			return ". At the rate of the last minutes the inbox is full in less than " + step.words + ": see Delivering" + j.enlarge()
 		}
 	}
 	return ""

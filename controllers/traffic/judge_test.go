@@ -201,6 +201,11 @@ func TestJudgeTheRest(t *testing.T) {
 			}),
 			kind: "InboxHealthy", want: "False Full", says: []string{"2026-11-29 07:00 UTC", "the inbox is full", "503", "inbox.embedded.size"},
 		},
+		"full, of another type": {
+			picture: with(func(p *Picture) { p.Inbox = report.Inbox{State: report.InboxFull} }),
+			change:  func(c *v1alpha1.ChannelConnector) { c.Spec.Inbox.Type = "JetStream" },
+			kind:    "InboxHealthy", want: "False Full", not: "embedded",
+		},
 		"disk": {
 			picture: with(func(p *Picture) {
 				p.Inbox = report.Inbox{State: report.InboxFailing, Since: ago(time.Hour), Error: "input/output error"}
