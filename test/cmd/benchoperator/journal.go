@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
 // The names of kinds in the audit log.
@@ -23,9 +25,6 @@ const (
 	kindDeployment = "deployments"
 	kindEvent      = "events"
 )
-
-// childKinds are the children of the benchmark's resources.
-var childKinds = []string{kindSecret, "serviceaccounts", "persistentvolumeclaims", "services", kindDeployment}
 
 // entry is a line of the audit log, see audit.k8s.io/v1, as far as it is read here.
 type entry struct {
@@ -154,7 +153,7 @@ func (j *journal) operators(kind string, e *entry) {
 		return
 	}
 	h.children[kind], h.completed = true, e.StageTimestamp
-	if len(h.children) == len(childKinds) {
+	if len(h.children) == len(children.Kinds) {
 		j.counted.complete++
 	}
 	if kind == kindDeployment {
