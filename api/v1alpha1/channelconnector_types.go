@@ -30,8 +30,7 @@ type ChannelConnector struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec declares the channel, where its events go, and how the connector
-	// runs. The smallest useful one has type, zaloOA.appID, a reference to the OA
-	// secret key, and sink.http.url.
+	// runs. The smallest useful one has type, what its member requires, and a sink.
 	// +required
 	Spec ChannelConnectorSpec `json:"spec"`
 	// status is the operator's report. Until the operator has looked at a new
@@ -61,6 +60,9 @@ const ChannelZaloOA ChannelType = "ZaloOA"
 // set.
 //
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || has(self.zaloOA)",fieldPath=".zaloOA",reason=FieldValueRequired,message="zaloOA: required for type ZaloOA: write zaloOA.appID and zaloOA.signature.secretKeyRefs"
+// +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.inbox.deduplicationWindow) || !self.inbox.deduplicationWindow.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.inbox.deduplicationWindow) >= duration('2h')",fieldPath=".inbox.deduplicationWindow",message="inbox.deduplicationWindow: Zalo retries for 1 h 50 min: write a duration from 2h to 720h, for example 24h"
+// +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.maxEventAge) || !self.webhook.maxEventAge.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.webhook.maxEventAge) == duration('0s') || duration(self.webhook.maxEventAge) >= duration('2h')",fieldPath=".webhook.maxEventAge",message="webhook.maxEventAge: Zalo retries for 1 h 50 min: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age"
+// +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.path) || !self.webhook.path.startsWith('/zalo_verifier')",fieldPath=".webhook.path",message="webhook.path: /zalo_verifier… belongs to domain verification: write another path"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || !has(self.inbox.embedded) || self.inbox.embedded.storage != 'Ephemeral' || !has(self.workload.resources) || !has(self.workload.resources.limits) || !('ephemeral-storage' in self.workload.resources.limits) || !isQuantity(string(self.workload.resources.limits['ephemeral-storage'])) || !isQuantity(string(self.inbox.embedded.size)) || quantity(string(self.workload.resources.limits['ephemeral-storage'])).asApproximateFloat() >= quantity(string(self.inbox.embedded.size)).asApproximateFloat() * 1.5 + 268435456.0",fieldPath=".workload.resources.limits",message="workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out"
 type ChannelConnectorSpec struct {
@@ -137,7 +139,7 @@ type ChannelConnectorStatus struct {
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
 	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
-	// expiringKeys are API keys and OA secret keys that are absent, because their
+	// expiringKeys are API keys and signing keys that are absent, because their
 	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
 	// that a Secret may be deleted and made again. If a key has another value, or the
 	// spec no longer names it, it is not accepted at all.
@@ -176,12 +178,12 @@ type TrafficStatus struct {
 	// failingSince is since when the sink has taken no event; absent while it does.
 	// +optional
 	FailingSince *metav1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are those OA secret keys in use that have verified a call, as
+	// verifiedKeys are those signing keys in use that have verified a call, as
 	// fingerprints that tell nothing of them.
 	// +optional
 	// +listType=atomic
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the OA secret keys in use, if none of them has ever verified a
+	// suspectedKeys are the signing keys in use, if none of them has ever verified a
 	// call and at least 20 calls over 10 minutes failed. Ready is False then.
 	// +optional
 	// +listType=atomic
@@ -227,7 +229,7 @@ const (
 	ConditionCredentialsResolved = "CredentialsResolved"
 	// ConditionWorkloadAvailable is True when a connector pod takes calls.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
-	// ConditionSignatureVerified is True when calls verify with an OA secret key in
+	// ConditionSignatureVerified is True when calls verify with a signing key in
 	// use, and False if they do not, or need not.
 	ConditionSignatureVerified = "SignatureVerified"
 	// ConditionReceiving is True when authentic calls have come.

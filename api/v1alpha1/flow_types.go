@@ -8,15 +8,14 @@ import (
 // Webhook is the way in.
 type Webhook struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/", "/healthz", which load balancers check, or "/zalo_verifier…", which
-	// domain verification takes. A call with one slash more at the end is served as
-	// well. Default: that of the type; of ZaloOA xBot's,
+	// not "/", "/healthz", which load balancers check, or a page of the type, as
+	// "/zalo_verifier…" is of ZaloOA. A call with one slash more at the end is
+	// served as well. Default: that of the type; of ZaloOA xBot's,
 	// /webhook/xpbot/api/zalo/push.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="webhook.path: must start with /: write for example /webhook/xpbot/api/zalo/push"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') || (self.matches(\"^/[A-Za-z0-9._~!$&'()*+,;=:@/-]+$\") && !self.contains('//') && !self.matches('/[.][.]?(/|$)'))",message="webhook.path: write a plain URL path such as /webhook/xpbot/api/zalo/push, without a query, escapes, // or dot segments"
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/zalo_verifier')",message="webhook.path: /zalo_verifier… belongs to domain verification: write another path"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^/healthz/?$')",message="webhook.path: load balancers check /healthz: write another path"
 	Path string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
@@ -27,16 +26,16 @@ type Webhook struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	APIKeys []APIKey `json:"apiKeys,omitempty"`
-	// maxEventAge is how old the timestamp of a call with a right signature may be:
-	// 0s, which judges no age, or 2h (Zalo retries for 1 h 50 min) to 8760h. An
-	// older one is answered 503 and counted as "stale": it may be a replay, or our
-	// clock may be ahead, and then Zalo's retries keep the event. Longer than
-	// inbox.deduplicationWindow, it lets a captured call in again. Default:
-	// inbox.deduplicationWindow.
+	// maxEventAge is how old the timestamp of a call with a right signature may
+	// be: 0s, which judges no age, or longer than the platform retries, 2h at
+	// least for ZaloOA, and up to 8760h. An older one is answered 503 and counted
+	// as "stale": it may be a replay, or our clock may be ahead, and then the
+	// platform's retries keep the event. Longer than inbox.deduplicationWindow, it
+	// lets a captured call in again. Default: inbox.deduplicationWindow.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && (duration(self) == duration('0s') || duration(self) >= duration('2h') && duration(self) <= duration('8760h'))",message="webhook.maxEventAge: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) <= duration('8760h')",message="webhook.maxEventAge: write a duration up to 8760h, for example 24h, or 0s to judge no age"
 	MaxEventAge *metav1.Duration `json:"maxEventAge,omitempty"`
 	// maxBodySize is the largest body accepted, in bytes; a larger one is answered
 	// 413. At most 64Mi. Default: 1Mi.
@@ -129,13 +128,13 @@ type Inbox struct {
 	// +kubebuilder:default=Embedded
 	Type InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
-	// platform's retry is recognised: 2h (Zalo retries for 1 h 50 min) to 720h.
-	// Default: that of the inbox, 24h for Embedded, and no less than what the
-	// channel's type needs, 2h for ZaloOA.
+	// platform's retry is recognised: longer than the platform retries, 2h at least
+	// for ZaloOA, and up to 720h. Default: that of the inbox, 24h for Embedded, and
+	// no less than what the channel's type needs.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) >= duration('2h') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration from 2h to 720h, for example 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration up to 720h, for example 24h"
 	DeduplicationWindow *metav1.Duration `json:"deduplicationWindow,omitempty"`
 	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	// +optional

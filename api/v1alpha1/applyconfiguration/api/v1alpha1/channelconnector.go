@@ -22,8 +22,7 @@ type ChannelConnectorApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration    `json:""`
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec declares the channel, where its events go, and how the connector
-	// runs. The smallest useful one has type, zaloOA.appID, a reference to the OA
-	// secret key, and sink.http.url.
+	// runs. The smallest useful one has type, what its member requires, and a sink.
 	Spec *ChannelConnectorSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is the operator's report. Until the operator has looked at a new
 	// resource, the observedGeneration of -1 keeps Flux from taking it for ready.

@@ -24,10 +24,10 @@ type TrafficStatusApplyConfiguration struct {
 	LastCallTime *v1.Time `json:"lastCallTime,omitempty"`
 	// failingSince is since when the sink has taken no event; absent while it does.
 	FailingSince *v1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are those OA secret keys in use that have verified a call, as
+	// verifiedKeys are those signing keys in use that have verified a call, as
 	// fingerprints that tell nothing of them.
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the OA secret keys in use, if none of them has ever verified a
+	// suspectedKeys are the signing keys in use, if none of them has ever verified a
 	// call and at least 20 calls over 10 minutes failed. Ready is False then.
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
 }
