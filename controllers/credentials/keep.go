@@ -71,7 +71,7 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 // sent with that.
 func (m *material) keep(has *render.InUse) {
 	switch {
-	case m.Use == render.SinkCertificate, m.state == unknown && m.File != "":
+	case m.Use == render.Certificate, m.state == unknown && m.File != "":
 		m.Value = string(has.Files[m.File])
 	case m.Use == render.APIKey:
 		m.kept = has.APIKeys[m.source()]
@@ -82,19 +82,17 @@ func (m *material) keep(has *render.InUse) {
 
 // keepPair takes the last good certificate with its key, if either is unusable.
 func keepPair(materials []material, has *render.InUse) {
-	pair := func(m *material) bool { return strings.HasSuffix(m.Path, "clientCertificateSecretRef") }
-	if !slices.ContainsFunc(materials, func(m material) bool { return pair(&m) && m.state != usable }) {
-		return
-	}
 	for i := range materials {
-		if m := &materials[i]; pair(m) {
+		m := &materials[i]
+		unusable := func(half material) bool { return half.Path == m.Path && half.state != usable }
+		if strings.HasSuffix(m.Path, "clientCertificateSecretRef") && slices.ContainsFunc(materials, unusable) {
 			m.Value = string(has.Files[m.File])
 		}
 	}
 }
 
-// awaited reports whether every OA secret key is yet to come, as it is before Zalo's console has called the webhook for
-// the first time.
+// awaited reports whether every signing key is yet to come, as it is before the platform's console has called the webhook
+// for the first time.
 func awaited(materials []material) bool {
 	found := false
 	for i := range materials {
@@ -116,7 +114,7 @@ func (m *material) conclude(awaiting bool) []Finding {
 			continue
 		}
 		f.Meanwhile = m.meanwhile()
-		f.Sink = !own(m.Reference) && m.Value == ""
+		f.Sink = m.OfSink() && m.Value == ""
 		if awaiting && m.Use == render.SigningKey {
 			f.Reason, f.Passing = ReasonAwaitingOASecretKey, true
 		}
@@ -136,6 +134,8 @@ func (m *material) meanwhile() string {
 		return "nothing is verified with it"
 	case m.Value != "":
 		return "the last good one stays in use"
+	case m.OfSink():
+		return "events are accepted and held"
 	}
-	return "events are accepted and held"
+	return "the inbox is opened without it"
 }

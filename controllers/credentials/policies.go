@@ -213,7 +213,7 @@ func shared(m *material, s subject) []Finding {
 }
 
 func trimmed(m *material, _ subject) []Finding {
-	if m.raw == m.Value || m.Use == render.SinkCertificate {
+	if m.raw == m.Value || m.Use == render.Certificate {
 		return nil
 	}
 	return warning(ReasonTrimmed, "%s begins or ends with white space, which is left out: write the Secret without it", m)

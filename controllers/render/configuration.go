@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -23,8 +21,8 @@ import (
 const maxConcurrency = 20_000
 
 // process returns the configuration of the connector's process, without channels.
-func process(c *v1alpha1.ChannelConnector) (*config.Config, error) {
-	store, err := inbox(c.Spec)
+func process(c *v1alpha1.ChannelConnector, stand func(Reference) config.APIKey) (*config.Config, error) {
+	store, err := inbox(c.Spec, stand)
 	return &config.Config{
 		APIVersion: config.APIVersion,
 		Kind:       config.Kind,
@@ -65,11 +63,8 @@ func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Window())
 }
 
-// withoutSecrets translates the member of an inbox, of which References finds no Secret key.
-var withoutSecrets = translation{stand: func(Reference) config.APIKey { return config.APIKey{} }}
-
 // inbox has the member of its type, as the channel has. Of an Embedded one the section says what the pod gives to it.
-func inbox(spec v1alpha1.ChannelConnectorSpec) (config.Inbox, error) {
+func inbox(spec v1alpha1.ChannelConnectorSpec, stand func(Reference) config.APIKey) (config.Inbox, error) {
 	out := config.Inbox{Type: string(spec.Inbox.Type), DeduplicationWindow: window(spec)}
 	if store := spec.Inbox.Store(); store != nil {
 		out.Settings = &embedded.Settings{Path: inboxDirectory, MaxSize: size(store.Size)}
@@ -80,11 +75,15 @@ func inbox(spec v1alpha1.ChannelConnectorSpec) (config.Inbox, error) {
 		return out, nil // the connector's loader says so
 	}
 	out.Settings = types.Inboxes[i].New()
-	declared := reflect.ValueOf(spec.Inbox).FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, out.Type) })
-	if !declared.IsValid() || declared.IsNil() {
+	declared := map[string]any{}
+	if err := inboxOf(spec, stand).Decode(declared); err != nil {
+		return out, fmt.Errorf("the inbox: %w", err)
+	}
+	member := declared[types.Inboxes[i].Member()]
+	if member == nil {
 		return out, nil
 	}
-	section, err := yaml.Marshal(withoutSecrets.section(declared.Elem(), "", ""))
+	section, err := yaml.Marshal(member)
 	if err != nil {
 		return out, fmt.Errorf("encode the inbox: %w", err)
 	}
@@ -96,15 +95,18 @@ func inbox(spec v1alpha1.ChannelConnectorSpec) (config.Inbox, error) {
 	return out, nil
 }
 
-// stop gives an Ephemeral inbox the time to deliver its events, since it is deleted with its pod, and endpoints the
-// time to turn to the next pod. A Persistent inbox gets no next pod before its end, so it ends at once.
+// stop gives endpoints the time to turn to the next pod, and an Ephemeral inbox the time to deliver its events, since it
+// is deleted with its pod. A Persistent inbox gets no next pod before its end, so it ends at once.
 func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	s := config.Stop{
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),
 		Pending:     config.PendingKeep,
 	}
+	if !spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
+		s.DrainDelay = config.Duration(drainDelay)
+	}
 	if spec.Inbox.Keeps(v1alpha1.StorageEphemeral) {
-		s.DrainDelay, s.Pending = config.Duration(drainDelay), config.PendingDeliver
+		s.Pending = config.PendingDeliver
 	}
 	return s
 }

@@ -70,14 +70,15 @@ type Value struct{ Text, SHA256, Source string }
 // pass.
 func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 	files := map[string][]byte{}
-	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
+	stand := func(r Reference) config.APIKey {
 		v := creds.Values[r.Field]
 		if r.File != "" && v.Text != "" {
 			files[r.File] = []byte(v.Text)
 		}
 		return config.APIKey{SHA256: v.SHA256, Secret: config.Secret{Value: v.Text, Missing: v.Text+v.SHA256 == "", Source: v.Source}}
-	})
-	whole, err := process(c)
+	}
+	channel := channelOf(c, v1alpha1.SecretKeyRef{}, stand)
+	whole, err := process(c, stand)
 	if err != nil {
 		return nil, err
 	}

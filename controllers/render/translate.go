@@ -2,6 +2,7 @@ package render
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
 // The spec of a resource and a channel in the connector's file have the same fields, except those that name Secrets. So
@@ -42,16 +44,19 @@ const (
 	SigningKey Use = iota
 	// APIKey lets calls in.
 	APIKey
-	// SinkCredential is sent to the sink.
-	SinkCredential
-	// SinkCertificate is PEM for connections to the sink.
-	SinkCertificate
+	// Credential opens the sink or the inbox.
+	Credential
+	// Certificate is PEM for connections to either.
+	Certificate
 )
+
+// OfSink reports whether the sink needs the Secret key.
+func (r Reference) OfSink() bool { return strings.HasPrefix(r.Path, "spec.sink.") }
 
 // GeneratedPath is the Path of the generated API key, which no field names.
 const GeneratedPath = "generated"
 
-// ownFile is a file for the value of a Secret key.
+// ownFile is a file for the value of a Secret key. Its full name begins with the section: "sink-ca.crt".
 type ownFile struct {
 	field, name string
 	use         Use
@@ -61,11 +66,11 @@ type ownFile struct {
 
 // ownFiles are by the names of the references.
 var ownFiles = map[string][]ownFile{
-	"urlSecretKeyRef": {{field: "urlFile", name: "sink-url", use: SinkCredential}},
-	"caSecretKeyRef":  {{field: "caFile", name: "sink-ca.crt", use: SinkCertificate}},
+	"urlSecretKeyRef": {{field: "urlFile", name: "url", use: Credential}},
+	"caSecretKeyRef":  {{field: "caFile", name: "ca.crt", use: Certificate}},
 	"clientCertificateSecretRef": {
-		{field: "certFile", name: "sink-client.crt", use: SinkCertificate, key: corev1.TLSCertKey},
-		{field: "keyFile", name: "sink-client.key", use: SinkCertificate, key: corev1.TLSPrivateKeyKey},
+		{field: "certFile", name: "client.crt", use: Certificate, key: corev1.TLSCertKey},
+		{field: "keyFile", name: "client.key", use: Certificate, key: corev1.TLSPrivateKeyKey},
 	},
 }
 
@@ -75,13 +80,15 @@ var elsewhere = map[string]bool{
 	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
 }
 
-// References lists the Secret keys that a resource names, in the order of its fields. If it names no API key, generated
-// stands for one.
+// References lists the Secret keys that a resource names, in the order of its fields, those of the inbox last. If it
+// names no API key, generated stands for one.
 func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (all []Reference) {
-	channelOf(c, generated, func(r Reference) config.APIKey {
+	list := func(r Reference) config.APIKey {
 		all = append(all, r)
 		return config.APIKey{}
-	})
+	}
+	channelOf(c, generated, list)
+	inboxOf(c.Spec, list)
 	return all
 }
 
@@ -107,7 +114,12 @@ func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, st
 	return channel
 }
 
-// section returns a struct of the resource. It has only the member of its type, if it is a union.
+// inboxOf returns the inbox in the connector's terms, as far as the resource declares it.
+func inboxOf(spec v1alpha1.ChannelConnectorSpec, stand func(r Reference) config.APIKey) *yaml.Node {
+	return translation{stand: stand}.section(reflect.ValueOf(spec.Inbox), "spec.inbox", "inbox")
+}
+
+// section returns a struct of the resource. Of the members of a union it has only that of the type.
 func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
 	if member, ok := reflect.TypeAssert[interface{ IgnoresSecrets() bool }](v); ok {
@@ -117,13 +129,19 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	for f, value := range v.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		from := path + "." + name
-		other := kind.IsValid() && value.Kind() == reflect.Pointer && !strings.EqualFold(name, kind.String())
+		other := kind.IsValid() && !strings.EqualFold(name, kind.String()) && isMember(name)
 		ignored := t.ignored && f.Type == reflect.TypeFor[[]v1alpha1.SecretKeyRef]()
 		if !empty(value) && !other && !ignored && !elsewhere[from] {
 			t.member(out, name, value, from, field)
 		}
 	}
 	return out
+}
+
+// isMember reports whether a field is the member of some type of channel, inbox or sink.
+func isMember(name string) bool {
+	known := types.Config()
+	return slices.ContainsFunc(slices.Concat(known.Channels, known.Inboxes, known.Sinks), func(t config.Type) bool { return t.Member() == name })
 }
 
 // empty reports whether a field is left out. A reference that is no pointer always stays.
@@ -196,21 +214,23 @@ func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml
 		if r.Use = APIKey; t.generated {
 			r.Path = GeneratedPath
 		}
-	case strings.HasPrefix(path, "spec.sink."):
-		r.Use = SinkCredential
+	case r.OfSink(), strings.HasPrefix(path, "spec.inbox."):
+		r.Use = Credential
 	}
 	return node(t.stand(r))
 }
 
 // files adds the names of the files that stand for a reference.
 func (t translation) files(out *yaml.Node, name string, ref v1alpha1.SecretKeyRef, path, parent string) {
+	section, _, _ := strings.Cut(strings.TrimPrefix(path, "spec."), ".")
 	for _, file := range ownFiles[name] {
-		r := Reference{Path: path, Field: parent + "." + file.field, Secret: ref.Name, Key: ref.Key, Use: file.use, File: file.name}
+		r := Reference{Path: path, Field: parent + "." + file.field, Secret: ref.Name, Key: ref.Key, Use: file.use}
+		r.File = section + "-" + file.name
 		if file.key != "" {
 			r.Key = file.key
 		}
 		t.stand(r)
-		set(out, file.field, node(file.name))
+		set(out, file.field, node(r.File))
 	}
 }
 

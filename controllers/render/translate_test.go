@@ -3,9 +3,11 @@ package render
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	yaml "go.yaml.in/yaml/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -73,5 +75,64 @@ rooms:
 	}
 	if diff := cmp.Diff(references, got); diff != "" {
 		t.Errorf("references (-want +got):\n%s", diff)
+	}
+}
+
+// stored is a union of which one member is of a type that this package has never heard of.
+type stored struct {
+	Type     string                  `json:"type"`
+	Window   *metav1.Duration        `json:"window,omitempty"`
+	Embedded *v1alpha1.EmbeddedInbox `json:"embedded,omitempty"`
+	Stream   *stream                 `json:"stream,omitempty"`
+}
+
+type stream struct {
+	PasswordSecretKeyRef *v1alpha1.SecretKeyRef `json:"passwordSecretKeyRef,omitempty"`
+	CASecretKeyRef       *v1alpha1.SecretKeyRef `json:"caSecretKeyRef,omitempty"`
+}
+
+// TestUnion: an inbox keeps everything but the members of other types, and the Secret keys in its member are found.
+func TestUnion(t *testing.T) {
+	union := stored{
+		Type: "Stream", Window: &metav1.Duration{Duration: time.Hour}, Embedded: &v1alpha1.EmbeddedInbox{StorageClassName: "fast"},
+		Stream: &stream{&v1alpha1.SecretKeyRef{Name: "nats", Key: "password"}, &v1alpha1.SecretKeyRef{Name: "nats", Key: "ca"}},
+	}
+	var got []Reference
+	text, err := yaml.Marshal(translation{stand: func(r Reference) config.APIKey {
+		got = append(got, r)
+		return config.APIKey{Secret: config.Secret{Value: "value of " + r.Key}}
+	}}.section(reflect.ValueOf(union), "spec.inbox", "inbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `type: Stream
+window: 1h0m0s
+stream:
+    passwordSecret:
+        value: value of password
+    caFile: inbox-ca.crt
+`
+	if diff := cmp.Diff(want, string(text)); diff != "" {
+		t.Errorf("section (-want +got):\n%s", diff)
+	}
+	references := []Reference{
+		{
+			Path: "spec.inbox.stream.passwordSecretKeyRef", Field: "inbox.stream.passwordSecret", Secret: "nats", Key: "password", Use: Credential,
+		},
+		{
+			Path: "spec.inbox.stream.caSecretKeyRef", Field: "inbox.stream.caFile", Secret: "nats", Key: "ca", Use: Certificate,
+			File: "inbox-ca.crt",
+		},
+	}
+	if diff := cmp.Diff(references, got); diff != "" {
+		t.Errorf("references (-want +got):\n%s", diff)
+	}
+}
+
+// TestStopOfAnotherInbox: a roll-out begins the next pod before the last one ends, which leaves its events to it.
+func TestStopOfAnotherInbox(t *testing.T) {
+	got := stop(v1alpha1.ChannelConnectorSpec{Inbox: v1alpha1.Inbox{Type: "Stream"}})
+	if got.DrainDelay != config.Duration(drainDelay) || got.Pending != config.PendingKeep {
+		t.Errorf("%+v, want a delay for the endpoints and no events delivered", got)
 	}
 }

@@ -22,7 +22,7 @@ type Problem struct {
 // connector gets each value as a file, because an unfit file makes it refuse nothing else.
 func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Problem {
 	files := map[string][]byte{}
-	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(r Reference) config.APIKey {
+	stand := func(r Reference) config.APIKey {
 		value := values[r.Field]
 		if value == "" {
 			return config.APIKey{Secret: config.Secret{Missing: true}}
@@ -30,7 +30,7 @@ func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Pr
 		name := path.Base(TrialFile(r))
 		files[name] = []byte(value)
 		return config.APIKey{Secret: config.Secret{File: name}}
-	})
+	}
 	said := map[string][]Problem{}
 	note := func(problems []config.Problem, refused bool) {
 		for _, p := range problems {
@@ -38,7 +38,8 @@ func Try(c *v1alpha1.ChannelConnector, values map[string]string) map[string][]Pr
 			said[field] = append(said[field], Problem{p, refused})
 		}
 	}
-	whole, err := process(c)
+	channel := channelOf(c, v1alpha1.SecretKeyRef{}, stand)
+	whole, err := process(c, stand)
 	if err == nil {
 		files[FileName], err = encode(whole, channel)
 	}
