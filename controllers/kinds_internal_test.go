@@ -15,35 +15,68 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// TestKindsThatMayNotBeListed: children of an optional kind are left out until the cluster serves it and the operator may
-// list it, since every pass would wait for the cache of a kind that it may not watch.
-func TestKindsThatMayNotBeListed(t *testing.T) {
+// TestKindsComeAndGo: children of an optional kind are left out until the cluster serves it and the operator may list it
+// everywhere, and again once it is gone. No place is watched twice, whatever fails in between.
+func TestKindsComeAndGo(t *testing.T) {
+	gadgets := schema.GroupResource{Resource: "gadgets"}
+	absent, gone := &meta.NoKindMatchError{}, apierrors.NewNotFound(gadgets, "")
+	forbidden, unanswered := apierrors.NewForbidden(gadgets, "", errors.New("no right")), errors.New("no answer")
+	looks := []struct {
+		serves   map[string]error
+		watch    error
+		happened []string
+		served   int
+		told     int
+	}{
+		{serves: map[string]error{"one": absent}, served: 1},
+		{serves: map[string]error{"one": forbidden}, served: 1, told: 1},
+		{serves: map[string]error{"one": forbidden}, served: 1, told: 1},
+		{serves: map[string]error{"two": unanswered}, happened: []string{"watch Gadget in one"}, served: 1, told: 2},
+		{watch: errors.New("not watched"), served: 1, told: 3},
+		{happened: []string{"watch Gadget in two", "wake"}, served: 2, told: 3},
+		{serves: map[string]error{"one": unanswered}, served: 2, told: 3},
+		{serves: map[string]error{"one": gone}, happened: []string{"wake"}, served: 1, told: 3},
+		{serves: map[string]error{"one": absent}, served: 1, told: 3},
+		{happened: []string{"wake"}, served: 2, told: 3},
+	}
 	synctest.Test(t, func(t *testing.T) {
-		forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "gadgets"}, "", errors.New("no right"))
-		answers := []error{&meta.NoKindMatchError{}, forbidden, forbidden, nil}
 		var told, happened []string
-		k := &kinds{
-			log:   funcr.New(func(_, line string) { told = append(told, line) }, funcr.Options{}),
-			all:   []children.Kind{{Name: "Service"}, {Name: "Gadget", Optional: true}},
-			found: map[string]bool{},
-			watch: func(kind children.Kind) error { happened = append(happened, "watch "+kind.Name); return nil },
-			wake:  func(context.Context) { happened = append(happened, "wake") },
-		}
-		k.serves = func(context.Context, children.Kind) (err error) {
-			if served := k.served(); len(served) != 1 {
-				t.Errorf("%d kinds are served before the answer %v", len(served), answers[0])
+		log := funcr.New(func(_, line string) { told = append(told, line) }, funcr.Options{})
+		k := newKinds(log, []children.Kind{{Name: "Service"}, {Name: "Gadget", Optional: true}}, []string{"one", "two"})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		k.wake = func(context.Context) { happened = append(happened, "wake") }
+		look := -1
+		check := func() {
+			if look < 0 {
+				return
 			}
-			err, answers = answers[0], answers[1:]
-			return err
+			want := looks[look]
+			if diff := cmp.Diff(want.happened, happened); diff != "" || len(k.served()) != want.served || len(told) != want.told {
+				t.Errorf("look %d: %d kinds are served, want %d; the log says\n%q, want %d lines; what happened (-want +got):\n%s",
+					look, len(k.served()), want.served, told, want.told, diff)
+			}
+			happened = nil
 		}
-		if err := k.Start(t.Context()); err != nil {
-			t.Fatal(err)
+		k.serves = func(_ context.Context, place string, _ children.Kind) error {
+			if place == "one" { // a look begins
+				check()
+				if look++; look == len(looks) {
+					cancel()
+					return errors.New("the end")
+				}
+			}
+			return looks[look].serves[place]
 		}
-		if diff := cmp.Diff([]string{"watch Gadget", "wake"}, happened); diff != "" {
-			t.Errorf("what happened (-want +got):\n%s", diff)
+		k.watch = func(place string, kind children.Kind) error {
+			if err := looks[look].watch; err != nil {
+				return err
+			}
+			happened = append(happened, "watch "+kind.Name+" in "+place)
+			return nil
 		}
-		if len(k.served()) != 2 || len(told) != 1 {
-			t.Errorf("%d kinds are served, want 2; the log says\n%q, want one line", len(k.served()), told)
+		if err := k.Start(ctx); err != nil || look != len(looks) {
+			t.Errorf("%d looks, %v; want %d", look, err, len(looks))
 		}
 	})
 }

@@ -65,7 +65,7 @@ func sizesOf(ctx context.Context, c *v1alpha1.ChannelConnector) (map[string]int6
 }
 
 var _ = Describe("A kind of child that the cluster lacks", func() {
-	It("is left out, and is looked after once the cluster serves it", func(ctx context.Context) {
+	It("is left out, and is looked after for as long as the cluster serves it", func(ctx context.Context) {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)
 		op := startOperator(namespace, func(s *setup) { s.Kinds = append(slices.Clone(children.Kinds), gadget) })
@@ -94,5 +94,11 @@ var _ = Describe("A kind of child that the cluster lacks", func() {
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.ServiceAccountName = "mine" })
 		Eventually(k8s.Get).WithArguments(ctx, childKey(shop), newGadget()).Should(Satisfy(apierrors.IsNotFound))
 		Expect(k8s.Get(ctx, childKey(shop), newGadget())).To(Satisfy(apierrors.IsNotFound))
+
+		// Without the kind nothing is in the way of the other children.
+		Expect(envtest.UninstallCRDs(cluster, definition)).To(Succeed())
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Workload.ServiceAccountName = "" })
+		Eventually(observedGeneration).WithArguments(ctx, shop).Should(Equal(shop.Generation))
+		becomesReady(ctx, shop)
 	})
 })

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -89,9 +91,12 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.kinds = &kinds{log: mgr.GetLogger(), all: r.Kinds, wake: r.wakeAll, found: map[string]bool{}}
-	r.kinds.serves = func(ctx context.Context, kind children.Kind) error { return r.mayList(ctx, mgr.GetScheme(), kind) }
-	r.kinds.watch = func(kind children.Kind) error { return r.watchLate(c, kind) }
+	r.kinds = newKinds(mgr.GetLogger(), r.Kinds, slices.Sorted(maps.Keys(r.watched)))
+	r.kinds.wake = r.wakeAll
+	r.kinds.serves = func(ctx context.Context, in string, kind children.Kind) error {
+		return r.mayList(ctx, mgr.GetScheme(), in, kind)
+	}
+	r.kinds.watch = func(in string, kind children.Kind) error { return c.Watch(r.childrenOf(r.watched[in], kind.New())) }
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
@@ -138,8 +143,8 @@ func (r *reconciler) childrenOf(n *namespace, object client.Object) source.Sourc
 	return source.Kind(n.own.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
 }
 
-// mayList returns an error unless the cluster serves a kind of child and the operator may list it where it watches.
-func (r *reconciler) mayList(ctx context.Context, scheme *runtime.Scheme, kind children.Kind) error {
+// mayList returns an error unless the cluster serves a kind of child and the operator may list it in a namespace.
+func (r *reconciler) mayList(ctx context.Context, scheme *runtime.Scheme, namespace string, kind children.Kind) error {
 	ctx, cancel := context.WithTimeout(ctx, permissionTimeout)
 	defer cancel()
 	gvk, err := apiutil.GVKForObject(kind.New(), scheme)
@@ -148,22 +153,7 @@ func (r *reconciler) mayList(ctx context.Context, scheme *runtime.Scheme, kind c
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk)
-	for name := range r.watched {
-		if err := r.live.List(ctx, list, client.InNamespace(name), client.Limit(1)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// watchLate watches a kind of child that the cluster lacked.
-func (r *reconciler) watchLate(c controller.Controller, kind children.Kind) error {
-	for _, n := range r.watched {
-		if err := c.Watch(r.childrenOf(n, kind.New())); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.live.List(ctx, list, client.InNamespace(namespace), client.Limit(1))
 }
 
 func index(ctx context.Context, n *namespace) error {
