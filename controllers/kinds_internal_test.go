@@ -15,8 +15,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// TestKindsComeAndGo: children of an optional kind are left out until the cluster serves it and the operator may list it
-// everywhere, and again once it is gone. No place is watched twice, whatever fails in between.
+// TestKindsComeAndGo: children of an optional kind are left out until the cluster serves it and the operator may list
+// it everywhere, and again once it is gone. No place is watched twice, whatever fails in between.
 func TestKindsComeAndGo(t *testing.T) {
 	gadgets := schema.GroupResource{Resource: "gadgets"}
 	absent, gone := &meta.NoKindMatchError{}, apierrors.NewNotFound(gadgets, "")

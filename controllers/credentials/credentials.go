@@ -187,8 +187,8 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 	return slices.Compact(names)
 }
 
-// OwnKeys returns the Secret keys that a resource should share with no other one, its signing keys and API keys: sorted,
-// each once.
+// OwnKeys returns the Secret keys that a resource should share with no other one, its signing keys and API keys:
+// sorted, each once.
 func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 	var keys []v1alpha1.SecretKeyRef
 	for _, r := range references(c, "") {

@@ -91,8 +91,8 @@ func keepPair(materials []material, has *render.InUse) {
 	}
 }
 
-// awaited reports whether every signing key is yet to come, as it is before the platform's console has called the webhook
-// for the first time.
+// awaited reports whether every signing key is yet to come, as it is before the platform's console has called the
+// webhook for the first time.
 func awaited(materials []material) bool {
 	found := false
 	for i := range materials {

@@ -95,8 +95,8 @@ func inbox(spec v1alpha1.ChannelConnectorSpec, stand func(Reference) config.APIK
 	return out, nil
 }
 
-// stop gives endpoints the time to turn to the next pod, and an Ephemeral inbox the time to deliver its events, since it
-// is deleted with its pod. A Persistent inbox gets no next pod before its end, so it ends at once.
+// stop gives endpoints the time to turn to the next pod, and an Ephemeral inbox the time to deliver its events, since
+// it is deleted with its pod. A Persistent inbox gets no next pod before its end, so it ends at once.
 func stop(spec v1alpha1.ChannelConnectorSpec) config.Stop {
 	s := config.Stop{
 		GracePeriod: config.Duration(time.Duration(spec.Workload.TerminationGracePeriodSeconds) * time.Second),

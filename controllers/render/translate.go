@@ -141,7 +141,8 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 // isMember reports whether a field is the member of some type of channel, inbox or sink.
 func isMember(name string) bool {
 	known := types.Config()
-	return slices.ContainsFunc(slices.Concat(known.Channels, known.Inboxes, known.Sinks), func(t config.Type) bool { return t.Member() == name })
+	all := slices.Concat(known.Channels, known.Inboxes, known.Sinks)
+	return slices.ContainsFunc(all, func(t config.Type) bool { return t.Member() == name })
 }
 
 // empty reports whether a field is left out. A reference that is no pointer always stays.

@@ -24,7 +24,7 @@ import (
 )
 
 // Type is the type.
-var Type = channel.Type{
+var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 	Type: config.Type{
 		Name:        "Echo",
 		Platform:    "Echo",

@@ -21,7 +21,7 @@ const secretName = "OA secret key"
 
 // Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, network included. It sends an event again for
 // 1 h 50 min.
-var Type = channel.Type{
+var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 	Type: config.Type{
 		Name:         typeName,
 		Platform:     "Zalo",
