@@ -15,19 +15,27 @@ const absenceGrace = 30 * time.Second
 type absences struct {
 	grace time.Duration
 	since map[string]time.Time
+	// now is when the files were last looked at. It stands still during the look, so that no grace ends after a key was
+	// judged and before the wait for the next look is known.
+	now time.Time
 }
 
-func newAbsences() *absences { return &absences{absenceGrace, map[string]time.Time{}} }
+func newAbsences(grace time.Duration) *absences {
+	return &absences{grace: grace, since: map[string]time.Time{}}
+}
 
 // until notes that a file is absent. It returns when its key goes out of use.
 func (a *absences) until(file string) time.Time {
 	first, known := a.since[file]
 	if !known {
-		first = time.Now()
+		first = a.now
 		a.since[file] = first
 	}
 	return first.Add(a.grace)
 }
+
+// ended reports whether a grace has ended.
+func (a *absences) ended(until time.Time) bool { return !a.now.Before(until) }
 
 // forgetOthers forgets the files that are there again or no longer named.
 func (a *absences) forgetOthers(absent []string) {
@@ -37,7 +45,7 @@ func (a *absences) forgetOthers(absent []string) {
 // due reports whether the grace of a key in use has ended.
 func (a *absences) due(inUse materials) bool {
 	for file, first := range a.since {
-		if inUse.keyFiles[file] != "" && !time.Now().Before(first.Add(a.grace)) {
+		if inUse.keyFiles[file] != "" && a.ended(first.Add(a.grace)) {
 			return true
 		}
 	}
@@ -48,8 +56,8 @@ func (a *absences) due(inUse materials) bool {
 func (a *absences) next() time.Duration {
 	wait := time.Duration(-1)
 	for _, first := range a.since {
-		left := time.Until(first.Add(a.grace))
-		if left > 0 && (wait < 0 || left < wait) {
+		until := first.Add(a.grace)
+		if left := max(time.Until(until), 0); !a.ended(until) && (wait < 0 || left < wait) {
 			wait = left
 		}
 	}

@@ -21,14 +21,19 @@ const (
 )
 
 // watchKey watches a configuration whose API key is in a file, and gives a key whose file is absent a grace.
-func watchKey(t *testing.T, grace time.Duration) (r *running, key string) {
+func watchKey(t *testing.T, grace time.Duration, changes ...func(*config.Watcher)) (r *running, key string) {
 	t.Helper()
 	path := write(t, map[string]string{"connector.yaml": withKeyFile(t), "keys/api": firstKey})
 	current, err := config.Load(path, types.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = watchBy(t, path, current, func(w *config.Watcher) { w.WithGrace(grace) })
+	r = watchBy(t, path, current, func(w *config.Watcher) {
+		w.WithGrace(grace)
+		for _, change := range changes {
+			change(w)
+		}
+	})
 	return r, filepath.Join(filepath.Dir(path), "keys", "api")
 }
 
@@ -73,6 +78,19 @@ func TestKeyOfAnAbsentFileStaysForItsGraceAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestGraceEndsWhileAVersionIsApplied(t *testing.T) {
+	r, key := watchKey(t, short, func(w *config.Watcher) {
+		apply := w.Apply
+		w.Apply = func(c *config.Config) error {
+			<-time.After(2 * short)
+			return apply(c)
+		}
+	})
+	remove(t, key)
+	r.lacking(t, inUse)
+	r.lacking(t, outOfUse)
 }
 
 func TestGraceIsCountedFromTheFirstSight(t *testing.T) {

@@ -18,12 +18,12 @@ type Materials = materials
 
 // LoadAfter is a reload after the version before, without grace for absent files.
 func LoadAfter(path string, types Types, read func(string) ([]byte, error), before *Config) (*Config, error) {
-	return load(path, types, newFiles(read), before, &absences{0, map[string]time.Time{}})
+	return load(path, types, newFiles(read), before, newAbsences(0))
 }
 
 // WithGrace has absent files stay in use for a time.
 func (w *Watcher) WithGrace(grace time.Duration) {
-	w.absences = &absences{grace, map[string]time.Time{}}
+	w.absences = newAbsences(grace)
 }
 
 // TryAgainAfter sets after how long Apply is tried again.

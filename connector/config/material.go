@@ -115,7 +115,7 @@ func isAny(err error, known ...error) bool {
 func (c *Checker) keep(at string, s *Secret, last string, err error) {
 	until := c.absences.until(s.File)
 	c.inUse.absent = append(c.inUse.absent, s.File)
-	if !time.Now().Before(until) {
+	if c.absences.ended(until) {
 		c.Lackf(at, "%v: the key is out of use", err)
 		return
 	}

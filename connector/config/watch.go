@@ -70,7 +70,7 @@ type Watcher struct {
 func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	w.current, w.digest, w.files = current, current.digest, current.files
 	if w.absences == nil {
-		w.absences = newAbsences()
+		w.absences = newAbsences(absenceGrace)
 	}
 	if w.open == nil {
 		w.open = fsnotify.NewWatcher
@@ -148,6 +148,7 @@ func (w *Watcher) unnotifiedIn(nextKey time.Duration) time.Duration {
 
 // reload reads, and applies or refuses, the files if they have changed or a key goes out of use.
 func (w *Watcher) reload() {
+	w.absences.now = time.Now()
 	if digestOf(w.files) == w.digest && !w.absences.due(w.current.materials) && !w.unapplied {
 		return
 	}
