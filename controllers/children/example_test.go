@@ -40,11 +40,11 @@ func wantBudget(in children.Input) runtime.ApplyConfiguration {
 // A kind of child is one file and one word in Kinds. Building, pruning, the cache, the watches and the RBAC role follow.
 func ExampleKind() {
 	shop := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: "shop"}}
-	kinds := append(children.Kinds[:len(children.Kinds):len(children.Kinds)], budget)
+	kinds := []children.Kind{budget}
 	for _, replicas := range []int32{1, 0} {
 		shop.Spec.Workload.Replicas = &replicas
 		in := children.Input{Connector: shop}
-		for _, child := range children.Build(kinds[len(children.Kinds):], in) {
+		for _, child := range children.Build(kinds, in) {
 			fmt.Println("applied:", child)
 		}
 		for _, child := range children.Unwanted(kinds, in) {
