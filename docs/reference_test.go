@@ -16,6 +16,10 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 const page = "reference.md"
@@ -28,7 +32,7 @@ func TestReferenceNamesWhatTheCodeNames(t *testing.T) {
 	written, named := spans(t), names(t)
 	for name, pattern := range map[string]*regexp.Regexp{
 		"labels and annotations": regexp.MustCompile(`^(xbot\.a4b\.vn|app\.kubernetes\.io)/[a-z]+(-[a-z]+)*$`),
-		"files of the Secret":    regexp.MustCompile(`^(v1alpha1\.yaml|report-token|sink-[a-z]+(-[a-z]+)*(\.[a-z]+)?)$`),
+		"files of the Secret":    regexp.MustCompile(`^(v1alpha1\.yaml|report-token|(inbox|sink)-[a-z]+(-[a-z]+)*(\.[a-z]+)?)$`),
 		"paths":                  regexp.MustCompile(`^/(healthz|readyz|metrics|report|v1/.+)$`),
 		"environment variables":  regexp.MustCompile(`^([A-Z]+(_[A-Z]+)+|GO[A-Z]{2,}|KUBECONFIG)$`),
 	} {
@@ -106,11 +110,16 @@ func spans(t *testing.T) map[string]bool {
 	return found
 }
 
-// names are the string literals of the code, of a route without its method; the labels and annotations; and the variables that
-// stand for the operator's flags.
+// names are the string literals of the code, of a route without its method; the labels and annotations; the variables that
+// stand for the operator's flags; and the files of the Secret of a resource with every field.
 func names(t *testing.T) map[string]bool {
 	t.Helper()
 	found := marks(t)
+	full := connectortest.Full(t)
+	full.Spec.Sink.HTTP.URLSecretKeyRef = &v1alpha1.SecretKeyRef{} // in place of the URL
+	for _, r := range render.References(full, v1alpha1.SecretKeyRef{}) {
+		found[r.File] = true
+	}
 	for _, path := range files(t, ".go", source...) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 		if err != nil {
