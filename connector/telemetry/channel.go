@@ -45,9 +45,10 @@ func (c *Channel) SetHeld(held bool) {
 
 // Counts are counts by the value of a label. The zero value has counted nothing.
 type Counts struct {
-	by     sync.Map     // of string to *atomic.Int64; no string is empty
-	values atomic.Int64 // the number of values so far
-	most   int64        // the bound on values. Default: maxValues.
+	by     sync.Map   // of string to *atomic.Int64; no string is empty
+	mu     sync.Mutex // guards values, and the making of a count
+	values int        // the number of values so far
+	most   int        // the bound on values. Default: maxValues.
 }
 
 // maxValues bounds the values of one label, and otherValue stands for those beyond it. Types of channels and sinks make
@@ -62,13 +63,25 @@ const (
 func (c *Counts) Inc(value string) string {
 	count, known := c.by.Load(value)
 	if !known {
-		if value == "" || !utf8.ValidString(value) || c.values.Add(1) > cmp.Or(c.most, maxValues) {
-			value = otherValue
-		}
-		count, _ = c.by.LoadOrStore(value, new(atomic.Int64))
+		value, count = c.make(value)
 	}
 	count.(*atomic.Int64).Add(1)
 	return value
+}
+
+// make makes the count of a value, or finds that which stands for it.
+func (c *Counts) make(value string) (string, any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, made := c.by.Load(value) // by another call, meanwhile
+	if value == "" || !utf8.ValidString(value) || !made && c.values == cmp.Or(c.most, maxValues) {
+		value = otherValue
+	}
+	count, known := c.by.LoadOrStore(value, new(atomic.Int64))
+	if !known && value != otherValue {
+		c.values++
+	}
+	return value, count
 }
 
 // Of is the count of a value.

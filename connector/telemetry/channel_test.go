@@ -124,3 +124,27 @@ func TestCountsOfMadeUpValuesAreBounded(t *testing.T) {
 		t.Errorf("%d series, %d counted", n, c.Refused.Sum(""))
 	}
 }
+
+// TestManyCountAValueFirst: calls that bring the same new value at once take no more than its one place.
+func TestManyCountAValueFirst(t *testing.T) {
+	m := telemetry.New(prometheus.NewRegistry())
+	const rounds, callers, values = 50, 64, 60
+	for range rounds {
+		c, begin := m.Use("shop"), make(chan struct{})
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				<-begin
+				for i := range values {
+					c.Refused.Inc(strings.Repeat("v", i+1))
+				}
+			})
+		}
+		close(begin)
+		all.Wait()
+		if other := c.Refused.Of("other"); other != 0 {
+			t.Fatalf("%d are counted as other", other)
+		}
+		m.Retain(nil)
+	}
+}
