@@ -131,7 +131,7 @@ func (c *Checker) strong(at string, k *Secret) {
 	key := k.Reveal()
 	switch length := utf8.RuneCountInString(key); {
 	case key == "":
-	case length < minAPIKey:
+	case tooShort(k):
 		c.Unfitf(at, k, "is shorter than %d characters, so that it can be guessed: make one with \"openssl rand -hex 32\"",
 			minAPIKey).Reason = ReasonTooShort
 	case length < goodAPIKey:
@@ -141,6 +141,11 @@ func (c *Checker) strong(at string, k *Secret) {
 		c.Warnf(at, "holds one of %s, which a URL changes: paste it percent-encoded into the platform's console, or every call is refused; "+
 			"better, take a key of letters and digits", strings.Join(strings.Split(urlChanges, ""), " ")).Reason = ReasonURLChanges
 	}
+}
+
+// tooShort reports whether an API key, whose text is known, can be guessed.
+func tooShort(k *Secret) bool {
+	return k.Reveal() != "" && utf8.RuneCountInString(k.Reveal()) < minAPIKey
 }
 
 func (c *Checker) patterns(at string, patterns []string) {

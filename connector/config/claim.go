@@ -28,7 +28,7 @@ func (c *Checker) standing(k claim) int {
 	return 0
 }
 
-// apart checks that no signing key is an API key.
+// apart checks that no signing key is an API key. Of the two, an API key that is too short goes: it would anyway.
 func (c *Checker) apart() {
 	for _, s := range c.signing {
 		digest := s.secret.Digest()
@@ -36,7 +36,7 @@ func (c *Checker) apart() {
 		if !same {
 			continue
 		}
-		if goes, _ := c.yields(key, s); goes == s {
+		if goes, _ := c.yields(key, s); goes == s && !tooShort(key.secret) {
 			c.Unfitf(s.at, s.secret, "is the same as the API key in %s: the two are different things, copy the %s from %s",
 				key.at, s.name, s.origin).Reason = ReasonSigningKeyIsAPIKey
 			continue

@@ -110,10 +110,9 @@ func TestBlocking(t *testing.T) {
 					`: the two are different things, copy the OA secret key from Zalo's console`)},
 		"the OA secret key as API key of 15 characters": {
 			there.with("shop-xbot", "old", "HiddenValue-123").with("shop-zalo", "old", "HiddenValue-123"), nil, slices.Concat(
-				blocks(ReasonOASecretIsAPIKey, theOldOAKey+` is the same as the API key in `+theOldAPIKey+
-					`: the two are different things, copy the OA secret key from Zalo's console`),
-				blocks(ReasonAPIKeyTooShort,
-					theOldAPIKey+` is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`)),
+				warns(ReasonShort, theOldOAKey+" is shorter than 16 characters: make sure that it is complete"),
+				blocks(ReasonOASecretIsAPIKey, theOldAPIKey+` is the same as the OA secret key in `+theOldOAKey+
+					`: the two are different things, make a key with "openssl rand -hex 32"`)),
 		},
 		"an API key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil,
 			blocks(ReasonAPIKeyTooShort,
