@@ -1,4 +1,4 @@
-package children_test
+package children
 
 import (
 	"fmt"
@@ -12,42 +12,43 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// budget keeps one pod while nodes are drained. It would stand in a file of its own, below its RBAC marker:
+// budget lets a drained node take one pod at a time. It would stand in a file of its own, below its RBAC marker:
 //
 //	+kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
-var budget = children.Kind{
+var budget = Kind{
 	Name:  "PodDisruptionBudget",
 	New:   func() client.Object { return &policyv1.PodDisruptionBudget{} },
 	Want:  wantBudget,
-	Prune: func(children.Input) bool { return true },
+	Prune: func(Input) bool { return true },
 }
 
-func wantBudget(in children.Input) runtime.ApplyConfiguration {
+func wantBudget(in Input) runtime.ApplyConfiguration {
 	c := in.Connector
 	if c.Spec.Workload.Replicas == nil || *c.Spec.Workload.Replicas == 0 {
-		return nil // a stopped connector has no pod to keep
+		return nil // a stopped connector has no pod to take
 	}
-	return policyv1ac.PodDisruptionBudget(children.ConnectorName(c.Name), c.Namespace).
-		WithLabels(children.Labels(c.Name)).
+	return policyv1ac.PodDisruptionBudget(ConnectorName(c.Name), c.Namespace).
+		WithLabels(Labels(c.Name)).
+		WithAnnotations(annotations(c)).
+		WithOwnerReferences(owner(c)...).
 		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
-			WithMinAvailable(intstr.FromInt32(1)).
-			WithSelector(metav1ac.LabelSelector().WithMatchLabels(children.Selector(c.Name))))
+			WithMaxUnavailable(intstr.FromInt32(1)).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(c.Name))))
 }
 
 // A kind of child is one file and one word in Kinds. Building, pruning, the cache, the watches and the RBAC role follow.
 func ExampleKind() {
 	shop := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Namespace: "chat", Name: "shop"}}
-	kinds := []children.Kind{budget}
+	kinds := []Kind{budget}
 	for _, replicas := range []int32{1, 0} {
 		shop.Spec.Workload.Replicas = &replicas
-		in := children.Input{Connector: shop}
-		for _, child := range children.Build(kinds, in) {
+		in := Input{Connector: shop}
+		for _, child := range Build(kinds, in) {
 			fmt.Println("applied:", child)
 		}
-		for _, child := range children.Unwanted(kinds, in) {
+		for _, child := range Unwanted(kinds, in) {
 			fmt.Println("deleted if there:", child)
 		}
 	}
