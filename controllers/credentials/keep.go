@@ -71,7 +71,7 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 // sent with that.
 func (m *material) keep(has *render.InUse) {
 	switch {
-	case m.Use == render.Certificate, m.state == unknown && m.File != "":
+	case m.Use == render.Certificate, m.ofInbox(), m.state == unknown && m.File != "":
 		m.Value = string(has.Files[m.File])
 	case m.Use == render.APIKey:
 		m.kept = has.APIKeys[m.source()]
@@ -79,6 +79,9 @@ func (m *material) keep(has *render.InUse) {
 		m.Value = has.Values[m.source()]
 	}
 }
+
+// ofInbox reports whether the inbox needs the Secret key.
+func (m *material) ofInbox() bool { return m.Use == render.Credential && !m.OfSink() }
 
 // keepPair takes the last good certificate with its key, if either is unusable.
 func keepPair(materials []material, has *render.InUse) {
