@@ -28,8 +28,8 @@ type kinds struct {
 	wake  func(context.Context)
 	// watched are the places and kinds of which the watch was added.
 	watched map[[2]string]bool
-	// told is the last error that was logged.
-	told string
+	// told are the last errors that were logged, by kind.
+	told map[string]string
 
 	mu sync.Mutex
 	// found are the optional kinds that are there and watched, by name.
@@ -37,7 +37,7 @@ type kinds struct {
 }
 
 func newKinds(log logr.Logger, all []children.Kind, places []string) *kinds {
-	return &kinds{log: log, all: all, places: places, watched: map[[2]string]bool{}, found: map[string]bool{}}
+	return &kinds{log: log, all: all, places: places, watched: map[[2]string]bool{}, told: map[string]string{}, found: map[string]bool{}}
 }
 
 // served returns the kinds that the cluster serves, in their order.
@@ -63,7 +63,7 @@ func (k *kinds) Start(ctx context.Context) error {
 	return nil
 }
 
-// look takes a kind in that is there, and leaves out one that is gone. Any other error says nothing of a kind that was
+// look takes in a kind if it is there, and leaves it out if it is gone. Any other error says nothing of a kind that was
 // there.
 func (k *kinds) look(ctx context.Context, kind children.Kind) {
 	err := k.watchEverywhere(ctx, kind)
@@ -74,8 +74,8 @@ func (k *kinds) look(ctx context.Context, kind children.Kind) {
 		k.found[kind.Name] = !gone
 		k.mu.Unlock()
 		k.wake(ctx)
-	case err != nil && !gone && !had && err.Error() != k.told:
-		k.told = err.Error()
+	case err != nil && !gone && !had && err.Error() != k.told[kind.Name]:
+		k.told[kind.Name] = err.Error()
 		k.log.Error(err, "cannot watch a kind of child: the operator needs the rights of config/rbac", "kind", kind.Name)
 	}
 }
