@@ -56,7 +56,7 @@ func (j *judgement) signature() metav1.Condition {
 		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+of.SecretName+"s in use "+
 			"are there")
 	}
-	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with the "+of.SecretName+"s in use")
+	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with one of the "+of.SecretName+"s in use")
 }
 
 // channelType is that of the resource, whose words the messages use.

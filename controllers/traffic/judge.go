@@ -133,9 +133,16 @@ func (j *judgement) sinkFailing() metav1.Condition {
 	}
 	j.next.FailingSince = &since
 	return condition(v1alpha1.ConditionDelivering, metav1.ConditionFalse, ReasonSinkFailing, fmt.Sprintf(
-		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that the bot "+
-			"runs, and that it takes what the sink sends",
-		clockTime(since.Time), quote(d.LastError), j.next.Pending, j.connector.Spec.Delivery.Retry.MaxAge.Duration))
+		"The sink has taken no event since %s: %s. About %d events wait, each for at most delivery.retry.maxAge (%s): check that %s",
+		clockTime(since.Time), quote(d.LastError), j.next.Pending, j.connector.Spec.Delivery.Retry.MaxAge.Duration, j.taking()))
+}
+
+// taking is what the sink has to do.
+func (j *judgement) taking() string {
+	if j.connector.Spec.Sink.HTTP == nil {
+		return "the sink is there and takes what is sent to it"
+	}
+	return "the bot at sink.http.url runs and answers 2xx"
 }
 
 func (j *judgement) inbox() metav1.Condition {
