@@ -139,7 +139,7 @@ type ChannelConnectorStatus struct {
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
 	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
-	// expiringKeys are API keys and signing keys that are absent, because their
+	// expiringKeys are absent API keys and keys of the platform's signature: their
 	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
 	// that a Secret may be deleted and made again. If a key has another value, or the
 	// spec no longer names it, it is not accepted at all.
@@ -178,13 +178,14 @@ type TrafficStatus struct {
 	// failingSince is since when the sink has taken no event; absent while it does.
 	// +optional
 	FailingSince *metav1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are those signing keys in use that have verified a call, as
-	// fingerprints that tell nothing of them.
+	// verifiedKeys are those keys of the platform's signature in use that have
+	// verified a call, as fingerprints that tell nothing of them.
 	// +optional
 	// +listType=atomic
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the signing keys in use, if none of them has ever verified a
-	// call and at least 20 calls over 10 minutes failed. Ready is False then.
+	// suspectedKeys are the keys of the platform's signature in use, if none of them
+	// has ever verified a call and at least 20 calls over 10 minutes failed. Ready is
+	// False then.
 	// +optional
 	// +listType=atomic
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`

@@ -134,7 +134,7 @@ type Inbox struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration up to 720h, for example 24h"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('720h')",message="inbox.deduplicationWindow: write a duration longer than 0s, up to 720h, for example 24h"
 	DeduplicationWindow *metav1.Duration `json:"deduplicationWindow,omitempty"`
 	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	// +optional

@@ -75,6 +75,9 @@ func TestTypesAreWhole(t *testing.T) {
 			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn || of.SecretName == "" || of.Secrets == "" || of.RightSecret == "" {
 			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer, words for secrets and a section are required", of)
 		}
+		if of.Sample != nil && of.Sample.ContentType == "" {
+			t.Errorf("%s: a sample has a media type", of.Name)
+		}
 		if of.IsPublic(webhook.HealthPath) || of.PublicPrefix == "/" {
 			t.Errorf("%s: pages that begin with %q may hide others", of.Name, of.PublicPrefix)
 		}

@@ -1,5 +1,5 @@
-// Package inboxtest is the conformance suite of package inbox: every store passes Run, and Model if it can be given a
-// Clock. What they assert is what the delivery and the webhook rely on.
+// Package inboxtest is the conformance suite of package inbox: every store passes Run and Model. What they assert is
+// what the delivery and the webhook rely on.
 package inboxtest
 
 import (

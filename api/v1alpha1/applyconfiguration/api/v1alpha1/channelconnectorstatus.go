@@ -22,7 +22,7 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	APIKeySecretName *string `json:"apiKeySecretName,omitempty"`
-	// expiringKeys are API keys and signing keys that are absent, because their
+	// expiringKeys are absent API keys and keys of the platform's signature: their
 	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
 	// that a Secret may be deleted and made again. If a key has another value, or the
 	// spec no longer names it, it is not accepted at all.

@@ -24,11 +24,12 @@ type TrafficStatusApplyConfiguration struct {
 	LastCallTime *v1.Time `json:"lastCallTime,omitempty"`
 	// failingSince is since when the sink has taken no event; absent while it does.
 	FailingSince *v1.Time `json:"failingSince,omitempty"`
-	// verifiedKeys are those signing keys in use that have verified a call, as
-	// fingerprints that tell nothing of them.
+	// verifiedKeys are those keys of the platform's signature in use that have
+	// verified a call, as fingerprints that tell nothing of them.
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
-	// suspectedKeys are the signing keys in use, if none of them has ever verified a
-	// call and at least 20 calls over 10 minutes failed. Ready is False then.
+	// suspectedKeys are the keys of the platform's signature in use, if none of them
+	// has ever verified a call and at least 20 calls over 10 minutes failed. Ready is
+	// False then.
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
 }
 
