@@ -130,6 +130,7 @@ var timed = []test{
 	{"a dead letter lets its lane go on", deadLetterGoesOn},
 	{"dead letters are redriven to the end of their lane", redrive},
 	{"an id that died twice is dropped once at a time", deadTwice},
+	{"random use with restarts keeps every promise", randomUse},
 	// Jumps of the clock.
 	{"a retry comes when it is due, whatever the clock shows", eachJump(retryJumps)},
 	{"an id is known for the window, whatever the clock shows", eachJump(windowJumps)},
