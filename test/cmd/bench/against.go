@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,9 +44,6 @@ func buildCommit(ctx context.Context, folder, commit string) build {
 		}
 	}
 	config, err := os.ReadFile(filepath.Join(source, "test", "cmd", "bench", "connector.yaml.tmpl"))
-	if errors.Is(err, fs.ErrNotExist) { // where it was before test/cmd
-		config, err = os.ReadFile(filepath.Join(source, "test", "bench", "connector.yaml.tmpl"))
-	}
 	return newBuild(commit, binary, string(must.Get(config, err)))
 }
 
