@@ -267,3 +267,13 @@ func TestAwaiting(t *testing.T) {
 		})
 	}
 }
+
+// TestASecretOfTheInboxIsKept: the pods that run have it, and new ones could not open the inbox without it.
+func TestASecretOfTheInboxIsKept(t *testing.T) {
+	reference := render.Reference{Path: "spec.inbox.stream.passwordSecretKeyRef", Use: render.Credential, File: "inbox-password"}
+	m := material{Reference: reference, state: gone}
+	m.keep(&render.InUse{Files: map[string][]byte{"inbox-password": []byte("the last one")}})
+	if m.Value != "the last one" || m.meanwhile() != "the last good one stays in use" {
+		t.Errorf("%q is in use, and meanwhile %s", m.Value, m.meanwhile())
+	}
+}
