@@ -198,7 +198,7 @@ type EmbeddedInbox struct {
 	// +optional
 	// +kubebuilder:default=""
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self == \"\" || !format.dns1123Subdomain().validate(self).hasValue()",message="inbox.embedded.storageClassName: write the name of a StorageClass, for example fast-ssd"
+	// +kubebuilder:validation:XValidation:rule="self == \"\" || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="inbox.embedded.storageClassName: write the name of a StorageClass, for example fast-ssd"
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 

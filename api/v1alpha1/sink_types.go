@@ -135,6 +135,6 @@ type SecretRef struct {
 	// name of the Secret. Example: bot-client-tls
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name: write the name of a Secret: lower-case letters, digits, - and ."
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="name: write the name of a Secret: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 }

@@ -22,7 +22,7 @@ type Workload struct {
 	// {kubernetes.io/arch: amd64}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="workload.nodeSelector: write labels, for example kubernetes.io/arch: amd64"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.nodeSelector: write labels, for example kubernetes.io/arch: amd64"
 	NodeSelector map[string]LabelValue `json:"nodeSelector,omitempty"`
 	// tolerations of the pods. Default: none. Example: [{key: chat, operator:
 	// Exists}]
@@ -40,19 +40,19 @@ type Workload struct {
 	// Default: none. Example: {team: chat}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="workload.podLabels: write labels, for example team: chat"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.podLabels: write labels, for example team: chat"
 	PodLabels map[string]LabelValue `json:"podLabels,omitempty"`
 	// podAnnotations are added to the pods. Annotations that the operator sets
 	// itself win. Default: none. Example: {prometheus.io/scrape: "true"}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k.lowerAscii()).hasValue())",message="workload.podAnnotations: write annotations, for example prometheus.io/scrape: \"true\""
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.lowerAscii().matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.podAnnotations: write annotations, for example prometheus.io/scrape: \"true\""
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 	// serviceAccountName of the pods. No token is mounted either way. Default: one
 	// of the operator's making. Example: shop
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.serviceAccountName: write the name of a ServiceAccount, for example shop, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="workload.serviceAccountName: write the name of a ServiceAccount, for example shop, or leave it out"
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// imagePullSecrets are the Secrets with which the image is pulled. Default:
 	// none. Example: [{name: registry}]
@@ -65,7 +65,7 @@ type Workload struct {
 	// business-critical
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.priorityClassName: write the name of a PriorityClass, for example business-critical, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="workload.priorityClassName: write the name of a PriorityClass, for example business-critical, or leave it out"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 	// terminationGracePeriodSeconds is the time that a stopping pod has for calls
 	// and deliveries under way, 10 to 3600 seconds. With an Ephemeral inbox
@@ -97,7 +97,7 @@ const (
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:XValidation:rule="!format.labelValue().validate(self).hasValue()",message="workload: write the value of a label: letters, digits, -, _ and ., in quotes"
+// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="workload: write the value of a label: letters, digits, -, _ and ., in quotes"
 type LabelValue string
 
 // Resources are a container's.

@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
 	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/config/crd"
@@ -20,21 +18,6 @@ func definition(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// TestServersTakeTheDefinition runs what an API server checks at the installation: the rules compile, hold for the
-// defaults, and are not too expensive.
-func TestServersTakeTheDefinition(t *testing.T) {
-	d := definition(t)
-	apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(d)
-	internal := &apiextensions.CustomResourceDefinition{}
-	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(d, internal, nil); err != nil {
-		t.Fatal(err)
-	}
-	internal.Status.StoredVersions = []string{"v1alpha1"}
-	for _, err := range validation.ValidateCustomResourceDefinition(t.Context(), internal) {
-		t.Error(err)
-	}
 }
 
 // TestDefinitionIsSmall keeps the definition well below what a client-side apply can copy into an annotation, 256 KiB. A

@@ -202,7 +202,7 @@ var _ = Describe("The value connectors", Ordered, func() {
 })
 
 var _ = DescribeTable("The resources that a file of values makes are what the API server takes", func(ctx context.Context, name string) {
-	all := installation.Objects(helm(ctx, "template", release, chart, "--namespace=chat", "--kube-version=1.31.0", values(name)))
+	all := installation.Objects(helm(ctx, "template", release, chart, "--namespace=chat", oldest, values(name)))
 	found := 0
 	for _, source := range installation.Of(all, "ConfigMap") {
 		var data corev1.ConfigMap

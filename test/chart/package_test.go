@@ -21,7 +21,7 @@ var _ = DescribeTable("The package that make chart makes", func(ctx context.Cont
 	packaged := filepath.Join(folder, "channel-connector-"+chartVersion+".tgz")
 
 	By("having the images that make images makes")
-	all := installation.Objects(helm(ctx, "template", release, packaged, "--kube-version=1.31.0"))
+	all := installation.Objects(helm(ctx, "template", release, packaged, oldest))
 	operator := deploymentOf(all).Spec.Template.Spec.Containers[0]
 	Expect(operator.Image).To(Equal("registry.example/xbot/channel-connector-operator:" + version))
 	Expect(operator.Env).To(ContainElement(HaveField("Value", "registry.example/xbot/channel-connector:"+version)))

@@ -12,10 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"xbot.a4b.vn/channel-connector/test/kit/installation"
+	"xbot.a4b.vn/channel-connector/test/kit/versions"
 )
 
 // chart is seen from the repository's folder.
 const chart = "charts/channel-connector"
+
+// oldest has Helm render for the oldest supported version of Kubernetes.
+var oldest = "--kube-version=" + versions.Oldest().String()
 
 var (
 	k8s *installation.Cluster
