@@ -91,9 +91,9 @@ spec:
 `,
 	} {
 		for function, first := range map[string]string{
-			"self.startsWith('a')":                            "1.31",
+			"self.startsWith('a')":                             "1.31",
 			"!format.dns1123Label().validate(self).hasValue()": "1.32",
-			"isSemver(self, true)":                            "1.34",
+			"isSemver(self, true)":                             "1.34",
 		} {
 			rule := function
 			if kind == "ValidatingAdmissionPolicy" {
