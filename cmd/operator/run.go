@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -33,6 +36,7 @@ type options struct {
 	leaderElectionID        string
 	metricsAddress          string
 	metricsAuth             bool
+	metricsCertDir          string
 	probesAddress           string
 	qps                     float32
 	burst                   int
@@ -87,6 +91,8 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "the address that serves metrics; 0: none")
 	flags.BoolVar(&o.metricsAuth, "metrics-auth", true,
 		"serve metrics over HTTPS to users whom the API server allows to \"get /metrics\"; otherwise over HTTP to everyone")
+	flags.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
+		"the folder of tls.crt and tls.key for metrics over HTTPS, read again when they change; empty: one made at each start")
 	flags.StringVar(&o.probesAddress, "health-probe-bind-address", ":8081", "the address that serves /healthz and /readyz")
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultConcurrency, "how many resources are reconciled at a time")
 	flags.IntVar(&o.MaxConcurrentUpgrades, "max-concurrent-upgrades", defaultUpgrades,
@@ -101,6 +107,9 @@ func (o *options) validate() error {
 	if err := requireImage(o.Image); err != nil {
 		return err
 	}
+	if err := o.validateCertificate(); err != nil {
+		return err
+	}
 	for flag, value := range map[string]int{
 		"max-concurrent-reconciles": o.MaxConcurrentReconciles, "max-concurrent-upgrades": o.MaxConcurrentUpgrades,
 		"kube-api-burst": o.burst, "kube-api-qps": int(o.qps),
@@ -108,6 +117,21 @@ func (o *options) validate() error {
 		if value < 1 {
 			return fmt.Errorf("--%s: want at least 1", flag)
 		}
+	}
+	return nil
+}
+
+// validateCertificate refuses a folder without a certificate: metrics would be served with one that nobody can verify.
+func (o *options) validateCertificate() error {
+	if o.metricsCertDir == "" {
+		return nil
+	}
+	if !o.metricsAuth {
+		return errors.New("--metrics-cert-dir: without --metrics-auth metrics are served over HTTP: leave one of the two out")
+	}
+	_, err := tls.LoadX509KeyPair(filepath.Join(o.metricsCertDir, corev1.TLSCertKey), filepath.Join(o.metricsCertDir, corev1.TLSPrivateKeyKey))
+	if err != nil {
+		return fmt.Errorf("--metrics-cert-dir: %w", err)
 	}
 	return nil
 }
@@ -160,7 +184,7 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 	opts.LeaderElectionNamespace = o.leaderElectionNamespace
 	opts.LeaderElectionReleaseOnCancel = true // the process ends right after
 	opts.HealthProbeBindAddress = o.probesAddress
-	opts.Metrics = metricsserver.Options{BindAddress: o.metricsAddress}
+	opts.Metrics = metricsserver.Options{BindAddress: o.metricsAddress, CertDir: o.metricsCertDir}
 	if o.metricsAuth {
 		opts.Metrics.SecureServing, opts.Metrics.FilterProvider = true, filters.WithAuthenticationAndAuthorization
 	}

@@ -61,10 +61,14 @@ func TestRunRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no image":         {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
-		"no concurrency":   {[]string{"--connector-image=c:1", "--max-concurrent-reconciles=0"}, "--max-concurrent-reconciles: want at least 1"},
-		"no such level":    {[]string{"--connector-image=c:1", "--log-level=loud"}, `--log-level: want debug, info, warn or error, not "loud"`},
-		"no such format":   {[]string{"--connector-image=c:1", "--log-format=xml"}, `--log-format: want json or text, not "xml"`},
+		"no image":       {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"no concurrency": {[]string{"--connector-image=c:1", "--max-concurrent-reconciles=0"}, "--max-concurrent-reconciles: want at least 1"},
+		"no such level":  {[]string{"--connector-image=c:1", "--log-level=loud"}, `--log-level: want debug, info, warn or error, not "loud"`},
+		"no such format": {[]string{"--connector-image=c:1", "--log-format=xml"}, `--log-format: want json or text, not "xml"`},
+		"a certificate for HTTP": {
+			[]string{"--connector-image=c:1", "--metrics-auth=false", "--metrics-cert-dir=/c"}, "--metrics-cert-dir: without --metrics-auth",
+		},
+		"no certificate":   {[]string{"--connector-image=c:1", "--metrics-cert-dir=/absent"}, "--metrics-cert-dir: open /absent/tls.crt: no such file"},
 		"an argument more": {[]string{"--connector-image=c:1", "now"}, `unknown command "now" for "operator"`},
 	} {
 		t.Run(name, func(t *testing.T) {

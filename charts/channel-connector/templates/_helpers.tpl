@@ -104,26 +104,34 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* How the images of every pod are pulled, and where it runs. */}}
+{{/* How the image of a pod is pulled, and where it runs, from (list . values): what those leave out is the operator's. The
+     images are for Linux alone, and a cluster may have other nodes, too. */}}
 {{- define "channel-connector.placement" -}}
+{{- $root := index . 0 -}}
+{{- $own := index . 1 -}}
 {{- $placement := dict -}}
-{{- range $field, $value := pick .Values.operator "imagePullSecrets" "priorityClassName" "nodeSelector" "tolerations" -}}
-{{- if $value -}}
-{{- $_ := set $placement $field $value -}}
+{{- range $field := list "imagePullSecrets" "priorityClassName" "nodeSelector" "tolerations" -}}
+{{- with get $own $field | default (get $root.Values.operator $field) -}}
+{{- $_ := set $placement $field . -}}
 {{- end -}}
 {{- end -}}
-{{- with $placement -}}
-{{ toYaml . }}
-{{- end -}}
+{{- $linux := dict "nodeSelector" (dict "kubernetes.io/os" "linux") -}}
+{{ merge (dict) $placement $linux | toYaml }}
 {{- end -}}
 
-{{/* The resources of a container that makes a few requests and ends. */}}
-{{- define "channel-connector.briefResources" -}}
-requests:
-  cpu: 10m
-  memory: 32Mi
-  ephemeral-storage: 1Mi
-limits:
-  memory: 128Mi
-  ephemeral-storage: 16Mi
+{{/* Metadata of a pod that makes a few requests and ends, from a dict of root and its labels. A sidecar would never end,
+     and Helm would wait for it in vain; meshes ask for either. */}}
+{{- define "channel-connector.hookPodMetadata" -}}
+{{- $without := dict "sidecar.istio.io/inject" "false" "linkerd.io/inject" "disabled" -}}
+{{- $values := .root.Values -}}
+labels:
+  {{- merge (dict) .labels $values.hooks.podLabels $without (include "channel-connector.podLabels" .root | fromYaml) | toYaml | nindent 2 }}
+annotations:
+  {{- merge (dict) (.annotations | default dict) $values.hooks.podAnnotations $values.commonAnnotations $without | toYaml | nindent 2 }}
+{{- end -}}
+
+{{/* A duration such as 1h30m in seconds. */}}
+{{- define "channel-connector.seconds" -}}
+{{- $start := toDate "2006-01-02" "2000-01-01" -}}
+{{- sub ($start | mustDateModify . | unixEpoch) ($start | unixEpoch) -}}
 {{- end -}}

@@ -3,17 +3,16 @@
 {{- define "channel-connector.probe" -}}
 {{- $hook := dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" }}
 {{- $hook = set $hook "helm.sh/hook-output-log-policy" "hook-succeeded,hook-failed" }}
+{{- $pod := include "channel-connector.hookPodMetadata" (dict "root" .root "labels" (dict "app.kubernetes.io/name" "channel-connector-test") "annotations" $hook) | fromYaml }}
 apiVersion: v1
 kind: Pod
 metadata:
-  {{- include "channel-connector.metadata" (dict "root" .root "name" .name "annotations" $hook "labels" (dict "app.kubernetes.io/name" "channel-connector-test")) | nindent 2 }}
+  {{- include "channel-connector.metadata" (dict "root" .root "name" .name "annotations" $pod.annotations "labels" $pod.labels) | nindent 2 }}
 spec:
   automountServiceAccountToken: false
   enableServiceLinks: false
   restartPolicy: Never
-  {{- with include "channel-connector.placement" .root }}
-  {{- . | nindent 2 }}
-  {{- end }}
+  {{- include "channel-connector.placement" (list .root .root.Values.hooks) | nindent 2 }}
   securityContext:
     {{- include "channel-connector.podSecurityContext" .root | nindent 4 }}
   containers:
@@ -29,7 +28,7 @@ spec:
     - --without-api-key
     {{- end }}
     resources:
-      {{- include "channel-connector.briefResources" .root | nindent 6 }}
+      {{- toYaml .root.Values.hooks.resources | nindent 6 }}
     securityContext:
       {{- include "channel-connector.securityContext" .root | nindent 6 }}
     {{- with .apiKey }}
