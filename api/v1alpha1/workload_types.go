@@ -18,8 +18,8 @@ type Workload struct {
 	// and ephemeral-storage 256Mi, plus the size of an Ephemeral inbox's volume.
 	// +optional
 	Resources *Resources `json:"resources,omitempty"`
-	// nodeSelector are labels that the node must have. Default: none. Example:
-	// {kubernetes.io/arch: amd64}
+	// nodeSelector are labels that the node must have, in addition to
+	// kubernetes.io/os: linux. Default: none. Example: {kubernetes.io/arch: amd64}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.nodeSelector: write labels, for example kubernetes.io/arch: amd64"

@@ -61,6 +61,7 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 			WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode))).
 		WithVolumes(inboxVolume(in.Connector)...).
 		WithVolumes(runVolume()).
+		WithNodeSelector(map[string]string{corev1.LabelOSStable: string(corev1.Linux)}). // the image's only system
 		WithNodeSelector(as[map[string]string](w.NodeSelector))
 	spec.Tolerations = as[[]corev1ac.TolerationApplyConfiguration](w.Tolerations)
 	spec.TopologySpreadConstraints = as[[]corev1ac.TopologySpreadConstraintApplyConfiguration](w.TopologySpreadConstraints)
