@@ -83,6 +83,12 @@ func (d *definition) note(ctx context.Context, message string) {
 // most is how many fields a message names.
 const most = 5
 
+// remedy names no owner: who may read the definition's labels would need a right in the cluster, which an operator of one
+// namespace has not. What Helm installed is Helm's: kubectl would conflict with it.
+const remedy = "if kubectl get crd channelconnectors.xbot.a4b.vn -o yaml shows the label app.kubernetes.io/managed-by: Helm, " +
+	"with helm upgrade --install of the release that the annotations meta.helm.sh name, with crds.enabled; " +
+	"if Argo CD or Flux tracks it, through them; otherwise with kubectl apply --server-side -k config/crd"
+
 func outdatedMessage(missing []string) string {
 	if len(missing) == 0 {
 		return ""
@@ -92,6 +98,5 @@ func outdatedMessage(missing []string) string {
 		names += fmt.Sprintf(" and %d more", rest)
 	}
 	return fmt.Sprintf("The CustomResourceDefinition in the cluster is older than the operator: it lacks %s. "+
-		"The API server drops such fields. "+
-		"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled", names)
+		"The API server drops such fields. Apply the one of the operator's version the way this one came: %s", names, remedy)
 }

@@ -73,7 +73,7 @@ var _ = Describe("A CustomResourceDefinition that is older than the operator", f
 				ContainSubstring("it lacks spec.workload.priorityClassName, the default of spec.workload.terminationGracePeriodSeconds. "))))
 		becomesReady(ctx, shop)
 		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
-			HaveField("Reason", "DefinitionOutdated"), HaveField("Note", ContainSubstring("crds.enabled")))))
+			HaveField("Reason", "DefinitionOutdated"), HaveField("Note", And(ContainSubstring("crds.enabled"), ContainSubstring("config/crd"))))))
 		Expect(op.log.lines("spec.workload.priorityClassName")).To(ContainElement(ContainSubstring("level=ERROR")))
 
 		mend(ctx)

@@ -18,9 +18,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/config/crd"
 	"xbot.a4b.vn/channel-connector/test/kit/installation"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
@@ -77,14 +79,20 @@ func olderChart() string {
 	return older
 }
 
-// shortNames are those of the definition in the cluster.
-func shortNames(ctx context.Context) []string {
+// readDefinition returns the definition in the cluster.
+func readDefinition(ctx context.Context) *unstructured.Unstructured {
 	GinkgoHelper()
 	definition := &unstructured.Unstructured{}
 	definition.SetAPIVersion("apiextensions.k8s.io/v1")
 	definition.SetKind("CustomResourceDefinition")
 	Expect(k8s.Get(ctx, client.ObjectKey{Name: "channelconnectors.xbot.a4b.vn"}, definition)).To(Succeed())
-	names, _, err := unstructured.NestedStringSlice(definition.Object, "spec", "names", "shortNames")
+	return definition
+}
+
+// shortNames are those of the definition in the cluster.
+func shortNames(ctx context.Context) []string {
+	GinkgoHelper()
+	names, _, err := unstructured.NestedStringSlice(readDefinition(ctx).Object, "spec", "names", "shortNames")
 	Expect(err).NotTo(HaveOccurred())
 	return names
 }
@@ -153,6 +161,20 @@ var _ = Describe("The chart", Ordered, func() {
 		upgrade(chart)
 		applied := client.ObjectKey{Namespace: "elsewhere", Name: schematest.Resource().GetName()}
 		Expect(k8s.Get(ctx, applied, &v1alpha1.ChannelConnector{})).To(Succeed())
+	})
+
+	It("owns the definition: only Helm mends an outdated one without a conflict", func(ctx context.Context) {
+		owned := readDefinition(ctx)
+		Expect(owned.GetLabels()).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"))
+		Expect(owned.GetAnnotations()).To(And(HaveKeyWithValue("meta.helm.sh/release-name", "cluster"),
+			HaveKeyWithValue("meta.helm.sh/release-namespace", "xbot-system")))
+		helm(ctx, "upgrade", "cluster", olderChart(), "--namespace=xbot-system", "--no-hooks")
+		shipped := &unstructured.Unstructured{}
+		Expect(yaml.Unmarshal(crd.ChannelConnectors, &shipped.Object)).To(Succeed())
+		err := k8s.Apply(ctx, client.ApplyConfigurationFromUnstructured(shipped), client.FieldOwner("kubectl"))
+		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		helm(ctx, "upgrade", "--install", "cluster", chart, "--namespace=xbot-system", "--no-hooks")
+		Expect(shortNames(ctx)).To(ConsistOf("chc"))
 	})
 
 	It("has a test that finds the operator ready", func(ctx context.Context) {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -51,6 +52,34 @@ var _ = Describe("config/namespaced", func() {
 		k8s.MakeNamespace(ctx, all[0].GetNamespace())
 		k8s.Install(ctx, all)
 		podIsTaken(ctx, all)
+	})
+})
+
+var _ = Describe("config/metrics-certificate", func() {
+	It("has the operator serve the certificate that config/prometheus verifies", func(ctx context.Context) {
+		folder := GinkgoT().TempDir()
+		config, err := filepath.Abs(filepath.Join(installation.Root, "config"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.CopyFS(filepath.Join(folder, "config"), os.DirFS(config))).To(Succeed())
+		Expect(os.Mkdir(filepath.Join(folder, "overlay"), 0o750)).To(Succeed())
+		overlay := "resources: [../config/default]\ncomponents: [../config/metrics-certificate]\n"
+		Expect(os.WriteFile(filepath.Join(folder, "overlay/kustomization.yaml"), []byte(overlay), 0o600)).To(Succeed())
+		all := installation.Objects(installation.Output(exec.CommandContext(ctx, kustomize, "build", filepath.Join(folder, "overlay"))))
+		k8s.Install(ctx, all)
+		podIsTaken(ctx, all)
+		var deployment appsv1.Deployment
+		installation.Convert(installation.Only(all, "Deployment"), &deployment)
+		pod := deployment.Spec.Template.Spec
+		Expect(pod.Containers[0].Args).To(ContainElement("--metrics-cert-dir=" + pod.Containers[0].VolumeMounts[0].MountPath))
+		var monitor map[string]any
+		for _, object := range read("prometheus/operator.yaml") {
+			monitor = object.Object
+		}
+		verifies, err := yaml.Marshal(monitor)
+		Expect(err).NotTo(HaveOccurred())
+		service := installation.Only(read("operator/metrics_service.yaml"), "Service")
+		Expect(string(verifies)).To(And(ContainSubstring("name: "+pod.Volumes[0].Secret.SecretName), ContainSubstring("key: ca.crt"),
+			ContainSubstring("serverName: "+service.GetName()+"."+service.GetNamespace()+".svc"), Not(ContainSubstring("insecure"))))
 	})
 })
 
