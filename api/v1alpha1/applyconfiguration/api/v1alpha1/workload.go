@@ -20,8 +20,8 @@ type WorkloadApplyConfiguration struct {
 	// requests cpu 50m, memory 64Mi, ephemeral-storage 16Mi; limits memory 256Mi
 	// and ephemeral-storage 256Mi, plus the size of an Ephemeral inbox's volume.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`
-	// nodeSelector are labels that the node must have. Default: none. Example:
-	// {kubernetes.io/arch: amd64}
+	// nodeSelector are labels that the node must have, in addition to
+	// kubernetes.io/os: linux. Default: none. Example: {kubernetes.io/arch: amd64}
 	NodeSelector map[string]apiv1alpha1.LabelValue `json:"nodeSelector,omitempty"`
 	// tolerations of the pods. Default: none. Example: [{key: chat, operator:
 	// Exists}]
