@@ -16,8 +16,10 @@ import (
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`,description="Kind of channel"
 // +kubebuilder:printcolumn:name="App ID",type=string,JSONPath=`.spec.zaloOA.appID`,description="The platform's id of the app"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="The connector takes calls with the configuration that is declared"
-// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.address.url`,description="Where the connector is reached inside the cluster"
+// +kubebuilder:printcolumn:name="Exposed",type=string,JSONPath=`.status.conditions[?(@.type=="Exposed")].status`,description="The webhook is reached from outside the cluster; empty if spec.exposure is not set"
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.webhookURL`,description="What to paste into the platform's console, with the API key in place of <key>"
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why Ready has its value"
+// +kubebuilder:printcolumn:name="Address",type=string,priority=1,JSONPath=`.status.address.url`,description="Where the connector is reached inside the cluster"
 // +kubebuilder:printcolumn:name="Inbox",type=string,priority=1,JSONPath=`.spec.inbox.type`,description="Kind of durable store"
 // +kubebuilder:printcolumn:name="Sink",type=string,priority=1,JSONPath=`.spec.sink.http.url`,description="Where events go"
 // +kubebuilder:printcolumn:name="Replicas",type=integer,priority=1,JSONPath=`.status.replicas`,description="Pods that run"
@@ -94,6 +96,12 @@ type ChannelConnectorSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Workload Workload `json:"workload,omitempty"`
+	// exposure is how the platform reaches the webhook from outside the cluster.
+	// Routed are the webhook's path, and the pages of domain verification if that
+	// is declared. Default: inside the cluster only. Example: {ingress: {host:
+	// hooks.example.com, tlsSecretName: hooks-tls}}
+	// +optional
+	Exposure *Exposure `json:"exposure,omitempty"`
 }
 
 // NextStep says what to do with the webhook's URL once the resource is declared, by its type.
@@ -135,6 +143,12 @@ type ChannelConnectorStatus struct {
 	// address is where the connector is reached inside the cluster.
 	// +optional
 	Address *Address `json:"address,omitempty"`
+	// webhookURL is what to paste into the platform's console, with the API key in
+	// place of <key>. Absent if there is no exposure, or if the address is another
+	// resource's. Example:
+	// https://hooks.example.com/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<key>
+	// +optional
+	WebhookURL string `json:"webhookURL,omitempty"`
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
@@ -230,6 +244,9 @@ const (
 	ConditionCredentialsResolved = "CredentialsResolved"
 	// ConditionWorkloadAvailable is True when a connector pod takes calls.
 	ConditionWorkloadAvailable = "WorkloadAvailable"
+	// ConditionExposed is True when the webhook is reached from outside the cluster as
+	// spec.exposure declares. Absent without it. Ready does not depend on it.
+	ConditionExposed = "Exposed"
 	// ConditionSignatureVerified is True when calls verify with a signing key in
 	// use, and False if they do not, or need not.
 	ConditionSignatureVerified = "SignatureVerified"

@@ -76,7 +76,7 @@ var ownFiles = map[string][]ownFile{
 
 // elsewhere are the fields that stand outside of the channels in the connector's file.
 var elsewhere = map[string]bool{
-	"spec.inbox": true, "spec.workload": true,
+	"spec.inbox": true, "spec.workload": true, "spec.exposure": true,
 	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
 }
 
