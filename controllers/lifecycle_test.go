@@ -18,13 +18,18 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// childKinds returns an empty object of each kind that a resource has as a child of the name <name>-connector.
+// childKinds returns an empty object of each kind that the smallest resource has as a child of the name
+// <name>-connector.
 func childKinds() (all []client.Object) {
-	for _, kind := range children.Kinds {
-		all = append(all, kind.New())
+	GinkgoHelper()
+	in := children.Input{Connector: connectortest.New(GinkgoTB()), Config: &render.Config{}}
+	for _, child := range children.Build(children.Kinds, in) {
+		all = append(all, child.Kind.New())
 	}
 	return all
 }

@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
@@ -44,7 +45,7 @@ func NewScheme() (*runtime.Scheme, error) {
 	if err := scheme.AddToScheme(s); err != nil {
 		return nil, err
 	}
-	return s, v1alpha1.AddToScheme(s)
+	return s, errors.Join(v1alpha1.AddToScheme(s), gatewayv1.Install(s))
 }
 
 // ManagerOptions are the parts of a manager's options that Add relies on.

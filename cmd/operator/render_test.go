@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 const shop = `apiVersion: xbot.a4b.vn/v1alpha1
@@ -79,8 +81,8 @@ func TestRenderPrintsEveryChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"Secret shop-api-key"}
-	for _, kind := range children.Kinds {
-		want = append(want, kind.Name+" shop-connector")
+	for _, child := range children.Build(children.Kinds, children.Input{Connector: connectortest.New(t), Config: &render.Config{}}) {
+		want = append(want, child.Kind.Name+" shop-connector")
 	}
 	if diff := cmp.Diff(want, kinds(t, stdout)); diff != "" {
 		t.Errorf("children (-want +got):\n%s", diff)

@@ -66,7 +66,8 @@ type Type struct {
 // MaxAnswerIn leaves a call that arrives during a stop time for its answer.
 const MaxAnswerIn = 4 * time.Second
 
-// Settings are the section of one channel. Signing and Open are called after Check has found nothing wrong.
+// Settings are the section of one channel. Signing and Open are called after Check has found nothing wrong; the operator
+// opens a channel without that, and without its secrets, to learn of its pages.
 type Settings interface {
 	config.Section
 	// Signing says how calls are verified.

@@ -1,6 +1,11 @@
 package channel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
+)
 
 // Open opens a channel of the type. It returns an error if a page of the channel would hide another page: see Page.Path.
 func (t Type) Open(name string, s Settings) (Channel, error) {
@@ -18,4 +23,19 @@ func (t Type) Open(name string, s Settings) (Channel, error) {
 		served[page.Path] = true
 	}
 	return opened, nil
+}
+
+// PublicPaths returns the paths of the pages that a channel with a section serves to anyone, each once. The section need
+// not have been checked: no page depends on a secret.
+func (t Type) PublicPaths(section config.Section) (paths []string) {
+	settings, ok := section.(Settings)
+	if !ok {
+		return nil
+	}
+	for _, page := range settings.Open(t.Name).Public() {
+		if page.Path != "" && !slices.Contains(paths, page.Path) {
+			paths = append(paths, page.Path)
+		}
+	}
+	return paths
 }

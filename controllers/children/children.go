@@ -33,6 +33,8 @@ type Input struct {
 	// APIKeyRegenerated is the value of the annotation by which a generated API key was replaced last; empty if it
 	// never was.
 	APIKeyRegenerated string
+	// Taken are the URL paths that another ChannelConnector has on a host of this one's exposure.
+	Taken []string
 	// Image is the connector's container image.
 	Image string
 	// Keep is the pod template that the Deployment has, while it waits for the one that this version of the operator

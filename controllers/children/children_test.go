@@ -82,18 +82,24 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+func isDeployment(k Kind) bool { return k.Name == "Deployment" }
+
 // TestBuild: what a pod needs is made before the pod, and what nobody needs is not made at all.
 func TestBuild(t *testing.T) {
-	if last := Kinds[len(Kinds)-1].Name; last != "Deployment" {
-		t.Errorf("%s comes after the Deployment", last)
+	for _, kind := range Kinds[slices.IndexFunc(Kinds, isDeployment)+1:] {
+		if !kind.Outer {
+			t.Errorf("%s comes after the Deployment", kind.Name)
+		}
 	}
 	withoutConfig := input(connectortest.New(t))
 	withoutConfig.Config = nil
 	for name, c := range map[string]struct {
-		in                Input
-		without, unwanted []string
+		in                      Input
+		without, with, unwanted []string
 	}{
 		"minimal":                 {in: input(connectortest.New(t))},
+		"with a HTTPRoute":        {in: input(connectortest.New(t, httpRouteExposure)), with: []string{"HTTPRoute"}},
+		"with an Ingress":         {in: input(connectortest.New(t, ingressExposure)), with: []string{"Ingress"}},
 		"without a configuration": {in: withoutConfig, without: []string{`Secret "shop-connector"`}},
 		"Ephemeral": {
 			in:      input(connectortest.New(t, connectortest.EphemeralStorage)),
@@ -107,15 +113,19 @@ func TestBuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []string
+			unwanted := slices.Clone(c.unwanted)
 			for _, kind := range Kinds {
-				if name := kind.Name + ` "shop-connector"`; !slices.Contains(c.without, name) {
+				switch name := kind.Name + ` "shop-connector"`; {
+				case kind.Outer && !slices.Contains(c.with, kind.Name):
+					unwanted = append(unwanted, name)
+				case !slices.Contains(c.without, name):
 					want = append(want, name)
 				}
 			}
 			if diff := cmp.Diff(want, names(Build(Kinds, c.in))); diff != "" {
 				t.Errorf("wanted (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(c.unwanted, names(Unwanted(Kinds, c.in))); diff != "" {
+			if diff := cmp.Diff(unwanted, names(Unwanted(Kinds, c.in))); diff != "" {
 				t.Errorf("unwanted (-want +got):\n%s", diff)
 			}
 		})

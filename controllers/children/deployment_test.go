@@ -19,9 +19,8 @@ import (
 // deploymentOf is the Deployment as a client of the API server reads it.
 func deploymentOf(tb testing.TB, in Input) *appsv1.Deployment {
 	tb.Helper()
-	all := Build(Kinds, in)
 	d := &appsv1.Deployment{}
-	if err := yaml.UnmarshalStrict(manifest(tb, all[len(all)-1]), d); err != nil {
+	if err := yaml.UnmarshalStrict(manifest(tb, Build([]Kind{deployment}, in)[0]), d); err != nil {
 		tb.Fatal(err)
 	}
 	return d

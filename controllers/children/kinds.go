@@ -6,8 +6,8 @@ import (
 )
 
 // Kinds are the kinds of children, in the order in which they are applied: what a pod needs comes before the
-// Deployment.
-var Kinds = []Kind{configSecret, serviceAccount, claim, service, deployment}
+// Deployment, and what leads calls to it comes after.
+var Kinds = []Kind{configSecret, serviceAccount, claim, service, deployment, httpRoute, ingress}
 
 // Kind is a kind of child, of which a ChannelConnector has one object at most.
 type Kind struct {
@@ -27,6 +27,8 @@ type Kind struct {
 	Private bool
 	// Prune reports whether a child that the resource does not want is deleted; nil for never.
 	Prune func(Input) bool
+	// Outer reports whether the object only leads calls from outside the cluster to the connector, which runs without it.
+	Outer bool
 	// Optional reports whether a cluster may lack the kind. Its children are left out until the cluster serves it.
 	Optional bool
 }

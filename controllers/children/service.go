@@ -10,8 +10,8 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// servicePort is http's own, so that the URL needs none.
-const servicePort = 80
+// portHTTP is http's own, so that the URL needs none.
+const portHTTP = 80
 
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
 
@@ -31,8 +31,11 @@ func wantService(in Input) runtime.ApplyConfiguration {
 			WithSelector(Selector(in.Connector.Name)).
 			WithPorts(corev1ac.ServicePort().
 				WithName("http").WithAppProtocol("http").WithProtocol(corev1.ProtocolTCP).
-				WithPort(servicePort).WithTargetPort(intstr.FromString(portWebhook))))
+				WithPort(portHTTP).WithTargetPort(intstr.FromString(portWebhook))))
 }
+
+// servicePort is the Service's port to which calls from outside the cluster are led.
+func servicePort(*v1alpha1.ChannelConnector) int32 { return portHTTP }
 
 // URL is where the Service is reached inside the cluster.
 func URL(c *v1alpha1.ChannelConnector) string {

@@ -15,7 +15,6 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
 // The names of kinds in the audit log.
@@ -153,7 +152,7 @@ func (j *journal) operators(kind string, e *entry) {
 		return
 	}
 	h.children[kind], h.completed = true, e.StageTimestamp
-	if len(h.children) == len(children.Kinds) {
+	if len(h.children) == childrenOfEach {
 		j.counted.complete++
 	}
 	if kind == kindDeployment {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,9 @@ const (
 
 	keyOA, keyAPI = "oa-secret-key", "xp-api-key"
 )
+
+// childrenOfEach is the number of children of a resource that declares nothing to reach it from outside the cluster.
+var childrenOfEach = len(slices.DeleteFunc(slices.Clone(children.Kinds), func(k children.Kind) bool { return k.Outer }))
 
 func namespaceOf(i int) string { return fmt.Sprintf("team-%02d", i%namespaces) }
 

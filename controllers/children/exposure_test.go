@@ -1,0 +1,139 @@
+package children
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/test/kit/golden"
+)
+
+const (
+	httpRouteExposure = `exposure: {httpRoute: {parentRefs: [{name: public}], hostnames: [hooks.example.com, zalo.example.com]}}`
+	ingressExposure   = `exposure: {ingress: {host: hooks.example.com}}`
+	domainPages       = `zaloOA: {domainVerification: {codes: [AbCdEf, "1_2-3"]}}`
+	calledPath        = "/webhook/xpbot/api/zalo/push"
+)
+
+// outer returns the kinds of objects that lead calls to the connector.
+func outer() []Kind { return []Kind{httpRoute, ingress} }
+
+// TestIngressGolden shows an Ingress in full, and one with as little as possible.
+func TestIngressGolden(t *testing.T) {
+	for name, patches := range map[string][]string{
+		"least": {ingressExposure},
+		"most": {domainPages, `exposure: {ingress: {host: hooks.example.com, className: nginx, tlsSecretName: hooks-tls,
+			annotations: {cert-manager.io/cluster-issuer: public, xbot.a4b.vn/connector: mine}}}`},
+	} {
+		all := Build(outer(), input(connectortest.New(t, patches...)))
+		if len(all) != 1 {
+			t.Fatalf("%s: got %v, want an Ingress", name, names(all))
+		}
+		golden.Check(t, filepath.Join("testdata", "ingress", name+".yaml"), manifest(t, all[0]))
+	}
+}
+
+// paths returns the paths that an object leads to the connector, and the names of hosts.
+func paths(t *testing.T, child Child) (hosts, paths []string) {
+	t.Helper()
+	switch object := child.Kind.New().(type) {
+	case *gatewayv1.HTTPRoute:
+		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range object.Spec.Hostnames {
+			hosts = append(hosts, string(host))
+		}
+		for _, match := range object.Spec.Rules[0].Matches {
+			if *match.Path.Type != gatewayv1.PathMatchExact || match.Method != nil || match.Headers != nil {
+				t.Errorf("matches %v", match)
+			}
+			paths = append(paths, *match.Path.Value)
+		}
+		if backend := object.Spec.Rules[0].BackendRefs[0]; backend.Name != "shop-connector" || *backend.Port != 80 {
+			t.Errorf("leads to %v", backend)
+		}
+	case *networkingv1.Ingress:
+		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range object.Spec.Rules {
+			hosts = append(hosts, rule.Host)
+			for _, path := range rule.HTTP.Paths {
+				if *path.PathType != networkingv1.PathTypeExact {
+					t.Errorf("matches %v", path)
+				}
+				paths = append(paths, path.Path)
+			}
+		}
+		if object.Spec.DefaultBackend != nil {
+			t.Error("has a default backend, which serves every path")
+		}
+	}
+	return hosts, paths
+}
+
+// TestRouted: what is led to the connector is the path that the platform calls, and the pages of the resource. Nothing
+// else is, and no path that is another resource's.
+func TestRouted(t *testing.T) {
+	pages := []string{"/zalo_verifierAbCdEf.html", "/", "/zalo_verifier1_2-3.html"}
+	for name, c := range map[string]struct {
+		patches, taken, want []string
+	}{
+		"the default path": {want: []string{calledPath}},
+		"a path":           {patches: []string{`webhook: {path: /zalo/push}`}, want: []string{"/zalo/push"}},
+		"pages":            {patches: []string{domainPages}, want: append([]string{calledPath}, pages...)},
+		"a page is taken": {
+			patches: []string{domainPages}, taken: []string{"/"}, want: []string{calledPath, pages[0], pages[2]},
+		},
+		"the path is taken":       {patches: []string{domainPages}, taken: []string{calledPath}},
+		"another's path is taken": {taken: []string{"/zalo/push"}, want: []string{calledPath}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for exposure, hosts := range map[string][]string{
+				httpRouteExposure: {"hooks.example.com", "zalo.example.com"}, ingressExposure: {"hooks.example.com"},
+			} {
+				in := input(connectortest.New(t, append(c.patches, exposure)...))
+				in.Taken = c.taken
+				if diff := cmp.Diff(hosts, Hosts(in.Connector)); diff != "" {
+					t.Errorf("hosts (-want +got):\n%s", diff)
+				}
+				all := Build(outer(), in)
+				if c.want == nil {
+					if len(all) > 0 || len(Unwanted(outer(), in)) != 2 {
+						t.Errorf("wants %v, and %v to go", names(all), names(Unwanted(outer(), in)))
+					}
+					continue
+				}
+				gotHosts, got := paths(t, all[0])
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Errorf("paths (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(hosts, gotHosts); diff != "" {
+					t.Errorf("hosts (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+	if Hosts(connectortest.New(t)) != nil {
+		t.Error("a resource without an exposure has hosts")
+	}
+}
+
+// TestOperatorsAnnotationsWin: the annotations of an Ingress are the user's, but for those that the operator needs.
+func TestOperatorsAnnotationsWin(t *testing.T) {
+	in := input(connectortest.New(t, `exposure: {ingress: {host: a.example.com, annotations: {`+marks.AnnotationConnector+`: mine, team: chat}}}`))
+	document := string(manifest(t, Build(outer(), in)[0]))
+	for _, want := range []string{marks.AnnotationConnector + ": shop", "team: chat"} {
+		if !strings.Contains(document, want) {
+			t.Errorf("no %q in\n%s", want, document)
+		}
+	}
+}

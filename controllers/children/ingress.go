@@ -1,0 +1,49 @@
+package children
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete
+
+// ingress leads calls from outside the cluster through the controller of an IngressClass. Its lists have no keys: the
+// API server replaces each as a whole.
+var ingress = Kind{
+	Name: "Ingress", Want: wantIngress, Outer: true,
+	New:   func() client.Object { return &networkingv1.Ingress{} },
+	Prune: func(Input) bool { return true },
+}
+
+func wantIngress(in Input) runtime.ApplyConfiguration {
+	c := in.Connector
+	if c.Spec.Exposure == nil || c.Spec.Exposure.Ingress == nil {
+		return nil
+	}
+	paths := routed(in)
+	if len(paths) == 0 {
+		return nil
+	}
+	declared, rule := c.Spec.Exposure.Ingress, networkingv1ac.HTTPIngressRuleValue()
+	backend := networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
+		WithName(ConnectorName(c.Name)).WithPort(networkingv1ac.ServiceBackendPort().WithNumber(servicePort(c))))
+	for _, path := range paths {
+		rule.WithPaths(networkingv1ac.HTTPIngressPath().WithPath(path).WithPathType(networkingv1.PathTypeExact).WithBackend(backend))
+	}
+	spec := networkingv1ac.IngressSpec().
+		WithRules(networkingv1ac.IngressRule().WithHost(string(declared.Host)).WithHTTP(rule))
+	if declared.ClassName != "" {
+		spec.WithIngressClassName(declared.ClassName)
+	}
+	if declared.TLSSecretName != "" {
+		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(string(declared.Host)).WithSecretName(declared.TLSSecretName))
+	}
+	return networkingv1ac.Ingress(ConnectorName(c.Name), c.Namespace).
+		WithLabels(Labels(c.Name)).
+		WithAnnotations(declared.Annotations).
+		WithAnnotations(annotations(c)).
+		WithOwnerReferences(owner(c)...).
+		WithSpec(spec)
+}
