@@ -28,12 +28,15 @@ type apiKey struct {
 	unread error
 }
 
-// read returns the Secret as a source of credentials does.
-func (k apiKey) read(name string) (*corev1.Secret, error) {
-	if k.secret == nil && k.unread == nil {
-		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+// read returns the Secret's data as a source of credentials does.
+func (k apiKey) read(name string) (map[string][]byte, error) {
+	switch {
+	case k.secret != nil:
+		return k.secret.Data, k.unread
+	case k.unread != nil:
+		return nil, k.unread
 	}
-	return k.secret, k.unread
+	return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
 }
 
 // findAPIKey returns the generated API key, and generates it if the resource names no key and there never was one.

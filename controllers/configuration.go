@@ -85,8 +85,14 @@ func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
 	if has.Credentials == nil {
 		return r
 	}
+	if !has.Credentials.Servable(p.connector) { // no connector would start with that
+		if current == nil || current.files[render.FileCertificate] != nil {
+			return r
+		}
+		r.input.Connector = withoutTLS(p.connector)
+	}
 	has.Credentials.ReportToken = current.reportToken()
-	config, err := render.Render(p.connector, has.Credentials)
+	config, err := render.Render(r.input.Connector, has.Credentials)
 	if err != nil {
 		r.obstacle = &status.Obstacle{
 			Reason: status.ReasonConfigRefused, Stalled: true,
@@ -102,6 +108,16 @@ func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
 		r.input.ConfigWrittenAt = p.Clock.Now().Truncate(time.Millisecond)
 	}
 	return r
+}
+
+// withoutTLS is a resource as it serves until its first pair of certificate and key is there: a running connector goes
+// on with plain HTTP, as before, and a key that is removed meanwhile goes out of use. It counts as the generation before,
+// so that the pod template with the pair waits for no turn.
+func withoutTLS(c *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
+	plain := c.DeepCopy()
+	plain.Spec.Workload.TLS = nil
+	plain.Generation--
+	return plain
 }
 
 // resolved are the credentials that the resource names.
@@ -127,11 +143,12 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 		// The status has them as well, from an operator that ended; the memory has them also where the status cannot be
 		// written.
 		Expiring: slices.Concat(p.kept.expiring, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
-		From: func(ctx context.Context, name string) (*corev1.Secret, error) {
-			if name == children.APIKeyName(p.key.Name) && len(p.connector.Spec.Webhook.APIKeys) == 0 {
-				return r.apiKey.read(name)
+		From: func(ctx context.Context, object render.Object) (map[string][]byte, error) {
+			if object.Name == children.APIKeyName(p.key.Name) && len(p.connector.Spec.Webhook.APIKeys) == 0 &&
+				object.Kind == render.KindSecret {
+				return r.apiKey.read(object.Name)
 			}
-			return p.secret(ctx, name)
+			return p.data(ctx, object)
 		},
 	}
 	if current != nil {
@@ -149,6 +166,17 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 		}
 	}
 	return r, nil
+}
+
+// data reads the values of a Secret or ConfigMap from the API server.
+func (p *pass) data(ctx context.Context, object render.Object) (map[string][]byte, error) {
+	if object.Kind == render.KindConfigMap {
+		m := &corev1.ConfigMap{}
+		err := p.live.Get(ctx, client.ObjectKey{Namespace: p.key.Namespace, Name: object.Name}, m)
+		return credentials.OfConfigMap(m), err
+	}
+	secret, err := p.secret(ctx, object.Name)
+	return secret.Data, err
 }
 
 // secret reads a Secret from the API server.

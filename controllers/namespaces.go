@@ -24,7 +24,7 @@ import (
 // read their own writes: such a client waits until its cache has an object as young as its last write, and a young
 // object of one namespace says nothing about another.
 type namespace struct {
-	// Users reads what users write: ChannelConnectors, and Secrets without their data.
+	// Users reads what users write: ChannelConnectors, and Secrets and ConfigMaps without their data.
 	Users client.Client
 	// Own reads what has the operator's labels: children, and their pods. Secrets have their data, or its digests.
 	Own client.Client
@@ -85,7 +85,7 @@ func slim(object any) (any, error) {
 			c := &o.Status.Conditions[i]
 			c.Type, c.Reason, c.Message = shared(c.Type), shared(c.Reason), shared(c.Message)
 		}
-	case *metav1.PartialObjectMetadata: // a user's Secret: that it is there, and which version
+	case *metav1.PartialObjectMetadata: // a user's Secret or ConfigMap: that it is there, and which version
 		o.Labels, o.Annotations, o.OwnerReferences = nil, nil, nil
 	}
 	if o, ok := object.(client.Object); ok {

@@ -32,8 +32,8 @@ type reconciler struct {
 	Options
 	// watched are the namespaces by name; metav1.NamespaceAll is all of them.
 	watched map[string]*namespace
-	// live reads from the API server: users' Secrets, names that may be taken, and the events of a workload that does
-	// not come up.
+	// live reads from the API server: users' Secrets and ConfigMaps, names that may be taken, and the events of a
+	// workload that does not come up.
 	live     client.Reader
 	recorder events.EventRecorder
 
@@ -185,6 +185,9 @@ func (p *pass) observation(o outcome) status.Observation {
 		Obstacle: o.obstacle(), ConfigWritten: o.current != nil,
 		UpdatePending: o.turn.keep != nil, UpgradesStopped: o.turn.stopped,
 		DefinitionOutdated: p.definition.outdated(), Traffic: p.traffic.Assessment(p.key),
+	}
+	if served := o.rendered.input.Connector; served != nil {
+		seen.URL = children.URL(served)
 	}
 	seen.Now = cmp.Or(seen.Now, p.Clock.Now())
 	return seen

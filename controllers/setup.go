@@ -40,8 +40,8 @@ import (
 const (
 	// indexInstance finds pods, and ChannelConnectors of another name, by children.Instance.
 	indexInstance = "instance"
-	// indexSecrets finds ChannelConnectors by the names of the Secrets they need.
-	indexSecrets = "secrets"
+	// indexObjects finds ChannelConnectors by the Secrets and ConfigMaps that they need, as render.Object words them.
+	indexObjects = "objects"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -59,7 +59,7 @@ const (
 
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets;configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=list;create;patch
@@ -127,9 +127,11 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	// A change of the status as well: it may be another writer's.
 	on(n.users, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
-	secret := &metav1.PartialObjectMetadata{}
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	on(n.users, secret, handler.EnqueueRequestsFromMapFunc(r.connectorsOfSecret))
+	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
+		object := &metav1.PartialObjectMetadata{}
+		object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind)))
+		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
+	}
 	for _, kind := range r.Kinds {
 		if !kind.Optional {
 			b.WatchesRawSource(r.childrenOf(n, kind.New()))
@@ -164,7 +166,7 @@ func index(ctx context.Context, n *namespace) error {
 		values client.IndexerFunc
 	}{
 		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
-		{n.users, &v1alpha1.ChannelConnector{}, indexSecrets, secretsOf},
+		{n.users, &v1alpha1.ChannelConnector{}, indexObjects, objectsOf},
 		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
@@ -184,18 +186,22 @@ func otherInstance(o client.Object) []string {
 	return nil
 }
 
-// secretsOf are the names of the Secrets that a resource needs. The generated API key is among them: a Secret of its
+// objectsOf are the Secrets and ConfigMaps that a resource needs. The generated API key is among them: a Secret of its
 // name may have other labels than the operator's.
-func secretsOf(o client.Object) []string {
+func objectsOf(o client.Object) []string {
 	c, ok := o.(*v1alpha1.ChannelConnector)
 	if !ok {
 		return nil
 	}
-	names := credentials.SecretNames(c)
+	objects := credentials.Objects(c)
 	if len(c.Spec.Webhook.APIKeys) == 0 {
-		names = append(names, children.APIKeyName(c.Name))
+		objects = append(objects, render.Object{Kind: render.KindSecret, Name: children.APIKeyName(c.Name)})
 	}
-	return names
+	words := make([]string, len(objects))
+	for i, object := range objects {
+		words[i] = object.String()
+	}
+	return words
 }
 
 // upgradingOf is empty for the many Deployments that are not being upgraded.
@@ -214,9 +220,12 @@ func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object)
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
 
-// connectorsOfSecret finds the resources that name a Secret.
-func (r *reconciler) connectorsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
-	return r.requests(ctx, secret.GetNamespace(), client.MatchingFields{indexSecrets: secret.GetName()})
+// connectorsNaming finds the resources that name an object of a kind.
+func (r *reconciler) connectorsNaming(kind render.Kind) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) []reconcile.Request {
+		object := render.Object{Kind: kind, Name: o.GetName()}
+		return r.requests(ctx, o.GetNamespace(), client.MatchingFields{indexObjects: object.String()})
+	}
 }
 
 // requests finds ChannelConnectors of a namespace.

@@ -15,6 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // Each resource that shares a key is warned with the name of the oldest other one. The warning is the same at every
@@ -41,7 +42,8 @@ func (p *pass) sharing(ctx context.Context) ([]v1alpha1.ChannelConnector, error)
 func (r *reconciler) sharers(
 	ctx context.Context, c *v1alpha1.ChannelConnector, key v1alpha1.SecretKeyRef,
 ) ([]*v1alpha1.ChannelConnector, error) {
-	all, err := r.connectors(ctx, c.Namespace, client.MatchingFields{indexSecrets: key.Name})
+	secret := render.Object{Kind: render.KindSecret, Name: key.Name}
+	all, err := r.connectors(ctx, c.Namespace, client.MatchingFields{indexObjects: secret.String()})
 	if err != nil {
 		return nil, fmt.Errorf("list the ChannelConnectors that share a Secret's key: %w", err)
 	}

@@ -198,7 +198,7 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 	applied := live.Annotations[marks.AnnotationTemplate] // its digest, as the cache has it
 	hasSlot := live.Annotations[marks.AnnotationUpgrading] == "true" && !status.RolledOut(live)
 	switch {
-	case changed(p.connector, live):
+	case changed(r.input.Connector, live):
 	case hasSlot, applied == apply.Digest([]byte(children.EncodeTemplate(children.PodTemplate(r.input)))):
 		t.upgrading = hasSlot
 	case live.Status.AvailableReplicas == 0: // an upgrade can interrupt nothing

@@ -116,18 +116,39 @@ type Header struct {
 
 // SinkTLS adjusts how an https URL is trusted.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.caSecretKeyRef) || has(self.clientCertificateSecretRef)",message="sink.http.tls: is empty: write caSecretKeyRef, clientCertificateSecretRef or both, or leave tls out"
+// +kubebuilder:validation:XValidation:rule="has(self.caSecretKeyRef) || has(self.caConfigMapKeyRef) || has(self.clientCertificateSecretRef)",message="sink.http.tls: is empty: write caSecretKeyRef or caConfigMapKeyRef, clientCertificateSecretRef, or both, or leave tls out"
+// +kubebuilder:validation:XValidation:rule="!has(self.caSecretKeyRef) || !has(self.caConfigMapKeyRef)",fieldPath=".caConfigMapKeyRef",message="sink.http.tls: write at most one of caSecretKeyRef and caConfigMapKeyRef"
 type SinkTLS struct {
 	// caSecretKeyRef names a PEM bundle of certificate authorities to trust
 	// instead of the system's. Default: the system's. Example: {name: bot-ca, key:
 	// ca.crt}
 	// +optional
 	CASecretKeyRef *SecretKeyRef `json:"caSecretKeyRef,omitempty"`
+	// caConfigMapKeyRef names such a bundle in a ConfigMap instead, as trust-manager
+	// and OpenShift write them. Default: none. Example: {name: company-ca, key:
+	// ca-bundle.crt}
+	// +optional
+	CAConfigMapKeyRef *ConfigMapKeyRef `json:"caConfigMapKeyRef,omitempty"`
 	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls: its
 	// tls.crt and tls.key identify the connector to the sink. Default: none.
 	// Example: {name: bot-client-tls}
 	// +optional
 	ClientCertificateSecretRef *SecretRef `json:"clientCertificateSecretRef,omitempty"`
+}
+
+// ConfigMapKeyRef names one key of a ConfigMap in the resource's own namespace, of
+// its data or binaryData.
+type ConfigMapKeyRef struct {
+	// name of the ConfigMap. Example: company-ca
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name: write the name of a ConfigMap: lower-case letters, digits, - and ."
+	Name string `json:"name"`
+	// key in the ConfigMap's data. Example: ca-bundle.crt
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key: write a key of the ConfigMap's data: letters, digits, -, _ and ."
+	Key string `json:"key"`
 }
 
 // SecretRef names a Secret in the resource's own namespace.

@@ -48,12 +48,40 @@ type Workload struct {
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.lowerAscii().matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.podAnnotations: write annotations, for example prometheus.io/scrape: \"true\""
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
-	// serviceAccountName of the pods. No token is mounted either way. Default: one
-	// of the operator's making. Example: shop
+	// serviceAccountName of the pods. Default: one of the operator's making.
+	// Example: shop
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="workload.serviceAccountName: write the name of a ServiceAccount, for example shop, or leave it out"
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// serviceAccountToken is None or Mount. The connector itself never talks to the
+	// API server. Mount is for what is injected into its pod, such as a mesh's
+	// sidecar or an agent that logs in with the token: whoever takes over the pod
+	// then has the rights of its ServiceAccount. Default: None.
+	// +optional
+	// +kubebuilder:default=None
+	ServiceAccountToken ServiceAccountToken `json:"serviceAccountToken,omitempty"`
+	// userIDs is Fixed or Cluster. Fixed runs the pods as user and group 65532.
+	// Cluster leaves user, group and fsGroup to the cluster, as the restricted-v2
+	// constraint of OpenShift demands; its volumes must let that user write.
+	// Default: Fixed.
+	// +optional
+	// +kubebuilder:default=Fixed
+	UserIDs UserIDs `json:"userIDs,omitempty"`
+	// env are environment variables of the connector's container, for example
+	// HTTPS_PROXY and NO_PROXY. A change replaces the pods; a changed Secret does
+	// not, and reaches the next pod only. Default: none. Example: [{name:
+	// HTTPS_PROXY, value: "http://proxy.example:3128"}]
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Env []EnvVar `json:"env,omitempty"`
+	// tls serves the webhook by HTTPS: the Service has port 443 in place of 80.
+	// Probes and metrics stay plain. Default: plain HTTP, for a gateway that ends
+	// TLS.
+	// +optional
+	TLS *WorkloadTLS `json:"tls,omitempty"`
 	// imagePullSecrets are the Secrets with which the image is pulled. Default:
 	// none. Example: [{name: registry}]
 	// +optional
@@ -81,6 +109,61 @@ type Workload struct {
 	// +optional
 	// +kubebuilder:default=info
 	LogLevel LogLevel `json:"logLevel,omitempty"`
+}
+
+// WorkloadTLS names the certificate of the webhook.
+type WorkloadTLS struct {
+	// secretName is a Secret of type kubernetes.io/tls: its tls.crt and tls.key. A
+	// renewed pair is taken without a restart. Example: shop-tls
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.tls.secretName: write the name of a Secret: lower-case letters, digits, - and ."
+	SecretName string `json:"secretName"`
+}
+
+// ServiceAccountToken says whether the pods get a token of their ServiceAccount.
+// +kubebuilder:validation:Enum=None;Mount
+type ServiceAccountToken string
+
+// The ways with the token.
+const (
+	TokenNone  ServiceAccountToken = "None"
+	TokenMount ServiceAccountToken = "Mount"
+)
+
+// UserIDs says who chooses the pods' user and groups.
+// +kubebuilder:validation:Enum=Fixed;Cluster
+type UserIDs string
+
+// The ways with user ids.
+const (
+	UserIDsFixed   UserIDs = "Fixed"
+	UserIDsCluster UserIDs = "Cluster"
+)
+
+// EnvVar is an environment variable. As in any pod, $(NAME) in a value stands for
+// a variable above it.
+//
+// The rule is here and not at the value, because a refusal quotes a field's value.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.secretKeyRef)",message="workload.env: write exactly one of value and secretKeyRef"
+type EnvVar struct {
+	// name of the variable: letters, digits and _, no digit first. Example:
+	// HTTPS_PROXY
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",message="workload.env: name: write letters, digits and _, no digit first, for example HTTPS_PROXY"
+	Name string `json:"name"`
+	// value of the variable. What is secret belongs into secretKeyRef. Default:
+	// none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Value string `json:"value,omitempty"`
+	// secretKeyRef names the Secret key that holds the value instead. Default:
+	// none.
+	// +optional
+	SecretKeyRef *SecretKeyRef `json:"secretKeyRef,omitempty"`
 }
 
 // LogLevel names the least important lines that are logged.

@@ -23,6 +23,7 @@ type declared struct {
 	namespace  string
 	connectors []*v1alpha1.ChannelConnector
 	secrets    map[client.ObjectKey]*corev1.Secret
+	configMaps map[client.ObjectKey]*corev1.ConfigMap
 }
 
 // readFile reads every document of a file.
@@ -59,8 +60,10 @@ func (d *declared) read(ctx context.Context, document []byte) error {
 		return d.readConnector(ctx, document)
 	case kind.Kind == "Secret" && kind.APIVersion == "v1":
 		return d.readSecret(document)
+	case kind.Kind == "ConfigMap" && kind.APIVersion == "v1":
+		return d.readConfigMap(document)
 	}
-	return fmt.Errorf("kind %q: want ChannelConnectors and Secrets only", kind.Kind)
+	return fmt.Errorf("kind %q: want ChannelConnectors, Secrets and ConfigMaps only", kind.Kind)
 }
 
 func (d *declared) readConnector(ctx context.Context, document []byte) error {
@@ -91,5 +94,17 @@ func (d *declared) readSecret(document []byte) error {
 		secret.Data[name] = []byte(value)
 	}
 	d.secrets[client.ObjectKeyFromObject(secret)] = secret
+	return nil
+}
+
+func (d *declared) readConfigMap(document []byte) error {
+	m := &corev1.ConfigMap{}
+	if err := yaml.UnmarshalStrict(document, m); err != nil {
+		return fmt.Errorf("not a ConfigMap: %w", err)
+	}
+	if m.Namespace == "" {
+		m.Namespace = d.namespace
+	}
+	d.configMaps[client.ObjectKeyFromObject(m)] = m
 	return nil
 }

@@ -50,7 +50,7 @@ func newRender() *cobra.Command {
 		Use:   "render -f FILE",
 		Short: "Print every child of ChannelConnectors without a cluster",
 		Long: "Print, in YAML, every object that the operator would make of the ChannelConnectors in the files. " +
-			"The files must also hold the Secrets that these name. A ChannelConnector that names no API key needs its " +
+			"The files must also hold the Secrets and ConfigMaps that these name. A ChannelConnector that names no API key needs its " +
 			"Secret NAME-api-key in the files, or --generate-api-key. The output holds secrets.",
 		Example: renderExample,
 		Args:    cobra.NoArgs,
@@ -62,7 +62,7 @@ func newRender() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringArrayVarP(&r.files, "filename", "f", nil,
-		"a file with ChannelConnectors and Secrets; - is standard input; may be given several times")
+		"a file with ChannelConnectors, Secrets and ConfigMaps; - is standard input; may be given several times")
 	flags.StringVar(&r.image, "connector-image", "", "the connector's container image; required")
 	flags.StringVarP(&r.namespace, "namespace", "n", "default", "the namespace of objects that name none")
 	flags.BoolVar(&r.generateAPIKeys, "generate-api-key", false,
@@ -76,7 +76,9 @@ func (r *rendering) run(ctx context.Context, stdin io.Reader) error {
 	if err := requireImage(r.image); err != nil {
 		return err
 	}
-	declared := &declared{namespace: r.namespace, secrets: map[client.ObjectKey]*corev1.Secret{}}
+	declared := &declared{
+		namespace: r.namespace, secrets: map[client.ObjectKey]*corev1.Secret{}, configMaps: map[client.ObjectKey]*corev1.ConfigMap{},
+	}
 	for _, name := range r.files {
 		if err := declared.readFile(ctx, name, stdin); err != nil {
 			return err
@@ -158,13 +160,17 @@ func (r *rendering) add(object any) error {
 	return nil
 }
 
-// source finds Secrets among those that were read.
+// source finds Secrets and ConfigMaps among those that were read.
 func (d *declared) source(namespace string) credentials.Source {
-	return func(_ context.Context, name string) (*corev1.Secret, error) {
-		if secret := d.secrets[client.ObjectKey{Namespace: namespace, Name: name}]; secret != nil {
-			return secret, nil
+	return func(_ context.Context, object render.Object) (map[string][]byte, error) {
+		key := client.ObjectKey{Namespace: namespace, Name: object.Name}
+		if m := d.configMaps[key]; m != nil && object.Kind == render.KindConfigMap {
+			return credentials.OfConfigMap(m), nil
 		}
-		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+		if secret := d.secrets[key]; secret != nil && object.Kind == render.KindSecret {
+			return secret.Data, nil
+		}
+		return nil, apierrors.NewNotFound(corev1.Resource(string(object.Kind)), object.Name)
 	}
 }
 

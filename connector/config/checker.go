@@ -30,6 +30,8 @@ type version struct {
 	// inUse is taken from the files by this version; before was taken by the version in use.
 	inUse, before materials
 	absences      *absences
+	// trial: the version is not served, see LoadFrom.
+	trial bool
 }
 
 func newChecker(path string, types Types, f *files) *Checker {

@@ -18,7 +18,9 @@ type Materials = materials
 
 // LoadAfter is a reload after the version before, without grace for absent files.
 func LoadAfter(path string, types Types, read func(string) ([]byte, error), before *Config) (*Config, error) {
-	return load(path, types, newFiles(read), before, newAbsences(0))
+	check := newChecker(path, types, newFiles(read))
+	check.absences = newAbsences(0)
+	return load(check, before)
 }
 
 // WithGrace has absent files stay in use for a time.

@@ -18,13 +18,16 @@ import (
 // Load reads and checks the configuration file at path and every file that it names. It knows no types but those given.
 // The error is an *Error with every problem.
 func Load(path string, types Types) (*Config, error) {
-	return LoadFrom(path, types, readFile)
+	return load(newChecker(path, types, newFiles(readFile)), nil)
 }
 
 // LoadFrom is Load of files that need not exist: read returns the content at an absolute path, or why it cannot be
-// read. A program can so check a configuration before its use.
+// read. A program can so check a configuration before its use. A certificate of the server that cannot be used is a lack
+// here, as any other is; Load refuses it, because nothing can be served without it.
 func LoadFrom(path string, types Types, read func(path string) ([]byte, error)) (*Config, error) {
-	return load(path, types, newFiles(read), nil, nil)
+	check := newChecker(path, types, newFiles(read))
+	check.trial = true
+	return load(check, nil)
 }
 
 // Encode returns the configuration as YAML that Load accepts. Empty fields are left out, so that their defaults apply;
@@ -78,11 +81,9 @@ func (c *Config) same(other *Config) bool {
 	return c.digest == other.digest && maps.Equal(c.materials.keyFiles, other.materials.keyFiles)
 }
 
-// load reads one version through f. If current is set, the sections that are read at start only must be as in current,
-// and absent has the times since when key files are absent.
-func load(path string, types Types, f *files, current *Config, absent *absences) (*Config, error) {
-	check := newChecker(path, types, f)
-	check.absences = absent
+// load reads one version with its checker. If current is set, the sections that are read at start only must be as in
+// current, and the checker has the times since when key files are absent.
+func load(check *Checker, current *Config) (*Config, error) {
 	c, err := check.decode()
 	if err != nil {
 		return nil, err
@@ -97,8 +98,9 @@ func load(path string, types Types, f *files, current *Config, absent *absences)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	c.digest, c.files, c.warnings, c.lacks, c.materials = f.digest(), f.names, check.warnings, check.lacks, check.inUse
-	c.types = types
+	c.digest, c.files = check.files.digest(), check.files.names
+	c.warnings, c.lacks, c.materials = check.warnings, check.lacks, check.inUse
+	c.types = check.types
 	return c, nil
 }
 

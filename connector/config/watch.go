@@ -170,7 +170,9 @@ func (w *Watcher) reload() {
 
 // apply reads a version through f and puts it into use.
 func (w *Watcher) apply(f *files) error {
-	next, err := load(w.Path, w.current.types, f, w.current, w.absences)
+	check := newChecker(w.Path, w.current.types, f)
+	check.absences = w.absences
+	next, err := load(check, w.current)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,7 @@ import (
 const ContainerName = "connector"
 
 const (
-	portWebhook = "http"
-	portProbes  = "metrics"
+	portProbes = "metrics"
 
 	volumeConfig = "config"
 	volumeInbox  = "inbox"
@@ -30,6 +29,9 @@ const (
 	nonRoot = 65532
 	// secretMode lets the group read the configuration, which fsGroup makes the process's own.
 	secretMode = 0o440
+	// secretModeCluster lets everybody in the container read it: without fsGroup, which a cluster may leave out, it
+	// belongs to root alone. No other container has the volume.
+	secretModeCluster = 0o444
 	// recoverySeconds is how long an inbox may take to be recovered at the start.
 	recoverySeconds = 300
 )
@@ -48,17 +50,14 @@ func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
 func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 	w := in.Connector.Spec.Workload
 	spec := corev1ac.PodSpec().
-		WithAutomountServiceAccountToken(false).
+		WithAutomountServiceAccountToken(mountsToken(in.Connector)).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(w.TerminationGracePeriodSeconds).
 		WithServiceAccountName(cmp.Or(w.ServiceAccountName, ConnectorName(in.Connector.Name))).
-		WithSecurityContext(corev1ac.PodSecurityContext().
-			WithRunAsNonRoot(true).WithRunAsUser(nonRoot).WithRunAsGroup(nonRoot).
-			WithFSGroup(nonRoot).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
-			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithSecurityContext(podSecurity(w)).
 		WithContainers(container(in)).
 		WithVolumes(corev1ac.Volume().WithName(volumeConfig).WithSecret(corev1ac.SecretVolumeSource().
-			WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(secretMode))).
+			WithSecretName(ConnectorName(in.Connector.Name)).WithDefaultMode(configMode(w)))).
 		WithVolumes(inboxVolume(in.Connector)...).
 		WithVolumes(runVolume()).
 		WithNodeSelector(map[string]string{corev1.LabelOSStable: string(corev1.Linux)}). // the image's only system
@@ -73,13 +72,34 @@ func podSpec(in Input) *corev1ac.PodSpecApplyConfiguration {
 	return spec
 }
 
+// podSecurity leaves the ids to the cluster if the resource asks for that. A cluster that gives none runs the image's
+// own user.
+func podSecurity(w v1alpha1.Workload) *corev1ac.PodSecurityContextApplyConfiguration {
+	context := corev1ac.PodSecurityContext().
+		WithRunAsNonRoot(true).
+		WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
+	if w.UserIDs != v1alpha1.UserIDsCluster {
+		context.WithRunAsUser(nonRoot).WithRunAsGroup(nonRoot).WithFSGroup(nonRoot)
+	}
+	return context
+}
+
+func configMode(w v1alpha1.Workload) int32 {
+	if w.UserIDs == v1alpha1.UserIDsCluster {
+		return secretModeCluster
+	}
+	return secretMode
+}
+
 func container(in Input) *corev1ac.ContainerApplyConfiguration {
-	return corev1ac.Container().
+	webhook, _ := scheme(in.Connector)
+	c := corev1ac.Container().
 		WithName(ContainerName).
 		WithImage(in.Image).
 		WithArgs("serve", "--config", render.Directory+"/"+render.FileName).
 		WithPorts(
-			corev1ac.ContainerPort().WithName(portWebhook).WithContainerPort(render.PortWebhook).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(webhook).WithContainerPort(render.PortWebhook).WithProtocol(corev1.ProtocolTCP),
 			corev1ac.ContainerPort().WithName(portProbes).WithContainerPort(render.PortProbes).WithProtocol(corev1.ProtocolTCP)).
 		WithResources(containerResources(in.Connector)).
 		WithStartupProbe(probe("/healthz").WithPeriodSeconds(1).WithFailureThreshold(recoverySeconds)).
@@ -93,6 +113,19 @@ func container(in Input) *corev1ac.ContainerApplyConfiguration {
 		WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeConfig).WithMountPath(render.Directory).WithReadOnly(true)).
 		WithVolumeMounts(inboxMount(in.Connector)...).
 		WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeRun).WithMountPath(path.Dir(config.SystemSocket)))
+	for _, variable := range in.Connector.Spec.Workload.Env {
+		c.WithEnv(env(variable))
+	}
+	return c
+}
+
+func env(variable v1alpha1.EnvVar) *corev1ac.EnvVarApplyConfiguration {
+	out := corev1ac.EnvVar().WithName(variable.Name)
+	if ref := variable.SecretKeyRef; ref != nil {
+		return out.WithValueFrom(corev1ac.EnvVarSource().
+			WithSecretKeyRef(corev1ac.SecretKeySelector().WithName(ref.Name).WithKey(ref.Key)))
+	}
+	return out.WithValue(variable.Value)
 }
 
 func probe(path string) *corev1ac.ProbeApplyConfiguration {

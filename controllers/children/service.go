@@ -10,8 +10,20 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
-// portHTTP is http's own, so that the URL needs none.
-const portHTTP = 80
+// The Service's ports are the protocols' own, so that the URL needs none.
+const (
+	portHTTP  = 80
+	portHTTPS = 443
+)
+
+// scheme is the protocol of the webhook, and the name of its ports: an endpoint speaks what its port's name says, also
+// while pods of another template are still there.
+func scheme(c *v1alpha1.ChannelConnector) (name string, port int32) {
+	if c.Spec.Workload.TLS != nil {
+		return "https", portHTTPS
+	}
+	return "http", portHTTP
+}
 
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
 
@@ -22,6 +34,7 @@ var service = Kind{
 }
 
 func wantService(in Input) runtime.ApplyConfiguration {
+	name, port := scheme(in.Connector)
 	return corev1ac.Service(ConnectorName(in.Connector.Name), in.Connector.Namespace).
 		WithLabels(Labels(in.Connector.Name)).
 		WithAnnotations(annotations(in.Connector)).
@@ -30,14 +43,18 @@ func wantService(in Input) runtime.ApplyConfiguration {
 			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(Selector(in.Connector.Name)).
 			WithPorts(corev1ac.ServicePort().
-				WithName("http").WithAppProtocol("http").WithProtocol(corev1.ProtocolTCP).
-				WithPort(portHTTP).WithTargetPort(intstr.FromString(portWebhook))))
+				WithName(name).WithAppProtocol(name).WithProtocol(corev1.ProtocolTCP).
+				WithPort(port).WithTargetPort(intstr.FromString(name))))
 }
 
 // servicePort is the Service's port to which calls from outside the cluster are led.
-func servicePort(*v1alpha1.ChannelConnector) int32 { return portHTTP }
+func servicePort(c *v1alpha1.ChannelConnector) int32 {
+	_, port := scheme(c)
+	return port
+}
 
 // URL is where the Service is reached inside the cluster.
 func URL(c *v1alpha1.ChannelConnector) string {
-	return "http://" + ConnectorName(c.Name) + "." + c.Namespace + ".svc"
+	name, _ := scheme(c)
+	return name + "://" + ConnectorName(c.Name) + "." + c.Namespace + ".svc"
 }

@@ -1,4 +1,5 @@
-// Package credentials reads the Secret keys that a ChannelConnector names, and judges them with a list of policies.
+// Package credentials reads the keys of Secrets and ConfigMaps that a ChannelConnector names, and judges them with a list
+// of policies. What is said of Secret keys holds for both.
 package credentials
 
 import (
@@ -14,7 +15,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -23,8 +24,20 @@ import (
 // GeneratedKey is the key under which a generated API key stands in its Secret.
 const GeneratedKey = "xp-api-key"
 
-// Source returns a Secret of the resource's namespace, or an error for which apierrors.IsNotFound holds.
-type Source func(ctx context.Context, name string) (*corev1.Secret, error)
+// Source returns the data of an object of the resource's namespace, or an error for which apierrors.IsNotFound holds.
+type Source func(ctx context.Context, object render.Object) (map[string][]byte, error)
+
+// OfConfigMap returns the data of a ConfigMap as a Source does.
+func OfConfigMap(m *corev1.ConfigMap) map[string][]byte {
+	data := maps.Clone(m.BinaryData)
+	for key, value := range m.Data {
+		if data == nil {
+			data = map[string][]byte{}
+		}
+		data[key] = []byte(value) // the API server lets no key be in both
+	}
+	return data
+}
 
 // Input is the input of Resolve.
 type Input struct {
@@ -88,39 +101,40 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 func read(ctx context.Context, in Input) ([]material, error) {
 	named := references(in.Connector, in.Generated)
 	materials := make([]material, len(named))
-	secrets, unread := map[string]*corev1.Secret{}, map[string]error{}
+	objects := map[render.Object]object{}
+	var unread []error
 	for i := range materials {
 		m := &materials[i]
 		m.Reference = named[i]
-		if _, known := secrets[m.Secret]; !known {
-			secret, err := in.From(ctx, m.Secret)
-			switch {
-			case apierrors.IsNotFound(err):
-				secret = nil
-			case err != nil:
-				unread[m.Secret] = fmt.Errorf("read Secret %q: %w", m.Secret, err)
+		o, known := objects[m.Object]
+		if !known {
+			data, err := in.From(ctx, m.Object)
+			o = object{data: data, found: err == nil, unread: client.IgnoreNotFound(err)}
+			objects[m.Object] = o
+			if o.unread != nil {
+				unread = append(unread, fmt.Errorf("read %s: %w", m.Object, o.unread))
 			}
-			secrets[m.Secret] = secret
 		}
-		if unread[m.Secret] != nil {
-			m.state = unknown
-			continue
-		}
-		m.read(secrets[m.Secret])
+		m.read(o)
 	}
-	all := make([]error, 0, len(unread))
-	for _, name := range slices.Sorted(maps.Keys(unread)) {
-		all = append(all, unread[name])
-	}
-	return materials, errors.Join(all...)
+	slices.SortFunc(unread, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return materials, errors.Join(unread...)
+}
+
+// object is a Secret or ConfigMap as it was read.
+type object struct {
+	data  map[string][]byte
+	found bool
+	// unread is why it could not be read.
+	unread error
 }
 
 // material is one Secret key that a resource names.
 type material struct {
 	render.Reference
 
-	// secretFound and keyFound: the Secret and its key exist.
-	secretFound, keyFound bool
+	// objectFound and keyFound: the Secret and its key exist.
+	objectFound, keyFound bool
 	state                 state
 	// raw is the value in the Secret; Value has no white space around it.
 	raw, Value string
@@ -145,15 +159,16 @@ const (
 )
 
 // source names the material to the connector.
-func (m *material) source() string { return m.Secret + "/" + m.Key }
+func (m *material) source() string { return m.Name + "/" + m.Key }
 
-func (m *material) read(secret *corev1.Secret) {
-	if secret == nil {
+func (m *material) read(from object) {
+	if from.unread != nil {
+		m.state = unknown
 		return
 	}
-	m.secretFound = true
+	m.objectFound = from.found
 	var raw []byte
-	raw, m.keyFound = secret.Data[m.Key]
+	raw, m.keyFound = from.data[m.Key]
 	m.raw = string(raw)
 	m.Value = strings.TrimSpace(m.raw)
 }
@@ -166,7 +181,7 @@ func (m *material) there() bool { return m.keyFound && m.Value != "" }
 
 // String names the material in a message, never its value.
 func (m *material) String() string {
-	return fmt.Sprintf("Secret %q, key %q (%s)", m.Secret, m.Key, m.Path)
+	return fmt.Sprintf("%s, key %q (%s)", m.Object, m.Key, m.Path)
 }
 
 // references lists the Secret keys that a resource names. If it names no API key, the one in the Secret generated is
@@ -175,16 +190,18 @@ func references(c *v1alpha1.ChannelConnector, generated string) []render.Referen
 	return render.References(c, v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 }
 
-// SecretNames returns the names of the users' Secrets that a resource names, sorted, each once.
-func SecretNames(c *v1alpha1.ChannelConnector) []string {
-	var names []string
+// Objects returns the users' Secrets and ConfigMaps that a resource names, sorted, each once.
+func Objects(c *v1alpha1.ChannelConnector) []render.Object {
+	var objects []render.Object
 	for _, r := range references(c, "") {
-		if r.Secret != "" {
-			names = append(names, r.Secret)
+		if r.Name != "" {
+			objects = append(objects, r.Object)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.SortFunc(objects, func(a, b render.Object) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	return slices.Compact(objects)
 }
 
 // OwnKeys returns the Secret keys that a resource should share with no other one, its signing keys and API keys:
@@ -192,8 +209,8 @@ func SecretNames(c *v1alpha1.ChannelConnector) []string {
 func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
 	var keys []v1alpha1.SecretKeyRef
 	for _, r := range references(c, "") {
-		if own(r) && r.Secret != "" {
-			keys = append(keys, v1alpha1.SecretKeyRef{Name: r.Secret, Key: r.Key})
+		if own(r) && r.Name != "" {
+			keys = append(keys, v1alpha1.SecretKeyRef{Name: r.Name, Key: r.Key})
 		}
 	}
 	slices.SortFunc(keys, func(a, b v1alpha1.SecretKeyRef) int {

@@ -39,6 +39,8 @@ sink: {http: {
   headers: [{name: Authorization, secretKeyRef: {name: bot, key: authorization}}],
   signingSecretKeyRef: {name: bot, key: signing},
   tls: {caSecretKeyRef: {name: bot-ca, key: ca.crt}, clientCertificateSecretRef: {name: bot-tls}}}}`
+	fromMap = `sink: {http: {url: "https://bot.example", tls: {caConfigMapKeyRef: {name: company-ca, key: bundle.crt}}}}`
+	byTLS   = `workload: {tls: {secretName: shop-tls}}`
 )
 
 // The keys as the connector gets them.
@@ -67,6 +69,8 @@ func good(tb testing.TB) secrets {
 		"bot":          {"authorization": authorization, "url": url, "signing": signing},
 		"bot-ca":       {"ca.crt": cert},
 		"bot-tls":      {"tls.crt": cert, "tls.key": key},
+		"shop-tls":     {"tls.crt": cert, "tls.key": key},
+		"company-ca":   {"bundle.crt": cert}, // the only ConfigMap
 	}
 }
 
@@ -92,17 +96,17 @@ func (s secrets) without(name, key string) secrets {
 
 // source hands them out, and notes in reads which were asked for.
 func (s secrets) source(reads *[]string) Source {
-	return func(_ context.Context, name string) (*corev1.Secret, error) {
-		*reads = append(*reads, name)
-		data, ok := s[name]
-		if !ok {
-			return &corev1.Secret{}, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+	return func(_ context.Context, object render.Object) (map[string][]byte, error) {
+		*reads = append(*reads, object.Name)
+		data, ok := s[object.Name]
+		if isMap := object.Name == "company-ca"; !ok || isMap != (object.Kind == render.KindConfigMap) {
+			return nil, apierrors.NewNotFound(corev1.Resource(string(object.Kind)), object.Name)
 		}
-		secret := &corev1.Secret{Data: map[string][]byte{}}
+		values := map[string][]byte{}
 		for key, value := range data {
-			secret.Data[key] = []byte(value)
+			values[key] = []byte(value)
 		}
-		return secret, nil
+		return values, nil
 	}
 }
 
@@ -199,11 +203,11 @@ func TestResolve(t *testing.T) {
 // it.
 func TestUnread(t *testing.T) {
 	away := errors.New("the API server is away")
-	from := func(_ context.Context, name string) (*corev1.Secret, error) {
-		if name == "shop-xbot" {
+	from := func(_ context.Context, object render.Object) (map[string][]byte, error) {
+		if object.Name == "shop-xbot" {
 			return nil, away
 		}
-		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+		return nil, apierrors.NewNotFound(corev1.Resource("secrets"), object.Name)
 	}
 	got, err := Resolve(t.Context(), Input{Connector: connectortest.New(t, keyed), From: from})
 	if err != nil || got.Credentials != nil || !errors.Is(got.Unread, away) || len(got.Findings) != 1 {
@@ -214,19 +218,28 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-func TestSecretNames(t *testing.T) {
+func TestObjects(t *testing.T) {
 	for name, c := range map[string]struct {
 		patch string
 		want  []string
 	}{
-		"without the generated one": {patch: ``, want: []string{"shop-zalo"}},
-		"each once, sorted":         {patch: everything, want: []string{"bot", "bot-ca", "bot-tls", "shop-xbot", "shop-zalo"}},
+		"without the generated one": {patch: ``, want: []string{`Secret "shop-zalo"`}},
+		"each once, sorted": {patch: everything, want: []string{
+			`Secret "bot"`, `Secret "bot-ca"`, `Secret "bot-tls"`, `Secret "shop-xbot"`, `Secret "shop-zalo"`,
+		}},
+		"the webhook's, and a ConfigMap": {patch: keyed + "," + fromMap + "," + byTLS, want: []string{
+			`ConfigMap "company-ca"`, `Secret "shop-tls"`, `Secret "shop-xbot"`, `Secret "shop-zalo"`,
+		}},
 		"none that is not looked at": {
 			patch: `zaloOA: {signature: {mode: "Off"}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, SecretNames(connectortest.New(t, c.patch))); diff != "" {
+			var got []string
+			for _, object := range Objects(connectortest.New(t, c.patch)) {
+				got = append(got, object.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

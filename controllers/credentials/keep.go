@@ -3,7 +3,6 @@ package credentials
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,7 +53,7 @@ func (m *material) replaced(has *render.InUse, materials []material) bool {
 
 // among returns the place of a Secret key in a list; negative if it is not there.
 func (m *material) among(keys []v1alpha1.ExpiringKey) int {
-	return slices.IndexFunc(keys, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Secret && e.Key == m.Key })
+	return slices.IndexFunc(keys, func(e v1alpha1.ExpiringKey) bool { return e.SecretName == m.Name && e.Key == m.Key })
 }
 
 // expiry returns until when an absent key is accepted: from the first sight of its absence, and no longer than Grace
@@ -64,7 +63,7 @@ func (in Input) expiry(m *material) v1alpha1.ExpiringKey {
 	if i := m.among(in.Expiring); i >= 0 && in.Expiring[i].AcceptedUntil.Time.Before(latest) {
 		latest = in.Expiring[i].AcceptedUntil.Time
 	}
-	return v1alpha1.ExpiringKey{SecretName: m.Secret, Key: m.Key, AcceptedUntil: metav1.NewTime(latest)}
+	return v1alpha1.ExpiringKey{SecretName: m.Name, Key: m.Key, AcceptedUntil: metav1.NewTime(latest)}
 }
 
 // keep takes the connector's value of one Secret key. It takes no credential of the sink that is gone: nothing may be
@@ -83,12 +82,12 @@ func (m *material) keep(has *render.InUse) {
 // ofInbox reports whether the inbox needs the Secret key.
 func (m *material) ofInbox() bool { return m.Use == render.Credential && !m.OfSink() }
 
-// keepPair takes the last good certificate with its key, if either is unusable.
+// keepPair takes the last good certificate with its key, if either is unusable. One field names both.
 func keepPair(materials []material, has *render.InUse) {
 	for i := range materials {
 		m := &materials[i]
 		unusable := func(half material) bool { return half.Path == m.Path && half.state != usable }
-		if strings.HasSuffix(m.Path, "clientCertificateSecretRef") && slices.ContainsFunc(materials, unusable) {
+		if m.Use == render.Certificate && slices.ContainsFunc(materials, unusable) {
 			m.Value = string(has.Files[m.File])
 		}
 	}
@@ -139,6 +138,8 @@ func (m *material) meanwhile() string {
 		return "the last good one stays in use"
 	case m.OfSink():
 		return "events are accepted and held"
+	case m.Path == render.TLSPath:
+		return "a running connector goes on with plain HTTP, and a new one does not start"
 	}
 	return "the inbox is opened without it"
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -146,11 +145,11 @@ func TestUnreadStays(t *testing.T) {
 	for _, unread := range []string{"shop-zalo", "shop-xbot", "bot", "bot-ca", "bot-tls"} {
 		got, err := Resolve(t.Context(), Input{
 			Connector: connectortest.New(t, everything), Now: now,
-			From: func(ctx context.Context, name string) (*corev1.Secret, error) {
-				if name == unread {
+			From: func(ctx context.Context, object render.Object) (map[string][]byte, error) {
+				if object.Name == unread {
 					return nil, away
 				}
-				return there.source(new([]string))(ctx, name)
+				return there.source(new([]string))(ctx, object)
 			},
 			InUse: func(context.Context) (*render.InUse, error) { return inUse(there), nil },
 		})
@@ -225,11 +224,11 @@ func TestUnreadCountsOn(t *testing.T) {
 	there, noted := good(t), expires("shop-xbot", "old", 5*time.Second)
 	got, err := Resolve(t.Context(), Input{
 		Connector: connectortest.New(t, everything), Now: now, Expiring: list(noted),
-		From: func(ctx context.Context, name string) (*corev1.Secret, error) {
-			if name == "shop-xbot" {
+		From: func(ctx context.Context, object render.Object) (map[string][]byte, error) {
+			if object.Name == "shop-xbot" {
 				return nil, errors.New("the API server is away")
 			}
-			return there.source(new([]string))(ctx, name)
+			return there.source(new([]string))(ctx, object)
 		},
 		InUse: func(context.Context) (*render.InUse, error) { return inUse(there), nil },
 	})

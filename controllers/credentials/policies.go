@@ -16,11 +16,17 @@ import (
 const (
 	ReasonAwaitingOASecretKey = "AwaitingOASecretKey"
 
-	ReasonSecretNotFound    = "SecretNotFound"
-	ReasonKeyNotFound       = "SecretKeyNotFound"
-	ReasonEmpty             = "SecretKeyEmpty"
-	ReasonTooLarge          = config.ReasonTooLarge
-	ReasonMalformed         = "SecretKeyMalformed"
+	ReasonSecretNotFound        = "SecretNotFound"
+	ReasonKeyNotFound           = "SecretKeyNotFound"
+	ReasonEmpty                 = "SecretKeyEmpty"
+	ReasonTooLarge              = config.ReasonTooLarge
+	ReasonMalformed             = "SecretKeyMalformed"
+	ReasonConfigMapNotFound     = "ConfigMapNotFound"
+	ReasonConfigMapKeyNotFound  = "ConfigMapKeyNotFound"
+	ReasonConfigMapKeyEmpty     = "ConfigMapKeyEmpty"
+	ReasonConfigMapKeyTooLarge  = "ConfigMapKeyTooLarge"
+	ReasonConfigMapKeyMalformed = "ConfigMapKeyMalformed"
+
 	ReasonAPIKeyTooShort    = config.ReasonTooShort
 	ReasonOASecretIsAPIKey  = config.ReasonSigningKeyIsAPIKey
 	ReasonAPIKeyTwice       = config.ReasonAPIKeyTwice
@@ -34,6 +40,15 @@ const (
 	ReasonTrimmed       = "SecretKeyTrimmed"
 	ReasonURLChanges    = config.ReasonURLChanges
 )
+
+// ofConfigMap are the reasons of a ConfigMap's keys, by those of a Secret's.
+var ofConfigMap = map[string]string{
+	ReasonSecretNotFound: ReasonConfigMapNotFound,
+	ReasonKeyNotFound:    ReasonConfigMapKeyNotFound,
+	ReasonEmpty:          ReasonConfigMapKeyEmpty,
+	ReasonTooLarge:       ReasonConfigMapKeyTooLarge,
+	ReasonMalformed:      ReasonConfigMapKeyMalformed,
+}
 
 // Finding is something wrong with a credential.
 type Finding struct {
@@ -136,23 +151,26 @@ func (m *material) noteGenerated(f Finding) {
 
 // note keeps a finding.
 func (m *material) note(f Finding) {
-	m.findings = append(m.findings, f)
 	switch {
 	case f.Blocking && slices.Contains(absent, f.Reason):
 		m.state = gone
 	case f.Blocking:
 		m.state = bad
 	}
+	if m.Kind == render.KindConfigMap {
+		f.Reason = cmp.Or(ofConfigMap[f.Reason], f.Reason)
+	}
+	m.findings = append(m.findings, f)
 }
 
 // missing finds that there is no value.
 func missing(m *material, _ subject) []Finding {
 	switch {
-	case !m.secretFound:
+	case !m.objectFound:
 		return blocking(ReasonSecretNotFound,
-			"Secret %q does not exist (%s): create it with the key %q, or correct the reference", m.Secret, m.Path, m.Key)
+			"%s does not exist (%s): create it with the key %q, or correct the reference", m.Object, m.Path, m.Key)
 	case !m.keyFound:
-		return blocking(ReasonKeyNotFound, "Secret %q has no key %q (%s): add the key, or correct the reference", m.Secret, m.Key, m.Path)
+		return blocking(ReasonKeyNotFound, "%s has no key %q (%s): add the key, or correct the reference", m.Object, m.Key, m.Path)
 	case m.Value == "":
 		return blocking(ReasonEmpty, "%s is empty: fill it in", m)
 	}
@@ -205,7 +223,7 @@ func shared(m *material, s subject) []Finding {
 	}
 	for i := range s.others {
 		other := &s.others[i]
-		if other.Name != s.connector.Name && slices.Contains(OwnKeys(other), v1alpha1.SecretKeyRef{Name: m.Secret, Key: m.Key}) {
+		if other.Name != s.connector.Name && slices.Contains(OwnKeys(other), v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key}) {
 			return warning(ReasonShared, "%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
 		}
 	}

@@ -26,7 +26,7 @@ func process(c *v1alpha1.ChannelConnector, stand func(Reference) config.APIKey) 
 	return &config.Config{
 		APIVersion: config.APIVersion,
 		Kind:       config.Kind,
-		Server:     server(c.Spec.Webhook),
+		Server:     server(c.Spec, stand),
 		Metrics:    config.Metrics{Address: fmt.Sprintf(":%d", PortProbes)},
 		Log:        config.Log{Level: string(c.Spec.Workload.LogLevel)},
 		Admin:      config.Admin{Socket: config.SystemSocket},
@@ -40,9 +40,11 @@ func process(c *v1alpha1.ChannelConnector, stand func(Reference) config.APIKey) 
 func ChannelName(c *v1alpha1.ChannelConnector) string { return c.Namespace + "/" + c.Name }
 
 // server bounds the connections of the only channel.
-func server(w v1alpha1.Webhook) config.Server {
+func server(spec v1alpha1.ChannelConnectorSpec, stand func(Reference) config.APIKey) config.Server {
+	w := spec.Webhook
 	return config.Server{
 		Address:        fmt.Sprintf(":%d", PortWebhook),
+		TLS:            serverTLS(spec.Workload, stand),
 		MaxConnections: int(w.MaxConnections),
 		MaxHeaderSize:  size(w.MaxHeaderSize),
 		MaxHeaderLines: int(w.MaxHeaderLines),

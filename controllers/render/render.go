@@ -34,6 +34,8 @@ const (
 	PortProbes = 9090
 	// FileReportToken holds the token of the connector's report.
 	FileReportToken = "report-token"
+	// FileCertificate holds the certificate of workload.tls.
+	FileCertificate = "workload-tls.crt"
 )
 
 const (
@@ -60,6 +62,17 @@ type Credentials struct {
 	Values map[string]Value
 	// ReportToken must come with every request for the connector's report; empty if there is no report.
 	ReportToken string
+}
+
+// Servable reports whether a connector can serve with the credentials: the pair of workload.tls is there, if it is
+// declared.
+func (c *Credentials) Servable(connector *v1alpha1.ChannelConnector) bool {
+	missing := false
+	serverTLS(connector.Spec.Workload, func(r Reference) config.APIKey {
+		missing = missing || c.Values[r.Field].Text == ""
+		return config.APIKey{}
+	})
+	return !missing
 }
 
 // Value is the value of a Secret key. Text is empty while no value can be used; an API key has only its digest, as 64

@@ -59,11 +59,11 @@ func secrets(tb testing.TB) map[string]*corev1.Secret {
 
 // sourceOf hands Secrets out.
 func sourceOf(from map[string]*corev1.Secret) credentials.Source {
-	return func(_ context.Context, name string) (*corev1.Secret, error) {
-		if from[name] == nil {
-			return nil, errors.New("no such Secret in the test")
+	return func(_ context.Context, object render.Object) (map[string][]byte, error) {
+		if from[object.Name] == nil {
+			return nil, errors.New("no such object in the test")
 		}
-		return from[name], nil
+		return from[object.Name].Data, nil
 	}
 }
 

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -16,22 +18,41 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/types"
 )
 
-// The spec of a resource and a channel in the connector's file have the same fields, except those that name Secrets. So
-// a new type of channel or sink needs no code here:
+// The spec of a resource and a channel in the connector's file have the same fields, except those that name Secrets or
+// ConfigMaps. So a new type of channel or sink needs no code here:
 //
 //   - secretKeyRefs: [{name, key}] becomes secretKeys: [{value, source}].
 //   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
 //   - A longer name, such as signingSecretKeyRef: {name, key}, becomes signingSecret: {value, source}.
 //   - A field of ownFiles becomes the name of a file beside the configuration file.
 
-// Reference is a Secret key that a resource names.
+// Kind is a kind of object that holds values.
+type Kind string
+
+// The kinds.
+const (
+	KindSecret    Kind = "Secret"
+	KindConfigMap Kind = "ConfigMap"
+)
+
+// Object is an object of the resource's namespace that holds values.
+type Object struct {
+	Kind Kind
+	Name string
+}
+
+// String is the object in a message: Secret "shop-zalo".
+func (o Object) String() string { return fmt.Sprintf("%s %q", o.Kind, o.Name) }
+
+// Reference is a key of a Secret or ConfigMap that a resource names. What is said of Secret keys holds for both.
 type Reference struct {
 	// Path is the field that names it, such as "spec.webhook.apiKeys[0].secretKeyRef".
 	Path string
 	// Field is where its value stands in the connector's file.
-	Field       string
-	Secret, Key string
-	Use         Use
+	Field string
+	Object
+	Key string
+	Use Use
 	// File is the name of the value's own file; empty if it gets none.
 	File string
 }
@@ -46,7 +67,7 @@ const (
 	APIKey
 	// Credential opens the sink or the inbox.
 	Credential
-	// Certificate is PEM for connections to either.
+	// Certificate is PEM for connections to either, or for those of callers.
 	Certificate
 )
 
@@ -64,10 +85,19 @@ type ownFile struct {
 	key string
 }
 
+// TLSPath is the Path of the webhook's certificate and key.
+const TLSPath = "spec.workload.tls.secretName"
+
 // ownFiles are by the names of the references.
 var ownFiles = map[string][]ownFile{
 	"urlSecretKeyRef": {{field: "urlFile", name: "url", use: Credential}},
-	"caSecretKeyRef":  {{field: "caFile", name: "ca.crt", use: Certificate}},
+	// One of the two is set.
+	"caSecretKeyRef":    {{field: "caFile", name: "ca.crt", use: Certificate}},
+	"caConfigMapKeyRef": {{field: "caFile", name: "ca.crt", use: Certificate}},
+	"tls": {
+		{field: "certFile", name: "tls.crt", use: Certificate, key: corev1.TLSCertKey},
+		{field: "keyFile", name: "tls.key", use: Certificate, key: corev1.TLSPrivateKeyKey},
+	},
 	"clientCertificateSecretRef": {
 		{field: "certFile", name: "client.crt", use: Certificate, key: corev1.TLSCertKey},
 		{field: "keyFile", name: "client.key", use: Certificate, key: corev1.TLSPrivateKeyKey},
@@ -80,8 +110,8 @@ var elsewhere = map[string]bool{
 	"spec.webhook.maxConnections": true, "spec.webhook.maxHeaderSize": true, "spec.webhook.maxHeaderLines": true,
 }
 
-// References lists the Secret keys that a resource names, in the order of its fields, those of the inbox last. If it
-// names no API key, generated stands for one.
+// References lists the Secret keys that a resource names, in the order of its fields, those of the inbox and the workload
+// last. If it names no API key, generated stands for one.
 func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (all []Reference) {
 	list := func(r Reference) config.APIKey {
 		all = append(all, r)
@@ -89,6 +119,7 @@ func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (
 	}
 	channelOf(c, generated, list)
 	inboxOf(c.Spec, list)
+	serverTLS(c.Spec.Workload, list)
 	return all
 }
 
@@ -117,6 +148,18 @@ func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, st
 // inboxOf returns the inbox in the connector's terms, as far as the resource declares it.
 func inboxOf(spec v1alpha1.ChannelConnectorSpec, stand func(r Reference) config.APIKey) *yaml.Node {
 	return translation{stand: stand}.section(reflect.ValueOf(spec.Inbox), "spec.inbox", "inbox")
+}
+
+// serverTLS returns the names of the files with the webhook's certificate; nil if it is served by plain HTTP.
+func serverTLS(w v1alpha1.Workload, stand func(r Reference) config.APIKey) *config.ServerTLS {
+	if w.TLS == nil {
+		return nil
+	}
+	names := &yaml.Node{Kind: yaml.MappingNode}
+	translation{stand: stand}.files(names, "tls", Reference{Path: TLSPath, Object: Object{KindSecret, w.TLS.SecretName}}, "server.tls")
+	out := &config.ServerTLS{}
+	_ = names.Decode(out) // two texts
+	return out
 }
 
 // section returns a struct of the resource. Of the members of a union it has only that of the type.
@@ -155,7 +198,9 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 	field := parent + "." + name
 	switch x := v.Interface().(type) {
 	case *v1alpha1.SecretRef:
-		t.files(out, name, v1alpha1.SecretKeyRef{Name: x.Name}, path, parent)
+		t.files(out, name, Reference{Path: path, Object: Object{KindSecret, x.Name}}, parent)
+	case *v1alpha1.ConfigMapKeyRef:
+		t.files(out, name, Reference{Path: path, Object: Object{KindConfigMap, x.Name}, Key: x.Key}, parent)
 	case *v1alpha1.SecretKeyRef:
 		t.reference(out, name, *x, path, parent)
 	case v1alpha1.SecretKeyRef:
@@ -176,7 +221,7 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 func (t translation) reference(out *yaml.Node, name string, ref v1alpha1.SecretKeyRef, path, parent string) {
 	switch short := strings.TrimSuffix(name, "KeyRef"); {
 	case ownFiles[name] != nil:
-		t.files(out, name, ref, path, parent)
+		t.files(out, name, Reference{Path: path, Object: Object{KindSecret, ref.Name}, Key: ref.Key}, parent)
 	case short == "secret":
 		out.Content = append(out.Content, t.secret(ref, path, parent).Content...)
 	default:
@@ -209,7 +254,7 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 }
 
 func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml.Node {
-	r := Reference{Path: path, Field: field, Secret: ref.Name, Key: ref.Key}
+	r := Reference{Path: path, Field: field, Object: Object{KindSecret, ref.Name}, Key: ref.Key}
 	switch {
 	case strings.HasPrefix(path, "spec.webhook."):
 		if r.Use = APIKey; t.generated {
@@ -221,15 +266,14 @@ func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml
 	return node(t.stand(r))
 }
 
-// files adds the names of the files that stand for a reference.
-func (t translation) files(out *yaml.Node, name string, ref v1alpha1.SecretKeyRef, path, parent string) {
-	section, _, _ := strings.Cut(strings.TrimPrefix(path, "spec."), ".")
+// files adds the names of the files that stand for a reference, of which the path, the object and perhaps the key are
+// known.
+func (t translation) files(out *yaml.Node, name string, known Reference, parent string) {
+	section, _, _ := strings.Cut(strings.TrimPrefix(known.Path, "spec."), ".")
 	for _, file := range ownFiles[name] {
-		r := Reference{Path: path, Field: parent + "." + file.field, Secret: ref.Name, Key: ref.Key, Use: file.use}
-		r.File = section + "-" + file.name
-		if file.key != "" {
-			r.Key = file.key
-		}
+		r := known
+		r.Field, r.Use, r.File = parent+"."+file.field, file.use, section+"-"+file.name
+		r.Key = cmp.Or(file.key, r.Key)
 		t.stand(r)
 		set(out, file.field, node(r.File))
 	}

@@ -67,11 +67,11 @@ rooms:
 		t.Errorf("section (-want +got):\n%s", diff)
 	}
 	references := []Reference{
-		{Path: "spec.echo.signature.secretKeyRefs[0]", Field: "channels[0].echo.signature.secretKeys[0]", Secret: "echo", Key: "new"},
-		{Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]", Secret: "echo", Key: "old"},
-		{Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret", Secret: "echo", Key: "token"},
-		{Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret", Secret: "echo", Key: "word"},
-		{Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]", Secret: "echo", Key: "hall"},
+		{Path: "spec.echo.signature.secretKeyRefs[0]", Field: "channels[0].echo.signature.secretKeys[0]", Object: Object{KindSecret, "echo"}, Key: "new"},
+		{Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]", Object: Object{KindSecret, "echo"}, Key: "old"},
+		{Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret", Object: Object{KindSecret, "echo"}, Key: "token"},
+		{Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret", Object: Object{KindSecret, "echo"}, Key: "word"},
+		{Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]", Object: Object{KindSecret, "echo"}, Key: "hall"},
 	}
 	if diff := cmp.Diff(references, got); diff != "" {
 		t.Errorf("references (-want +got):\n%s", diff)
@@ -117,10 +117,10 @@ stream:
 	}
 	references := []Reference{
 		{
-			Path: "spec.inbox.stream.passwordSecretKeyRef", Field: "inbox.stream.passwordSecret", Secret: "nats", Key: "password", Use: Credential,
+			Path: "spec.inbox.stream.passwordSecretKeyRef", Field: "inbox.stream.passwordSecret", Object: Object{KindSecret, "nats"}, Key: "password", Use: Credential,
 		},
 		{
-			Path: "spec.inbox.stream.caSecretKeyRef", Field: "inbox.stream.caFile", Secret: "nats", Key: "ca", Use: Certificate,
+			Path: "spec.inbox.stream.caSecretKeyRef", Field: "inbox.stream.caFile", Object: Object{KindSecret, "nats"}, Key: "ca", Use: Certificate,
 			File: "inbox-ca.crt",
 		},
 	}

@@ -6,6 +6,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,8 @@ type Observation struct {
 	DefinitionOutdated string
 	// Contests are the fields of children that are left to others for a while.
 	Contests []apply.Contest
+	// URL is where the connector is reached in the cluster; empty: where the resource declares.
+	URL string
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
 	// Traffic is a new assessment of the connector's traffic; nil while the one that the status holds stands.
@@ -113,7 +116,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	s := v1alpha1.ChannelConnectorStatus{
 		ObservedGeneration: c.Generation,
 		Conditions:         slices.Clone(c.Status.Conditions),
-		Address:            &v1alpha1.Address{URL: children.URL(c)},
+		Address:            &v1alpha1.Address{URL: cmp.Or(o.URL, children.URL(c))},
 		APIKeySecretName:   o.APIKeySecretName,
 		ExpiringKeys:       o.Expiring,
 		Selector:           labels.SelectorFromSet(children.Selector(c.Name)).String(),
@@ -227,7 +230,7 @@ func next(o Observation) string {
 		key = fmt.Sprintf("<key %q of Secret %q>", credentials.GeneratedKey, o.APIKeySecretName)
 	}
 	c := o.Connector
-	return ". Next: " + c.Spec.NextStep(fmt.Sprintf("%s%s?param.header.xp-api-key=%s", children.URL(c), render.Path(c), key))
+	return ". Next: " + c.Spec.NextStep(fmt.Sprintf("%s%s?param.header.xp-api-key=%s", cmp.Or(o.URL, children.URL(c)), render.Path(c), key))
 }
 
 // blocking returns the findings that block, with those that pass by themselves at the end.

@@ -152,7 +152,7 @@ func said(o Observation) *condition {
 		return &condition{reason: ReasonPodsRefused, message: "The cluster refuses the pod: " + failure.Message}
 	}
 	for _, pod := range newest(o.Pods) {
-		if v := cmp.Or(unschedulable(o, pod), waiting(pod), crashing(pod)); v != nil {
+		if v := cmp.Or(unschedulable(o, pod), waiting(o, pod), crashing(pod)); v != nil {
 			return v
 		}
 	}
@@ -213,7 +213,7 @@ var waitingReasons = map[string]string{
 	"RunContainerError":          ReasonContainerNotCreated,
 }
 
-func waiting(pod *corev1.Pod) *condition {
+func waiting(o Observation, pod *corev1.Pod) *condition {
 	c := connectorStatus(pod)
 	if c == nil || c.State.Waiting == nil {
 		return nil
@@ -228,9 +228,28 @@ func waiting(pod *corev1.Pod) *condition {
 		// It waits in turns with this and with CrashLoopBackOff: see crashing.
 		return nil
 	case reason == ReasonContainerNotCreated:
-		return &condition{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message}
+		return &condition{reason: reason, message: "The container cannot be created: " + c.State.Waiting.Message +
+			variables(o.Connector.Spec.Workload, c.State.Waiting.Message)}
 	}
 	return nil
+}
+
+// variables names the environment variables whose Secrets are named by the kubelet's words: "secret \"proxy\" not
+// found", or "couldn't find key url in Secret chat/proxy".
+func variables(w v1alpha1.Workload, words string) string {
+	said := func(word string) bool {
+		return slices.Contains(strings.FieldsFunc(words, func(r rune) bool { return strings.ContainsRune(` /":,`, r) }), word)
+	}
+	var named []string
+	for _, v := range w.Env {
+		if v.SecretKeyRef != nil && said(v.SecretKeyRef.Name) {
+			named = append(named, fmt.Sprintf("%s needs Secret %q, key %q", v.Name, v.SecretKeyRef.Name, v.SecretKeyRef.Key))
+		}
+	}
+	if named == nil {
+		return ""
+	}
+	return ": workload.env: " + strings.Join(named, ", ")
 }
 
 const (

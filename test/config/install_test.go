@@ -128,11 +128,11 @@ func readSample(name string) sample {
 	return s
 }
 
-func (s sample) secret(_ context.Context, name string) (*corev1.Secret, error) {
-	if secret, ok := s.secrets[name]; ok {
-		return secret, nil
+func (s sample) secret(_ context.Context, object render.Object) (map[string][]byte, error) {
+	if secret, ok := s.secrets[object.Name]; ok {
+		return secret.Data, nil
 	}
-	return nil, apierrors.NewNotFound(corev1.Resource("secrets"), name)
+	return nil, apierrors.NewNotFound(corev1.Resource("secrets"), object.Name)
 }
 
 var _ = Describe("config/samples", func() {

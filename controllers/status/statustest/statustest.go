@@ -22,6 +22,8 @@ var (
 	blocking = []string{
 		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
 		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice, credentials.ReasonAPIKeyTooShort,
+		credentials.ReasonConfigMapNotFound, credentials.ReasonConfigMapKeyNotFound, credentials.ReasonConfigMapKeyEmpty,
+		credentials.ReasonConfigMapKeyTooLarge, credentials.ReasonConfigMapKeyMalformed,
 		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
 	}
 	noWorkload = []string{
