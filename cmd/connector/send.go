@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ type send struct {
 	apiKey, apiKeyFile string
 	keyless            bool
 	secret, secretFile string
+	certificateFile    string
 	file               string
 	count              uint
 	typeName           string
@@ -80,6 +82,8 @@ func newSend() *cobra.Command {
 	flags.StringVar(&s.secret, "secret", "",
 		"the OA secret key, or what the platform calls the key that signs; other users of the machine can see it, unlike a file's content")
 	flags.StringVar(&s.secretFile, "secret-file", "", "a file with that key")
+	flags.StringVar(&s.certificateFile, "certificate-file", "",
+		"a file with the webhook's own certificate, to be trusted whatever its name and issuer, and no other one")
 	flags.StringVar(&s.typeName, "type", known[0].Name, "the channel's type")
 	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")
 	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
@@ -143,6 +147,11 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 	}
 	// As for Zalo, a redirect is an answer like any other: no http.Client.
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if s.certificateFile != "" {
+		if transport.TLSClientConfig, err = trusting(s.certificateFile); err != nil {
+			return err
+		}
+	}
 	defer transport.CloseIdleConnections()
 	refused := 0
 	for range s.count {
@@ -158,6 +167,28 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("not accepted: %d of %d", refused, s.count)
 	}
 	return nil
+}
+
+// trusting returns the settings of a client that calls the owner of the first certificate of a file, and nobody else.
+func trusting(file string) (*tls.Config, error) {
+	content, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, fmt.Errorf("the webhook's certificate: %w", err)
+	}
+	block, _ := pem.Decode(content)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("the file %s holds no certificate in PEM", file)
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: true, //nolint:gosec // the certificate itself is compared
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if !bytes.Equal(state.PeerCertificates[0].Raw, block.Bytes) {
+				return fmt.Errorf("the webhook has another certificate than the one in %s", file)
+			}
+			return nil
+		},
+	}, nil
 }
 
 // secretOf returns the content of the file if one is named, and value otherwise. The error quotes neither.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/pem"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/types"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 	"xbot.a4b.vn/channel-connector/test/kit/reserved"
 )
 
@@ -197,5 +200,37 @@ func TestSendOfAnotherType(t *testing.T) {
 	}
 	if _, _, stderr = run(t, "send", "--type=Echo", "--url=nowhere", "--api-key=k"); !strings.Contains(stderr, "http://127.0.0.1:8080/echo") {
 		t.Errorf("the advice names no path of the type: %s", stderr)
+	}
+}
+
+// TestSendTrustsOneCertificate: whatever its name and issuer, and no other one, to which no key is sent.
+func TestSendTrustsOneCertificate(t *testing.T) {
+	server := &webhook{}
+	server.Server = httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		server.headers = append(server.headers, r.Header)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(server.Close)
+	own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	other, _ := certificate.New(t, 1)
+	for name, c := range map[string]struct {
+		file string
+		code int
+		says string
+	}{
+		"its own": {own, exitOK, ""},
+		"another": {other, exitFailure, "the webhook has another certificate than the one in"},
+		"none":    {"HiddenValue", exitFailure, "holds no certificate in PEM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.headers = nil
+			code, _, stderr := run(t, "send", "--url", server.URL, "--api-key=k", "--file=/dev/null", "--certificate-file", writeFile(t, c.file))
+			if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "HiddenValue") {
+				t.Errorf("exit %d, %s", code, stderr)
+			}
+			if served := len(server.headers) > 0; served != (c.code == exitOK) {
+				t.Errorf("served: %v", served)
+			}
+		})
 	}
 }

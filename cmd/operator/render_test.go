@@ -163,8 +163,8 @@ func TestRenderRefuses(t *testing.T) {
 				` or make it once with --generate-api-key and keep it: each new key has to be pasted into Zalo's console`,
 		},
 		"another kind": {
-			stdin: "apiVersion: v1\nkind: ConfigMap\n", args: []string{"--connector-image=c:1"},
-			want: `-, document 1: kind "ConfigMap": want ChannelConnectors and Secrets only`,
+			stdin: "apiVersion: v1\nkind: Service\n", args: []string{"--connector-image=c:1"},
+			want: `-, document 1: kind "Service": want ChannelConnectors, Secrets and ConfigMaps only`,
 		},
 		"a Secret's typo": {
 			stdin: shop + "---\n" + strings.Replace(shopSecret, "stringData", "stringDatas", 1), args: []string{"--connector-image=c:1"},

@@ -34,6 +34,7 @@ const (
 	ReasonAPIKeyTwice        = "APIKeyGivenTwice"
 	ReasonShort              = "SecretKeyShort"
 	ReasonURLChanges         = "APIKeyChangedByURL"
+	ReasonExpired            = "CertificateExpired"
 )
 
 // String returns "file:line: path: message".

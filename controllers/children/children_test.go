@@ -256,4 +256,7 @@ func TestURL(t *testing.T) {
 	if got := URL(connectortest.New(t)); got != "http://shop-connector.chat.svc" {
 		t.Error(got)
 	}
+	if got := URL(connectortest.New(t, byTLS)); got != "https://shop-connector.chat.svc" {
+		t.Error(got)
+	}
 }

@@ -1,11 +1,13 @@
 package children
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -55,6 +57,76 @@ func resources(tb testing.TB) map[string]*v1alpha1.ChannelConnector {
 		"minimal":   connectortest.New(tb),
 		"ephemeral": connectortest.New(tb, connectortest.EphemeralStorage),
 		"full":      connectortest.Full(tb),
+		"cluster":   connectortest.New(tb, `workload: {userIDs: Cluster}`),
+	}
+}
+
+const byTLS = `workload: {tls: {secretName: shop-tls}}`
+
+// TestTLS: the Service, its endpoints and the pods call the port by what it speaks.
+func TestTLS(t *testing.T) {
+	in := input(connectortest.New(t, byTLS))
+	service := &corev1.Service{}
+	for _, child := range Build(Kinds, in) {
+		if child.Kind.Name == "Service" {
+			if err := yaml.UnmarshalStrict(manifest(t, child), service); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := []corev1.ServicePort{{
+		Name: "https", AppProtocol: new("https"), Protocol: corev1.ProtocolTCP, Port: 443, TargetPort: intstr.FromString("https"),
+	}}
+	if diff := cmp.Diff(want, service.Spec.Ports); diff != "" {
+		t.Errorf("Service (-want +got):\n%s", diff)
+	}
+	c := deploymentOf(t, in).Spec.Template.Spec.Containers[0]
+	if c.Ports[0].Name != "https" || c.Ports[0].ContainerPort != 8080 || c.ReadinessProbe.HTTPGet.Scheme != "" || c.Ports[1].Name != "metrics" {
+		t.Errorf("%+v", c.Ports)
+	}
+}
+
+// TestUserIDs: a cluster that gives ids finds none, and the configuration can be read by whatever id it gives.
+func TestUserIDs(t *testing.T) {
+	mode := func(s corev1.PodSpec) int32 { return *s.Volumes[0].Secret.DefaultMode }
+	fixed := deploymentOf(t, input(connectortest.New(t))).Spec.Template.Spec
+	if c := fixed.SecurityContext; *c.RunAsUser != 65532 || *c.RunAsGroup != 65532 || *c.FSGroup != 65532 || mode(fixed) != 0o440 {
+		t.Errorf("Fixed: %+v, mode %o", c, mode(fixed))
+	}
+	free := deploymentOf(t, input(connectortest.New(t, `workload: {userIDs: Cluster}`))).Spec.Template.Spec
+	if c := free.SecurityContext; c.RunAsUser != nil || c.RunAsGroup != nil || c.FSGroup != nil || !*c.RunAsNonRoot || mode(free) != 0o444 {
+		t.Errorf("Cluster: %+v, mode %o", c, mode(free))
+	}
+}
+
+// TestEnv: variables keep their order, because a value may name one above it.
+func TestEnv(t *testing.T) {
+	got := deploymentOf(t, input(connectortest.New(t, `workload: {env: [
+{name: HOST, value: proxy}, {name: A_URL, value: "http://$(HOST)"}, {name: HTTPS_PROXY, secretKeyRef: {name: proxy, key: url}}]}`)))
+	want := []corev1.EnvVar{
+		{Name: "HOST", Value: "proxy"}, {Name: "A_URL", Value: "http://$(HOST)"},
+		{Name: "HTTPS_PROXY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "proxy"}, Key: "url",
+		}}},
+	}
+	if diff := cmp.Diff(want, got.Spec.Template.Spec.Containers[0].Env); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestServiceAccountToken: a token is mounted on request only, and then the generated ServiceAccount forbids it no more.
+func TestServiceAccountToken(t *testing.T) {
+	for patch, want := range map[string]bool{``: false, `workload: {serviceAccountToken: Mount}`: true} {
+		in := input(connectortest.New(t, patch))
+		if got := *deploymentOf(t, in).Spec.Template.Spec.AutomountServiceAccountToken; got != want {
+			t.Errorf("%q: the pods get a token: %v", patch, got)
+		}
+		for _, child := range Build(Kinds, in) {
+			if forbids := strings.Contains(string(manifest(t, child)), "automountServiceAccountToken: false"); child.Kind.Name ==
+				"ServiceAccount" && forbids == want {
+				t.Errorf("%q: the ServiceAccount forbids it: %v", patch, forbids)
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -133,6 +134,79 @@ func resolveEverything(t *testing.T, there, before secrets, expiring []v1alpha1.
 		Connector: connectortest.New(t, everything), From: there.source(new([]string)), Expiring: expiring, Now: now,
 		InUse: func(context.Context) (*render.InUse, error) { return inUse(before), nil },
 	})
+}
+
+// TestKeepOfConnections: of the certificate of the webhook, and of a bundle in a ConfigMap, the last good ones stay, a
+// pair together.
+func TestKeepOfConnections(t *testing.T) {
+	const last, plain = "the last good one stays in use", "a running connector goes on with plain HTTP, and a new one does not start"
+	for name, c := range map[string]struct {
+		change  func(secrets) secrets
+		had     bool
+		reasons []string
+		message string
+		mean    string
+	}{
+		"Secret of the pair gone, had one": {remove("shop-tls", ""), true, []string{ReasonSecretNotFound, ReasonSecretNotFound},
+			`Secret "shop-tls" does not exist (spec.workload.tls.secretName): create it with the key "tls.crt", or correct the reference`, last},
+		"Secret of the pair gone, had none": {remove("shop-tls", ""), false, []string{ReasonSecretNotFound, ReasonSecretNotFound},
+			`Secret "shop-tls" does not exist (spec.workload.tls.secretName): create it with the key "tls.crt", or correct the reference`, plain},
+		"key of another certificate": {set("shop-tls", "tls.key", "none"), true, []string{ReasonMalformed},
+			`Secret "shop-tls", key "tls.key" (spec.workload.tls.secretName) is not the private key, in PEM, of the certificate in ` +
+				`Secret "shop-tls", key "tls.crt" (spec.workload.tls.secretName): put a matching pair there`, last},
+		"ConfigMap gone": {remove("company-ca", ""), true, []string{ReasonConfigMapNotFound},
+			`ConfigMap "company-ca" does not exist (spec.sink.http.tls.caConfigMapKeyRef): create it with the key "bundle.crt",` +
+				` or correct the reference`, last},
+		"its key gone": {remove("company-ca", "bundle.crt"), true, []string{ReasonConfigMapKeyNotFound},
+			`ConfigMap "company-ca" has no key "bundle.crt" (spec.sink.http.tls.caConfigMapKeyRef): add the key, or correct the reference`, last},
+		"empty": {set("company-ca", "bundle.crt", "\n"), true, []string{ReasonConfigMapKeyEmpty},
+			`ConfigMap "company-ca", key "bundle.crt" (spec.sink.http.tls.caConfigMapKeyRef) is empty: fill it in`, last},
+		"no bundle": {set("company-ca", "bundle.crt", "none"), true, []string{ReasonConfigMapKeyMalformed},
+			`ConfigMap "company-ca", key "bundle.crt" (spec.sink.http.tls.caConfigMapKeyRef) holds no certificate in PEM: ` +
+				`write a bundle of "BEGIN CERTIFICATE" blocks`, last},
+		"too large": {set("company-ca", "bundle.crt", strings.Repeat("x", 512<<10+1)), true, []string{ReasonConfigMapKeyTooLarge},
+			`ConfigMap "company-ca", key "bundle.crt" (spec.sink.http.tls.caConfigMapKeyRef) is larger than 512 KiB: ` +
+				`put the credential alone into it`, last},
+	} {
+		t.Run(name, func(t *testing.T) {
+			there := good(t)
+			has := &render.InUse{Files: map[string][]byte{}}
+			if c.had {
+				for file, from := range map[string][2]string{
+					"workload-tls.crt": {"shop-tls", "tls.crt"}, "workload-tls.key": {"shop-tls", "tls.key"}, "sink-ca.crt": {"company-ca", "bundle.crt"},
+				} {
+					has.Files[file] = []byte(strings.TrimSpace(there[from[0]][from[1]]))
+				}
+			}
+			connector := connectortest.New(t, keyed+","+fromMap+","+byTLS)
+			got, err := Resolve(t.Context(), Input{Connector: connector, From: c.change(there).source(new([]string)), Now: now,
+				InUse: func(context.Context) (*render.InUse, error) { return has, nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var reasons []string
+			for _, f := range got.Findings {
+				reasons = append(reasons, f.Reason)
+			}
+			if diff := cmp.Diff(c.reasons, reasons); diff != "" || got.Findings[0].Message != c.message || got.Findings[0].Meanwhile != c.mean {
+				t.Errorf("%s\n%+v", diff, got.Findings)
+			}
+			if kept := got.Credentials.Servable(connector); kept != c.had {
+				t.Errorf("a pair to serve with: %v, want %v", kept, c.had)
+			}
+			if _, err := render.Render(connector, got.Credentials); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestOfConfigMap: a bundle may be in either part.
+func TestOfConfigMap(t *testing.T) {
+	got := OfConfigMap(&corev1.ConfigMap{Data: map[string]string{"a": "1"}, BinaryData: map[string][]byte{"b": {2}}})
+	if diff := cmp.Diff(map[string][]byte{"a": []byte("1"), "b": {2}}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestUnreadStays: what cannot be read for the moment stays in use, for however long.

@@ -39,6 +39,7 @@ const (
 	ReasonLooksLikeUser = "SecretKeyLooksLikeAccessToken"
 	ReasonTrimmed       = "SecretKeyTrimmed"
 	ReasonURLChanges    = config.ReasonURLChanges
+	ReasonExpired       = config.ReasonExpired
 )
 
 // ofConfigMap are the reasons of a ConfigMap's keys, by those of a Secret's.

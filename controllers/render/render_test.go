@@ -49,9 +49,12 @@ func secrets(tb testing.TB) map[string]*corev1.Secret {
 			"signing": []byte("whsec_SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtSGlkZGVu"), "signing-new": []byte("SGlkZGVuVmFsdWUtSGlkZGVuVmFsdWUtbmV3"),
 		}},
 	}
+	cert, key := certificate.New(tb, 3)
+	all["shop-tls"] = &corev1.Secret{Data: map[string][]byte{"tls.crt": []byte(cert), "tls.key": []byte(key)}}
 	for i, suffix := range []string{"", "-new"} {
 		cert, key := certificate.New(tb, int64(i+1))
 		all["bot-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"ca.crt": []byte(cert)}}
+		all["company-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"ca.crt": []byte(cert), "old": []byte(cert)}}
 		all["bot-client-tls"+suffix] = &corev1.Secret{Data: map[string][]byte{"tls.crt": []byte(cert), "tls.key": []byte(key)}}
 	}
 	return all
@@ -130,21 +133,45 @@ func TestFiles(t *testing.T) {
 	}
 	got := rendered(t, connectortest.Full(t), from)
 	for name, want := range map[string][]byte{
-		"sink-ca.crt":     from["bot-ca"].Data["ca.crt"],
-		"sink-client.crt": from["bot-client-tls"].Data["tls.crt"],
-		"sink-client.key": from["bot-client-tls"].Data["tls.key"],
+		"sink-ca.crt":          from["bot-ca"].Data["ca.crt"],
+		"sink-client.crt":      from["bot-client-tls"].Data["tls.crt"],
+		"sink-client.key":      from["bot-client-tls"].Data["tls.key"],
+		render.FileCertificate: from["shop-tls"].Data["tls.crt"],
+		"workload-tls.key":     from["shop-tls"].Data["tls.key"],
 	} {
 		if !bytes.Equal(got.Files[name], bytes.TrimSpace(want)) {
 			t.Errorf("%s is\n%s\nwant\n%s", name, got.Files[name], want)
 		}
 	}
-	if len(got.Files) != 4 {
+	if len(got.Files) != 6 {
 		t.Errorf("a full configuration has %d files", len(got.Files))
 	}
 	for _, name := range loaded(t, got).Files() {
 		if filepath.Dir(name) != render.Directory {
 			t.Errorf("the configuration names %s", name)
 		}
+	}
+}
+
+// TestServable: a connector without the pair of its server could not start, and every other one can.
+func TestServable(t *testing.T) {
+	for name, c := range map[string]struct {
+		values map[string]render.Value
+		want   bool
+	}{
+		"the pair":       {map[string]render.Value{"server.tls.certFile": {Text: "a"}, "server.tls.keyFile": {Text: "b"}}, true},
+		"without key":    {map[string]render.Value{"server.tls.certFile": {Text: "a"}}, false},
+		"nothing at all": {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			creds := &render.Credentials{Values: c.values}
+			if got := creds.Servable(connectortest.New(t, `workload: {tls: {secretName: shop-tls}}`)); got != c.want {
+				t.Errorf("servable: %v", got)
+			}
+			if !creds.Servable(connectortest.New(t)) {
+				t.Error("plain HTTP needs no pair")
+			}
+		})
 	}
 }
 

@@ -66,6 +66,8 @@ var changes = []change{
 	{"sink.http.signingSecretKeyRef.key", `sink: {http: {signingSecretKeyRef: {key: signing-new}}}`},
 	{"sink.http.tls.caSecretKeyRef.name", `sink: {http: {tls: {caSecretKeyRef: {name: bot-ca-new}}}}`},
 	{"sink.http.tls.caSecretKeyRef.key", `sink: {http: {tls: {caSecretKeyRef: null}}}`},
+	{"sink.http.tls.caConfigMapKeyRef.name", `sink: {http: {tls: {caSecretKeyRef: null, caConfigMapKeyRef: {name: company-ca, key: ca.crt}}}}`},
+	{"sink.http.tls.caConfigMapKeyRef.key", `sink: {http: {tls: {caSecretKeyRef: null, caConfigMapKeyRef: {name: company-ca, key: old}}}}`},
 	{"sink.http.tls.clientCertificateSecretRef.name", `sink: {http: {tls: {clientCertificateSecretRef: {name: bot-client-tls-new}}}}`},
 	{"delivery.paused", `delivery: {paused: true}`},
 	{"delivery.ordering", `delivery: {ordering: Unordered}`},
@@ -91,6 +93,10 @@ var changes = []change{
 	{"workload.priorityClassName", `workload: {priorityClassName: high}`},
 	{"workload.terminationGracePeriodSeconds", `workload: {terminationGracePeriodSeconds: 60}`},
 	{"workload.logLevel", `workload: {logLevel: debug}`},
+	{"workload.tls.secretName", `workload: {tls: {secretName: bot-client-tls}}`},
+	{"workload.env", `workload: {env: [{name: NO_PROXY, value: .svc}]}`},
+	{"workload.serviceAccountToken", `workload: {serviceAccountToken: Mount}`},
+	{"workload.userIDs", `workload: {userIDs: Cluster}`},
 }
 
 // constants are the fields with one value only.

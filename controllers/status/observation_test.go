@@ -17,7 +17,7 @@ import (
 // observed is what a pass finds of a connector that is well, with changes.
 func observed(tb testing.TB, changes ...func(*status.Observation)) status.Observation {
 	tb.Helper()
-	c := connectortest.New(tb)
+	c := connectortest.New(tb, `workload: {env: [{name: HTTPS_PROXY, secretKeyRef: {name: proxy, key: url}}]}`)
 	c.Generation = 3
 	o := status.Observation{
 		Connector: c, Judged: true, ConfigWritten: true,

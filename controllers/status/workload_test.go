@@ -190,6 +190,16 @@ var trouble = map[string]struct {
 		pod:  waitsWith("CreateContainerConfigError", `secret "shop-connector" not found`),
 		want: `ContainerNotCreated: The container cannot be created: secret "shop-connector" not found`,
 	},
+	"a Secret of a variable that is not there": {
+		pod: waitsWith("CreateContainerConfigError", `secret "proxy" not found`),
+		want: `ContainerNotCreated: The container cannot be created: secret "proxy" not found: workload.env: ` +
+			`HTTPS_PROXY needs Secret "proxy", key "url"`,
+	},
+	"its key that is not there": {
+		pod: waitsWith("CreateContainerConfigError", `couldn't find key url in Secret chat/proxy`),
+		want: `ContainerNotCreated: The container cannot be created: couldn't find key url in Secret chat/proxy: workload.env: ` +
+			`HTTPS_PROXY needs Secret "proxy", key "url"`,
+	},
 	"a program that is not there": {
 		pod:  waitsWith("RunContainerError", `exec: "connector": executable file not found in $PATH`),
 		want: `ContainerNotCreated: The container cannot be created: exec: "connector": executable file not found in $PATH`,

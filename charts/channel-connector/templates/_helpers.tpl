@@ -90,8 +90,10 @@ annotations:
 {{/* The pod's settings that Pod Security "restricted" demands. */}}
 {{- define "channel-connector.podSecurityContext" -}}
 runAsNonRoot: true
+{{- if ne .Values.operator.userIDs "Cluster" }}
 runAsUser: 65532
 runAsGroup: 65532
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}

@@ -25,13 +25,27 @@ func New(tb testing.TB, serial int64) (cert, key string) {
 	return cert, key
 }
 
+// Expired returns such a certificate that ended a minute ago.
+func Expired(tb testing.TB) (cert, key string) {
+	tb.Helper()
+	cert, key, err := until(1, time.Now().Add(-time.Minute))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return cert, key
+}
+
 // Make returns a self-signed certificate of the given serial number, valid for an hour, and its key, both in PEM.
 func Make(serial int64) (cert, key string, err error) {
+	return until(serial, time.Now().Add(time.Hour))
+}
+
+func until(serial int64, end time.Time) (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{Name}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{Name}, NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		return "", "", err

@@ -1,5 +1,6 @@
 {{/* A pod of "helm test" that posts an empty body and succeeds when the answer is 200, from a dict of root, name, url
-     and, where the API key is asked for, apiKey: the Secret's name and key. */}}
+     and, where the API key is asked for, apiKey: the Secret's name and key, and tls, the Secret with the server's
+     certificate, if there is one. */}}
 {{- define "channel-connector.probe" -}}
 {{- $hook := dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" }}
 {{- $hook = set $hook "helm.sh/hook-output-log-policy" "hook-succeeded,hook-failed" }}
@@ -27,6 +28,9 @@ spec:
     {{- else }}
     - --without-api-key
     {{- end }}
+    {{- if .tls }}
+    - --certificate-file=/tls/tls.crt
+    {{- end }}
     resources:
       {{- toYaml .root.Values.hooks.resources | nindent 6 }}
     securityContext:
@@ -36,11 +40,23 @@ spec:
     - name: api-key
       mountPath: /api-key
       readOnly: true
+    {{- if $.tls }}
+    - name: tls
+      mountPath: /tls
+      readOnly: true
+    {{- end }}
   volumes:
   - name: api-key
     secret:
       secretName: {{ .name | quote }}
       items:
       - {key: {{ .key | quote }}, path: {{ .key | quote }}}
+  {{- if $.tls }}
+  - name: tls
+    secret:
+      secretName: {{ $.tls | quote }}
+      items:
+      - {key: tls.crt, path: tls.crt}
+  {{- end }}
     {{- end }}
 {{- end -}}
