@@ -20,6 +20,8 @@ type apiKey struct {
 	secret *corev1.Secret
 	// name is the Secret's name for the status; empty where the operator has made none.
 	name string
+	// inherited reports whether an earlier ChannelConnector of the name left it.
+	inherited bool
 	// regenerated is the value of the resource's annotation that was used last.
 	regenerated string
 	// finding is an obstacle to it; nil when there is none.
@@ -62,7 +64,7 @@ func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey
 	case !apply.Claims(secret, p.key.Name):
 		return p.unclaimedAPIKey(k, secret)
 	}
-	k.secret, k.name = secret, key.Name
+	k.secret, k.name, k.inherited = secret, key.Name, p.inherited(secret)
 	// An operator that ended between two writes has noted it nowhere else.
 	asked := p.connector.Annotations[marks.AnnotationRegenerateAPIKey]
 	if asked != "" && asked == secret.Annotations[marks.AnnotationAPIKeyRegenerated] {

@@ -219,6 +219,7 @@ func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rend
 		all := children.Build(kinds, in)
 		p.contests.Keep(p.key, all)
 		for _, child := range all {
+			inherited := p.inherits(ctx, child)
 			changed, err := applier.Apply(ctx, p.connector, child)
 			if err != nil {
 				p.upgrades.leave(p.key) // another connector may use the slot
@@ -230,7 +231,7 @@ func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rend
 				return nil, err
 			}
 			if changed {
-				p.tellApplied(ctx, child, current, in)
+				p.tellApplied(ctx, child, inherited, current, in)
 			}
 		}
 	}
@@ -246,8 +247,11 @@ func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rend
 }
 
 // tellApplied tells of a child that was written.
-func (p *pass) tellApplied(ctx context.Context, child children.Child, current *currentConfig, in children.Input) {
+func (p *pass) tellApplied(ctx context.Context, child children.Child, inherited bool, current *currentConfig, in children.Input) {
 	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
+	if inherited {
+		p.tellInboxAdopted(child.Name)
+	}
 	if child.Kind.Name != "Secret" || current == nil || current.is(in.Config) {
 		return
 	}

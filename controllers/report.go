@@ -69,7 +69,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 	seen.Contests, contests = p.contests.Of(p.key)
 	next := status.Compute(seen)
 	again = status.Soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now))
-	return again, errors.Join(failed, p.tell(ctx, next, p.noteUpgrade(o, seen)))
+	return again, errors.Join(failed, p.tell(ctx, next, p.noteUpgrade(o, seen), o.resolved.apiKey.inherited))
 }
 
 // again is when the pass is to be repeated without an event; 0 is never.
@@ -85,7 +85,7 @@ func (p *pass) again(o outcome) time.Duration {
 }
 
 // tell writes the status, and records what changed, if anything did.
-func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, upgradeFailed bool) error {
+func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, upgradeFailed, keyInherited bool) error {
 	old := p.connector.Status
 	if equality.Semantic.DeepEqual(old, next) {
 		return nil
@@ -98,6 +98,9 @@ func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, u
 		return fmt.Errorf("write the status: %w", err)
 	}
 	p.transition(ctx, old, next)
+	if keyInherited && old.APIKeySecretName == "" {
+		p.tellAPIKeyAdopted(next.APIKeySecretName)
+	}
 	if upgradeFailed && !stalled(old) {
 		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version "+
 			"of the operator: no other one is upgraded until it does, or until its spec changes")

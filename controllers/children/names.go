@@ -71,6 +71,9 @@ func Selector(name string) map[string]string {
 func keptAnnotations(c *v1alpha1.ChannelConnector) map[string]string {
 	kept := annotations(c)
 	maps.Copy(kept, marks.Unprunable)
+	if c.UID != "" {
+		kept[marks.AnnotationUID] = string(c.UID)
+	}
 	return kept
 }
 

@@ -22,6 +22,9 @@ const (
 // ManagedBy is the value of LabelManagedBy.
 const ManagedBy = "channel-connector-operator"
 
+// OperatorName is the value of LabelName of the operator's own pods, however they were installed.
+const OperatorName = "channel-connector-operator"
+
 // Domain begins the names of the operator's own labels and annotations. Annotations that begin with it are never left
 // to others.
 const Domain = "xbot.a4b.vn/"
@@ -41,6 +44,9 @@ const (
 	// AnnotationConnector is the full name of the ChannelConnector that the child belongs to: a label's value may be
 	// too short for it.
 	AnnotationConnector = "xbot.a4b.vn/channel-connector"
+	// AnnotationUID, on a child that outlives its ChannelConnector, is the uid of the one that it was made for; a claim's
+	// is that of the one that uses it. By it the operator knows what an earlier one left.
+	AnnotationUID = "xbot.a4b.vn/connector-uid"
 	// AnnotationApplied is the digest of the apply configuration that the child was applied with, 16 hex digits.
 	AnnotationApplied = "xbot.a4b.vn/applied"
 )
