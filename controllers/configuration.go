@@ -78,7 +78,8 @@ type rendered struct {
 
 // renderConfig makes the configuration that is declared.
 func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
-	r.input = children.Input{Connector: p.connector, Image: p.Image, APIKeyRegenerated: has.apiKey.regenerated}
+	r.input = children.Input{Connector: p.connector, Image: p.Image, OperatorNamespace: p.OperatorNamespace}
+	r.input.APIKeyRegenerated = has.apiKey.regenerated
 	if current != nil {
 		r.startable, r.input.StartDigest, r.input.ConfigWrittenAt = true, current.startDigest, current.writtenAt
 	}

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -60,6 +61,10 @@ func newConnector(namespace, name string) *v1alpha1.ChannelConnector {
 				APIKeys: []v1alpha1.APIKey{{Name: "first", SecretKeyRef: v1alpha1.SecretKeyRef{Name: "shop-xbot", Key: "xp-api-key"}}},
 			},
 			Sink: v1alpha1.Sink{HTTP: &v1alpha1.HTTPSink{URL: "http://bot.chat.svc/events"}},
+			// So that it wants a child of every kind.
+			Workload: v1alpha1.Workload{NetworkPolicy: &v1alpha1.NetworkPolicy{MetricsFrom: []networkingv1.NetworkPolicyPeer{
+				{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "monitoring"}}},
+			}}},
 		},
 	}
 }

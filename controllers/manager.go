@@ -25,6 +25,8 @@ import (
 type Options struct {
 	// Image is the connector's container image.
 	Image string
+	// OperatorNamespace has the operator's own pods; empty outside a cluster.
+	OperatorNamespace string
 	// Namespaces limits what is watched; empty is all of them.
 	Namespaces []string
 	// MaxConcurrentReconciles is the number of resources reconciled at a time.

@@ -31,8 +31,11 @@ type meta struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// kubernetesTypes are the fields of spec.workload with Kubernetes' own types.
-var kubernetesTypes = []string{"affinity", "tolerations", "topologySpreadConstraints"}
+// The fields of spec.workload and of its networkPolicy with Kubernetes' own types.
+var (
+	kubernetesTypes = []string{"affinity", "tolerations", "topologySpreadConstraints"}
+	policyTypes     = []string{"webhookFrom", "metricsFrom", "egress"}
+)
 
 func main() {
 	if err := finish(os.Args[1], os.Args[2]); err != nil {
@@ -54,19 +57,25 @@ func finish(definition, values string) error {
 	for i := range crd.Spec.Versions {
 		spec = crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
 		workload := spec.Properties["workload"]
-		for _, field := range kubernetesTypes {
-			own := workload.Properties[field]
-			description := own.Description
-			removeDescriptions(&own)
-			own.Description = description
-			workload.Properties[field] = own
-		}
+		shorten(workload, kubernetesTypes)
+		shorten(workload.Properties["networkPolicy"], policyTypes)
 	}
 	if content, err = yaml.Marshal(manifest{crd.TypeMeta, meta{crd.Name, crd.Annotations}, crd.Spec}); err != nil {
 		return err
 	}
 	err = os.WriteFile(definition, append([]byte("---\n"), content...), 0o644) //nolint:gosec // a document for everyone
 	return errors.Join(err, write(values, spec))
+}
+
+// shorten removes the descriptions below some fields.
+func shorten(schema apiextensionsv1.JSONSchemaProps, fields []string) {
+	for _, field := range fields {
+		own := schema.Properties[field]
+		description := own.Description
+		removeDescriptions(&own)
+		own.Description = description
+		schema.Properties[field] = own
+	}
 }
 
 func removeDescriptions(schema *apiextensionsv1.JSONSchemaProps) {

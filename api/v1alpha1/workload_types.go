@@ -95,6 +95,10 @@ type Workload struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="workload.priorityClassName: write the name of a PriorityClass, for example business-critical, or leave it out"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
+	// networkPolicy lets the connector's pods be reached by, and reach, only who is
+	// named, DNS and the sink. Default: no NetworkPolicy is made. Example: {}
+	// +optional
+	NetworkPolicy *NetworkPolicy `json:"networkPolicy,omitempty"`
 	// terminationGracePeriodSeconds is the time that a stopping pod has for calls
 	// and deliveries under way, 10 to 3600 seconds. With an Ephemeral inbox
 	// endpoints drain for the first 5 s, and pending events are delivered in the

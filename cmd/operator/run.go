@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -84,6 +85,8 @@ func newRun() *cobra.Command {
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Image, "connector-image", "", "the connector's container image; required")
 	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty: all")
+	flags.StringVar(&o.OperatorNamespace, "operator-namespace", podNamespace(), "the namespace of the operator's own pods, which NetworkPolicies "+
+		"of connectors let in; empty: none is let in")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding a Lease, so that several replicas may run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; empty: the pod's own")
 	flags.StringVar(&o.leaderElectionID, "leader-election-id", defaultLeaderElectionID,
@@ -101,6 +104,12 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
 	flags.StringVar(&o.logLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "json", "how to write logs: json or text")
+}
+
+// podNamespace is the namespace of this pod; empty outside a cluster.
+func podNamespace() string {
+	name, _ := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	return strings.TrimSpace(string(name))
 }
 
 func (o *options) validate() error {

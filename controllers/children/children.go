@@ -35,6 +35,8 @@ type Input struct {
 	APIKeyRegenerated string
 	// Taken are the URL paths that another ChannelConnector has on a host of this one's exposure.
 	Taken []string
+	// OperatorNamespace has the operator's pods, which ask the connector for its report; empty where none does.
+	OperatorNamespace string
 	// Image is the connector's container image.
 	Image string
 	// Keep is the pod template that the Deployment has, while it waits for the one that this version of the operator

@@ -84,6 +84,9 @@ func TestGolden(t *testing.T) {
 
 func isDeployment(k Kind) bool { return k.Name == "Deployment" }
 
+// onRequest reports whether only a resource that asks for the kind gets one.
+func onRequest(k Kind) bool { return k.Outer || k.Name == "NetworkPolicy" }
+
 // TestBuild: what a pod needs is made before the pod, and what nobody needs is not made at all.
 func TestBuild(t *testing.T) {
 	for _, kind := range Kinds[slices.IndexFunc(Kinds, isDeployment)+1:] {
@@ -100,6 +103,7 @@ func TestBuild(t *testing.T) {
 		"minimal":                 {in: input(connectortest.New(t))},
 		"with a HTTPRoute":        {in: input(connectortest.New(t, httpRouteExposure)), with: []string{"HTTPRoute"}},
 		"with an Ingress":         {in: input(connectortest.New(t, ingressExposure)), with: []string{"Ingress"}},
+		"with a NetworkPolicy":    {in: input(connectortest.New(t, `workload: {networkPolicy: {}}`)), with: []string{"NetworkPolicy"}},
 		"without a configuration": {in: withoutConfig, without: []string{`Secret "shop-connector"`}},
 		"Ephemeral": {
 			in:      input(connectortest.New(t, connectortest.EphemeralStorage)),
@@ -116,7 +120,7 @@ func TestBuild(t *testing.T) {
 			unwanted := slices.Clone(c.unwanted)
 			for _, kind := range Kinds {
 				switch name := kind.Name + ` "shop-connector"`; {
-				case kind.Outer && !slices.Contains(c.with, kind.Name):
+				case onRequest(kind) && !slices.Contains(c.with, kind.Name):
 					unwanted = append(unwanted, name)
 				case !slices.Contains(c.without, name):
 					want = append(want, name)

@@ -7,7 +7,7 @@ import (
 
 // Kinds are the kinds of children, in the order in which they are applied: what a pod needs comes before the
 // Deployment, and what leads calls to it comes after.
-var Kinds = []Kind{configSecret, serviceAccount, claim, service, deployment, httpRoute, ingress}
+var Kinds = []Kind{configSecret, serviceAccount, claim, networkPolicy, service, deployment, httpRoute, ingress}
 
 // Kind is a kind of child, of which a ChannelConnector has one object at most.
 type Kind struct {
