@@ -96,6 +96,10 @@ func TestBuild(t *testing.T) {
 	}
 	withoutConfig := input(connectortest.New(t))
 	withoutConfig.Config = nil
+	// What the sink's URL says is unknown: the NetworkPolicy stays as it is.
+	kept, keptWithout := []string{"NetworkPolicy"}, []string{`Secret "shop-connector"`, `NetworkPolicy "shop-connector"`}
+	keepsPolicy := input(connectortest.New(t, `workload: {networkPolicy: {}}`))
+	keepsPolicy.Config = nil
 	for name, c := range map[string]struct {
 		in                      Input
 		without, with, unwanted []string
@@ -104,7 +108,8 @@ func TestBuild(t *testing.T) {
 		"with a HTTPRoute":        {in: input(connectortest.New(t, httpRouteExposure)), with: []string{"HTTPRoute"}},
 		"with an Ingress":         {in: input(connectortest.New(t, ingressExposure)), with: []string{"Ingress"}},
 		"with a NetworkPolicy":    {in: input(connectortest.New(t, `workload: {networkPolicy: {}}`)), with: []string{"NetworkPolicy"}},
-		"without a configuration": {in: withoutConfig, without: []string{`Secret "shop-connector"`}},
+		"without a configuration": {in: withoutConfig, with: kept, without: keptWithout},
+		"with a NetworkPolicy that leads to the sink in use": {in: keepsPolicy, with: kept, without: keptWithout},
 		"Ephemeral": {
 			in:      input(connectortest.New(t, connectortest.EphemeralStorage)),
 			without: []string{`PersistentVolumeClaim "shop-connector"`},

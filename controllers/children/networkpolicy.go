@@ -29,11 +29,11 @@ const (
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 
 // networkPolicy says who reaches the pods and whom they reach. It comes before the Deployment, so that no pod runs
-// without it.
+// without it. While the pods keep an older configuration it is left as it is, since it leads to their sink.
 var networkPolicy = Kind{
 	Name: "NetworkPolicy", Want: wantNetworkPolicy,
 	New:   func() client.Object { return &networkingv1.NetworkPolicy{} },
-	Prune: func(Input) bool { return true },
+	Prune: func(in Input) bool { return in.Config != nil },
 }
 
 type (
@@ -43,7 +43,7 @@ type (
 
 func wantNetworkPolicy(in Input) runtime.ApplyConfiguration {
 	c := in.Connector
-	if c.Spec.Workload.NetworkPolicy == nil {
+	if c.Spec.Workload.NetworkPolicy == nil || in.Config == nil {
 		return nil
 	}
 	spec := networkingv1ac.NetworkPolicySpec().
