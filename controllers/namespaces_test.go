@@ -164,7 +164,7 @@ var _ = Describe("An operator of several namespaces", func() {
 			g.Expect(readyCondition(ctx, late).Reason).To(Equal("Starting"))
 		}).Should(Succeed())
 		settle(op)
-		Expect(written()).To(HaveLen(1+5+1), "the API key, five children and a status")
+		Expect(written()).To(HaveLen(1+len(childKinds())+1), "the API key, every child and a status")
 		Expect(op.log.lines("ERROR")).To(BeEmpty())
 	})
 })
