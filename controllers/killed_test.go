@@ -52,7 +52,7 @@ var _ = Describe("An operator killed between any two writes", func() {
 			c.Annotations = map[string]string{marks.AnnotationRegenerateAPIKey: "once"}
 			return created(ctx, c)
 		}, func(c *v1alpha1.ChannelConnector) bool { return readyCondition(ctx, c).Reason == "Starting" })
-		Expect(len(all)).To(BeNumerically(">=", 8), "the API key, 5 children and a status make 7 writes")
+		Expect(len(all)).To(BeNumerically(">=", 1+len(childKinds())+1+1), "the API key, every child and a status are writes")
 
 		op := startOperator(namespace)
 		for _, c := range all {

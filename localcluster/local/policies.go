@@ -33,7 +33,7 @@ func (c *Cluster) EnforcePolicies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := c.cache.Binaries(ctx, "networkpolicies-"+build.FolderName(version), "what enforces NetworkPolicies", []build.Binary{
+	dir, err := c.cache.Binaries(ctx, "networkpolicies-"+build.FolderName(version), "the programs that enforce NetworkPolicies", []build.Binary{
 		{Name: networkPolicies, Module: policiesModule, Package: "."},
 	})
 	if err != nil {
