@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"github.com/go-logr/logr"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
@@ -32,12 +30,16 @@ type kinds struct {
 	told map[string]string
 
 	mu sync.Mutex
-	// found are the optional kinds that are there and watched, by name.
+	// found are the optional kinds that are there and watched, by name; why is why another one is not.
 	found map[string]bool
+	why   map[string]error
 }
 
 func newKinds(log logr.Logger, all []children.Kind, places []string) *kinds {
-	return &kinds{log: log, all: all, places: places, watched: map[[2]string]bool{}, told: map[string]string{}, found: map[string]bool{}}
+	return &kinds{
+		log: log, all: all, places: places, watched: map[[2]string]bool{}, told: map[string]string{},
+		found: map[string]bool{}, why: map[string]error{},
+	}
 }
 
 // served returns the kinds that the cluster serves, in their order.
@@ -49,6 +51,13 @@ func (k *kinds) has(kind children.Kind) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.found[kind.Name]
+}
+
+// state reports whether a kind is there, or why it is not. It says neither before the first look.
+func (k *kinds) state(name string) (served bool, why error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.found[name], k.why[name]
 }
 
 // Start looks for optional kinds until ctx ends.
@@ -67,7 +76,10 @@ func (k *kinds) Start(ctx context.Context) error {
 // there.
 func (k *kinds) look(ctx context.Context, kind children.Kind) {
 	err := k.watchEverywhere(ctx, kind)
-	gone := meta.IsNoMatchError(err) || apierrors.IsNotFound(err)
+	gone := lacking(err)
+	k.mu.Lock()
+	k.why[kind.Name] = err
+	k.mu.Unlock()
 	switch had := k.has(kind); {
 	case err == nil && !had, gone && had:
 		k.mu.Lock()

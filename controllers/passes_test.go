@@ -4,8 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,10 +23,13 @@ import (
 const (
 	passBegins   = "Reconciling"
 	passIsTheEnd = "Reconcile successful"
-	// passHearsAgain ends one that found a workload past its deadline: all that is due is that its events are read
-	// again, long after any spec.
-	passHearsAgain = "Reconcile done, requeueing after 5m0s"
+	// passLooksAgain ends one after which something is due in a time. Nothing is due for a spec if that is long after it:
+	// events are read again, Gateways, or the time of a certificate.
+	passLooksAgain = "Reconcile done, requeueing after "
 )
+
+// longAfter is longer than any spec.
+const longAfter = 5 * time.Minute
 
 // levelOfPasses is the level at which controller-runtime tells of each pass.
 const levelOfPasses = slog.Level(-5)
@@ -58,7 +63,9 @@ func (l *passLog) due() (all []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for resource, last := range l.last {
-		if last != passIsTheEnd && last != passHearsAgain {
+		again, looksAgain := strings.CutPrefix(last, passLooksAgain)
+		after, _ := time.ParseDuration(again)
+		if last != passIsTheEnd && (!looksAgain || after < longAfter) {
 			all = append(all, resource.String()+": "+last)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type reconciler struct {
 	traffic    *traffic.Poller
 	definition *definition
 	kinds      *kinds
+	gateways   *gateways
 	// woken are resources that have a pass without an event.
 	woken chan event.GenericEvent
 }
@@ -143,6 +145,7 @@ type outcome struct {
 	// foreign is the obstacle that a child's name is taken; nil if none is.
 	foreign  *status.Obstacle
 	observed observed
+	exposed  exposed
 	// touchAgain is when pods are to be told of their configuration again; 0 for never.
 	touchAgain time.Duration
 	// failed is the failure that ended the pass, as the status tells it; nil for none.
@@ -158,18 +161,27 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 		return o, err
 	}
 	o.rendered = p.renderConfig(o.current, o.resolved)
+	if o.exposed.Taken, err = p.taken(ctx); err != nil {
+		return o, err
+	}
 	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
 		return o, err
 	}
-	if o.foreign, err = p.applyChildren(ctx, o.current, o.rendered, o.turn); err != nil {
+	wanted := p.wanted(o)
+	if o.foreign, err = p.applyChildren(ctx, o, slices.DeleteFunc(slices.Clone(wanted), isOuter)); err != nil {
 		return o, err
 	}
 	if o.observed, err = p.observeWorkload(ctx); err != nil {
 		return o, err
 	}
 	if o.obstacle() == nil {
-		o.touchAgain, err = p.touchPods(ctx, o.rendered.input, o.observed.Pods)
+		if o.touchAgain, err = p.touchPods(ctx, o.rendered.input, o.observed.Pods); err != nil {
+			return o, err
+		}
 	}
+	var foreign *status.Obstacle
+	o.exposed, foreign, err = p.expose(ctx, o, wanted)
+	o.foreign = cmp.Or(o.foreign, foreign)
 	return o, err
 }
 
@@ -185,6 +197,7 @@ func (p *pass) observation(o outcome) status.Observation {
 		Obstacle: o.obstacle(), ConfigWritten: o.current != nil,
 		UpdatePending: o.turn.keep != nil, UpgradesStopped: o.turn.stopped,
 		DefinitionOutdated: p.definition.outdated(), Traffic: p.traffic.Assessment(p.key),
+		Exposure: o.exposed.Exposure,
 	}
 	if served := o.rendered.input.Connector; served != nil {
 		seen.URL = children.URL(served)
@@ -209,49 +222,80 @@ func (p *pass) afterObstacle() time.Duration {
 	return min(max(p.Clock.Since(ready.LastTransitionTime.Time), minObstacle), maxObstacle)
 }
 
-// applyChildren writes each child that is not as wanted, and then deletes those that nothing uses any more. It stops at
-// the first child whose name is taken, which it returns as an obstacle: the ones after it would use that object.
-func (p *pass) applyChildren(ctx context.Context, current *currentConfig, r rendered, t turn) (*status.Obstacle, error) {
-	applier := &apply.Applier{Client: p.Own, Live: p.live, Contests: p.contests}
-	in, kinds := r.input, p.kinds.served()
-	in.Keep, in.Upgrading = t.keep, t.upgrading
-	if r.startable {
-		all := children.Build(kinds, in)
-		p.contests.Keep(p.key, all)
-		for _, child := range all {
-			inherited := p.inherits(ctx, child)
-			changed, err := applier.Apply(ctx, p.connector, child)
-			if err != nil {
-				p.upgrades.leave(p.key) // another connector may use the slot
-			}
-			if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
-				return &status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}, nil
-			}
-			if err != nil {
-				return nil, err
-			}
-			if changed {
-				p.tellApplied(ctx, child, inherited, current, in)
-			}
+// input is what the children are built from.
+func (o outcome) input() children.Input {
+	in := o.rendered.input
+	in.Keep, in.Upgrading, in.Taken = o.turn.keep, o.turn.upgrading, takenPaths(o.exposed.Taken)
+	return in
+}
+
+// wanted returns the children that the resource wants; none before a pod can start.
+func (p *pass) wanted(o outcome) []children.Child {
+	if !o.rendered.startable {
+		return nil
+	}
+	all := children.Build(p.kinds.served(), o.input())
+	p.contests.Keep(p.key, all)
+	return all
+}
+
+func isOuter(child children.Child) bool { return child.Kind.Outer }
+func isInner(child children.Child) bool { return !child.Kind.Outer }
+
+// applyChildren writes each child that is not as wanted, and then deletes those that nothing uses any more.
+func (p *pass) applyChildren(ctx context.Context, o outcome, wanted []children.Child) (*status.Obstacle, error) {
+	foreign, err := p.write(ctx, o, wanted)
+	if foreign != nil || err != nil || o.rendered.obstacle != nil {
+		return foreign, err
+	}
+	return nil, p.prune(ctx, o, false)
+}
+
+// write writes each child that is not as wanted. It stops at the first one whose name is taken, which it returns as an
+// obstacle: the ones after it would use that object.
+func (p *pass) write(ctx context.Context, o outcome, wanted []children.Child) (*status.Obstacle, error) {
+	applier := p.applier()
+	for _, child := range wanted {
+		inherited := p.inherits(ctx, child)
+		changed, err := applier.Apply(ctx, p.connector, child)
+		if err != nil && !child.Kind.Outer {
+			p.upgrades.leave(p.key) // another connector may use the slot
 		}
-	}
-	if r.obstacle != nil {
-		return nil, nil //nolint:nilnil // the obstacle is known
-	}
-	for _, child := range children.Unwanted(kinds, in) {
-		if _, err := applier.Prune(ctx, p.connector, child); err != nil {
+		if foreign, ok := errors.AsType[*apply.ForeignError](err); ok {
+			return &status.Obstacle{Reason: status.ReasonNameTaken, Message: foreign.Error(), Stalled: true}, nil
+		}
+		if err != nil {
 			return nil, err
+		}
+		if changed {
+			p.tellApplied(ctx, child, o.current, o.input())
+		}
+		if changed && inherited {
+			p.tellInboxAdopted(child.Name)
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing is in the way
 }
 
-// tellApplied tells of a child that was written.
-func (p *pass) tellApplied(ctx context.Context, child children.Child, inherited bool, current *currentConfig, in children.Input) {
-	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
-	if inherited {
-		p.tellInboxAdopted(child.Name)
+// prune deletes the children that the resource does not want: those that only lead calls to the connector, or the
+// others.
+func (p *pass) prune(ctx context.Context, o outcome, outer bool) error {
+	kinds := slices.DeleteFunc(p.kinds.served(), func(k children.Kind) bool { return k.Outer != outer })
+	for _, child := range children.Unwanted(kinds, o.input()) {
+		if _, err := p.applier().Prune(ctx, p.connector, child); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (p *pass) applier() *apply.Applier {
+	return &apply.Applier{Client: p.Own, Live: p.live, Contests: p.contests}
+}
+
+// tellApplied tells of a child that was written.
+func (p *pass) tellApplied(ctx context.Context, child children.Child, current *currentConfig, in children.Input) {
+	ctrl.LoggerFrom(ctx).V(1).Info("applied", "child", child.String())
 	if child.Kind.Name != "Secret" || current == nil || current.is(in.Config) {
 		return
 	}

@@ -74,7 +74,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 
 // again is when the pass is to be repeated without an event; 0 is never.
 func (p *pass) again(o outcome) time.Duration {
-	again := status.Soonest(o.touchAgain, o.observed.hear)
+	again := status.Soonest(o.touchAgain, o.observed.hear, o.exposed.again)
 	if o.obstacle() != nil {
 		again = status.Soonest(again, p.afterObstacle())
 	}
@@ -193,12 +193,15 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 		switch {
 		case troubles(*was, is, stalled(next)):
 			p.event(corev1.EventTypeWarning, reason, is.Message)
-		case is.Type == v1alpha1.ConditionReady && is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue,
+		case slices.Contains(toldWhenTrue, is.Type) && is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue,
 			fails(*was) && was.Reason != is.Reason:
 			p.event(corev1.EventTypeNormal, is.Reason, is.Message)
 		}
 	}
 }
+
+// toldWhenTrue are the conditions of which an event says that they have become True.
+var toldWhenTrue = []string{v1alpha1.ConditionReady, v1alpha1.ConditionExposed}
 
 // troubles reports whether a condition has a new problem.
 func troubles(was, is metav1.Condition, stalled bool) bool {
@@ -210,6 +213,8 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 		return reworded && is.Reason == status.ReasonResolvedWithWarnings
 	case v1alpha1.ConditionFieldContested:
 		return reworded
+	case v1alpha1.ConditionExposed:
+		return reworded && (is.Status == metav1.ConditionFalse || is.Reason == status.ReasonCertificateExpiring)
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
 	}

@@ -104,6 +104,9 @@ func fullConnector(namespace, name string) *v1alpha1.ChannelConnector {
 		},
 		SigningSecretKeyRef: &v1alpha1.SecretKeyRef{Name: "bot", Key: "signing"},
 	}
+	c.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{
+		Host: "full.example.com", ClassName: "nginx", TLSSecretName: "bot-tls", Annotations: map[string]string{"example.com/issuer": "public"},
+	}}
 	c.Spec.Workload = v1alpha1.Workload{
 		Resources: &v1alpha1.Resources{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.1"), corev1.ResourceMemory: resource.MustParse("131072Ki")},

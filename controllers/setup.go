@@ -42,6 +42,8 @@ const (
 	indexInstance = "instance"
 	// indexObjects finds ChannelConnectors by the Secrets and ConfigMaps that they need, as render.Object words them.
 	indexObjects = "objects"
+	// indexAddresses finds ChannelConnectors by the hosts and paths that they declare.
+	indexAddresses = "addresses"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -107,7 +109,8 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	}
 	r := &reconciler{
 		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
-		contests: apply.NewContests(o.Clock), woken: make(chan event.GenericEvent, maxWoken),
+		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
+		woken: make(chan event.GenericEvent, maxWoken),
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
@@ -127,6 +130,7 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	// A change of the status as well: it may be another writer's.
 	on(n.users, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
+	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsBehind), addressesChanged)
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
 		object := &metav1.PartialObjectMetadata{}
 		object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind)))
@@ -167,6 +171,7 @@ func index(ctx context.Context, n *namespace) error {
 	}{
 		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{n.users, &v1alpha1.ChannelConnector{}, indexObjects, objectsOf},
+		{n.users, &v1alpha1.ChannelConnector{}, indexAddresses, addressesOf},
 		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
@@ -193,7 +198,7 @@ func objectsOf(o client.Object) []string {
 	if !ok {
 		return nil
 	}
-	objects := credentials.Objects(c)
+	objects := append(credentials.Objects(c), exposureSecrets(c)...)
 	if len(c.Spec.Webhook.APIKeys) == 0 {
 		objects = append(objects, render.Object{Kind: render.KindSecret, Name: children.APIKeyName(c.Name)})
 	}

@@ -58,7 +58,8 @@ func (r *reconciler) sharers(
 
 // byAge orders resources from the oldest on.
 func byAge(a, b *v1alpha1.ChannelConnector) int {
-	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 }
 
 // connectorsSharing finds the resources whose warning may change after another resource came, went, or named other

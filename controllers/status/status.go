@@ -74,6 +74,8 @@ type Observation struct {
 	URL string
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
+	// Exposure is the way to the webhook from outside the cluster.
+	Exposure Exposure
 	// Traffic is a new assessment of the connector's traffic; nil while the one that the status holds stands.
 	Traffic *traffic.Assessment
 }
@@ -117,6 +119,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		ObservedGeneration: c.Generation,
 		Conditions:         slices.Clone(c.Status.Conditions),
 		Address:            &v1alpha1.Address{URL: cmp.Or(o.URL, children.URL(c))},
+		WebhookURL:         webhookURL(o),
 		APIKeySecretName:   o.APIKeySecretName,
 		ExpiringKeys:       o.Expiring,
 		Selector:           labels.SelectorFromSet(children.Selector(c.Name)).String(),
@@ -141,6 +144,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	for kind, v := range map[string]*condition{
 		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
+		v1alpha1.ConditionExposed:            exposed(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
 		v1alpha1.ConditionFieldContested:     contested(o.Contests),
 		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
@@ -230,7 +234,8 @@ func next(o Observation) string {
 		key = fmt.Sprintf("<key %q of Secret %q>", credentials.GeneratedKey, o.APIKeySecretName)
 	}
 	c := o.Connector
-	return ". Next: " + c.Spec.NextStep(fmt.Sprintf("%s%s?param.header.xp-api-key=%s", cmp.Or(o.URL, children.URL(c)), render.Path(c), key))
+	inside := fmt.Sprintf("%s%s?param.header.xp-api-key=%s", cmp.Or(o.URL, children.URL(c)), render.Path(c), keyPlaceholder)
+	return ". Next: " + c.Spec.NextStep(strings.TrimSuffix(cmp.Or(webhookURL(o), inside), keyPlaceholder)+key)
 }
 
 // blocking returns the findings that block, with those that pass by themselves at the end.

@@ -1,0 +1,135 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+const (
+	// exposureAgain is after how long a pass looks again at what it cannot watch: Gateways, and whether a kind is served.
+	exposureAgain = 10 * time.Minute
+	// kindAgain is the same while the operator has just started and has not looked for the kind yet.
+	kindAgain = time.Second
+)
+
+// exposed is the way to the webhook from outside the cluster, after the writes.
+type exposed struct {
+	status.Exposure
+	// again is when to look again; 0 for never.
+	again time.Duration
+}
+
+// takenPaths are the paths that are another resource's on some host.
+func takenPaths(taken []status.Taken) (paths []string) {
+	for _, t := range taken {
+		paths = append(paths, t.Path)
+	}
+	return paths
+}
+
+// expose writes what leads calls from outside the cluster to the connector, and looks at what became of it. The
+// connector runs without it, so that this is a pass's last phase.
+func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (e exposed, foreign *status.Obstacle, err error) {
+	e.Taken = o.exposed.Taken
+	if o.foreign == nil { // else a Service of that name may be another's
+		foreign, err = p.write(ctx, o, slices.DeleteFunc(wanted, isInner))
+	}
+	if foreign != nil || err != nil {
+		return e, foreign, err
+	}
+	if err := p.prune(ctx, o, true); err != nil {
+		return e, nil, err
+	}
+	declared := p.connector.Spec.Exposure
+	switch {
+	case declared == nil:
+		return e, nil, nil
+	case declared.HTTPRoute != nil:
+		err = p.observeHTTPRoute(ctx, &e)
+	case declared.Ingress != nil:
+		err = p.observeIngress(ctx, &e)
+	}
+	e.Looked = err == nil
+	return e, nil, err
+}
+
+// observeHTTPRoute looks at the HTTPRoute, and at the Gateways that took it.
+func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
+	served, why := p.kinds.state("HTTPRoute")
+	switch {
+	case !served && why == nil:
+		e.Unlooked, e.again = true, kindAgain
+		return nil
+	case !served && lacking(why):
+		e.Unserved, e.again = true, exposureAgain
+		return nil
+	case !served:
+		e.Unwatched, e.again = true, exposureAgain
+		return nil
+	}
+	route := &gatewayv1.HTTPRoute{}
+	if found, err := p.child(ctx, route); !found {
+		return err
+	}
+	e.HTTPRoute, e.again = route, exposureAgain
+	for _, ref := range p.connector.Spec.Exposure.HTTPRoute.ParentRefs {
+		key := client.ObjectKey{Namespace: cmp.Or(ref.Namespace, p.key.Namespace), Name: ref.Name}
+		e.Gateways = append(e.Gateways, p.gateways.get(ctx, key))
+	}
+	return nil
+}
+
+// lacking reports whether an error says that the cluster does not serve a kind.
+func lacking(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
+
+// observeIngress looks at the Ingress, and at its certificate.
+func (p *pass) observeIngress(ctx context.Context, e *exposed) error {
+	ingress := &networkingv1.Ingress{}
+	found, err := p.child(ctx, ingress)
+	if err != nil {
+		return err
+	}
+	if found {
+		e.Ingress = ingress
+	}
+	declared := p.connector.Spec.Exposure.Ingress
+	if declared.TLSSecretName == "" {
+		return nil
+	}
+	certificate := p.certificate(ctx, declared.TLSSecretName, string(declared.Host))
+	e.Certificate, e.again = &certificate, certificate.LookAgain(p.Clock.Now())
+	return nil
+}
+
+// certificate reads the certificate in a Secret of the resource's own namespace.
+func (p *pass) certificate(ctx context.Context, name, host string) status.Certificate {
+	secret, err := p.secret(ctx, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return status.Certificate{Secret: name, Problem: "is missing"}
+	case err != nil:
+		return status.Certificate{Secret: name, Unread: true}
+	}
+	return status.ReadCertificate(name, secret.Data[corev1.TLSCertKey], host)
+}
+
+// exposureSecrets are the Secrets with the certificates of a resource's exposure.
+func exposureSecrets(c *v1alpha1.ChannelConnector) []render.Object {
+	if e := c.Spec.Exposure; e != nil && e.Ingress != nil && e.Ingress.TLSSecretName != "" {
+		return []render.Object{{Kind: render.KindSecret, Name: e.Ingress.TLSSecretName}}
+	}
+	return nil
+}

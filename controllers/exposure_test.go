@@ -1,0 +1,362 @@
+package controllers_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+const (
+	hooks      = "hooks.example.com"
+	calledPath = "/webhook/xpbot/api/zalo/push"
+	pasted     = "://" + hooks + calledPath + "?param.header.xp-api-key=<key>"
+)
+
+// exposureOf returns what the resource says of its exposure: "True Exposed: …".
+func exposureOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
+	v := condition(ctx, c, v1alpha1.ConditionExposed)
+	return string(v.Status) + " " + v.Reason + ": " + v.Message
+}
+
+// webhookURL returns the URL to paste.
+func webhookURL(ctx context.Context, c *v1alpha1.ChannelConnector) (string, error) {
+	live := &v1alpha1.ChannelConnector{}
+	err := k8s.Get(ctx, client.ObjectKeyFromObject(c), live)
+	return live.Status.WebhookURL, err
+}
+
+func ingressOf(host string) *v1alpha1.Exposure {
+	return &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: v1alpha1.Hostname(host)}}
+}
+
+// pathsOf returns the hosts and paths that an Ingress leads to the connector; none while there is no Ingress.
+func pathsOf(ctx context.Context, c *v1alpha1.ChannelConnector) (all []string, err error) {
+	ingress := &networkingv1.Ingress{}
+	err = k8s.Get(ctx, childKey(c), ingress)
+	for _, rule := range ingress.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, path := range rule.HTTP.Paths {
+			all = append(all, rule.Host+path.Path)
+		}
+	}
+	return all, client.IgnoreNotFound(err)
+}
+
+// hasAddress plays an Ingress's controller.
+func hasAddress(ctx context.Context, c *v1alpha1.ChannelConnector) {
+	GinkgoHelper()
+	ingress := &networkingv1.Ingress{}
+	Eventually(k8s.Get).WithArguments(ctx, childKey(c), ingress).Should(Succeed())
+	ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "203.0.113.7"}}
+	Expect(k8s.Status().Update(ctx, ingress)).To(Succeed())
+}
+
+// certificateFor returns a certificate for a host in PEM.
+func certificateFor(host string, from, until time.Time) []byte {
+	GinkgoHelper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	Expect(err).NotTo(HaveOccurred())
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: from, NotAfter: until,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	Expect(err).NotTo(HaveOccurred())
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+var _ = Describe("An exposure by an Ingress", func() {
+	var (
+		namespace string
+		op        *operator
+		watch     *ahead
+		shop      *v1alpha1.ChannelConnector
+	)
+	BeforeEach(func(ctx context.Context) {
+		namespace, watch = newNamespace(ctx), &ahead{}
+		newSecrets(ctx, namespace)
+		op = startOperator(namespace, func(s *setup) { s.Clock = watch })
+		shop = newConnector(namespace, "shop")
+		shop.Spec.Exposure = ingressOf(hooks)
+	})
+	exposed := func(ctx context.Context) func() string { return func() string { return exposureOf(ctx, shop) } }
+
+	It("leads the webhook's path and the pages to the connector, and goes with the exposure", func(ctx context.Context) {
+		shop.Spec.Exposure.Ingress.ClassName = "nginx"
+		shop.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "a", "example.com/b": "b"}
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(Equal([]string{hooks + calledPath}))
+		Eventually(webhookURL).WithArguments(ctx, shop).Should(Equal("https" + pasted))
+		Eventually(exposed(ctx)).Should(And(HavePrefix("Unknown Pending: "), ContainSubstring(`class "nginx"`)))
+		hasAddress(ctx, shop)
+		Eventually(exposed(ctx)).Should(And(HavePrefix("True Exposed: "), ContainSubstring("no tlsSecretName")))
+		Expect(child(ctx, shop, &networkingv1.Ingress{})).To(ownedBy(shop))
+		staysSettled(ctx, op, shop)
+
+		// What its controller adds stays, and what the spec no longer has goes.
+		annotated(ctx, child(ctx, shop, &networkingv1.Ingress{}), map[string]string{"example.com/theirs": "theirs"})
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/b": "c"}
+			c.Spec.ZaloOA.DomainVerification = &v1alpha1.DomainVerification{Codes: []string{"AbCdEf"}}
+		})
+		Eventually(pathsOf).WithArguments(ctx, shop).
+			Should(Equal([]string{hooks + calledPath, hooks + "/zalo_verifierAbCdEf.html", hooks + "/"}))
+		Expect(child(ctx, shop, &networkingv1.Ingress{}).Annotations).To(And(HaveKeyWithValue("example.com/b", "c"),
+			HaveKeyWithValue("example.com/theirs", "theirs"), Not(HaveKey("example.com/a"))))
+		staysSettled(ctx, op, shop)
+
+		// What leads elsewhere is put back.
+		patched(ctx, child(ctx, shop, &networkingv1.Ingress{}), `{"spec":{"rules":[{"host":"hooks.example.com"}]}}`)
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(HaveLen(3))
+
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = nil })
+		Eventually(k8s.Get).WithArguments(ctx, childKey(shop), &networkingv1.Ingress{}).Should(Satisfy(apierrors.IsNotFound))
+		Eventually(exposed(ctx)).Should(Equal(" : "))
+		Expect(webhookURL(ctx, shop)).To(BeEmpty())
+		staysSettled(ctx, op, shop)
+	})
+
+	It("says what is wrong with the certificate, and when time makes it so", func(ctx context.Context) {
+		shop.Spec.Exposure.Ingress.TLSSecretName = "hooks-tls"
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		hasAddress(ctx, shop)
+		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring(`Secret "hooks-tls"`),
+			ContainSubstring("is missing")))
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hooks-tls"}, Type: corev1.SecretTypeTLS}
+		now := time.Now()
+		secret.Data = map[string][]byte{
+			corev1.TLSCertKey:       certificateFor("other.example.com", now.Add(-time.Hour), now.Add(90*24*time.Hour)),
+			corev1.TLSPrivateKeyKey: []byte("Hidden0Private0Key"),
+		}
+		Expect(k8s.Create(ctx, secret)).To(Succeed())
+		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring("not for "+hooks)))
+		secret.Data[corev1.TLSCertKey] = certificateFor(hooks, now.Add(-time.Hour), now.Add(14*24*time.Hour+5*time.Second))
+		Expect(k8s.Update(ctx, secret)).To(Succeed())
+		Eventually(exposed(ctx)).Should(HavePrefix("True Exposed: "))
+		Eventually(exposed(ctx)).Should(HavePrefix("True CertificateExpiring: "), "14 days are left in a moment")
+		staysSettled(ctx, op, shop)
+		watch.put(15 * 24 * time.Hour)
+		op.forcePass(ctx, shop)
+		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring("ended on")))
+		Expect(readyCondition(ctx, shop)).To(beTrue, "Ready does not depend on it")
+		staysSettled(ctx, op, shop)
+		Expect(op.log.lines("Hidden0Private0Key")).To(BeEmpty())
+	})
+
+	It("takes over no foreign Ingress, and the connector runs without it", func(ctx context.Context) {
+		foreign := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "other.example.com"}}}}
+		foreign.Namespace, foreign.Name = namespace, childKey(shop).Name
+		Expect(k8s.Create(ctx, foreign)).To(Succeed())
+		created(ctx, shop)
+		Eventually(readyCondition).WithArguments(ctx, shop).Should(nameTaken("Ingress", "was not made by the operator"))
+		Eventually(exposed(ctx)).Should(HavePrefix("Unknown NotWritten: "))
+		Expect(say(ctx, shop, rolledOut)).To(Succeed(), "the Deployment is there")
+		release(ctx, foreign)
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(HaveLen(1))
+		becomesReady(ctx, shop)
+	})
+})
+
+var _ = Describe("Two resources with one address", func() {
+	It("leave it to the older one, of any namespace, for as long as that declares it", func(ctx context.Context) {
+		one, two := newNamespace(ctx), newNamespace(ctx)
+		newSecrets(ctx, one)
+		newSecrets(ctx, two)
+		op := startOperator("", func(s *setup) { s.Namespaces = []string{one, two} })
+		older, younger := newConnector(two, "older"), newConnector(one, "younger")
+		for _, c := range []*v1alpha1.ChannelConnector{older, younger} {
+			c.Spec.Exposure = ingressOf(hooks)
+			c.Spec.ZaloOA.DomainVerification = &v1alpha1.DomainVerification{Codes: []string{c.Name}}
+		}
+		created(ctx, older)
+		aSecondPasses(older.CreationTimestamp)
+		created(ctx, younger)
+		becomesReady(ctx, older)
+		becomesReady(ctx, younger)
+		hasAddress(ctx, older)
+		exposed := func(c *v1alpha1.ChannelConnector) func() string { return func() string { return exposureOf(ctx, c) } }
+		Eventually(exposed(younger)).Should(And(HavePrefix("False PathTaken: "), ContainSubstring(hooks+calledPath),
+			ContainSubstring(`"older" of namespace "`+two+`"`)))
+		Eventually(exposed(older)).Should(HavePrefix("True Exposed: "))
+		Expect(pathsOf(ctx, younger)).To(BeEmpty())
+		Expect(webhookURL(ctx, younger)).To(BeEmpty(), "it would be the other's")
+		staysSettled(ctx, op, older, younger)
+
+		By("sharing the host with a path of its own")
+		updated(ctx, younger, func(c *v1alpha1.ChannelConnector) { c.Spec.Webhook.Path = "/second" })
+		Eventually(pathsOf).WithArguments(ctx, younger).Should(Equal([]string{hooks + "/second", hooks + "/zalo_verifieryounger.html"}))
+		hasAddress(ctx, younger)
+		Eventually(exposed(younger)).Should(And(HavePrefix("True Exposed: "), ContainSubstring(hooks+"/, which ChannelConnector")))
+		staysSettled(ctx, op, older, younger)
+
+		By("an older one that declares the address later")
+		updated(ctx, older, func(c *v1alpha1.ChannelConnector) { c.Spec.Webhook.Path = "/second" })
+		Eventually(exposed(younger)).Should(HavePrefix("False PathTaken: "))
+		Eventually(pathsOf).WithArguments(ctx, younger).Should(BeEmpty())
+		staysSettled(ctx, op, older, younger)
+
+		By("the older one's end")
+		Expect(k8s.Delete(ctx, older)).To(Succeed())
+		Eventually(pathsOf).WithArguments(ctx, younger).Should(HaveLen(3))
+		hasAddress(ctx, younger)
+		Eventually(exposed(younger)).Should(HavePrefix("True Exposed: "))
+		Eventually(webhookURL).WithArguments(ctx, younger).Should(HavePrefix("https://" + hooks + "/second?"))
+	})
+})
+
+var _ = Describe("An exposure by a Gateway", Ordered, func() {
+	var definitions envtest.CRDInstallOptions
+	BeforeAll(func(ctx context.Context) {
+		module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+		Expect(err).NotTo(HaveOccurred())
+		folder := filepath.Join(strings.TrimSpace(string(module)), "config", "crd", "standard")
+		definitions = envtest.CRDInstallOptions{ErrorIfPathMissing: true, Paths: []string{
+			filepath.Join(folder, "gateway.networking.k8s.io_httproutes.yaml"), filepath.Join(folder, "gateway.networking.k8s.io_gateways.yaml"),
+		}}
+	})
+	AfterAll(func(_ context.Context) { Expect(envtest.UninstallCRDs(cluster, definitions)).To(Succeed()) })
+	exposedBy := func(gateway client.ObjectKey) *v1alpha1.Exposure {
+		return &v1alpha1.Exposure{HTTPRoute: &v1alpha1.HTTPRouteExposure{
+			ParentRefs: []v1alpha1.ParentRef{{Name: gateway.Name, Namespace: gateway.Namespace}},
+			Hostnames:  []v1alpha1.Hostname{hooks, "zalo.example.com"},
+		}}
+	}
+	newGateway := func(ctx context.Context, key client.ObjectKey, protocol gatewayv1.ProtocolType, port int32) {
+		GinkgoHelper()
+		g := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{
+			GatewayClassName: "test", Listeners: []gatewayv1.Listener{{Name: "web", Protocol: protocol, Port: port}},
+		}}
+		if protocol == gatewayv1.HTTPSProtocolType {
+			g.Spec.Listeners[0].TLS = &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "web-tls"}}}
+		}
+		g.Namespace, g.Name = key.Namespace, key.Name
+		Expect(k8s.Create(ctx, g)).To(Succeed())
+	}
+	// judged plays a Gateway's controller.
+	judged := func(ctx context.Context, c *v1alpha1.ChannelConnector, status metav1.ConditionStatus, reason, message string) {
+		GinkgoHelper()
+		route := &gatewayv1.HTTPRoute{}
+		Eventually(k8s.Get).WithArguments(ctx, childKey(c), route).Should(Succeed())
+		parent := gatewayv1.RouteParentStatus{ParentRef: route.Spec.ParentRefs[0], ControllerName: "example.com/gateways"}
+		meta.SetStatusCondition(&parent.Conditions, metav1.Condition{
+			Type: "Accepted", Status: status, Reason: reason, Message: message, ObservedGeneration: route.Generation,
+		})
+		route.Status.Parents = []gatewayv1.RouteParentStatus{parent}
+		Expect(k8s.Status().Update(ctx, route)).To(Succeed())
+	}
+
+	It("waits for the Gateway API, then for the Gateway, and says what they say", func(ctx context.Context) {
+		namespace, infra := newNamespace(ctx), newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		shop := newConnector(namespace, "shop")
+		shop.Spec.Exposure = exposedBy(client.ObjectKey{Namespace: infra, Name: "public"})
+		exposed := func() string { return exposureOf(ctx, shop) }
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		Eventually(exposed).Should(HavePrefix("False GatewayAPIMissing: "))
+		Eventually(webhookURL).WithArguments(ctx, shop).Should(Equal("https" + pasted))
+		staysSettled(ctx, op, shop)
+
+		_, err := envtest.InstallCRDs(cluster, definitions)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(exposed).Should(And(HavePrefix("Unknown Pending: "), ContainSubstring(`Gateway "public" of namespace "`+infra+`"`)))
+		route := child(ctx, shop, &gatewayv1.HTTPRoute{})
+		Expect(route).To(ownedBy(shop))
+		Expect(route.Spec.Hostnames).To(Equal([]gatewayv1.Hostname{hooks, "zalo.example.com"}))
+		Expect(route.Spec.Rules).To(HaveLen(1))
+		Expect(route.Spec.Rules[0].Matches).To(HaveLen(1))
+		Expect(*route.Spec.Rules[0].Matches[0].Path.Type).To(Equal(gatewayv1.PathMatchExact))
+		Expect(*route.Spec.Rules[0].Matches[0].Path.Value).To(Equal(calledPath))
+		staysSettled(ctx, op, shop)
+
+		judged(ctx, shop, metav1.ConditionFalse, "NotAllowedByListeners", "namespace not allowed")
+		Eventually(exposed).Should(And(HavePrefix("False RouteRefused: "), ContainSubstring("NotAllowedByListeners: namespace not allowed")))
+		judged(ctx, shop, metav1.ConditionTrue, "Accepted", "")
+		Eventually(exposed).Should(And(HavePrefix("Unknown GatewayUnknown: "), ContainSubstring("no such Gateway")))
+		Expect(webhookURL(ctx, shop)).To(Equal("https" + pasted))
+		Expect(readyCondition(ctx, shop)).To(beTrue, "Ready does not depend on it")
+		staysSettled(ctx, op, shop)
+
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = ingressOf(hooks) })
+		Eventually(k8s.Get).WithArguments(ctx, childKey(shop), &gatewayv1.HTTPRoute{}).Should(Satisfy(apierrors.IsNotFound))
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(HaveLen(1))
+	})
+
+	It("tells the scheme and the port by the Gateway's listeners, as far as it may read them", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		var reads atomic.Int64
+		op := startOperator(namespace, func(s *setup) {
+			s.wire.inject(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+				if !strings.Contains(req.URL.Path, "/gateways/") {
+					return next.RoundTrip(req)
+				}
+				reads.Add(1)
+				if strings.HasSuffix(req.URL.Path, "/hidden") {
+					return turnAway(req, http.StatusForbidden, metav1.StatusReasonForbidden, ""), nil
+				}
+				return next.RoundTrip(req)
+			})
+		})
+		newGateway(ctx, client.ObjectKey{Namespace: namespace, Name: "https"}, gatewayv1.HTTPSProtocolType, 443)
+		newGateway(ctx, client.ObjectKey{Namespace: namespace, Name: "mapped"}, gatewayv1.HTTPSProtocolType, 8443)
+		newGateway(ctx, client.ObjectKey{Namespace: namespace, Name: "http"}, gatewayv1.HTTPProtocolType, 80)
+		var all []*v1alpha1.ChannelConnector
+		for gateway, want := range map[string]struct{ scheme, says, because string }{
+			"https": {"https", "True Exposed: ", "HTTPS is served"}, "mapped": {"https", "True Exposed: ", "leads to port 8443"},
+			"http": {"http", "Unknown HTTPOnly: ", "HTTPS on port 443"}, "hidden": {"https", "Unknown GatewayUnknown: ", "no right"},
+		} {
+			shop := newConnector(namespace, "by-"+gateway)
+			shop.Spec.Webhook.Path = "/" + gateway
+			shop.Spec.Exposure = exposedBy(client.ObjectKey{Name: gateway})
+			created(ctx, shop)
+			becomesReady(ctx, shop)
+			judged(ctx, shop, metav1.ConditionTrue, "Accepted", "")
+			Eventually(func() string { return exposureOf(ctx, shop) }).Should(And(HavePrefix(want.says), ContainSubstring(want.because)))
+			Eventually(webhookURL).WithArguments(ctx, shop).Should(HavePrefix(want.scheme + "://" + hooks + "/" + gateway + "?"))
+			all = append(all, shop)
+		}
+		before := reads.Load()
+		for range 5 {
+			staysSettled(ctx, op, all...)
+		}
+		Expect(reads.Load()-before).To(BeNumerically("<=", 2*len(all)), "a Gateway is read once in 30 s")
+		Expect(op.log.lines("ERROR")).To(BeEmpty())
+
+		By("a restart, which knows nothing of the kind at first")
+		op.stop()
+		op = startOperator(namespace)
+		Eventually(op.passes.total).Should(BeNumerically(">=", 2*len(all)))
+		settle(op)
+		Expect(op.written()).NotTo(ContainElement(ContainSubstring("by-https")))
+		Expect(op.written()).NotTo(ContainElement(ContainSubstring("by-http/")))
+	})
+})

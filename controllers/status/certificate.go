@@ -1,0 +1,81 @@
+package status
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"time"
+)
+
+const (
+	// certificateEnds is how long before its end a certificate is told of. Those who renew it by themselves do so earlier.
+	certificateEnds = 14 * 24 * time.Hour
+	// certificateAgain bounds the time until a certificate is judged again: a clock may jump.
+	certificateAgain = 12 * time.Hour
+	// maxCertificate bounds the certificates that are read, in bytes.
+	maxCertificate = 64 << 10
+)
+
+// Certificate is what is known of the certificate in a Secret. It holds nothing of the Secret but the times.
+type Certificate struct {
+	// Secret is the Secret's name.
+	Secret string
+	// Unread reports whether the Secret could not be read.
+	Unread bool
+	// Problem is what is wrong with it at any time; empty for nothing.
+	Problem string
+	// NotBefore and NotAfter bound the time in which it is valid; zero if it could not be read.
+	NotBefore, NotAfter time.Time
+}
+
+// ReadCertificate reads the first certificate of a chain in PEM, which is to be valid for a host.
+func ReadCertificate(secret string, chain []byte, host string) Certificate {
+	c := Certificate{Secret: secret}
+	if len(chain) > maxCertificate {
+		c.Problem = fmt.Sprintf("has more than %d KiB under tls.crt", maxCertificate>>10)
+		return c
+	}
+	block, _ := pem.Decode(chain)
+	if block == nil || block.Type != "CERTIFICATE" {
+		c.Problem = "has no certificate in PEM under tls.crt"
+		return c
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		c.Problem = "has a certificate under tls.crt that cannot be read"
+		return c
+	}
+	c.NotBefore, c.NotAfter = leaf.NotBefore, leaf.NotAfter
+	if leaf.VerifyHostname(host) != nil {
+		c.Problem = fmt.Sprintf("has a certificate that is not for %s", host)
+	}
+	return c
+}
+
+// judge returns what is wrong with the certificate at a time, and otherwise whether it ends soon.
+func (c Certificate) judge(now time.Time) (problem string, soon bool) {
+	switch {
+	case c.Problem != "":
+		return c.Problem, false
+	case now.Before(c.NotBefore):
+		return "has a certificate that is not valid before " + day(c.NotBefore), false
+	case now.After(c.NotAfter):
+		return "has a certificate that ended on " + day(c.NotAfter), false
+	}
+	return "", c.NotAfter.Sub(now) <= certificateEnds
+}
+
+// LookAgain is after how long the judgement may be another one; 0 if it stays.
+func (c Certificate) LookAgain(now time.Time) time.Duration {
+	if c.Unread {
+		return time.Minute
+	}
+	if c.NotAfter.IsZero() {
+		return 0
+	}
+	// A moment later, since the bounds are part of the time in which it is valid.
+	next := Soonest(c.NotBefore.Sub(now), c.NotAfter.Add(-certificateEnds).Sub(now), c.NotAfter.Add(time.Second).Sub(now))
+	return min(next, certificateAgain)
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

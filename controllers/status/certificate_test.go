@@ -1,0 +1,76 @@
+package status_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+func TestReadCertificate(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	until := from.AddDate(0, 3, 0)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"*.example.com"}, NotBefore: from, NotAfter: until}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, c := range map[string]struct {
+		chain   []byte
+		host    string
+		problem string
+	}{
+		"good":           {chain: good, host: "hooks.example.com"},
+		"a chain":        {chain: bytes.Repeat(good, 3), host: "hooks.example.com"},
+		"another host's": {chain: good, host: "hooks.example.org", problem: "not for hooks.example.org"},
+		"absent":         {host: "hooks.example.com", problem: "no certificate"},
+		"a key":          {chain: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), host: "hooks.example.com", problem: "no certificate"},
+		"damaged":        {chain: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[:99]}), host: "h", problem: "cannot be read"},
+		"huge":           {chain: bytes.Repeat(good, 1000), host: "hooks.example.com", problem: "more than 64 KiB"},
+	} {
+		got := status.ReadCertificate("hooks-tls", c.chain, c.host)
+		if (c.problem == "") != (got.Problem == "") || !strings.Contains(got.Problem, c.problem) {
+			t.Errorf("%s: the problem is %q, want %q", name, got.Problem, c.problem)
+		}
+		if c.problem == "" && (!got.NotBefore.Equal(from) || !got.NotAfter.Equal(until)) {
+			t.Errorf("%s: it is valid from %v to %v", name, got.NotBefore, got.NotAfter)
+		}
+	}
+}
+
+// TestCertificateLookAgain: a certificate is judged again when time changes the judgement, and twice a day in case the
+// clock jumps.
+func TestCertificateLookAgain(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	c := status.Certificate{NotBefore: from, NotAfter: from.AddDate(0, 0, 90)}
+	for at, want := range map[time.Time]time.Duration{
+		from.Add(-time.Minute):                         time.Minute,
+		from.Add(time.Minute):                          12 * time.Hour,
+		c.NotAfter.Add(-14*24*time.Hour - time.Minute): time.Minute,
+		c.NotAfter.Add(-time.Minute):                   time.Minute + time.Second,
+		c.NotAfter.Add(time.Minute):                    0,
+	} {
+		if got := c.LookAgain(at); got != want {
+			t.Errorf("at %v: again after %v, want %v", at, got, want)
+		}
+	}
+	if got := (status.Certificate{Unread: true}).LookAgain(from); got != time.Minute {
+		t.Errorf("if it could not be read: again after %v", got)
+	}
+	if got := (status.Certificate{Problem: "is missing"}).LookAgain(from); got != 0 {
+		t.Errorf("if the Secret is missing: again after %v", got)
+	}
+}
