@@ -2,6 +2,7 @@
 -- resources that are being deleted.
 local health = { status = "Progressing", message = "The operator has not looked at this version yet" }
 local status = obj.status or {}
+local outside = ""
 if status.observedGeneration ~= obj.metadata.generation then
   return health
 end
@@ -11,8 +12,11 @@ for _, condition in ipairs(status.conditions or {}) do
     if condition.status == "True" then
       health.status = "Healthy"
     end
+  elseif condition.type == "Exposed" and condition.status ~= "True" then
+    outside = ". Exposed is " .. condition.status .. ": " .. condition.message
   elseif condition.type == "Stalled" and condition.status == "True" then
     health.status = "Degraded"
   end
 end
+health.message = health.message .. outside
 return health
