@@ -17,7 +17,9 @@ var _ = Describe("config/cluster-user-ids", func() {
 	for _, base := range []string{"default", "namespaced"} {
 		It("leaves the ids of config/"+base+" to the cluster, in an overlay", func(ctx context.Context) {
 			folder := GinkgoT().TempDir()
-			config, err := filepath.Rel(folder, filepath.Join(installation.Root, "config"))
+			config, err := filepath.Abs(filepath.Join(installation.Root, "config"))
+			Expect(err).NotTo(HaveOccurred())
+			config, err = filepath.Rel(folder, config)
 			Expect(err).NotTo(HaveOccurred())
 			overlay := "resources: [" + config + "/" + base + "]\ncomponents: [" + config + "/cluster-user-ids]\n"
 			Expect(os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(overlay), 0o600)).To(Succeed())
