@@ -68,7 +68,7 @@ var _ = Describe("Certificates", func() {
 		created(ctx, shop)
 		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionCredentialsResolved).Should(
 			conditionIs("False", "SecretNotFound", `Secret "shop-tls" does not exist (spec.workload.tls.secretName)`, "a new one does not start"))
-		Expect(apierrors.IsNotFound(k8s.Get(ctx, childKey(shop), &appsv1.Deployment{}))).To(BeTrue(), "a connector without its pair")
+		Expect(apierrors.IsNotFound(k8s.Get(ctx, childKey(shop), &appsv1.Deployment{}))).To(BeTrue(), "a connector without a pair")
 		staysSettled(ctx, op, shop)
 
 		secret, first := pair()
@@ -83,7 +83,8 @@ var _ = Describe("Certificates", func() {
 		Expect(k8s.Update(ctx, renewed)).To(Succeed())
 		Eventually(fileOf).WithArguments(ctx, shop, render.FileCertificate).Should(Equal(second))
 		Expect(k8s.Delete(ctx, renewed)).To(Succeed())
-		stalled(ctx, shop, "SecretNotFound", `Secret "shop-tls" does not exist (spec.workload.tls.secretName): create it with the key "tls.crt", `+
+		stalled(ctx, shop, "SecretNotFound", `Secret "shop-tls" does not exist (spec.workload.tls.secretName): `+
+			`create it with the key "tls.crt", `+
 			`or correct the reference. Meanwhile the last good one stays in use. Secret "shop-tls" does not exist `+
 			`(spec.workload.tls.secretName): create it with the key "tls.key", or correct the reference. Meanwhile the last good one stays in use`)
 		Expect(fileOf(ctx, shop, render.FileCertificate)).To(Equal(second))

@@ -81,7 +81,8 @@ func TestTLS(t *testing.T) {
 		t.Errorf("Service (-want +got):\n%s", diff)
 	}
 	c := deploymentOf(t, in).Spec.Template.Spec.Containers[0]
-	if c.Ports[0].Name != "https" || c.Ports[0].ContainerPort != 8080 || c.ReadinessProbe.HTTPGet.Scheme != "" || c.Ports[1].Name != "metrics" {
+	webhook, probes := c.Ports[0], c.Ports[1]
+	if webhook.Name != "https" || webhook.ContainerPort != 8080 || probes.Name != "metrics" || c.ReadinessProbe.HTTPGet.Scheme != "" {
 		t.Errorf("%+v", c.Ports)
 	}
 }

@@ -54,7 +54,7 @@ func secrets(tb testing.TB) map[string]*corev1.Secret {
 	for i, suffix := range []string{"", "-new"} {
 		cert, key := certificate.New(tb, int64(i+1))
 		all["bot-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"ca.crt": []byte(cert)}}
-		all["company-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"ca.crt": []byte(cert), "old": []byte(cert)}}
+		all["company-ca"+suffix] = &corev1.Secret{Data: map[string][]byte{"new": []byte(cert), "old": []byte(cert)}}
 		all["bot-client-tls"+suffix] = &corev1.Secret{Data: map[string][]byte{"tls.crt": []byte(cert), "tls.key": []byte(key)}}
 	}
 	return all

@@ -67,8 +67,14 @@ rooms:
 		t.Errorf("section (-want +got):\n%s", diff)
 	}
 	references := []Reference{
-		{Path: "spec.echo.signature.secretKeyRefs[0]", Field: "channels[0].echo.signature.secretKeys[0]", Object: Object{KindSecret, "echo"}, Key: "new"},
-		{Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]", Object: Object{KindSecret, "echo"}, Key: "old"},
+		{
+			Path: "spec.echo.signature.secretKeyRefs[0]", Field: "channels[0].echo.signature.secretKeys[0]",
+			Object: Object{KindSecret, "echo"}, Key: "new",
+		},
+		{
+			Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]",
+			Object: Object{KindSecret, "echo"}, Key: "old",
+		},
 		{Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret", Object: Object{KindSecret, "echo"}, Key: "token"},
 		{Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret", Object: Object{KindSecret, "echo"}, Key: "word"},
 		{Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]", Object: Object{KindSecret, "echo"}, Key: "hall"},
@@ -117,7 +123,8 @@ stream:
 	}
 	references := []Reference{
 		{
-			Path: "spec.inbox.stream.passwordSecretKeyRef", Field: "inbox.stream.passwordSecret", Object: Object{KindSecret, "nats"}, Key: "password", Use: Credential,
+			Path: "spec.inbox.stream.passwordSecretKeyRef", Field: "inbox.stream.passwordSecret",
+			Object: Object{KindSecret, "nats"}, Key: "password", Use: Credential,
 		},
 		{
 			Path: "spec.inbox.stream.caSecretKeyRef", Field: "inbox.stream.caFile", Object: Object{KindSecret, "nats"}, Key: "ca", Use: Certificate,
