@@ -294,7 +294,7 @@ func TestStartDigestIsStable(t *testing.T) {
 	}{
 		"minimal":   {connectortest.New(t), "aa1f147f2d012809"},
 		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "7027fe82ac778710"},
-		"full":      {connectortest.Full(t), "a7fb257cbe23b153"},
+		"full":      {connectortest.Full(t), "b8785aa4e19f5a01"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
