@@ -76,7 +76,8 @@ func kinds(t *testing.T, documents string) []string {
 }
 
 func TestRenderPrintsEveryChild(t *testing.T) {
-	stdout, stderr, err := call(t, shop+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1", "--generate-api-key")
+	every := shop + "  workload: {networkPolicy: {}}\n"
+	stdout, stderr, err := call(t, every+"---\n"+shopSecret, "render", "-f", "-", "--connector-image", "connector:1", "--generate-api-key")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func child(tb testing.TB, c *v1alpha1.ChannelConnector, kind string) children.Ch
 func TestApply(t *testing.T) {
 	for _, kind := range children.Kinds {
 		t.Run(kind.Name, func(t *testing.T) {
-			ctx, r, c := t.Context(), newRig(), connectortest.New(t)
+			ctx, r, c := t.Context(), newRig(), connectortest.New(t, connectortest.EveryChild)
 			for i, want := range []bool{true, false, false} {
 				changed, err := r.Apply(ctx, c, child(t, c, kind.Name))
 				if err != nil || changed != want {

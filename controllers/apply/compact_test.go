@@ -18,7 +18,7 @@ import (
 // served returns a child as an API server would give it out.
 func served(t *testing.T, kind string) client.Object {
 	t.Helper()
-	r, owner := newRig(), connectortest.New(t)
+	r, owner := newRig(), connectortest.New(t, connectortest.EveryChild)
 	wanted := child(t, owner, kind)
 	if _, err := r.Apply(t.Context(), owner, wanted); err != nil {
 		t.Fatal(err)
