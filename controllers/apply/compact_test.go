@@ -18,7 +18,7 @@ import (
 // served returns a child as an API server would give it out.
 func served(t *testing.T, kind string) client.Object {
 	t.Helper()
-	r, owner := newRig(), connectortest.New(t, connectortest.EveryChild)
+	r, owner := newRig(), connectortest.New(t)
 	wanted := child(t, owner, kind)
 	if _, err := r.Apply(t.Context(), owner, wanted); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func compacted(t *testing.T, object client.Object) client.Object {
 
 // TestCompact: what weighs most is gone, and everything else is as it was.
 func TestCompact(t *testing.T) {
-	for _, kind := range children.Kinds {
+	for _, kind := range inMemory() {
 		t.Run(kind.Name, func(t *testing.T) {
 			whole := served(t, kind.Name)
 			small := compacted(t, whole)

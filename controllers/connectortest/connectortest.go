@@ -14,9 +14,6 @@ import (
 // EphemeralStorage is the patch for New that makes the inbox Ephemeral.
 const EphemeralStorage = `inbox: {embedded: {storage: Ephemeral}}`
 
-// EveryChild is the patch for New that makes the resource want a child of every kind.
-const EveryChild = `workload: {networkPolicy: {}}`
-
 //go:embed full.yaml
 var full []byte
 
