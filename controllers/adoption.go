@@ -40,7 +40,7 @@ func (p *pass) tellInboxAdopted(name string) {
 }
 
 func (p *pass) tellAPIKeyAdopted(name string) {
-	p.event(corev1.EventTypeWarning, "APIKeyAdopted", fmt.Sprintf("Secret %q was left by an earlier ChannelConnector of this name: who knows its "+
-		"API key may call this one. For a new key, delete the Secret and run \"kubectl annotate --overwrite chc %s %s=$(date +%%s)\"",
+	p.event(corev1.EventTypeWarning, "APIKeyAdopted", fmt.Sprintf("Secret %q was left by an earlier ChannelConnector of this name: who "+
+		"knows its API key may call this one. For a new key, delete the Secret and run \"kubectl annotate --overwrite chc %s %s=$(date +%%s)\"",
 		name, p.key.Name, marks.AnnotationRegenerateAPIKey))
 }

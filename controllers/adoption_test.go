@@ -35,7 +35,8 @@ var _ = Describe("What an earlier resource left", func() {
 	again := func(ctx context.Context, shop *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
 		GinkgoHelper()
 		Expect(k8s.Delete(ctx, shop)).To(Succeed())
-		Eventually(k8s.Get).WithArguments(ctx, client.ObjectKeyFromObject(shop), shop.DeepCopy()).Should(MatchError(ContainSubstring("not found")))
+		Eventually(k8s.Get).WithArguments(ctx, client.ObjectKeyFromObject(shop), shop.DeepCopy()).
+			Should(MatchError(ContainSubstring("not found")))
 		return withGeneratedKey(ctx)
 	}
 	// adoptions are the events of a resource that tell of what it took over.
@@ -49,7 +50,8 @@ var _ = Describe("What an earlier resource left", func() {
 		return found, err
 	}
 	once := func(reason, note string) OmegaMatcher {
-		return And(HaveField("Reason", reason), HaveField("Type", "Warning"), HaveField("Note", ContainSubstring(note)), HaveField("Series", BeNil()))
+		return And(HaveField("Reason", reason), HaveField("Type", "Warning"), HaveField("Note", ContainSubstring(note)),
+			HaveField("Series", BeNil()))
 	}
 
 	It("is told once when it is taken over: the API key and the inbox", func(ctx context.Context) {

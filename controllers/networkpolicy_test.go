@@ -42,7 +42,8 @@ var _ = Describe("A NetworkPolicy", func() {
 		Expect(err).To(MatchError(ContainSubstring("not found")))
 
 		patched(ctx, shop.DeepCopy(), `{"spec":{"workload":{"networkPolicy":{}}}}`)
-		Eventually(policy(ctx)).Should(And(ownedBy(shop), HaveField("Spec.PodSelector.MatchLabels", deploymentOf(ctx, shop).Spec.Selector.MatchLabels)))
+		Eventually(policy(ctx)).Should(And(ownedBy(shop),
+			HaveField("Spec.PodSelector.MatchLabels", deploymentOf(ctx, shop).Spec.Selector.MatchLabels)))
 		staysSettled(ctx, op, shop)
 
 		// What the API server fills in, such as a protocol, is no difference.

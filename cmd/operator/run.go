@@ -85,8 +85,8 @@ func newRun() *cobra.Command {
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Image, "connector-image", "", "the connector's container image; required")
 	flags.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "the namespaces to watch, separated by commas; empty: all")
-	flags.StringVar(&o.OperatorNamespace, "operator-namespace", podNamespace(), "the namespace of the operator's own pods, which NetworkPolicies "+
-		"of connectors let in; empty: none is let in")
+	flags.StringVar(&o.OperatorNamespace, "operator-namespace", podNamespace(),
+		"the namespace of the operator's own pods, which NetworkPolicies of connectors let in; empty: none is let in")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "run only while holding a Lease, so that several replicas may run")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "the namespace of the Lease; empty: the pod's own")
 	flags.StringVar(&o.leaderElectionID, "leader-election-id", defaultLeaderElectionID,

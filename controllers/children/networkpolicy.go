@@ -104,7 +104,7 @@ func delivering(c *v1alpha1.ChannelConnector) []*egressRule {
 	if err != nil {
 		port = map[string]uint64{"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}[u.Scheme]
 	}
-	return toHost(u.Hostname(), c.Namespace, int32(port)) //nolint:gosec // it has 16 bits
+	return toHost(u.Hostname(), c.Namespace, int32(port))
 }
 
 // toHost lets the pods of a namespace reach a host. A policy sees the pod behind a Service, of which neither labels nor

@@ -62,7 +62,9 @@ func TestNetworkPolicyEgress(t *testing.T) {
 		"a host":                         {`url: "https://bot.shop.example/events"`, anywhere},
 		"a host that is no namespace":    {`url: "https://bot._bots"`, anywhere},
 		"a host's port":                  {`url: "http://bot.shop.example:8443"`, "- {ports: [{port: 8443, protocol: TCP}]}\n"},
-		"an address":                     {`url: "http://192.0.2.7/"`, "- {ports: [{port: 80, protocol: TCP}], to: [{ipBlock: {cidr: 192.0.2.7/32}}]}\n"},
+		"an address": {
+			`url: "http://192.0.2.7/"`, "- {ports: [{port: 80, protocol: TCP}], to: [{ipBlock: {cidr: 192.0.2.7/32}}]}\n",
+		},
 		"an address of IPv6": {
 			`url: "https://[2001:db8::7]:8443/"`, "- {ports: [{port: 8443, protocol: TCP}], to: [{ipBlock: {cidr: '2001:db8::7/128'}}]}\n",
 		},
@@ -100,11 +102,16 @@ func TestNetworkPolicyIngress(t *testing.T) {
   podSelector: {matchLabels: {app.kubernetes.io/name: channel-connector-operator}}}`
 	)
 	for name, c := range map[string]struct{ operator, policy, want string }{
-		"nobody named":        {"", `{}`, everyone},
-		"the operator":        {"xbot-system", `{}`, everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [" + operator + "]}\n"},
-		"a gateway":           {"", `{webhookFrom: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}]}`, gateway},
-		"monitoring":          {"", `{metricsFrom: [{podSelector: {}}]}`, everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [{podSelector: {}}]}\n"},
-		"it and the operator": {"xbot-system", `{metricsFrom: [{podSelector: {}}]}`, everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [{podSelector: {}}, " + operator + "]}\n"},
+		"nobody named": {"", `{}`, everyone},
+		"the operator": {"xbot-system", `{}`, everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [" + operator + "]}\n"},
+		"a gateway":    {"", `{webhookFrom: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}]}`, gateway},
+		"monitoring": {
+			"", `{metricsFrom: [{podSelector: {}}]}`, everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [{podSelector: {}}]}\n",
+		},
+		"it and the operator": {
+			"xbot-system", `{metricsFrom: [{podSelector: {}}]}`,
+			everyone + "- {ports: [{port: 9090, protocol: TCP}], from: [{podSelector: {}}, " + operator + "]}\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := policyOf(t, c.operator, `workload: {networkPolicy: `+c.policy+`}`)
