@@ -33,9 +33,8 @@ func (c *Cluster) EnforcePolicies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := c.cache.Binaries(ctx, "networkpolicies-"+build.FolderName(version), "the programs that enforce NetworkPolicies", []build.Binary{
-		{Name: networkPolicies, Module: policiesModule, Package: "."},
-	})
+	wanted := []build.Binary{{Name: networkPolicies, Module: policiesModule, Package: "."}}
+	dir, err := c.cache.Binaries(ctx, "networkpolicies-"+build.FolderName(version), "the programs that enforce NetworkPolicies", wanted)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,9 @@ var actions = []action{
 	{"renew-volumes", "empty the volumes whose claims were deleted, and offer them again", nil,
 		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error { return c.RenewVolumes(ctx) }},
 	{"enforce-policies", "let every node enforce NetworkPolicies; builds what does so, once", nil,
-		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error { return c.EnforcePolicies(ctx) }},
+		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error {
+			return c.EnforcePolicies(ctx)
+		}},
 	{"ignore-policies", "let no node enforce them any more", nil,
 		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error { return c.IgnorePolicies(ctx) }},
 	{"stop-daemon MACHINE DAEMON", "end one daemon of a machine, and nothing else", nil,

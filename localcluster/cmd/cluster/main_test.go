@@ -43,7 +43,9 @@ func TestArguments(t *testing.T) {
 
 // The error says that there is no cluster, and what to do.
 func TestNoCluster(t *testing.T) {
-	for _, command := range []string{"status", "kubeconfig", "add-node", "enforce-policies", "ignore-policies", "halt-node node1", "stop-daemon control-plane etcd"} {
+	for _, command := range []string{
+		"status", "kubeconfig", "add-node", "enforce-policies", "ignore-policies", "halt-node node1", "stop-daemon control-plane etcd",
+	} {
 		t.Run(command, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			var stdout, stderr bytes.Buffer
