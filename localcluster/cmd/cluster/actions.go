@@ -52,7 +52,9 @@ var actions = []action{
 			return c.EnforcePolicies(ctx)
 		}},
 	{"ignore-policies", "let no node enforce them any more", nil,
-		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error { return c.IgnorePolicies(ctx) }},
+		func(ctx context.Context, c *local.Cluster, _ []string, _ io.Writer) error {
+			return c.IgnorePolicies(ctx)
+		}},
 	{"stop-daemon MACHINE DAEMON", "end one daemon of a machine, and nothing else", nil,
 		func(ctx context.Context, c *local.Cluster, args []string, _ io.Writer) error {
 			return c.StopDaemon(ctx, args[0], args[1])
