@@ -21,6 +21,7 @@ const (
 	forRaces   = "for the race detector"
 	forCluster = "for the local cluster"
 	forCI      = "for checking commits"
+	forProxies = "for the tests of the public address"
 )
 
 // Build returns the needs of every target.
@@ -55,15 +56,24 @@ func Cluster() []Need {
 	)
 }
 
-// CI returns the needs of the whole check of a commit, which include all others.
+// CI returns the needs of the whole check of a commit, which include all others. The proxies are for it alone: their
+// packages enable a service, which nobody expects of `make test`. Without them those tests are skipped.
 func CI() []Need {
-	return append(Cluster(), program("git", "git", forCI))
+	return append(Cluster(), program("git", "git", forCI), daemon("nginx"), daemon("haproxy"))
 }
 
 func program(name, pkg, why string) Need {
 	return Need{
 		What: name, Why: why, Packages: []string{pkg},
 		present: func(_ context.Context, m Machine) bool { return m.find(name) },
+	}
+}
+
+// daemon is a program that only root's PATH may have.
+func daemon(name string) Need {
+	return Need{
+		What: name, Why: forProxies, Packages: []string{name},
+		present: func(_ context.Context, m Machine) bool { return m.find(name) || m.find("/usr/sbin/"+name) },
 	}
 }
 

@@ -66,7 +66,8 @@ func This(out io.Writer) Machine {
 		},
 		run: func(ctx context.Context, args ...string) error {
 			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+			// The last two keep a package from starting its service: of init scripts, and of systemd.
+			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1")
 			_, err := command.Output(ctx, cmd)
 			return err
 		},

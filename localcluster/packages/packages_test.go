@@ -71,9 +71,13 @@ func TestInstall(t *testing.T) {
 			CI(), []string{"git", "ip", "certificates"}, "ca-certificates git iproute2",
 			"lacks CA certificates (for downloading Go modules), ip (for the local cluster), git (for checking commits)",
 		},
+		"proxies": {CI(), []string{"nginx", "/usr/sbin/nginx", "haproxy"}, "nginx", "lacks nginx (for the tests of the public address)"},
 		"a bare machine": {
-			CI(), []string{"certificates", "ip", "nft", "iptables", "conntrack", "mount", "nsenter", "gcc", "pkg-config", "git"},
-			"ca-certificates conntrack gcc git iproute2 iptables libc6-dev libseccomp-dev mount nftables pkg-config util-linux",
+			CI(), []string{
+				"certificates", "ip", "nft", "iptables", "conntrack", "mount", "nsenter", "gcc", "pkg-config", "git",
+				"nginx", "/usr/sbin/nginx", "haproxy", "/usr/sbin/haproxy",
+			},
+			"ca-certificates conntrack gcc git haproxy iproute2 iptables libc6-dev libseccomp-dev mount nftables nginx pkg-config util-linux",
 			"installing ca-certificates ",
 		},
 	}
