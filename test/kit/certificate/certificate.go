@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Name is the host name in every certificate.
+// Name is the host name in certificates.
 const Name = "connector.test"
 
 // New is Make for a test.
@@ -28,24 +28,28 @@ func New(tb testing.TB, serial int64) (cert, key string) {
 // Expired returns such a certificate that ended a minute ago.
 func Expired(tb testing.TB) (cert, key string) {
 	tb.Helper()
-	cert, key, err := until(1, time.Now().Add(-time.Minute))
+	cert, key, err := until(time.Now().Add(-time.Minute), 1, Name)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return cert, key
 }
 
-// Make returns a self-signed certificate of the given serial number, valid for an hour, and its key, both in PEM.
-func Make(serial int64) (cert, key string, err error) {
-	return until(serial, time.Now().Add(time.Hour))
+// Make returns a self-signed certificate of the given serial number and host names, valid for an hour, and its key, both
+// in PEM. Without names it is for Name.
+func Make(serial int64, names ...string) (cert, key string, err error) {
+	if len(names) == 0 {
+		names = []string{Name}
+	}
+	return until(time.Now().Add(time.Hour), serial, names...)
 }
 
-func until(serial int64, end time.Time) (cert, key string, err error) {
+func until(end time.Time, serial int64, names ...string) (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{Name}, NotAfter: end}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: names, NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		return "", "", err

@@ -38,6 +38,8 @@ type Platform struct {
 	Again func(m Message) (n int, again bool)
 	// TLS is the client's side of an https URL. Default: the system's.
 	TLS *tls.Config
+	// Dial connects to the URL's host. Default: as DNS says.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Text is the text of every message.
 	Text string
 	// Patience bounds a call. Default: Zalo's 2 s.
@@ -91,7 +93,10 @@ func (p *Platform) Start(ctx context.Context, keys Keys) {
 	ctx, p.giveUp = context.WithCancel(ctx)
 	p.began, p.end = time.Now(), make(chan struct{})
 	patience := cmp.Or(p.Patience, answerTimeout)
-	dial := (&net.Dialer{Timeout: patience}).DialContext
+	dial := p.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: patience}).DialContext
+	}
 	p.kept = http.Client{Timeout: patience, Transport: &http.Transport{
 		MaxIdleConnsPerHost: p.Conversations, DialContext: dial, TLSClientConfig: p.TLS,
 	}}
