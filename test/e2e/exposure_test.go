@@ -63,7 +63,7 @@ var _ = Describe("A channel with a public address", func() {
 		Expect(k8s.Apply(ctx, declared, client.FieldOwner("kubectl"))).To(Succeed())
 		Eventually(other.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionExposed).Should(And(
 			HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "PathTaken"),
-			HaveField("Message", ContainSubstring(p.Namespace+"/"+p.Name))))
+			HaveField("Message", ContainSubstring("%q of namespace %q", p.Name, p.Namespace))))
 		Expect(other.Status.WebhookURL).To(BeEmpty())
 		flows(platform)
 		p.deliversInOrder(platform)

@@ -35,7 +35,7 @@ type Route struct{ Path, Backend string }
 type Kind struct {
 	// Program is its command.
 	Program string
-	// configuration makes the file named config of a settings value.
+	// configuration makes the file of a settings value.
 	configuration *template.Template
 	// check and run are the arguments that check the configuration, and serve it in the foreground.
 	check, run []string
@@ -43,7 +43,8 @@ type Kind struct {
 	reload syscall.Signal
 }
 
-const config = "config"
+// configFile is the name of the configuration in the proxy's folder.
+const configFile = "config"
 
 var (
 	//go:embed nginx.conf
@@ -54,7 +55,7 @@ var (
 
 // Nginx is nginx, from 1.19.
 func Nginx() Kind {
-	paths := []string{"-p", ".", "-c", config, "-e", "stderr"}
+	paths := []string{"-p", ".", "-c", configFile, "-e", "stderr"}
 	return Kind{
 		Program: "nginx", configuration: template.Must(template.New("").Parse(nginx)), reload: syscall.SIGHUP,
 		check: append([]string{"-t", "-q"}, paths...), run: paths,
@@ -65,7 +66,7 @@ func Nginx() Kind {
 func HAProxy() Kind {
 	return Kind{
 		Program: "haproxy", configuration: template.Must(template.New("").Parse(haproxy)), reload: syscall.SIGUSR2,
-		check: []string{"-c", "-q", "-f", config}, run: []string{"-W", "-f", config},
+		check: []string{"-c", "-q", "-f", configFile}, run: []string{"-W", "-f", configFile},
 	}
 }
 
@@ -125,7 +126,7 @@ func (p *Proxy) Serve(ctx context.Context, sites []Site) error {
 	if err != nil || text.String() == p.serves {
 		return err
 	}
-	if err := p.write(config, text.String()); err != nil {
+	if err := p.write(configFile, text.String()); err != nil {
 		return err
 	}
 	if err := p.reread(ctx); err != nil {
