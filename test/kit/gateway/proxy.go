@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,7 +147,7 @@ func (p *Proxy) reread(ctx context.Context) error {
 		if err := p.program.Launch(ctx); err != nil {
 			return err
 		}
-		return p.program.Wait(ctx, "its port", p.listens)
+		return p.program.Wait(ctx, "TLS", p.greets)
 	}
 	check := exec.CommandContext(ctx, p.program.Command(ctx).Path, p.check...)
 	check.Dir = p.folder
@@ -157,8 +157,11 @@ func (p *Proxy) reread(ctx context.Context) error {
 	return syscall.Kill(life.PID(), p.reload)
 }
 
-func (p *Proxy) listens(ctx context.Context) bool {
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.Address)
+// greets reports whether a worker serves. A port that is open is not enough: a signal that comes before the workers ends
+// the proxy.
+func (p *Proxy) greets(ctx context.Context) bool {
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // whoever answers with TLS is there
+	connection, err := dialer.DialContext(ctx, "tcp", p.Address)
 	if err != nil {
 		return false
 	}
