@@ -141,7 +141,8 @@ func (p *pass) attach(ctx context.Context, gateway *gatewayv1.Gateway, certifica
 	}
 	conditions := p.parent(route, ref)
 	set(conditions, route.Generation, string(gatewayv1.RouteConditionAccepted), string(accepted), accepted == gatewayv1.RouteReasonAccepted)
-	set(conditions, route.Generation, string(gatewayv1.RouteConditionResolvedRefs), string(resolved), resolved == gatewayv1.RouteReasonResolvedRefs)
+	set(conditions, route.Generation, string(gatewayv1.RouteConditionResolvedRefs), string(resolved),
+		resolved == gatewayv1.RouteReasonResolvedRefs)
 	return nil
 }
 
