@@ -237,7 +237,7 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 		module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
 		Expect(err).NotTo(HaveOccurred())
 		folder := filepath.Join(strings.TrimSpace(string(module)), "config", "crd", "standard")
-		definitions = envtest.CRDInstallOptions{ErrorIfPathMissing: true, Paths: []string{
+		definitions = envtest.CRDInstallOptions{ErrorIfPathMissing: true, MaxTime: 2 * soon, Paths: []string{
 			filepath.Join(folder, "gateway.networking.k8s.io_httproutes.yaml"), filepath.Join(folder, "gateway.networking.k8s.io_gateways.yaml"),
 		}}
 	})

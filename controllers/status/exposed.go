@@ -133,7 +133,7 @@ func routeExposed(o Observation) *condition {
 			"gateway.networking.k8s.io/v1: install the Gateway API v1 and a controller for it, or declare spec.exposure.ingress. " +
 			"The HTTPRoute is made as soon as the cluster serves it"}
 	case e.Unwatched:
-		return notWritten("the operator cannot watch HTTPRoutes, and its log says why: it needs the rights of config/rbac")
+		return notWritten("the operator cannot watch HTTPRoutes, and its log says why; often it lacks the rights of config/rbac")
 	case e.HTTPRoute == nil:
 		return notWritten("Ready says why")
 	}
