@@ -76,10 +76,10 @@ type rendered struct {
 	obstacle *status.Obstacle
 }
 
-// renderConfig makes the configuration that is declared.
-func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
+// renderConfig makes the configuration that is declared, with an inbox that its volume has room for.
+func (p *pass) renderConfig(current *currentConfig, has resolved, v volume) (r rendered) {
 	r.input = children.Input{Connector: p.connector, Image: p.Image, OperatorNamespace: p.OperatorNamespace}
-	r.input.APIKeyRegenerated = has.apiKey.regenerated
+	r.input.APIKeyRegenerated, r.input.ClaimRequest = has.apiKey.regenerated, p.held(v)
 	if current != nil {
 		r.startable, r.input.StartDigest, r.input.ConfigWrittenAt = true, current.startDigest, current.writtenAt
 	}
@@ -93,7 +93,7 @@ func (p *pass) renderConfig(current *currentConfig, has resolved) (r rendered) {
 		r.input.Connector = withoutTLS(p.connector)
 	}
 	has.Credentials.ReportToken = current.reportToken()
-	config, err := render.Render(r.input.Connector, has.Credentials)
+	config, err := render.Render(v.fitted(r.input.Connector), has.Credentials)
 	if err != nil {
 		r.obstacle = &status.Obstacle{
 			Reason: status.ReasonConfigRefused, Stalled: true,

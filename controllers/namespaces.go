@@ -17,6 +17,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
+	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
@@ -78,7 +79,7 @@ func ownCacheOptions(namespace string) cache.Options {
 func slim(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod: // who it is, where, and how it does
-		o.Spec = corev1.PodSpec{NodeName: shared(o.Spec.NodeName)}
+		o.Spec = corev1.PodSpec{NodeName: shared(o.Spec.NodeName), Volumes: children.EmptyDirs(o)}
 		slimStatus(&o.Status)
 	case *v1alpha1.ChannelConnector: // most of them say the same of themselves
 		for i := range o.Status.Conditions {

@@ -132,7 +132,8 @@ type kept struct {
 	// expiring are the absent keys, also where the status cannot be written.
 	expiring []v1alpha1.ExpiringKey
 	// quoted is the event that the status quotes; nil for none.
-	quoted *status.Warning
+	quoted  *status.Warning
+	refusal refusal
 }
 
 // outcome is what the phases of a pass returned, in their order. The value of a phase that was not reached is zero.
@@ -140,6 +141,7 @@ type outcome struct {
 	// current is the configuration in the cluster; nil while there is none.
 	current  *currentConfig
 	resolved resolved
+	volume   volume
 	rendered rendered
 	turn     turn
 	// foreign is the obstacle that a child's name is taken; nil if none is.
@@ -160,7 +162,10 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.resolved, err = p.resolveCredentials(ctx, o.current); err != nil {
 		return o, err
 	}
-	o.rendered = p.renderConfig(o.current, o.resolved)
+	if o.volume, err = p.findVolume(ctx); err != nil {
+		return o, err
+	}
+	o.rendered = p.renderConfig(o.current, o.resolved, o.volume)
 	if o.exposed.Taken, err = p.taken(ctx); err != nil {
 		return o, err
 	}
@@ -194,7 +199,7 @@ func (p *pass) observation(o outcome) status.Observation {
 		Connector: p.connector, Workload: o.observed.Workload,
 		Judged: o.resolved.judged, Findings: o.resolved.Findings, Unread: o.resolved.Unread != nil,
 		Expiring: o.resolved.expiring, APIKeySecretName: o.resolved.apiKey.name,
-		Obstacle: o.obstacle(), ConfigWritten: o.current != nil,
+		Obstacle: o.obstacle(), ConfigWritten: o.current != nil, Growth: p.growth(o.volume),
 		UpdatePending: o.turn.keep != nil, UpgradesStopped: o.turn.stopped,
 		DefinitionOutdated: p.definition.outdated(), Traffic: p.traffic.Assessment(p.key),
 		Exposure: o.exposed.Exposure,
@@ -258,6 +263,9 @@ func (p *pass) write(ctx context.Context, o outcome, wanted []children.Child) (*
 	for _, child := range wanted {
 		inherited := p.inherits(ctx, child)
 		changed, err := applier.Apply(ctx, p.connector, child)
+		if child.Kind.Name == "PersistentVolumeClaim" && o.rendered.input.ClaimRequest == nil {
+			changed, err = p.yield(ctx, o, child, changed, err)
+		}
 		if err != nil && !child.Kind.Outer {
 			p.upgrades.leave(p.key) // another connector may use the slot
 		}

@@ -78,6 +78,9 @@ func (p *pass) again(o outcome) time.Duration {
 	if o.obstacle() != nil {
 		again = status.Soonest(again, p.afterObstacle())
 	}
+	if r := p.refusal(o.volume); r != nil {
+		again = status.Soonest(again, max(r.due.Sub(p.Clock.Now()), time.Millisecond))
+	}
 	for _, e := range o.resolved.expiring {
 		again = status.Soonest(again, max(e.AcceptedUntil.Sub(p.Clock.Now()), time.Millisecond))
 	}
@@ -217,6 +220,8 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 		return reworded && (is.Status == metav1.ConditionFalse || is.Reason == status.ReasonCertificateExpiring)
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
+	case v1alpha1.ConditionInboxGrowing:
+		return was.Reason != is.Reason && slices.Contains([]string{status.ReasonResizeRefused, status.ReasonResizeFailed}, is.Reason)
 	}
 	return fails(is) && was.Reason != is.Reason
 }

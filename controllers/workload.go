@@ -48,15 +48,14 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 		return o, err
 	}
 	o.Deployment = d
-	pods := &corev1.PodList{}
-	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace),
-		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
-		return o, fmt.Errorf("list the pods: %w", err)
+	pods, err := p.pods(ctx)
+	if err != nil {
+		return o, err
 	}
 	if o.Unchanged, err = p.unchanged(o.Deployment); err != nil {
 		return o, err
 	}
-	o.Pods, o.Quoted = pods.Items, p.kept.quoted
+	o.Pods, o.Quoted = pods, p.kept.quoted
 	seen := status.Observation{Connector: p.connector, Workload: o.Workload}
 	if pod, silent := status.Silent(seen); silent {
 		seen.Warnings, o.hear = p.hearWarnings(ctx, o.Deployment, pod), hearAgain
@@ -64,6 +63,16 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	o.Warnings, o.Quoted = seen.Warnings, status.Quote(seen)
 	p.kept.quoted = o.Quoted
 	return o, nil
+}
+
+// pods are the resource's.
+func (p *pass) pods(ctx context.Context) ([]corev1.Pod, error) {
+	pods := &corev1.PodList{}
+	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace),
+		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
+		return nil, fmt.Errorf("list the pods: %w", err)
+	}
+	return pods.Items, nil
 }
 
 // rollOut is the spec of a Deployment that was seen rolled out, by its digest. A change of a Deployment's annotations,

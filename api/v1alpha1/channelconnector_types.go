@@ -135,8 +135,8 @@ type ChannelConnectorStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the connector is. Ready sums them up; Reconciling,
-	// Stalled, UpdatePending, FieldContested and DefinitionOutdated are present only
-	// while they are True.
+	// Stalled, UpdatePending, InboxGrowing, FieldContested and DefinitionOutdated
+	// are present only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -262,6 +262,9 @@ const (
 	// ConditionUpdatePending is present and True while the workload waits for
 	// its turn to get the pod template of this version of the operator.
 	ConditionUpdatePending = "UpdatePending"
+	// ConditionInboxGrowing is present and True while the inbox's volume is smaller
+	// than the declared size needs. The inbox then has the size that fits.
+	ConditionInboxGrowing = "InboxGrowing"
 	// ConditionFieldContested is present and True while the operator leaves a field
 	// of a child to another writer, or to an admission webhook.
 	ConditionFieldContested = "FieldContested"

@@ -120,7 +120,7 @@ const InboxEmbedded InboxType = "Embedded"
 //
 // +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) ? self.embedded.storage : 'Persistent') == (has(oldSelf.embedded) ? oldSelf.embedded.storage : 'Persistent')",fieldPath=".embedded",message="inbox.embedded.storage: cannot be changed: create another ChannelConnector"
 // +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) ? self.embedded.storageClassName : \"\") == (has(oldSelf.embedded) ? oldSelf.embedded.storageClassName : \"\")",fieldPath=".embedded",message="inbox.embedded.storageClassName: cannot be changed: create another ChannelConnector"
-// +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) && (string(self.embedded.size).matches('[eE]') || !isQuantity(string(self.embedded.size)))) || quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) == 0",fieldPath=".embedded",message="inbox.embedded.size: cannot be changed: create another ChannelConnector"
+// +kubebuilder:validation:XValidation:rule="[self, oldSelf].exists(i, i.type != 'Embedded') || (has(self.embedded) && (string(self.embedded.size).matches('[eE]') || !isQuantity(string(self.embedded.size)))) || quantity(has(self.embedded) ? string(self.embedded.size) : '1Gi').compareTo(quantity(has(oldSelf.embedded) ? string(oldSelf.embedded.size) : '1Gi')) >= 0",fieldPath=".embedded",message="inbox.embedded.size: can only grow, because volumes do not shrink: for a smaller inbox create another ChannelConnector"
 type Inbox struct {
 	// type is the kind of store: Embedded, the store in the connector's own
 	// process. Default: Embedded.
@@ -176,7 +176,7 @@ const (
 	StorageEphemeral Storage = "Ephemeral"
 )
 
-// EmbeddedInbox is a store on a volume of the pod. It cannot be changed.
+// EmbeddedInbox is a store on a volume of the pod. Only its size can be changed.
 type EmbeddedInbox struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
@@ -188,7 +188,9 @@ type EmbeddedInbox struct {
 	Storage Storage `json:"storage,omitempty"`
 	// size bounds everything that the inbox has on disk, in bytes from 64Mi to
 	// 16Ti; at the bound calls are answered 503 and deliveries go on. The volume
-	// is half as large again and 256Mi more, for compaction. Default: 1Gi.
+	// is half as large again and 256Mi more, for compaction. The size can grow:
+	// Persistent without a restart, if the StorageClass allows volume expansion;
+	// Ephemeral with a new pod. Default: 1Gi.
 	// +optional
 	// +kubebuilder:default="1Gi"
 	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE]') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('64Mi')) >= 0 && quantity(string(self)).compareTo(quantity('16Ti')) <= 0",message="inbox.embedded.size: write a size from 64Mi to 16Ti, for example 1Gi"

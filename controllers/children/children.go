@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -37,6 +38,9 @@ type Input struct {
 	Taken []string
 	// OperatorNamespace has the operator's pods, which ask the connector for its report; empty where none does.
 	OperatorNamespace string
+	// ClaimRequest is what the inbox's claim requests while the API server refuses more; nil for what the declared size
+	// needs.
+	ClaimRequest *resource.Quantity
 	// Image is the connector's container image.
 	Image string
 	// Keep is the pod template that the Deployment has, while it waits for the one that this version of the operator

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -79,10 +80,15 @@ func DecodeTemplate(encoded string) (*corev1ac.PodTemplateSpecApplyConfiguration
 	return template, json.Unmarshal([]byte(encoded), template)
 }
 
-// SpecDigest stands for all that a resource declares but its number of pods, which changes no pod: 16 hex digits.
+// SpecDigest stands for all that a resource declares, but for what changes no pod, its number of pods and the size of a
+// Persistent inbox: 16 hex digits.
 func SpecDigest(c *v1alpha1.ChannelConnector) string {
 	spec := c.Spec.DeepCopy()
 	spec.Workload.Replicas = nil
+	if spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
+		spec.Inbox.Embedded = spec.Inbox.Store()
+		spec.Inbox.Embedded.Size = resource.Quantity{}
+	}
 	sum := sha256.Sum256(encode(spec))
 	return hex.EncodeToString(sum[:8])
 }

@@ -11,16 +11,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// compactionRoom is what a store may take of the disk beyond half of its bound on top of the bound: logs, and what
-// compactions write before they delete what they have read.
-const compactionRoom = 256 << 20
-
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 
 // claim keeps a Persistent inbox. It has no owner, so that a resource deleted by mistake does not take undelivered
 // events along, unless the resource's annotation asks for that.
 var claim = Kind{
-	Name: "PersistentVolumeClaim", Want: wantClaim, Fit: keepLarger,
+	Name: "PersistentVolumeClaim", Want: wantClaim, Fit: keepRequest,
 	New: func() client.Object { return &corev1.PersistentVolumeClaim{} },
 }
 
@@ -28,10 +24,14 @@ func wantClaim(in Input) runtime.ApplyConfiguration {
 	if !in.Connector.Spec.Inbox.Keeps(v1alpha1.StoragePersistent) {
 		return nil
 	}
+	request := volumeSize(in.Connector)
+	if in.ClaimRequest != nil {
+		request = *in.ClaimRequest
+	}
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithResources(corev1ac.VolumeResourceRequirements().
-			WithRequests(corev1.ResourceList{corev1.ResourceStorage: volumeSize(in.Connector)}))
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: request}))
 	if class := in.Connector.Spec.Inbox.Store().StorageClassName; class != "" {
 		spec.WithStorageClassName(class)
 	}
@@ -45,25 +45,32 @@ func wantClaim(in Input) runtime.ApplyConfiguration {
 	return c
 }
 
-// keepLarger keeps the size of a claim that was made larger: volumes do not shrink.
-func keepLarger(wanted runtime.ApplyConfiguration, live client.Object) {
+// keepRequest keeps what a claim requests where that cannot change, or need not: volumes do not shrink, a claim that is
+// not bound has no volume to enlarge, and a volume may be large enough already.
+func keepRequest(wanted runtime.ApplyConfiguration, live client.Object) {
 	desired, isClaim := wanted.(*corev1ac.PersistentVolumeClaimApplyConfiguration)
 	there, ok := live.(*corev1.PersistentVolumeClaim)
 	if !ok || !isClaim {
 		return
 	}
 	requests := *desired.Spec.Resources.Requests
-	if size := there.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(requests[corev1.ResourceStorage]) > 0 {
-		requests[corev1.ResourceStorage] = size
+	if has := Request(there); !needs(there, requests[corev1.ResourceStorage]) {
+		requests[corev1.ResourceStorage] = has
 	}
 }
 
-// volumeSize is the disk that an Embedded inbox of the declared size needs; others need none.
-func volumeSize(c *v1alpha1.ChannelConnector) resource.Quantity {
-	store := c.Spec.Inbox.Store()
-	if store == nil {
-		return resource.Quantity{}
-	}
-	size := store.Size
-	return *resource.NewQuantity(size.Value()+size.Value()/2+compactionRoom, resource.BinarySI)
+// needs reports whether a claim must, and can, request so much more.
+func needs(claim *corev1.PersistentVolumeClaim, size resource.Quantity) bool {
+	requested, capacity := Request(claim), claim.Status.Capacity[corev1.ResourceStorage]
+	return claim.Status.Phase == corev1.ClaimBound && requested.Cmp(size) < 0 && capacity.Cmp(size) < 0
+}
+
+// Request is the storage that a claim requests.
+func Request(claim *corev1.PersistentVolumeClaim) resource.Quantity {
+	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
+}
+
+// Grows reports whether the claim is to request more than it does.
+func Grows(c *v1alpha1.ChannelConnector, claim *corev1.PersistentVolumeClaim) bool {
+	return needs(claim, volumeSize(c))
 }

@@ -292,9 +292,9 @@ func TestStartDigestIsStable(t *testing.T) {
 		connector *v1alpha1.ChannelConnector
 		want      string
 	}{
-		"minimal":   {connectortest.New(t), "aa1f147f2d012809"},
-		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "7027fe82ac778710"},
-		"full":      {connectortest.Full(t), "b8785aa4e19f5a01"},
+		"minimal":   {connectortest.New(t), "5b1079ea7da2e0bb"},
+		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "aa2b1895dedd33d9"},
+		"full":      {connectortest.Full(t), "ab6bc8d985e05a58"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

@@ -41,6 +41,11 @@ const (
 	ReasonUpgradesStopped      = "UpgradesStopped"
 	ReasonFieldsMissing        = "FieldsMissing"
 	ReasonWrittenByOthers      = "WrittenByOthers"
+	ReasonResizeRefused        = "ResizeRefused"
+	ReasonResizeFailed         = "ResizeFailed"
+	ReasonFileSystemPending    = "FileSystemResizePending"
+	ReasonVolumeResizing       = "VolumeResizing"
+	ReasonVolumeTooSmall       = "VolumeTooSmall"
 	ReasonChangedOnAdmission   = "ChangedOnAdmission"
 	ReasonInboxFull            = "InboxFull"
 	ReasonInboxFailing         = "InboxFailing"
@@ -72,6 +77,8 @@ type Observation struct {
 	Contests []apply.Contest
 	// URL is where the connector is reached in the cluster; empty: where the resource declares.
 	URL string
+	// Growth is how an inbox that is smaller than declared comes to grow; nil for any other.
+	Growth *Growth
 	// APIKeySecretName is the Secret with the generated API key, if any.
 	APIKeySecretName string
 	// Exposure is the way to the webhook from outside the cluster.
@@ -146,6 +153,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionExposed:            exposed(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
+		v1alpha1.ConditionInboxGrowing:       growing(o),
 		v1alpha1.ConditionFieldContested:     contested(o.Contests),
 		v1alpha1.ConditionDefinitionOutdated: onlyWhen(o.DefinitionOutdated != "", ReasonFieldsMissing, o.DefinitionOutdated),
 	} {
@@ -271,7 +279,7 @@ func updatePending(o Observation) *condition {
 		return nil
 	case o.UpgradesStopped:
 		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the " +
-			"pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas upgrades " +
+			"pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas and inbox.embedded.size upgrades " +
 			"this one now"}
 	}
 	return &condition{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator " +

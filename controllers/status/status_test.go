@@ -34,6 +34,7 @@ type expected struct {
 	reconciling, stalled, ready       string
 	available, credentials, updateBut string
 	definition, delivering, contested string
+	growing                           string
 }
 
 const (
@@ -56,7 +57,7 @@ func (e expected) conditions() map[string]string {
 		v1alpha1.ConditionReady: e.ready, v1alpha1.ConditionWorkloadAvailable: e.available,
 		v1alpha1.ConditionCredentialsResolved: e.credentials, v1alpha1.ConditionUpdatePending: e.updateBut,
 		v1alpha1.ConditionDefinitionOutdated: e.definition, v1alpha1.ConditionDelivering: e.delivering,
-		v1alpha1.ConditionFieldContested: e.contested,
+		v1alpha1.ConditionFieldContested: e.contested, v1alpha1.ConditionInboxGrowing: e.growing,
 	} {
 		if text != "" {
 			all[kind] = text
@@ -129,7 +130,7 @@ func TestSummary(t *testing.T) {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
 			expected{
 				updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: " +
-					"see the event UpgradesStopped there. Any change of the spec but its replicas upgrades this one now",
+					"see the event UpgradesStopped there. Any change of the spec but its replicas and inbox.embedded.size upgrades this one now",
 			},
 		},
 		"others write a field": {

@@ -162,12 +162,12 @@ func (j *judgement) inbox() metav1.Condition {
 	return condition(kind, metav1.ConditionTrue, ReasonEventsStored, "Events are stored"+j.lasts(in.FullInSeconds))
 }
 
-// enlarge continues a sentence with how to get a larger inbox, if the resource says its size. The size cannot be changed.
+// enlarge continues a sentence with how to get a larger inbox, if the resource says its size.
 func (j *judgement) enlarge() string {
 	if j.connector.Spec.Inbox.Store() == nil {
 		return ""
 	}
-	return ", or create another ChannelConnector with a larger inbox.embedded.size"
+	return ", or raise inbox.embedded.size: InboxGrowing says if its volume cannot follow"
 }
 
 // lasts says how long an inbox lasts, in steps, so that the status is not written each minute.

@@ -167,10 +167,10 @@ var _ = Describe("The value connectors", Ordered, func() {
 	})
 
 	It("are given up, long before the time is over, when they change what cannot be changed", func(ctx context.Context) {
-		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {embedded: {size: 2Gi}}"}))
+		upgrade(ctx, "--set=connectorsTimeout=1h", connectors(map[string]string{"shop": "inbox: {embedded: {size: 512Mi}}"}))
 		Expect(refused(ctx)).
 			To(And(ContainSubstring(`ChannelConnector "shop"`),
-				ContainSubstring("inbox.embedded.size: cannot be changed: create another ChannelConnector")))
+				ContainSubstring("inbox.embedded.size: can only grow, because volumes do not shrink")))
 	})
 
 	It("take over nothing that another manager applied", func(ctx context.Context) {

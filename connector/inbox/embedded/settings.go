@@ -16,13 +16,13 @@ type Settings struct {
 	MaxSize config.Size `yaml:"maxSize,omitempty"`
 }
 
-// minSize leaves the store room for its log and for compaction.
-const minSize = 64 << 20
+// MinSize leaves the store room for its log and for compaction, in bytes.
+const MinSize = 64 << 20
 
 // Check says what is wrong with the section.
 func (s *Settings) Check(c *config.Checker) {
 	c.Required("path", s.Path)
-	if s.MaxSize < minSize {
+	if s.MaxSize < MinSize {
 		c.Problemf("maxSize", "want at least 64Mi")
 	}
 }

@@ -71,8 +71,12 @@ var Reasons = map[string][]string{
 	"WorkloadAvailable=True":    {status.ReasonAvailable, status.ReasonScaledToZero},
 	"WorkloadAvailable=False":   noWorkload,
 	"UpdatePending=True":        {status.ReasonWaitsForTurn, status.ReasonUpgradesStopped},
-	"FieldContested=True":       {status.ReasonWrittenByOthers, status.ReasonChangedOnAdmission},
-	"DefinitionOutdated=True":   {status.ReasonFieldsMissing},
+	"InboxGrowing=True": {
+		status.ReasonResizeRefused, status.ReasonResizeFailed, status.ReasonFileSystemPending, status.ReasonVolumeResizing,
+		status.ReasonVolumeTooSmall, status.ReasonVolumeNotBound, status.ReasonRollingOut,
+	},
+	"FieldContested=True":     {status.ReasonWrittenByOthers, status.ReasonChangedOnAdmission},
+	"DefinitionOutdated=True": {status.ReasonFieldsMissing},
 }
 
 // Check returns what is wrong with the status of a resource that the operator has looked at; nothing when all is well.
