@@ -205,11 +205,20 @@ func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 		p.metrics.Use(c.Name).UseSignatureMode(string(c.Settings.(channel.Settings).Signing().Mode))
 	}
 	p.current.Store(cfg)
+	p.bound(cfg)
 	p.resize() // the largest body may be another one
 	p.metrics.UseConfig(cfg.Digest())
 	// Reading a large file leaves many times its size behind, and hours of idling may follow.
 	debug.FreeOSMemory()
 	return nil
+}
+
+// bound gives the inbox the bound of a version, if it has one.
+func (p *process) bound(cfg *config.Config) {
+	settings, has := cfg.Inbox.Settings.(interface{ Bound() int64 })
+	if store, ok := p.inbox.(inbox.Bounded); ok && has {
+		store.SetBound(settings.Bound())
+	}
 }
 
 // tell logs the lacks and warnings that the version before did not have: a change of one channel of a thousand logs

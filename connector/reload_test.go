@@ -113,7 +113,7 @@ func TestABadVersionIsRefusedAndTheOldOneServes(t *testing.T) {
 		"server":      strings.Replace(good, "server: {", "server: {maxInFlight: 7, ", 1),
 		"metrics":     strings.Replace(good, `metrics: {address: "127.0.0.1:0"`, `metrics: {address: "127.0.0.1:1"`, 1),
 		"admin":       strings.Replace(good, "socket: admin.sock", "socket: other.sock", 1),
-		"inbox":       strings.Replace(good, "maxSize: 64Mi", "maxSize: 128Mi", 1),
+		"inbox":       strings.Replace(good, "inbox: {", "inbox: {deduplicationWindow: 3h, ", 1),
 		"stop":        strings.Replace(good, "stop: {drainDelay: 0s", "stop: {drainDelay: 1s", 1),
 		"apiVersions": strings.Replace(good, "apiVersion", "apiVersions", 1),
 		"channels":    "channels: [",

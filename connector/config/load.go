@@ -186,7 +186,7 @@ func (c *Checker) unchangeable(current, next *Config) {
 		{"server", current.Server.settings(), next.Server.settings()},
 		{"metrics", current.Metrics, next.Metrics},
 		{fieldAdmin, current.Admin, next.Admin},
-		{"inbox", current.Inbox, next.Inbox},
+		{"inbox", current.Inbox.AtStart(), next.Inbox.AtStart()},
 		{"dispatch", current.Dispatch, next.Dispatch},
 		{"stop", current.Stop, next.Stop},
 	}

@@ -17,6 +17,20 @@ type Section interface {
 	Check(c *Checker)
 }
 
+// Reloadable is the section of an inbox of which a part is applied without a restart.
+type Reloadable interface {
+	// AtStart returns the rest of the section, which is read at start only.
+	AtStart() Section
+}
+
+// AtStart is the part of the inbox that is read at start only.
+func (i Inbox) AtStart() Inbox {
+	if s, ok := i.Settings.(Reloadable); ok {
+		i.Settings = s.AtStart()
+	}
+	return i
+}
+
 // Type is what the loader knows of one type of channel, inbox or sink.
 type Type struct {
 	// Name is the value of the field "type", for example "ZaloOA". The section is the member with the same name and a

@@ -15,7 +15,7 @@ const (
 
 // Config is the connector's configuration file. Paths in it are absolute or relative to the file's own folder. The file
 // and every file that it names are watched; a change is applied without a restart, except for server, metrics, admin,
-// inbox, dispatch and stop, which are read at start only.
+// inbox, dispatch and stop, which are read at start only. Of inbox, the size is applied as well.
 type Config struct {
 	// APIVersion is "connector.xbot.a4b.vn/v1alpha1". Required.
 	APIVersion string `yaml:"apiVersion,omitempty"`

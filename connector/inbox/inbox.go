@@ -239,6 +239,13 @@ type Sized interface {
 	Usage() (used, limit int64)
 }
 
+// Bounded is a Sized inbox whose bound can change while it is in use.
+type Bounded interface {
+	// SetBound changes the bound, in bytes, at any time; it takes effect soon after. With a larger one a full inbox
+	// takes events again. If it is below what is stored, the inbox is full until it holds less; nothing is dropped.
+	SetBound(bytes int64)
+}
+
 // Usage is that of a Sized store, and zero for any other.
 func Usage(store any) (used, limit int64) {
 	if sized, ok := store.(Sized); ok {

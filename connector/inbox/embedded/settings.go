@@ -12,7 +12,8 @@ type Settings struct {
 	// Path is the folder, created when absent. One process at a time uses it. Required.
 	Path string `yaml:"path,omitempty" file:"path"`
 	// MaxSize bounds everything that the store has on disk; at the bound calls are answered 503 and deliveries go on.
-	// At least 64Mi. Default: 1Gi.
+	// A change is applied without a restart; below the present size the inbox is full until it holds less. At least
+	// 64Mi. Default: 1Gi.
 	MaxSize config.Size `yaml:"maxSize,omitempty"`
 }
 
@@ -26,6 +27,12 @@ func (s *Settings) Check(c *config.Checker) {
 		c.Problemf("maxSize", "want at least 64Mi")
 	}
 }
+
+// Bound is MaxSize in bytes.
+func (s *Settings) Bound() int64 { return int64(s.MaxSize) }
+
+// AtStart implements config.Reloadable: only the bound can change while the store is open.
+func (s *Settings) AtStart() config.Section { return &Settings{Path: s.Path} }
 
 // Folder is where the store is.
 func (s *Settings) Folder() string { return s.Path }

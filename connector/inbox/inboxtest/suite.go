@@ -72,6 +72,8 @@ type Capabilities struct {
 	Replicas bool
 	// Size: the store is an inbox.Sized.
 	Size bool
+	// Bound: the store is an inbox.Bounded.
+	Bound bool
 }
 
 // Store is a store under test.
@@ -116,6 +118,12 @@ var always = []test{
 	{"a closed inbox refuses", closed},
 }
 
+// resized need a store whose bound can change.
+var resized = []test{
+	{"a bound below what is stored refuses new events, and a larger one takes them", rebound},
+	{"a bound changes while events come and go", reboundInUse},
+}
+
 // timed need a store that reads the suite's clock.
 var timed = []test{
 	{"an accepted event is claimed with every field", claimedWhole},
@@ -145,7 +153,10 @@ var timed = []test{
 func Run(t *testing.T, s Store) {
 	tests := always
 	if s.Clock {
-		tests = slices.Concat(always, timed)
+		tests = slices.Concat(tests, timed)
+	}
+	if s.Bound {
+		tests = slices.Concat(tests, resized)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(newBench(t, s)) })

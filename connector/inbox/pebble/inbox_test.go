@@ -59,7 +59,7 @@ func settle(ctx context.Context, s *pebble.Inbox, c inbox.Claim, v inbox.Verdict
 
 func TestConformance(t *testing.T) {
 	inboxtest.Run(t, inboxtest.Store{
-		Capabilities: inboxtest.Capabilities{Clock: true, Size: true},
+		Capabilities: inboxtest.Capabilities{Clock: true, Size: true, Bound: true},
 		New: func(t *testing.T, clock *inboxtest.Clock) func() inbox.Inbox {
 			fs := vfs.NewMem()
 			return func() inbox.Inbox { return open(t, options(t, clock, fs)) }

@@ -111,6 +111,7 @@ func (d *modelDisk) fill(why error) {
 	if errors.Is(why, inbox.ErrFull) {
 		d.bound = 1
 	}
+	d.store.SetBound(d.bound)
 	d.full.Store(errors.Is(why, inbox.ErrDiskFull))
 	d.store.Measure()
 }

@@ -16,13 +16,12 @@ import (
 // space decides when the inbox is full: at its bound, or when the disk has no more than the reserve left. Pebble must
 // never meet the end of the disk: a log rotation would panic, and flushes, compactions and deletions need room.
 type space struct {
-	db      *pebble.DB
-	fs      vfs.FS
-	path    string
-	limit   int64
-	reserve uint64
-	log     logr.Logger
+	db   *pebble.DB
+	fs   vfs.FS
+	path string
+	log  logr.Logger
 
+	limit      atomic.Int64
 	used       atomic.Int64
 	room       atomic.Pointer[room]
 	unmeasured atomic.Int64 // the bytes written since the last measurement
@@ -65,13 +64,23 @@ const (
 )
 
 func newSpace(db *pebble.DB, fs vfs.FS, path string, limit int64, log logr.Logger) *space {
-	s := &space{
-		db: db, fs: fs, path: path, limit: limit, log: log,
-		reserve: uint64(min(max(limit/8, minReserve), maxReserve)),
-	}
+	s := &space{db: db, fs: fs, path: path, log: log}
+	s.limit.Store(limit)
 	s.room.Store(&enough)
 	s.measure()
 	return s
+}
+
+// setLimit changes the bound. It touches no disk, which may hang: the next measurement, soon, decides about the room.
+func (s *space) setLimit(bytes int64) {
+	if before := s.limit.Swap(bytes); before != bytes {
+		s.log.Info("the bound of the inbox has changed", "beforeBytes", before, "limitBytes", bytes)
+	}
+}
+
+// reserve is the free disk below which new events are refused.
+func (s *space) reserve() uint64 {
+	return uint64(min(max(s.limit.Load()/8, minReserve), maxReserve))
 }
 
 func (s *space) wrote(bytes int) {
@@ -85,11 +94,12 @@ func (s *space) measure() {
 	used := int64(s.db.Metrics().DiskSpaceUsage())
 	s.used.Store(used)
 	now, free := s.diskRoom()
-	if used >= s.limit {
+	limit := s.limit.Load()
+	if used >= limit {
 		now = &atBound
 	}
 	if s.room.Swap(now) != now {
-		s.log.Info(now.said, "usedBytes", used, "limitBytes", s.limit, "reserveBytes", s.reserve, "freeBytes", free)
+		s.log.Info(now.said, "usedBytes", used, "limitBytes", limit, "reserveBytes", s.reserve(), "freeBytes", free)
 	}
 }
 
@@ -99,7 +109,7 @@ func (s *space) diskRoom() (r *room, free uint64) {
 	if err != nil || disk.TotalBytes == 0 {
 		return &enough, 0
 	}
-	if disk.AvailBytes < s.reserve {
+	if disk.AvailBytes < s.reserve() {
 		return &noBytes, disk.AvailBytes
 	}
 	if s.fewInodes() {
@@ -121,7 +131,7 @@ func (s *space) fewInodes() bool {
 func (s *space) full() error {
 	r := s.room.Load()
 	if r == &noBytes {
-		return fmt.Errorf("%w: less than the reserve of %d MiB is free", r.err, s.reserve>>20)
+		return fmt.Errorf("%w: less than the reserve of %d MiB is free", r.err, s.reserve()>>20)
 	}
 	return r.err
 }

@@ -29,7 +29,7 @@ import (
 type Options struct {
 	// Path is the store's folder; it is created when absent.
 	Path string
-	// MaxSize bounds everything on disk, in bytes.
+	// MaxSize bounds everything on disk, in bytes, until SetBound.
 	MaxSize int64
 	// DeduplicationWindow is how long an id is recognised.
 	DeduplicationWindow time.Duration
@@ -80,8 +80,9 @@ type Inbox struct {
 }
 
 var (
-	_ inbox.Inbox = (*Inbox)(nil)
-	_ inbox.Sized = (*Inbox)(nil)
+	_ inbox.Inbox   = (*Inbox)(nil)
+	_ inbox.Sized   = (*Inbox)(nil)
+	_ inbox.Bounded = (*Inbox)(nil)
 )
 
 // Open opens the store, creates it if there is none, and recovers from a crash. The error names the remedy.
@@ -256,8 +257,11 @@ func (s *Inbox) Try(ctx context.Context) error { return s.storeClock(ctx) }
 
 // Usage implements inbox.Sized.
 func (s *Inbox) Usage() (used, limit int64) {
-	return s.space.used.Load() + s.space.unmeasured.Load(), s.space.limit
+	return s.space.used.Load() + s.space.unmeasured.Load(), s.space.limit.Load()
 }
+
+// SetBound implements inbox.Bounded.
+func (s *Inbox) SetBound(bytes int64) { s.space.setLimit(bytes) }
 
 // Close implements inbox.Inbox.
 func (s *Inbox) Close() error { return s.close() }
