@@ -50,11 +50,7 @@ func (p *pass) findAPIKey(ctx context.Context, current *currentConfig) (k apiKey
 		return k
 	}
 	key := client.ObjectKey{Namespace: p.key.Namespace, Name: children.APIKeyName(p.key.Name)}
-	secret := &corev1.Secret{}
-	err := p.Own.Get(ctx, key, secret)
-	if apierrors.IsNotFound(err) { // there may be one without the labels
-		err = p.live.Get(ctx, key, secret)
-	}
+	secret, err := p.secret(ctx, key.Name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return p.makeAPIKey(ctx, k, key.Name)
@@ -110,7 +106,8 @@ func (p *pass) makeAPIKey(ctx context.Context, k apiKey, name string) apiKey {
 	}
 	secret, err := children.APIKeySecret(p.connector)
 	if err == nil {
-		err = p.Own.Create(ctx, secret, client.FieldOwner(apply.FieldManager))
+		// A client that reads its own writes would cache whole Secrets.
+		err = p.Own.Create(ctx, secret, client.FieldOwner(apply.FieldManager), client.DisableReadYourWritesConsistency)
 	}
 	if err != nil {
 		k.unread = fmt.Errorf("create Secret %q: %w", name, err)

@@ -50,10 +50,17 @@ func (c *currentConfig) reportToken() string {
 
 // findConfig returns the configuration in the cluster; nil when there is none.
 func (p *pass) findConfig(ctx context.Context) (*currentConfig, error) {
-	secret := &corev1.Secret{}
-	if found, err := p.child(ctx, secret); !found {
+	key := client.ObjectKey{Namespace: p.key.Namespace, Name: children.ConnectorName(p.key.Name)}
+	object, err := p.applier().Private(ctx, children.ConfigSecret, key)
+	if err != nil {
 		return nil, err
 	}
+	secret, found := object.(*corev1.Secret)
+	if !found || !apply.Belongs(secret, p.connector) {
+		p.kept.reportToken.Store(nil)
+		return nil, nil //nolint:nilnil // there is none
+	}
+	p.kept.reportToken.Store(new(string(secret.Data[render.FileReportToken])))
 	// A time that cannot be read is written again.
 	writtenAt, _ := time.Parse(time.RFC3339Nano, secret.Annotations[marks.AnnotationConfigWrittenAt])
 	return &currentConfig{
@@ -186,7 +193,7 @@ func (p *pass) secret(ctx context.Context, name string) (*corev1.Secret, error) 
 	return secret, p.live.Get(ctx, client.ObjectKey{Namespace: p.key.Namespace, Name: name}, secret)
 }
 
-// inUse reads the credentials that the connector has, which the cache leaves out. Nothing is kept of a configuration
+// inUse reads the credentials that the connector has, which no memory holds. Nothing is kept of a configuration
 // that cannot be read.
 func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	secret, err := p.secret(ctx, children.ConnectorName(p.key.Name))

@@ -2,22 +2,16 @@ package controllers
 
 import (
 	"net/http"
-	"unique"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
-	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/apply"
-	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
@@ -25,9 +19,9 @@ import (
 // read their own writes: such a client waits until its cache has an object as young as its last write, and a young
 // object of one namespace says nothing about another.
 type namespace struct {
-	// Users reads what users write: ChannelConnectors, and Secrets and ConfigMaps without their data.
+	// Users reads what users write: ChannelConnectors, and the metadata of every Secret and ConfigMap.
 	Users client.Client
-	// Own reads what has the operator's labels: children, and their pods. Secrets have their data, or its digests.
+	// Own reads what has the operator's labels: children other than Secrets, and their pods.
 	Own client.Client
 
 	users, own cluster.Cluster
@@ -59,8 +53,11 @@ func readsItsWrites() client.Options {
 }
 
 // cacheOptions are those of the cache of what users write. namespace limits what is watched; empty is all of them.
+//
+// The caches are filled by streaming lists, of which the transform sees one object at a time: an API server that has
+// those (Kubernetes 1.34) never lets the operator hold more of a list than what the transform leaves.
 func cacheOptions(namespace string) cache.Options {
-	o := cache.Options{DefaultTransform: slim}
+	o := cache.Options{DefaultTransform: slimAndCut}
 	if namespace != metav1.NamespaceAll {
 		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
 	}
@@ -74,70 +71,3 @@ func ownCacheOptions(namespace string) cache.Options {
 	o.DefaultLabelSelector = labels.SelectorFromSet(labels.Set{marks.LabelManagedBy: marks.ManagedBy})
 	return o
 }
-
-// slim drops the fields of an object that the operator never reads. The cache is most of its memory.
-func slim(object any) (any, error) {
-	switch o := object.(type) {
-	case *corev1.Pod: // who it is, where, and how it does
-		o.Spec = corev1.PodSpec{NodeName: shared(o.Spec.NodeName), Volumes: children.EmptyDirs(o)}
-		slimStatus(&o.Status)
-	case *v1alpha1.ChannelConnector: // most of them say the same of themselves
-		for i := range o.Status.Conditions {
-			c := &o.Status.Conditions[i]
-			c.Type, c.Reason, c.Message = shared(c.Type), shared(c.Reason), shared(c.Message)
-		}
-	case *metav1.PartialObjectMetadata: // a user's Secret or ConfigMap: that it is there, and which version
-		o.Labels, o.Annotations, o.OwnerReferences = nil, nil, nil
-	}
-	if o, ok := object.(client.Object); ok {
-		o.SetManagedFields(nil)
-		shareStrings(o)
-	}
-	return apply.Compact(object)
-}
-
-// slimStatus drops the fields of a pod's status that the operator never reads.
-func slimStatus(s *corev1.PodStatus) {
-	*s = corev1.PodStatus{
-		Phase: s.Phase, Reason: s.Reason, Message: s.Message, PodIP: s.PodIP, Conditions: s.Conditions,
-		InitContainerStatuses: s.InitContainerStatuses, ContainerStatuses: s.ContainerStatuses,
-	}
-	for _, containers := range [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses} {
-		for i := range containers {
-			c := &containers[i]
-			*c = corev1.ContainerStatus{
-				Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState,
-				Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
-			}
-		}
-	}
-}
-
-// shareStrings keeps one copy of the strings that a resource and its children have in common, such as names, labels and
-// owners.
-func shareStrings(o client.Object) {
-	o.SetNamespace(shared(o.GetNamespace()))
-	o.SetName(shared(o.GetName()))
-	o.SetLabels(sharedMap(o.GetLabels()))
-	o.SetAnnotations(sharedMap(o.GetAnnotations()))
-	owners := o.GetOwnerReferences()
-	for i := range owners {
-		owner := &owners[i]
-		owner.APIVersion, owner.Kind, owner.Name = shared(owner.APIVersion), shared(owner.Kind), shared(owner.Name)
-		owner.UID = types.UID(shared(string(owner.UID)))
-	}
-	o.SetOwnerReferences(owners)
-}
-
-func sharedMap(m map[string]string) map[string]string {
-	if m == nil {
-		return nil
-	}
-	copied := make(map[string]string, len(m))
-	for key, value := range m {
-		copied[shared(key)] = shared(value)
-	}
-	return copied
-}
-
-func shared(s string) string { return unique.Make(s).Value() }

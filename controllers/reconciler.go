@@ -10,6 +10,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,7 +66,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	r.traffic.Watch(req.NamespacedName)
 	p := &pass{reconciler: r, namespace: n, connector: connector, key: req.NamespacedName}
-	before, _ := r.kept.LoadOrStore(p.key, &kept{})
+	before, _ := r.kept.LoadOrStore(p.key, &kept{private: apply.Memory{}})
 	p.kept, _ = before.(*kept)
 	o, err := p.run(ctx)
 	again, err := p.report(ctx, o, errors.Join(err, o.resolved.Unread))
@@ -132,8 +133,12 @@ type kept struct {
 	// expiring are the absent keys, also where the status cannot be written.
 	expiring []v1alpha1.ExpiringKey
 	// quoted is the event that the status quotes; nil for none.
-	quoted  *status.Warning
-	refusal refusal
+	quoted *status.Warning
+	// private are the children that hold secrets.
+	private apply.Memory
+	// reportToken is the token of the connector's report; nil while no pass has seen one. Polls read it beside a pass.
+	reportToken atomic.Pointer[string]
+	refusal     refusal
 }
 
 // outcome is what the phases of a pass returned, in their order. The value of a phase that was not reached is zero.
@@ -298,7 +303,9 @@ func (p *pass) prune(ctx context.Context, o outcome, outer bool) error {
 }
 
 func (p *pass) applier() *apply.Applier {
-	return &apply.Applier{Client: p.Own, Live: p.live, Contests: p.contests}
+	return &apply.Applier{
+		Client: p.Own, Metadata: p.Users, Live: p.live, Slim: slim, Memory: p.kept.private, Contests: p.contests,
+	}
 }
 
 // tellApplied tells of a child that was written.

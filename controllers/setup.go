@@ -13,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,7 +100,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 	r.kinds.serves = func(ctx context.Context, in string, kind children.Kind) error {
 		return r.mayList(ctx, mgr.GetScheme(), in, kind)
 	}
-	r.kinds.watch = func(in string, kind children.Kind) error { return c.Watch(r.childrenOf(r.watched[in], kind.New())) }
+	r.kinds.watch = func(in string, kind children.Kind) error { return c.Watch(r.childrenOf(r.watched[in], kind)) }
 	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
@@ -132,21 +134,35 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsBehind), addressesChanged)
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
-		object := &metav1.PartialObjectMetadata{}
-		object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind)))
+		object := metadataOf(corev1.SchemeGroupVersion.WithKind(string(kind)))
 		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
 	}
 	for _, kind := range r.Kinds {
 		if !kind.Optional {
-			b.WatchesRawSource(r.childrenOf(n, kind.New()))
+			b.WatchesRawSource(r.childrenOf(n, kind))
 		}
 	}
-	b.WatchesRawSource(r.childrenOf(n, &corev1.Pod{}))
+	on(n.own, &corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
 }
 
-// childrenOf is what happens to a namespace's objects of a kind that has the operator's labels.
-func (r *reconciler) childrenOf(n *namespace, object client.Object) source.Source {
-	return source.Kind(n.own.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
+// childrenOf is what happens to a namespace's objects of a kind that have the operator's labels.
+func (r *reconciler) childrenOf(n *namespace, kind children.Kind) source.Source {
+	in, object := n.own, kind.New()
+	if kind.Private {
+		gvk, err := apiutil.GVKForObject(object, n.users.GetScheme())
+		if err != nil {
+			panic("a kind of child is not in the scheme: " + err.Error())
+		}
+		in, object = n.users, metadataOf(gvk)
+	}
+	return source.Kind(in.GetCache(), object, handler.EnqueueRequestsFromMapFunc(r.connectorsOfChild))
+}
+
+// metadataOf is an object of a kind of which only the metadata is cached.
+func metadataOf(kind schema.GroupVersionKind) client.Object {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(kind)
+	return object
 }
 
 // mayList returns an error unless the cluster serves a kind of child and the operator may list it in a namespace.
@@ -221,6 +237,9 @@ func upgradingOf(o client.Object) []string {
 // says otherwise. If there is no such resource, its pass does nothing.
 func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object) []reconcile.Request {
 	namespace, instance := child.GetNamespace(), child.GetLabels()[marks.LabelConnector]
+	if instance == "" {
+		return nil
+	}
 	return append(r.requests(ctx, namespace, client.MatchingFields{indexInstance: instance}),
 		reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: instance}})
 }
@@ -258,18 +277,22 @@ func (r *reconciler) connectors(ctx context.Context, namespace string, which ...
 // reporting returns what is needed to ask a connector for its report. The objects are the cache's own: they must not be
 // changed.
 func (r *reconciler) reporting(ctx context.Context, key client.ObjectKey) (t traffic.Target, err error) {
-	n, connector, secret, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.Secret{}, &corev1.PodList{}
+	n, connector, pods := r.in(key.Namespace), &v1alpha1.ChannelConnector{}, &corev1.PodList{}
 	if err := n.Users.Get(ctx, key, connector, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return t, client.IgnoreNotFound(err)
 	}
 	// The operator's own writes do not matter here, so that the cache may be behind them.
-	name := client.ObjectKey{Namespace: key.Namespace, Name: children.ConnectorName(key.Name)}
-	err = errors.Join(
-		client.IgnoreNotFound(n.Own.Get(ctx, name, secret, client.UnsafeDisableDeepCopy)),
-		n.Own.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
-			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency),
-	)
-	return traffic.Target{
-		Connector: connector, Channel: render.ChannelName(connector), Pods: pods.Items, Token: string(secret.Data[render.FileReportToken]),
-	}, err
+	err = n.Own.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingFields{indexInstance: children.Instance(key.Name)},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	return traffic.Target{Connector: connector, Channel: render.ChannelName(connector), Pods: pods.Items, Token: r.reportToken(key)}, err
+}
+
+// reportToken is the token of a connector's report, as its last pass saw it; empty if there is none.
+func (r *reconciler) reportToken(key client.ObjectKey) string {
+	if known, there := r.kept.Load(key); there {
+		if k, ok := known.(*kept); ok {
+			return ptr.Deref(k.reportToken.Load(), "")
+		}
+	}
+	return ""
 }

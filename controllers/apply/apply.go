@@ -30,9 +30,15 @@ type Applier struct {
 	// Client reads its own writes from a cache that holds the operator's own objects as Compact leaves them, and
 	// writes.
 	Client client.Client
-	// Live reads from the API server. It is asked only for objects that the cache lacks: they may exist and belong to
-	// another owner.
+	// Metadata reads from a cache that holds the metadata of every object of the private kinds.
+	Metadata client.Client
+	// Live reads from the API server. It is asked only for objects that the cache lacks, since they may exist and belong
+	// to another owner, and for private ones that have changed.
 	Live client.Reader
+	// Slim changes an object as the cache does; it calls Compact.
+	Slim func(object any) (any, error)
+	// Memory holds the owner's private objects.
+	Memory Memory
 	// Contests remember the fields that others change back.
 	Contests *Contests
 }
@@ -87,11 +93,18 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 // as the API server has it. It is nil if there is none.
 func (a *Applier) find(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (client.Object, error) {
 	key := child.Key(owner.Namespace)
+	if child.Kind.Private {
+		live, err := a.Private(ctx, child.Kind, key)
+		if live == nil || err != nil {
+			return nil, err
+		}
+		return live, refuseForeign(owner, child, live)
+	}
 	live := child.Kind.New()
 	err := a.Client.Get(ctx, key, live)
 	if apierrors.IsNotFound(err) {
 		if err = a.Live.Get(ctx, key, live); err == nil {
-			_, err = Compact(live) // as the cache would
+			_, err = a.Slim(live)
 		}
 	}
 	switch {

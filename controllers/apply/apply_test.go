@@ -53,7 +53,9 @@ func newRig(objects ...client.Object) *rig {
 	r.Applier = &Applier{
 		Contests: NewContests(r.clock),
 		Client:   interceptor.NewClient(server, interceptor.Funcs{Get: r.cached, Patch: r.patch, Delete: r.delete}),
+		Metadata: interceptor.NewClient(server, interceptor.Funcs{Get: r.cached}),
 		Live:     interceptor.NewClient(server, interceptor.Funcs{Get: r.live}),
+		Slim:     Compact, Memory: Memory{},
 	}
 	return r
 }

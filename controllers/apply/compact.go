@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"math"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,16 +13,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// Compact is a transform for the cache from which an Applier reads. The pod template of a Deployment and the files of a
-// configuration are most of the children's weight, and are only compared: digests stand for them. The token of the
-// report stays, since the operator shows it to the connector. A pod template that others changed stays whole. A compact
-// object stays as it is.
+// Compact is a transform for the cache and the Memory from which an Applier reads. The pod template of a Deployment and
+// the files of a configuration are most of the children's weight, and are only compared: digests stand for them. The
+// token of the report stays, since the operator shows it to the connector. A pod template that others changed stays
+// whole. A compact object stays as it is.
 func Compact(object any) (any, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -84,6 +87,18 @@ func compactWanted(want, have map[string]any) {
 			data[name] = base64.StdEncoding.EncodeToString([]byte(Digest(content)))
 		}
 	}
+}
+
+// Size is about the number of bytes of an object.
+func Size(o client.Object) int {
+	if sized, ok := o.(interface{ Size() int }); ok {
+		return sized.Size()
+	}
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		return math.MaxInt // no API server sends such an object
+	}
+	return len(encoded)
 }
 
 func annotationsOf(of map[string]any) map[string]any {

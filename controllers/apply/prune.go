@@ -15,8 +15,11 @@ import (
 // Prune deletes the object of a child that the resource no longer wants, and reports whether it did. An object of
 // another owner is left alone.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
-	live := child.Kind.New()
-	switch err := a.Client.Get(ctx, child.Key(owner.Namespace), live); {
+	live, from := child.Kind.New(), client.Reader(a.Client)
+	if child.Kind.Private {
+		from = a.Live
+	}
+	switch err := from.Get(ctx, child.Key(owner.Namespace), live); {
 	case apierrors.IsNotFound(err):
 		return false, nil
 	case err != nil:

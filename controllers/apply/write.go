@@ -92,11 +92,17 @@ func (w *write) send(ctx context.Context, namespace string) error {
 	got := w.child.Kind.New()
 	got.SetNamespace(namespace)
 	got.SetName(w.child.Name)
-	err = w.Client.Patch(ctx, got, client.RawPatch(types.ApplyPatchType, sent), client.ForceOwnership, client.FieldOwner(FieldManager))
+	err = w.patch(ctx, got, client.RawPatch(types.ApplyPatchType, sent), client.ForceOwnership, client.FieldOwner(FieldManager))
 	if apierrors.IsInvalid(err) && w.live != nil && w.overwrite(ctx, got, sent) == nil {
 		err = nil
 	}
-	if err != nil || w.child.Kind.Private {
+	if w.child.Kind.Private {
+		if delete(w.Memory, w.child.Kind.Name); err == nil {
+			err = w.remember(w.child.Kind, got)
+		}
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	have, want, err := asMaps(got, sent)
@@ -138,18 +144,26 @@ func (w *write) body() ([]byte, error) {
 //
 // Afterwards the fields are the operator's as if it had applied them, so that a field goes once it is no longer wanted.
 func (w *write) overwrite(ctx context.Context, object client.Object, sent []byte) error {
-	if err := w.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, sent), client.FieldOwner(FieldManager)); err != nil {
+	if err := w.patch(ctx, object, client.RawPatch(types.MergePatchType, sent), client.FieldOwner(FieldManager)); err != nil {
 		return err
 	}
 	owned, err := csaupgrade.UpgradeManagedFieldsPatch(object, sets.New(FieldManager), FieldManager)
 	if err != nil || owned == nil {
 		return err
 	}
-	err = w.Client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, owned))
+	err = w.patch(ctx, object, client.RawPatch(types.JSONPatchType, owned))
 	if apierrors.IsConflict(err) { // another client has written since; the next correction makes up for it
 		return nil
 	}
 	return err
+}
+
+// patch writes the object. To read its own writes, a client begins to cache the whole objects of a kind that it writes.
+func (w *write) patch(ctx context.Context, object client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if w.child.Kind.Private {
+		opts = append(opts, client.DisableReadYourWritesConsistency)
+	}
+	return w.Client.Patch(ctx, object, patch, opts...)
 }
 
 // asMaps decodes an object and what is wanted of it. The cache's objects have no apiVersion and kind.

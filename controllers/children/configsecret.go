@@ -13,8 +13,8 @@ import (
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 
-// configSecret holds the connector's configuration and the certificates that it names.
-var configSecret = Kind{
+// ConfigSecret holds the connector's configuration and the certificates that it names.
+var ConfigSecret = Kind{
 	Name: "Secret", Private: true, Want: wantConfigSecret,
 	New: func() client.Object { return &corev1.Secret{} },
 }

@@ -7,7 +7,7 @@ import (
 
 // Kinds are the kinds of children, in the order in which they are applied: what a pod needs comes before the
 // Deployment, and what leads calls to it comes after.
-var Kinds = []Kind{configSecret, serviceAccount, claim, networkPolicy, service, deployment, httpRoute, ingress}
+var Kinds = []Kind{ConfigSecret, serviceAccount, claim, networkPolicy, service, deployment, httpRoute, ingress}
 
 // Kind is a kind of child, of which a ChannelConnector has one object at most.
 type Kind struct {
@@ -23,7 +23,8 @@ type Kind struct {
 	// Merge are the fields by which elements of the kind's lists are told apart, tried one set after another: {"name"}.
 	// Owner references are told apart by their uid in any kind.
 	Merge [][]string
-	// Private reports whether the object holds secrets. None of its fields is ever left to others.
+	// Private reports whether the object holds secrets. Its metadata is cached and the object itself read when it has
+	// changed; none of its fields is ever left to others.
 	Private bool
 	// Prune reports whether a child that the resource does not want is deleted; nil for never.
 	Prune func(Input) bool

@@ -1,13 +1,20 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/apply"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // metadata makes an object's, of which every string is its own.
@@ -15,8 +22,10 @@ func metadata() metav1.ObjectMeta {
 	own := func(s string) string { return string([]byte(s)) }
 	return metav1.ObjectMeta{
 		Namespace: own("chat"), Name: own("shop"), ResourceVersion: own("7"),
-		Labels:          map[string]string{own("app"): own("shop")},
-		Annotations:     map[string]string{own("note"): own("shop")},
+		Labels: map[string]string{
+			own("app"): own("shop"), own(marks.LabelConnector): own("shop"), own(marks.LabelManagedBy): own(marks.ManagedBy),
+		},
+		Annotations:     map[string]string{own("note"): own("shop"), own(marks.AnnotationTouched): own("1")},
 		ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
 		OwnerReferences: []metav1.OwnerReference{{Kind: own("ChannelConnector"), Name: own("shop"), UID: "1"}},
 	}
@@ -31,6 +40,11 @@ func TestSlim(t *testing.T) {
 		return m
 	}
 	whole := without(func(*metav1.ObjectMeta) {})
+	ownMarks := func(m *metav1.ObjectMeta) {
+		m.Labels = map[string]string{marks.LabelConnector: "shop", marks.LabelManagedBy: marks.ManagedBy}
+		m.Annotations = map[string]string{marks.AnnotationTouched: "1"}
+	}
+	marked := without(ownMarks)
 	for name, c := range map[string]struct{ object, want client.Object }{
 		"a service": {
 			&corev1.Service{ObjectMeta: metadata(), Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"}},
@@ -38,7 +52,7 @@ func TestSlim(t *testing.T) {
 		},
 		"a pod": {
 			&corev1.Pod{ObjectMeta: metadata(), Spec: corev1.PodSpec{NodeName: "n", Hostname: "h"}, Status: corev1.PodStatus{Phase: "Running"}},
-			&corev1.Pod{ObjectMeta: whole, Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{Phase: "Running"}},
+			&corev1.Pod{ObjectMeta: marked, Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{Phase: "Running"}},
 		},
 		"a pod that fails": {
 			&corev1.Pod{ObjectMeta: metadata(), Status: corev1.PodStatus{
@@ -51,7 +65,7 @@ func TestSlim(t *testing.T) {
 					},
 				},
 			}},
-			&corev1.Pod{ObjectMeta: whole, Status: corev1.PodStatus{
+			&corev1.Pod{ObjectMeta: marked, Status: corev1.PodStatus{
 				Phase: "Running", PodIP: "10.0.0.1", Conditions: []corev1.PodCondition{{Type: "Ready", Status: "False"}},
 				ContainerStatuses: []corev1.ContainerStatus{
 					{
@@ -62,10 +76,24 @@ func TestSlim(t *testing.T) {
 			}},
 		},
 		"a user's Secret": {
-			&metav1.PartialObjectMetadata{ObjectMeta: metadata()},
+			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) { delete(m.Labels, marks.LabelManagedBy) })},
 			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) {
 				m.Labels, m.Annotations, m.OwnerReferences = nil, nil, nil
 			})},
+		},
+		"a Secret of the operator's": {
+			&metav1.PartialObjectMetadata{ObjectMeta: metadata()},
+			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) {
+				ownMarks(m)
+				m.Annotations, m.OwnerReferences = nil, nil
+			})},
+		},
+		"a resource": {
+			&v1alpha1.ChannelConnector{ObjectMeta: metadata(), Spec: v1alpha1.ChannelConnectorSpec{Type: "ZaloOA"}},
+			&v1alpha1.ChannelConnector{ObjectMeta: without(func(m *metav1.ObjectMeta) {
+				ownMarks(m)
+				m.Labels, m.OwnerReferences = nil, nil
+			}), Spec: v1alpha1.ChannelConnectorSpec{Type: "ZaloOA"}},
 		},
 		"a plain Secret": {
 			&corev1.Secret{ObjectMeta: metadata(), Data: map[string][]byte{"xp-api-key": []byte("k")}},
@@ -101,6 +129,41 @@ func TestSlimSharesStrings(t *testing.T) {
 	} {
 		if unsafe.StringData(values[0]) != unsafe.StringData(values[1]) {
 			t.Errorf("the %s is there twice", what)
+		}
+	}
+}
+
+// TestCachedObjectsAreBounded: whatever a tenant writes into an object that the caches hold, they hold little of it, and
+// know which resource it may belong to.
+func TestCachedObjectsAreBounded(t *testing.T) {
+	objects := []client.Object{&corev1.Pod{}, &v1alpha1.ChannelConnector{}, &metav1.PartialObjectMetadata{}}
+	for _, kind := range children.Kinds {
+		objects = append(objects, kind.New())
+	}
+	large := strings.Repeat("x", 1<<20)
+	for _, object := range objects {
+		object.SetNamespace("chat")
+		object.SetName("shop")
+		object.SetResourceVersion("7")
+		object.SetLabels(map[string]string{marks.LabelConnector: "shop", marks.LabelManagedBy: marks.ManagedBy})
+		object.SetAnnotations(map[string]string{"note": large, marks.AnnotationConnector: large, marks.AnnotationTemplate: large})
+		object.SetFinalizers([]string{large})
+		if d, ok := object.(*appsv1.Deployment); ok {
+			d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "theirs", Command: []string{large}}}
+		}
+		got, err := slimAndCut(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, _ := got.(client.Object)
+		if size := apply.Size(held); size > maxCached {
+			t.Errorf("%T: %d bytes", object, size)
+		}
+		if held.GetName() != "shop" || held.GetResourceVersion() != "7" {
+			t.Errorf("%T: %+v", object, held)
+		}
+		if _, resource := object.(*v1alpha1.ChannelConnector); !resource && held.GetLabels()[marks.LabelConnector] != "shop" {
+			t.Errorf("%T: whose is it?", object)
 		}
 	}
 }
