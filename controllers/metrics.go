@@ -13,7 +13,11 @@ var (
 	})
 	upgradesStopped = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "xbot_operator_upgrades_stopped",
-		Help: "1 while no connector is upgraded because an upgraded one did not come up, otherwise 0.",
+		Help: "1 while no connector is upgraded because upgraded ones did not come up in several namespaces, otherwise 0.",
+	})
+	upgradesFailed = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "xbot_operator_upgrades_failed",
+		Help: "Connectors that did not come up with the pod template of this version of the operator.",
 	})
 	fieldsContested = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "xbot_operator_fields_contested",
@@ -23,5 +27,5 @@ var (
 
 // RegisterMetrics registers the operator's own metrics in controller-runtime's registry, once for a process.
 func RegisterMetrics() {
-	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, fieldsContested)
+	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, upgradesFailed, fieldsContested)
 }

@@ -88,7 +88,7 @@ func (p *pass) again(o outcome) time.Duration {
 }
 
 // tell writes the status, and records what changed, if anything did.
-func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, upgradeFailed, keyInherited bool) error {
+func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, fault status.Fault, keyInherited bool) error {
 	old := p.connector.Status
 	if equality.Semantic.DeepEqual(old, next) {
 		return nil
@@ -104,9 +104,8 @@ func (p *pass) tell(ctx context.Context, next v1alpha1.ChannelConnectorStatus, u
 	if keyInherited && old.APIKeySecretName == "" {
 		p.tellAPIKeyAdopted(next.APIKeySecretName)
 	}
-	if upgradeFailed && !stalled(old) {
-		p.event(corev1.EventTypeWarning, status.ReasonUpgradesStopped, "This connector did not come up with the pod template of this version "+
-			"of the operator: no other one is upgraded until it does, or until its spec changes")
+	if fault != status.FaultNone && !stalled(old) {
+		p.event(corev1.EventTypeWarning, status.ReasonUpgradeFailed, upgradeFailed(fault))
 	}
 	return nil
 }
@@ -161,16 +160,30 @@ func (p *pass) writeStatus(ctx context.Context, next v1alpha1.ChannelConnectorSt
 		client.FieldOwner(apply.FieldManager))
 }
 
-// noteUpgrade keeps, and reports, whether an upgraded workload does not come up. A pass with an obstacle cannot tell.
-// What else is wrong with the resource, such as a Secret that is missing, is no reason to stop other connectors'
-// upgrades.
-func (p *pass) noteUpgrade(o outcome, seen status.Observation) bool {
-	if !o.turn.upgrading || o.rendered.input.Config == nil || seen.Obstacle != nil {
-		return false
+// noteUpgrade keeps, and returns, why an upgraded workload does not come up. A pass with an obstacle cannot tell. What
+// else is wrong with the resource, such as a Secret that is missing, is no reason to stop other connectors' upgrades.
+func (p *pass) noteUpgrade(o outcome, seen status.Observation) status.Fault {
+	if o.rendered.input.Config == nil || seen.Obstacle != nil {
+		return status.FaultNone
 	}
-	stalled := status.WorkloadStalled(seen)
-	p.upgrades.note(p.key, stalled)
-	return stalled
+	if d := seen.Deployment; o.turn.keep == nil && d != nil && d.Status.AvailableReplicas > 0 && status.RolledOut(d) {
+		p.upgrades.prove()
+	}
+	if !o.turn.upgrading {
+		return status.FaultNone
+	}
+	fault := status.UpgradeFault(seen)
+	p.upgrades.note(p.key, fault)
+	return fault
+}
+
+// upgradeFailed is what the event of a failed upgrade says.
+func upgradeFailed(fault status.Fault) string {
+	const failed = "This connector did not come up with the pod template of this version of the operator: Ready says why. "
+	if fault == status.FaultOwn {
+		return failed + "The cause is its own, so that other upgrades go on; in this namespace, until a second one fails"
+	}
+	return failed + "Other upgrades go on until one fails in another namespace as well; in this namespace, until a second one fails"
 }
 
 // refused reports whether the API server, or an admission webhook, refused a request and will refuse it again.

@@ -114,7 +114,7 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
 		woken: make(chan event.GenericEvent, maxWoken),
 	}
-	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, r.upgrading, r.wake)
+	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
 	var err error
 	if r.watched, err = o.caches(mgr); err != nil {

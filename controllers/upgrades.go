@@ -3,14 +3,17 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -25,47 +28,94 @@ import (
 // the queue, and the slots that the cache may not show yet.
 //
 // A workload without a slot keeps its template. If its resource has changed, or if it serves nothing, it gets the new
-// template at once and takes no slot. If an upgraded workload does not come up, no other one gets a slot until it does,
-// or until its resource changes or goes.
+// template at once and takes no slot. An upgraded workload that does not come up in time has no slot any more: see halted
+// for which upgrades it stops.
 type upgrades struct {
 	limit int
 	// upgrading returns the workloads that are being upgraded, as the caches show them.
 	upgrading func(context.Context) (upgrading, error)
 	// wake lets a connector have a pass, in which it asks for a slot.
-	wake func(context.Context, client.ObjectKey)
+	wake  func(context.Context, client.ObjectKey)
+	clock clock.PassiveClock
 	// passed has a value after a pass has ended.
 	passed chan struct{}
 
 	mu sync.Mutex
 	// waiting is the queue.
-	waiting []client.ObjectKey
+	waiting []waiter
 	// granted are the slots that no Deployment may show yet.
 	granted keys
-	// stalled are the upgraded connectors that do not come up, as their pods show.
-	stalled keys
-	// stopped is what the connectors in the queue were told last.
+	// faults are those of upgraded connectors, as their pods show them.
+	faults map[client.ObjectKey]status.Fault
+	// since is when an upgrade was first seen under way.
+	since map[client.ObjectKey]time.Time
+	// proven reports whether a connector has come up with this version's image.
+	proven bool
+}
+
+// waiter is a connector in the queue, and whether it was told that upgrades are stopped.
+type waiter struct {
+	key     client.ObjectKey
 	stopped bool
 }
 
 // keys is a set of ChannelConnectors.
 type keys map[client.ObjectKey]bool
 
-// upgrading are connectors that are being upgraded. The value reports whether one does not come up.
-type upgrading map[client.ObjectKey]bool
+// upgrading are connectors that are being upgraded, and why one does not come up.
+type upgrading map[client.ObjectKey]status.Fault
+
+const (
+	// enoughFailures is how many failed upgrades stop the other ones: of so many namespaces those of all, of one
+	// namespace its own.
+	enoughFailures = 2
+	// maxSlot is for how long an upgrade may be under way: twice the time in which a Deployment must come up. A tenant can
+	// pause a Deployment, or mark one of his own as being upgraded.
+	maxSlot = 10 * time.Minute
+	// lookForFreeSlots is how often the queue is looked at without a pass.
+	lookForFreeSlots = time.Minute
+)
+
+// halt says which upgrades are stopped.
+type halt struct {
+	everywhere bool
+	namespaces map[string]bool
+}
+
+func (h halt) of(key client.ObjectKey) bool { return h.everywhere || h.namespaces[key.Namespace] }
+
+// halted returns which upgrades the failed ones stop. No tenant stops another one's: for that, the version must be
+// suspect in several namespaces. If several fail in one, for whatever reason, the rest of it is left as it is.
+func halted(now upgrading) halt {
+	failed, suspect := map[string]int{}, map[string]bool{}
+	for key, fault := range now {
+		if fault != status.FaultNone {
+			failed[key.Namespace]++
+		}
+		if fault == status.FaultVersion {
+			suspect[key.Namespace] = true
+		}
+	}
+	h := halt{everywhere: len(suspect) >= enoughFailures, namespaces: map[string]bool{}}
+	for namespace, n := range failed {
+		h.namespaces[namespace] = n >= enoughFailures
+	}
+	return h
+}
 
 // turns returns which connectors of a queue have their turn, in its order: those that have a slot, and as many others
-// as slots are free. It reports as stopped that an upgraded connector does not come up, so that no other one has a
-// turn.
-func turns(queue []client.ObjectKey, now upgrading, granted keys, limit int) (next []client.ObjectKey, stopped bool) {
-	taken := keys{}
-	for key, failed := range now {
-		taken[key], stopped = true, stopped || failed
-	}
-	for key := range granted {
-		taken[key] = true
+// as slots are free, unless their upgrades are stopped. An upgrade that has failed takes no slot.
+func turns(queue []client.ObjectKey, now upgrading, granted keys, limit int) (next []client.ObjectKey, stopped halt) {
+	stopped = halted(now)
+	taken := maps.Clone(granted)
+	for key, fault := range now {
+		if fault == status.FaultNone {
+			taken[key] = true
+		}
 	}
 	for _, key := range queue {
-		if taken[key] || !stopped && len(taken) < limit {
+		_, begun := now[key]
+		if begun || taken[key] || !stopped.of(key) && len(taken) < limit {
 			taken[key] = true
 			next = append(next, key)
 		}
@@ -73,38 +123,65 @@ func turns(queue []client.ObjectKey, now upgrading, granted keys, limit int) (ne
 	return next, stopped
 }
 
-func newUpgrades(limit int, list func(context.Context) (upgrading, error), wake func(context.Context, client.ObjectKey)) *upgrades {
-	return &upgrades{limit: limit, upgrading: list, wake: wake, passed: make(chan struct{}, 1), granted: keys{}, stalled: keys{}}
+func newUpgrades(
+	limit int, c clock.PassiveClock, list func(context.Context) (upgrading, error), wake func(context.Context, client.ObjectKey),
+) *upgrades {
+	return &upgrades{
+		limit: limit, clock: c, upgrading: list, wake: wake, passed: make(chan struct{}, 1),
+		granted: keys{}, faults: map[client.ObjectKey]status.Fault{}, since: map[client.ObjectKey]time.Time{},
+	}
 }
 
 // ask grants a connector a slot, or puts it into the queue.
 func (u *upgrades) ask(ctx context.Context, key client.ObjectKey) (granted, stopped bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	next, stopped, err := u.turns(ctx, []client.ObjectKey{key})
+	now, err := u.now(ctx)
 	if err != nil {
 		return false, false, err
 	}
-	switch {
+	next, halt := turns([]client.ObjectKey{key}, now, u.granted, u.limit)
+	at := slices.IndexFunc(u.waiting, func(w waiter) bool { return w.key == key })
+	switch w := (waiter{key, halt.of(key)}); {
 	case len(next) > 0:
 		u.remove(key)
 		u.granted[key] = true
-	case !slices.Contains(u.waiting, key):
-		u.waiting = append(u.waiting, key)
+	case at >= 0:
+		u.waiting[at] = w
+	default:
+		u.waiting = append(u.waiting, w)
 	}
-	return len(next) > 0, stopped, nil
+	return len(next) > 0, halt.of(key), nil
 }
 
-func (u *upgrades) turns(ctx context.Context, queue []client.ObjectKey) (next []client.ObjectKey, stopped bool, err error) {
+// now returns the upgrades under way, as the caches and the passes show them.
+func (u *upgrades) now(ctx context.Context) (upgrading, error) {
 	now, err := u.upgrading(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	for key, failed := range now {
-		now[key] = failed || u.stalled[key]
+	for key, fault := range now {
+		if noted := u.faults[key]; noted != status.FaultNone {
+			fault = noted
+		}
+		switch begun, seen := u.since[key]; {
+		case fault != status.FaultNone:
+			delete(u.since, key)
+		case !seen:
+			u.since[key] = u.clock.Now()
+		case u.clock.Since(begun) >= maxSlot:
+			fault = status.FaultOwn
+		}
+		if fault == status.FaultImage {
+			fault = map[bool]status.Fault{true: status.FaultOwn, false: status.FaultVersion}[u.proven]
+		}
+		now[key] = fault
 	}
-	next, stopped = turns(queue, now, u.granted, u.limit)
-	return next, stopped, nil
+	maps.DeleteFunc(u.since, func(key client.ObjectKey, _ time.Time) bool {
+		_, there := now[key]
+		return !there
+	})
+	return now, nil
 }
 
 // leave removes a connector from the queue and releases its slot, unless the slot is already recorded on its
@@ -116,23 +193,30 @@ func (u *upgrades) leave(key client.ObjectKey) {
 	delete(u.granted, key)
 }
 
-// note keeps whether an upgraded connector does not come up.
-func (u *upgrades) note(key client.ObjectKey, stalled bool) {
+// note keeps why an upgraded connector does not come up.
+func (u *upgrades) note(key client.ObjectKey, fault status.Fault) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if delete(u.stalled, key); stalled {
-		u.stalled[key] = true
+	if delete(u.faults, key); fault != status.FaultNone {
+		u.faults[key] = fault
 	}
+}
+
+// prove notes that a connector has come up with this version's image.
+func (u *upgrades) prove() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.proven = true
 }
 
 // forget is called for a resource that is gone, or going.
 func (u *upgrades) forget(key client.ObjectKey) {
 	u.leave(key)
-	u.note(key, false)
+	u.note(key, status.FaultNone)
 }
 
 func (u *upgrades) remove(key client.ObjectKey) {
-	u.waiting = slices.DeleteFunc(u.waiting, func(k client.ObjectKey) bool { return k == key })
+	u.waiting = slices.DeleteFunc(u.waiting, func(w waiter) bool { return w.key == key })
 }
 
 // proceed is called at the end of every pass: it may have freed a slot.
@@ -145,37 +229,58 @@ func (u *upgrades) proceed() {
 
 // Start wakes connectors of the queue until ctx ends.
 func (u *upgrades) Start(ctx context.Context) error {
+	tick := time.NewTicker(lookForFreeSlots)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-u.passed:
-			for _, key := range u.due(ctx) {
-				u.wake(ctx, key)
-			}
+		case <-tick.C:
+		}
+		for _, key := range u.due(ctx) {
+			u.wake(ctx, key)
 		}
 	}
 }
 
-// due takes connectors out of the queue, into which each comes again if its turn has not come. If a slot is free these
-// are the next ones; if a failed upgrade blocks or unblocks the queue they are all, so that they update their
-// condition.
+// due returns the connectors that are to ask again: those whose turn has come, which leave the queue, and those that are
+// to update their condition, because failed upgrades stop them or stop them no more.
 func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	next, stopped, err := u.turns(ctx, u.waiting)
+	now, err := u.now(ctx)
 	if err != nil {
 		return nil // the passes say why
 	}
-	if stopped != u.stopped {
-		next, u.stopped = slices.Clone(u.waiting), stopped
+	queue := make([]client.ObjectKey, len(u.waiting))
+	for i, w := range u.waiting {
+		queue[i] = w.key
 	}
-	for _, key := range next {
+	due, halt := turns(queue, now, u.granted, u.limit)
+	for _, key := range due {
 		u.remove(key)
 	}
+	for i := range u.waiting {
+		if w := &u.waiting[i]; w.stopped != halt.of(w.key) {
+			w.stopped = !w.stopped
+			due = append(due, w.key)
+		}
+	}
+	u.measure(now, halt)
+	return due
+}
+
+func (u *upgrades) measure(now upgrading, stopped halt) {
+	failed := 0
+	for _, fault := range now {
+		if fault != status.FaultNone {
+			failed++
+		}
+	}
 	upgradesPending.Set(float64(len(u.waiting)))
-	upgradesStopped.Set(map[bool]float64{true: 1}[stopped])
-	return next
+	upgradesFailed.Set(float64(failed))
+	upgradesStopped.Set(map[bool]float64{true: 1}[stopped.everywhere])
 }
 
 // turn says which pod template a pass applies. Its zero value is the one that this version of the operator makes,
@@ -183,7 +288,7 @@ func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 type turn struct {
 	// keep is the template that the Deployment has, while the connector waits for its upgrade.
 	keep *corev1ac.PodTemplateSpecApplyConfiguration
-	// stopped reports whether the upgrade waits for another connector that does not come up.
+	// stopped reports whether the upgrade waits for other connectors that do not come up.
 	stopped bool
 	// upgrading reports whether the template is new because the operator is.
 	upgrading bool
@@ -257,9 +362,12 @@ func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 		for i := range list.Items {
 			d, c := &list.Items[i], &v1alpha1.ChannelConnector{}
 			key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[marks.AnnotationConnector]}
+			if key.Name == "" || d.Name != children.ConnectorName(key.Name) {
+				continue // a tenant's own
+			}
 			err := r.in(key.Namespace).Users.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
 			if !status.RolledOut(d) && !apierrors.IsNotFound(err) && c.DeletionTimestamp.IsZero() {
-				now[key] = status.DeadlineExceeded(d)
+				now[key] = map[bool]status.Fault{true: status.FaultVersion}[status.DeadlineExceeded(d)] // until a pass knows better
 			}
 		}
 	}

@@ -4,22 +4,32 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
+// named returns connectors of the namespace chat, unless a name has its own: other/a.
 func named(names ...string) (all []client.ObjectKey) {
 	for _, name := range names {
-		all = append(all, client.ObjectKey{Namespace: "chat", Name: name})
+		namespace, own, found := strings.Cut(name, "/")
+		if !found {
+			namespace, own = "chat", name
+		}
+		all = append(all, client.ObjectKey{Namespace: namespace, Name: own})
 	}
 	return all
 }
 
 // set is a set of connectors by their names; the value is that of each.
-func set[M ~map[client.ObjectKey]bool](value bool, names ...string) M {
+func set[M ~map[client.ObjectKey]V, V any](value V, names ...string) M {
 	m := M{}
 	for _, key := range named(names...) {
 		m[key] = value
@@ -27,105 +37,197 @@ func set[M ~map[client.ObjectKey]bool](value bool, names ...string) M {
 	return m
 }
 
-// TestTurns: the first of the queue get the free slots, and nobody does while an upgraded connector does not come up.
-// A connector with a slot has its turn.
+// begun are upgrades by their fault.
+func begun(of map[status.Fault][]string) upgrading {
+	now := upgrading{}
+	for fault, names := range of {
+		maps.Copy(now, set[upgrading](fault, names...))
+	}
+	return now
+}
+
+// TestTurns: the first of the queue get the free slots, and a connector with a slot has its turn. A failed upgrade takes
+// no slot. Two of a namespace stop those of the namespace; all others go on unless the version is suspect in several.
 func TestTurns(t *testing.T) {
-	failing := set[upgrading](true, "x")
-	failing[named("y")[0]] = false
 	for name, c := range map[string]struct {
 		queue   []string
-		now     upgrading
+		up      []string
+		own     []string
+		version []string
 		granted []string
 		limit   int
 		next    []string
-		stopped bool
+		// stopped are those of the queue that are told so.
+		stopped []string
 	}{
 		"an empty queue":               {limit: 2},
 		"a free slot":                  {queue: []string{"a", "b"}, limit: 1, next: []string{"a"}},
 		"several free slots":           {queue: []string{"c", "a", "b"}, limit: 2, next: []string{"c", "a"}},
 		"more slots than connectors":   {queue: []string{"a"}, limit: 5, next: []string{"a"}},
-		"no free slot":                 {queue: []string{"a"}, now: set[upgrading](false, "x"), limit: 1},
+		"no free slot":                 {queue: []string{"a"}, up: []string{"x"}, limit: 1},
 		"a slot that was just granted": {queue: []string{"a"}, granted: []string{"x"}, limit: 1},
-		"a slot that is there twice": {
-			queue: []string{"a"}, now: set[upgrading](false, "x"), granted: []string{"x"}, limit: 2, next: []string{"a"},
+		"a slot that is there twice":   {queue: []string{"a"}, up: []string{"x"}, granted: []string{"x"}, limit: 2, next: []string{"a"}},
+		"more upgrades than the limit": {queue: []string{"a"}, up: []string{"x", "y"}, limit: 1},
+		"its own slot":                 {queue: []string{"b", "a"}, up: []string{"a"}, limit: 1, next: []string{"a"}},
+		"a slot of its own, granted":   {queue: []string{"b", "a"}, granted: []string{"a"}, limit: 1, next: []string{"a"}},
+		"one that fails takes no slot": {
+			queue: []string{"a", "other/b"}, version: []string{"x"}, limit: 1, next: []string{"a"},
 		},
-		"more upgrades than the limit":  {queue: []string{"a"}, now: set[upgrading](false, "x", "y"), limit: 1},
-		"its own slot":                  {queue: []string{"b", "a"}, now: set[upgrading](false, "a"), limit: 1, next: []string{"a"}},
-		"a slot of its own, granted":    {queue: []string{"b", "a"}, granted: []string{"a"}, limit: 1, next: []string{"a"}},
-		"one that fails":                {queue: []string{"a"}, now: failing, limit: 5, stopped: true},
-		"its own slot, where one fails": {queue: []string{"a", "y"}, now: failing, limit: 5, next: []string{"y"}, stopped: true},
-		"one that fails, no queue":      {now: failing, limit: 5, stopped: true},
+		"many of a namespace fail: its own are stopped, and the others go on": {
+			queue: []string{"a", "other/b", "other/c"}, version: []string{"v", "w", "x", "y", "z"}, limit: 1,
+			next: []string{"other/b"}, stopped: []string{"a"},
+		},
+		"the same for reasons of their own": {
+			queue: []string{"a", "other/b"}, own: []string{"x", "y"}, limit: 1, next: []string{"other/b"}, stopped: []string{"a"},
+		},
+		"some of several namespaces fail for reasons of their own": {
+			queue: []string{"a", "other/b"}, own: []string{"x", "other/x", "third/x"}, version: []string{"other/y"}, limit: 5,
+			next: []string{"a"}, stopped: []string{"other/b"},
+		},
+		"the version is suspect in several namespaces": {
+			queue: []string{"a", "third/b"}, version: []string{"x", "other/x"}, limit: 5, stopped: []string{"a", "third/b"},
+		},
+		"its own slot, where it is": {
+			queue: []string{"a", "y"}, version: []string{"x", "other/x"}, up: []string{"y"}, limit: 5, next: []string{"y"},
+			stopped: []string{"a", "y"},
+		},
+		"its own slot, although it has failed": {queue: []string{"x"}, version: []string{"x", "y"}, next: []string{"x"}, stopped: []string{"x"}},
+		"all fail, no queue":                   {version: []string{"x", "other/x"}, limit: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			next, stopped := turns(named(c.queue...), c.now, set[keys](true, c.granted...), c.limit)
+			now := begun(map[status.Fault][]string{status.FaultNone: c.up, status.FaultOwn: c.own, status.FaultVersion: c.version})
+			next, halt := turns(named(c.queue...), now, set[keys](true, c.granted...), c.limit)
 			if diff := cmp.Diff(named(c.next...), next); diff != "" {
 				t.Errorf("next (-want +got):\n%s", diff)
 			}
-			if stopped != c.stopped {
-				t.Errorf("stopped is %v", stopped)
+			var stopped []client.ObjectKey
+			for _, key := range named(c.queue...) {
+				if halt.of(key) {
+					stopped = append(stopped, key)
+				}
+			}
+			if diff := cmp.Diff(named(c.stopped...), stopped); diff != "" {
+				t.Errorf("stopped (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestUpgrades: a slot that is free again wakes the next connector, and a failed upgrade wakes the whole queue when it
-// begins and when it ends.
+// queue plays the passes of connectors that wait for their upgrade.
+type queue struct {
+	*upgrades
+	t     *testing.T
+	now   upgrading
+	err   error
+	woken []client.ObjectKey
+}
+
+func newQueue(t *testing.T, limit int) *queue {
+	q := &queue{t: t, now: upgrading{}}
+	q.upgrades = newUpgrades(limit, clock.RealClock{}, // of the bubble
+		func(context.Context) (upgrading, error) { return maps.Clone(q.now), q.err },
+		func(_ context.Context, key client.ObjectKey) { q.woken = append(q.woken, key) })
+	go func() { _ = q.Start(t.Context()) }() // it ends with the test, and without an error
+	return q
+}
+
+// wakes expects that a pass which ends wakes these.
+func (q *queue) wakes(want ...string) {
+	q.t.Helper()
+	q.woken = nil
+	q.proceed()
+	synctest.Wait()
+	if diff := cmp.Diff(named(want...), q.woken); diff != "" {
+		q.t.Errorf("woken (-want +got):\n%s", diff)
+	}
+}
+
+func (q *queue) asks(name string, want, wantStopped bool) {
+	q.t.Helper()
+	granted, stopped, err := q.ask(q.t.Context(), named(name)[0])
+	if granted != want || stopped != wantStopped || err != nil {
+		q.t.Errorf("%s: granted %v, stopped %v, %v", name, granted, stopped, err)
+	}
+}
+
+// TestUpgrades: a slot that is free again wakes the next connector, and failed upgrades wake those that they stop, when
+// that begins and when it ends.
 func TestUpgrades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		var woken []client.ObjectKey
-		now, unlisted := upgrading{}, error(nil)
-		u := newUpgrades(1,
-			func(context.Context) (upgrading, error) { return maps.Clone(now), unlisted },
-			func(_ context.Context, key client.ObjectKey) { woken = append(woken, key) })
-		go func() { _ = u.Start(ctx) }() // it ends with ctx, and without an error
-		passes := func(want ...string) {
-			t.Helper()
-			woken = nil
-			u.proceed()
-			synctest.Wait()
-			if diff := cmp.Diff(named(want...), woken); diff != "" {
-				t.Errorf("woken (-want +got):\n%s", diff)
-			}
-		}
-		ask := func(name string, want, wantStopped bool) {
-			t.Helper()
-			granted, stopped, err := u.ask(ctx, named(name)[0])
-			if granted != want || stopped != wantStopped || err != nil {
-				t.Errorf("%s: granted %v, stopped %v, %v", name, granted, stopped, err)
-			}
-		}
-		ask("a", true, false)
-		ask("a", true, false) // the cache does not show it yet
-		ask("b", false, false)
-		ask("c", false, false)
-		ask("b", false, false) // which keeps its place
-		passes()
+		q := newQueue(t, 1)
+		q.asks("a", true, false)
+		q.asks("a", true, false) // the cache does not show it yet
+		q.asks("b", false, false)
+		q.asks("other/c", false, false)
+		q.asks("b", false, false) // which keeps its place
+		q.wakes()
 
-		now = set[upgrading](false, "a") // the cache shows it
-		u.leave(named("a")[0])
-		passes()
-		u.note(named("a")[0], true)
-		passes("b", "c")
-		ask("b", false, true)
-		ask("c", false, true)
-		passes()
-		u.note(named("a")[0], false)
-		passes("b", "c")
-		ask("b", false, false)
-		ask("c", false, false)
+		q.now = set[upgrading](status.FaultNone, "a") // the cache shows it
+		q.leave(named("a")[0])
+		q.wakes()
+		q.note(named("a")[0], status.FaultVersion)
+		q.wakes("b") // in the slot of the one that failed
+		q.asks("b", true, false)
+		q.now = set[upgrading](status.FaultNone, "a", "b")
+		q.leave(named("b")[0])
+		q.asks("d", false, false)
+		q.note(named("b")[0], status.FaultOwn)
+		q.wakes("other/c", "d") // d is told that its namespace is stopped
+		q.asks("d", false, true)
+		q.asks("other/c", true, false)
+		q.now = set[upgrading](status.FaultNone, "a", "b", "other/c")
+		q.leave(named("other/c")[0])
+		q.asks("third/e", false, false)
+		q.note(named("other/c")[0], status.FaultVersion)
+		q.wakes("third/e") // stopped everywhere
+		q.asks("third/e", false, true)
+		q.wakes()
 
-		now = upgrading{} // rolled out
-		unlisted = errors.New("no list")
-		passes()
-		if _, _, err := u.ask(ctx, named("c")[0]); !errors.Is(err, unlisted) {
+		q.note(named("other/c")[0], status.FaultNone)
+		q.wakes("third/e") // the slot is taken again
+		q.asks("third/e", false, false)
+		q.err = errors.New("no list")
+		q.wakes()
+		if _, _, err := q.ask(t.Context(), named("d")[0]); !errors.Is(err, q.err) {
 			t.Errorf("got %v", err)
 		}
-		unlisted = nil
-		passes("b")
-		ask("b", true, false)
-		u.forget(named("b")[0]) // deleted before its Deployment was written
-		passes("c")
+		q.err, q.now = nil, upgrading{} // all rolled out
+		q.wakes("d")
+		q.asks("d", true, false)
+		q.forget(named("d")[0]) // deleted before its Deployment was written
+		q.wakes("third/e")
+	})
+}
+
+// TestUpgradesHaveTheirTime: an upgrade that neither ends nor fails, as that of a Deployment which somebody paused, does
+// not keep its slot.
+func TestUpgradesHaveTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		q.now = set[upgrading](status.FaultNone, "paused")
+		q.asks("other/a", false, false)
+		time.Sleep(maxSlot - time.Second)
+		q.wakes()
+		time.Sleep(2 * lookForFreeSlots)
+		synctest.Wait()
+		if diff := cmp.Diff(named("other/a"), q.woken); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		q.asks("other/a", true, false)
+	})
+}
+
+// TestAnImageThatOthersPull is no fault of the version.
+func TestAnImageThatOthersPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		q.now = set[upgrading](status.FaultNone, "a", "other/a")
+		for key := range q.now {
+			q.note(key, status.FaultImage)
+		}
+		q.asks("third/b", false, true)
+		q.prove()
+		q.wakes("third/b")
+		q.asks("third/b", true, false)
 	})
 }

@@ -45,7 +45,7 @@ var _ = Describe("An upgrade of the operator", func() {
 		settle(op)
 		op.stop()
 	}
-	// turn returns the one whose turn it is, once the others wait.
+	// turn returns the one whose upgrade is under way, once the others wait, have failed or are upgraded.
 	turn := func(ctx context.Context, waiting int) (next *v1alpha1.ChannelConnector) {
 		GinkgoHelper()
 		Eventually(func(g Gomega) {
@@ -55,7 +55,7 @@ var _ = Describe("An upgrade of the operator", func() {
 				if condition(ctx, c, v1alpha1.ConditionUpdatePending).Status == "True" {
 					pending++
 				}
-				if deploymentOf(ctx, c).Annotations[marks.AnnotationUpgrading] == "true" {
+				if d := deploymentOf(ctx, c); d.Annotations[marks.AnnotationUpgrading] == "true" && !status.DeadlineExceeded(d) && !status.RolledOut(d) {
 					g.Expect(next).To(BeNil(), "only one at a time")
 					next = c
 				}
@@ -171,9 +171,7 @@ var _ = Describe("An upgrade of the operator", func() {
 	It("comes at once to a resource that was created again, and with its spec", func(ctx context.Context) {
 		before(ctx, 2)
 		startOperator(namespace, upgraded)
-		next := turn(ctx, 1)
-		says(ctx, next, doesNotComeUp)
-		again := other(all, next)
+		again := other(all, turn(ctx, 1))
 		Expect(k8s.Delete(ctx, again.DeepCopy())).To(Succeed())
 		again = newConnector(namespace, again.Name)
 		labelPods(again)
@@ -183,76 +181,91 @@ var _ = Describe("An upgrade of the operator", func() {
 		becomesReady(ctx, again)
 	})
 
-	It("stops when a connector does not come up, and goes on when it does", func(ctx context.Context) {
-		before(ctx, 3)
-		op := startOperator(namespace, upgraded)
-		next := turn(ctx, 2)
-		says(ctx, next, doesNotComeUp)
-
-		Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
-			HaveField("Reason", "UpgradesStopped"), HaveField("Regarding.Name", next.Name), HaveField("Type", corev1.EventTypeWarning))))
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
-		// Those that wait leave the queue for a moment to learn that it has stopped.
-		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeEquivalentTo(2))
-		Expect(readyCondition(ctx, next).Reason).To(Equal("RollingOut"))
-		Expect(condition(ctx, next, v1alpha1.ConditionStalled).Status).To(BeEquivalentTo("True"))
+	// fail lets the upgrades of two connectors fail, each of which frees its slot, and returns the third one.
+	fail := func(ctx context.Context) (failed []*v1alpha1.ChannelConnector, left *v1alpha1.ChannelConnector) {
+		GinkgoHelper()
+		for waiting := 2; waiting > 0; waiting-- {
+			next := turn(ctx, waiting)
+			says(ctx, next, doesNotComeUp)
+			failed = append(failed, next)
+		}
 		for _, c := range all {
-			if c.Name != next.Name {
-				Eventually(condition).WithArguments(ctx, c, v1alpha1.ConditionUpdatePending).Should(HaveField("Reason", "UpgradesStopped"))
-				Expect(readyCondition(ctx, c)).To(beTrue)
+			if c.Name != failed[0].Name && c.Name != failed[1].Name {
+				left = c
 			}
 		}
+		Eventually(condition).WithArguments(ctx, left, v1alpha1.ConditionUpdatePending).Should(HaveField("Reason", "UpgradesStopped"))
+		return failed, left
+	}
+
+	It("goes past a connector that does not come up, stops at the second one, and goes on when one does", func(ctx context.Context) {
+		before(ctx, 3)
+		op := startOperator(namespace, upgraded)
+		failed, left := fail(ctx)
+		for _, c := range failed {
+			Eventually(events).WithArguments(ctx, namespace).Should(ContainElement(And(
+				HaveField("Reason", "UpgradeFailed"), HaveField("Regarding.Name", c.Name), HaveField("Type", corev1.EventTypeWarning))))
+			Expect(readyCondition(ctx, c).Reason).To(Equal("RollingOut"))
+			Expect(condition(ctx, c, v1alpha1.ConditionStalled).Status).To(BeEquivalentTo("True"))
+		}
+		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeEquivalentTo(2))
+		Expect(metric("xbot_operator_upgrades_stopped")).To(BeZero(), "other namespaces go on")
+		Eventually(metric).WithArguments("xbot_operator_upgrades_pending").Should(BeEquivalentTo(1))
+		Expect(readyCondition(ctx, left)).To(beTrue)
 		staysSettled(ctx, op, all...)
 
-		becomesReady(ctx, next)
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())
-		becomesReady(ctx, turn(ctx, 1))
-		becomesReady(ctx, turn(ctx, 0))
+		becomesReady(ctx, failed[0])
+		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeEquivalentTo(1))
+		Expect(turn(ctx, 0).Name).To(Equal(left.Name))
+		becomesReady(ctx, left)
+		becomesReady(ctx, failed[1])
+		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeZero())
 	})
 
-	It("goes on when the connector that did not come up is deleted", func(ctx context.Context) {
-		before(ctx, 2)
+	It("goes on when a connector that did not come up is deleted", func(ctx context.Context) {
+		before(ctx, 3)
 		startOperator(namespace, upgraded)
-		next := turn(ctx, 1)
-		says(ctx, next, doesNotComeUp)
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		failed, left := fail(ctx)
 
 		// Nobody collects garbage here: the Deployment outlives its owner.
-		Expect(k8s.Delete(ctx, next.DeepCopy())).To(Succeed())
-		Eventually(imageOf).WithArguments(ctx, other(all, next)).Should(Equal(upgradedImage))
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())
+		Expect(k8s.Delete(ctx, failed[0].DeepCopy())).To(Succeed())
+		Eventually(imageOf).WithArguments(ctx, left).Should(Equal(upgradedImage))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeEquivalentTo(1))
 	})
 
-	It("goes on when the spec of the connector that did not come up is changed", func(ctx context.Context) {
-		before(ctx, 2)
+	It("goes on when the spec of a connector that did not come up is changed", func(ctx context.Context) {
+		before(ctx, 3)
 		startOperator(namespace, upgraded)
-		next := turn(ctx, 1)
-		says(ctx, next, doesNotComeUp)
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		failed, left := fail(ctx)
 
-		updated(ctx, next, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
-		Eventually(imageOf).WithArguments(ctx, other(all, next)).Should(Equal(upgradedImage))
+		updated(ctx, failed[1], func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloOA.AppID = "42" })
+		Eventually(imageOf).WithArguments(ctx, left).Should(Equal(upgradedImage))
 	})
 
-	It("to a version that comes up mends what the one before broke, in the place that it has", func(ctx context.Context) {
-		before(ctx, 2, func(c *v1alpha1.ChannelConnector) {
+	It("to a version that comes up mends what the one before broke, in the places that these have", func(ctx context.Context) {
+		before(ctx, 3, func(c *v1alpha1.ChannelConnector) {
 			c.Spec.Inbox.Embedded = &v1alpha1.EmbeddedInbox{Storage: v1alpha1.StorageEphemeral}
 		})
 		op := startOperator(namespace, upgraded)
-		broken := turn(ctx, 1)
-		// The pod of the template before still takes calls.
-		says(ctx, broken, func(d *appsv1.Deployment) {
-			doesNotComeUp(d)
-			d.Status.Replicas, d.Status.AvailableReplicas, d.Status.ReadyReplicas = 2, 1, 1
-		})
-		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		broken, left := fail(ctx)
+		for _, c := range broken { // the pod of the template before still takes calls
+			says(ctx, c, func(d *appsv1.Deployment) {
+				doesNotComeUp(d)
+				d.Status.Replicas, d.Status.AvailableReplicas, d.Status.ReadyReplicas = 2, 1, 1
+			})
+		}
 		op.stop()
 
 		startOperator(namespace, func(s *setup) { s.Image = "registry.test/connector:3" })
-		Eventually(imageOf).WithArguments(ctx, broken).Should(Equal("registry.test/connector:3"))
-		Expect(turn(ctx, 1).Name).To(Equal(broken.Name))
-		becomesReady(ctx, broken)
-		Eventually(imageOf).WithArguments(ctx, other(all, broken)).Should(Equal("registry.test/connector:3"))
+		for _, c := range broken {
+			Eventually(imageOf).WithArguments(ctx, c).Should(Equal("registry.test/connector:3"))
+		}
+		Eventually(condition).WithArguments(ctx, left, v1alpha1.ConditionUpdatePending).Should(beTrue)
+		Expect(imageOf(ctx, left)).To(Equal(connectorImage))
+		for _, c := range broken {
+			becomesReady(ctx, c)
+		}
+		Eventually(imageOf).WithArguments(ctx, left).Should(Equal("registry.test/connector:3"))
 	})
 
 	It("goes past a connector whose Deployment a policy refuses", func(ctx context.Context) {

@@ -39,6 +39,7 @@ const (
 	ReasonSecretUnreadable     = "SecretUnreadable"
 	ReasonWaitsForTurn         = "WaitsForTurn"
 	ReasonUpgradesStopped      = "UpgradesStopped"
+	ReasonUpgradeFailed        = "UpgradeFailed" // of an event
 	ReasonFieldsMissing        = "FieldsMissing"
 	ReasonWrittenByOthers      = "WrittenByOthers"
 	ReasonResizeRefused        = "ResizeRefused"
@@ -68,8 +69,8 @@ type Observation struct {
 	// an obstacle block that.
 	ConfigWritten bool
 	Workload
-	// UpdatePending reports whether the workload waits for its turn to be upgraded. UpgradesStopped reports whether another
-	// connector must come up first.
+	// UpdatePending reports whether the workload waits for its turn to be upgraded. UpgradesStopped reports whether other
+	// connectors must come up first.
 	UpdatePending, UpgradesStopped bool
 	// DefinitionOutdated says what the CustomResourceDefinition lacks; empty for nothing.
 	DefinitionOutdated string
@@ -278,9 +279,9 @@ func updatePending(o Observation) *condition {
 	case !o.UpdatePending:
 		return nil
 	case o.UpgradesStopped:
-		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Another connector did not come up with the " +
-			"pod template of this version of the operator: see the event UpgradesStopped there. Any change of the spec but its replicas and inbox.embedded.size upgrades " +
-			"this one now"}
+		return &condition{status: metav1.ConditionTrue, reason: ReasonUpgradesStopped, message: "Connectors did not come up with the pod " +
+			"template of this version of the operator, two of this namespace or one in each of several: see the events UpgradeFailed. Any change " +
+			"of the spec but its replicas and inbox.embedded.size upgrades this one now"}
 	}
 	return &condition{status: metav1.ConditionTrue, reason: ReasonWaitsForTurn, message: "The pod template of this version of the operator " +
 		"comes when it is this connector's turn; until then the one before serves"}

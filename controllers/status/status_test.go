@@ -129,8 +129,9 @@ func TestSummary(t *testing.T) {
 		"no turn comes": {
 			[]func(*status.Observation){func(o *status.Observation) { o.UpdatePending, o.UpgradesStopped = true, true }},
 			expected{
-				updateBut: "True UpgradesStopped: Another connector did not come up with the pod template of this version of the operator: " +
-					"see the event UpgradesStopped there. Any change of the spec but its replicas and inbox.embedded.size upgrades this one now",
+				updateBut: "True UpgradesStopped: Connectors did not come up with the pod template of this version of the operator, two of " +
+					"this namespace or one in each of several: see the events UpgradeFailed. Any change of the spec but its replicas and " +
+					"inbox.embedded.size upgrades this one now",
 			},
 		},
 		"others write a field": {

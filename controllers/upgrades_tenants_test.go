@@ -1,0 +1,106 @@
+package controllers_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+var _ = Describe("An upgrade of the operator of several tenants", func() {
+	var (
+		namespaces []string
+		shops      []*v1alpha1.ChannelConnector
+	)
+	several := func(s *setup) { s.Namespaces = namespaces }
+	BeforeEach(func(ctx context.Context) {
+		namespaces, shops = nil, nil
+		for range 3 {
+			namespace := newNamespace(ctx)
+			newSecrets(ctx, namespace)
+			namespaces = append(namespaces, namespace)
+		}
+		op := startOperator("", several)
+		for _, namespace := range namespaces {
+			shops = append(shops, created(ctx, newConnector(namespace, "shop")))
+		}
+		for _, shop := range shops {
+			becomesReady(ctx, shop)
+		}
+		settle(op)
+		op.stop()
+	})
+	// next is the one whose upgrade is under way, among those that are left.
+	next := func(ctx context.Context) (found *v1alpha1.ChannelConnector) {
+		GinkgoHelper()
+		Eventually(func(g Gomega) {
+			found = nil
+			for _, shop := range shops {
+				if d := deploymentOf(ctx, shop); d.Annotations[marks.AnnotationUpgrading] == "true" && !status.DeadlineExceeded(d) && !status.RolledOut(d) {
+					g.Expect(found).To(BeNil(), "only one at a time")
+					found = shop
+				}
+			}
+			g.Expect(found).NotTo(BeNil())
+		}).Should(Succeed())
+		return found
+	}
+	without := func(gone ...*v1alpha1.ChannelConnector) (left *v1alpha1.ChannelConnector) {
+		for _, shop := range shops {
+			if shop.Namespace != gone[0].Namespace && shop.Namespace != gone[1].Namespace {
+				left = shop
+			}
+		}
+		return left
+	}
+
+	It("stops when the version fails at two of them, and goes on when one comes up", func(ctx context.Context) {
+		op := startOperator("", several, upgraded)
+		first := next(ctx)
+		says(ctx, first, doesNotComeUp)
+		second := next(ctx)
+		says(ctx, second, doesNotComeUp)
+		left := without(first, second)
+		Eventually(condition).WithArguments(ctx, left, v1alpha1.ConditionUpdatePending).Should(HaveField("Reason", "UpgradesStopped"))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeEquivalentTo(1))
+		Expect(readyCondition(ctx, left)).To(beTrue)
+		Expect(imageOf(ctx, left)).To(Equal(connectorImage))
+		staysSettled(ctx, op, shops...)
+
+		becomesReady(ctx, first)
+		Eventually(metric).WithArguments("xbot_operator_upgrades_stopped").Should(BeZero())
+		Eventually(imageOf).WithArguments(ctx, left).Should(Equal(upgradedImage))
+	})
+
+	It("goes past quotas and pull secrets of some of them", func(ctx context.Context) {
+		startOperator("", several, upgraded)
+		first := next(ctx)
+		becomesReady(ctx, first) // with the image, which the others say they cannot pull
+		second := next(ctx)
+		pod := newPod(ctx, second)
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: "connector", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}},
+		}}
+		Expect(k8s.Status().Update(ctx, pod)).To(Succeed())
+		says(ctx, second, doesNotComeUp)
+		third := without(first, second)
+		Eventually(imageOf).WithArguments(ctx, third).Should(Equal(upgradedImage))
+
+		says(ctx, third, func(d *appsv1.Deployment) {
+			doesNotComeUp(d)
+			d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{
+				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
+				Message: `pods "shop-connector-7d9" is forbidden: exceeded quota: compute, requested: limits.memory=256Mi`,
+			})
+		})
+		Eventually(readyCondition).WithArguments(ctx, third).Should(HaveField("Reason", "PodsRefused"))
+		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeEquivalentTo(2))
+		Expect(metric("xbot_operator_upgrades_stopped")).To(BeZero())
+	})
+})
