@@ -81,12 +81,15 @@ type rendered struct {
 	startable bool
 	// obstacle is why the connector would refuse the configuration; nil when it would not.
 	obstacle *status.Obstacle
+	// denied is why the pods may not be as they are declared; nil when they may.
+	denied *status.Obstacle
 }
 
 // renderConfig makes the configuration that is declared, with an inbox that its volume has room for.
 func (p *pass) renderConfig(current *currentConfig, has resolved, v volume) (r rendered) {
 	r.input = children.Input{Connector: p.connector, Image: p.Image, OperatorNamespace: p.OperatorNamespace}
 	r.input.APIKeyRegenerated, r.input.ClaimRequest = has.apiKey.regenerated, p.held(v)
+	r.denied = p.denied()
 	if current != nil {
 		r.startable, r.input.StartDigest, r.input.ConfigWrittenAt = true, current.startDigest, current.writtenAt
 	}

@@ -33,6 +33,10 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// MaxConcurrentUpgrades is the number of workloads upgraded at a time after the operator has changed.
 	MaxConcurrentUpgrades int
+	// MaxConnectorsPerNamespace is how many resources are served in a namespace, the oldest ones; 0 is all.
+	MaxConnectorsPerNamespace int
+	// Allowed limits what resources may declare of their pods.
+	Allowed Allowed
 	// ReportInterval is how often each connector is asked for its report. Default: 100 s.
 	ReportInterval time.Duration
 	// Kinds are the kinds of children. Default: children.Kinds.

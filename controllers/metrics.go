@@ -19,6 +19,10 @@ var (
 		Name: "xbot_operator_upgrades_failed",
 		Help: "Connectors that did not come up with the pod template of this version of the operator.",
 	})
+	connectorsBeyondBound = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "xbot_operator_connectors_beyond_bound",
+		Help: "ChannelConnectors that are younger than as many of their namespace as the operator serves.",
+	})
 	fieldsContested = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "xbot_operator_fields_contested",
 		Help: "Fields of children that the operator leaves as they are for a while, because others change them back.",
@@ -27,5 +31,5 @@ var (
 
 // RegisterMetrics registers the operator's own metrics in controller-runtime's registry, once for a process.
 func RegisterMetrics() {
-	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, upgradesFailed, fieldsContested)
+	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, upgradesFailed, connectorsBeyondBound, fieldsContested)
 }

@@ -42,6 +42,7 @@ type reconciler struct {
 	// kept holds a *kept for each ChannelConnector, by its key.
 	kept       sync.Map
 	contests   *apply.Contests
+	census     *census
 	upgrades   *upgrades
 	traffic    *traffic.Poller
 	definition *definition
@@ -64,7 +65,6 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	r.traffic.Watch(req.NamespacedName)
 	p := &pass{reconciler: r, namespace: n, connector: connector, key: req.NamespacedName}
 	before, _ := r.kept.LoadOrStore(p.key, &kept{private: apply.Memory{}})
 	p.kept, _ = before.(*kept)
@@ -143,6 +143,8 @@ type kept struct {
 
 // outcome is what the phases of a pass returned, in their order. The value of a phase that was not reached is zero.
 type outcome struct {
+	// full is the obstacle that the namespace has too many resources; nil if it has not.
+	full *status.Obstacle
 	// current is the configuration in the cluster; nil while there is none.
 	current  *currentConfig
 	resolved resolved
@@ -161,6 +163,11 @@ type outcome struct {
 
 // run goes through the phases. A phase that finds an obstacle returns it, and the next ones do what they still can.
 func (p *pass) run(ctx context.Context) (o outcome, err error) {
+	if o.full = p.full(); o.full != nil {
+		o.observed, err = p.observeWorkload(ctx)
+		return o, err
+	}
+	p.traffic.Watch(p.key)
 	if o.current, err = p.findConfig(ctx); err != nil {
 		return o, err
 	}
@@ -184,7 +191,7 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.observed, err = p.observeWorkload(ctx); err != nil {
 		return o, err
 	}
-	if o.obstacle() == nil {
+	if o.outside() == nil {
 		if o.touchAgain, err = p.touchPods(ctx, o.rendered.input, o.observed.Pods); err != nil {
 			return o, err
 		}
@@ -196,7 +203,10 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 }
 
 // obstacle is what kept the children from being written; nil when they were.
-func (o outcome) obstacle() *status.Obstacle { return cmp.Or(o.failed, o.foreign, o.rendered.obstacle) }
+func (o outcome) obstacle() *status.Obstacle { return cmp.Or(o.full, o.outside(), o.rendered.denied) }
+
+// outside is an obstacle that may end without an event of the resource or the operator; nil for none.
+func (o outcome) outside() *status.Obstacle { return cmp.Or(o.failed, o.foreign, o.rendered.obstacle) }
 
 // observation is what the status is computed from.
 func (p *pass) observation(o outcome) status.Observation {
@@ -205,7 +215,7 @@ func (p *pass) observation(o outcome) status.Observation {
 		Judged: o.resolved.judged, Findings: o.resolved.Findings, Unread: o.resolved.Unread != nil,
 		Expiring: o.resolved.expiring, APIKeySecretName: o.resolved.apiKey.name,
 		Obstacle: o.obstacle(), ConfigWritten: o.current != nil, Growth: p.growth(o.volume),
-		UpdatePending: o.turn.keep != nil, UpgradesStopped: o.turn.stopped,
+		UpdatePending: o.turn.keep != nil && o.rendered.denied == nil, UpgradesStopped: o.turn.stopped,
 		DefinitionOutdated: p.definition.outdated(), Traffic: p.traffic.Assessment(p.key),
 		Exposure: o.exposed.Exposure,
 	}
@@ -244,7 +254,11 @@ func (p *pass) wanted(o outcome) []children.Child {
 	if !o.rendered.startable {
 		return nil
 	}
-	all := children.Build(p.kinds.served(), o.input())
+	kinds := p.kinds.served()
+	if o.turn.withhold {
+		kinds = slices.DeleteFunc(kinds, func(k children.Kind) bool { return k.Name == children.Deployment.Name })
+	}
+	all := children.Build(kinds, o.input())
 	p.contests.Keep(p.key, all)
 	return all
 }
@@ -255,7 +269,7 @@ func isInner(child children.Child) bool { return !child.Kind.Outer }
 // applyChildren writes each child that is not as wanted, and then deletes those that nothing uses any more.
 func (p *pass) applyChildren(ctx context.Context, o outcome, wanted []children.Child) (*status.Obstacle, error) {
 	foreign, err := p.write(ctx, o, wanted)
-	if foreign != nil || err != nil || o.rendered.obstacle != nil {
+	if foreign != nil || err != nil || cmp.Or(o.rendered.obstacle, o.rendered.denied) != nil {
 		return foreign, err
 	}
 	return nil, p.prune(ctx, o, false)

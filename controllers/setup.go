@@ -112,7 +112,7 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	r := &reconciler{
 		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
 		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
-		woken: make(chan event.GenericEvent, maxWoken),
+		census: newCensus(o.MaxConnectorsPerNamespace), woken: make(chan event.GenericEvent, maxWoken),
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
@@ -129,8 +129,7 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
 	}
-	// A change of the status as well: it may be another writer's.
-	on(n.users, &v1alpha1.ChannelConnector{}, &handler.EnqueueRequestForObject{})
+	on(n.users, &v1alpha1.ChannelConnector{}, r.census.resources())
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
 	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsBehind), addressesChanged)
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {

@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
@@ -127,5 +129,136 @@ var _ = Describe("A tenant with a share of the operator's memory", func() {
 		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("appID"))
 		becomesReady(ctx, shop)
 		staysSettled(ctx, op, shop)
+	})
+})
+
+var _ = Describe("An operator that serves some resources of a namespace", func() {
+	const bound = 2
+	bounded := func(s *setup) { s.MaxConnectorsPerNamespace = bound }
+	var (
+		namespace string
+		all       []*v1alpha1.ChannelConnector
+	)
+	create := func(ctx context.Context, n int) {
+		GinkgoHelper()
+		for range n {
+			all = append(all, created(ctx, newConnector(namespace, fmt.Sprintf("shop-%d", len(all)))))
+		}
+	}
+	BeforeEach(func(ctx context.Context) {
+		namespace, all = newNamespace(ctx), nil
+		newSecrets(ctx, namespace)
+	})
+	full := func(ctx context.Context, c *v1alpha1.ChannelConnector) {
+		GinkgoHelper()
+		Eventually(readyCondition).WithArguments(ctx, c).Should(HaveField("Reason", "NamespaceFull"))
+		Expect(condition(ctx, c, v1alpha1.ConditionStalled).Message).
+			To(Equal(fmt.Sprintf("Namespace %q has 2 older ChannelConnectors, and the operator serves no more in one namespace "+
+				"(--max-connectors-per-namespace): delete one that is not needed, or ask for a higher bound", namespace)))
+		Expect(k8s.Get(ctx, childKey(c), &corev1.Secret{})).To(MatchError(ContainSubstring("not found")))
+	}
+
+	It("serves the oldest, and the next one once one is deleted", func(ctx context.Context) {
+		op := startOperator(namespace, bounded)
+		create(ctx, 2*bound)
+		for _, c := range all[:bound] {
+			becomesReady(ctx, c)
+		}
+		full(ctx, all[bound])
+		full(ctx, all[bound+1])
+		Eventually(metric).WithArguments("xbot_operator_connectors_beyond_bound").Should(BeEquivalentTo(bound))
+		staysSettled(ctx, op, all...)
+
+		Expect(k8s.Delete(ctx, all[0].DeepCopy())).To(Succeed())
+		becomesReady(ctx, all[bound])
+		full(ctx, all[bound+1])
+		Eventually(metric).WithArguments("xbot_operator_connectors_beyond_bound").Should(BeEquivalentTo(1))
+	})
+
+	It("goes on to serve those that were there before the bound", func(ctx context.Context) {
+		op := startOperator(namespace)
+		create(ctx, bound+1)
+		for _, c := range all {
+			becomesReady(ctx, c)
+		}
+		settle(op)
+		op.stop()
+		op = startOperator(namespace, bounded)
+		create(ctx, 1)
+		full(ctx, all[bound+1])
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
+		for _, c := range all[:bound+1] {
+			Eventually(configOf).WithArguments(ctx, c).Should(ContainSubstring("Hidden0SecretKey9OA"))
+			becomesReady(ctx, c)
+		}
+		staysSettled(ctx, op, all...)
+	})
+})
+
+var _ = Describe("An operator that limits what resources declare of their pods", func() {
+	limited := func(s *setup) {
+		s.Allowed = controllers.Allowed{PodLabels: controllers.Names{"team", "example.com/*"}, PodAnnotations: controllers.Names{}, PriorityClasses: controllers.Names{}}
+	}
+	const said = `The flags of the operator do not allow spec.workload.podLabels["zone"] (--allowed-pod-labels), ` +
+		`spec.workload.podAnnotations["a"] (--allowed-pod-annotations), spec.workload.priorityClassName "high" ` +
+		`(--allowed-priority-classes): leave that out, or ask for it to be allowed`
+	declare := func(c *v1alpha1.ChannelConnector) {
+		c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"zone": "secure", "team": "chat"}
+		c.Spec.Workload.PodAnnotations = map[string]string{"a": "b"}
+		c.Spec.Workload.PriorityClassName = "high"
+	}
+	var (
+		namespace string
+		op        *operator
+		shop      *v1alpha1.ChannelConnector
+	)
+	BeforeEach(func(ctx context.Context) {
+		namespace = newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op, shop = startOperator(namespace, limited), newConnector(namespace, "shop")
+	})
+	refused := func(ctx context.Context, message string) {
+		GinkgoHelper()
+		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionStalled).
+			Should(And(beTrue, HaveField("Reason", "NotAllowed"), HaveField("Message", message)))
+		Expect(condition(ctx, shop, v1alpha1.ConditionUpdatePending).Status).To(BeEmpty())
+	}
+
+	It("makes no pod that it does not allow, and none without what is declared", func(ctx context.Context) {
+		declare(shop)
+		created(ctx, shop)
+		refused(ctx, said)
+		staysSettled(ctx, op, shop)
+		Expect(k8s.Get(ctx, childKey(shop), &appsv1.Deployment{})).To(MatchError(ContainSubstring("not found")))
+
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
+			c.Spec.Workload = v1alpha1.Workload{PodLabels: map[string]v1alpha1.LabelValue{"example.com/zone": "a", "team": "chat"}}
+		})
+		becomesReady(ctx, shop)
+	})
+
+	It("leaves the pods as they are, and goes on to change their keys", func(ctx context.Context) {
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		pod := newPod(ctx, shop)
+		aSecondPasses(pod.CreationTimestamp)
+		before := templateOf(deploymentOf(ctx, shop))
+		updated(ctx, shop, declare)
+		refused(ctx, said+". The pods stay as they were")
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
+		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("Hidden0SecretKey9OA"))
+		Eventually(touchesOf).WithArguments(ctx, shop).Should(ConsistOf(HaveSuffix("-3")))
+		Expect(templateOf(deploymentOf(ctx, shop))).To(Equal(before))
+		patched(ctx, child(ctx, shop, &appsv1.Deployment{}), `{"spec":{"replicas":3}}`)
+		Eventually(deploymentOf).WithArguments(ctx, shop).Should(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(1))))
+		says(ctx, shop, rolledOut)
+		staysSettled(ctx, op, shop)
+		op.stop()
+
+		op = startOperator(namespace) // whose flags allow it
+		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).Should(ContainSubstring(`"zone":"secure"`))
+		becomesReady(ctx, shop)
 	})
 })

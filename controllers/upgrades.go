@@ -292,13 +292,26 @@ type turn struct {
 	stopped bool
 	// upgrading reports whether the template is new because the operator is.
 	upgrading bool
+	// withhold reports whether there is no template that may be applied.
+	withhold bool
 }
 
 // takeTurn decides whether the pass may upgrade the workload, if that is due.
 func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 	live := &appsv1.Deployment{}
-	if found, err := p.child(ctx, live); !found || !r.startable {
+	found, err := p.child(ctx, live)
+	switch {
+	case err != nil || !r.startable:
 		return t, err
+	case r.denied != nil:
+		p.upgrades.leave(p.key)
+		if found {
+			t.keep, err = p.appliedTemplate(ctx, live)
+		}
+		t.withhold = t.keep == nil
+		return t, err
+	case !found:
+		return t, nil
 	}
 	applied := live.Annotations[marks.AnnotationTemplate] // its digest, as the cache has it
 	hasSlot := live.Annotations[marks.AnnotationUpgrading] == "true" && !status.RolledOut(live)

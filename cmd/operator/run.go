@@ -54,6 +54,8 @@ const (
 	defaultBurst       = 1000
 	defaultConcurrency = 8
 	defaultUpgrades    = 5
+	// defaultPerNamespace is a tenth of the ChannelConnectors that the default memory is enough for.
+	defaultPerNamespace = 1000
 )
 
 // gracefulShutdown is how long running passes may take to end.
@@ -100,10 +102,24 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", defaultConcurrency, "how many resources are reconciled at a time")
 	flags.IntVar(&o.MaxConcurrentUpgrades, "max-concurrent-upgrades", defaultUpgrades,
 		"how many connectors are upgraded at a time after the operator has changed")
+	flags.IntVar(&o.MaxConnectorsPerNamespace, "max-connectors-per-namespace", defaultPerNamespace,
+		"how many ChannelConnectors of a namespace are served, the oldest ones; 0: all")
+	for flag, allowed := range o.allowed() {
+		flags.StringSliceVar((*[]string)(allowed), flag, []string{"*"}, "the "+strings.ReplaceAll(strings.TrimPrefix(flag, "allowed-"), "-", " ")+
+			" that ChannelConnectors may declare, separated by commas, each a name or the beginning of names and a *; empty: none")
+	}
 	flags.Float32Var(&o.qps, "kube-api-qps", defaultQPS, "requests a second to the API server, on average")
 	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
 	flags.StringVar(&o.logLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "json", "how to write logs: json or text")
+}
+
+// allowed are the flags that limit what ChannelConnectors declare.
+func (o *options) allowed() map[string]*controllers.Names {
+	return map[string]*controllers.Names{
+		"allowed-pod-labels": &o.Allowed.PodLabels, "allowed-pod-annotations": &o.Allowed.PodAnnotations,
+		"allowed-priority-classes": &o.Allowed.PriorityClasses,
+	}
 }
 
 // podNamespace is the namespace of this pod; empty outside a cluster.
@@ -125,6 +141,14 @@ func (o *options) validate() error {
 	} {
 		if value < 1 {
 			return fmt.Errorf("--%s: want at least 1", flag)
+		}
+	}
+	if o.MaxConnectorsPerNamespace < 0 {
+		return errors.New("--max-connectors-per-namespace: want at least 0")
+	}
+	for flag, names := range o.allowed() {
+		if err := names.Check(); err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
 		}
 	}
 	return nil

@@ -61,7 +61,12 @@ func TestRunRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no image":       {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"no image":        {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"a bound below 0": {[]string{"--connector-image=c:1", "--max-connectors-per-namespace=-1"}, "--max-connectors-per-namespace: want at least 0"},
+		"no name": {
+			[]string{"--connector-image=c:1", "--allowed-pod-labels=team,a*b"},
+			`--allowed-pod-labels: want names, or the beginning of names and a *, not "a*b"`,
+		},
 		"no concurrency": {[]string{"--connector-image=c:1", "--max-concurrent-reconciles=0"}, "--max-concurrent-reconciles: want at least 1"},
 		"no such level":  {[]string{"--connector-image=c:1", "--log-level=loud"}, `--log-level: want debug, info, warn or error, not "loud"`},
 		"no such format": {[]string{"--connector-image=c:1", "--log-format=xml"}, `--log-format: want json or text, not "xml"`},

@@ -30,9 +30,9 @@ const (
 
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 
-// deployment runs the connector. A Persistent inbox belongs to one pod at a time, so the old pod is gone before the new
+// Deployment runs the connector. A Persistent inbox belongs to one pod at a time, so the old pod is gone before the new
 // one starts; with an Ephemeral one the new pod takes calls before the old one stops.
-var deployment = Kind{
+var Deployment = Kind{
 	Name: "Deployment", Want: wantDeployment, Merge: PodTemplateMerge,
 	New: func() client.Object { return &appsv1.Deployment{} },
 }

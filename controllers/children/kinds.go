@@ -7,7 +7,7 @@ import (
 
 // Kinds are the kinds of children, in the order in which they are applied: what a pod needs comes before the
 // Deployment, and what leads calls to it comes after.
-var Kinds = []Kind{ConfigSecret, serviceAccount, claim, networkPolicy, service, deployment, httpRoute, ingress}
+var Kinds = []Kind{ConfigSecret, serviceAccount, claim, networkPolicy, service, Deployment, httpRoute, ingress}
 
 // Kind is a kind of child, of which a ChannelConnector has one object at most.
 type Kind struct {

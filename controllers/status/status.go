@@ -50,6 +50,8 @@ const (
 	ReasonChangedOnAdmission   = "ChangedOnAdmission"
 	ReasonInboxFull            = "InboxFull"
 	ReasonInboxFailing         = "InboxFailing"
+	ReasonNamespaceFull        = "NamespaceFull"
+	ReasonNotAllowed           = "NotAllowed"
 )
 
 // Observation is what one pass found.
@@ -211,6 +213,9 @@ func unresolved(o Observation, blocking []credentials.Finding) condition {
 const LastGood = ". The last good configuration keeps serving"
 
 func lastGood(o Observation) string {
+	if o.Obstacle != nil && o.Obstacle.Reason == ReasonNotAllowed && o.Deployment != nil && o.Deployment.Status.AvailableReplicas > 0 {
+		return ". The pods stay as they were"
+	}
 	if o.ConfigWritten && o.Deployment != nil && o.Deployment.Status.AvailableReplicas > 0 {
 		return LastGood
 	}

@@ -31,7 +31,10 @@ var (
 		status.ReasonImagePullFailed, status.ReasonContainerNotCreated, status.ReasonCrashLooping, status.ReasonPodsRefused,
 		status.ReasonRollingOut, status.ReasonVolumeNotMounted, status.ReasonNodeLost, status.ReasonUnavailable, status.ReasonScaledByOthers,
 	}
-	inTheWay = []string{status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused}
+	inTheWay = []string{
+		status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused, status.ReasonNamespaceFull,
+		status.ReasonNotAllowed,
+	}
 	awaited  = []string{credentials.ReasonAwaitingOASecretKey}
 	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
 	notReady = slices.Concat(blocking, noWorkload, inTheWay, refusing)
