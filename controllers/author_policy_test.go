@@ -1,0 +1,108 @@
+package controllers_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+)
+
+// authorPolicy installs config/policy until the spec ends.
+func authorPolicy(ctx context.Context) {
+	GinkgoHelper()
+	for name, object := range map[string]client.Object{
+		"author_policy.yaml":         &admissionv1.ValidatingAdmissionPolicy{},
+		"author_policy_binding.yaml": &admissionv1.ValidatingAdmissionPolicyBinding{},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "config", "policy", name))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(yaml.UnmarshalStrict(text, object)).To(Succeed())
+		Expect(k8s.Create(ctx, object)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(k8s.Delete(ctx, object)).To(Succeed()) })
+	}
+}
+
+// author is a user with rights in a namespace, beside those on ChannelConnectors.
+func author(ctx context.Context, namespace, name string, rights ...rbacv1.PolicyRule) client.Client {
+	GinkgoHelper()
+	own := rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"channelconnectors", "channelconnectors/scale"}, Verbs: []string{"*"},
+	}
+	at := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	Expect(k8s.Create(ctx, &rbacv1.Role{ObjectMeta: at, Rules: append(rights, own)})).To(Succeed())
+	Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
+	})).To(Succeed())
+	config := rest.CopyConfig(cluster)
+	config.Impersonate = rest.ImpersonationConfig{UserName: name}
+	c, err := client.New(config, client.Options{Scheme: k8s.Scheme()})
+	Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+func core(resource, verb string, names ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
+}
+
+var _ = Describe("The policy of config/policy", func() {
+	const secrets, pods = "its author needs the right to get all Secrets there", "its author needs the right to create pods in its namespace"
+	var namespace string
+	BeforeEach(func(ctx context.Context) {
+		namespace = newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		authorPolicy(ctx)
+	})
+	creates := func(ctx context.Context, as client.Client) error {
+		return as.Create(ctx, minimal(newConnector(namespace, "probe")), client.DryRunAll)
+	}
+
+	It("lets only those declare a ChannelConnector who have the rights that it is worth", func(ctx context.Context) {
+		for name, c := range map[string]struct {
+			rights []rbacv1.PolicyRule
+			want   OmegaMatcher
+		}{
+			"neither":   {nil, MatchError(ContainSubstring(secrets))},
+			"pods":      {[]rbacv1.PolicyRule{core("pods", "create")}, MatchError(ContainSubstring(secrets))},
+			"secrets":   {[]rbacv1.PolicyRule{core("secrets", "get")}, MatchError(ContainSubstring(pods))},
+			"one":       {[]rbacv1.PolicyRule{core("secrets", "get", "shop-zalo"), core("pods", "create")}, MatchError(ContainSubstring(secrets))},
+			"both":      {[]rbacv1.PolicyRule{core("secrets", "get"), core("pods", "create")}, Succeed()},
+			"elsewhere": {nil, MatchError(ContainSubstring(secrets))},
+		} {
+			as := author(ctx, namespace, namespace+"-"+name, c.rights...)
+			if name == "elsewhere" {
+				author(ctx, newNamespace(ctx), namespace+"-"+name, core("secrets", "get"), core("pods", "create"))
+			}
+			Eventually(creates).WithArguments(ctx, as).Should(c.want, name)
+		}
+	})
+
+	It("is in the way neither of the operator nor of changes that declare nothing", func(ctx context.Context) {
+		weak := author(ctx, namespace, namespace+"-weak")
+		Eventually(creates).WithArguments(ctx, weak).Should(MatchError(ContainSubstring(secrets)))
+		op := startOperator(namespace)
+		shop := created(ctx, newConnector(namespace, "shop"))
+		becomesReady(ctx, shop)
+		settle(op)
+
+		patch := func(text string) error {
+			return weak.Patch(ctx, shop.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(text)))
+		}
+		Expect(patch(`{"metadata":{"labels":{"team":"chat"},"finalizers":["example.com/theirs"]}}`)).To(Succeed())
+		Expect(patch(`{"spec":{"sink":{"http":{"url":"http://thief.example/"}}}}`)).To(MatchError(ContainSubstring(secrets)))
+		scale := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":0}}`))
+		Expect(weak.SubResource("scale").Patch(ctx, shop.DeepCopy(), scale)).To(Succeed())
+		Expect(weak.Delete(ctx, shop.DeepCopy())).To(Succeed())
+		Expect(patch(`{"metadata":{"finalizers":null}}`)).To(Succeed(), "garbage collection does so")
+	})
+})
