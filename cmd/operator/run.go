@@ -104,22 +104,15 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 		"how many connectors are upgraded at a time after the operator has changed")
 	flags.IntVar(&o.MaxConnectorsPerNamespace, "max-connectors-per-namespace", defaultPerNamespace,
 		"how many ChannelConnectors of a namespace are served, the oldest ones; 0: all")
-	for flag, allowed := range o.allowed() {
-		flags.StringSliceVar((*[]string)(allowed), flag, []string{"*"}, "the "+strings.ReplaceAll(strings.TrimPrefix(flag, "allowed-"), "-", " ")+
-			" that ChannelConnectors may declare, separated by commas, each a name or the beginning of names and a *; empty: none")
-	}
+	const patterns = " that ChannelConnectors may declare, separated by commas, each a name or the beginning of names and a *; empty: none"
+	every, allowed := []string{"*"}, &o.Allowed
+	flags.StringSliceVar((*[]string)(&allowed.PodLabels), "allowed-pod-labels", every, "the pod labels"+patterns)
+	flags.StringSliceVar((*[]string)(&allowed.PodAnnotations), "allowed-pod-annotations", every, "the pod annotations"+patterns)
+	flags.StringSliceVar((*[]string)(&allowed.PriorityClasses), "allowed-priority-classes", every, "the PriorityClasses"+patterns)
 	flags.Float32Var(&o.qps, "kube-api-qps", defaultQPS, "requests a second to the API server, on average")
 	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
 	flags.StringVar(&o.logLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "json", "how to write logs: json or text")
-}
-
-// allowed are the flags that limit what ChannelConnectors declare.
-func (o *options) allowed() map[string]*controllers.Names {
-	return map[string]*controllers.Names{
-		"allowed-pod-labels": &o.Allowed.PodLabels, "allowed-pod-annotations": &o.Allowed.PodAnnotations,
-		"allowed-priority-classes": &o.Allowed.PriorityClasses,
-	}
 }
 
 // podNamespace is the namespace of this pod; empty outside a cluster.
@@ -146,7 +139,10 @@ func (o *options) validate() error {
 	if o.MaxConnectorsPerNamespace < 0 {
 		return errors.New("--max-connectors-per-namespace: want at least 0")
 	}
-	for flag, names := range o.allowed() {
+	for flag, names := range map[string]controllers.Names{
+		"allowed-pod-labels": o.Allowed.PodLabels, "allowed-pod-annotations": o.Allowed.PodAnnotations,
+		"allowed-priority-classes": o.Allowed.PriorityClasses,
+	} {
 		if err := names.Check(); err != nil {
 			return fmt.Errorf("--%s: %w", flag, err)
 		}

@@ -46,7 +46,7 @@ func (g *Growth) waits(wanted string) (reason, waits string) {
 	switch {
 	case g.Refused != "":
 		return ReasonResizeRefused, fmt.Sprintf("the API server refuses %s for %s: %s. Allow it, or create another "+
-			"ChannelConnector of that size; it is tried again, every 10 minutes in the end", wanted, claim, traffic.Cut(g.Refused, maxQuoted))
+			"ChannelConnector of that size; it is tried again, every 10 minutes in the end", wanted, claim, traffic.Cut(g.Refused, maxWords))
 	case g.Claim.Status.Phase != corev1.ClaimBound:
 		return ReasonVolumeNotBound, fmt.Sprintf("%s requests %s and is not bound; once it is, %s are asked for", claim, capacity.String(), wanted)
 	case failed != "":
@@ -62,8 +62,8 @@ func (g *Growth) waits(wanted string) (reason, waits string) {
 		"enlarges it; kubectl describe shows its events", claim, capacity.String(), wanted)
 }
 
-// maxQuoted bounds a quotation, in bytes, so that the advice behind it is not cut off.
-const maxQuoted = 500
+// maxWords bounds a quotation, in bytes, so that the advice behind it is not cut off.
+const maxWords = 500
 
 // says returns a condition of the claim that is True; nil if there is none.
 func (g *Growth) says(kind corev1.PersistentVolumeClaimConditionType) *corev1.PersistentVolumeClaimCondition {
@@ -95,7 +95,7 @@ func (g *Growth) failure() string {
 // quoteOf continues a sentence with what a condition says.
 func quoteOf(c *corev1.PersistentVolumeClaimCondition) string {
 	if words := strings.TrimSpace(c.Message); words != "" {
-		return ": " + traffic.Cut(words, maxQuoted)
+		return ": " + traffic.Cut(words, maxWords)
 	}
 	return ""
 }
