@@ -61,7 +61,9 @@ func (p *pass) taken(ctx context.Context) (all []status.Taken, err error) {
 }
 
 // declaring returns the other resources, of every namespace that is watched, that declare an address.
-func (r *reconciler) declaring(ctx context.Context, c *v1alpha1.ChannelConnector, address string) (others []*v1alpha1.ChannelConnector, err error) {
+func (r *reconciler) declaring(
+	ctx context.Context, c *v1alpha1.ChannelConnector, address string,
+) (others []*v1alpha1.ChannelConnector, err error) {
 	for _, place := range slices.Sorted(maps.Keys(r.watched)) {
 		all, err := r.connectors(ctx, place, client.MatchingFields{indexAddresses: address})
 		if err != nil {

@@ -109,17 +109,35 @@ func TestExposedByHTTPRoute(t *testing.T) {
 		"no Gateway API": {
 			spec: byRoute, seen: status.Exposure{Looked: true, Unserved: true}, want: "False GatewayAPIMissing:  … install the Gateway API",
 		},
-		"no right to watch":   {spec: byRoute, seen: status.Exposure{Looked: true, Unwatched: true}, want: "Unknown NotWritten:  … config/rbac"},
-		"not looked for yet":  {spec: byRoute, seen: status.Exposure{Looked: true, Unlooked: true}, want: "Unknown NotWritten: "},
-		"not there":           {spec: byRoute, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
-		"nobody answers":      {spec: byRoute, seen: looked(route(2, "", ""), https), want: `Unknown Pending: Listener "web" of Gateway "public" of namespace "gateways"`},
-		"an old answer":       {spec: byRoute, seen: looked(route(1, yes, yes), https), want: "Unknown Pending: "},
-		"an old refusal":      {spec: byRoute, seen: looked(route(1, no, no), https), want: "Unknown Pending: "},
-		"refused":             {spec: byRoute, seen: looked(route(2, no, yes), https), want: `False RouteRefused:  … (Accepted): TheirReason: their words`},
-		"without its Service": {spec: byRoute, seen: looked(route(2, yes, no), https), want: `False RouteRefused:  … (ResolvedRefs): TheirReason`},
-		"taken":               {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
-		"a wildcard's":        {spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.Example.com")), want: "True Exposed: "},
-		"another port":        {spec: byRoute, seen: looked(route(2, yes, ""), listener("web", "HTTPS", 8443, "")), want: "True Exposed:  … 8443"},
+		"no right to watch": {
+			spec: byRoute, seen: status.Exposure{Looked: true, Unwatched: true},
+			want: "Unknown NotWritten:  … config/rbac",
+		},
+		"not looked for yet": {spec: byRoute, seen: status.Exposure{Looked: true, Unlooked: true}, want: "Unknown NotWritten: "},
+		"not there":          {spec: byRoute, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
+		"nobody answers": {
+			spec: byRoute, seen: looked(route(2, "", ""), https),
+			want: `Unknown Pending: Listener "web" of Gateway "public" of namespace "gateways"`,
+		},
+		"an old answer":  {spec: byRoute, seen: looked(route(1, yes, yes), https), want: "Unknown Pending: "},
+		"an old refusal": {spec: byRoute, seen: looked(route(1, no, no), https), want: "Unknown Pending: "},
+		"refused": {
+			spec: byRoute, seen: looked(route(2, no, yes), https),
+			want: `False RouteRefused:  … (Accepted): TheirReason: their words`,
+		},
+		"without its Service": {
+			spec: byRoute, seen: looked(route(2, yes, no), https),
+			want: `False RouteRefused:  … (ResolvedRefs): TheirReason`,
+		},
+		"taken": {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
+		"a wildcard's": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.Example.com")),
+			want: "True Exposed: ",
+		},
+		"another port": {
+			spec: byRoute, seen: looked(route(2, yes, ""), listener("web", "HTTPS", 8443, "")),
+			want: "True Exposed:  … 8443",
+		},
 		"HTTP alone": {
 			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTP", 80, "")),
 			want: "Unknown HTTPOnly:  … Zalo calls HTTPS on port 443 only", url: strings.Replace(url, "https", "http", 1),
@@ -160,31 +178,39 @@ func TestExposedByIngress(t *testing.T) {
 	}
 	good := certificate(now.Add(-time.Hour), now.Add(15*24*time.Hour))
 	for name, c := range map[string]exposes{
-		"not there":  {spec: byIngress, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
-		"no address": {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificate: good}, want: "Unknown Pending:  … default class"},
-		"well":       {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: good}, want: "True Exposed: "},
+		"not there": {spec: byIngress, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
+		"no address": {
+			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificate: good},
+			want: "Unknown Pending:  … default class",
+		},
+		"well": {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: good}, want: "True Exposed: "},
 		"without TLS": {
 			spec: `exposure: {ingress: {host: hooks.example.com}}`, seen: status.Exposure{Looked: true, Ingress: addressed},
 			want: "True Exposed:  … no tlsSecretName",
 		},
 		"ended": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-2*time.Hour), now.Add(-time.Hour))},
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-2*time.Hour), now.Add(-time.Hour))},
 			want: `False CertificateInvalid: Secret "hooks-tls" of spec.exposure.ingress.tlsSecretName has a certificate that ended on`,
 		},
 		"not yet": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificate: certificate(now.Add(time.Hour), now.Add(2*time.Hour))},
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: there, Certificate: certificate(now.Add(time.Hour), now.Add(2*time.Hour))},
 			want: "False CertificateInvalid:  … not valid before",
 		},
 		"ends soon": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
 			want: "True CertificateExpiring:  … ends on",
 		},
 		"a Secret that is missing": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Problem: "is missing"}},
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Problem: "is missing"}},
 			want: "False CertificateInvalid:  … is missing",
 		},
 		"a Secret that cannot be read": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Unread: true}},
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Unread: true}},
 			want: "Unknown SecretUnreadable: ",
 		},
 	} {
