@@ -129,7 +129,8 @@ func TestRouted(t *testing.T) {
 
 // TestOperatorsAnnotationsWin: the annotations of an Ingress are the user's, but for those that the operator needs.
 func TestOperatorsAnnotationsWin(t *testing.T) {
-	in := input(connectortest.New(t, `exposure: {ingress: {host: a.example.com, annotations: {`+marks.AnnotationConnector+`: mine, team: chat}}}`))
+	in := input(connectortest.New(t,
+		`exposure: {ingress: {host: a.example.com, annotations: {`+marks.AnnotationConnector+`: mine, team: chat}}}`))
 	document := string(manifest(t, Build(outer(), in)[0]))
 	for _, want := range []string{marks.AnnotationConnector + ": shop", "team: chat"} {
 		if !strings.Contains(document, want) {

@@ -37,7 +37,7 @@ func TestReadCertificate(t *testing.T) {
 		"a chain":        {chain: bytes.Repeat(good, 3), host: "hooks.example.com"},
 		"another host's": {chain: good, host: "hooks.example.org", problem: "not for hooks.example.org"},
 		"absent":         {host: "hooks.example.com", problem: "no certificate"},
-		"a key":          {chain: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), host: "hooks.example.com", problem: "no certificate"},
+		"a key":          {chain: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), host: "h", problem: "no certificate"},
 		"damaged":        {chain: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[:99]}), host: "h", problem: "cannot be read"},
 		"huge":           {chain: bytes.Repeat(good, 1000), host: "hooks.example.com", problem: "more than 64 KiB"},
 	} {
