@@ -223,7 +223,8 @@ func TestRestartKeepsExposed(t *testing.T) {
 	o := observed(t)
 	o.Connector = connectortest.New(t, byRoute)
 	o.Exposure = status.Exposure{
-		Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue), Gateways: []status.Gateway{listener("web", "HTTP", 80, "")},
+		Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
+		Gateways: []status.Gateway{listener("web", "HTTP", 80, "")},
 	}
 	o.Connector.Status = status.Compute(o)
 	before := o.Connector.Status
