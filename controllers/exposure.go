@@ -15,6 +15,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
