@@ -26,24 +26,38 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ChannelConnectorSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ChannelConnectorStatus"):
 		return &apiv1alpha1.ChannelConnectorStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyRef"):
+		return &apiv1alpha1.ConfigMapKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Delivery"):
 		return &apiv1alpha1.DeliveryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DomainVerification"):
 		return &apiv1alpha1.DomainVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmbeddedInbox"):
 		return &apiv1alpha1.EmbeddedInboxApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EnvVar"):
+		return &apiv1alpha1.EnvVarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventFilter"):
 		return &apiv1alpha1.EventFilterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpiringKey"):
 		return &apiv1alpha1.ExpiringKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
+		return &apiv1alpha1.ExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Header"):
 		return &apiv1alpha1.HeaderApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPRouteExposure"):
+		return &apiv1alpha1.HTTPRouteExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPSink"):
 		return &apiv1alpha1.HTTPSinkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Inbox"):
 		return &apiv1alpha1.InboxApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
+		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NetworkPolicy"):
+		return &apiv1alpha1.NetworkPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OfficialAccount"):
 		return &apiv1alpha1.OfficialAccountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ParentRef"):
+		return &apiv1alpha1.ParentRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retry"):
@@ -64,6 +78,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebhookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Workload"):
 		return &apiv1alpha1.WorkloadApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadTLS"):
+		return &apiv1alpha1.WorkloadTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ZaloOA"):
 		return &apiv1alpha1.ZaloOAApplyConfiguration{}
 

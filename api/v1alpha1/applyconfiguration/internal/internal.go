@@ -161,6 +161,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: weight
       type:
         scalar: numeric
+- name: io.k8s.api.core.v1.Protocol
+  scalar: string
 - name: io.k8s.api.core.v1.ResourceList
   map:
     elementType:
@@ -228,6 +230,57 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: weight
       type:
         scalar: numeric
+- name: io.k8s.api.networking.v1.IPBlock
+  map:
+    fields:
+    - name: cidr
+      type:
+        scalar: string
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.networking.v1.NetworkPolicyEgressRule
+  map:
+    fields:
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPort
+          elementRelationship: atomic
+    - name: to
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPeer
+          elementRelationship: atomic
+- name: io.k8s.api.networking.v1.NetworkPolicyPeer
+  map:
+    fields:
+    - name: ipBlock
+      type:
+        namedType: io.k8s.api.networking.v1.IPBlock
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: podSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: io.k8s.api.networking.v1.NetworkPolicyPort
+  map:
+    fields:
+    - name: endPort
+      type:
+        scalar: numeric
+    - name: port
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+    - name: protocol
+      type:
+        namedType: io.k8s.api.core.v1.Protocol
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:
@@ -422,6 +475,16 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: untyped
 - name: io.k8s.apimachinery.pkg.types.UID
   scalar: string
+- name: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.APIKey
   map:
     fields:
@@ -464,6 +527,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Delivery
       default: {}
+    - name: exposure
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Exposure
     - name: inbox
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Inbox
@@ -520,8 +586,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: traffic
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.TrafficStatus
+    - name: webhookURL
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelType
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.ConfigMapKeyRef
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Delivery
   map:
     fields:
@@ -569,6 +647,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.EnvVar
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: secretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+    - name: value
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.EventFilter
   map:
     fields:
@@ -598,6 +688,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.Exposure
+  map:
+    fields:
+    - name: httpRoute
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.HTTPRouteExposure
+    - name: ingress
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.IngressExposure
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.HTTPRouteExposure
+  map:
+    fields:
+    - name: hostnames
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Hostname
+          elementRelationship: atomic
+    - name: parentRefs
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ParentRef
+          elementRelationship: atomic
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.HTTPSink
   map:
     fields:
@@ -641,6 +755,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretKeyRef
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.Hostname
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Inbox
   map:
     fields:
@@ -656,12 +772,50 @@ var schemaYAML = typed.YAMLObject(`types:
       default: Embedded
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.InboxType
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.IngressExposure
+  map:
+    fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: className
+      type:
+        scalar: string
+    - name: host
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Hostname
+    - name: tlsSecretName
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LabelValue
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LocalAddresses
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LogLevel
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.NetworkPolicy
+  map:
+    fields:
+    - name: egress
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyEgressRule
+          elementRelationship: atomic
+    - name: metricsFrom
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPeer
+          elementRelationship: atomic
+    - name: webhookFrom
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPeer
+          elementRelationship: atomic
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.OfficialAccount
   map:
     fields:
@@ -682,6 +836,21 @@ var schemaYAML = typed.YAMLObject(`types:
           - key
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Ordering
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.ParentRef
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: sectionName
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Resources
   map:
     fields:
@@ -721,6 +890,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.ServiceAccountToken
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Signature
   map:
     fields:
@@ -752,6 +923,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.SinkTLS
   map:
     fields:
+    - name: caConfigMapKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ConfigMapKeyRef
     - name: caSecretKeyRef
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
@@ -792,6 +966,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.UserIDs
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Webhook
   map:
     fields:
@@ -834,6 +1010,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: affinity
       type:
         namedType: io.k8s.api.core.v1.Affinity
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.EnvVar
+          elementRelationship: associative
+          keys:
+          - name
     - name: imagePullSecrets
       type:
         list:
@@ -846,6 +1030,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.LogLevel
       default: info
+    - name: networkPolicy
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.NetworkPolicy
     - name: nodeSelector
       type:
         map:
@@ -874,10 +1061,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serviceAccountName
       type:
         scalar: string
+    - name: serviceAccountToken
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ServiceAccountToken
+      default: None
     - name: terminationGracePeriodSeconds
       type:
         scalar: numeric
       default: 30
+    - name: tls
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.WorkloadTLS
     - name: tolerations
       type:
         list:
@@ -890,6 +1084,16 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.TopologySpreadConstraint
           elementRelationship: atomic
+    - name: userIDs
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.UserIDs
+      default: Fixed
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.WorkloadTLS
+  map:
+    fields:
+    - name: secretName
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloOA
   map:
     fields:

@@ -28,6 +28,11 @@ type ChannelConnectorSpecApplyConfiguration struct {
 	Delivery *DeliveryApplyConfiguration `json:"delivery,omitempty"`
 	// workload says how the connector's pods run. Default: each field's own.
 	Workload *WorkloadApplyConfiguration `json:"workload,omitempty"`
+	// exposure is how the platform reaches the webhook from outside the cluster.
+	// Routed are the webhook's path, and the pages of domain verification if that
+	// is declared. Default: inside the cluster only. Example: {ingress: {host:
+	// hooks.example.com, tlsSecretName: hooks-tls}}
+	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
 }
 
 // ChannelConnectorSpecApplyConfiguration constructs a declarative configuration of the ChannelConnectorSpec type for use with
@@ -89,5 +94,13 @@ func (b *ChannelConnectorSpecApplyConfiguration) WithDelivery(value *DeliveryApp
 // If called multiple times, the Workload field is set to the value of the last call.
 func (b *ChannelConnectorSpecApplyConfiguration) WithWorkload(value *WorkloadApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
 	b.Workload = value
+	return b
+}
+
+// WithExposure sets the Exposure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Exposure field is set to the value of the last call.
+func (b *ChannelConnectorSpecApplyConfiguration) WithExposure(value *ExposureApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
+	b.Exposure = value
 	return b
 }

@@ -14,11 +14,16 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// observedGeneration is the metadata.generation that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the connector is. Ready sums them up; Reconciling,
-	// Stalled, UpdatePending, FieldContested and DefinitionOutdated are present only
-	// while they are True.
+	// Stalled, UpdatePending, InboxGrowing, FieldContested and DefinitionOutdated
+	// are present only while they are True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// address is where the connector is reached inside the cluster.
 	Address *AddressApplyConfiguration `json:"address,omitempty"`
+	// webhookURL is what to paste into the platform's console, with the API key in
+	// place of <key>. Absent if there is no exposure, or if the address is another
+	// resource's. Example:
+	// https://hooks.example.com/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<key>
+	WebhookURL *string `json:"webhookURL,omitempty"`
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	APIKeySecretName *string `json:"apiKeySecretName,omitempty"`
@@ -68,6 +73,14 @@ func (b *ChannelConnectorStatusApplyConfiguration) WithConditions(values ...*v1.
 // If called multiple times, the Address field is set to the value of the last call.
 func (b *ChannelConnectorStatusApplyConfiguration) WithAddress(value *AddressApplyConfiguration) *ChannelConnectorStatusApplyConfiguration {
 	b.Address = value
+	return b
+}
+
+// WithWebhookURL sets the WebhookURL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WebhookURL field is set to the value of the last call.
+func (b *ChannelConnectorStatusApplyConfiguration) WithWebhookURL(value string) *ChannelConnectorStatusApplyConfiguration {
+	b.WebhookURL = &value
 	return b
 }
 

@@ -10,7 +10,7 @@ import (
 // EmbeddedInboxApplyConfiguration represents a declarative configuration of the EmbeddedInbox type for use
 // with apply.
 //
-// EmbeddedInbox is a store on a volume of the pod. It cannot be changed.
+// EmbeddedInbox is a store on a volume of the pod. Only its size can be changed.
 type EmbeddedInboxApplyConfiguration struct {
 	// storage is Persistent (a PersistentVolumeClaim, kept when the resource is
 	// deleted) or Ephemeral (an emptyDir: events that the sink has not taken when
@@ -20,7 +20,9 @@ type EmbeddedInboxApplyConfiguration struct {
 	Storage *apiv1alpha1.Storage `json:"storage,omitempty"`
 	// size bounds everything that the inbox has on disk, in bytes from 64Mi to
 	// 16Ti; at the bound calls are answered 503 and deliveries go on. The volume
-	// is half as large again and 256Mi more, for compaction. Default: 1Gi.
+	// is half as large again and 256Mi more, for compaction. The size can grow:
+	// Persistent without a restart, if the StorageClass allows volume expansion;
+	// Ephemeral with a new pod. Default: 1Gi.
 	Size *resource.Quantity `json:"size,omitempty"`
 	// storageClassName is the class of the PersistentVolumeClaim. Default: "", the
 	// cluster's default class. Example: fast-ssd

@@ -11,6 +11,10 @@ type SinkTLSApplyConfiguration struct {
 	// instead of the system's. Default: the system's. Example: {name: bot-ca, key:
 	// ca.crt}
 	CASecretKeyRef *SecretKeyRefApplyConfiguration `json:"caSecretKeyRef,omitempty"`
+	// caConfigMapKeyRef names such a bundle in a ConfigMap instead, as trust-manager
+	// and OpenShift write them. Default: none. Example: {name: company-ca, key:
+	// ca-bundle.crt}
+	CAConfigMapKeyRef *ConfigMapKeyRefApplyConfiguration `json:"caConfigMapKeyRef,omitempty"`
 	// clientCertificateSecretRef names a Secret of type kubernetes.io/tls: its
 	// tls.crt and tls.key identify the connector to the sink. Default: none.
 	// Example: {name: bot-client-tls}
@@ -28,6 +32,14 @@ func SinkTLS() *SinkTLSApplyConfiguration {
 // If called multiple times, the CASecretKeyRef field is set to the value of the last call.
 func (b *SinkTLSApplyConfiguration) WithCASecretKeyRef(value *SecretKeyRefApplyConfiguration) *SinkTLSApplyConfiguration {
 	b.CASecretKeyRef = value
+	return b
+}
+
+// WithCAConfigMapKeyRef sets the CAConfigMapKeyRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CAConfigMapKeyRef field is set to the value of the last call.
+func (b *SinkTLSApplyConfiguration) WithCAConfigMapKeyRef(value *ConfigMapKeyRefApplyConfiguration) *SinkTLSApplyConfiguration {
+	b.CAConfigMapKeyRef = value
 	return b
 }
 

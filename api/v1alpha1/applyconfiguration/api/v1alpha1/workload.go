@@ -36,15 +36,37 @@ type WorkloadApplyConfiguration struct {
 	// podAnnotations are added to the pods. Annotations that the operator sets
 	// itself win. Default: none. Example: {prometheus.io/scrape: "true"}
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
-	// serviceAccountName of the pods. No token is mounted either way. Default: one
-	// of the operator's making. Example: shop
+	// serviceAccountName of the pods. Default: one of the operator's making.
+	// Example: shop
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
+	// serviceAccountToken is None or Mount. The connector itself never talks to the
+	// API server. Mount is for what is injected into its pod, such as a mesh's
+	// sidecar or an agent that logs in with the token: whoever takes over the pod
+	// then has the rights of its ServiceAccount. Default: None.
+	ServiceAccountToken *apiv1alpha1.ServiceAccountToken `json:"serviceAccountToken,omitempty"`
+	// userIDs is Fixed or Cluster. Fixed runs the pods as user and group 65532.
+	// Cluster leaves user, group and fsGroup to the cluster, as the restricted-v2
+	// constraint of OpenShift demands; its volumes must let that user write.
+	// Default: Fixed.
+	UserIDs *apiv1alpha1.UserIDs `json:"userIDs,omitempty"`
+	// env are environment variables of the connector's container, for example
+	// HTTPS_PROXY and NO_PROXY. A change replaces the pods; a changed Secret does
+	// not, and reaches the next pod only. Default: none. Example: [{name:
+	// HTTPS_PROXY, value: "http://proxy.example:3128"}]
+	Env []EnvVarApplyConfiguration `json:"env,omitempty"`
+	// tls serves the webhook by HTTPS: the Service has port 443 in place of 80.
+	// Probes and metrics stay plain. Default: plain HTTP, for a gateway that ends
+	// TLS.
+	TLS *WorkloadTLSApplyConfiguration `json:"tls,omitempty"`
 	// imagePullSecrets are the Secrets with which the image is pulled. Default:
 	// none. Example: [{name: registry}]
 	ImagePullSecrets []SecretRefApplyConfiguration `json:"imagePullSecrets,omitempty"`
 	// priorityClassName of the pods. Default: the cluster's default class. Example:
 	// business-critical
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
+	// networkPolicy lets the connector's pods be reached by, and reach, only who is
+	// named, DNS and the sink. Default: no NetworkPolicy is made. Example: {}
+	NetworkPolicy *NetworkPolicyApplyConfiguration `json:"networkPolicy,omitempty"`
 	// terminationGracePeriodSeconds is the time that a stopping pod has for calls
 	// and deliveries under way, 10 to 3600 seconds. With an Ephemeral inbox
 	// endpoints drain for the first 5 s, and pending events are delivered in the
@@ -156,6 +178,43 @@ func (b *WorkloadApplyConfiguration) WithServiceAccountName(value string) *Workl
 	return b
 }
 
+// WithServiceAccountToken sets the ServiceAccountToken field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccountToken field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithServiceAccountToken(value apiv1alpha1.ServiceAccountToken) *WorkloadApplyConfiguration {
+	b.ServiceAccountToken = &value
+	return b
+}
+
+// WithUserIDs sets the UserIDs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UserIDs field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithUserIDs(value apiv1alpha1.UserIDs) *WorkloadApplyConfiguration {
+	b.UserIDs = &value
+	return b
+}
+
+// WithEnv adds the given value to the Env field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Env field.
+func (b *WorkloadApplyConfiguration) WithEnv(values ...*EnvVarApplyConfiguration) *WorkloadApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEnv")
+		}
+		b.Env = append(b.Env, *values[i])
+	}
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithTLS(value *WorkloadTLSApplyConfiguration) *WorkloadApplyConfiguration {
+	b.TLS = value
+	return b
+}
+
 // WithImagePullSecrets adds the given value to the ImagePullSecrets field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the ImagePullSecrets field.
@@ -174,6 +233,14 @@ func (b *WorkloadApplyConfiguration) WithImagePullSecrets(values ...*SecretRefAp
 // If called multiple times, the PriorityClassName field is set to the value of the last call.
 func (b *WorkloadApplyConfiguration) WithPriorityClassName(value string) *WorkloadApplyConfiguration {
 	b.PriorityClassName = &value
+	return b
+}
+
+// WithNetworkPolicy sets the NetworkPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NetworkPolicy field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithNetworkPolicy(value *NetworkPolicyApplyConfiguration) *WorkloadApplyConfiguration {
+	b.NetworkPolicy = value
 	return b
 }
 
