@@ -36,7 +36,8 @@ func authorPolicy(ctx context.Context) {
 func author(ctx context.Context, namespace, name string, rights ...rbacv1.PolicyRule) client.Client {
 	GinkgoHelper()
 	own := rbacv1.PolicyRule{
-		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"channelconnectors", "channelconnectors/scale"}, Verbs: []string{"*"},
+		APIGroups: []string{v1alpha1.GroupVersion.Group}, Verbs: []string{"*"},
+		Resources: []string{"channelconnectors", "channelconnectors/scale"},
 	}
 	at := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	Expect(k8s.Create(ctx, &rbacv1.Role{ObjectMeta: at, Rules: append(rights, own)})).To(Succeed())

@@ -25,8 +25,9 @@ func TestCensus(t *testing.T) {
 				gone := there[at]
 				there = slices.Delete(there, at, at+1)
 				next, served := c.remove(gone), c.serves(gone)
-				if inTime := slices.IndexFunc(there, func(o *v1alpha1.ChannelConnector) bool { return o.Name == next }); next != "" && inTime != limit-1 {
-					t.Fatalf("seed %d: %s follows, the %d-th of %d", seed, next, inTime, len(there))
+				follows := slices.IndexFunc(there, func(o *v1alpha1.ChannelConnector) bool { return o.Name == next })
+				if next != "" && follows != limit-1 {
+					t.Fatalf("seed %d: %s follows, the %d-th of %d", seed, next, follows, len(there))
 				} else if next == "" && served && len(there) >= limit {
 					t.Fatalf("seed %d: nobody follows", seed)
 				}

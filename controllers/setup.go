@@ -59,7 +59,8 @@ const (
 )
 
 //go:generate go tool -modfile=../tools/operator/go.mod controller-gen rbac:roleName=channel-connector-operator paths=. paths=./children output:rbac:dir=../config/rbac
-//go:generate cp ../config/rbac/role.yaml ../config/rbac/leader_election.yaml ../config/rbac/metrics.yaml ../config/rbac/channelconnector_roles.yaml ../config/policy/author_policy.yaml ../charts/channel-connector/files/
+//go:generate cp ../config/rbac/role.yaml ../config/rbac/leader_election.yaml ../config/rbac/metrics.yaml ../config/rbac/channelconnector_roles.yaml ../charts/channel-connector/files/
+//go:generate cp ../config/policy/author_policy.yaml ../charts/channel-connector/files/
 
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors,verbs=get;list;watch
 // +kubebuilder:rbac:groups=xbot.a4b.vn,resources=channelconnectors/status,verbs=patch

@@ -198,7 +198,9 @@ var _ = Describe("An operator that serves some resources of a namespace", func()
 
 var _ = Describe("An operator that limits what resources declare of their pods", func() {
 	limited := func(s *setup) {
-		s.Allowed = controllers.Allowed{PodLabels: controllers.Names{"team", "example.com/*"}, PodAnnotations: controllers.Names{}, PriorityClasses: controllers.Names{}}
+		s.Allowed = controllers.Allowed{
+			PodLabels: controllers.Names{"team", "example.com/*"}, PodAnnotations: controllers.Names{}, PriorityClasses: controllers.Names{},
+		}
 	}
 	const said = `The flags of the operator do not allow spec.workload.podLabels["zone"] (--allowed-pod-labels), ` +
 		`spec.workload.podAnnotations["a"] (--allowed-pod-annotations), spec.workload.priorityClassName "high" ` +

@@ -91,8 +91,10 @@ func TestTurns(t *testing.T) {
 			queue: []string{"a", "y"}, version: []string{"x", "other/x"}, up: []string{"y"}, limit: 5, next: []string{"y"},
 			stopped: []string{"a", "y"},
 		},
-		"its own slot, although it has failed": {queue: []string{"x"}, version: []string{"x", "y"}, next: []string{"x"}, stopped: []string{"x"}},
-		"all fail, no queue":                   {version: []string{"x", "other/x"}, limit: 5},
+		"its own slot, although it has failed": {
+			queue: []string{"x"}, version: []string{"x", "y"}, next: []string{"x"}, stopped: []string{"x"},
+		},
+		"all fail, no queue": {version: []string{"x", "other/x"}, limit: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := begun(map[status.Fault][]string{status.FaultNone: c.up, status.FaultOwn: c.own, status.FaultVersion: c.version})

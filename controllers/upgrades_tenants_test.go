@@ -9,8 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/marks"
-	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
 var _ = Describe("An upgrade of the operator of several tenants", func() {
@@ -42,7 +40,7 @@ var _ = Describe("An upgrade of the operator of several tenants", func() {
 		Eventually(func(g Gomega) {
 			found = nil
 			for _, shop := range shops {
-				if d := deploymentOf(ctx, shop); d.Annotations[marks.AnnotationUpgrading] == "true" && !status.DeadlineExceeded(d) && !status.RolledOut(d) {
+				if underWay(deploymentOf(ctx, shop)) {
 					g.Expect(found).To(BeNil(), "only one at a time")
 					found = shop
 				}

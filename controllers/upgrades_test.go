@@ -55,7 +55,7 @@ var _ = Describe("An upgrade of the operator", func() {
 				if condition(ctx, c, v1alpha1.ConditionUpdatePending).Status == "True" {
 					pending++
 				}
-				if d := deploymentOf(ctx, c); d.Annotations[marks.AnnotationUpgrading] == "true" && !status.DeadlineExceeded(d) && !status.RolledOut(d) {
+				if underWay(deploymentOf(ctx, c)) {
 					g.Expect(next).To(BeNil(), "only one at a time")
 					next = c
 				}
@@ -304,6 +304,11 @@ func other(two []*v1alpha1.ChannelConnector, c *v1alpha1.ChannelConnector) *v1al
 func imageOf(ctx context.Context, c *v1alpha1.ChannelConnector) string {
 	GinkgoHelper()
 	return deploymentOf(ctx, c).Spec.Template.Spec.Containers[0].Image
+}
+
+// underWay reports whether a workload is being upgraded, and has neither come up nor failed.
+func underWay(d *appsv1.Deployment) bool {
+	return d.Annotations[marks.AnnotationUpgrading] == "true" && !status.DeadlineExceeded(d) && !status.RolledOut(d)
 }
 
 // upgrading is the number of workloads that are marked as being upgraded.

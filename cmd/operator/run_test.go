@@ -61,8 +61,10 @@ func TestRunRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no image":        {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
-		"a bound below 0": {[]string{"--connector-image=c:1", "--max-connectors-per-namespace=-1"}, "--max-connectors-per-namespace: want at least 0"},
+		"no image": {nil, "--connector-image: required: name the connector's image, or set XBOT_CONNECTOR_IMAGE"},
+		"a bound below 0": {
+			[]string{"--connector-image=c:1", "--max-connectors-per-namespace=-1"}, "--max-connectors-per-namespace: want at least 0",
+		},
 		"no name": {
 			[]string{"--connector-image=c:1", "--allowed-pod-labels=team,a*b"},
 			`--allowed-pod-labels: want names, or the beginning of names and a *, not "a*b"`,

@@ -24,6 +24,7 @@ func TestUpgradeFault(t *testing.T) {
 			container(p).State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 		})
 	}
+	of := func(changes ...func(*status.Observation)) []func(*status.Observation) { return changes }
 	unscheduled := down(func(p *corev1.Pod) {
 		p.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available",
@@ -34,21 +35,63 @@ func TestUpgradeFault(t *testing.T) {
 		change []func(*status.Observation)
 		want   status.Fault
 	}{
-		"up":                     {},
-		"on its way":             {[]func(*status.Observation){down()}, status.FaultNone},
-		"a quota, in time":       {[]func(*status.Observation){down(), refused(forbidden + "exceeded quota: q")}, status.FaultNone},
-		"nothing known":          {[]func(*status.Observation){down(), late}, status.FaultVersion},
-		"a quota":                {[]func(*status.Observation){down(), late, refused(forbidden + "exceeded quota: q, requested: pods=1")}, status.FaultOwn},
-		"a quota of limits":      {[]func(*status.Observation){down(), late, refused(forbidden + "failed quota: q: must specify limits.cpu")}, status.FaultOwn},
-		"a LimitRange":           {[]func(*status.Observation){down(), late, refused(forbidden + "maximum memory usage per Container is 64Mi, but limit is 1Gi")}, status.FaultOwn},
-		"no ServiceAccount":      {[]func(*status.Observation){down(), late, refused(forbidden + `error looking up service account chat/a: serviceaccount "a" not found`)}, status.FaultOwn},
-		"no PriorityClass":       {[]func(*status.Observation){down(), late, refused(forbidden + `no PriorityClass with name a was found`)}, status.FaultOwn},
-		"Pod Security":           {[]func(*status.Observation){down(), late, refused(forbidden + `violates PodSecurity "restricted:latest"`)}, status.FaultVersion},
-		"no node":                {[]func(*status.Observation){unscheduled, late}, status.FaultOwn},
-		"the image":              {[]func(*status.Observation){waits("ImagePullBackOff", "Back-off"), late}, status.FaultImage},
-		"a Secret":               {[]func(*status.Observation){waits("CreateContainerConfigError", `secret "a" not found`), late}, status.FaultOwn},
-		"a key of a Secret":      {[]func(*status.Observation){waits("CreateContainerConfigError", `couldn't find key a in Secret chat/a`), late}, status.FaultOwn},
-		"a user that may not be": {[]func(*status.Observation){waits("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"), late}, status.FaultVersion},
+		"up": {},
+		"on its way": {
+			of(down()),
+			status.FaultNone,
+		},
+		"a quota, in time": {
+			of(down(), refused(forbidden+"exceeded quota: q")),
+			status.FaultNone,
+		},
+		"nothing known": {
+			of(down(), late),
+			status.FaultVersion,
+		},
+		"a quota": {
+			of(down(), late, refused(forbidden+"exceeded quota: q, requested: pods=1")),
+			status.FaultOwn,
+		},
+		"a quota of limits": {
+			of(down(), late, refused(forbidden+"failed quota: q: must specify limits.cpu")),
+			status.FaultOwn,
+		},
+		"a LimitRange": {
+			of(down(), late, refused(forbidden+"maximum memory usage per Container is 64Mi, but limit is 1Gi")),
+			status.FaultOwn,
+		},
+		"no ServiceAccount": {
+			of(down(), late, refused(forbidden+`error looking up service account chat/a: serviceaccount "a" not found`)),
+			status.FaultOwn,
+		},
+		"no PriorityClass": {
+			of(down(), late, refused(forbidden+`no PriorityClass with name a was found`)),
+			status.FaultOwn,
+		},
+		"Pod Security": {
+			of(down(), late, refused(forbidden+`violates PodSecurity "restricted:latest"`)),
+			status.FaultVersion,
+		},
+		"no node": {
+			of(unscheduled, late),
+			status.FaultOwn,
+		},
+		"the image": {
+			of(waits("ImagePullBackOff", "Back-off"), late),
+			status.FaultImage,
+		},
+		"a Secret": {
+			of(waits("CreateContainerConfigError", `secret "a" not found`), late),
+			status.FaultOwn,
+		},
+		"a key of a Secret": {
+			of(waits("CreateContainerConfigError", `couldn't find key a in Secret chat/a`), late),
+			status.FaultOwn,
+		},
+		"a user that may not be": {
+			of(waits("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"), late),
+			status.FaultVersion,
+		},
 		"crashes": {[]func(*status.Observation){down(func(p *corev1.Pod) {
 			container(p).RestartCount, container(p).State = 7, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
 			container(p).State.Terminated.StartedAt.Time, container(p).State.Terminated.FinishedAt.Time = start, start
