@@ -40,7 +40,7 @@ func cut(o client.Object) client.Object {
 	if _, resource := o.(*v1alpha1.ChannelConnector); resource || apply.Size(o) <= maxCached {
 		return o
 	}
-	left, _ := reflect.New(reflect.TypeOf(o).Elem()).Interface().(client.Object)
+	left, _ := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(o).Elem()))
 	left.GetObjectKind().SetGroupVersionKind(o.GetObjectKind().GroupVersionKind())
 	left.SetNamespace(o.GetNamespace())
 	left.SetName(o.GetName())
@@ -63,7 +63,7 @@ func (w whole) Get(ctx context.Context, key client.ObjectKey, into client.Object
 	if _, isCut := into.GetAnnotations()[cutMark]; err != nil || !isCut {
 		return err
 	}
-	fresh, _ := reflect.New(reflect.TypeOf(into).Elem()).Interface().(client.Object)
+	fresh, _ := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(into).Elem()))
 	fresh.GetObjectKind().SetGroupVersionKind(into.GetObjectKind().GroupVersionKind())
 	if err := w.live.Get(ctx, key, fresh); err != nil {
 		return err

@@ -208,9 +208,9 @@ func TestUpgradesHaveTheirTime(t *testing.T) {
 		q := newQueue(t, 1)
 		q.now = set[upgrading](status.FaultNone, "paused")
 		q.asks("other/a", false, false)
-		time.Sleep(maxSlot - time.Second)
+		<-time.After(maxSlot - time.Second)
 		q.wakes()
-		time.Sleep(2 * lookForFreeSlots)
+		<-time.After(2 * lookForFreeSlots)
 		synctest.Wait()
 		if diff := cmp.Diff(named("other/a"), q.woken); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

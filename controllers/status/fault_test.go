@@ -9,98 +9,67 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
+// faulty expects what keeps a workload that is past its deadline from coming up.
+func faulty(t *testing.T, want status.Fault, change ...func(*status.Observation)) {
+	t.Helper()
+	if got := status.UpgradeFault(observed(t, append(change, late)...)); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // TestUpgradeFault: what a tenant can cause is no evidence against a version of the operator.
 func TestUpgradeFault(t *testing.T) {
-	refused := func(message string) func(*status.Observation) {
-		return func(o *status.Observation) {
-			o.Pods = nil
-			o.Deployment.Status.Conditions = append(o.Deployment.Status.Conditions, appsv1.DeploymentCondition{
-				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message,
-			})
-		}
+	if got := status.UpgradeFault(observed(t)); got != status.FaultNone {
+		t.Errorf("up: got %v", got)
 	}
-	waits := func(reason, message string) func(*status.Observation) {
-		return down(func(p *corev1.Pod) {
-			container(p).State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
-		})
+	if got := status.UpgradeFault(observed(t, down())); got != status.FaultNone {
+		t.Errorf("on its way: got %v", got)
 	}
-	of := func(changes ...func(*status.Observation)) []func(*status.Observation) { return changes }
-	unscheduled := down(func(p *corev1.Pod) {
+	faulty(t, status.FaultVersion, down())
+	faulty(t, status.FaultOwn, down(func(p *corev1.Pod) {
 		p.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available",
 		}}
-	})
-	const forbidden = `pods "shop-connector-7d9" is forbidden: `
-	for name, c := range map[string]struct {
-		change []func(*status.Observation)
-		want   status.Fault
-	}{
-		"up": {},
-		"on its way": {
-			of(down()),
-			status.FaultNone,
-		},
-		"a quota, in time": {
-			of(down(), refused(forbidden+"exceeded quota: q")),
-			status.FaultNone,
-		},
-		"nothing known": {
-			of(down(), late),
-			status.FaultVersion,
-		},
-		"a quota": {
-			of(down(), late, refused(forbidden+"exceeded quota: q, requested: pods=1")),
-			status.FaultOwn,
-		},
-		"a quota of limits": {
-			of(down(), late, refused(forbidden+"failed quota: q: must specify limits.cpu")),
-			status.FaultOwn,
-		},
-		"a LimitRange": {
-			of(down(), late, refused(forbidden+"maximum memory usage per Container is 64Mi, but limit is 1Gi")),
-			status.FaultOwn,
-		},
-		"no ServiceAccount": {
-			of(down(), late, refused(forbidden+`error looking up service account chat/a: serviceaccount "a" not found`)),
-			status.FaultOwn,
-		},
-		"no PriorityClass": {
-			of(down(), late, refused(forbidden+`no PriorityClass with name a was found`)),
-			status.FaultOwn,
-		},
-		"Pod Security": {
-			of(down(), late, refused(forbidden+`violates PodSecurity "restricted:latest"`)),
-			status.FaultVersion,
-		},
-		"no node": {
-			of(unscheduled, late),
-			status.FaultOwn,
-		},
-		"the image": {
-			of(waits("ImagePullBackOff", "Back-off"), late),
-			status.FaultImage,
-		},
-		"a Secret": {
-			of(waits("CreateContainerConfigError", `secret "a" not found`), late),
-			status.FaultOwn,
-		},
-		"a key of a Secret": {
-			of(waits("CreateContainerConfigError", `couldn't find key a in Secret chat/a`), late),
-			status.FaultOwn,
-		},
-		"a user that may not be": {
-			of(waits("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"), late),
-			status.FaultVersion,
-		},
-		"crashes": {[]func(*status.Observation){down(func(p *corev1.Pod) {
-			container(p).RestartCount, container(p).State = 7, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
-			container(p).State.Terminated.StartedAt.Time, container(p).State.Terminated.FinishedAt.Time = start, start
-		})}, status.FaultVersion},
+	}))
+	faulty(t, status.FaultVersion, down(func(p *corev1.Pod) {
+		ended := &corev1.ContainerStateTerminated{ExitCode: 1}
+		ended.StartedAt.Time, ended.FinishedAt.Time = start, start
+		container(p).RestartCount, container(p).State = 7, corev1.ContainerState{Terminated: ended}
+	}))
+}
+
+// TestUpgradeFaultOfARefusal: a quota is the namespace's, and Pod Security may refuse a new field.
+func TestUpgradeFaultOfARefusal(t *testing.T) {
+	for message, want := range map[string]status.Fault{
+		"exceeded quota: q, requested: pods=1":                                            status.FaultOwn,
+		"failed quota: q: must specify limits.cpu":                                        status.FaultOwn,
+		"maximum memory usage per Container is 64Mi, but limit is 1Gi":                    status.FaultOwn,
+		`error looking up service account chat/a: serviceaccount "a" not found`:           status.FaultOwn,
+		"no PriorityClass with name a was found":                                          status.FaultOwn,
+		`violates PodSecurity "restricted:latest": hostPath volumes (volume "a" uses ...`: status.FaultVersion,
 	} {
-		t.Run(name, func(t *testing.T) {
-			if got := status.UpgradeFault(observed(t, c.change...)); got != c.want {
-				t.Errorf("got %v, want %v", got, c.want)
-			}
+		t.Run(message, func(t *testing.T) {
+			faulty(t, want, down(), func(o *status.Observation) {
+				o.Pods = nil
+				o.Deployment.Status.Conditions = append(o.Deployment.Status.Conditions, appsv1.DeploymentCondition{
+					Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
+					Message: `pods "shop-connector-7d9" is forbidden: ` + message,
+				})
+			})
+		})
+	}
+}
+
+// TestUpgradeFaultOfAContainer: a missing Secret is the resource's; a user that the image may not have is the version's.
+func TestUpgradeFaultOfAContainer(t *testing.T) {
+	for waiting, want := range map[corev1.ContainerStateWaiting]status.Fault{
+		{Reason: "ImagePullBackOff", Message: "Back-off"}:                                                      status.FaultImage,
+		{Reason: "CreateContainerConfigError", Message: `secret "a" not found`}:                                status.FaultOwn,
+		{Reason: "CreateContainerConfigError", Message: "couldn't find key a in Secret chat/a"}:                status.FaultOwn,
+		{Reason: "CreateContainerConfigError", Message: "runAsNonRoot is set, and the image will run as root"}: status.FaultVersion,
+	} {
+		t.Run(waiting.Message, func(t *testing.T) {
+			faulty(t, want, down(func(p *corev1.Pod) { container(p).State = corev1.ContainerState{Waiting: &waiting} }))
 		})
 	}
 }
