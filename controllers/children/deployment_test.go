@@ -22,7 +22,7 @@ import (
 func deploymentOf(tb testing.TB, in Input) *appsv1.Deployment {
 	tb.Helper()
 	d := &appsv1.Deployment{}
-	if err := yaml.UnmarshalStrict(manifest(tb, Build([]Kind{deployment}, in)[0]), d); err != nil {
+	if err := yaml.UnmarshalStrict(manifest(tb, Build([]Kind{Deployment}, in)[0]), d); err != nil {
 		tb.Fatal(err)
 	}
 	return d
