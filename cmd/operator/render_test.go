@@ -82,7 +82,8 @@ func TestRenderPrintsEveryChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"Secret shop-api-key"}
-	for _, child := range children.Build(children.Kinds, children.Input{Connector: connectortest.New(t), Config: &render.Config{}}) {
+	declared := connectortest.New(t, `workload: {networkPolicy: {}}`)
+	for _, child := range children.Build(children.Kinds, children.Input{Connector: declared, Config: &render.Config{}}) {
 		want = append(want, child.Kind.Name+" shop-connector")
 	}
 	if diff := cmp.Diff(want, kinds(t, stdout)); diff != "" {

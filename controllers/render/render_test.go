@@ -294,7 +294,7 @@ func TestStartDigestIsStable(t *testing.T) {
 	}{
 		"minimal":   {connectortest.New(t), "5b1079ea7da2e0bb"},
 		"ephemeral": {connectortest.New(t, connectortest.EphemeralStorage), "aa2b1895dedd33d9"},
-		"full":      {connectortest.Full(t), "ab6bc8d985e05a58"},
+		"full":      {connectortest.Full(t), "11cec9c2e91f2658"},
 	} {
 		if got := rendered(t, c.connector, secrets(t)).StartDigest; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
