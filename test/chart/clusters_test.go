@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/test/kit/certificate"
@@ -43,14 +44,16 @@ var _ = Describe("A namespace with a quota of all limits", func() {
 	It("takes the pods of hooks as they are, and the operator's with a limit of the CPU", func(ctx context.Context) {
 		k8s.MakeNamespace(ctx, "quota")
 		limitEverything(ctx, "quota")
-		unlimited := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "quota", Name: "unlimited"},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}},
+		render := func(more ...string) []*unstructured.Unstructured {
+			return installation.Objects(helm(ctx, append([]string{"template", release, chart, "--namespace=quota", oldest,
+				values("two-namespaces"), "--set=watchNamespaces={quota}"}, more...)...))
 		}
-		Eventually(ctx, func() error { return k8s.Create(ctx, unlimited, client.DryRunAll) }).
+		unlimited := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "quota", Name: "unlimited"}, Spec: deploymentOf(render()).Spec.Template.Spec,
+		}
+		Eventually(ctx, func() error { return k8s.Create(ctx, unlimited.DeepCopy(), client.DryRunAll) }).
 			WithTimeout(installation.Soon).Should(MatchError(ContainSubstring("must specify limits.cpu")))
-		all := installation.Objects(helm(ctx, "template", release, chart, "--namespace=quota", oldest,
-			values("two-namespaces"), "--set=watchNamespaces={quota}", "--set=operator.resources.limits.cpu=1"))
+		all := render("--set=operator.resources.limits.cpu=1")
 		expectPodsTaken(ctx, all, "quota")
 	})
 })
