@@ -15,8 +15,10 @@ func key(name string) []string { return validation.IsQualifiedName(name) }
 // names are what Kubernetes' own checks of names tell apart, at the bounds of their lengths.
 func names() []string {
 	long := func(n int) string { return strings.Repeat("a", n) }
-	all := []string{"", "a", "A", "0", "é", "K", "ſ", "a\n", "\na", "a b", "a_b", "a.b", "a..b", "a.b.", ".a", "a.-b", "a-.b", "-a", "a-", "a--b"}
-	all = append(all, long(62)+"a", long(63)+"a", long(62)+".a", long(252)+"a", long(253)+"a", long(126)+"."+long(126), long(126)+"."+long(127))
+	all := []string{"", "a", "A", "0", "é", "K", "ſ", "a\n", "\na", "a b", "a_b", "a.b", "a..b", "a.b.",
+		".a", "a.-b", "a-.b", "-a", "a-", "a--b"}
+	all = append(all, long(62)+"a", long(63)+"a", long(62)+".a", long(252)+"a", long(253)+"a",
+		long(126)+"."+long(126), long(126)+"."+long(127))
 	for _, prefix := range []string{"", "a", "A", "a.b", "a..b", "a_b", "-a", "a.", "é", long(253), long(254), long(126) + "." + long(126)} {
 		for _, name := range []string{"", "a", "A", "a.b-c_D", "_a", "a_", "a/b", "a\n", long(63), long(64), long(61) + ".B"} {
 			all = append(all, prefix+"/"+name)

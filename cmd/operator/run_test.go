@@ -75,7 +75,9 @@ func TestRunRefuses(t *testing.T) {
 		"a certificate for HTTP": {
 			[]string{"--connector-image=c:1", "--metrics-auth=false", "--metrics-cert-dir=/c"}, "--metrics-cert-dir: without --metrics-auth",
 		},
-		"no certificate":   {[]string{"--connector-image=c:1", "--metrics-cert-dir=/absent"}, "--metrics-cert-dir: open /absent/tls.crt: no such file"},
+		"no certificate": {
+			[]string{"--connector-image=c:1", "--metrics-cert-dir=/absent"}, "--metrics-cert-dir: open /absent/tls.crt: no such file",
+		},
 		"an argument more": {[]string{"--connector-image=c:1", "now"}, `unknown command "now" for "operator"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,9 @@ func limitEverything(ctx context.Context, namespace string) {
 	for _, limit := range []corev1.ResourceName{corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory, corev1.ResourceLimitsEphemeralStorage} {
 		hard[limit] = resource.MustParse("100Gi")
 	}
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "all"}, Spec: corev1.ResourceQuotaSpec{Hard: hard}}
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "all"}, Spec: corev1.ResourceQuotaSpec{Hard: hard},
+	}
 	Expect(k8s.Create(ctx, quota)).To(Succeed())
 	used := corev1.ResourceList{}
 	for limit := range hard {
@@ -89,7 +91,9 @@ var _ = Describe("Metrics with a certificate of a Secret", func() {
 			return authority
 		}
 		verified := func(authority *x509.CertPool) (int, error) {
-			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority, ServerName: certificate.Name, MinVersion: tls.VersionTLS13}}
+			transport := &http.Transport{TLSClientConfig: &tls.Config{
+				RootCAs: authority, ServerName: certificate.Name, MinVersion: tls.VersionTLS13,
+			}}
 			defer transport.CloseIdleConnections()
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", http.NoBody)
 			Expect(err).NotTo(HaveOccurred())

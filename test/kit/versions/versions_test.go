@@ -21,7 +21,7 @@ func manifests(t *testing.T, folder string) map[string][][]byte {
 		if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
 			return err
 		}
-		content, err := os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // a file of the repository
+		content, err := os.ReadFile(filepath.Join(folder, name))
 		found[name] = bytes.Split(content, []byte("\n---\n"))
 		return err
 	})
