@@ -7,7 +7,10 @@ func TestOutdatedMessage(t *testing.T) {
 		"": nil,
 		"The CustomResourceDefinition in the cluster is older than the operator: it lacks a, b, c, d, e and 2 more. " +
 			"The API server drops such fields. " +
-			"Apply the one of the operator's version: its config/crd, or its Helm chart with crds.enabled": {"a", "b", "c", "d", "e", "f", "g"},
+			"Apply the one of the operator's version the way this one came: " +
+			"if kubectl get crd channelconnectors.xbot.a4b.vn -o yaml shows the label app.kubernetes.io/managed-by: Helm, " +
+			"with helm upgrade --install of the release that the annotations meta.helm.sh name, with crds.enabled; " +
+			"if Argo CD or Flux tracks it, through them; otherwise with kubectl apply --server-side -k config/crd": {"a", "b", "c", "d", "e", "f", "g"},
 	} {
 		if got := outdatedMessage(missing); got != want {
 			t.Errorf("%v: got %q", missing, got)
