@@ -22,7 +22,9 @@ func claimed(change func(*corev1.PersistentVolumeClaimStatus)) *corev1.Persisten
 }
 
 // says gives a claim a condition.
-func says(kind corev1.PersistentVolumeClaimConditionType, is corev1.ConditionStatus, message string) func(*corev1.PersistentVolumeClaimStatus) {
+func says(
+	kind corev1.PersistentVolumeClaimConditionType, is corev1.ConditionStatus, message string,
+) func(*corev1.PersistentVolumeClaimStatus) {
 	return func(s *corev1.PersistentVolumeClaimStatus) {
 		s.Conditions = append(s.Conditions, corev1.PersistentVolumeClaimCondition{Type: kind, Status: is, Message: message})
 	}
@@ -42,16 +44,46 @@ func TestGrowing(t *testing.T) {
 		growth status.Growth
 		want   []string
 	}{
-		"refused":            {status.Growth{Claim: claimed(nothing), Refused: "no, " + long}, []string{"ResizeRefused", "refuses 1792Mi", "no, x", "Allow it"}},
-		"nothing said":       {status.Growth{Claim: claimed(nothing)}, []string{"VolumeTooSmall", "has 1Gi where 1792Mi are needed"}},
-		"said, and over":     {status.Growth{Claim: claimed(says("Resizing", "False", "old"))}, []string{"VolumeTooSmall"}},
-		"not bound":          {status.Growth{Claim: claimed(func(s *corev1.PersistentVolumeClaimStatus) { s.Phase = "Pending" })}, []string{"VolumeNotBound"}},
-		"resizing":           {status.Growth{Claim: claimed(says("Resizing", "True", ""))}, []string{"VolumeResizing", `enlarges PersistentVolumeClaim "shop-connector" to 1792Mi`}},
-		"the file system":    {status.Growth{Claim: claimed(says("FileSystemResizePending", "True", "start a pod"))}, []string{"FileSystemResizePending", "start a pod", "delete the pod"}},
-		"the driver fails":   {status.Growth{Claim: claimed(says("ControllerResizeError", "True", long))}, []string{"ResizeFailed", "ControllerResizeError: x", "mend the cause"}},
-		"the node fails":     {status.Growth{Claim: claimed(says("NodeResizeError", "True", "busy"))}, []string{"ResizeFailed", "NodeResizeError: busy"}},
-		"the driver refuses": {status.Growth{Claim: claimed(infeasible)}, []string{"ResizeFailed", "NodeResizeInfeasible"}},
-		"Ephemeral":          {status.Growth{}, []string{"RollingOut", "the pods of before"}},
+		"refused": {
+			status.Growth{Claim: claimed(nothing), Refused: "no, " + long},
+			[]string{"ResizeRefused", "refuses 1792Mi", "no, x", "Allow it"},
+		},
+		"nothing said": {
+			status.Growth{Claim: claimed(nothing)},
+			[]string{"VolumeTooSmall", "has 1Gi where 1792Mi are needed"},
+		},
+		"said, and over": {
+			status.Growth{Claim: claimed(says("Resizing", "False", "old"))},
+			[]string{"VolumeTooSmall"},
+		},
+		"not bound": {
+			status.Growth{Claim: claimed(func(s *corev1.PersistentVolumeClaimStatus) { s.Phase = "Pending" })},
+			[]string{"VolumeNotBound"},
+		},
+		"resizing": {
+			status.Growth{Claim: claimed(says("Resizing", "True", ""))},
+			[]string{"VolumeResizing", `enlarges PersistentVolumeClaim "shop-connector" to 1792Mi`},
+		},
+		"the file system": {
+			status.Growth{Claim: claimed(says("FileSystemResizePending", "True", "start a pod"))},
+			[]string{"FileSystemResizePending", "start a pod", "delete the pod"},
+		},
+		"the driver fails": {
+			status.Growth{Claim: claimed(says("ControllerResizeError", "True", long))},
+			[]string{"ResizeFailed", "ControllerResizeError: x", "mend the cause"},
+		},
+		"the node fails": {
+			status.Growth{Claim: claimed(says("NodeResizeError", "True", "busy"))},
+			[]string{"ResizeFailed", "NodeResizeError: busy"},
+		},
+		"the driver refuses": {
+			status.Growth{Claim: claimed(infeasible)},
+			[]string{"ResizeFailed", "NodeResizeInfeasible"},
+		},
+		"Ephemeral": {
+			status.Growth{},
+			[]string{"RollingOut", "the pods of before"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.growth.Size = resource.MustParse("512Mi")
