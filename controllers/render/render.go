@@ -96,7 +96,8 @@ func Render(c *v1alpha1.ChannelConnector, creds *Credentials) (*Config, error) {
 		return nil, err
 	}
 	start := config.Config{
-		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox.AtStart(), Dispatch: whole.Dispatch, Stop: whole.Stop,
+		Server: whole.Server, Metrics: whole.Metrics, Admin: whole.Admin, Inbox: whole.Inbox.AtStart(),
+		Dispatch: whole.Dispatch, Stop: whole.Stop,
 	}
 	if creds.ReportToken != "" {
 		whole.Report.Token = &config.Secret{File: FileReportToken}

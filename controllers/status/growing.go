@@ -48,7 +48,8 @@ func (g *Growth) waits(wanted string) (reason, waits string) {
 		return ReasonResizeRefused, fmt.Sprintf("the API server refuses %s for %s: %s. Allow it, or create another "+
 			"ChannelConnector of that size; it is tried again, every 10 minutes in the end", wanted, claim, traffic.Cut(g.Refused, maxWords))
 	case g.Claim.Status.Phase != corev1.ClaimBound:
-		return ReasonVolumeNotBound, fmt.Sprintf("%s requests %s and is not bound; once it is, %s are asked for", claim, capacity.String(), wanted)
+		return ReasonVolumeNotBound, fmt.Sprintf("%s requests %s and is not bound; once it is, %s are asked for",
+			claim, capacity.String(), wanted)
 	case failed != "":
 		return ReasonResizeFailed, fmt.Sprintf("%s cannot grow to %s: %s. The storage driver tries again; mend the cause",
 			claim, wanted, failed)

@@ -38,7 +38,7 @@ var (
 	atBound = room{
 		inbox.ErrFull,
 		"the inbox is full: calls are answered 503 until deliveries free space; connector status tells which sink does not keep up; " +
-			"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size, which it takes "+
+			"if little is pending or dead, the ids of the de-duplication window fill it, and it needs a larger size, which it takes " +
 			"without a restart: inbox.embedded.size of the ChannelConnector, or maxSize of the file",
 	}
 	noBytes = room{
