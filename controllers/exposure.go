@@ -63,6 +63,7 @@ func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (
 	case declared.Ingress != nil:
 		err = p.observeIngress(ctx, &e)
 	}
+	p.observeCertificates(ctx, &e)
 	e.Looked = err == nil
 	return e, nil, err
 }
@@ -96,26 +97,36 @@ func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
 // lacking reports whether an error says that the cluster does not serve a kind.
 func lacking(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
-// observeIngress looks at the Ingress, and at its certificate.
+// observeIngress looks at the Ingress.
 func (p *pass) observeIngress(ctx context.Context, e *exposed) error {
 	ingress := &networkingv1.Ingress{}
 	found, err := p.child(ctx, ingress)
-	if err != nil {
-		return err
-	}
 	if found {
 		e.Ingress = ingress
 	}
-	declared := p.connector.Spec.Exposure.Ingress
-	if declared.TLSSecretName == "" {
-		return nil
-	}
-	certificate := p.certificate(ctx, declared.TLSSecretName, string(declared.Host))
-	e.Certificate, e.again = &certificate, certificate.LookAgain(p.Clock.Now())
-	return nil
+	return err
 }
 
-// certificate reads the certificate in a Secret of the resource's own namespace.
+// observeCertificates looks at the certificates in Secrets of the resource's own namespace. What is wrong with the
+// pods' own at any time, the credentials say; the last good one is served.
+func (p *pass) observeCertificates(ctx context.Context, e *exposed) {
+	spec := p.connector.Spec
+	if ingress := spec.Exposure.Ingress; ingress != nil && ingress.TLSSecretName != "" {
+		c := p.certificate(ctx, ingress.TLSSecretName, string(ingress.Host))
+		c.Field = "spec.exposure.ingress.tlsSecretName"
+		e.Certificates = append(e.Certificates, c)
+	}
+	if spec.Workload.TLS != nil {
+		c := p.certificate(ctx, spec.Workload.TLS.SecretName, "")
+		c.Field, c.Backend, c.Problem = "spec.workload.tls.secretName", true, ""
+		e.Certificates = append(e.Certificates, c)
+	}
+	for _, c := range e.Certificates {
+		e.again = status.Soonest(e.again, c.LookAgain(p.Clock.Now()))
+	}
+}
+
+// certificate reads the certificate in a Secret.
 func (p *pass) certificate(ctx context.Context, name, host string) status.Certificate {
 	secret, err := p.secret(ctx, name)
 	switch {

@@ -18,8 +18,10 @@ const (
 
 // Certificate is what is known of the certificate in a Secret. It holds nothing of the Secret but the times.
 type Certificate struct {
-	// Secret is the Secret's name.
-	Secret string
+	// Secret is the Secret's name, and Field names it in the resource.
+	Secret, Field string
+	// Backend reports whether it is shown to gateways, not to the platform.
+	Backend bool
 	// Unread reports whether the Secret could not be read.
 	Unread bool
 	// Problem is what is wrong with it at any time; empty for nothing.
@@ -28,7 +30,10 @@ type Certificate struct {
 	NotBefore, NotAfter time.Time
 }
 
-// ReadCertificate reads the first certificate of a chain in PEM, which is to be valid for a host.
+// String is the Secret in a message.
+func (c Certificate) String() string { return fmt.Sprintf("Secret %q of %s", c.Secret, c.Field) }
+
+// ReadCertificate reads the first certificate of a chain in PEM, which is to be valid for a host; empty for any.
 func ReadCertificate(secret string, chain []byte, host string) Certificate {
 	c := Certificate{Secret: secret}
 	if len(chain) > maxCertificate {
@@ -46,7 +51,7 @@ func ReadCertificate(secret string, chain []byte, host string) Certificate {
 		return c
 	}
 	c.NotBefore, c.NotAfter = leaf.NotBefore, leaf.NotAfter
-	if leaf.VerifyHostname(host) != nil {
+	if host != "" && leaf.VerifyHostname(host) != nil {
 		c.Problem = fmt.Sprintf("has a certificate that is not for %s", host)
 	}
 	return c
@@ -57,6 +62,8 @@ func (c Certificate) judge(now time.Time) (problem string, soon bool) {
 	switch {
 	case c.Problem != "":
 		return c.Problem, false
+	case c.NotAfter.IsZero():
+		return "", false
 	case now.Before(c.NotBefore):
 		return "has a certificate that is not valid before " + day(c.NotBefore), false
 	case now.After(c.NotAfter):

@@ -36,6 +36,7 @@ func TestReadCertificate(t *testing.T) {
 		"good":           {chain: good, host: "hooks.example.com"},
 		"a chain":        {chain: bytes.Repeat(good, 3), host: "hooks.example.com"},
 		"another host's": {chain: good, host: "hooks.example.org", problem: "not for hooks.example.org"},
+		"any host's":     {chain: good},
 		"absent":         {host: "hooks.example.com", problem: "no certificate"},
 		"a key":          {chain: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), host: "h", problem: "no certificate"},
 		"damaged":        {chain: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[:99]}), host: "h", problem: "cannot be read"},

@@ -46,8 +46,8 @@ type Exposure struct {
 	Ingress   *networkingv1.Ingress
 	// Gateways are those of the declared parentRefs, in their order.
 	Gateways []Gateway
-	// Certificate is that of the Ingress; nil if it names none.
-	Certificate *Certificate
+	// Certificates are those that the resource names: of the Ingress and of the pods.
+	Certificates []Certificate
 }
 
 // Taken is an address that an older resource declares as well.
@@ -111,11 +111,36 @@ func exposed(o Observation) *condition {
 	case !e.Looked:
 		return notWritten("Ready says why")
 	case declared.HTTPRoute != nil:
-		return routeExposed(o)
+		return certified(o, routeExposed(o))
 	case e.Ingress == nil:
 		return notWritten("Ready says why")
 	}
-	return ingressExposed(o)
+	return certified(o, ingressExposed(o))
+}
+
+// certified is an answer, with what is to be said of the certificates. A worse answer than theirs stands.
+func certified(o Observation, v *condition) *condition {
+	for _, c := range o.Exposure.Certificates {
+		problem, soon := c.judge(o.Now)
+		switch {
+		case v.status == metav1.ConditionFalse:
+			return v
+		case c.Unread && !c.Backend:
+			return &condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: fmt.Sprintf("%s could not be read: it "+
+				"is tried again", c)}
+		case problem != "" && !c.Backend:
+			return &condition{status: metav1.ConditionFalse, reason: ReasonCertificateInvalid, message: fmt.Sprintf("%s %s: renew it, or name "+
+				"another Secret", c, problem)}
+		case problem != "": // many gateways do not verify it
+			v.message += fmt.Sprintf(". %s %s: renew it, since a gateway may refuse it", c, problem)
+		case soon:
+			v.message += fmt.Sprintf(". %s has a certificate that ends on %s: renew it", c, day(c.NotAfter))
+		}
+		if v.status == metav1.ConditionTrue && (soon || problem != "") {
+			v.reason = ReasonCertificateExpiring
+		}
+	}
+	return v
 }
 
 func notWritten(why string) *condition {
@@ -294,39 +319,21 @@ func reached(o Observation) *condition {
 // ingressExposed judges an Ingress.
 func ingressExposed(o Observation) *condition {
 	c, e, declared := o.Connector, o.Exposure, o.Connector.Spec.Exposure.Ingress
-	soon := ""
-	if certificate := e.Certificate; certificate != nil {
-		problem, ends := certificate.judge(o.Now)
-		switch {
-		case certificate.Unread:
-			return &condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: fmt.Sprintf("Secret %q of "+
-				"spec.exposure.ingress.tlsSecretName could not be read: it is tried again", certificate.Secret)}
-		case problem != "":
-			return &condition{status: metav1.ConditionFalse, reason: ReasonCertificateInvalid, message: fmt.Sprintf("Secret %q of "+
-				"spec.exposure.ingress.tlsSecretName %s: renew it, or name another Secret", certificate.Secret, problem)}
-		case ends:
-			soon = fmt.Sprintf(". The certificate in Secret %q ends on %s: renew it", certificate.Secret, day(certificate.NotAfter))
-		}
-	}
 	if len(e.Ingress.Status.LoadBalancer.Ingress) == 0 {
 		class := "the cluster's default class"
 		if declared.ClassName != "" {
 			class = fmt.Sprintf("class %q", declared.ClassName)
 		}
 		return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("Ingress %q has no address yet: make "+
-			"sure that a controller serves %s, and see \"kubectl -n %s describe ingress %s\". Some controllers never write an address%s",
-			e.Ingress.Name, class, c.Namespace, e.Ingress.Name, soon)}
+			"sure that a controller serves %s, and see \"kubectl -n %s describe ingress %s\". Some controllers never write an address",
+			e.Ingress.Name, class, c.Namespace, e.Ingress.Name)}
 	}
 	message := fmt.Sprintf("Ingress %q has an address", e.Ingress.Name)
 	if declared.TLSSecretName == "" {
 		message += fmt.Sprintf(". It names no tlsSecretName: %s calls HTTPS on port 443 only, so its controller, or a load balancer in front "+
 			"of it, must have a certificate for %s", types.Channel(string(c.Spec.Type)).Platform, declared.Host)
 	}
-	v := isExposed(o, message+soon)
-	if soon != "" {
-		v.reason = ReasonCertificateExpiring
-	}
-	return v
+	return isExposed(o, message)
 }
 
 // maxTaken is how many addresses a message lists.

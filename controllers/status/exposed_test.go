@@ -173,44 +173,63 @@ func TestExposedByIngress(t *testing.T) {
 	there.Name, addressed.Name = "shop-connector", "shop-connector"
 	addressed.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "203.0.113.7"}}
 	now := observed(t).Now
-	certificate := func(from, until time.Time) *status.Certificate {
-		return &status.Certificate{Secret: "hooks-tls", NotBefore: from, NotAfter: until}
+	const field = "spec.exposure.ingress.tlsSecretName"
+	certificate := func(from, until time.Time) []status.Certificate {
+		return []status.Certificate{{Secret: "hooks-tls", Field: field, NotBefore: from, NotAfter: until}}
+	}
+	ofPods := func(from, until time.Time) []status.Certificate {
+		return []status.Certificate{{Secret: "shop-tls", Field: "spec.workload.tls.secretName", Backend: true, NotBefore: from, NotAfter: until}}
 	}
 	good := certificate(now.Add(-time.Hour), now.Add(15*24*time.Hour))
 	for name, c := range map[string]exposes{
 		"not there": {spec: byIngress, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
 		"no address": {
-			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificate: good},
+			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificates: good},
 			want: "Unknown Pending:  … default class",
 		},
-		"well": {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: good}, want: "True Exposed: "},
+		"well": {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: good}, want: "True Exposed: "},
 		"without TLS": {
 			spec: `exposure: {ingress: {host: hooks.example.com}}`, seen: status.Exposure{Looked: true, Ingress: addressed},
 			want: "True Exposed:  … no tlsSecretName",
 		},
 		"ended": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-2*time.Hour), now.Add(-time.Hour))},
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: certificate(now.Add(-2*time.Hour), now.Add(-time.Hour))},
 			want: `False CertificateInvalid: Secret "hooks-tls" of spec.exposure.ingress.tlsSecretName has a certificate that ended on`,
 		},
 		"not yet": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: there, Certificate: certificate(now.Add(time.Hour), now.Add(2*time.Hour))},
+			seen: status.Exposure{Looked: true, Ingress: there, Certificates: certificate(now.Add(time.Hour), now.Add(2*time.Hour))},
 			want: "False CertificateInvalid:  … not valid before",
 		},
 		"ends soon": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
 			want: "True CertificateExpiring:  … ends on",
+		},
+		"the pods' ended": {
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: ofPods(now.Add(-2*time.Hour), now.Add(-time.Hour))},
+			want: `True CertificateExpiring:  … Secret "shop-tls" of spec.workload.tls.secretName has a certificate that ended on`,
+		},
+		"the pods' ends soon, and nothing is led there": {
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: there, Certificates: ofPods(now.Add(-time.Hour), now.Add(time.Hour))},
+			want: `Unknown Pending:  … Secret "shop-tls" of spec.workload.tls.secretName has a certificate that ends on`,
+		},
+		"the pods' cannot be read": {
+			spec: byIngress,
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: []status.Certificate{{Backend: true, Unread: true}}},
+			want: "True Exposed: ",
 		},
 		"a Secret that is missing": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Problem: "is missing"}},
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: []status.Certificate{{Problem: "is missing"}}},
 			want: "False CertificateInvalid:  … is missing",
 		},
 		"a Secret that cannot be read": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificate: &status.Certificate{Secret: "hooks-tls", Unread: true}},
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: []status.Certificate{{Secret: "hooks-tls", Unread: true}}},
 			want: "Unknown SecretUnreadable: ",
 		},
 	} {
