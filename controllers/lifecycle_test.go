@@ -23,11 +23,11 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// childKinds returns an empty object of each kind that the smallest resource has as a child of the name
+// childKinds returns an empty object of each kind that the resource of newConnector has as a child of the name
 // <name>-connector.
 func childKinds() (all []client.Object) {
 	GinkgoHelper()
-	in := children.Input{Connector: connectortest.New(GinkgoTB()), Config: &render.Config{}}
+	in := children.Input{Connector: connectortest.New(GinkgoTB(), `workload: {networkPolicy: {}}`), Config: &render.Config{}}
 	for _, child := range children.Build(children.Kinds, in) {
 		all = append(all, child.Kind.New())
 	}

@@ -41,8 +41,11 @@ var _ = BeforeSuite(func() {
 		CRDDirectoryPaths:     []string{"../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
-	// Some distributions demand the right to block the deletion of an owner.
-	apiServer.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	apiServer.ControlPlane.GetAPIServer().Configure().
+		// Some distributions demand the right to block the deletion of an owner.
+		Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement").
+		// Nothing deletes the Services of a spec, which are more than the 254 addresses of the default.
+		Set("service-cluster-ip-range", "10.0.0.0/20")
 	Expect(apiserver.Reserve(apiServer)).To(Succeed())
 	var err error
 	cluster, err = apiServer.Start()

@@ -246,9 +246,10 @@ func (p *public) verifiesTheDomain(ctx context.Context) {
 	GinkgoHelper()
 	By("verifying the domain")
 	for _, path := range []string{"/zalo_verifier" + verificationCode + ".html", "/"} {
-		status, page, err := p.asks(ctx, http.MethodGet, at(path), "", nil)
+		// A gateway takes a moment from accepting a route to serving it.
+		Eventually(p.statusOf).WithContext(ctx).WithArguments(http.MethodGet, at(path), "").Should(Equal(http.StatusOK), path)
+		_, page, err := p.asks(ctx, http.MethodGet, at(path), "", nil)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(status).To(Equal(http.StatusOK), path)
 		Expect(page).To(And(ContainSubstring("zalo-platform-site-verification"), ContainSubstring(verificationCode)))
 	}
 }
