@@ -110,6 +110,8 @@ func exposed(o Observation) *condition {
 			taken.String() + " and is older: write another host in spec.exposure, or another spec.webhook.path"}
 	case !e.Looked:
 		return notWritten("Ready says why")
+	case e.Unlooked:
+		return unlooked(o)
 	case declared.HTTPRoute != nil:
 		return certified(o, routeExposed(o))
 	case e.Ingress == nil:
@@ -151,8 +153,6 @@ func notWritten(why string) *condition {
 // routeExposed judges a HTTPRoute.
 func routeExposed(o Observation) *condition {
 	switch e := o.Exposure; {
-	case e.Unlooked:
-		return unlooked(o)
 	case e.Unserved:
 		return &condition{status: metav1.ConditionFalse, reason: ReasonGatewayAPIMissing, message: "The cluster serves no HTTPRoute of " +
 			"gateway.networking.k8s.io/v1: install the Gateway API v1 and a controller for it, or declare spec.exposure.ingress. " +

@@ -243,11 +243,14 @@ func TestRestartKeepsExposed(t *testing.T) {
 	o.Connector = connectortest.New(t, byRoute)
 	o.Exposure = status.Exposure{
 		Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
-		Gateways: []status.Gateway{listener("web", "HTTP", 80, "")},
+		Gateways: []status.Gateway{listener("web", "HTTPS", 443, "")},
+		Certificates: []status.Certificate{{
+			Secret: "shop-tls", Field: "spec.workload.tls.secretName", Backend: true, NotAfter: o.Now.Add(time.Hour),
+		}},
 	}
 	o.Connector.Status = status.Compute(o)
 	before := o.Connector.Status
-	o.Exposure = status.Exposure{Looked: true, Unlooked: true}
+	o.Exposure = status.Exposure{Looked: true, Unlooked: true, Certificates: o.Exposure.Certificates}
 	after := status.Compute(o)
 	if conditions(after)[v1alpha1.ConditionExposed] != conditions(before)[v1alpha1.ConditionExposed] || after.WebhookURL != before.WebhookURL {
 		t.Errorf("says %q at %q", conditions(after)[v1alpha1.ConditionExposed], after.WebhookURL)
