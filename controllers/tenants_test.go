@@ -156,6 +156,7 @@ var _ = Describe("An operator that serves some resources of a namespace", func()
 			To(Equal(fmt.Sprintf("Namespace %q has 2 older ChannelConnectors, and the operator serves no more in one namespace "+
 				"(--max-connectors-per-namespace): delete one that is not needed, or ask for a higher bound", namespace)))
 		Expect(k8s.Get(ctx, childKey(c), &corev1.Secret{})).To(MatchError(ContainSubstring("not found")))
+		Expect(condition(ctx, c, v1alpha1.ConditionInboxGrowing).Message).To(BeEmpty(), "it has no inbox")
 	}
 
 	It("serves the oldest, and the next one once one is deleted", func(ctx context.Context) {

@@ -26,7 +26,7 @@ const (
 type volume struct {
 	// claim is that of a Persistent inbox; nil while there is none.
 	claim *corev1.PersistentVolumeClaim
-	// size is the size that the inbox has on it: the declared one, or less.
+	// size is the size that the inbox has on it: the declared one, or less; 0 if the pass did not come to look.
 	size resource.Quantity
 }
 
@@ -148,7 +148,7 @@ func (p *pass) refuse(v volume, err error) *resource.Quantity {
 // growth is how an inbox that is smaller than declared comes to grow; nil for any other.
 func (p *pass) growth(v volume) *status.Growth {
 	store := p.connector.Spec.Inbox.Store()
-	if store == nil || v.size.Cmp(store.Size) >= 0 {
+	if store == nil || v.size.IsZero() || v.size.Cmp(store.Size) >= 0 {
 		return nil
 	}
 	g := &status.Growth{Claim: v.claim, Size: v.size}
