@@ -96,11 +96,9 @@ func (p *pass) renderConfig(current *currentConfig, has resolved, v volume) (r r
 	if has.Credentials == nil {
 		return r
 	}
-	if !has.Credentials.Servable(p.connector) { // no connector would start with that
-		if current == nil || current.files[render.FileCertificate] != nil {
-			return r
-		}
-		r.input.Connector = withoutTLS(p.connector)
+	var served bool
+	if r.input.Connector, served = p.servedBy(current, has, r.denied != nil); !served {
+		return r
 	}
 	has.Credentials.ReportToken = current.reportToken()
 	config, err := render.Render(v.fitted(r.input.Connector), has.Credentials)
@@ -121,14 +119,30 @@ func (p *pass) renderConfig(current *currentConfig, has resolved, v volume) (r r
 	return r
 }
 
-// withoutTLS is a resource as it serves until its first pair of certificate and key is there: a running connector goes
-// on with plain HTTP, as before, and a key that is removed meanwhile goes out of use. It counts as the generation before,
-// so that the pod template with the pair waits for no turn.
-func withoutTLS(c *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
-	plain := c.DeepCopy()
-	plain.Spec.Workload.TLS = nil
-	plain.Generation--
-	return plain
+// servedBy returns the resource as its pods serve it, with TLS or without, and whether its configuration can be made: no
+// connector would start without the pair of certificate and key. Pods that may not be as declared go on as they are.
+func (p *pass) servedBy(current *currentConfig, has resolved, denied bool) (c *v1alpha1.ChannelConnector, served bool) {
+	declared, servable := p.connector.Spec.Workload.TLS, has.Credentials.Servable(p.connector)
+	if current == nil {
+		return p.connector, servable
+	}
+	switch inUse := current.files[render.FileCertificate] != nil; {
+	case inUse && declared == nil && denied: // there is no pair any more to make another configuration with
+		return withTLS(p.connector, &v1alpha1.WorkloadTLS{}), false
+	case !inUse && declared != nil && (denied || !servable):
+		return withTLS(p.connector, nil), true
+	}
+	return p.connector, servable
+}
+
+// withTLS is a resource as it serves until it may serve as declared, for example until its first pair of certificate and
+// key is there: a running connector goes on with plain HTTP, and a key that is removed meanwhile goes out of use. It
+// counts as the generation before, so that the declared pod template waits for no turn.
+func withTLS(c *v1alpha1.ChannelConnector, tls *v1alpha1.WorkloadTLS) *v1alpha1.ChannelConnector {
+	before := c.DeepCopy()
+	before.Spec.Workload.TLS = tls
+	before.Generation--
+	return before
 }
 
 // resolved are the credentials that the resource names.

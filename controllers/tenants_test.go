@@ -264,4 +264,35 @@ var _ = Describe("An operator that limits what resources declare of their pods",
 		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).Should(ContainSubstring(`"zone":"secure"`))
 		becomesReady(ctx, shop)
 	})
+	It("leaves the Service as the pods are, with TLS or without", func(ctx context.Context) {
+		certificate, key := newCertificate()
+		Expect(k8s.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-tls"}, Type: corev1.SecretTypeTLS,
+			Data: map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key},
+		})).To(Succeed())
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		before := templateOf(deploymentOf(ctx, shop))
+		for _, c := range []struct {
+			tls         *v1alpha1.WorkloadTLS
+			port, after int32
+		}{{&v1alpha1.WorkloadTLS{SecretName: "shop-tls"}, 80, 443}, {nil, 443, 80}} {
+			updated(ctx, shop, func(shop *v1alpha1.ChannelConnector) {
+				declare(shop)
+				shop.Spec.Workload.TLS = c.tls
+			})
+			refused(ctx, said+". The pods stay as they were")
+			staysSettled(ctx, op, shop)
+			Expect(portsOf(ctx, shop)).To(ConsistOf(c.port))
+			Expect(addressOf(ctx, shop)).To(HavePrefix(map[int32]string{80: "http:", 443: "https:"}[c.port]))
+			Expect(templateOf(deploymentOf(ctx, shop))).To(Equal(before))
+			Expect(strings.Contains(configOf(ctx, shop), "certFile")).To(Equal(c.port == 443), "what a pod reads that starts again")
+
+			updated(ctx, shop, func(shop *v1alpha1.ChannelConnector) { shop.Spec.Workload = v1alpha1.Workload{TLS: c.tls} })
+			Eventually(portsOf).WithArguments(ctx, shop).Should(ConsistOf(c.after))
+			becomesReady(ctx, shop)
+			before = templateOf(deploymentOf(ctx, shop))
+			Expect(strings.Contains(configOf(ctx, shop), "certFile")).To(Equal(c.after == 443))
+		}
+	})
 })
