@@ -25,7 +25,7 @@ var ownReasons = []string{ReasonUnschedulable, ReasonVolumeNotBound, ReasonVolum
 // The words of Kubernetes where a namespace's own limits or missing objects keep a pod or its container from being made.
 // What a policy refuses may be a new field of the pod template.
 var (
-	ownRefusal = regexp.MustCompile(`exceeded quota|failed quota|m(ax|in)imum \S+ usage per|m(ax|in)imum \S+ limit to request ratio|` +
+	ownRefusal = regexp.MustCompile(`(exceeded|failed|unknown for) quota|m(ax|in)imum \S+ usage per|max limit to request ratio per|` +
 		`looking up service account|serviceaccount .* not found|no PriorityClass with name`)
 	ownContainer = regexp.MustCompile(`(?i)(secret|configmap) ".*" not found|couldn't find key`)
 )

@@ -44,6 +44,8 @@ func TestUpgradeFaultOfARefusal(t *testing.T) {
 		"exceeded quota: q, requested: pods=1":                                            status.FaultOwn,
 		"failed quota: q: must specify limits.cpu":                                        status.FaultOwn,
 		"maximum memory usage per Container is 64Mi, but limit is 1Gi":                    status.FaultOwn,
+		"memory max limit to request ratio per Pod is 2, but provided ratio is 3.000000":  status.FaultOwn,
+		"status unknown for quota: q, resources: pods":                                    status.FaultOwn,
 		`error looking up service account chat/a: serviceaccount "a" not found`:           status.FaultOwn,
 		"no PriorityClass with name a was found":                                          status.FaultOwn,
 		`violates PodSecurity "restricted:latest": hostPath volumes (volume "a" uses ...`: status.FaultVersion,
