@@ -2,9 +2,8 @@ package controllers
 
 import (
 	"context"
-	"maps"
 	"reflect"
-	"strings"
+	"slices"
 	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -35,7 +34,8 @@ const maxCached = 16 << 10
 // cutMark is an annotation of an object in the cache of which only the identity is left.
 const cutMark = marks.Domain + "cut"
 
-// cut replaces an object that is too large for the cache by its identity. The schema bounds ChannelConnectors.
+// cut replaces an object that is too large for the cache by its identity. The schema bounds ChannelConnectors, of whose
+// metadata slim leaves little.
 func cut(o client.Object) client.Object {
 	if _, resource := o.(*v1alpha1.ChannelConnector); resource || apply.Size(o) <= maxCached {
 		return o
@@ -46,8 +46,12 @@ func cut(o client.Object) client.Object {
 	left.SetName(o.GetName())
 	left.SetUID(o.GetUID())
 	left.SetResourceVersion(o.GetResourceVersion())
+	left.SetCreationTimestamp(o.GetCreationTimestamp())
+	left.SetDeletionTimestamp(o.GetDeletionTimestamp())
 	left.SetLabels(ours(o.GetLabels()))
-	left.SetAnnotations(map[string]string{cutMark: ""})
+	annotations := ours(o.GetAnnotations())
+	annotations[cutMark] = ""
+	left.SetAnnotations(annotations)
 	return left
 }
 
@@ -75,18 +79,25 @@ func (w whole) Get(ctx context.Context, key client.ObjectKey, into client.Object
 	return nil
 }
 
-// ours leaves the labels or annotations that the operator reads of what users, or the controllers of pods, write.
-func ours(m map[string]string) map[string]string {
-	left := maps.Clone(m)
-	maps.DeleteFunc(left, func(name, value string) bool {
-		return !strings.HasPrefix(name, marks.Domain) && name != marks.LabelManagedBy && name != appsv1.DefaultDeploymentUniqueLabelKey ||
-			len(value) > maxOurs
-	})
-	return left
+// read are the labels and annotations that the operator reads of what users, or the controllers of pods, write.
+var read = []string{
+	marks.LabelManagedBy, marks.LabelConnector, appsv1.DefaultDeploymentUniqueLabelKey,
+	marks.AnnotationTouched, marks.AnnotationRegenerateAPIKey, marks.AnnotationDeleteInbox,
 }
 
-// maxOurs is longer than any label, and than any annotation that users are told to write.
-const maxOurs = 1 << 10
+// maxRead is longer than any label, and than any annotation that users are told to write.
+const maxRead = 1 << 10
+
+// ours leaves those that the operator reads.
+func ours(m map[string]string) map[string]string {
+	left := make(map[string]string, len(read))
+	for _, name := range read {
+		if value, there := m[name]; there && len(value) <= maxRead {
+			left[name] = value
+		}
+	}
+	return left
+}
 
 // slim drops the fields of an object that the operator never reads. The cache is most of its memory.
 func slim(object any) (any, error) {
@@ -116,19 +127,18 @@ func slim(object any) (any, error) {
 	return apply.Compact(object)
 }
 
-// slimStatus drops the fields of a pod's status that the operator never reads.
+// slimStatus drops the fields of a pod's status that the operator never reads, and what is said of other containers than
+// the connector's.
 func slimStatus(s *corev1.PodStatus) {
 	*s = corev1.PodStatus{
 		Phase: s.Phase, Reason: s.Reason, Message: s.Message, PodIP: s.PodIP, Conditions: s.Conditions,
-		InitContainerStatuses: s.InitContainerStatuses, ContainerStatuses: s.ContainerStatuses,
+		ContainerStatuses: slices.DeleteFunc(s.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name != children.ContainerName }),
 	}
-	for _, containers := range [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses} {
-		for i := range containers {
-			c := &containers[i]
-			*c = corev1.ContainerStatus{
-				Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState,
-				Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
-			}
+	for i := range s.ContainerStatuses {
+		c := &s.ContainerStatuses[i]
+		*c = corev1.ContainerStatus{
+			Name: shared(c.Name), State: c.State, LastTerminationState: c.LastTerminationState,
+			Ready: c.Ready, RestartCount: c.RestartCount, Image: shared(c.Image),
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"unsafe"
@@ -75,6 +77,15 @@ func TestSlim(t *testing.T) {
 				},
 			}},
 		},
+		"a pod with sidecars, whose words nobody quotes": {
+			&corev1.Pod{ObjectMeta: metadata(), Status: corev1.PodStatus{
+				InitContainerStatuses: []corev1.ContainerStatus{{Name: "theirs"}},
+				ContainerStatuses:     []corev1.ContainerStatus{{Name: "proxy"}, {Name: "connector", RestartCount: 1}},
+			}},
+			&corev1.Pod{ObjectMeta: marked, Status: corev1.PodStatus{
+				ContainerStatuses: []corev1.ContainerStatus{{Name: "connector", RestartCount: 1}},
+			}},
+		},
 		"a user's Secret": {
 			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) { delete(m.Labels, marks.LabelManagedBy) })},
 			&metav1.PartialObjectMetadata{ObjectMeta: without(func(m *metav1.ObjectMeta) {
@@ -141,13 +152,21 @@ func TestCachedObjectsAreBounded(t *testing.T) {
 		objects = append(objects, kind.New())
 	}
 	large := strings.Repeat("x", 1<<20)
+	labels := map[string]string{marks.LabelConnector: "shop", marks.LabelManagedBy: marks.ManagedBy}
+	annotations := map[string]string{"note": large, marks.AnnotationConnector: large, marks.AnnotationTemplate: large}
+	for i := range 10_000 { // as many as anybody likes
+		labels[fmt.Sprint(marks.Domain, i)], annotations[fmt.Sprint(marks.Domain, i)] = "theirs", "theirs"
+	}
 	for _, object := range objects {
 		object.SetNamespace("chat")
 		object.SetName("shop")
 		object.SetResourceVersion("7")
-		object.SetLabels(map[string]string{marks.LabelConnector: "shop", marks.LabelManagedBy: marks.ManagedBy})
-		object.SetAnnotations(map[string]string{"note": large, marks.AnnotationConnector: large, marks.AnnotationTemplate: large})
+		object.SetLabels(maps.Clone(labels))
+		object.SetAnnotations(maps.Clone(annotations))
 		object.SetFinalizers([]string{large})
+		created, deleted := metav1.Unix(1, 0), metav1.Unix(2, 0)
+		object.SetCreationTimestamp(created)
+		object.SetDeletionTimestamp(&deleted)
 		if d, ok := object.(*appsv1.Deployment); ok {
 			d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "theirs", Command: []string{large}}}
 		}
@@ -161,6 +180,9 @@ func TestCachedObjectsAreBounded(t *testing.T) {
 		}
 		if held.GetName() != "shop" || held.GetResourceVersion() != "7" {
 			t.Errorf("%T: %+v", object, held)
+		}
+		if held.GetCreationTimestamp() != created || held.GetDeletionTimestamp() == nil {
+			t.Errorf("%T: is it there, and since when?", object)
 		}
 		if _, resource := object.(*v1alpha1.ChannelConnector); !resource && held.GetLabels()[marks.LabelConnector] != "shop" {
 			t.Errorf("%T: whose is it?", object)
