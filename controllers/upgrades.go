@@ -47,7 +47,7 @@ type upgrades struct {
 	granted keys
 	// faults are those of upgraded connectors, as their pods show them.
 	faults map[client.ObjectKey]status.Fault
-	// since is when an upgrade was first seen under way.
+	// since is when the upgrade of a resource was first seen under way.
 	since map[client.ObjectKey]time.Time
 	// proven reports whether a connector has come up with this version's image.
 	proven bool
@@ -69,8 +69,8 @@ const (
 	// enoughFailures is how many failed upgrades stop the other ones: of so many namespaces those of all, of one
 	// namespace its own.
 	enoughFailures = 2
-	// maxSlot is for how long an upgrade may be under way: twice the time in which a Deployment must come up. A tenant can
-	// pause a Deployment, or mark one of his own as being upgraded.
+	// maxSlot is for how long the upgrade of a resource takes a slot: twice the time in which a Deployment must come up. A
+	// tenant can pause a Deployment, or mark one of his own as being upgraded, again and again: no second time counts.
 	maxSlot = 10 * time.Minute
 	// lookForFreeSlots is how often the queue is looked at without a pass.
 	lookForFreeSlots = time.Minute
@@ -164,12 +164,10 @@ func (u *upgrades) now(ctx context.Context) (upgrading, error) {
 		if noted := u.faults[key]; noted != status.FaultNone {
 			fault = noted
 		}
-		switch begun, seen := u.since[key]; {
-		case fault != status.FaultNone:
-			delete(u.since, key)
-		case !seen:
+		begun, seen := u.since[key]
+		if !seen {
 			u.since[key] = u.clock.Now()
-		case u.clock.Since(begun) >= maxSlot:
+		} else if fault == status.FaultNone && u.clock.Since(begun) >= maxSlot {
 			fault = status.FaultOwn
 		}
 		if fault == status.FaultImage {
@@ -177,10 +175,6 @@ func (u *upgrades) now(ctx context.Context) (upgrading, error) {
 		}
 		now[key] = fault
 	}
-	maps.DeleteFunc(u.since, func(key client.ObjectKey, _ time.Time) bool {
-		_, there := now[key]
-		return !there
-	})
 	return now, nil
 }
 
@@ -213,6 +207,9 @@ func (u *upgrades) prove() {
 func (u *upgrades) forget(key client.ObjectKey) {
 	u.leave(key)
 	u.note(key, status.FaultNone)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.since, key)
 }
 
 func (u *upgrades) remove(key client.ObjectKey) {

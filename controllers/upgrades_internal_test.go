@@ -219,6 +219,26 @@ func TestUpgradesHaveTheirTime(t *testing.T) {
 	})
 }
 
+// TestUpgradesHaveTheirTimeOnce: a tenant who ends what keeps his Deployment, and begins again, gets no further time.
+func TestUpgradesHaveTheirTimeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		for range 3 {
+			q.now = set[upgrading](status.FaultNone, "paused")
+			q.wakes()
+			<-time.After(maxSlot - lookForFreeSlots)
+			q.now = upgrading{}
+			q.wakes()
+		}
+		q.now = set[upgrading](status.FaultNone, "paused")
+		q.asks("other/a", true, false)
+		q.forget(named("other/a")[0])
+
+		q.forget(named("paused")[0]) // another resource of the name
+		q.asks("other/a", false, false)
+	})
+}
+
 // TestAnImageThatOthersPull is no fault of the version.
 func TestAnImageThatOthersPull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
