@@ -139,6 +139,9 @@ type kept struct {
 	// reportToken is the token of the connector's report; nil while no pass has seen one. Polls read it beside a pass.
 	reportToken atomic.Pointer[string]
 	refusal     refusal
+	// idle reports whether the last pass upgraded nothing, whatever the Deployment says, which may be a tenant's own.
+	// Passes of others read it.
+	idle atomic.Bool
 }
 
 // outcome is what the phases of a pass returned, in their order. The value of a phase that was not reached is zero.
@@ -164,6 +167,7 @@ type outcome struct {
 // run goes through the phases. A phase that finds an obstacle returns it, and the next ones do what they still can.
 func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.full = p.full(); o.full != nil {
+		p.kept.idle.Store(true)
 		o.observed, err = p.observeWorkload(ctx)
 		return o, err
 	}
@@ -184,6 +188,7 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
 		return o, err
 	}
+	p.kept.idle.Store(!o.turn.upgrading)
 	wanted := p.wanted(o)
 	if o.foreign, err = p.applyChildren(ctx, o, slices.DeleteFunc(slices.Clone(wanted), isOuter)); err != nil {
 		return o, err

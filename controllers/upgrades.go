@@ -298,8 +298,11 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 	live := &appsv1.Deployment{}
 	found, err := p.child(ctx, live)
 	switch {
-	case err != nil || !r.startable:
+	case err != nil:
 		return t, err
+	case !r.startable:
+		p.upgrades.leave(p.key)
+		return t, nil
 	case r.denied != nil:
 		p.upgrades.leave(p.key)
 		if found {
@@ -372,7 +375,7 @@ func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 		for i := range list.Items {
 			d, c := &list.Items[i], &v1alpha1.ChannelConnector{}
 			key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[marks.AnnotationConnector]}
-			if key.Name == "" || d.Name != children.ConnectorName(key.Name) {
+			if key.Name == "" || d.Name != children.ConnectorName(key.Name) || r.idle(key) {
 				continue // a tenant's own
 			}
 			err := r.in(key.Namespace).Users.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
@@ -382,4 +385,11 @@ func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 		}
 	}
 	return now, nil
+}
+
+// idle reports whether the last pass of a resource upgraded nothing. After a restart, nobody knows before its first pass.
+func (r *reconciler) idle(key client.ObjectKey) bool {
+	known, _ := r.kept.Load(key)
+	k, there := known.(*kept)
+	return there && k.idle.Load()
 }

@@ -7,8 +7,11 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 var _ = Describe("An upgrade of the operator of several tenants", func() {
@@ -100,5 +103,23 @@ var _ = Describe("An upgrade of the operator of several tenants", func() {
 		Eventually(readyCondition).WithArguments(ctx, third).Should(HaveField("Reason", "PodsRefused"))
 		Eventually(metric).WithArguments("xbot_operator_upgrades_failed").Should(BeEquivalentTo(2))
 		Expect(metric("xbot_operator_upgrades_stopped")).To(BeZero())
+	})
+
+	It("goes past Deployments that look like failed ones and are not the operator's", func(ctx context.Context) {
+		for _, namespace := range namespaces[:2] {
+			other := newConnector(namespace, "other")
+			theirs := deploymentOf(ctx, shops[0])
+			theirs.ObjectMeta = metav1.ObjectMeta{
+				Namespace: namespace, Name: childKey(other).Name, Labels: children.Labels("other"),
+				Annotations:     map[string]string{marks.AnnotationUpgrading: "true", marks.AnnotationConnector: "other"},
+				OwnerReferences: controlledBy("apps/v1", "ReplicaSet", "other"),
+			}
+			Expect(k8s.Create(ctx, theirs)).To(Succeed())
+			says(ctx, created(ctx, other), doesNotComeUp)
+		}
+		startOperator("", several, upgraded)
+		for range shops {
+			becomesReady(ctx, next(ctx))
+		}
 	})
 })
