@@ -36,7 +36,7 @@ type HTTPRouteExposure struct {
 
 // Hostname is a name of a host in DNS.
 // +kubebuilder:validation:MaxLength=253
-// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue() && !self.matches('(^|[.])[0-9]+$')",message="exposure: write the full name of a host in lower case, without a wildcard, scheme or port, for example hooks.example.com"
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$') && !self.matches('(^|[.])[0-9]+$')",message="exposure: write the full name of a host in lower case, without a wildcard, scheme or port, for example hooks.example.com"
 type Hostname string
 
 // ParentRef names a Gateway, or one of its listeners.
@@ -44,7 +44,7 @@ type ParentRef struct {
 	// name of the Gateway. Example: public
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="exposure.httpRoute.parentRefs.name: write the name of a Gateway, for example public"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="exposure.httpRoute.parentRefs.name: write the name of a Gateway, for example public"
 	Name string `json:"name"`
 	// namespace of the Gateway. Default: the resource's own. Example: gateways
 	// +optional
@@ -55,7 +55,7 @@ type ParentRef struct {
 	// fits. Example: https
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="exposure.httpRoute.parentRefs.sectionName: write the name of a listener, for example https, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="exposure.httpRoute.parentRefs.sectionName: write the name of a listener, for example https, or leave it out"
 	SectionName string `json:"sectionName,omitempty"`
 	// port limits the listeners to those on a port. Default: any. Example: 443
 	// +optional
@@ -69,7 +69,7 @@ type IngressExposure struct {
 	// nginx
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="exposure.ingress.className: write the name of an IngressClass, for example nginx, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="exposure.ingress.className: write the name of an IngressClass, for example nginx, or leave it out"
 	ClassName string `json:"className,omitempty"`
 	// host is the name under which the platform calls. Example: hooks.example.com
 	// +required
@@ -80,13 +80,13 @@ type IngressExposure struct {
 	// front of it has to serve HTTPS. Example: hooks-tls
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="exposure.ingress.tlsSecretName: write the name of a Secret, for example hooks-tls, or leave it out"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="exposure.ingress.tlsSecretName: write the name of a Secret, for example hooks-tls, or leave it out"
 	TLSSecretName string `json:"tlsSecretName,omitempty"`
 	// annotations are added to the Ingress, for its controller. Annotations that the
 	// operator sets itself win. Default: none. Example:
 	// {cert-manager.io/cluster-issuer: public}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k.lowerAscii()).hasValue())",message="exposure.ingress.annotations: write annotations, for example cert-manager.io/cluster-issuer: public"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.lowerAscii().matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="exposure.ingress.annotations: write annotations, for example cert-manager.io/cluster-issuer: public"
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

@@ -142,7 +142,7 @@ type ConfigMapKeyRef struct {
 	// name of the ConfigMap. Example: company-ca
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name: write the name of a ConfigMap: lower-case letters, digits, - and ."
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="name: write the name of a ConfigMap: lower-case letters, digits, - and ."
 	Name string `json:"name"`
 	// key in the ConfigMap's data. Example: ca-bundle.crt
 	// +required

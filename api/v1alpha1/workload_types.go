@@ -121,7 +121,7 @@ type WorkloadTLS struct {
 	// renewed pair is taken without a restart. Example: shop-tls
 	// +required
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="workload.tls.secretName: write the name of a Secret: lower-case letters, digits, - and ."
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="workload.tls.secretName: write the name of a Secret: lower-case letters, digits, - and ."
 	SecretName string `json:"secretName"`
 }
 
