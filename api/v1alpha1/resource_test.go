@@ -117,18 +117,22 @@ var _ = Describe("Server-side apply", func() {
 	})
 })
 
+const webhookURL = "https://hooks.example.com/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<key>"
+
 // report writes a status.
 func report(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	GinkgoHelper()
 	tenDaysAgo := metav1.NewTime(time.Now().Add(-10*24*time.Hour - time.Hour))
 	c.Status = v1alpha1.ChannelConnectorStatus{
-		Conditions: []metav1.Condition{{
-			Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Available", LastTransitionTime: metav1.Now(),
-		}},
-		Address:  &v1alpha1.Address{URL: "http://shop-connector.chat.svc"},
-		Traffic:  &v1alpha1.TrafficStatus{Pending: 7, LastEventTime: &tenDaysAgo},
-		Replicas: 1,
-		Selector: "app.kubernetes.io/instance=shop",
+		Conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Available", LastTransitionTime: metav1.Now()},
+			{Type: v1alpha1.ConditionExposed, Status: metav1.ConditionUnknown, Reason: "Pending", LastTransitionTime: metav1.Now()},
+		},
+		Address:    &v1alpha1.Address{URL: "http://shop-connector.chat.svc"},
+		WebhookURL: webhookURL,
+		Traffic:    &v1alpha1.TrafficStatus{Pending: 7, LastEventTime: &tenDaysAgo},
+		Replicas:   1,
+		Selector:   "app.kubernetes.io/instance=shop",
 	}
 	Expect(k8s.Status().Update(ctx, c)).To(Succeed())
 }
@@ -157,14 +161,17 @@ var _ = Describe("kubectl", func() {
 		rows := strings.Split(kubectl("get", "xbot", "--output=custom-columns=NAME:.metadata.name"), "\n")
 		Expect(rows).To(ContainElement("shop"))
 		Expect(table("get", "chc")).To(Equal([][]string{
-			{"NAME", "TYPE", "APP ID", "READY", "URL", "AGE"},
-			{"shop", "ZaloOA", "2553928453557884079", "True", "http://shop-connector.chat.svc"},
+			{"NAME", "TYPE", "APP ID", "READY", "EXPOSED", "URL", "AGE"},
+			{"shop", "ZaloOA", "2553928453557884079", "True", "Unknown", webhookURL},
 		}))
 		Expect(table("get", "chc", "--output=wide")).To(Equal([][]string{
-			{"NAME", "TYPE", "APP ID", "READY", "URL", "REASON", "INBOX", "SINK", "REPLICAS", "BACKLOG", "LAST EVENT", "AGE"},
 			{
-				"shop", "ZaloOA", "2553928453557884079", "True", "http://shop-connector.chat.svc", "Available", "Embedded",
-				"http://bot.chat.svc/events", "1", "7", "10d",
+				"NAME", "TYPE", "APP ID", "READY", "EXPOSED", "URL",
+				"REASON", "ADDRESS", "INBOX", "SINK", "REPLICAS", "BACKLOG", "LAST EVENT", "AGE",
+			},
+			{
+				"shop", "ZaloOA", "2553928453557884079", "True", "Unknown", webhookURL,
+				"Available", "http://shop-connector.chat.svc", "Embedded", "http://bot.chat.svc/events", "1", "7", "10d",
 			},
 		}))
 	})
