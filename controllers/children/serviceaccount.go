@@ -12,8 +12,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch;create;patch;delete
 
 // serviceAccount is the pods' identity, without a token unless the resource asks for one: the connector never talks to
-// the API server. If the user names
-// a ServiceAccount of the same name, it stays, even one that the operator made.
+// the API server. If the user names a ServiceAccount of the same name, it stays, even one that the operator made.
 var serviceAccount = Kind{
 	Name: "ServiceAccount", Want: wantServiceAccount,
 	New: func() client.Object { return &corev1.ServiceAccount{} },
