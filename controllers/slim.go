@@ -132,7 +132,7 @@ func slim(object any) (any, error) {
 func slimStatus(s *corev1.PodStatus) {
 	*s = corev1.PodStatus{
 		Phase: s.Phase, Reason: s.Reason, Message: s.Message, PodIP: s.PodIP, Conditions: s.Conditions,
-		ContainerStatuses: slices.DeleteFunc(s.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name != children.ContainerName }),
+		ContainerStatuses: slices.DeleteFunc(s.ContainerStatuses, others),
 	}
 	for i := range s.ContainerStatuses {
 		c := &s.ContainerStatuses[i]
@@ -142,6 +142,8 @@ func slimStatus(s *corev1.PodStatus) {
 		}
 	}
 }
+
+func others(c corev1.ContainerStatus) bool { return c.Name != children.ContainerName }
 
 // shareStrings keeps one copy of the strings that a resource and its children have in common, such as names, labels and
 // owners.

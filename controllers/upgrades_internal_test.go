@@ -115,7 +115,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// queue plays the passes of connectors that wait for their upgrade.
+// queue plays the passes of connectors that wait for their upgrade, one at a time.
 type queue struct {
 	*upgrades
 	t     *testing.T
@@ -124,9 +124,9 @@ type queue struct {
 	woken []client.ObjectKey
 }
 
-func newQueue(t *testing.T, limit int) *queue {
+func newQueue(t *testing.T) *queue {
 	q := &queue{t: t, now: upgrading{}}
-	q.upgrades = newUpgrades(limit, clock.RealClock{}, // of the bubble
+	q.upgrades = newUpgrades(1, clock.RealClock{}, // of the bubble
 		func(context.Context) (upgrading, error) { return maps.Clone(q.now), q.err },
 		func(_ context.Context, key client.ObjectKey) { q.woken = append(q.woken, key) })
 	go func() { _ = q.Start(t.Context()) }() // it ends with the test, and without an error
@@ -156,7 +156,7 @@ func (q *queue) asks(name string, want, wantStopped bool) {
 // that begins and when it ends.
 func TestUpgrades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(t, 1)
+		q := newQueue(t)
 		q.asks("a", true, false)
 		q.asks("a", true, false) // the cache does not show it yet
 		q.asks("b", false, false)
@@ -205,7 +205,7 @@ func TestUpgrades(t *testing.T) {
 // not keep its slot.
 func TestUpgradesHaveTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(t, 1)
+		q := newQueue(t)
 		q.now = set[upgrading](status.FaultNone, "paused")
 		q.asks("other/a", false, false)
 		<-time.After(maxSlot - time.Second)
@@ -222,7 +222,7 @@ func TestUpgradesHaveTheirTime(t *testing.T) {
 // TestUpgradesHaveTheirTimeOnce: a tenant who ends what keeps his Deployment, and begins again, gets no further time.
 func TestUpgradesHaveTheirTimeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(t, 1)
+		q := newQueue(t)
 		for range 3 {
 			q.now = set[upgrading](status.FaultNone, "paused")
 			q.wakes()
@@ -242,7 +242,7 @@ func TestUpgradesHaveTheirTimeOnce(t *testing.T) {
 // TestAnImageThatOthersPull is no fault of the version.
 func TestAnImageThatOthersPull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(t, 1)
+		q := newQueue(t)
 		q.now = set[upgrading](status.FaultNone, "a", "other/a")
 		for key := range q.now {
 			q.note(key, status.FaultImage)
