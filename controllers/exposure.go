@@ -22,6 +22,8 @@ import (
 const (
 	// exposureAgain is after how long a pass looks again at what it cannot watch: Gateways, and whether a kind is served.
 	exposureAgain = 10 * time.Minute
+	// servedAgain is the same while a Gateway's listener for the host is not served, which may take it a moment.
+	servedAgain = time.Minute
 	// kindAgain is the same while the operator has just started and has not looked for the kind yet.
 	kindAgain = time.Second
 )
@@ -90,6 +92,9 @@ func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
 	for _, ref := range p.connector.Spec.Exposure.HTTPRoute.ParentRefs {
 		key := client.ObjectKey{Namespace: cmp.Or(ref.Namespace, p.key.Namespace), Name: ref.Name}
 		e.Gateways = append(e.Gateways, p.gateways.get(ctx, key))
+	}
+	if e.NotServed(p.connector) {
+		e.again = servedAgain
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (g *gateways) ask(ctx context.Context, key client.ObjectKey) status.Gateway
 	gateway := &gatewayv1.Gateway{}
 	switch err := g.live.Get(ctx, key, gateway); {
 	case err == nil:
-		return status.Gateway{Listeners: gateway.Spec.Listeners}
+		return status.ReadGateway(gateway)
 	case apierrors.IsForbidden(err):
 		return status.Gateway{Unread: "the operator has no right to get it"}
 	case apierrors.IsNotFound(err):

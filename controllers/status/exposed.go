@@ -60,12 +60,6 @@ func (t Taken) String() string {
 	return fmt.Sprintf("%s%s, which ChannelConnector %q of namespace %q has", t.Host, t.Path, t.By.Name, t.By.Namespace)
 }
 
-// Gateway is what is known of a Gateway: its listeners, or why they are unknown.
-type Gateway struct {
-	Listeners []gatewayv1.Listener
-	Unread    string
-}
-
 // keyPlaceholder stands for the API key in a URL.
 const keyPlaceholder = "<key>"
 
@@ -82,7 +76,7 @@ func webhookURL(o Observation) string {
 		return c.Status.WebhookURL // as the last pass has seen it that looked
 	}
 	if len(e.Gateways) > 0 {
-		if w := listening(o); w.http && !w.https && w.unread == "" {
+		if w := listening(o); w.http && !w.https && w.unread == "" && w.fault == "" {
 			scheme = "http"
 		}
 	}
@@ -244,55 +238,6 @@ func gatewayName(ref v1alpha1.ParentRef, own string) string {
 	return name
 }
 
-// way is how the Gateways listen for the host of the URL.
-type way struct {
-	https, http bool
-	// ports are those of HTTPS that are not its own.
-	ports []string
-	// unread says of which Gateway that is unknown, and why; empty if all are known.
-	unread string
-}
-
-// listening looks through the Gateways for the listeners of the URL's host.
-func listening(o Observation) (w way) {
-	c := o.Connector
-	for i, ref := range c.Spec.Exposure.HTTPRoute.ParentRefs {
-		gateway := o.Exposure.Gateways[i]
-		if gateway.Unread != "" && w.unread == "" {
-			w.unread = gatewayName(ref, c.Namespace) + ": " + gateway.Unread
-		}
-		for _, l := range gateway.Listeners {
-			if ref.SectionName != "" && ref.SectionName != string(l.Name) || ref.Port != 0 && ref.Port != l.Port ||
-				!takesHost(l.Hostname, children.Hosts(c)[0]) {
-				continue
-			}
-			switch l.Protocol {
-			case gatewayv1.HTTPSProtocolType:
-				w.https = true
-				if l.Port != portHTTPS {
-					w.ports = append(w.ports, fmt.Sprintf("%d", l.Port))
-				}
-			case gatewayv1.HTTPProtocolType:
-				w.http = true
-			}
-		}
-	}
-	return w
-}
-
-// portHTTPS is the only one that a URL without a port has.
-const portHTTPS = 443
-
-// takesHost reports whether a listener takes calls for a host.
-func takesHost(listener *gatewayv1.Hostname, host string) bool {
-	if listener == nil || *listener == "" {
-		return true
-	}
-	of := strings.ToLower(string(*listener))
-	suffix, wildcard := strings.CutPrefix(of, "*")
-	return of == host || wildcard && strings.HasSuffix(host, suffix)
-}
-
 // reached judges how the Gateways that took the HTTPRoute listen.
 func reached(o Observation) *condition {
 	e, platform := o.Exposure, types.Channel(string(o.Connector.Spec.Type)).Platform
@@ -301,6 +246,9 @@ func reached(o Observation) *condition {
 	case w.unread != "" && !w.https:
 		return &condition{status: metav1.ConditionUnknown, reason: ReasonGatewayUnknown, message: fmt.Sprintf("HTTPRoute %q is taken, and "+
 			"the URL is written with https, which is not known: %s. Make sure that it serves HTTPS on port 443", e.HTTPRoute.Name, w.unread)}
+	case w.fault != "" && !w.https:
+		return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("HTTPRoute %q is taken, and %s is not "+
+			"served: its own conditions say why", e.HTTPRoute.Name, w.fault)}
 	case w.https && len(w.ports) > 0:
 		return isExposed(o, fmt.Sprintf("HTTPRoute %q is taken. %s calls port 443 only: make sure that it leads to port %s of the Gateway",
 			e.HTTPRoute.Name, platform, strings.Join(w.ports, ", ")))
@@ -308,7 +256,7 @@ func reached(o Observation) *condition {
 		return isExposed(o, fmt.Sprintf("HTTPRoute %q is taken by each Gateway, and HTTPS is served", e.HTTPRoute.Name))
 	case w.http:
 		return &condition{status: metav1.ConditionUnknown, reason: ReasonHTTPOnly, message: fmt.Sprintf("HTTPRoute %q is taken by listeners "+
-			"for HTTP alone, and %s calls HTTPS on port 443 only: add a listener for HTTPS. If a load balancer in front of the Gateway "+
+			"for HTTP alone, and %s calls HTTPS on port 443 only: add a listener for HTTPS that takes it. If a load balancer in front of the Gateway "+
 			"serves HTTPS, paste the URL with https", e.HTTPRoute.Name, platform)}
 	}
 	return &condition{status: metav1.ConditionUnknown, reason: ReasonGatewayUnknown, message: fmt.Sprintf("HTTPRoute %q is taken, and no "+

@@ -41,12 +41,34 @@ func route(generation int64, accepted, resolved metav1.ConditionStatus) *gateway
 	return r
 }
 
-func listener(name string, protocol gatewayv1.ProtocolType, port int32, host string) status.Gateway {
-	l := gatewayv1.Listener{Name: gatewayv1.SectionName(name), Protocol: protocol, Port: port}
+// listener is a Gateway with one, which takes routes of every namespace unless it is changed.
+func listener(name string, protocol gatewayv1.ProtocolType, port int32, host string, change ...func(*gatewayv1.Gateway)) status.Gateway {
+	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+	l := gatewayv1.Listener{Name: gatewayv1.SectionName(name), Protocol: protocol, Port: port, AllowedRoutes: &gatewayv1.AllowedRoutes{
+		Namespaces: &gatewayv1.RouteNamespaces{From: new(gatewayv1.NamespacesFromAll)},
+	}}
 	if host != "" {
 		l.Hostname = new(gatewayv1.Hostname(host))
 	}
-	return status.Gateway{Listeners: []gatewayv1.Listener{l}}
+	g.Spec.Listeners = []gatewayv1.Listener{l}
+	for _, change := range change {
+		change(g)
+	}
+	return status.ReadGateway(g)
+}
+
+// tells is what the Gateway's controller says of the only listener.
+func tells(kind, reason string, generation int64) func(*gatewayv1.Gateway) {
+	return func(g *gatewayv1.Gateway) {
+		g.Status.Listeners = []gatewayv1.ListenerStatus{{Name: g.Spec.Listeners[0].Name, Conditions: []metav1.Condition{
+			{Type: kind, Status: metav1.ConditionFalse, Reason: reason, ObservedGeneration: generation},
+		}}}
+	}
+}
+
+// admits is of which namespaces the only listener takes routes.
+func admits(from gatewayv1.FromNamespaces) func(*gatewayv1.Gateway) {
+	return func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].AllowedRoutes.Namespaces.From = &from }
 }
 
 // taken is an address that ChannelConnector chat/older has.
@@ -147,6 +169,32 @@ func TestExposedByHTTPRoute(t *testing.T) {
 		},
 		"another host": {
 			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.example.org")), want: "Unknown GatewayUnknown: ",
+		},
+		"another namespace's": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("Same"))), want: "Unknown GatewayUnknown: ",
+		},
+		"nobody's": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("None"))), want: "Unknown GatewayUnknown: ",
+		},
+		"perhaps its own": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("Selector"))), want: "True Exposed: ",
+		},
+		"without its certificate": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidCertificateRef", 2))),
+			want: `Unknown Pending: HTTPRoute "shop-connector" is taken, and Listener "web" of Gateway "public" of namespace "gateways" ` +
+				`(InvalidCertificateRef) is not served`,
+		},
+		"not programmed": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("Programmed", "Pending", 2))),
+			want: "Unknown Pending:  … (Pending) is not served",
+		},
+		"without its certificate before": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidCertificateRef", 1))),
+			want: "True Exposed: ",
+		},
+		"with a kind that is unknown": {
+			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidRouteKinds", 2))),
+			want: "True Exposed: ",
 		},
 		"no right on Gateways": {
 			spec: byRoute, seen: looked(route(2, yes, yes), status.Gateway{Unread: "no right"}), want: "Unknown GatewayUnknown:  … no right",
