@@ -28,6 +28,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 const (
@@ -108,7 +109,9 @@ var _ = Describe("An exposure by an Ingress", func() {
 
 	It("leads the webhook's path and the pages to the connector, and goes with the exposure", func(ctx context.Context) {
 		shop.Spec.Exposure.Ingress.ClassName = "nginx"
-		shop.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "a", "example.com/b": "b"}
+		shop.Spec.Exposure.Ingress.Annotations = map[string]string{
+			"example.com/a": "a", "example.com/b": "b", marks.AnnotationApplied: "the operator's own",
+		}
 		created(ctx, shop)
 		becomesReady(ctx, shop)
 		Eventually(pathsOf).WithArguments(ctx, shop).Should(Equal([]string{hooks + calledPath}))

@@ -1,10 +1,15 @@
 package children
 
 import (
+	"maps"
+	"strings"
+
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete
@@ -42,8 +47,15 @@ func wantIngress(in Input) runtime.ApplyConfiguration {
 	}
 	return networkingv1ac.Ingress(ConnectorName(c.Name), c.Namespace).
 		WithLabels(Labels(c.Name)).
-		WithAnnotations(declared.Annotations).
+		WithAnnotations(theirs(declared.Annotations)).
 		WithAnnotations(annotations(c)).
 		WithOwnerReferences(owner(c)...).
 		WithSpec(spec)
+}
+
+// theirs leaves out what only the operator writes: it would compare its own marks with the declared ones.
+func theirs(annotations map[string]string) map[string]string {
+	left := maps.Clone(annotations)
+	maps.DeleteFunc(left, func(name, _ string) bool { return strings.HasPrefix(name, marks.Domain) })
+	return left
 }
