@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
@@ -32,7 +33,7 @@ func TestReferenceNamesWhatTheCodeNames(t *testing.T) {
 	written, named := spans(t), names(t)
 	for name, pattern := range map[string]*regexp.Regexp{
 		"labels and annotations": regexp.MustCompile(`^(xbot\.a4b\.vn|app\.kubernetes\.io)/[a-z]+(-[a-z]+)*$`),
-		"files of the Secret":    regexp.MustCompile(`^(v1alpha1\.yaml|report-token|(inbox|sink)-[a-z]+(-[a-z]+)*(\.[a-z]+)?)$`),
+		"files of the Secret":    regexp.MustCompile(`^(v1alpha1\.yaml|report-token|(inbox|sink|workload)-[a-z]+(-[a-z]+)*(\.[a-z]+)?)$`),
 		"paths":                  regexp.MustCompile(`^/(healthz|readyz|metrics|report|v1/.+)$`),
 		"environment variables":  regexp.MustCompile(`^([A-Z]+(_[A-Z]+)+|GO[A-Z]{2,}|KUBECONFIG)$`),
 	} {
@@ -58,12 +59,16 @@ func TestReferenceNamesWhatTheCodeNames(t *testing.T) {
 // ofLibraries are names that the code of others looks at.
 var ofLibraries = map[string]bool{"KUBECONFIG": true, "HTTPS_PROXY": true, "NO_PROXY": true}
 
+// ofUsers are annotations that the golden files' resources declare themselves.
+var ofUsers = map[string]bool{"cert-manager.io/cluster-issuer": true}
+
 // TestReferenceNamesWhatChildrenHave looks at the golden files of the children, which also hold what others' tools go
 // by.
 func TestReferenceNamesWhatChildrenHave(t *testing.T) {
-	text, children := read(t, page), 0
+	text, count := read(t, page), 0
 	for _, path := range files(t, ".yaml", "../controllers/children/testdata") {
 		var child struct {
+			Kind     string
 			Metadata struct{ Labels, Annotations map[string]string }
 			Spec     struct {
 				Ports []struct{ Port int }
@@ -72,10 +77,13 @@ func TestReferenceNamesWhatChildrenHave(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(read(t, path)), &child); err != nil {
 			t.Fatal(err)
 		}
-		children++
+		count++
+		if !strings.Contains(objectsOf(text), child.Kind) {
+			t.Errorf("%s lacks %s among the objects", page, child.Kind)
+		}
 		for _, marks := range []map[string]string{child.Metadata.Labels, child.Metadata.Annotations} {
 			for name := range marks {
-				if !strings.Contains(text, "| `"+name+"` | ") {
+				if !ofUsers[name] && !strings.Contains(text, "| `"+name+"` | ") {
 					t.Errorf("%s lacks %s of %s", page, name, path)
 				}
 			}
@@ -84,13 +92,29 @@ func TestReferenceNamesWhatChildrenHave(t *testing.T) {
 			wantPort(t, text, strconv.Itoa(port.Port))
 		}
 	}
-	if children < 10 {
-		t.Errorf("only %d children were found", children)
+	if count < 10 {
+		t.Errorf("only %d children were found", count)
 	}
 	for _, exposed := range regexp.MustCompile(`(?m)^EXPOSE (.*)$`).FindAllStringSubmatch(read(t, "../Dockerfile"), -1) {
 		for port := range strings.FieldsSeq(exposed[1]) {
 			wantPort(t, text, port)
 		}
+	}
+}
+
+// objectsOf is the table of objects and their owners.
+func objectsOf(text string) string {
+	_, table, _ := strings.Cut(text, "| object | owner |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	return table
+}
+
+// TestServiceOfYourOwnTargetsTheWebhook compares the Service that a page offers for TLS to the pod with the pod.
+func TestServiceOfYourOwnTargetsTheWebhook(t *testing.T) {
+	target := regexp.MustCompile(`targetPort: (\w+)`).FindStringSubmatch(read(t, "exposure.md"))
+	template := children.PodTemplate(children.Input{Connector: connectortest.New(t, `workload: {tls: {secretName: shop-tls}}`)})
+	if webhook := *template.Spec.Containers[0].Ports[0].Name; target == nil || target[1] != webhook {
+		t.Errorf("exposure.md targets %q, want the port %s", target, webhook)
 	}
 }
 
