@@ -49,7 +49,10 @@ func smallest() *v1alpha1.ChannelConnector {
 				},
 				DeadLetterRetention: duration(168 * time.Hour),
 			},
-			Workload: v1alpha1.Workload{Replicas: ptr.To[int32](1), TerminationGracePeriodSeconds: 30, LogLevel: v1alpha1.LogInfo},
+			Workload: v1alpha1.Workload{
+				Replicas: ptr.To[int32](1), TerminationGracePeriodSeconds: 30, LogLevel: v1alpha1.LogInfo,
+				ServiceAccountToken: v1alpha1.TokenNone, UserIDs: v1alpha1.UserIDsFixed,
+			},
 		},
 	}
 }

@@ -5,10 +5,10 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="has(self.httpRoute) != has(self.ingress)",message="exposure: write exactly one of httpRoute and ingress"
 type Exposure struct {
 	// httpRoute leads calls through a Gateway: a HTTPRoute of the Gateway API v1,
-	// which the cluster must have.
+	// which the cluster must have. Required unless ingress is set.
 	// +optional
 	HTTPRoute *HTTPRouteExposure `json:"httpRoute,omitempty"`
-	// ingress leads calls through an Ingress.
+	// ingress leads calls through an Ingress. Required unless httpRoute is set.
 	// +optional
 	Ingress *IngressExposure `json:"ingress,omitempty"`
 }

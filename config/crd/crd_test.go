@@ -37,9 +37,10 @@ func TestFieldsAreDescribed(t *testing.T) {
 	}
 }
 
-// kubernetesTypes are described by "kubectl explain pod.spec".
+// kubernetesTypes are described by "kubectl explain pod.spec" and "kubectl explain networkpolicy.spec".
 var kubernetesTypes = []string{
 	"spec.workload.affinity", "spec.workload.tolerations", "spec.workload.topologySpreadConstraints",
+	"spec.workload.networkPolicy.webhookFrom", "spec.workload.networkPolicy.metricsFrom", "spec.workload.networkPolicy.egress",
 }
 
 // described checks that a field and those below it have a description.
