@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
 )
 
 // The names of kinds in the audit log.
