@@ -75,7 +75,7 @@ type Workload struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=32
 	Env []EnvVar `json:"env,omitempty"`
 	// tls serves the webhook by HTTPS: the Service has port 443 in place of 80.
 	// Probes and metrics stay plain. Default: plain HTTP, for a gateway that ends

@@ -8,9 +8,9 @@ package v1alpha1
 // Exposure is how the platform reaches the webhook from outside the cluster. Exactly one member is set.
 type ExposureApplyConfiguration struct {
 	// httpRoute leads calls through a Gateway: a HTTPRoute of the Gateway API v1,
-	// which the cluster must have.
+	// which the cluster must have. Required unless ingress is set.
 	HTTPRoute *HTTPRouteExposureApplyConfiguration `json:"httpRoute,omitempty"`
-	// ingress leads calls through an Ingress.
+	// ingress leads calls through an Ingress. Required unless httpRoute is set.
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
 }
 
