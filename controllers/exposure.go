@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -20,8 +21,12 @@ import (
 )
 
 const (
-	// exposureAgain is after how long a pass looks again at what it cannot watch: Gateways, and whether a kind is served.
+	// exposureAgain is after how long, at the latest, a pass looks again at what it cannot watch: Gateways, and whether a
+	// kind is served.
 	exposureAgain = 10 * time.Minute
+	// exposureSpread is by how much of that a resource looks earlier: after a start all would look at once again, and each
+	// pass reads Secrets.
+	exposureSpread = 0.4
 	// servedAgain is the same while a Gateway's listener for the host is not served, which may take it a moment.
 	servedAgain = time.Minute
 	// kindAgain is the same while the operator has just started and has not looked for the kind yet.
@@ -78,17 +83,17 @@ func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
 		e.Unlooked, e.again = true, kindAgain
 		return nil
 	case !served && lacking(why):
-		e.Unserved, e.again = true, exposureAgain
+		e.Unserved, e.again = true, lookAtExposure()
 		return nil
 	case !served:
-		e.Unwatched, e.again = true, exposureAgain
+		e.Unwatched, e.again = true, lookAtExposure()
 		return nil
 	}
 	route := &gatewayv1.HTTPRoute{}
 	if found, err := p.child(ctx, route); !found {
 		return err
 	}
-	e.HTTPRoute, e.again = route, exposureAgain
+	e.HTTPRoute, e.again = route, lookAtExposure()
 	for _, ref := range p.connector.Spec.Exposure.HTTPRoute.ParentRefs {
 		key := client.ObjectKey{Namespace: cmp.Or(ref.Namespace, p.key.Namespace), Name: ref.Name}
 		e.Gateways = append(e.Gateways, p.gateways.get(ctx, key))
@@ -97,6 +102,11 @@ func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
 		e.again = servedAgain
 	}
 	return nil
+}
+
+// lookAtExposure is when a resource looks again at what it cannot watch.
+func lookAtExposure() time.Duration {
+	return exposureAgain - time.Duration(rand.Float64()*exposureSpread*float64(exposureAgain)) //nolint:gosec // no secret
 }
 
 // lacking reports whether an error says that the cluster does not serve a kind.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -36,5 +37,20 @@ func TestGatewaysAreBounded(t *testing.T) {
 	encoded, err := json.Marshal(known)
 	if err != nil || len(known.Listeners) != 64 || len(encoded) > 64*256 {
 		t.Errorf("%d listeners, %d bytes, %v", len(known.Listeners), len(encoded), err)
+	}
+}
+
+// TestExposuresLookApart: the many resources of an operator that has just started do not look again in the same second.
+func TestExposuresLookApart(t *testing.T) {
+	seconds := map[int]bool{}
+	for range 1000 {
+		again := lookAtExposure()
+		if again <= 6*time.Minute || again > exposureAgain {
+			t.Fatalf("after %s", again)
+		}
+		seconds[int(again.Seconds())] = true
+	}
+	if len(seconds) < 200 {
+		t.Errorf("1000 resources look in %d seconds", len(seconds))
 	}
 }

@@ -256,8 +256,8 @@ func reached(o Observation) *condition {
 		return isExposed(o, fmt.Sprintf("HTTPRoute %q is taken by each Gateway, and HTTPS is served", e.HTTPRoute.Name))
 	case w.http:
 		return &condition{status: metav1.ConditionUnknown, reason: ReasonHTTPOnly, message: fmt.Sprintf("HTTPRoute %q is taken by listeners "+
-			"for HTTP alone, and %s calls HTTPS on port 443 only: add a listener for HTTPS that takes it. If a load balancer in front of the Gateway "+
-			"serves HTTPS, paste the URL with https", e.HTTPRoute.Name, platform)}
+			"for HTTP alone, and %s calls HTTPS on port 443 only: add a listener for HTTPS that takes it. If a load balancer in front of the "+
+			"Gateway serves HTTPS, paste the URL with https", e.HTTPRoute.Name, platform)}
 	}
 	return &condition{status: metav1.ConditionUnknown, reason: ReasonGatewayUnknown, message: fmt.Sprintf("HTTPRoute %q is taken, and no "+
 		"Gateway that it names has a listener for %s itself: make sure that HTTPS is served for it on port 443",

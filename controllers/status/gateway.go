@@ -99,21 +99,27 @@ func listening(o Observation) (w way) {
 			if !l.takes(ref, c) {
 				continue
 			}
-			switch {
-			case l.Protocol == gatewayv1.HTTPProtocolType:
-				w.http = true
-			case l.Fault != "":
+			if l.Fault != "" && l.Protocol == gatewayv1.HTTPSProtocolType {
 				ref.SectionName = l.Name
 				w.fault = fmt.Sprintf("%s (%s)", gatewayName(ref, c.Namespace), l.Fault)
-			default:
-				w.https = true
-				if l.Port != portHTTPS {
-					w.ports = append(w.ports, fmt.Sprintf("%d", l.Port))
-				}
+				continue
 			}
+			w.add(l)
 		}
 	}
 	return w
+}
+
+// add adds a listener that is served.
+func (w *way) add(l Listener) {
+	if l.Protocol == gatewayv1.HTTPProtocolType {
+		w.http = true
+		return
+	}
+	w.https = true
+	if l.Port != portHTTPS {
+		w.ports = append(w.ports, fmt.Sprintf("%d", l.Port))
+	}
 }
 
 // NotServed reports whether HTTPS is not served by the Gateways although a listener is there for it. Then that may come at
@@ -131,13 +137,9 @@ func (l Listener) takes(ref v1alpha1.ParentRef, c *v1alpha1.ChannelConnector) bo
 	if ref.SectionName != "" && ref.SectionName != l.Name || ref.Port != 0 && ref.Port != l.Port {
 		return false
 	}
-	switch l.From { // by a selector it may
-	case gatewayv1.NamespacesFromNone:
+	own := cmp.Or(ref.Namespace, c.Namespace) == c.Namespace
+	if l.From == gatewayv1.NamespacesFromNone || l.From == gatewayv1.NamespacesFromSame && !own { // by a selector it may
 		return false
-	case gatewayv1.NamespacesFromSame:
-		if cmp.Or(ref.Namespace, c.Namespace) != c.Namespace {
-			return false
-		}
 	}
 	suffix, wildcard := strings.CutPrefix(l.Host, "*")
 	host := children.Hosts(c)[0]
