@@ -170,32 +170,6 @@ func TestExposedByHTTPRoute(t *testing.T) {
 		"another host": {
 			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.example.org")), want: "Unknown GatewayUnknown: ",
 		},
-		"another namespace's": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("Same"))), want: "Unknown GatewayUnknown: ",
-		},
-		"nobody's": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("None"))), want: "Unknown GatewayUnknown: ",
-		},
-		"perhaps its own": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", admits("Selector"))), want: "True Exposed: ",
-		},
-		"without its certificate": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidCertificateRef", 2))),
-			want: `Unknown Pending: HTTPRoute "shop-connector" is taken, and Listener "web" of Gateway "public" of namespace "gateways" ` +
-				`(InvalidCertificateRef) is not served`,
-		},
-		"not programmed": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("Programmed", "Pending", 2))),
-			want: "Unknown Pending:  … (Pending) is not served",
-		},
-		"without its certificate before": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidCertificateRef", 1))),
-			want: "True Exposed: ",
-		},
-		"with a kind that is unknown": {
-			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "", tells("ResolvedRefs", "InvalidRouteKinds", 2))),
-			want: "True Exposed: ",
-		},
 		"no right on Gateways": {
 			spec: byRoute, seen: looked(route(2, yes, yes), status.Gateway{Unread: "no right"}), want: "Unknown GatewayUnknown:  … no right",
 		},
@@ -210,6 +184,46 @@ func TestExposedByHTTPRoute(t *testing.T) {
 				return e
 			}(),
 			want: `True Exposed:  … hooks.example.com/, which ChannelConnector "older" of namespace "sales" has`,
+		},
+	} {
+		t.Run(name, c.check)
+	}
+}
+
+// TestExposedByListeners: HTTPS is served by listeners that take the route and that their controller serves.
+func TestExposedByListeners(t *testing.T) {
+	https := func(change func(*gatewayv1.Gateway)) status.Exposure {
+		return status.Exposure{
+			Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
+			Gateways: []status.Gateway{listener("web", "HTTPS", 443, "", change)},
+		}
+	}
+	for name, c := range map[string]exposes{
+		"another namespace's": {
+			spec: byRoute, seen: https(admits("Same")), want: "Unknown GatewayUnknown: ",
+		},
+		"nobody's": {
+			spec: byRoute, seen: https(admits("None")), want: "Unknown GatewayUnknown: ",
+		},
+		"perhaps its own": {
+			spec: byRoute, seen: https(admits("Selector")), want: "True Exposed: ",
+		},
+		"without its certificate": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 2)),
+			want: `Unknown Pending: HTTPRoute "shop-connector" is taken, and Listener "web" of Gateway "public" of namespace "gateways" ` +
+				`(InvalidCertificateRef) is not served`,
+		},
+		"not programmed": {
+			spec: byRoute, seen: https(tells("Programmed", "Pending", 2)),
+			want: "Unknown Pending:  … (Pending) is not served",
+		},
+		"without its certificate before": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 1)),
+			want: "True Exposed: ",
+		},
+		"with a kind that is unknown": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidRouteKinds", 2)),
+			want: "True Exposed: ",
 		},
 	} {
 		t.Run(name, c.check)
