@@ -70,13 +70,13 @@ var _ = Describe("A larger inbox", func() {
 		begin(ctx, true)
 		bound(ctx)
 		Expect(inboxSize(ctx, shop)).To(Equal("1073741824"))
-		asked := count(op.written(), "persistentvolumeclaims")
+		asked := ofClaims(op.written())
 		grow(ctx, "2Gi")
 		Eventually(requested).WithArguments(ctx, shop).Should(Equal("3328Mi"))
 		Eventually(growing).WithArguments(ctx).Should(And(
 			HavePrefix("True VolumeTooSmall: The inbox has 1Gi of the declared 2Gi"), ContainSubstring("3328Mi")))
 		stays(ctx)
-		Expect(count(op.written(), "persistentvolumeclaims")).To(Equal(asked+1), "%v", op.written())
+		Expect(ofClaims(op.written())).To(Equal(asked+1), "%v", op.written())
 		Expect(inboxSize(ctx, shop)).To(Equal("1073741824"))
 
 		By("Resizing, and a second rise meanwhile")
@@ -153,11 +153,11 @@ var _ = Describe("A larger inbox", func() {
 		grow(ctx, "2Gi")
 		Eventually(growing).WithArguments(ctx).Should(And(HavePrefix("True ResizeRefused"), ContainSubstring("exceeded quota: storage")))
 		becomesReady(ctx, shop)
-		asked := count(op.written(), "persistentvolumeclaims")
+		asked := ofClaims(op.written())
 		for range 20 {
 			op.forcePass(ctx, shop)
 		}
-		Expect(count(op.written(), "persistentvolumeclaims")).To(BeNumerically("<=", asked+1), "%v", op.written())
+		Expect(ofClaims(op.written())).To(BeNumerically("<=", asked+1), "%v", op.written())
 		Expect(k8s.Delete(ctx, quota)).To(Succeed())
 		Eventually(requested).WithArguments(ctx, shop).Should(Equal("3328Mi"))
 	})
@@ -286,10 +286,10 @@ func inboxSize(ctx context.Context, c *v1alpha1.ChannelConnector) string {
 	return size
 }
 
-// count is how many of these texts hold another.
-func count(texts []string, part string) (n int) {
-	for _, text := range texts {
-		if strings.Contains(text, part) {
+// ofClaims is how many of these writes are of claims.
+func ofClaims(written []string) (n int) {
+	for _, text := range written {
+		if strings.Contains(text, "persistentvolumeclaims") {
 			n++
 		}
 	}

@@ -233,10 +233,14 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 		return reworded && (is.Status == metav1.ConditionFalse || is.Reason == status.ReasonCertificateExpiring)
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
-	case v1alpha1.ConditionInboxGrowing:
-		return was.Reason != is.Reason && slices.Contains([]string{status.ReasonResizeRefused, status.ReasonResizeFailed}, is.Reason)
 	}
-	return fails(is) && was.Reason != is.Reason
+	return was.Reason != is.Reason && (fails(is) || stuck(is))
+}
+
+// stuck reports whether an inbox cannot grow.
+func stuck(c metav1.Condition) bool {
+	return c.Type == v1alpha1.ConditionInboxGrowing &&
+		slices.Contains([]string{status.ReasonResizeRefused, status.ReasonResizeFailed}, c.Reason)
 }
 
 // fails reports whether a condition of the traffic asks for help.

@@ -161,7 +161,7 @@ func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map
 			return nil, permanentError{fmt.Errorf("%s: %w", key, err)}
 		}
 		resource.SetNamespace(source.Namespace)
-		resource.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: source.Name, UID: source.UID}})
+		resource.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: kindConfigMap, Name: source.Name, UID: source.UID}})
 		wanted[resource.GetName()] = resource
 	}
 	return wanted, nil
@@ -170,7 +170,7 @@ func (a *application) decode(ctx context.Context, source *corev1.ConfigMap) (map
 // own reports whether a resource came from the ConfigMap.
 func (a *application) own(existing *v1alpha1.ChannelConnector) bool {
 	return slices.ContainsFunc(existing.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		return owner.Kind == "ConfigMap" && owner.Name == a.configMap.Name
+		return owner.Kind == kindConfigMap && owner.Name == a.configMap.Name
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 )
 
+const kindConfigMap = "ConfigMap"
+
 // declared holds the objects of the files.
 type declared struct {
 	// namespace is for objects that name none.
@@ -60,7 +62,7 @@ func (d *declared) read(ctx context.Context, document []byte) error {
 		return d.readConnector(ctx, document)
 	case kind.Kind == "Secret" && kind.APIVersion == "v1":
 		return d.readSecret(document)
-	case kind.Kind == "ConfigMap" && kind.APIVersion == "v1":
+	case kind.Kind == kindConfigMap && kind.APIVersion == "v1":
 		return d.readConfigMap(document)
 	}
 	return fmt.Errorf("kind %q: want ChannelConnectors, Secrets and ConfigMaps only", kind.Kind)

@@ -11,21 +11,27 @@ import (
 )
 
 // Paths returns the URL paths that the platform asks for, each once: the one that it calls, and then the resource's
-// public pages. A section that the connector would refuse has no pages: Render says what is wrong with it.
+// public pages.
 func Paths(c *v1alpha1.ChannelConnector) []string {
-	called, kind := Path(c), types.Channel(string(c.Spec.Type))
-	paths := []string{called}
+	called := Path(c)
+	return append([]string{called}, slices.DeleteFunc(pages(c), func(page string) bool { return page == called })...)
+}
+
+// pages returns the paths of the public pages. A section that the connector would refuse has none: Render says what is
+// wrong with it.
+func pages(c *v1alpha1.ChannelConnector) []string {
+	kind := types.Channel(string(c.Spec.Type))
 	if kind.New == nil {
-		return paths
+		return nil
 	}
 	var members map[string]yaml.Node
 	channel := channelOf(c, v1alpha1.SecretKeyRef{}, func(Reference) config.APIKey { return config.APIKey{} })
 	if channel.Decode(&members) != nil {
-		return paths
+		return nil
 	}
 	section, member := kind.New(), members[kind.Member()]
 	if member.Decode(section) != nil {
-		return paths
+		return nil
 	}
-	return append(paths, slices.DeleteFunc(kind.PublicPaths(section), func(page string) bool { return page == called })...)
+	return kind.PublicPaths(section)
 }

@@ -89,8 +89,9 @@ func (g *Growth) failure() string {
 	switch is := g.Claim.Status.AllocatedResourceStatuses[corev1.ResourceStorage]; is {
 	case corev1.PersistentVolumeClaimControllerResizeInfeasible, corev1.PersistentVolumeClaimNodeResizeInfeasible:
 		return string(is)
+	default:
+		return ""
 	}
-	return ""
 }
 
 // quoteOf continues a sentence with what a condition says.

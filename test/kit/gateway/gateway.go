@@ -14,7 +14,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -46,7 +45,7 @@ func (c *Controller) Run(ctx context.Context, cluster *rest.Config) error {
 	}
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: scheme, Metrics: server.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // a process may run several
+		Controller: config.Controller{SkipNameValidation: new(true)}, // a process may run several
 	})
 	if err != nil {
 		return err
@@ -116,7 +115,7 @@ func (s *Site) add(path, backend string) {
 
 // sorted are the sites in an order that does not change.
 func (p *pass) sorted() []Site {
-	var sorted []Site
+	sorted := make([]Site, 0, len(p.sites))
 	for _, site := range p.sites {
 		slices.SortFunc(site.Routes, func(a, b Route) int { return strings.Compare(a.Path, b.Path) })
 		sorted = append(sorted, *site)

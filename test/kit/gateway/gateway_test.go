@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -91,9 +90,9 @@ func service() *corev1.Service {
 }
 
 func route(name, gateway, backend string) *gatewayv1.HTTPRoute {
-	path := gatewayv1.HTTPPathMatch{Type: ptr.To(gatewayv1.PathMatchExact), Value: ptr.To(push)}
+	path := gatewayv1.HTTPPathMatch{Type: new(gatewayv1.PathMatchExact), Value: new(push)}
 	to := gatewayv1.HTTPBackendRef{}
-	to.Name, to.Port = gatewayv1.ObjectName(backend), ptr.To[int32](80)
+	to.Name, to.Port = gatewayv1.ObjectName(backend), new(gatewayv1.PortNumber(80))
 	made := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	made.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: gatewayv1.ObjectName(gateway)}}
 	made.Spec.Hostnames = []gatewayv1.Hostname{certificate.Name}
@@ -104,7 +103,7 @@ func route(name, gateway, backend string) *gatewayv1.HTTPRoute {
 }
 
 func ingress(class string) *networkingv1.Ingress {
-	path := networkingv1.HTTPIngressPath{Path: push, PathType: ptr.To(networkingv1.PathTypeExact)}
+	path := networkingv1.HTTPIngressPath{Path: push, PathType: new(networkingv1.PathTypeExact)}
 	path.Backend.Service = &networkingv1.IngressServiceBackend{Name: "shop-connector", Port: networkingv1.ServiceBackendPort{Name: "http"}}
 	rule := networkingv1.IngressRule{Host: certificate.Name}
 	rule.HTTP = &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{path}}
@@ -147,7 +146,7 @@ func TestController(t *testing.T) {
 		create(t, k8s, c.Objects(namespace, "hooks", certificate.Name)...)
 		answers(t, c, cert, http.StatusNotFound)
 		exposed, lost := route("exposed", "hooks", "shop-connector"), route("lost", "hooks", "absent")
-		lost.Spec.Rules[0].Matches[0].Path.Value = ptr.To("/lost")
+		lost.Spec.Rules[0].Matches[0].Path.Value = new("/lost")
 		stranger := route("stranger", "hooks", "shop-connector")
 		stranger.Spec.Hostnames = []gatewayv1.Hostname{"elsewhere.test"}
 		create(t, k8s, exposed, lost, stranger)
@@ -188,7 +187,7 @@ func TestController(t *testing.T) {
 			t.Fatal(err)
 		}
 		poll.Until(t, "the host is gone", func() bool {
-			connection, err := tls.Dial("tcp", c.Proxy.Address, Trust(rotated)) //nolint:noctx // on this machine
+			connection, err := tls.Dial("tcp", c.Proxy.Address, Trust(rotated))
 			if err == nil {
 				_ = connection.Close()
 			}

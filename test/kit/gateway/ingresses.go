@@ -52,21 +52,28 @@ func (p *pass) readIngress(ctx context.Context, ingress *networkingv1.Ingress) (
 			continue // nothing is served without TLS
 		}
 		for _, path := range rule.HTTP.Paths {
-			to := path.Backend.Service
-			if to == nil || ptr.Deref(path.PathType, "") != networkingv1.PathTypeExact {
-				continue
-			}
-			backend, err := p.ingressBackend(ctx, ingress.Namespace, to)
+			added, err := p.readPath(ctx, ingress.Namespace, site, path)
 			if err != nil {
 				return false, err
 			}
-			if backend != "" {
-				site.add(path.Path, backend)
-				served = true
-			}
+			served = served || added
 		}
 	}
 	return served, nil
+}
+
+// readPath adds the route of an exact path, and reports whether it leads somewhere.
+func (p *pass) readPath(ctx context.Context, namespace string, to *Site, path networkingv1.HTTPIngressPath) (added bool, err error) {
+	service := path.Backend.Service
+	if service == nil || ptr.Deref(path.PathType, "") != networkingv1.PathTypeExact {
+		return false, nil
+	}
+	backend, err := p.ingressBackend(ctx, namespace, service)
+	if err != nil || backend == "" {
+		return false, err
+	}
+	to.add(path.Path, backend)
+	return true, nil
 }
 
 // ingressBackend finds the port by its name, too.

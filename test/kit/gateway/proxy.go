@@ -101,7 +101,7 @@ func NewProxy(kind Kind, folder string) (*Proxy, error) {
 	p := &Proxy{Kind: kind, Address: addresses[0], folder: folder}
 	p.program.Log = filepath.Join(folder, "log")
 	p.program.Command = func(context.Context) *exec.Cmd {
-		run := exec.Command(binary, kind.run...) //nolint:noctx // Stop ends it in order: a killed nginx leaves its workers
+		run := exec.Command(binary, kind.run...) // Stop ends it in order: a killed nginx leaves its workers
 		run.Dir = folder
 		return run
 	}
@@ -160,7 +160,7 @@ func (p *Proxy) reread(ctx context.Context) error {
 // greets reports whether a worker serves. A port that is open is not enough: a signal that comes before the workers ends
 // the proxy.
 func (p *Proxy) greets(ctx context.Context) bool {
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // whoever answers with TLS is there
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // whoever answers with TLS is there
 	connection, err := dialer.DialContext(ctx, "tcp", p.Address)
 	if err != nil {
 		return false
