@@ -69,9 +69,12 @@ var _ = Describe("A channel with a public address", func() {
 		p.deliversInOrder(platform)
 		Expect(other.bot.Arrivals()).To(BeEmpty())
 
-		By("taking the address away")
+		By("giving the address up: it is the other channel's, which has other keys")
 		p.patch(ctx, `{"spec":{"exposure":null}}`)
-		Eventually(p.statusOf).WithContext(ctx).WithArguments(http.MethodGet, p.url, "").Should(Equal(http.StatusNotFound))
+		Eventually(other.condition).WithContext(ctx).WithArguments(v1alpha1.ConditionExposed).Should(HaveField("Status", metav1.ConditionTrue))
+		Eventually(p.statusOf).WithContext(ctx).WithArguments(http.MethodPost, p.url, "{}").Should(Equal(http.StatusUnauthorized))
+		other.patch(ctx, `{"spec":{"exposure":null}}`)
+		Eventually(p.statusOf).WithContext(ctx).WithArguments(http.MethodPost, p.url, "{}").Should(Equal(http.StatusNotFound))
 		Eventually(func(g Gomega) {
 			g.Expect(p.condition(ctx, v1alpha1.ConditionExposed)).To(BeZero())
 			g.Expect(p.Status.WebhookURL).To(BeEmpty())
