@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,7 +119,10 @@ func TestTurns(t *testing.T) {
 // queue plays the passes of connectors that wait for their upgrade, one at a time.
 type queue struct {
 	*upgrades
-	t     *testing.T
+	t *testing.T
+
+	// guard guards what follows: the queue looks by itself, too.
+	guard sync.Mutex
 	now   upgrading
 	err   error
 	woken []client.ObjectKey
@@ -127,21 +131,51 @@ type queue struct {
 func newQueue(t *testing.T) *queue {
 	q := &queue{t: t, now: upgrading{}}
 	q.upgrades = newUpgrades(1, clock.RealClock{}, // of the bubble
-		func(context.Context) (upgrading, error) { return maps.Clone(q.now), q.err },
-		func(_ context.Context, key client.ObjectKey) { q.woken = append(q.woken, key) })
+		func(context.Context) (upgrading, error) {
+			q.guard.Lock()
+			defer q.guard.Unlock()
+			return maps.Clone(q.now), q.err
+		},
+		func(_ context.Context, key client.ObjectKey) {
+			q.guard.Lock()
+			defer q.guard.Unlock()
+			q.woken = append(q.woken, key)
+		})
 	go func() { _ = q.Start(t.Context()) }() // it ends with the test, and without an error
 	return q
+}
+
+// shows has the caches show these.
+func (q *queue) shows(now upgrading, err error) {
+	q.guard.Lock()
+	defer q.guard.Unlock()
+	q.now, q.err = now, err
 }
 
 // wakes expects that a pass which ends wakes these.
 func (q *queue) wakes(want ...string) {
 	q.t.Helper()
-	q.woken = nil
+	q.taken()
 	q.proceed()
 	synctest.Wait()
-	if diff := cmp.Diff(named(want...), q.woken); diff != "" {
+	if diff := cmp.Diff(named(want...), q.taken()); diff != "" {
 		q.t.Errorf("woken (-want +got):\n%s", diff)
 	}
+}
+
+// taken returns those that were woken since it was called last.
+func (q *queue) taken() []client.ObjectKey {
+	q.guard.Lock()
+	defer q.guard.Unlock()
+	woken := q.woken
+	q.woken = nil
+	return woken
+}
+
+// waits lets time go by, and what it causes.
+func (q *queue) waits(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }
 
 func (q *queue) asks(name string, want, wantStopped bool) {
@@ -164,20 +198,20 @@ func TestUpgrades(t *testing.T) {
 		q.asks("b", false, false) // which keeps its place
 		q.wakes()
 
-		q.now = set[upgrading](status.FaultNone, "a") // the cache shows it
+		q.shows(set[upgrading](status.FaultNone, "a"), nil) // the cache shows it
 		q.leave(named("a")[0])
 		q.wakes()
 		q.note(named("a")[0], status.FaultVersion)
 		q.wakes("b") // in the slot of the one that failed
 		q.asks("b", true, false)
-		q.now = set[upgrading](status.FaultNone, "a", "b")
+		q.shows(set[upgrading](status.FaultNone, "a", "b"), nil)
 		q.leave(named("b")[0])
 		q.asks("d", false, false)
 		q.note(named("b")[0], status.FaultOwn)
 		q.wakes("other/c", "d") // d is told that its namespace is stopped
 		q.asks("d", false, true)
 		q.asks("other/c", true, false)
-		q.now = set[upgrading](status.FaultNone, "a", "b", "other/c")
+		q.shows(set[upgrading](status.FaultNone, "a", "b", "other/c"), nil)
 		q.leave(named("other/c")[0])
 		q.asks("third/e", false, false)
 		q.note(named("other/c")[0], status.FaultVersion)
@@ -188,12 +222,13 @@ func TestUpgrades(t *testing.T) {
 		q.note(named("other/c")[0], status.FaultNone)
 		q.wakes("third/e") // the slot is taken again
 		q.asks("third/e", false, false)
-		q.err = errors.New("no list")
+		noList := errors.New("no list")
+		q.shows(nil, noList)
 		q.wakes()
-		if _, _, err := q.ask(t.Context(), named("d")[0]); !errors.Is(err, q.err) {
+		if _, _, err := q.ask(t.Context(), named("d")[0]); !errors.Is(err, noList) {
 			t.Errorf("got %v", err)
 		}
-		q.err, q.now = nil, upgrading{} // all rolled out
+		q.shows(upgrading{}, nil) // all rolled out
 		q.wakes("d")
 		q.asks("d", true, false)
 		q.forget(named("d")[0]) // deleted before its Deployment was written
@@ -206,13 +241,12 @@ func TestUpgrades(t *testing.T) {
 func TestUpgradesHaveTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
-		q.now = set[upgrading](status.FaultNone, "paused")
+		q.shows(set[upgrading](status.FaultNone, "paused"), nil)
 		q.asks("other/a", false, false)
-		<-time.After(maxSlot - time.Second)
+		q.waits(maxSlot - time.Second)
 		q.wakes()
-		<-time.After(2 * lookForFreeSlots)
-		synctest.Wait()
-		if diff := cmp.Diff(named("other/a"), q.woken); diff != "" {
+		q.waits(2 * lookForFreeSlots)
+		if diff := cmp.Diff(named("other/a"), q.taken()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		q.asks("other/a", true, false)
@@ -224,13 +258,13 @@ func TestUpgradesHaveTheirTimeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
 		for range 3 {
-			q.now = set[upgrading](status.FaultNone, "paused")
+			q.shows(set[upgrading](status.FaultNone, "paused"), nil)
 			q.wakes()
-			<-time.After(maxSlot - lookForFreeSlots)
-			q.now = upgrading{}
+			q.waits(maxSlot - lookForFreeSlots)
+			q.shows(upgrading{}, nil)
 			q.wakes()
 		}
-		q.now = set[upgrading](status.FaultNone, "paused")
+		q.shows(set[upgrading](status.FaultNone, "paused"), nil)
 		q.asks("other/a", true, false)
 		q.forget(named("other/a")[0])
 
@@ -243,8 +277,9 @@ func TestUpgradesHaveTheirTimeOnce(t *testing.T) {
 func TestAnImageThatOthersPull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
-		q.now = set[upgrading](status.FaultNone, "a", "other/a")
-		for key := range q.now {
+		now := set[upgrading](status.FaultNone, "a", "other/a")
+		q.shows(now, nil)
+		for key := range now {
 			q.note(key, status.FaultImage)
 		}
 		q.asks("third/b", false, true)
