@@ -22,8 +22,13 @@ import (
 // not that one is led any calls, so that the answer is the same at every pass. A resource that comes or goes concerns
 // the others only if it is the oldest: an address that a thousand declare costs no thousand passes for each.
 
+// An address is a host and a path under it.
+type address struct{ host, path string }
+
+func (a address) String() string { return a.host + a.path }
+
 // addressesOf are the addresses that a resource declares. One that is being deleted declares none.
-func addressesOf(o client.Object) (all []string) {
+func addressesOf(o client.Object) (all []address) {
 	c, ok := o.(*v1alpha1.ChannelConnector)
 	if !ok || c.Spec.Exposure == nil || !c.DeletionTimestamp.IsZero() {
 		return nil
@@ -31,30 +36,32 @@ func addressesOf(o client.Object) (all []string) {
 	paths := render.Paths(c)
 	for _, host := range children.Hosts(c) {
 		for _, path := range paths {
-			all = append(all, host+path)
+			all = append(all, address{host: host, path: path})
 		}
 	}
 	return all
 }
 
+// indexedAddresses are the keys under which the cache finds a ChannelConnector by its addresses.
+func indexedAddresses(o client.Object) (keys []string) {
+	for _, a := range addressesOf(o) {
+		keys = append(keys, a.String())
+	}
+	return keys
+}
+
 // taken returns the addresses of the resource that are another one's.
 func (p *pass) taken(ctx context.Context) (all []status.Taken, err error) {
-	if p.connector.Spec.Exposure == nil {
-		return nil, nil
-	}
-	paths := render.Paths(p.connector)
-	for _, host := range children.Hosts(p.connector) {
-		for _, path := range paths {
-			others, err := p.declaring(ctx, p.connector, host+path)
-			if err != nil {
-				return nil, err
-			}
-			if len(others) == 0 {
-				continue
-			}
-			if oldest := slices.MinFunc(others, byAge); byAge(oldest, p.connector) < 0 {
-				all = append(all, status.Taken{Host: host, Path: path, By: client.ObjectKeyFromObject(oldest)})
-			}
+	for _, a := range addressesOf(p.connector) {
+		others, err := p.declaring(ctx, p.connector, a)
+		if err != nil {
+			return nil, err
+		}
+		if len(others) == 0 {
+			continue
+		}
+		if oldest := slices.MinFunc(others, byAge); byAge(oldest, p.connector) < 0 {
+			all = append(all, status.Taken{Host: a.host, Path: a.path, By: client.ObjectKeyFromObject(oldest)})
 		}
 	}
 	return all, nil
@@ -62,12 +69,12 @@ func (p *pass) taken(ctx context.Context) (all []status.Taken, err error) {
 
 // declaring returns the other resources, of every namespace that is watched, that declare an address.
 func (r *reconciler) declaring(
-	ctx context.Context, c *v1alpha1.ChannelConnector, address string,
+	ctx context.Context, c *v1alpha1.ChannelConnector, a address,
 ) (others []*v1alpha1.ChannelConnector, err error) {
 	for _, place := range slices.Sorted(maps.Keys(r.watched)) {
-		all, err := r.connectors(ctx, place, client.MatchingFields{indexAddresses: address})
+		all, err := r.connectors(ctx, place, client.MatchingFields{indexAddresses: a.String()})
 		if err != nil {
-			return nil, fmt.Errorf("list the ChannelConnectors that are exposed at %s: %w", address, err)
+			return nil, fmt.Errorf("list the ChannelConnectors that are exposed at %s: %w", a, err)
 		}
 		for i := range all {
 			if other := &all[i]; other.Name != c.Name || other.Namespace != c.Namespace {
@@ -84,8 +91,8 @@ func (r *reconciler) connectorsBehind(ctx context.Context, object client.Object)
 	if !ok {
 		return nil
 	}
-	for _, address := range addressesOf(c) {
-		others, err := r.declaring(ctx, c, address)
+	for _, a := range addressesOf(c) {
+		others, err := r.declaring(ctx, c, a)
 		if err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "cannot find the ChannelConnectors that share an address", "namespace", c.Namespace, "name", c.Name)
 			continue

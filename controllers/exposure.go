@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +52,7 @@ func takenPaths(taken []status.Taken) (paths []string) {
 func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (e exposed, foreign *status.Obstacle, err error) {
 	e.Taken = o.exposed.Taken
 	if o.foreign == nil { // else a Service of that name may be another's
-		foreign, err = p.write(ctx, o, slices.DeleteFunc(wanted, isInner))
+		foreign, err = p.write(ctx, o, wanted)
 	}
 	if foreign != nil || err != nil {
 		return e, foreign, err

@@ -189,8 +189,8 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 		return o, err
 	}
 	p.kept.idle.Store(!o.turn.upgrading)
-	wanted := p.wanted(o)
-	if o.foreign, err = p.applyChildren(ctx, o, slices.DeleteFunc(slices.Clone(wanted), isOuter)); err != nil {
+	inner, outer := split(p.wanted(o))
+	if o.foreign, err = p.applyChildren(ctx, o, inner); err != nil {
 		return o, err
 	}
 	if o.observed, err = p.observeWorkload(ctx); err != nil {
@@ -202,7 +202,7 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 		}
 	}
 	var foreign *status.Obstacle
-	o.exposed, foreign, err = p.expose(ctx, o, wanted)
+	o.exposed, foreign, err = p.expose(ctx, o, outer)
 	o.foreign = cmp.Or(o.foreign, foreign)
 	return o, err
 }
@@ -268,8 +268,17 @@ func (p *pass) wanted(o outcome) []children.Child {
 	return all
 }
 
-func isOuter(child children.Child) bool { return child.Kind.Outer }
-func isInner(child children.Child) bool { return !child.Kind.Outer }
+// split parts the children from those that only lead calls to the connector.
+func split(all []children.Child) (inner, outer []children.Child) {
+	for _, child := range all {
+		if child.Kind.Outer {
+			outer = append(outer, child)
+		} else {
+			inner = append(inner, child)
+		}
+	}
+	return inner, outer
+}
 
 // applyChildren writes each child that is not as wanted, and then deletes those that nothing uses any more.
 func (p *pass) applyChildren(ctx context.Context, o outcome, wanted []children.Child) (*status.Obstacle, error) {

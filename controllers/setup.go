@@ -187,7 +187,7 @@ func index(ctx context.Context, n *namespace) error {
 	}{
 		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{n.users, &v1alpha1.ChannelConnector{}, indexObjects, objectsOf},
-		{n.users, &v1alpha1.ChannelConnector{}, indexAddresses, addressesOf},
+		{n.users, &v1alpha1.ChannelConnector{}, indexAddresses, indexedAddresses},
 		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
