@@ -1,6 +1,7 @@
 package children
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,14 +52,19 @@ func paths(t *testing.T, child Child) (hosts, paths []string) {
 		for _, host := range object.Spec.Hostnames {
 			hosts = append(hosts, string(host))
 		}
-		for _, match := range object.Spec.Rules[0].Matches {
-			if *match.Path.Type != gatewayv1.PathMatchExact || match.Method != nil || match.Headers != nil {
-				t.Errorf("matches %v", match)
+		for _, rule := range object.Spec.Rules {
+			if len(rule.Matches) > 8 {
+				t.Errorf("%d matches in a rule, which the Gateway API 1.0 refuses", len(rule.Matches))
 			}
-			paths = append(paths, *match.Path.Value)
-		}
-		if backend := object.Spec.Rules[0].BackendRefs[0]; backend.Name != "shop-connector" || *backend.Port != 80 {
-			t.Errorf("leads to %v", backend)
+			for _, match := range rule.Matches {
+				if *match.Path.Type != gatewayv1.PathMatchExact || match.Method != nil || match.Headers != nil {
+					t.Errorf("matches %v", match)
+				}
+				paths = append(paths, *match.Path.Value)
+			}
+			if backend := rule.BackendRefs[0]; backend.Name != "shop-connector" || *backend.Port != 80 {
+				t.Errorf("leads to %v", backend)
+			}
 		}
 	case *networkingv1.Ingress:
 		if err := yaml.UnmarshalStrict(manifest(t, child), object); err != nil {
@@ -84,12 +90,23 @@ func paths(t *testing.T, child Child) (hosts, paths []string) {
 // else is, and no path that is another resource's.
 func TestRouted(t *testing.T) {
 	pages := []string{"/zalo_verifierAbCdEf.html", "/", "/zalo_verifier1_2-3.html"}
+	codes, most := make([]string, 16), []string{calledPath}
+	for i := range codes {
+		codes[i] = fmt.Sprintf("%q", fmt.Sprintf("code-%02d", i))
+		most = append(most, fmt.Sprintf("/zalo_verifiercode-%02d.html", i))
+		if i == 0 {
+			most = append(most, "/")
+		}
+	}
 	for name, c := range map[string]struct {
 		patches, taken, want []string
 	}{
 		"the default path": {want: []string{calledPath}},
 		"a path":           {patches: []string{`webhook: {path: /zalo/push}`}, want: []string{"/zalo/push"}},
 		"pages":            {patches: []string{domainPages}, want: append([]string{calledPath}, pages...)},
+		"as many pages as there may be": {
+			patches: []string{fmt.Sprintf("zaloOA: {domainVerification: {codes: [%s]}}", strings.Join(codes, ", "))}, want: most,
+		},
 		"a page is taken": {
 			patches: []string{domainPages}, taken: []string{"/"}, want: []string{calledPath, pages[0], pages[2]},
 		},

@@ -1,6 +1,8 @@
 package children
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -19,6 +21,9 @@ var httpRoute = Kind{
 	Prune: func(Input) bool { return true },
 }
 
+// maxMatches is how many matches a rule has in every version: the Gateway API 1.0 and 1.1 take no more.
+const maxMatches = 8
+
 func wantHTTPRoute(in Input) runtime.ApplyConfiguration {
 	c := in.Connector
 	if c.Spec.Exposure == nil || c.Spec.Exposure.HTTPRoute == nil {
@@ -28,13 +33,16 @@ func wantHTTPRoute(in Input) runtime.ApplyConfiguration {
 	if len(paths) == 0 {
 		return nil
 	}
-	rule := gatewayv1ac.HTTPRouteRule().WithBackendRefs(
-		gatewayv1ac.HTTPBackendRef().WithName(gatewayv1.ObjectName(ConnectorName(c.Name))).WithPort(servicePort(c)))
-	for _, path := range paths {
-		rule.WithMatches(gatewayv1ac.HTTPRouteMatch().WithPath(
-			gatewayv1ac.HTTPPathMatch().WithType(gatewayv1.PathMatchExact).WithValue(path)))
+	spec := gatewayv1ac.HTTPRouteSpec()
+	for some := range slices.Chunk(paths, maxMatches) {
+		rule := gatewayv1ac.HTTPRouteRule().WithBackendRefs(
+			gatewayv1ac.HTTPBackendRef().WithName(gatewayv1.ObjectName(ConnectorName(c.Name))).WithPort(servicePort(c)))
+		for _, path := range some {
+			rule.WithMatches(gatewayv1ac.HTTPRouteMatch().WithPath(
+				gatewayv1ac.HTTPPathMatch().WithType(gatewayv1.PathMatchExact).WithValue(path)))
+		}
+		spec.WithRules(rule)
 	}
-	spec := gatewayv1ac.HTTPRouteSpec().WithRules(rule)
 	for _, host := range Hosts(c) {
 		spec.WithHostnames(gatewayv1.Hostname(host))
 	}
