@@ -29,9 +29,9 @@ func (n Names) allow(name string) bool {
 	})
 }
 
-// Allowed limits what a ChannelConnector may declare of its pods.
+// Allowed limits what a ChannelConnector may declare of its pods and of its Ingress.
 type Allowed struct {
-	PodLabels, PodAnnotations, PriorityClasses Names
+	PodLabels, PodAnnotations, PriorityClasses, IngressAnnotations Names
 }
 
 // maxDenied bounds how many fields a message names.
@@ -40,23 +40,13 @@ const maxDenied = 5
 // denied is the obstacle that the resource declares what the operator's flags do not allow; nil if it does not. The
 // workload stays as it is, since one without those fields is not what was declared. Keys go on to be changed and revoked.
 func (p *pass) denied() *status.Obstacle {
-	var denied []string
-	deny := func(of Names, names []string, path func(string) string, flag string) {
-		for _, name := range slices.Sorted(slices.Values(names)) {
-			if !of.allow(name) {
-				denied = append(denied, fmt.Sprintf("%s (--%s)", path(name), flag))
-			}
-		}
-	}
-	entry := func(field string) func(string) string {
-		return func(name string) string { return fmt.Sprintf("spec.workload.%s[%q]", field, name) }
-	}
-	w := p.connector.Spec.Workload
-	deny(p.Allowed.PodLabels, slices.Collect(maps.Keys(w.PodLabels)), entry("podLabels"), "allowed-pod-labels")
-	deny(p.Allowed.PodAnnotations, slices.Collect(maps.Keys(w.PodAnnotations)), entry("podAnnotations"), "allowed-pod-annotations")
-	if w.PriorityClassName != "" {
-		class := func(name string) string { return fmt.Sprintf("spec.workload.priorityClassName %q", name) }
-		deny(p.Allowed.PriorityClasses, []string{w.PriorityClassName}, class, "allowed-priority-classes")
+	w, allowed := p.connector.Spec.Workload, p.Allowed
+	denied := slices.Concat(
+		deny("spec.workload.podLabels[%q] (--allowed-pod-labels)", allowed.PodLabels, w.PodLabels),
+		deny("spec.workload.podAnnotations[%q] (--allowed-pod-annotations)", allowed.PodAnnotations, w.PodAnnotations),
+		p.deniedOfIngress())
+	if class := w.PriorityClassName; class != "" && !allowed.PriorityClasses.allow(class) {
+		denied = append(denied, fmt.Sprintf("spec.workload.priorityClassName %q (--allowed-priority-classes)", class))
 	}
 	if len(denied) == 0 {
 		return nil
@@ -66,4 +56,24 @@ func (p *pass) denied() *status.Obstacle {
 		Message: "The flags of the operator do not allow " + strings.Join(denied[:min(len(denied), maxDenied)], ", ") +
 			": leave that out, or ask for it to be allowed",
 	}
+}
+
+// deniedOfIngress are the fields that keep the Ingress from being written: some controllers take configuration and code
+// from annotations.
+func (p *pass) deniedOfIngress() []string {
+	e := p.connector.Spec.Exposure
+	if e == nil || e.Ingress == nil {
+		return nil
+	}
+	return deny("spec.exposure.ingress.annotations[%q] (--allowed-ingress-annotations)", p.Allowed.IngressAnnotations, e.Ingress.Annotations)
+}
+
+// deny returns the field and the flag of each name that is not allowed.
+func deny[V ~string](format string, allowed Names, declared map[string]V) (denied []string) {
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		if !allowed.allow(name) {
+			denied = append(denied, fmt.Sprintf(format, name))
+		}
+	}
+	return denied
 }

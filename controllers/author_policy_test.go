@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -56,6 +57,12 @@ func core(resource, verb string, names ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
 }
 
+// networking are rights to create objects of networking.k8s.io and of the Gateway API.
+func networking(resources ...string) rbacv1.PolicyRule {
+	groups := []string{"networking.k8s.io", "gateway.networking.k8s.io"}
+	return rbacv1.PolicyRule{APIGroups: groups, Resources: resources, Verbs: []string{"create"}}
+}
+
 var _ = Describe("The policy of config/policy", func() {
 	const secrets, pods = "its author needs the right to get all Secrets there", "its author needs the right to create pods in its namespace"
 	var namespace string
@@ -85,6 +92,36 @@ var _ = Describe("The policy of config/policy", func() {
 				author(ctx, newNamespace(ctx), namespace+"-"+name, core("secrets", "get"), core("pods", "create"))
 			}
 			Eventually(creates).WithArguments(ctx, as).Should(c.want, name)
+		}
+	})
+
+	It("demands the right to what else is declared", func(ctx context.Context) {
+		exposed := func(e v1alpha1.Exposure) func(*v1alpha1.ChannelConnector) {
+			return func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = &e }
+		}
+		const host = "hooks.example.com"
+		for resource, declare := range map[string]func(*v1alpha1.ChannelConnector){
+			"ingresses": exposed(v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: host}}),
+			"httproutes": exposed(v1alpha1.Exposure{HTTPRoute: &v1alpha1.HTTPRouteExposure{
+				ParentRefs: []v1alpha1.ParentRef{{Name: "public"}}, Hostnames: []v1alpha1.Hostname{host},
+			}}),
+			"networkpolicies": func(c *v1alpha1.ChannelConnector) {
+				c.Spec.Workload.NetworkPolicy = &v1alpha1.NetworkPolicy{WebhookFrom: []networkingv1.NetworkPolicyPeer{{
+					NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+				}}}
+			},
+		} {
+			declared := func(ctx context.Context, as client.Client) error {
+				c := newConnector(namespace, "probe")
+				declare(c)
+				return as.Create(ctx, minimal(c), client.DryRunAll)
+			}
+			rights := []rbacv1.PolicyRule{core("secrets", "get"), core("pods", "create")}
+			weak := author(ctx, namespace, namespace+"-without-"+resource, rights...)
+			Eventually(creates).WithArguments(ctx, weak).Should(Succeed())
+			Expect(declared(ctx, weak)).To(MatchError(ContainSubstring("its author needs the right to create "+resource)), resource)
+			strong := author(ctx, namespace, namespace+"-with-"+resource, append(rights, networking(resource))...)
+			Eventually(declared).WithArguments(ctx, strong).Should(Succeed(), resource)
 		}
 	})
 

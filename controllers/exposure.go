@@ -51,6 +51,9 @@ func takenPaths(taken []status.Taken) (paths []string) {
 // connector runs without it, so that this is a pass's last phase.
 func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (e exposed, foreign *status.Obstacle, err error) {
 	e.Taken = o.exposed.Taken
+	if len(p.deniedOfIngress()) > 0 {
+		return e, nil, nil
+	}
 	if o.foreign == nil { // else a Service of that name may be another's
 		foreign, err = p.write(ctx, o, wanted)
 	}

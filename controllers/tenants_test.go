@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -201,6 +202,7 @@ var _ = Describe("An operator that limits what resources declare of their pods",
 	limited := func(s *setup) {
 		s.Allowed = controllers.Allowed{
 			PodLabels: controllers.Names{"team", "example.com/*"}, PodAnnotations: controllers.Names{}, PriorityClasses: controllers.Names{},
+			IngressAnnotations: controllers.Names{"cert-manager.io/*"},
 		}
 	}
 	const said = `The flags of the operator do not allow spec.workload.podLabels["zone"] (--allowed-pod-labels), ` +
@@ -263,6 +265,31 @@ var _ = Describe("An operator that limits what resources declare of their pods",
 		op = startOperator(namespace) // whose flags allow it
 		Eventually(func() string { return templateOf(deploymentOf(ctx, shop)) }).Should(ContainSubstring(`"zone":"secure"`))
 		becomesReady(ctx, shop)
+	})
+	It("makes no Ingress that it does not allow, and leaves the one that is there as it is", func(ctx context.Context) {
+		const snippet = "nginx.ingress.kubernetes.io/server-snippet"
+		annotate := func(name string) func(*v1alpha1.ChannelConnector) {
+			return func(c *v1alpha1.ChannelConnector) {
+				c.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{
+					Host: v1alpha1.Hostname(namespace + ".example.com"), Annotations: map[string]string{name: "text"},
+				}}
+			}
+		}
+		message := fmt.Sprintf("The flags of the operator do not allow spec.exposure.ingress.annotations[%q] (--allowed-ingress-annotations): "+
+			"leave that out, or ask for it to be allowed", snippet)
+		annotate(snippet)(shop)
+		created(ctx, shop)
+		refused(ctx, message)
+		staysSettled(ctx, op, shop)
+		Expect(k8s.Get(ctx, childKey(shop), &networkingv1.Ingress{})).To(MatchError(ContainSubstring("not found")))
+
+		updated(ctx, shop, annotate("cert-manager.io/cluster-issuer"))
+		becomesReady(ctx, shop)
+		before := child(ctx, shop, &networkingv1.Ingress{})
+		updated(ctx, shop, annotate(snippet))
+		refused(ctx, message+". The pods stay as they were")
+		staysSettled(ctx, op, shop)
+		Expect(child(ctx, shop, &networkingv1.Ingress{})).To(Equal(before))
 	})
 	It("leaves the Service as the pods are, with TLS or without", func(ctx context.Context) {
 		certificate, key := newCertificate()
