@@ -109,7 +109,7 @@ var _ = Describe("An exposure by an Ingress", func() {
 
 	It("leads the webhook's path and the pages to the connector, and goes with the exposure", func(ctx context.Context) {
 		shop.Spec.Exposure.Ingress.ClassName = "nginx"
-		shop.Spec.Exposure.Ingress.Annotations = map[string]string{
+		shop.Spec.Exposure.Ingress.Annotations = map[string]v1alpha1.AnnotationValue{
 			"example.com/a": "a", "example.com/b": "b", marks.AnnotationApplied: "the operator's own",
 		}
 		created(ctx, shop)
@@ -125,7 +125,7 @@ var _ = Describe("An exposure by an Ingress", func() {
 		// What its controller adds stays, and what the spec no longer has goes.
 		annotated(ctx, child(ctx, shop, &networkingv1.Ingress{}), map[string]string{"example.com/theirs": "theirs"})
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) {
-			c.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/b": "c"}
+			c.Spec.Exposure.Ingress.Annotations = map[string]v1alpha1.AnnotationValue{"example.com/b": "c"}
 			c.Spec.ZaloOA.DomainVerification = &v1alpha1.DomainVerification{Codes: []string{"AbCdEf"}}
 		})
 		Eventually(pathsOf).WithArguments(ctx, shop).

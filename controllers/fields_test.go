@@ -156,7 +156,7 @@ var _ = Describe("A change of the spec", Ordered, ContinueOnFailure, func() {
 			s.Workload.PodLabels = map[string]v1alpha1.LabelValue{"team": "chat", marks.LabelManagedBy: "not-me"}
 		}),
 		Entry("workload.podAnnotations", rolls, "prometheus.io/scrape", func(s *v1alpha1.ChannelConnectorSpec) {
-			s.Workload.PodAnnotations = map[string]string{"prometheus.io/scrape": "true", "example.com/empty": ""}
+			s.Workload.PodAnnotations = map[string]v1alpha1.AnnotationValue{"prometheus.io/scrape": "true", "example.com/empty": ""}
 		}),
 		Entry("workload.serviceAccountName", rolls, `"serviceAccountName":"shop"`,
 			func(s *v1alpha1.ChannelConnectorSpec) { s.Workload.ServiceAccountName = "shop" }),

@@ -123,7 +123,7 @@ func fullConnector(namespace, name string) *v1alpha1.ChannelConnector {
 			LabelSelector: &metav1.LabelSelector{},
 		}},
 		PodLabels:                     map[string]v1alpha1.LabelValue{"team": "chat", "example.com/empty": ""},
-		PodAnnotations:                map[string]string{"prometheus.io/scrape": "true", "example.com/empty": ""},
+		PodAnnotations:                map[string]v1alpha1.AnnotationValue{"prometheus.io/scrape": "true", "example.com/empty": ""},
 		ServiceAccountName:            "shop",
 		ImagePullSecrets:              []v1alpha1.SecretRef{{Name: "registry"}, {Name: "another"}},
 		TerminationGracePeriodSeconds: 60,

@@ -210,7 +210,7 @@ var _ = Describe("An operator that limits what resources declare of their pods",
 		`(--allowed-priority-classes): leave that out, or ask for it to be allowed`
 	declare := func(c *v1alpha1.ChannelConnector) {
 		c.Spec.Workload.PodLabels = map[string]v1alpha1.LabelValue{"zone": "secure", "team": "chat"}
-		c.Spec.Workload.PodAnnotations = map[string]string{"a": "b"}
+		c.Spec.Workload.PodAnnotations = map[string]v1alpha1.AnnotationValue{"a": "b"}
 		c.Spec.Workload.PriorityClassName = "high"
 	}
 	var (

@@ -3,7 +3,8 @@
 //
 // Of the definition go the descriptions below the fields that have Kubernetes' own types: "kubectl explain pod.spec"
 // has them, and with them the definition would be too large for a client-side apply, which keeps a copy of it in an
-// annotation. By the chart's definition "spec" Helm refuses a mistake in the value connectors before it installs
+// annotation. The lists, maps and texts below those fields get a bound, since the operator keeps them in memory: no
+// marker reaches them. By the chart's definition "spec" Helm refuses a mistake in the value connectors before it installs
 // anything; the rest of that file is written by hand.
 package main
 
@@ -37,6 +38,10 @@ var (
 	policyTypes     = []string{"webhookFrom", "metricsFrom", "egress"}
 )
 
+// The bounds below those fields: the members of a list or map, and the characters of a text, which is at most the name
+// of a label.
+var maxMembers, maxText int64 = 64, 253 + 1 + 63
+
 func main() {
 	if err := finish(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -57,8 +62,8 @@ func finish(definition, values string) error {
 	for i := range crd.Spec.Versions {
 		spec = crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
 		workload := spec.Properties["workload"]
-		shorten(workload, kubernetesTypes)
-		shorten(workload.Properties["networkPolicy"], policyTypes)
+		amend(workload, kubernetesTypes)
+		amend(workload.Properties["networkPolicy"], policyTypes)
 	}
 	if content, err = yaml.Marshal(manifest{crd.TypeMeta, meta{crd.Name, crd.Annotations}, crd.Spec}); err != nil {
 		return err
@@ -67,28 +72,41 @@ func finish(definition, values string) error {
 	return errors.Join(err, write(values, spec))
 }
 
-// shorten removes the descriptions below some fields.
-func shorten(schema apiextensionsv1.JSONSchemaProps, fields []string) {
+// amend bounds some fields, and removes the descriptions below them.
+func amend(schema apiextensionsv1.JSONSchemaProps, fields []string) {
 	for _, field := range fields {
 		own := schema.Properties[field]
 		description := own.Description
-		removeDescriptions(&own)
+		amendAll(&own)
 		own.Description = description
 		schema.Properties[field] = own
 	}
 }
 
-func removeDescriptions(schema *apiextensionsv1.JSONSchemaProps) {
+func amendAll(schema *apiextensionsv1.JSONSchemaProps) {
 	schema.Description = ""
+	bound(schema)
 	for name, property := range schema.Properties {
-		removeDescriptions(&property)
+		amendAll(&property)
 		schema.Properties[name] = property
 	}
 	if schema.Items != nil && schema.Items.Schema != nil {
-		removeDescriptions(schema.Items.Schema)
+		amendAll(schema.Items.Schema)
 	}
 	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
-		removeDescriptions(schema.AdditionalProperties.Schema)
+		amendAll(schema.AdditionalProperties.Schema)
+	}
+}
+
+// bound bounds a schema that has no bound.
+func bound(schema *apiextensionsv1.JSONSchemaProps) {
+	switch {
+	case schema.Type == "array" && schema.MaxItems == nil:
+		schema.MaxItems = &maxMembers
+	case schema.AdditionalProperties != nil && schema.MaxProperties == nil:
+		schema.MaxProperties = &maxMembers
+	case (schema.Type == "string" || schema.XIntOrString) && schema.MaxLength == nil:
+		schema.MaxLength = &maxText
 	}
 }
 

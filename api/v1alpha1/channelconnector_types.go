@@ -140,6 +140,7 @@ type ChannelConnectorStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// address is where the connector is reached inside the cluster.
 	// +optional
@@ -149,10 +150,12 @@ type ChannelConnectorStatus struct {
 	// resource's. Example:
 	// https://hooks.example.com/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<key>
 	// +optional
+	// +kubebuilder:validation:MaxLength=1024
 	WebhookURL string `json:"webhookURL,omitempty"`
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
 	APIKeySecretName string `json:"apiKeySecretName,omitempty"`
 	// expiringKeys are absent API keys and keys of the platform's signature: their
 	// Secret, or the key in it, is gone or blank. They are accepted for 30 s more, so
@@ -160,6 +163,7 @@ type ChannelConnectorStatus struct {
 	// spec no longer names it, it is not accepted at all.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
 	ExpiringKeys []ExpiringKey `json:"expiringKeys,omitempty"`
 	// traffic is what the connector's pods told of their traffic. The conditions
 	// SignatureVerified, Receiving, InboxHealthy, Delivering and DeadLetters judge it.
@@ -170,6 +174,7 @@ type ChannelConnectorStatus struct {
 	Replicas int32 `json:"replicas"`
 	// selector selects the pods, as text, for the scale subresource.
 	// +optional
+	// +kubebuilder:validation:MaxLength=1024
 	Selector string `json:"selector,omitempty"`
 }
 
@@ -197,12 +202,16 @@ type TrafficStatus struct {
 	// verified a call, as fingerprints that tell nothing of them.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=64
 	VerifiedKeys []string `json:"verifiedKeys,omitempty"`
 	// suspectedKeys are the keys of the platform's signature in use, if none of them
 	// has ever verified a call and at least 20 calls over 10 minutes failed. Ready is
 	// False then.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=64
 	SuspectedKeys []string `json:"suspectedKeys,omitempty"`
 }
 
@@ -210,9 +219,11 @@ type TrafficStatus struct {
 type ExpiringKey struct {
 	// secretName is the Secret's name.
 	// +required
+	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName"`
 	// key in the Secret's data.
 	// +required
+	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key"`
 	// acceptedUntil is when the key goes out of use, unless it is back by then.
 	// +required
@@ -226,6 +237,7 @@ type Address struct {
 	// query param.header.xp-api-key=<key> to push an event. Example:
 	// http://shop-connector.chat.svc
 	// +required
+	// +kubebuilder:validation:MaxLength=1024
 	URL string `json:"url"`
 }
 

@@ -28,6 +28,7 @@ type Workload struct {
 	// Exists}]
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 	// affinity of the pods. Default: none.
 	// +optional
@@ -35,6 +36,7 @@ type Workload struct {
 	// topologySpreadConstraints of the pods. Default: none.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 	// podLabels are added to the pods. Labels that the operator sets itself win.
 	// Default: none. Example: {team: chat}
@@ -47,7 +49,7 @@ type Workload struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.lowerAscii().matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && k.indexOf('/') <= 253)",message="workload.podAnnotations: write annotations, for example prometheus.io/scrape: \"true\""
-	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
+	PodAnnotations map[string]AnnotationValue `json:"podAnnotations,omitempty"`
 	// serviceAccountName of the pods. Default: one of the operator's making.
 	// Example: shop
 	// +optional
@@ -186,6 +188,10 @@ const (
 // +kubebuilder:validation:MaxLength=63
 // +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="workload: write the value of a label: letters, digits, -, _ and ., in quotes"
 type LabelValue string
+
+// AnnotationValue is the value of an annotation.
+// +kubebuilder:validation:MaxLength=8192
+type AnnotationValue string
 
 // Resources are a container's.
 //

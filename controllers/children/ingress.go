@@ -9,6 +9,7 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
@@ -54,8 +55,8 @@ func wantIngress(in Input) runtime.ApplyConfiguration {
 }
 
 // theirs leaves out what only the operator writes: it would compare its own marks with the declared ones.
-func theirs(annotations map[string]string) map[string]string {
-	left := maps.Clone(annotations)
+func theirs(annotations map[string]v1alpha1.AnnotationValue) map[string]string {
+	left := as[map[string]string](annotations)
 	maps.DeleteFunc(left, func(name, _ string) bool { return strings.HasPrefix(name, marks.Domain) })
 	return left
 }

@@ -42,7 +42,7 @@ func PodTemplate(in Input) *corev1ac.PodTemplateSpecApplyConfiguration {
 	return corev1ac.PodTemplateSpec().
 		WithLabels(as[map[string]string](w.PodLabels)).
 		WithLabels(Labels(in.Connector.Name)).
-		WithAnnotations(w.PodAnnotations).
+		WithAnnotations(as[map[string]string](w.PodAnnotations)).
 		WithAnnotations(map[string]string{marks.AnnotationStartDigest: in.StartDigest}).
 		WithSpec(podSpec(in))
 }
