@@ -55,7 +55,7 @@ type reconciler struct {
 // Reconcile brings one ChannelConnector's children and status to what it declares.
 func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	connector, n := &v1alpha1.ChannelConnector{}, r.in(req.Namespace)
-	err := n.Users.Get(ctx, req.NamespacedName, connector)
+	err := whole{n.Users, r.live}.Get(ctx, req.NamespacedName, connector)
 	defer r.upgrades.proceed()
 	defer func() { fieldsContested.Set(float64(r.contests.Left())) }()
 	if apierrors.IsNotFound(err) || !connector.DeletionTimestamp.IsZero() { // its children go with it

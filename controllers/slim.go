@@ -18,8 +18,11 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
-// slimAndCut is the transform of the caches.
+// slimAndCut is the transform of the caches. A list that is streamed goes through it twice.
 func slimAndCut(object any) (any, error) {
+	if c, ok := object.(*v1alpha1.ChannelConnector); ok && isCut(c) {
+		return object, nil
+	}
 	object, err := slim(object)
 	if o, ok := object.(client.Object); ok && err == nil {
 		return cut(o), nil
@@ -28,18 +31,24 @@ func slimAndCut(object any) (any, error) {
 }
 
 // maxCached bounds what the caches hold of an object with the operator's labels, in bytes: anybody may label objects of
-// his own, up to 1.5 MiB each. A child has some 2 KiB.
-const maxCached = 16 << 10
+// his own, up to 1.5 MiB each. A child has some 3 KiB, and one whose pod template others changed 12 KiB.
+const maxCached = 32 << 10
 
-// cutMark is an annotation of an object in the cache of which only the identity is left.
+// cutMark is an annotation of an object in the cache of which only the identity is left, or of a ChannelConnector its core.
 const cutMark = marks.Domain + "cut"
 
-// cut replaces an object that is too large for the cache by its identity. The schema bounds ChannelConnectors, of whose
-// metadata slim leaves little.
+// cut replaces an object that is too large for the cache by its identity.
 func cut(o client.Object) client.Object {
-	if _, resource := o.(*v1alpha1.ChannelConnector); resource || apply.Size(o) <= maxCached {
+	if c, resource := o.(*v1alpha1.ChannelConnector); resource {
+		return cutResource(c)
+	}
+	if apply.Size(o) <= maxCached {
 		return o
 	}
+	return identity(o)
+}
+
+func identity(o client.Object) client.Object {
 	left, _ := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(o).Elem()))
 	left.GetObjectKind().SetGroupVersionKind(o.GetObjectKind().GroupVersionKind())
 	left.SetNamespace(o.GetNamespace())

@@ -198,6 +198,41 @@ var _ = Describe("An operator that serves some resources of a namespace", func()
 	})
 })
 
+var _ = Describe("A resource that is too large to be kept in memory", func() {
+	It("is served as any other, and a key that is removed goes out of use", func(ctx context.Context) {
+		namespace := newNamespace(ctx)
+		newSecrets(ctx, namespace)
+		op := startOperator(namespace)
+		shop := newConnector(namespace, "shop")
+		shop.Spec.Exposure = ingressOf(hooks)
+		shop.Spec.Workload.NetworkPolicy = &v1alpha1.NetworkPolicy{}
+		for i := range 16 {
+			peer := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": fmt.Sprint(i)}}}
+			for j := range 64 {
+				peer.PodSelector.MatchExpressions = append(peer.PodSelector.MatchExpressions, metav1.LabelSelectorRequirement{
+					Key: fmt.Sprint("key-", j), Operator: metav1.LabelSelectorOpNotIn,
+					Values: []string{strings.Repeat("a", 63), strings.Repeat("b", 63), strings.Repeat("c", 63), strings.Repeat("d", 63)},
+				})
+			}
+			shop.Spec.Workload.NetworkPolicy.WebhookFrom = append(shop.Spec.Workload.NetworkPolicy.WebhookFrom, peer)
+		}
+		created(ctx, shop)
+		becomesReady(ctx, shop)
+		Expect(child(ctx, shop, &networkingv1.NetworkPolicy{}).Spec.Ingress[0].From).To(HaveLen(16))
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(Equal([]string{hooks + calledPath}))
+		staysSettled(ctx, op, shop)
+		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
+			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)
+		Eventually(configOf).WithArguments(ctx, shop).Should(ContainSubstring("Hidden0SecretKey9OA"))
+		op.stop()
+
+		By("starting the operator")
+		op = startOperator(namespace)
+		staysSettled(ctx, op, shop)
+		becomesReady(ctx, shop)
+	})
+})
+
 var _ = Describe("An operator that limits what resources declare of their pods", func() {
 	limited := func(s *setup) {
 		s.Allowed = controllers.Allowed{

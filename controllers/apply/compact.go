@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"math"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
@@ -87,18 +84,6 @@ func compactWanted(want, have map[string]any) {
 			data[name] = base64.StdEncoding.EncodeToString([]byte(Digest(content)))
 		}
 	}
-}
-
-// Size is about the number of bytes of an object.
-func Size(o client.Object) int {
-	if sized, ok := o.(interface{ Size() int }); ok {
-		return sized.Size()
-	}
-	encoded, err := json.Marshal(o)
-	if err != nil {
-		return math.MaxInt // no API server sends such an object
-	}
-	return len(encoded)
 }
 
 func annotationsOf(of map[string]any) map[string]any {
