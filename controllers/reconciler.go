@@ -69,6 +69,9 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	before, _ := r.kept.LoadOrStore(p.key, &kept{private: apply.Memory{}})
 	p.kept, _ = before.(*kept)
 	o, err := p.run(ctx)
+	if !o.turn.asked {
+		r.upgrades.leave(p.key)
+	}
 	again, err := p.report(ctx, o, errors.Join(err, o.resolved.Unread))
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause): // everything goes

@@ -225,9 +225,11 @@ func objectsOf(o client.Object) []string {
 	return words
 }
 
-// upgradingOf is empty for the many Deployments that are not being upgraded.
+// upgradingOf is empty for the many Deployments that are not being upgraded. Nor is one that somebody paused, whose pods
+// stay as they are.
 func upgradingOf(o client.Object) []string {
-	if upgrading := o.GetAnnotations()[marks.AnnotationUpgrading]; upgrading != "" {
+	d, ok := o.(*appsv1.Deployment)
+	if upgrading := o.GetAnnotations()[marks.AnnotationUpgrading]; upgrading != "" && ok && !d.Spec.Paused {
 		return []string{upgrading}
 	}
 	return nil

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -41,8 +40,9 @@ type upgrades struct {
 	passed chan struct{}
 
 	mu sync.Mutex
-	// waiting is the queue.
-	waiting []waiter
+	// waiting is the queue. told are those of it that were told that their upgrades are stopped.
+	waiting []client.ObjectKey
+	told    keys
 	// granted are the slots that no Deployment may show yet.
 	granted keys
 	// faults are those of upgraded connectors, as their pods show them.
@@ -53,82 +53,20 @@ type upgrades struct {
 	proven bool
 }
 
-// waiter is a connector in the queue, and whether it was told that upgrades are stopped.
-type waiter struct {
-	key     client.ObjectKey
-	stopped bool
-}
-
-// keys is a set of ChannelConnectors.
-type keys map[client.ObjectKey]bool
-
-// upgrading are connectors that are being upgraded, and why one does not come up.
-type upgrading map[client.ObjectKey]status.Fault
-
 const (
-	// enoughFailures is how many failed upgrades stop the other ones: of so many namespaces those of all, of one
-	// namespace its own.
-	enoughFailures = 2
 	// maxSlot is for how long the upgrade of a resource takes a slot: twice the time in which a Deployment must come up. A
-	// tenant can pause a Deployment, or mark one of his own as being upgraded, again and again: no second time counts.
+	// tenant can pause a Deployment and resume it, again and again: no second time counts.
 	maxSlot = 10 * time.Minute
 	// lookForFreeSlots is how often the queue is looked at without a pass.
 	lookForFreeSlots = time.Minute
 )
-
-// halt says which upgrades are stopped.
-type halt struct {
-	everywhere bool
-	namespaces map[string]bool
-}
-
-func (h halt) of(key client.ObjectKey) bool { return h.everywhere || h.namespaces[key.Namespace] }
-
-// halted returns which upgrades the failed ones stop. No tenant stops another one's: for that, the version must be
-// suspect in several namespaces. If several fail in one, for whatever reason, the rest of it is left as it is.
-func halted(now upgrading) halt {
-	failed, suspect := map[string]int{}, map[string]bool{}
-	for key, fault := range now {
-		if fault != status.FaultNone {
-			failed[key.Namespace]++
-		}
-		if fault == status.FaultVersion {
-			suspect[key.Namespace] = true
-		}
-	}
-	h := halt{everywhere: len(suspect) >= enoughFailures, namespaces: map[string]bool{}}
-	for namespace, n := range failed {
-		h.namespaces[namespace] = n >= enoughFailures
-	}
-	return h
-}
-
-// turns returns which connectors of a queue have their turn, in its order: those that have a slot, and as many others
-// as slots are free, unless their upgrades are stopped. An upgrade that has failed takes no slot.
-func turns(queue []client.ObjectKey, now upgrading, granted keys, limit int) (next []client.ObjectKey, stopped halt) {
-	stopped = halted(now)
-	taken := maps.Clone(granted)
-	for key, fault := range now {
-		if fault == status.FaultNone {
-			taken[key] = true
-		}
-	}
-	for _, key := range queue {
-		_, begun := now[key]
-		if begun || taken[key] || !stopped.of(key) && len(taken) < limit {
-			taken[key] = true
-			next = append(next, key)
-		}
-	}
-	return next, stopped
-}
 
 func newUpgrades(
 	limit int, c clock.PassiveClock, list func(context.Context) (upgrading, error), wake func(context.Context, client.ObjectKey),
 ) *upgrades {
 	return &upgrades{
 		limit: limit, clock: c, upgrading: list, wake: wake, passed: make(chan struct{}, 1),
-		granted: keys{}, faults: map[client.ObjectKey]status.Fault{}, since: map[client.ObjectKey]time.Time{},
+		told: keys{}, granted: keys{}, faults: map[client.ObjectKey]status.Fault{}, since: map[client.ObjectKey]time.Time{},
 	}
 }
 
@@ -140,18 +78,40 @@ func (u *upgrades) ask(ctx context.Context, key client.ObjectKey) (granted, stop
 	if err != nil {
 		return false, false, err
 	}
-	next, halt := turns([]client.ObjectKey{key}, now, u.granted, u.limit)
-	at := slices.IndexFunc(u.waiting, func(w waiter) bool { return w.key == key })
-	switch w := (waiter{key, halt.of(key)}); {
-	case len(next) > 0:
-		u.remove(key)
-		u.granted[key] = true
-	case at >= 0:
-		u.waiting[at] = w
-	default:
-		u.waiting = append(u.waiting, w)
+	if !slices.Contains(u.waiting, key) {
+		u.waiting = append(u.waiting, key)
 	}
-	return len(next) > 0, halt.of(key), nil
+	next, halt := turns(u.waiting, now, u.granted, u.limit)
+	if granted = slices.Contains(next, key); granted {
+		u.grant(key)
+	} else {
+		u.tell(key, halt.of(key))
+	}
+	return granted, halt.of(key), nil
+}
+
+// grant gives a connector of the queue a slot. The others of its namespace go behind those of all other ones.
+func (u *upgrades) grant(key client.ObjectKey) {
+	u.remove(key)
+	u.granted[key] = true
+	var own, others []client.ObjectKey
+	for _, k := range u.waiting {
+		if k.Namespace == key.Namespace {
+			own = append(own, k)
+		} else {
+			others = append(others, k)
+		}
+	}
+	u.waiting = append(others, own...)
+}
+
+// tell notes what a connector of the queue knows, and reports whether that is new to it.
+func (u *upgrades) tell(key client.ObjectKey, stopped bool) (news bool) {
+	news = u.told[key] != stopped
+	if delete(u.told, key); stopped {
+		u.told[key] = true
+	}
+	return news
 }
 
 // now returns the upgrades under way, as the caches and the passes show them.
@@ -213,7 +173,8 @@ func (u *upgrades) forget(key client.ObjectKey) {
 }
 
 func (u *upgrades) remove(key client.ObjectKey) {
-	u.waiting = slices.DeleteFunc(u.waiting, func(w waiter) bool { return w.key == key })
+	u.waiting = slices.DeleteFunc(u.waiting, func(k client.ObjectKey) bool { return k == key })
+	delete(u.told, key)
 }
 
 // proceed is called at the end of every pass: it may have freed a slot.
@@ -241,8 +202,9 @@ func (u *upgrades) Start(ctx context.Context) error {
 	}
 }
 
-// due returns the connectors that are to ask again: those whose turn has come, which leave the queue, and those that are
-// to update their condition, because failed upgrades stop them or stop them no more.
+// due returns the connectors that are to ask again: those whose turn has come, to which it grants their slots, so that no
+// other one is faster; and those that are to update their condition, because failed upgrades stop them or stop them no
+// more.
 func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -250,18 +212,13 @@ func (u *upgrades) due(ctx context.Context) []client.ObjectKey {
 	if err != nil {
 		return nil // the passes say why
 	}
-	queue := make([]client.ObjectKey, len(u.waiting))
-	for i, w := range u.waiting {
-		queue[i] = w.key
-	}
-	due, halt := turns(queue, now, u.granted, u.limit)
+	due, halt := turns(u.waiting, now, u.granted, u.limit)
 	for _, key := range due {
-		u.remove(key)
+		u.grant(key)
 	}
-	for i := range u.waiting {
-		if w := &u.waiting[i]; w.stopped != halt.of(w.key) {
-			w.stopped = !w.stopped
-			due = append(due, w.key)
+	for _, key := range u.waiting {
+		if u.tell(key, halt.of(key)) {
+			due = append(due, key)
 		}
 	}
 	u.measure(now, halt)
@@ -285,6 +242,8 @@ func (u *upgrades) measure(now upgrading, stopped halt) {
 type turn struct {
 	// keep is the template that the Deployment has, while the connector waits for its upgrade.
 	keep *corev1ac.PodTemplateSpecApplyConfiguration
+	// asked reports whether the connector asked for a slot, so that it has one now or stands in the queue.
+	asked bool
 	// stopped reports whether the upgrade waits for other connectors that do not come up.
 	stopped bool
 	// upgrading reports whether the template is new because the operator is.
@@ -298,13 +257,9 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 	live := &appsv1.Deployment{}
 	found, err := p.child(ctx, live)
 	switch {
-	case err != nil:
+	case err != nil, !r.startable:
 		return t, err
-	case !r.startable:
-		p.upgrades.leave(p.key)
-		return t, nil
 	case r.denied != nil:
-		p.upgrades.leave(p.key)
 		if found {
 			t.keep, err = p.appliedTemplate(ctx, live)
 		}
@@ -314,7 +269,7 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 		return t, nil
 	}
 	applied := live.Annotations[marks.AnnotationTemplate] // its digest, as the cache has it
-	hasSlot := live.Annotations[marks.AnnotationUpgrading] == "true" && !status.RolledOut(live)
+	hasSlot := p.hasSlot(live)
 	switch {
 	case changed(r.input.Connector, live):
 	case hasSlot, applied == apply.Digest([]byte(children.EncodeTemplate(children.PodTemplate(r.input)))):
@@ -326,15 +281,20 @@ func (p *pass) takeTurn(ctx context.Context, r rendered) (t turn, err error) {
 		}
 	}
 	if t.keep == nil || children.Replicas(p.connector) == 0 { // once the last pod has ended, an upgrade can interrupt nothing
-		p.upgrades.leave(p.key)
 		return t, nil
 	}
 	granted, stopped, err := p.upgrades.ask(ctx, p.key)
 	if granted {
-		return turn{upgrading: true}, err
+		return turn{asked: true, upgrading: true}, err
 	}
-	t.stopped = stopped
+	t.asked, t.stopped = err == nil, stopped
 	return t, err
+}
+
+// hasSlot reports whether a Deployment shows a slot. A mark that was not there when the last pass upgraded nothing is a
+// tenant's own.
+func (p *pass) hasSlot(live *appsv1.Deployment) bool {
+	return live.Annotations[marks.AnnotationUpgrading] == "true" && !status.RolledOut(live) && !p.kept.idle.Load()
 }
 
 // changed reports whether the resource was changed, or created again, since its workload was made. Its number of pods

@@ -47,75 +47,6 @@ func begun(of map[status.Fault][]string) upgrading {
 	return now
 }
 
-// TestTurns: the first of the queue get the free slots, and a connector with a slot has its turn. A failed upgrade takes
-// no slot. Two of a namespace stop those of the namespace; all others go on unless the version is suspect in several.
-func TestTurns(t *testing.T) {
-	for name, c := range map[string]struct {
-		queue   []string
-		up      []string
-		own     []string
-		version []string
-		granted []string
-		limit   int
-		next    []string
-		// stopped are those of the queue that are told so.
-		stopped []string
-	}{
-		"an empty queue":               {limit: 2},
-		"a free slot":                  {queue: []string{"a", "b"}, limit: 1, next: []string{"a"}},
-		"several free slots":           {queue: []string{"c", "a", "b"}, limit: 2, next: []string{"c", "a"}},
-		"more slots than connectors":   {queue: []string{"a"}, limit: 5, next: []string{"a"}},
-		"no free slot":                 {queue: []string{"a"}, up: []string{"x"}, limit: 1},
-		"a slot that was just granted": {queue: []string{"a"}, granted: []string{"x"}, limit: 1},
-		"a slot that is there twice":   {queue: []string{"a"}, up: []string{"x"}, granted: []string{"x"}, limit: 2, next: []string{"a"}},
-		"more upgrades than the limit": {queue: []string{"a"}, up: []string{"x", "y"}, limit: 1},
-		"its own slot":                 {queue: []string{"b", "a"}, up: []string{"a"}, limit: 1, next: []string{"a"}},
-		"a slot of its own, granted":   {queue: []string{"b", "a"}, granted: []string{"a"}, limit: 1, next: []string{"a"}},
-		"one that fails takes no slot": {
-			queue: []string{"a", "other/b"}, version: []string{"x"}, limit: 1, next: []string{"a"},
-		},
-		"many of a namespace fail: its own are stopped, and the others go on": {
-			queue: []string{"a", "other/b", "other/c"}, version: []string{"v", "w", "x", "y", "z"}, limit: 1,
-			next: []string{"other/b"}, stopped: []string{"a"},
-		},
-		"the same for reasons of their own": {
-			queue: []string{"a", "other/b"}, own: []string{"x", "y"}, limit: 1, next: []string{"other/b"}, stopped: []string{"a"},
-		},
-		"some of several namespaces fail for reasons of their own": {
-			queue: []string{"a", "other/b"}, own: []string{"x", "other/x", "third/x"}, version: []string{"other/y"}, limit: 5,
-			next: []string{"a"}, stopped: []string{"other/b"},
-		},
-		"the version is suspect in several namespaces": {
-			queue: []string{"a", "third/b"}, version: []string{"x", "other/x"}, limit: 5, stopped: []string{"a", "third/b"},
-		},
-		"its own slot, where it is": {
-			queue: []string{"a", "y"}, version: []string{"x", "other/x"}, up: []string{"y"}, limit: 5, next: []string{"y"},
-			stopped: []string{"a", "y"},
-		},
-		"its own slot, although it has failed": {
-			queue: []string{"x"}, version: []string{"x", "y"}, next: []string{"x"}, stopped: []string{"x"},
-		},
-		"all fail, no queue": {version: []string{"x", "other/x"}, limit: 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			now := begun(map[status.Fault][]string{status.FaultNone: c.up, status.FaultOwn: c.own, status.FaultVersion: c.version})
-			next, halt := turns(named(c.queue...), now, set[keys](true, c.granted...), c.limit)
-			if diff := cmp.Diff(named(c.next...), next); diff != "" {
-				t.Errorf("next (-want +got):\n%s", diff)
-			}
-			var stopped []client.ObjectKey
-			for _, key := range named(c.queue...) {
-				if halt.of(key) {
-					stopped = append(stopped, key)
-				}
-			}
-			if diff := cmp.Diff(named(c.stopped...), stopped); diff != "" {
-				t.Errorf("stopped (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 // queue plays the passes of connectors that wait for their upgrade, one at a time.
 type queue struct {
 	*upgrades
@@ -233,11 +164,13 @@ func TestUpgrades(t *testing.T) {
 		q.asks("d", true, false)
 		q.forget(named("d")[0]) // deleted before its Deployment was written
 		q.wakes("third/e")
+		q.asks("f", false, false)
+		q.leave(named("third/e")[0]) // its pass failed before it asked
+		q.wakes("f")
 	})
 }
 
-// TestUpgradesHaveTheirTime: an upgrade that neither ends nor fails, as that of a Deployment which somebody paused, does
-// not keep its slot.
+// TestUpgradesHaveTheirTime: an upgrade that neither ends nor fails does not keep its slot.
 func TestUpgradesHaveTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)

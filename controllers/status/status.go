@@ -188,7 +188,7 @@ func readiness(o Observation, available condition, s v1alpha1.ChannelConnectorSt
 	case available.status == metav1.ConditionFalse:
 		return available
 	case !o.rolledOut():
-		return notYet(o, condition{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"})
+		return notYet(o, rollingOut(o.Deployment))
 	case available.reason == ReasonScaledToZero:
 		return available
 	case len(blocking) > 0:

@@ -80,6 +80,15 @@ func notYet(o Observation, otherwise condition) condition {
 	return v
 }
 
+// rollingOut is a workload whose older pods take calls.
+func rollingOut(d *appsv1.Deployment) condition {
+	c := condition{reason: ReasonRollingOut, message: "The pod of the declared template is not available yet"}
+	if d.Spec.Paused {
+		c.message += fmt.Sprintf(": the Deployment is paused: kubectl rollout resume deployment/%s", d.Name)
+	}
+	return c
+}
+
 // WorkloadStalled reports whether the declared pod does not come up and waiting does not help.
 func WorkloadStalled(o Observation) bool {
 	return o.Deployment != nil && wanted(o.Deployment) > 0 && !o.rolledOut() && notYet(o, condition{}).stalled

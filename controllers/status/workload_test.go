@@ -71,6 +71,13 @@ func TestWorkload(t *testing.T) {
 			[]func(*status.Observation){replicas(1, 2, 1, 1), func(o *status.Observation) { o.Pods = append(o.Pods, pod("newer", "3")) }},
 			expected{reconciling: rollingOut},
 		},
+		"paused": {
+			[]func(*status.Observation){replicas(1, 1, 0, 1), func(o *status.Observation) {
+				o.Deployment.Name, o.Deployment.Spec.Paused = "shop-connector", true
+			}},
+			expected{reconciling: rollingOut + ": the Deployment is paused: kubectl rollout resume deployment/shop-connector"},
+		},
+		"paused, and rolled out": {[]func(*status.Observation){func(o *status.Observation) { o.Deployment.Spec.Paused = true }}, expected{}},
 		"rolled out, the old pod stopping": {
 			[]func(*status.Observation){replicas(1, 2, 1, 2)},
 			expected{reconciling: rollingOut},
