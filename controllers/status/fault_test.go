@@ -5,7 +5,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -73,5 +75,42 @@ func TestUpgradeFaultOfAContainer(t *testing.T) {
 		t.Run(waiting.Message, func(t *testing.T) {
 			faulty(t, want, down(func(p *corev1.Pod) { container(p).State = corev1.ContainerState{Waiting: &waiting} }))
 		})
+	}
+}
+
+// TestUpgradeFaultOfAPod: containers of others, and the limits that a resource declares, are no evidence against a
+// version.
+func TestUpgradeFaultOfAPod(t *testing.T) {
+	killed := func(p *corev1.Pod) {
+		container(p).RestartCount, container(p).State = 7, ended("OOMKilled", 137, "")
+	}
+	limited := func(resources v1alpha1.Resources) func(*status.Observation) {
+		return func(o *status.Observation) { o.Connector.Spec.Workload.Resources = &resources }
+	}
+	memory, cpu := v1alpha1.Resources{}, v1alpha1.Resources{}
+	memory.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}
+	cpu.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+	for name, c := range map[string]struct {
+		change []func(*status.Observation)
+		want   status.Fault
+	}{
+		"out of the memory that the resource declares": {[]func(*status.Observation){down(killed), limited(memory)}, status.FaultOwn},
+		"out of the memory that the operator gives it": {[]func(*status.Observation){down(killed), limited(cpu)}, status.FaultVersion},
+		"out of the memory where nothing is declared":  {[]func(*status.Observation){down(killed)}, status.FaultVersion},
+		"crashing, with a limit that the resource declares": {[]func(*status.Observation){limited(memory), down(func(p *corev1.Pod) {
+			container(p).RestartCount, container(p).State = 7, ended("Error", 1, "")
+		})}, status.FaultVersion},
+		"a container of others is not ready": {[]func(*status.Observation){down(func(p *corev1.Pod) {
+			container(p).Ready = true
+		})}, status.FaultOwn},
+		"an init container of others does not end": {[]func(*status.Observation){down(func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodInitialized, Status: corev1.ConditionFalse}}
+		})}, status.FaultOwn},
+		"no pod is made, and the one before is ready": {[]func(*status.Observation){replicas(1, 1, 0, 1)}, status.FaultVersion},
+		"nobody else is in its way": {[]func(*status.Observation){down(func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodInitialized, Status: corev1.ConditionTrue}}
+		})}, status.FaultVersion},
+	} {
+		t.Run(name, func(t *testing.T) { faulty(t, c.want, c.change...) })
 	}
 }

@@ -262,6 +262,8 @@ func variables(w v1alpha1.Workload, words string) string {
 }
 
 const (
+	// reasonOutOfMemory is that of a container that took more memory than its limit.
+	reasonOutOfMemory = "OOMKilled"
 	// stalledAfter is the number of crashes after which another start does not help. kubelet waits minutes between two
 	// starts then.
 	stalledAfter = 5
@@ -285,7 +287,7 @@ func crashing(pod *corev1.Pod) *condition {
 		v.message, v.stalled = "The container ends again and again: ", c.RestartCount >= stalledAfter
 	}
 	v.message += fmt.Sprintf("%s, exit code %d", ended.Reason, ended.ExitCode)
-	if ended.Reason == "OOMKilled" {
+	if ended.Reason == reasonOutOfMemory {
 		v.message += ": raise workload.resources.limits.memory"
 	}
 	if said := lastLine(ended.Message); said != "" {
