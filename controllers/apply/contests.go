@@ -14,7 +14,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 )
 
-// The bounds of the memory: some 5 MiB. Fields beyond them are put back at once, each time.
+// The bounds of the memory: some 5 MiB. Fields beyond them are put back at once, each time, unless another namespace
+// makes room.
 const (
 	maxChildren       = 10_000
 	maxFields         = 10_000
@@ -36,14 +37,23 @@ type Contests struct {
 	mu sync.Mutex
 	// owners are the children by their ChannelConnector, and by their text: Service "shop-connector".
 	owners map[client.ObjectKey]map[string]*childContests
-	// children and fields count what is remembered.
-	children, fields int
-	swept            time.Time
+	// tally counts what is remembered; namespaces those that something is remembered of.
+	tally
+	namespaces map[string]*tally
+	swept      time.Time
+}
+
+// tally counts children, and their fields.
+type tally struct{ children, fields int }
+
+func (t *tally) add(children, fields int) {
+	t.children += children
+	t.fields += fields
 }
 
 // NewContests returns an empty memory.
 func NewContests(c clock.PassiveClock) *Contests {
-	return &Contests{clock: c, owners: map[client.ObjectKey]map[string]*childContests{}}
+	return &Contests{clock: c, owners: map[client.ObjectKey]map[string]*childContests{}, namespaces: map[string]*tally{}}
 }
 
 // Contest is a field that the operator does not get its way with.
@@ -63,6 +73,8 @@ type Contest struct {
 type childContests struct {
 	// uid tells the object from an earlier one of its name.
 	uid types.UID
+	// namespace is the one that it counts in.
+	namespace string
 	// digest is that of the last configuration that was applied, and wroteAt its time. By it a writer that changes the
 	// annotation as well is told from a change of the resource.
 	digest  string
@@ -249,7 +261,7 @@ func (c *Contests) child(key contestKey) *childContests {
 	if child != nil {
 		c.forgetChild(key.owner, key.child)
 	}
-	return &childContests{uid: key.uid, fields: map[string]*contested{}}
+	return &childContests{uid: key.uid, namespace: key.owner.Namespace, fields: map[string]*contested{}}
 }
 
 // remember returns the contests of an object, which it adds if need be; nil if there is no room.
@@ -258,15 +270,59 @@ func (c *Contests) remember(key contestKey) *childContests {
 	if c.owners[key.owner][key.child] == child {
 		return child
 	}
-	if c.children >= maxChildren {
+	if c.children >= maxChildren && !c.makeRoom(child.namespace, func(t tally) int { return t.children }) {
 		return nil
 	}
 	if c.owners[key.owner] == nil {
 		c.owners[key.owner] = map[string]*childContests{}
 	}
 	c.owners[key.owner][key.child] = child
-	c.children++
+	c.count(child, 1, 0)
 	return child
+}
+
+// count counts in the whole and in a child's namespace.
+func (c *Contests) count(child *childContests, children, fields int) {
+	own := c.namespaces[child.namespace]
+	if own == nil {
+		own = &tally{}
+		c.namespaces[child.namespace] = own
+	}
+	c.add(children, fields)
+	if own.add(children, fields); *own == (tally{}) {
+		delete(c.namespaces, child.namespace)
+	}
+}
+
+// makeRoom forgets a child of the namespace of which most is remembered, and reports whether it did. It leaves that one
+// no less than the given one has: no tenant keeps the room from another one, and none takes it in turns with another.
+func (c *Contests) makeRoom(namespace string, size func(tally) int) bool {
+	var own tally
+	if t := c.namespaces[namespace]; t != nil {
+		own = *t
+	}
+	most, has := "", 0
+	for name, t := range c.namespaces {
+		if n := size(*t); n > has {
+			most, has = name, n
+		}
+	}
+	spare := has - size(own) - 1
+	if spare <= 0 {
+		return false
+	}
+	for owner, of := range c.owners {
+		if owner.Namespace != most {
+			continue
+		}
+		for key, child := range of {
+			if n := size(tally{1, len(child.fields)}); 0 < n && n <= spare {
+				c.forgetChild(owner, key)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // field returns the contest of a field with its wanted value; nil if there is none.
@@ -282,22 +338,26 @@ func (c *Contests) field(child *childContests, d difference) *contested {
 
 func (c *Contests) rememberField(child *childContests, d difference) *contested {
 	f := c.field(child, d)
-	if f == nil && c.fields < maxFields && len(child.fields) < maxFieldsPerChild {
-		f = &contested{wanted: sum(d.want)}
-		child.fields[d.path.String()] = f
-		c.fields++
+	switch {
+	case f != nil, len(child.fields) >= maxFieldsPerChild:
+		return f
+	case c.fields >= maxFields && !c.makeRoom(child.namespace, func(t tally) int { return t.fields }):
+		return nil
 	}
+	f = &contested{wanted: sum(d.want)}
+	child.fields[d.path.String()] = f
+	c.count(child, 0, 1)
 	return f
 }
 
 func (c *Contests) forget(child *childContests, path string) {
 	delete(child.fields, path)
-	c.fields--
+	c.count(child, 0, -1)
 }
 
 func (c *Contests) forgetChild(owner client.ObjectKey, key string) {
-	c.fields -= len(c.owners[owner][key].fields)
-	c.children--
+	child := c.owners[owner][key]
+	c.count(child, -1, -len(child.fields))
 	if delete(c.owners[owner], key); len(c.owners[owner]) == 0 {
 		delete(c.owners, owner)
 	}

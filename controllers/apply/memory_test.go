@@ -2,7 +2,9 @@ package apply
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -112,5 +114,58 @@ func TestContestsKeepTheirRules(t *testing.T) {
 		if all, _ := c.Of(shop); len(all) != 0 || c.Left() != 0 || c.fields != 0 || c.children != 1 {
 			t.Errorf("seed %d: %v, %d left, %d fields of %d children in the end", seed, all, c.Left(), c.fields, c.children)
 		}
+	}
+}
+
+// TestContestsMakeRoom: what one namespace fills does not keep another one's fields from being left as they are.
+func TestContestsMakeRoom(t *testing.T) {
+	fields := func(n int) (all []difference) {
+		for i := range n {
+			all = append(all, at(fmt.Sprintf("f%d", i), 1))
+		}
+		return all
+	}
+	child := func(namespace string, n int) contestKey {
+		return contestKey{client.ObjectKey{Namespace: namespace, Name: fmt.Sprint(n)}, `Deployment "d"`, types.UID(fmt.Sprint(n))}
+	}
+	const full = maxFields / maxFieldsPerChild
+	for name, c := range map[string]struct {
+		// children are how many each namespace has; each child has so many fields.
+		children map[string]int
+		fields   int
+		room     bool
+	}{
+		"another one has all fields":           {map[string]int{"many": full + 1}, maxFieldsPerChild, true},
+		"another one has all children":         {map[string]int{"many": maxChildren}, 0, true},
+		"another one has both":                 {map[string]int{"many": maxChildren}, 1, true},
+		"several others have them":             {map[string]int{"many": full / 2, "more": full/2 + 1}, maxFieldsPerChild, true},
+		"it has them itself":                   {map[string]int{"few": full + 1}, maxFieldsPerChild, false},
+		"it has all children itself":           {map[string]int{"few": maxChildren}, 0, false},
+		"another one has as many, within them": {map[string]int{"few": maxFields / 2, "many": maxFields / 2}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := testingclock.NewFakePassiveClock(time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC))
+			x := NewContests(clock)
+			for _, namespace := range slices.Sorted(maps.Keys(c.children)) {
+				for n := range c.children[namespace] {
+					x.wrote(child(namespace, n), "d", fields(c.fields), nil)
+				}
+			}
+			key := child("few", maxChildren)
+			for range promptCorrections {
+				x.wrote(key, "d", x.judge(key, "d", true, fields(1)).corrected, nil)
+			}
+			if j := x.judge(key, "d", true, fields(1)); (len(j.left) == 1) != c.room {
+				t.Errorf("%d left as they are, %d put back", len(j.left), len(j.corrected))
+			}
+			if x.children > maxChildren || x.fields > maxFields {
+				t.Errorf("%d children and %d fields", x.children, x.fields)
+			}
+			clock.SetTime(clock.Now().Add(maxPause + quiet))
+			x.wrote(child("later", 0), "d", nil, nil)
+			if x.children != 1 || x.fields != 0 || len(x.namespaces) != 1 {
+				t.Errorf("%d children and %d fields of %d namespaces later", x.children, x.fields, len(x.namespaces))
+			}
+		})
 	}
 }
