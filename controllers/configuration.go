@@ -180,6 +180,7 @@ func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (
 		in.InUse = p.inUse
 	}
 	found, err := credentials.Resolve(ctx, in)
+	r.apiKey.secret = nil // a Secret may have 1 MiB
 	if err != nil {
 		return r, err
 	}

@@ -118,7 +118,7 @@ func TestKeyFileThatComesBackChangesNothing(t *testing.T) {
 
 func TestReplacedKeyIsOutOfUseAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
-		"by a short one": "short", "by a large file": string(make([]byte, config.MaxSecretSize+1)), "by a good one": secondKey,
+		"by a short one": "short", "by a large file": string(make([]byte, config.MaxSecret+1)), "by a good one": secondKey,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, key := watchKey(t, long)
@@ -164,7 +164,7 @@ func TestSomethingElseTakesTheKeyAway(t *testing.T) {
 			return os.WriteFile(key, make([]byte, config.MaxFileSize+1), 0o600)
 		},
 		"a large file": func(_ *testing.T, key string) error {
-			return os.WriteFile(key, make([]byte, config.MaxSecretSize+1), 0o600)
+			return os.WriteFile(key, make([]byte, config.MaxSecret+1), 0o600)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

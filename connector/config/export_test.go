@@ -33,6 +33,3 @@ func (w *Watcher) TryAgainAfter(again time.Duration) { w.again = again }
 
 // NotifiedBy sets the source of notifications.
 func (w *Watcher) NotifiedBy(open func() (*fsnotify.Watcher, error)) { w.open = open }
-
-// MaxSecretSize bounds a secret's file.
-const MaxSecretSize = maxSecretSize

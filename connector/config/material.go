@@ -17,10 +17,11 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds on a secret and on a bundle of certificates, in bytes: a larger file is some other one.
+// The bounds on a secret and on a bundle of certificates, in bytes without white space around: a larger file is some
+// other one.
 const (
-	maxSecretSize = 64 << 10
-	maxBundleSize = 512 << 10
+	MaxSecret = 64 << 10
+	MaxBundle = 512 << 10
 )
 
 // Key reads a key that lets calls in, and reports whether it can be used. It also finds invisible characters, such as
@@ -134,7 +135,12 @@ func bounded(file string, content []byte, bound int) error {
 	if len(bytes.TrimSpace(content)) <= bound {
 		return nil
 	}
-	return fmt.Errorf("%s %w %d KiB: put the credential alone into it", file, errLarge, bound>>10)
+	return TooLarge(file, bound)
+}
+
+// TooLarge says that a secret is larger than its bound.
+func TooLarge(name string, bound int) error {
+	return fmt.Errorf("%s %w %d KiB: put the credential alone into it", name, errLarge, bound>>10)
 }
 
 // reveal reads s from its file.
@@ -144,7 +150,7 @@ func (c *Checker) reveal(s *Secret) error {
 		return fmt.Errorf("the file cannot be read: %w (a relative path begins at the folder of this file)", err)
 	}
 	revealed := strings.TrimSpace(string(content))
-	switch err := bounded(s.File, content, maxSecretSize); {
+	switch err := bounded(s.File, content, MaxSecret); {
 	case err != nil:
 		return err
 	case revealed == "":
@@ -213,8 +219,8 @@ func (c *Checker) material(fit func(contents [][]byte) []error, files ...namedFi
 // Pair returns the certificate and key of two files, nil if there is no good pair.
 func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certificate {
 	contents := c.material(func(contents [][]byte) []error {
-		noCert := cmp.Or(bounded(certFile, contents[0], maxSecretSize), firstCertificate(certFile, contents[0]))
-		noKey := bounded(keyFile, contents[1], maxSecretSize)
+		noCert := cmp.Or(bounded(certFile, contents[0], MaxSecret), firstCertificate(certFile, contents[0]))
+		noKey := bounded(keyFile, contents[1], MaxSecret)
 		if noCert != nil || noKey != nil {
 			return []error{noCert, noKey}
 		}
@@ -247,7 +253,7 @@ func firstCertificate(file string, content []byte) error {
 // Authorities returns the certificate authorities of a file, nil if there is no good bundle.
 func (c *Checker) Authorities(field, file string) *x509.CertPool {
 	contents := c.material(func(contents [][]byte) []error {
-		err := bounded(file, contents[0], maxBundleSize)
+		err := bounded(file, contents[0], MaxBundle)
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(contents[0]) {
 			err = fmt.Errorf("%s holds no certificate in PEM: write a bundle of \"BEGIN CERTIFICATE\" blocks", file)
 		}

@@ -3,6 +3,7 @@
 package credentials
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -97,25 +98,34 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	return out, nil
 }
 
-// read reads each Secret once. The error says which ones could not be read.
+// maxValues bounds the values of one resource together, in bytes. The connector gets them in one Secret, and the API
+// server takes none that is larger.
+const maxValues = 1 << 20
+
+// read reads each Secret once, and keeps of it what the resource names. A Secret may hold 1 MiB and a resource name
+// hundreds, so that none outlives the reading of the next one. The error says which ones could not be read.
 func read(ctx context.Context, in Input) ([]material, error) {
 	named := references(in.Connector, in.Generated)
-	materials := make([]material, len(named))
-	objects := map[render.Object]object{}
+	materials, of := make([]material, len(named)), map[render.Object][]*material{}
+	for i, r := range named {
+		materials[i].Reference = r
+		of[r.Object] = append(of[r.Object], &materials[i])
+	}
 	var unread []error
-	for i := range materials {
-		m := &materials[i]
-		m.Reference = named[i]
-		o, known := objects[m.Object]
-		if !known {
-			data, err := in.From(ctx, m.Object)
-			o = object{data: data, found: err == nil, unread: client.IgnoreNotFound(err)}
-			objects[m.Object] = o
-			if o.unread != nil {
-				unread = append(unread, fmt.Errorf("read %s: %w", m.Object, o.unread))
-			}
+	room := maxValues
+	for _, r := range named {
+		if of[r.Object] == nil {
+			continue
 		}
-		m.read(o)
+		data, err := in.From(ctx, r.Object)
+		o := object{data: data, found: err == nil, unread: client.IgnoreNotFound(err)}
+		if o.unread != nil {
+			unread = append(unread, fmt.Errorf("read %s: %w", r.Object, o.unread))
+		}
+		for _, m := range of[r.Object] {
+			room -= m.read(o, room)
+		}
+		of[r.Object] = nil
 	}
 	slices.SortFunc(unread, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return materials, errors.Join(unread...)
@@ -136,8 +146,10 @@ type material struct {
 	// objectFound and keyFound: the Secret and its key exist.
 	objectFound, keyFound bool
 	state                 state
-	// raw is the value in the Secret; Value has no white space around it.
-	raw, Value string
+	// Value is the value without the white space around it, of which padded tells. It is empty for one that is larger
+	// than its limit, or than the room that the values before it leave: they are too many together.
+	Value                     string
+	padded, tooLarge, tooMany bool
 	// kept is the digest of an absent API key that is still accepted; until is the end of the acceptance.
 	kept  string
 	until time.Time
@@ -161,16 +173,25 @@ const (
 // source names the material to the connector.
 func (m *material) source() string { return m.Name + "/" + m.Key }
 
-func (m *material) read(from object) {
+// read takes the value from its object, if there is room for it, and returns its size.
+func (m *material) read(from object, room int) (size int) {
 	if from.unread != nil {
 		m.state = unknown
-		return
+		return 0
 	}
 	m.objectFound = from.found
 	var raw []byte
 	raw, m.keyFound = from.data[m.Key]
-	m.raw = string(raw)
-	m.Value = strings.TrimSpace(m.raw)
+	value := bytes.TrimSpace(raw)
+	switch m.padded = len(value) < len(raw); {
+	case len(value) > m.Limit():
+		m.tooLarge = true
+	case len(value) > room:
+		m.tooMany = true
+	default:
+		m.Value = string(value)
+	}
+	return len(m.Value)
 }
 
 // own reports whether no other ChannelConnector should have the same Secret key.

@@ -94,7 +94,7 @@ type policy func(m *material, s subject) []Finding
 
 // policies are all policies, in their order. The first that blocks a Secret key is the last that judges it. The
 // connector itself judges whether a value is fit for its use.
-var policies = []policy{missing, refused, looksLikeAccessToken, warned, shared, trimmed}
+var policies = []policy{large, missing, refused, looksLikeAccessToken, warned, shared, trimmed}
 
 func blocking(reason, format string, args ...any) []Finding {
 	return []Finding{{Reason: reason, Message: fmt.Sprintf(format, args...), Blocking: true}}
@@ -162,6 +162,18 @@ func (m *material) note(f Finding) {
 		f.Reason = cmp.Or(ofConfigMap[f.Reason], f.Reason)
 	}
 	m.findings = append(m.findings, f)
+}
+
+// large finds a value of which nothing was kept.
+func large(m *material, _ subject) []Finding {
+	switch {
+	case m.tooLarge:
+		return blocking(ReasonTooLarge, "%v", config.TooLarge(m.String(), m.Limit()))
+	case m.tooMany:
+		return blocking(ReasonTooLarge, "%s does not fit: the values that the resource names may have %d MiB together, since the connector "+
+			"gets them in one Secret: put the credentials alone into them", m, maxValues>>20)
+	}
+	return nil
 }
 
 // missing finds that there is no value.
@@ -232,7 +244,7 @@ func shared(m *material, s subject) []Finding {
 }
 
 func trimmed(m *material, _ subject) []Finding {
-	if m.raw == m.Value || m.Use == render.Certificate {
+	if !m.padded || m.Use == render.Certificate {
 		return nil
 	}
 	return warning(ReasonTrimmed, "%s begins or ends with white space, which is left out: write the Secret without it", m)

@@ -74,6 +74,14 @@ const (
 // OfSink reports whether the sink needs the Secret key.
 func (r Reference) OfSink() bool { return strings.HasPrefix(r.Path, "spec.sink.") }
 
+// Limit bounds the value, in bytes without white space around, as the connector does.
+func (r Reference) Limit() int {
+	if r.Use == Certificate && strings.HasSuffix(r.File, "-"+bundle) {
+		return config.MaxBundle
+	}
+	return config.MaxSecret
+}
+
 // GeneratedPath is the Path of the generated API key, which no field names.
 const GeneratedPath = "generated"
 
@@ -88,12 +96,15 @@ type ownFile struct {
 // TLSPath is the Path of the webhook's certificate and key.
 const TLSPath = "spec.workload.tls.secretName"
 
+// bundle is the name of a file with authorities, which may be many.
+const bundle = "ca.crt"
+
 // ownFiles are by the names of the references.
 var ownFiles = map[string][]ownFile{
 	"urlSecretKeyRef": {{field: "urlFile", name: "url", use: Credential}},
 	// One of the two is set.
-	"caSecretKeyRef":    {{field: "caFile", name: "ca.crt", use: Certificate}},
-	"caConfigMapKeyRef": {{field: "caFile", name: "ca.crt", use: Certificate}},
+	"caSecretKeyRef":    {{field: "caFile", name: bundle, use: Certificate}},
+	"caConfigMapKeyRef": {{field: "caFile", name: bundle, use: Certificate}},
 	"tls": {
 		{field: "certFile", name: "tls.crt", use: Certificate, key: corev1.TLSCertKey},
 		{field: "keyFile", name: "tls.key", use: Certificate, key: corev1.TLSPrivateKeyKey},
