@@ -221,8 +221,14 @@ func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", secret.Name, err)
 	}
+	if !apply.Belongs(secret, p.connector) {
+		return &render.InUse{}, nil
+	}
+	// Who may write the Secret can make this take a hundred times its size: no two workers do it at a time.
+	p.readingBack.Lock()
+	defer p.readingBack.Unlock()
 	has, err := render.ReadBack(secret.Data)
-	if err != nil || !apply.Belongs(secret, p.connector) {
+	if err != nil {
 		return &render.InUse{}, nil //nolint:nilerr // the pass writes it again
 	}
 	return has, nil

@@ -48,6 +48,8 @@ type reconciler struct {
 	definition *definition
 	kinds      *kinds
 	gateways   *gateways
+	// readingBack is held by the pass that reads back a configuration.
+	readingBack sync.Mutex
 	// woken are resources that have a pass without an event.
 	woken chan event.GenericEvent
 }
