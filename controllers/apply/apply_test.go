@@ -42,6 +42,8 @@ type rig struct {
 	writes int
 	// admit changes what is applied, as a webhook does; nil for no change.
 	admit func(map[string]any)
+	// meanwhile happens before a deletion reaches the server; nil for nothing.
+	meanwhile func()
 	// fail is an error for the verb of the next request: get, live, apply, patch, delete.
 	fail map[string]error
 }
@@ -114,6 +116,9 @@ func (r *rig) delete(ctx context.Context, c client.WithWatch, object client.Obje
 	r.writes++
 	if r.fail["delete"] != nil {
 		return r.fail["delete"]
+	}
+	if r.meanwhile != nil {
+		r.meanwhile()
 	}
 	return c.Delete(ctx, object, opts...)
 }
@@ -395,5 +400,24 @@ func TestPrune(t *testing.T) {
 				t.Errorf("gone: %v", gone)
 			}
 		})
+	}
+}
+
+// TestPruneOfTheChanged: an object that loses its labels before it is deleted stays for another pass. The cache never
+// hears of its end.
+func TestPruneOfTheChanged(t *testing.T) {
+	owner := connectortest.New(t)
+	there := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "chat", Name: "shop-connector", Labels: children.Labels("shop"),
+		OwnerReferences: []metav1.OwnerReference{{Kind: "ChannelConnector", Name: "shop", UID: owner.UID, Controller: new(true)}},
+	}}
+	r := newRig(there)
+	r.meanwhile = func() {
+		if err := r.server.Patch(t.Context(), there.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":null}}`))); err != nil {
+			t.Error(err)
+		}
+	}
+	if deleted, err := r.Prune(t.Context(), owner, child(t, owner, "ServiceAccount")); deleted || !apierrors.IsConflict(err) {
+		t.Errorf("got %v, %v, want a conflict", deleted, err)
 	}
 }

@@ -10,10 +10,12 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
 
 // Prune deletes the object of a child that the resource no longer wants, and reports whether it did. An object of
-// another owner is left alone.
+// another owner is left alone, and so is one that has changed meanwhile: if it has lost its labels, the cache never
+// hears of its end, for which whoever reads waits.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
 	live, from := child.Kind.New(), client.Reader(a.Client)
 	if child.Kind.Private {
@@ -28,10 +30,19 @@ func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	if !metav1.IsControlledBy(live, owner) || live.GetDeletionTimestamp() != nil {
 		return false, nil
 	}
-	uid := live.GetUID()
-	err = a.Client.Delete(ctx, live, client.Preconditions{UID: &uid})
+	is := client.Preconditions{UID: new(live.GetUID()), ResourceVersion: new(live.GetResourceVersion())}
+	opts := []client.DeleteOption{is}
+	if !cached(child.Kind, live) {
+		opts = append(opts, client.DisableReadYourWritesConsistency)
+	}
+	err = a.Client.Delete(ctx, live, opts...)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return false, fmt.Errorf("delete %s: %w", child, err)
 	}
 	return err == nil, nil
+}
+
+// cached reports whether the cache of the client has an object.
+func cached(kind children.Kind, object client.Object) bool {
+	return !kind.Private && object.GetLabels()[marks.LabelManagedBy] == marks.ManagedBy
 }
