@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,31 +180,51 @@ const maxQuoted = 400
 func parents(o Observation) (pending *condition) {
 	c, route := o.Connector, o.Exposure.HTTPRoute
 	for _, ref := range c.Spec.Exposure.HTTPRoute.ParentRefs {
-		accepted := false
-		for _, parent := range route.Status.Parents {
-			if !names(parent.ParentRef, ref, c.Namespace) {
-				continue
-			}
-			for _, kind := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
-				v := meta.FindStatusCondition(parent.Conditions, string(kind))
-				switch {
-				case v == nil || v.ObservedGeneration != route.Generation:
-				case v.Status == metav1.ConditionFalse:
-					return &condition{status: metav1.ConditionFalse, reason: ReasonRouteRefused, message: fmt.Sprintf(
-						"%s refuses HTTPRoute %q (%s): %s: %s", gatewayName(ref, c.Namespace), route.Name, kind, v.Reason,
-						traffic.Cut(v.Message, maxQuoted))}
-				case v.Status == metav1.ConditionTrue && kind == gatewayv1.RouteConditionAccepted:
-					accepted = true
-				}
-			}
-		}
-		if !accepted && pending == nil {
+		switch taken, refusal := judged(o, ref); {
+		case taken:
+		case refusal != nil:
+			return &condition{status: metav1.ConditionFalse, reason: ReasonRouteRefused, message: fmt.Sprintf(
+				"%s refuses HTTPRoute %q (%s): %s: %s", gatewayName(ref, c.Namespace), route.Name, refusal.Type, refusal.Reason,
+				traffic.Cut(refusal.Message, maxQuoted))}
+		case pending == nil:
 			pending = &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf(
 				"%s has not taken this version of HTTPRoute %q yet: make sure that the Gateway is there, and that the controller of its "+
 					"GatewayClass runs", gatewayName(ref, c.Namespace), route.Name)}
 		}
 	}
 	return pending
+}
+
+// judged reports whether a controller takes the HTTPRoute for a parent, or otherwise the first refusal. A refusal says nothing
+// if another controller takes it: nobody clears away the words of a controller that was replaced.
+func judged(o Observation, ref v1alpha1.ParentRef) (taken bool, refusal *metav1.Condition) {
+	route := o.Exposure.HTTPRoute
+	for _, parent := range route.Status.Parents {
+		if !names(parent.ParentRef, ref, o.Connector.Namespace) {
+			continue
+		}
+		accepted := current(parent.Conditions, string(gatewayv1.RouteConditionAccepted), route.Generation)
+		resolved := current(parent.Conditions, string(gatewayv1.RouteConditionResolvedRefs), route.Generation)
+		switch {
+		case accepted.Status == metav1.ConditionFalse:
+			refusal = cmp.Or(refusal, accepted)
+		case resolved.Status == metav1.ConditionFalse:
+			refusal = cmp.Or(refusal, resolved)
+		case accepted.Status == metav1.ConditionTrue:
+			return true, nil
+		}
+	}
+	return false, refusal
+}
+
+// current is a condition, unless it is that of an earlier version of its object; an empty one if there is none. Some
+// controllers write no version, or one that the object does not have.
+func current(of []metav1.Condition, kind string, generation int64) *metav1.Condition {
+	v := meta.FindStatusCondition(of, kind)
+	if v == nil || v.ObservedGeneration > 0 && v.ObservedGeneration < generation {
+		return &metav1.Condition{}
+	}
+	return v
 }
 
 // names reports whether a parent of the HTTPRoute's status is a declared one.
@@ -249,7 +270,7 @@ func reached(o Observation) *condition {
 	case w.fault != "" && !w.https:
 		return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("HTTPRoute %q is taken, and %s is not "+
 			"served: its own conditions say why", e.HTTPRoute.Name, w.fault)}
-	case w.https && len(w.ports) > 0:
+	case w.https && !w.own:
 		return isExposed(o, fmt.Sprintf("HTTPRoute %q is taken. %s calls port 443 only: make sure that it leads to port %s of the Gateway",
 			e.HTTPRoute.Name, platform, strings.Join(w.ports, ", ")))
 	case w.https:

@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	byRoute   = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways, sectionName: web}], hostnames: [hooks.example.com]}}`
-	byIngress = `exposure: {ingress: {host: hooks.example.com, tlsSecretName: hooks-tls}}`
-	called    = "/webhook/xpbot/api/zalo/push"
-	url       = "https://hooks.example.com" + called + "?param.header.xp-api-key=<key>"
+	byRoute       = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways, sectionName: web}], hostnames: [hooks.example.com]}}`
+	onAnyListener = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways}], hostnames: [hooks.example.com]}}`
+	byIngress     = `exposure: {ingress: {host: hooks.example.com, tlsSecretName: hooks-tls}}`
+	called        = "/webhook/xpbot/api/zalo/push"
+	url           = "https://hooks.example.com" + called + "?param.header.xp-api-key=<key>"
 )
 
 // route is a HTTPRoute of generation 2 whose parent has judged the version of a generation.
@@ -41,34 +42,11 @@ func route(generation int64, accepted, resolved metav1.ConditionStatus) *gateway
 	return r
 }
 
-// listener is a Gateway with one, which takes routes of every namespace unless it is changed.
-func listener(name string, protocol gatewayv1.ProtocolType, port int32, host string, change ...func(*gatewayv1.Gateway)) status.Gateway {
-	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
-	l := gatewayv1.Listener{Name: gatewayv1.SectionName(name), Protocol: protocol, Port: port, AllowedRoutes: &gatewayv1.AllowedRoutes{
-		Namespaces: &gatewayv1.RouteNamespaces{From: new(gatewayv1.NamespacesFromAll)},
-	}}
-	if host != "" {
-		l.Hostname = new(gatewayv1.Hostname(host))
-	}
-	g.Spec.Listeners = []gatewayv1.Listener{l}
-	for _, change := range change {
-		change(g)
-	}
-	return status.ReadGateway(g)
-}
-
-// tells is what the Gateway's controller says of the only listener.
-func tells(kind, reason string, generation int64) func(*gatewayv1.Gateway) {
-	return func(g *gatewayv1.Gateway) {
-		g.Status.Listeners = []gatewayv1.ListenerStatus{{Name: g.Spec.Listeners[0].Name, Conditions: []metav1.Condition{
-			{Type: kind, Status: metav1.ConditionFalse, Reason: reason, ObservedGeneration: generation},
-		}}}
-	}
-}
-
-// admits is of which namespaces the only listener takes routes.
-func admits(from gatewayv1.FromNamespaces) func(*gatewayv1.Gateway) {
-	return func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].AllowedRoutes.Namespaces.From = &from }
+// also is a HTTPRoute with what another controller says of the same parent as well.
+func also(r, other *gatewayv1.HTTPRoute) *gatewayv1.HTTPRoute {
+	other.Status.Parents[0].ControllerName = "example.com/other"
+	r.Status.Parents = append(r.Status.Parents, other.Status.Parents...)
+	return r
 }
 
 // taken is an address that ChannelConnector chat/older has.
@@ -151,7 +129,24 @@ func TestExposedByHTTPRoute(t *testing.T) {
 			spec: byRoute, seen: looked(route(2, yes, no), https),
 			want: `False RouteRefused:  … (ResolvedRefs): TheirReason`,
 		},
-		"taken": {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
+		"taken":           {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
+		"without version": {spec: byRoute, seen: looked(route(0, yes, yes), https), want: "True Exposed: "},
+		"refused without version": {
+			spec: byRoute, seen: looked(route(0, no, yes), https), want: "False RouteRefused: ",
+		},
+		"with a later version": {spec: byRoute, seen: looked(route(3, yes, yes), https), want: "True Exposed: "},
+		"by the controller that came after": {
+			spec: byRoute, seen: looked(also(route(2, no, no), route(2, yes, yes)), https), want: "True Exposed: ",
+		},
+		"by the controller that was there before": {
+			spec: byRoute, seen: looked(also(route(2, yes, ""), route(2, no, "")), https), want: "True Exposed: ",
+		},
+		"by one that was there before, of an earlier version": {
+			spec: byRoute, seen: looked(also(route(1, yes, yes), route(2, no, no)), https), want: "False RouteRefused: ",
+		},
+		"without its Service, by the controller that came after": {
+			spec: byRoute, seen: looked(also(route(2, no, yes), route(2, yes, no)), https), want: "False RouteRefused: ",
+		},
 		"a wildcard's": {
 			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.Example.com")),
 			want: "True Exposed: ",
@@ -184,46 +179,6 @@ func TestExposedByHTTPRoute(t *testing.T) {
 				return e
 			}(),
 			want: `True Exposed:  … hooks.example.com/, which ChannelConnector "older" of namespace "sales" has`,
-		},
-	} {
-		t.Run(name, c.check)
-	}
-}
-
-// TestExposedByListeners: HTTPS is served by listeners that take the route and that their controller serves.
-func TestExposedByListeners(t *testing.T) {
-	https := func(change func(*gatewayv1.Gateway)) status.Exposure {
-		return status.Exposure{
-			Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
-			Gateways: []status.Gateway{listener("web", "HTTPS", 443, "", change)},
-		}
-	}
-	for name, c := range map[string]exposes{
-		"another namespace's": {
-			spec: byRoute, seen: https(admits("Same")), want: "Unknown GatewayUnknown: ",
-		},
-		"nobody's": {
-			spec: byRoute, seen: https(admits("None")), want: "Unknown GatewayUnknown: ",
-		},
-		"perhaps its own": {
-			spec: byRoute, seen: https(admits("Selector")), want: "True Exposed: ",
-		},
-		"without its certificate": {
-			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 2)),
-			want: `Unknown Pending: HTTPRoute "shop-connector" is taken, and Listener "web" of Gateway "public" of namespace "gateways" ` +
-				`(InvalidCertificateRef) is not served`,
-		},
-		"not programmed": {
-			spec: byRoute, seen: https(tells("Programmed", "Pending", 2)),
-			want: "Unknown Pending:  … (Pending) is not served",
-		},
-		"without its certificate before": {
-			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 1)),
-			want: "True Exposed: ",
-		},
-		"with a kind that is unknown": {
-			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidRouteKinds", 2)),
-			want: "True Exposed: ",
 		},
 	} {
 		t.Run(name, c.check)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -67,9 +66,8 @@ func fault(g *gatewayv1.Gateway, name gatewayv1.SectionName) string {
 	for _, kind := range []gatewayv1.ListenerConditionType{
 		gatewayv1.ListenerConditionResolvedRefs, gatewayv1.ListenerConditionAccepted, gatewayv1.ListenerConditionProgrammed,
 	} {
-		v := meta.FindStatusCondition(g.Status.Listeners[i].Conditions, string(kind))
-		if v != nil && v.Status == metav1.ConditionFalse && v.ObservedGeneration == g.Generation &&
-			v.Reason != string(gatewayv1.ListenerReasonInvalidRouteKinds) { // the other kinds are served
+		v := current(g.Status.Listeners[i].Conditions, string(kind), g.Generation)
+		if v.Status == metav1.ConditionFalse && v.Reason != string(gatewayv1.ListenerReasonInvalidRouteKinds) { // the other kinds are served
 			return strings.Clone(traffic.Cut(v.Reason, maxFault))
 		}
 	}
@@ -79,7 +77,8 @@ func fault(g *gatewayv1.Gateway, name gatewayv1.SectionName) string {
 // way is how the Gateways listen for the host of the URL.
 type way struct {
 	https, http bool
-	// ports are those of HTTPS that are not its own.
+	// own reports whether HTTPS is served on its own port; ports are the others.
+	own   bool
 	ports []string
 	// unread says of which Gateway that is unknown, and why; empty if all are known.
 	unread string
@@ -117,8 +116,10 @@ func (w *way) add(l Listener) {
 		return
 	}
 	w.https = true
-	if l.Port != portHTTPS {
-		w.ports = append(w.ports, fmt.Sprintf("%d", l.Port))
+	if port := fmt.Sprintf("%d", l.Port); l.Port == portHTTPS {
+		w.own = true
+	} else if !slices.Contains(w.ports, port) {
+		w.ports = append(w.ports, port)
 	}
 }
 

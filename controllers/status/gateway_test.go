@@ -1,0 +1,109 @@
+package status_test
+
+import (
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"xbot.a4b.vn/channel-connector/controllers/status"
+)
+
+// listener is a Gateway with one, which takes routes of every namespace unless it is changed.
+func listener(name string, protocol gatewayv1.ProtocolType, port int32, host string, change ...func(*gatewayv1.Gateway)) status.Gateway {
+	g := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+	l := gatewayv1.Listener{Name: gatewayv1.SectionName(name), Protocol: protocol, Port: port, AllowedRoutes: &gatewayv1.AllowedRoutes{
+		Namespaces: &gatewayv1.RouteNamespaces{From: new(gatewayv1.NamespacesFromAll)},
+	}}
+	if host != "" {
+		l.Hostname = new(gatewayv1.Hostname(host))
+	}
+	g.Spec.Listeners = []gatewayv1.Listener{l}
+	for _, change := range change {
+		change(g)
+	}
+	return status.ReadGateway(g)
+}
+
+// tells is what the Gateway's controller says of the only listener.
+func tells(kind, reason string, generation int64) func(*gatewayv1.Gateway) {
+	return func(g *gatewayv1.Gateway) {
+		g.Status.Listeners = []gatewayv1.ListenerStatus{{Name: g.Spec.Listeners[0].Name, Conditions: []metav1.Condition{
+			{Type: kind, Status: metav1.ConditionFalse, Reason: reason, ObservedGeneration: generation},
+		}}}
+	}
+}
+
+// listens adds listeners like the only one, and gives all of them their ports.
+func listens(ports ...gatewayv1.PortNumber) func(*gatewayv1.Gateway) {
+	return func(g *gatewayv1.Gateway) {
+		like := g.Spec.Listeners[0]
+		g.Spec.Listeners = nil
+		for i, port := range ports {
+			like.Name, like.Port = gatewayv1.SectionName(fmt.Sprintf("web-%d", i)), port
+			g.Spec.Listeners = append(g.Spec.Listeners, like)
+		}
+	}
+}
+
+// unnamed is an exposure whose HTTPRoute is for the whole Gateway.
+func unnamed(e status.Exposure) status.Exposure {
+	e.HTTPRoute.Status.Parents[0].ParentRef.SectionName = nil
+	return e
+}
+
+// admits is of which namespaces the only listener takes routes.
+func admits(from gatewayv1.FromNamespaces) func(*gatewayv1.Gateway) {
+	return func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].AllowedRoutes.Namespaces.From = &from }
+}
+
+// TestExposedByListeners: HTTPS is served by listeners that take the route and that their controller serves.
+func TestExposedByListeners(t *testing.T) {
+	https := func(change func(*gatewayv1.Gateway)) status.Exposure {
+		return status.Exposure{
+			Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
+			Gateways: []status.Gateway{listener("web", "HTTPS", 443, "", change)},
+		}
+	}
+	for name, c := range map[string]exposes{
+		"another namespace's": {
+			spec: byRoute, seen: https(admits("Same")), want: "Unknown GatewayUnknown: ",
+		},
+		"nobody's": {
+			spec: byRoute, seen: https(admits("None")), want: "Unknown GatewayUnknown: ",
+		},
+		"perhaps its own": {
+			spec: byRoute, seen: https(admits("Selector")), want: "True Exposed: ",
+		},
+		"without its certificate": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 2)),
+			want: `Unknown Pending: HTTPRoute "shop-connector" is taken, and Listener "web" of Gateway "public" of namespace "gateways" ` +
+				`(InvalidCertificateRef) is not served`,
+		},
+		"not programmed": {
+			spec: byRoute, seen: https(tells("Programmed", "Pending", 2)),
+			want: "Unknown Pending:  … (Pending) is not served",
+		},
+		"without its certificate before": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 1)),
+			want: "True Exposed: ",
+		},
+		"without its certificate, in no version": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidCertificateRef", 0)),
+			want: "Unknown Pending:  … (InvalidCertificateRef) is not served",
+		},
+		"on another port as well": {
+			spec: onAnyListener, seen: unnamed(https(listens(8443, 443, 8443))), want: "True Exposed:  … and HTTPS is served",
+		},
+		"on other ports alone": {
+			spec: onAnyListener, seen: unnamed(https(listens(8443, 9443, 8443))), want: "True Exposed:  … leads to port 8443, 9443 of the Gateway",
+		},
+		"with a kind that is unknown": {
+			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidRouteKinds", 2)),
+			want: "True Exposed: ",
+		},
+	} {
+		t.Run(name, c.check)
+	}
+}
