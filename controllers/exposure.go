@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -152,7 +151,7 @@ func (p *pass) certificate(ctx context.Context, name, host string) status.Certif
 	case err != nil:
 		return status.Certificate{Secret: name, Unread: true}
 	}
-	return status.ReadCertificate(name, secret.Data[corev1.TLSCertKey], host)
+	return status.ReadPair(name, secret.Data, host)
 }
 
 // exposureSecrets are the Secrets with the certificates of a resource's exposure.

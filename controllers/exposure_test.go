@@ -78,17 +78,22 @@ func hasAddress(ctx context.Context, c *v1alpha1.ChannelConnector) {
 	Expect(k8s.Status().Update(ctx, ingress)).To(Succeed())
 }
 
-// certificateFor returns a certificate for a host in PEM.
-func certificateFor(host string, from, until time.Time) []byte {
+// pairFor returns a certificate for a host with its key, as a Secret has them.
+func pairFor(host string, from, until time.Time) map[string][]byte {
 	GinkgoHelper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	Expect(err).NotTo(HaveOccurred())
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: from, NotAfter: until,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	Expect(err).NotTo(HaveOccurred())
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	Expect(err).NotTo(HaveOccurred())
+	return map[string][]byte{
+		corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
+		corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
+	}
 }
 
 var _ = Describe("An exposure by an Ingress", func() {
@@ -154,13 +159,15 @@ var _ = Describe("An exposure by an Ingress", func() {
 			ContainSubstring("is missing")))
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hooks-tls"}, Type: corev1.SecretTypeTLS}
 		now := time.Now()
-		secret.Data = map[string][]byte{
-			corev1.TLSCertKey:       certificateFor("other.example.com", now.Add(-time.Hour), now.Add(90*24*time.Hour)),
-			corev1.TLSPrivateKeyKey: []byte("Hidden0Private0Key"),
-		}
+		secret.Data = pairFor("other.example.com", now.Add(-time.Hour), now.Add(90*24*time.Hour))
 		Expect(k8s.Create(ctx, secret)).To(Succeed())
 		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring("not for "+hooks)))
-		secret.Data[corev1.TLSCertKey] = certificateFor(hooks, now.Add(-time.Hour), now.Add(14*24*time.Hour+5*time.Second))
+		secret.Data = pairFor(hooks, now.Add(-time.Hour), now.Add(90*24*time.Hour))
+		secret.Data[corev1.TLSPrivateKeyKey] = []byte("Hidden0Private0Key")
+		Expect(k8s.Update(ctx, secret)).To(Succeed())
+		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring(`Secret "hooks-tls"`),
+			ContainSubstring("tls.key"), Not(ContainSubstring("Hidden"))))
+		secret.Data = pairFor(hooks, now.Add(-time.Hour), time.Now().Add(14*24*time.Hour+5*time.Second))
 		Expect(k8s.Update(ctx, secret)).To(Succeed())
 		Eventually(exposed(ctx)).Should(HavePrefix("True Exposed: "))
 		Eventually(exposed(ctx)).Should(HavePrefix("True CertificateExpiring: "), "14 days are left in a moment")

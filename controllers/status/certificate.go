@@ -1,10 +1,13 @@
 package status
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 const (
@@ -14,6 +17,9 @@ const (
 	certificateAgain = 12 * time.Hour
 	// maxCertificate bounds the certificates that are read, in bytes.
 	maxCertificate = 64 << 10
+	// maxPrivateKey bounds a private key that is read, in bytes: RSA with 16384 bits has 13 KiB. The time to check one
+	// grows with the third power.
+	maxPrivateKey = 16 << 10
 )
 
 // Certificate is what is known of the certificate in a Secret. It holds nothing of the Secret but the times.
@@ -55,6 +61,30 @@ func ReadCertificate(secret string, chain []byte, host string) Certificate {
 		c.Problem = fmt.Sprintf("has a certificate that is not for %s", host)
 	}
 	return c
+}
+
+// ReadPair reads the certificate in a Secret like ReadCertificate. Its private key is to be there; nothing is kept of it.
+func ReadPair(secret string, data map[string][]byte, host string) Certificate {
+	c := ReadCertificate(secret, data[corev1.TLSCertKey], host)
+	if c.Problem == "" {
+		c.Problem = keyProblem(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
+	}
+	return c
+}
+
+// keyProblem is what is wrong with the private key of a chain; empty for nothing. The library's words stay out: it has
+// seen the key.
+func keyProblem(chain, key []byte) string {
+	if len(key) == 0 {
+		return "has no private key under tls.key"
+	}
+	if len(key) > maxPrivateKey {
+		return fmt.Sprintf("has more than %d KiB under tls.key", maxPrivateKey>>10)
+	}
+	if _, err := tls.X509KeyPair(chain, key); err != nil {
+		return "has a private key under tls.key that is not its certificate's, or that cannot be read"
+	}
+	return ""
 }
 
 // judge returns what is wrong with the certificate at a time, and otherwise whether it ends soon.

@@ -18,10 +18,7 @@ import (
 func TestReadCertificate(t *testing.T) {
 	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	until := from.AddDate(0, 3, 0)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"*.example.com"}, NotBefore: from, NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -50,6 +47,55 @@ func TestReadCertificate(t *testing.T) {
 			t.Errorf("%s: it is valid from %v to %v", name, got.NotBefore, got.NotAfter)
 		}
 	}
+}
+
+// TestReadPair: a Secret without the certificate's own key serves nothing, and its key is not quoted.
+func TestReadPair(t *testing.T) {
+	key, other := newKey(t), newKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"hooks.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, c := range map[string]struct{ key, problem string }{
+		"good":                    {key: encoded(t, key)},
+		"absent":                  {problem: "no private key under tls.key"},
+		"another certificate's":   {key: encoded(t, other), problem: "under tls.key that is not its certificate's"},
+		"no key":                  {key: "Hidden0Private0Key", problem: "under tls.key"},
+		"damaged":                 {key: encoded(t, key)[:99], problem: "under tls.key"},
+		"a certificate once more": {key: string(chain), problem: "under tls.key"},
+		"huge":                    {key: strings.Repeat(encoded(t, key), 100), problem: "more than 16 KiB under tls.key"},
+	} {
+		got := status.ReadPair("hooks-tls", map[string][]byte{"tls.crt": chain, "tls.key": []byte(c.key)}, "hooks.example.com")
+		if (c.problem == "") != (got.Problem == "") || !strings.Contains(got.Problem, c.problem) || strings.Contains(got.Problem, "Hidden") {
+			t.Errorf("%s: the problem is %q, want %q", name, got.Problem, c.problem)
+		}
+		if got.NotAfter.IsZero() {
+			t.Errorf("%s: the certificate itself was not read", name)
+		}
+	}
+	if got := status.ReadPair("hooks-tls", map[string][]byte{"tls.key": []byte(encoded(t, key))}, ""); !strings.Contains(got.Problem, "tls.crt") {
+		t.Errorf("without a certificate the problem is %q", got.Problem)
+	}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func encoded(t *testing.T, key *ecdsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // TestCertificateLookAgain: a certificate is judged again when time changes the judgement, and twice a day in case the
