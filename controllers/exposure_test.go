@@ -261,7 +261,10 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 	newGateway := func(ctx context.Context, key client.ObjectKey, protocol gatewayv1.ProtocolType, port int32) {
 		GinkgoHelper()
 		g := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{
-			GatewayClassName: "test", Listeners: []gatewayv1.Listener{{Name: "web", Protocol: protocol, Port: port}},
+			GatewayClassName: "test", Listeners: []gatewayv1.Listener{{
+				Name: "web", Protocol: protocol, Port: port,
+				AllowedRoutes: &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{From: new(gatewayv1.NamespacesFromAll)}},
+			}},
 		}}
 		if protocol == gatewayv1.HTTPSProtocolType {
 			g.Spec.Listeners[0].TLS = &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "web-tls"}}}
@@ -313,6 +316,8 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 		Eventually(exposed).Should(And(HavePrefix("Unknown GatewayUnknown: "), ContainSubstring("no such Gateway")))
 		Expect(webhookURL(ctx, shop)).To(Equal("https" + pasted))
 		Expect(readyCondition(ctx, shop)).To(beTrue, "Ready does not depend on it")
+		newGateway(ctx, client.ObjectKey{Namespace: infra, Name: "public"}, gatewayv1.HTTPSProtocolType, 443)
+		Eventually(exposed).Should(HavePrefix("True Exposed: "), "nothing tells of a Gateway")
 		staysSettled(ctx, op, shop)
 
 		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = ingressOf(hooks) })
@@ -324,7 +329,9 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 		namespace := newNamespace(ctx)
 		newSecrets(ctx, namespace)
 		var reads atomic.Int64
+		watch := &ahead{}
 		op := startOperator(namespace, func(s *setup) {
+			s.Clock = watch
 			s.wire.inject(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 				if !strings.Contains(req.URL.Path, "/gateways/") {
 					return next.RoundTrip(req)
@@ -354,6 +361,10 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 			Eventually(webhookURL).WithArguments(ctx, shop).Should(HavePrefix(want.scheme + "://" + hooks + "/" + gateway + "?"))
 			all = append(all, shop)
 		}
+		watch.put(time.Hour) // Gateways are looked at ever more rarely
+		for _, c := range all {
+			op.forcePass(ctx, c)
+		}
 		before := reads.Load()
 		for range 5 {
 			staysSettled(ctx, op, all...)
@@ -363,7 +374,7 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 
 		By("a restart, which knows nothing of the kind at first")
 		op.stop()
-		op = startOperator(namespace)
+		op = startOperator(namespace, func(s *setup) { s.Clock = watch })
 		Eventually(op.passes.total).Should(BeNumerically(">=", 2*len(all)))
 		settle(op)
 		Expect(op.written()).NotTo(ContainElement(ContainSubstring("by-https")))

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// gatewayFresh is for how long a Gateway that was read counts as it was, so that the many resources behind one cost
-	// one request.
-	gatewayFresh = 30 * time.Second
+	// gatewayFailed is for how long it counts that a Gateway is not there, or could not be read: it may come at any time.
+	// So many passes cost one request a second. That the operator has no right counts for status.GatewayFresh.
+	gatewayFailed = time.Second
 	// gatewayTimeout bounds one reading.
 	gatewayTimeout = 5 * time.Second
 	// maxGateways bounds how many are remembered. Users name them.
@@ -35,8 +35,9 @@ type gateways struct {
 	read map[client.ObjectKey]gatewayRead
 }
 
+// gatewayRead is what is known of a Gateway, until when.
 type gatewayRead struct {
-	at time.Time
+	until time.Time
 	status.Gateway
 }
 
@@ -49,10 +50,10 @@ func (g *gateways) get(ctx context.Context, key client.ObjectKey) status.Gateway
 	g.mu.Lock()
 	known, ok := g.read[key]
 	g.mu.Unlock()
-	if ok && g.clock.Since(known.at) < gatewayFresh {
+	if ok && g.clock.Now().Before(known.until) {
 		return known.Gateway
 	}
-	known = gatewayRead{at: g.clock.Now(), Gateway: g.ask(ctx, key)}
+	known = g.ask(ctx, key, known.Gateway)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.read) >= maxGateways {
@@ -62,17 +63,22 @@ func (g *gateways) get(ctx context.Context, key client.ObjectKey) status.Gateway
 	return known.Gateway
 }
 
-func (g *gateways) ask(ctx context.Context, key client.ObjectKey) status.Gateway {
+// ask reads a Gateway. A request that fails says nothing of one that was read before.
+func (g *gateways) ask(ctx context.Context, key client.ObjectKey, before status.Gateway) gatewayRead {
 	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
 	defer cancel()
 	gateway := &gatewayv1.Gateway{}
-	switch err := g.live.Get(ctx, key, gateway); {
+	err := g.live.Get(ctx, key, gateway)
+	fresh, failed := g.clock.Now().Add(status.GatewayFresh), g.clock.Now().Add(gatewayFailed)
+	switch {
 	case err == nil:
-		return status.ReadGateway(gateway)
+		return gatewayRead{fresh, status.ReadGateway(gateway)}
 	case apierrors.IsForbidden(err):
-		return status.Gateway{Unread: "the operator has no right to get it"}
+		return gatewayRead{fresh, status.Gateway{Unread: "the operator has no right to get it"}}
 	case apierrors.IsNotFound(err):
-		return status.Gateway{Unread: "there is no such Gateway"}
+		return gatewayRead{failed, status.Gateway{Unread: "there is no such Gateway"}}
+	case before.Unread == "" && len(before.Listeners) > 0:
+		return gatewayRead{failed, before}
 	}
-	return status.Gateway{Unread: "it could not be read"}
+	return gatewayRead{failed, status.Gateway{Unread: "it could not be read"}}
 }

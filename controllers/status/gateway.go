@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -128,6 +130,29 @@ func (w *way) add(l Listener) {
 func (e Exposure) NotServed(c *v1alpha1.ChannelConnector) bool {
 	w := listening(Observation{Connector: c, Exposure: e})
 	return w.fault != "" && !w.https
+}
+
+// GatewayFresh is for how long a Gateway that was read counts as it was, so that the many resources behind one cost one
+// request.
+const GatewayFresh = 30 * time.Second
+
+// gatewaysAgain is how soon, at most, Gateways are looked at again that are not known to serve HTTPS.
+const gatewaysAgain = 5 * time.Second
+
+// LookAtGateways is after how long to look again at Gateways, which are not watched, if that may end a status that is
+// not True: after as long as it has been so, and if it is new, no later than they are read again. 0 is no sooner than
+// usual.
+func LookAtGateways(o Observation, next v1alpha1.ChannelConnectorStatus) time.Duration {
+	was := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionExposed)
+	is := meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionExposed)
+	if len(o.Exposure.Gateways) == 0 || is == nil || is.Status == metav1.ConditionTrue || parents(o) != nil { // the route is watched
+		return 0
+	}
+	again := max(o.Now.Sub(is.LastTransitionTime.Time), gatewaysAgain)
+	if was == nil || was.Reason != is.Reason || was.ObservedGeneration != is.ObservedGeneration {
+		return min(again, GatewayFresh+gatewaysAgain)
+	}
+	return again
 }
 
 // portHTTPS is the only one that a URL without a port has.

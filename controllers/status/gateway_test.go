@@ -1,12 +1,17 @@
 package status_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
@@ -105,5 +110,60 @@ func TestExposedByListeners(t *testing.T) {
 		},
 	} {
 		t.Run(name, c.check)
+	}
+}
+
+// TestLookAtGateways: Gateways are looked at again after as long as Exposed has not been True. If its reason is new,
+// that is soon, since what was remembered of them may be why.
+func TestLookAtGateways(t *testing.T) {
+	absent := status.Gateway{Unread: "there is no such Gateway"}
+	for name, c := range map[string]struct {
+		gateway status.Gateway
+		// since is for how long Exposed is so; 0 if the resource is new. reason is the one before, if it was another one.
+		since   time.Duration
+		reason  string
+		changed bool
+		want    time.Duration
+	}{
+		"it is True":                 {gateway: listener("web", gatewayv1.HTTPSProtocolType, 443, "")},
+		"it is new":                  {gateway: absent, want: 5 * time.Second},
+		"for a moment":               {gateway: absent, since: time.Second, want: 5 * time.Second},
+		"for a while":                {gateway: absent, since: time.Minute, want: time.Minute},
+		"for a while with HTTP":      {gateway: listener("web", gatewayv1.HTTPProtocolType, 80, ""), since: time.Minute, want: time.Minute},
+		"for a day":                  {gateway: absent, since: 24 * time.Hour, want: 24 * time.Hour},
+		"for other reasons":          {gateway: absent, since: 24 * time.Hour, reason: status.ReasonPending, want: 35 * time.Second},
+		"of late, for other reasons": {gateway: absent, since: 7 * time.Second, reason: status.ReasonPending, want: 7 * time.Second},
+		"of another spec":            {gateway: absent, since: 24 * time.Hour, changed: true, want: 35 * time.Second},
+		"the clock was put back":     {gateway: absent, since: -time.Hour, want: 5 * time.Second},
+	} {
+		o := observed(t)
+		o.Connector = connectortest.New(t, byRoute)
+		o.Exposure = status.Exposure{
+			Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue), Gateways: []status.Gateway{c.gateway},
+		}
+		if c.since != 0 {
+			o.Connector.Status = status.Compute(o)
+			was := meta.FindStatusCondition(o.Connector.Status.Conditions, v1alpha1.ConditionExposed)
+			was.LastTransitionTime.Time, was.Reason = o.Now.Add(-c.since), cmp.Or(c.reason, was.Reason)
+		}
+		if c.changed {
+			o.Connector.Generation++
+		}
+		next := status.Compute(o)
+		if c.since == 0 { // its time is the machine's
+			o.Now = time.Now()
+		}
+		if got := status.LookAtGateways(o, next); got != c.want {
+			t.Errorf("%s: after %s, want %s", name, got, c.want)
+		}
+	}
+	o := observed(t)
+	if got := status.LookAtGateways(o, status.Compute(o)); got != 0 {
+		t.Errorf("without an exposure: after %s", got)
+	}
+	o.Connector = connectortest.New(t, byRoute)
+	o.Exposure = status.Exposure{Looked: true, HTTPRoute: route(2, "", ""), Gateways: []status.Gateway{absent}}
+	if got := status.LookAtGateways(o, status.Compute(o)); got != 0 {
+		t.Errorf("before the route is taken, which is watched: after %s", got)
 	}
 }
