@@ -25,7 +25,8 @@ const (
 	// exposureSpread is by how much of that a resource looks earlier: after a start all would look at once again, and each
 	// pass reads Secrets.
 	exposureSpread = 0.4
-	// servedAgain is the same while a Gateway's listener for the host is not served, which may take it a moment.
+	// servedAgain is the same while a Gateway's listener for the host is not served, which may take it a moment, or while
+	// the API server does not say whether the kind is there.
 	servedAgain = time.Minute
 	// kindAgain is the same while the operator has just started and has not looked for the kind yet.
 	kindAgain = time.Second
@@ -78,7 +79,7 @@ func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (
 
 // observeHTTPRoute looks at the HTTPRoute, and at the Gateways that took it.
 func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
-	served, why := p.kinds.state("HTTPRoute")
+	served, why := p.kinds.state(placed{p.place, "HTTPRoute"})
 	switch {
 	case !served && why == nil:
 		e.Unlooked, e.again = true, kindAgain
@@ -86,8 +87,11 @@ func (p *pass) observeHTTPRoute(ctx context.Context, e *exposed) error {
 	case !served && lacking(why):
 		e.Unserved, e.again = true, lookAtExposure()
 		return nil
-	case !served:
+	case !served && apierrors.IsForbidden(why):
 		e.Unwatched, e.again = true, lookAtExposure()
+		return nil
+	case !served: // what failed may tell of the API server alone, and passes are woken once the kind is found
+		e.Unlooked, e.again = true, servedAgain
 		return nil
 	}
 	route := &gatewayv1.HTTPRoute{}

@@ -24,40 +24,44 @@ type kinds struct {
 	// watch watches a kind in a place, for as long as the operator runs; wake lets every resource have a pass.
 	watch func(place string, kind children.Kind) error
 	wake  func(context.Context)
-	// watched are the places and kinds of which the watch was added.
-	watched map[[2]string]bool
-	// told are the last errors that were logged, by kind.
-	told map[string]string
+	// watched are those of which the watch was added.
+	watched map[placed]bool
+	// told are the last errors that were logged.
+	told map[placed]string
 
 	mu sync.Mutex
-	// found are the optional kinds that are there and watched, by name; why is why another one is not.
-	found map[string]bool
-	why   map[string]error
+	// found are the optional kinds that are there and watched; why is why another one is not.
+	found map[placed]bool
+	why   map[placed]error
 }
+
+// placed is a kind, by its name, in a place.
+type placed struct{ place, kind string }
 
 func newKinds(log logr.Logger, all []children.Kind, places []string) *kinds {
 	return &kinds{
-		log: log, all: all, places: places, watched: map[[2]string]bool{}, told: map[string]string{},
-		found: map[string]bool{}, why: map[string]error{},
+		log: log, all: all, places: places, watched: map[placed]bool{}, told: map[placed]string{},
+		found: map[placed]bool{}, why: map[placed]error{},
 	}
 }
 
-// served returns the kinds that the cluster serves, in their order.
-func (k *kinds) served() []children.Kind {
-	return slices.DeleteFunc(slices.Clone(k.all), func(kind children.Kind) bool { return kind.Optional && !k.has(kind) })
+// served returns the kinds that the cluster serves, and that the operator may list in a place, in their order.
+func (k *kinds) served(place string) []children.Kind {
+	return slices.DeleteFunc(slices.Clone(k.all), func(kind children.Kind) bool {
+		return kind.Optional && !k.has(placed{place, kind.Name})
+	})
 }
 
-func (k *kinds) has(kind children.Kind) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.found[kind.Name]
+func (k *kinds) has(of placed) bool {
+	served, _ := k.state(of)
+	return served
 }
 
 // state reports whether a kind is there, or why it is not. It says neither before the first look.
-func (k *kinds) state(name string) (served bool, why error) {
+func (k *kinds) state(of placed) (served bool, why error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.found[name], k.why[name]
+	return k.found[of], k.why[of]
 }
 
 // Start looks for optional kinds until ctx ends.
@@ -72,43 +76,51 @@ func (k *kinds) Start(ctx context.Context) error {
 	return nil
 }
 
-// look takes in a kind if it is there, and leaves it out if it is gone. Any other error says nothing of a kind that was
-// there.
+// look takes in a kind in each place where it is there and may be listed, and leaves it out everywhere if it is gone. The
+// first place is asked in any case, so that a kind that is gone is noticed.
 func (k *kinds) look(ctx context.Context, kind children.Kind) {
-	err := k.watchEverywhere(ctx, kind)
-	gone := lacking(err)
-	k.mu.Lock()
-	k.why[kind.Name] = err
-	k.mu.Unlock()
-	switch had := k.has(kind); {
-	case err == nil && !had, gone && had:
-		k.mu.Lock()
-		k.found[kind.Name] = !gone
-		k.mu.Unlock()
+	var gone error
+	changed := false
+	for i, place := range k.places {
+		of, err := placed{place, kind.Name}, gone
+		if gone == nil && (i == 0 || !k.has(of)) {
+			err = k.watchIn(ctx, of, kind)
+		}
+		if lacking(err) {
+			gone = err
+		}
+		changed = k.learn(of, err) || changed
+	}
+	if changed {
 		k.wake(ctx)
-	case err != nil && !gone && !had && err.Error() != k.told[kind.Name]:
-		k.told[kind.Name] = err.Error()
-		k.log.Error(err, "cannot watch a kind of child: the operator needs the rights of config/rbac", "kind", kind.Name)
 	}
 }
 
-// watchEverywhere watches a kind in each place where it is not watched yet. The first place is asked in any case, so
-// that a kind that is gone is noticed. Its watches stay: they see the kind when it is back.
-func (k *kinds) watchEverywhere(ctx context.Context, kind children.Kind) error {
-	for i, place := range k.places {
-		of := [2]string{place, kind.Name}
-		if i == 0 || !k.watched[of] {
-			if err := k.serves(ctx, place, kind); err != nil {
-				return err
-			}
-		}
-		if k.watched[of] {
-			continue
-		}
-		if err := k.watch(place, kind); err != nil {
-			return err
-		}
-		k.watched[of] = true
+// learn takes in the result of a look, and reports whether a kind has come or gone. An error other than that it is gone says
+// nothing of one that was there.
+func (k *kinds) learn(of placed, err error) (changed bool) {
+	had := k.has(of)
+	has := err == nil || had && !lacking(err)
+	k.mu.Lock()
+	k.found[of], k.why[of] = has, err
+	k.mu.Unlock()
+	if err != nil && !had && !lacking(err) && err.Error() != k.told[of] {
+		k.told[of] = err.Error()
+		k.log.Error(err, "cannot watch a kind of child: the operator needs the rights of config/rbac", "kind", of.kind, "namespace", of.place)
 	}
+	return has != had
+}
+
+// watchIn watches a kind in a place, unless it is watched there already. Its watch stays if the kind goes: it sees the
+// kind when it is back.
+func (k *kinds) watchIn(ctx context.Context, of placed, kind children.Kind) error {
+	err := k.serves(ctx, of.place, kind)
+	if err != nil || k.watched[of] {
+		return err
+	}
+	if err := k.watch(of.place, kind); err != nil {
+		return err
+	}
+	k.watched[of] = true
 	return nil
 }

@@ -122,7 +122,9 @@ func (o Options) caches(mgr ctrl.Manager) (map[string]*namespace, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make the caches of namespace %q: %w", name, err)
 		}
-		watched[name] = &namespace{Users: users.GetClient(), Own: whole{own.GetClient(), mgr.GetAPIReader()}, users: users, own: own}
+		watched[name] = &namespace{
+			place: name, Users: users.GetClient(), Own: whole{own.GetClient(), mgr.GetAPIReader()}, users: users, own: own,
+		}
 	}
 	return watched, nil
 }

@@ -19,6 +19,8 @@ import (
 // read their own writes: such a client waits until its cache has an object as young as its last write, and a young
 // object of one namespace says nothing about another.
 type namespace struct {
+	// place is its name; metav1.NamespaceAll is all of them.
+	place string
 	// Users reads what users write: ChannelConnectors, and the metadata of every Secret and ConfigMap.
 	Users client.Client
 	// Own reads what has the operator's labels: children other than Secrets, and their pods.

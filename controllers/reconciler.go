@@ -264,7 +264,7 @@ func (p *pass) wanted(o outcome) []children.Child {
 	if !o.rendered.startable {
 		return nil
 	}
-	kinds := p.kinds.served()
+	kinds := p.kinds.served(p.place)
 	if o.turn.withhold {
 		kinds = slices.DeleteFunc(kinds, func(k children.Kind) bool { return k.Name == children.Deployment.Name })
 	}
@@ -326,7 +326,7 @@ func (p *pass) write(ctx context.Context, o outcome, wanted []children.Child) (*
 // prune deletes the children that the resource does not want: those that only lead calls to the connector, or the
 // others.
 func (p *pass) prune(ctx context.Context, o outcome, outer bool) error {
-	kinds := slices.DeleteFunc(p.kinds.served(), func(k children.Kind) bool { return k.Outer != outer })
+	kinds := slices.DeleteFunc(p.kinds.served(p.place), func(k children.Kind) bool { return k.Outer != outer })
 	for _, child := range children.Unwanted(kinds, o.input()) {
 		if _, err := p.applier().Prune(ctx, p.connector, child); err != nil {
 			return err

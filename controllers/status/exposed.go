@@ -39,8 +39,8 @@ type Exposure struct {
 	Taken []Taken
 	// Looked reports whether the pass came to look at the rest. Without it, nothing may have been written.
 	Looked bool
-	// The operator has yet to look whether the cluster serves HTTPRoutes; the cluster does not; the operator cannot watch
-	// them.
+	// The operator has yet to find out whether the cluster serves HTTPRoutes; the cluster does not; the operator has no
+	// right to watch them.
 	Unlooked, Unserved, Unwatched bool
 	// HTTPRoute and Ingress are the object that is declared; nil if it is not there.
 	HTTPRoute *gatewayv1.HTTPRoute
@@ -153,7 +153,7 @@ func routeExposed(o Observation) *condition {
 			"gateway.networking.k8s.io/v1: install the Gateway API v1 and a controller for it, or declare spec.exposure.ingress. " +
 			"The HTTPRoute is made as soon as the cluster serves it"}
 	case e.Unwatched:
-		return notWritten("the operator cannot watch HTTPRoutes, and its log says why; often it lacks the rights of config/rbac")
+		return notWritten("the operator has no right to watch HTTPRoutes of this namespace: it needs those of config/rbac")
 	case e.HTTPRoute == nil:
 		return notWritten("Ready says why")
 	}
@@ -168,7 +168,7 @@ func unlooked(o Observation) *condition {
 	c := o.Connector
 	was := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionExposed)
 	if was == nil || was.ObservedGeneration != c.Generation {
-		return notWritten("the operator looks whether the cluster serves HTTPRoutes")
+		return notWritten("the operator looks whether the cluster serves HTTPRoutes: if that lasts, its log says why")
 	}
 	return &condition{status: was.Status, reason: was.Reason, message: was.Message}
 }
