@@ -306,7 +306,7 @@ var _ = Describe("An operator that limits what resources declare of their pods",
 		annotate := func(name string) func(*v1alpha1.ChannelConnector) {
 			return func(c *v1alpha1.ChannelConnector) {
 				c.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{
-					Host: v1alpha1.Hostname(namespace + ".example.com"), Annotations: map[string]string{name: "text"},
+					Host: v1alpha1.Hostname(namespace + ".example.com"), Annotations: map[string]v1alpha1.AnnotationValue{name: "text"},
 				}}
 			}
 		}

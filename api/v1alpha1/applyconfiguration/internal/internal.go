@@ -500,6 +500,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.AnnotationValue
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelConnector
   map:
     fields:
@@ -779,7 +781,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.AnnotationValue
     - name: className
       type:
         scalar: string
@@ -1042,7 +1044,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.AnnotationValue
     - name: podLabels
       type:
         map:

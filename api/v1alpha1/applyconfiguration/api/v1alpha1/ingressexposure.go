@@ -24,7 +24,7 @@ type IngressExposureApplyConfiguration struct {
 	// annotations are added to the Ingress, for its controller. Annotations that the
 	// operator sets itself win. Default: none. Example:
 	// {cert-manager.io/cluster-issuer: public}
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations map[string]apiv1alpha1.AnnotationValue `json:"annotations,omitempty"`
 }
 
 // IngressExposureApplyConfiguration constructs a declarative configuration of the IngressExposure type for use with
@@ -61,9 +61,9 @@ func (b *IngressExposureApplyConfiguration) WithTLSSecretName(value string) *Ing
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the Annotations field,
 // overwriting an existing map entries in Annotations field with the same key.
-func (b *IngressExposureApplyConfiguration) WithAnnotations(entries map[string]string) *IngressExposureApplyConfiguration {
+func (b *IngressExposureApplyConfiguration) WithAnnotations(entries map[string]apiv1alpha1.AnnotationValue) *IngressExposureApplyConfiguration {
 	if b.Annotations == nil && len(entries) > 0 {
-		b.Annotations = make(map[string]string, len(entries))
+		b.Annotations = make(map[string]apiv1alpha1.AnnotationValue, len(entries))
 	}
 	for k, v := range entries {
 		b.Annotations[k] = v

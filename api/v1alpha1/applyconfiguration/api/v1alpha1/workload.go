@@ -35,7 +35,7 @@ type WorkloadApplyConfiguration struct {
 	PodLabels map[string]apiv1alpha1.LabelValue `json:"podLabels,omitempty"`
 	// podAnnotations are added to the pods. Annotations that the operator sets
 	// itself win. Default: none. Example: {prometheus.io/scrape: "true"}
-	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
+	PodAnnotations map[string]apiv1alpha1.AnnotationValue `json:"podAnnotations,omitempty"`
 	// serviceAccountName of the pods. Default: one of the operator's making.
 	// Example: shop
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
@@ -160,9 +160,9 @@ func (b *WorkloadApplyConfiguration) WithPodLabels(entries map[string]apiv1alpha
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the PodAnnotations field,
 // overwriting an existing map entries in PodAnnotations field with the same key.
-func (b *WorkloadApplyConfiguration) WithPodAnnotations(entries map[string]string) *WorkloadApplyConfiguration {
+func (b *WorkloadApplyConfiguration) WithPodAnnotations(entries map[string]apiv1alpha1.AnnotationValue) *WorkloadApplyConfiguration {
 	if b.PodAnnotations == nil && len(entries) > 0 {
-		b.PodAnnotations = make(map[string]string, len(entries))
+		b.PodAnnotations = make(map[string]apiv1alpha1.AnnotationValue, len(entries))
 	}
 	for k, v := range entries {
 		b.PodAnnotations[k] = v
