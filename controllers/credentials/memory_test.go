@@ -105,15 +105,18 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
+// filling is what stands beside or around values.
+var filling = map[bool]string{true: strings.Repeat(" ", 1<<20), false: strings.Repeat("x", 1<<20)}
+
 // filled is the data of a Secret with keys of these sizes, in bytes; a negative one is of white space around a value.
 func filled(name string, sizes map[string]int) map[string][]byte {
 	data := map[string][]byte{}
 	for key, size := range sizes {
-		switch {
-		case size < 0:
-			data[key] = []byte(strings.Repeat(" ", -size-40) + "-" + name + "-api-key-of-32-characters-and-more")
-		default:
-			data[key] = []byte(name + "-" + strings.Repeat("x", size-len(name)-1))
+		if size < 0 {
+			value := "-" + name + "-api-key-of-32-characters-and-more"
+			data[key] = append([]byte(filling[true][:-size-len(value)]), value...)
+		} else {
+			data[key] = append([]byte(name+"-"), filling[false][:size-len(name)-1]...)
 		}
 	}
 	return data
