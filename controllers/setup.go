@@ -35,6 +35,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
 
@@ -225,14 +226,19 @@ func objectsOf(o client.Object) []string {
 	return words
 }
 
-// upgradingOf is empty for the many Deployments that are not being upgraded. Nor is one that somebody paused, whose pods
-// stay as they are.
+// upgradingOf is empty for the many Deployments that are not being upgraded, and for those that a tenant has marked: what
+// it finds is looked at each time that a connector asks for its turn. Nor is one being upgraded that somebody paused,
+// whose pods stay as they are.
 func upgradingOf(o client.Object) []string {
 	d, ok := o.(*appsv1.Deployment)
-	if upgrading := o.GetAnnotations()[marks.AnnotationUpgrading]; upgrading != "" && ok && !d.Spec.Paused {
-		return []string{upgrading}
+	if !ok || d.Annotations[marks.AnnotationUpgrading] != "true" || d.Spec.Paused || status.RolledOut(d) {
+		return nil
 	}
-	return nil
+	c := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Name: d.Annotations[marks.AnnotationConnector]}}
+	if c.Name == "" || d.Name != children.ConnectorName(c.Name) || metav1.GetControllerOfNoCopy(d) == nil || !apply.Belongs(d, c) {
+		return nil
+	}
+	return []string{"true"}
 }
 
 // connectorsOfChild finds the resource of a child by the child's label, which is the resource's name unless the index

@@ -323,23 +323,25 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 	return template, nil
 }
 
-// upgrading returns the workloads that the caches show as being upgraded. A Deployment may outlive its resource for a
+// upgrading returns the workloads that the caches show as being upgraded. It only reads the caches' own objects, of which
+// the index leaves out what tenants forge, since every turn that is asked for asks it, under a lock. A Deployment may outlive its resource for a
 // while, and nobody is told when that ends.
 func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 	now := upgrading{}
 	for _, n := range r.watched {
 		list := &appsv1.DeploymentList{}
-		if err := n.Own.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.DisableReadYourWritesConsistency); err != nil {
+		if err := n.Own.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.UnsafeDisableDeepCopy,
+			client.DisableReadYourWritesConsistency); err != nil {
 			return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
 		}
 		for i := range list.Items {
 			d, c := &list.Items[i], &v1alpha1.ChannelConnector{}
 			key := client.ObjectKey{Namespace: d.Namespace, Name: d.Annotations[marks.AnnotationConnector]}
-			if key.Name == "" || d.Name != children.ConnectorName(key.Name) || r.idle(key) {
-				continue // a tenant's own
+			if r.idle(key) {
+				continue // a tenant's mark
 			}
-			err := r.in(key.Namespace).Users.Get(ctx, key, c, client.DisableReadYourWritesConsistency)
-			if !status.RolledOut(d) && !apierrors.IsNotFound(err) && c.DeletionTimestamp.IsZero() {
+			err := r.in(key.Namespace).Users.Get(ctx, key, c, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+			if !apierrors.IsNotFound(err) && c.DeletionTimestamp.IsZero() {
 				now[key] = map[bool]status.Fault{true: status.FaultVersion}[status.DeadlineExceeded(d)] // until a pass knows better
 			}
 		}
