@@ -41,7 +41,7 @@ func TestCensus(t *testing.T) {
 				c.add(o)
 				c.add(o)
 			}
-			slices.SortFunc(there, byAge)
+			slices.SortFunc(there, func(a, b *v1alpha1.ChannelConnector) int { return byAge(claimantOf(a), claimantOf(b)) })
 			for i, o := range there {
 				if c.serves(o) != (i < limit) {
 					t.Fatalf("seed %d: %s, the %d-th, is served: %v", seed, o.Name, i, i >= limit)

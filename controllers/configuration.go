@@ -159,12 +159,8 @@ type resolved struct {
 // value, and is read again with the next pass.
 func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (r resolved, err error) {
 	r.apiKey = p.findAPIKey(ctx, current)
-	others, err := p.sharing(ctx)
-	if err != nil {
-		return r, err
-	}
 	in := credentials.Input{
-		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, Others: others,
+		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, Shared: p.sharing(),
 		// The status has them as well, from an operator that ended; the memory has them also where the status cannot be
 		// written.
 		Expiring: slices.Concat(p.kept.expiring, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),

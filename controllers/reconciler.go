@@ -43,6 +43,8 @@ type reconciler struct {
 	kept       sync.Map
 	contests   *apply.Contests
 	census     *census
+	addresses  *claims[address]
+	ownKeys    *claims[ownKey]
 	upgrades   *upgrades
 	traffic    *traffic.Poller
 	definition *definition
@@ -187,9 +189,7 @@ func (p *pass) run(ctx context.Context) (o outcome, err error) {
 		return o, err
 	}
 	o.rendered = p.renderConfig(o.current, o.resolved, o.volume)
-	if o.exposed.Taken, err = p.taken(ctx); err != nil {
-		return o, err
-	}
+	o.exposed.Taken = p.taken()
 	if o.turn, err = p.takeTurn(ctx, o.rendered); err != nil {
 		return o, err
 	}

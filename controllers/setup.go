@@ -25,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -45,8 +44,6 @@ const (
 	indexInstance = "instance"
 	// indexObjects finds ChannelConnectors by the Secrets and ConfigMaps that they need, as render.Object words them.
 	indexObjects = "objects"
-	// indexAddresses finds ChannelConnectors by the hosts and paths that they declare.
-	indexAddresses = "addresses"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -114,7 +111,8 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	r := &reconciler{
 		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
 		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
-		census: newCensus(o.MaxConnectorsPerNamespace), woken: make(chan event.GenericEvent, maxWoken),
+		census: newCensus(o.MaxConnectorsPerNamespace), addresses: newClaims(addressesOf), ownKeys: newClaims(ownKeysOf),
+		woken: make(chan event.GenericEvent, maxWoken),
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
@@ -128,12 +126,10 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 
 // watch lets what happens in a namespace cause passes.
 func (r *reconciler) watch(b *builder.Builder, n *namespace) {
-	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler, when ...predicate.Predicate) {
-		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler, when...))
+	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler) {
+		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler))
 	}
-	on(n.users, &v1alpha1.ChannelConnector{}, r.census.resources())
-	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsSharing), keysChanged)
-	on(n.users, &v1alpha1.ChannelConnector{}, handler.EnqueueRequestsFromMapFunc(r.connectorsBehind), addressesChanged)
+	on(n.users, &v1alpha1.ChannelConnector{}, r.addresses.before(r.ownKeys.before(r.census.resources())))
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
 		object := metadataOf(corev1.SchemeGroupVersion.WithKind(string(kind)))
 		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
@@ -188,7 +184,6 @@ func index(ctx context.Context, n *namespace) error {
 	}{
 		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
 		{n.users, &v1alpha1.ChannelConnector{}, indexObjects, objectsOf},
-		{n.users, &v1alpha1.ChannelConnector{}, indexAddresses, indexedAddresses},
 		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {

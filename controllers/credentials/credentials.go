@@ -48,8 +48,8 @@ type Input struct {
 	// GeneratedFinding is a finding about that Secret; nil: judge it.
 	GeneratedFinding *Finding
 	From             Source
-	// Others are ChannelConnectors that share any of the resource's OwnKeys.
-	Others []v1alpha1.ChannelConnector
+	// Shared are those of the resource's OwnKeys that other ChannelConnectors name as well, each with the name of one.
+	Shared map[v1alpha1.SecretKeyRef]string
 	// InUse returns the connector's present credentials; nil while there is no connector. It is called only if a Secret
 	// key is unusable.
 	InUse func(ctx context.Context) (*render.InUse, error)

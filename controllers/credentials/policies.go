@@ -70,8 +70,8 @@ type Finding struct {
 // subject is the context of a policy.
 type subject struct {
 	connector *v1alpha1.ChannelConnector
-	// others are ChannelConnectors of the namespace that share any of its OwnKeys.
-	others []v1alpha1.ChannelConnector
+	// shared are those of its OwnKeys that others name as well, with the name of one.
+	shared map[v1alpha1.SecretKeyRef]string
 	// said are the connector's problems with the values, by Reference.Field; names replaces its names by those of
 	// Secret keys.
 	said  map[string][]render.Problem
@@ -86,7 +86,7 @@ func newSubject(materials []material, in Input) subject {
 		names = append(names, render.TrialFile(m.Reference), m.String(), m.Field, m.String())
 	}
 	names = append(names, "channels[0].", "spec.")
-	return subject{in.Connector, in.Others, render.Try(in.Connector, values), strings.NewReplacer(names...)}
+	return subject{in.Connector, in.Shared, render.Try(in.Connector, values), strings.NewReplacer(names...)}
 }
 
 // policy judges one Secret key among all that a resource names.
@@ -234,13 +234,11 @@ func shared(m *material, s subject) []Finding {
 	if !own(m.Reference) {
 		return nil
 	}
-	for i := range s.others {
-		other := &s.others[i]
-		if other.Name != s.connector.Name && slices.Contains(OwnKeys(other), v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key}) {
-			return warning(ReasonShared, "%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other.Name)
-		}
+	other, is := s.shared[v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key}]
+	if !is {
+		return nil
 	}
-	return nil
+	return warning(ReasonShared, "%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other)
 }
 
 func trimmed(m *material, _ subject) []Finding {

@@ -45,15 +45,14 @@ type judged struct {
 // check judges the Secrets of everything, and sees that no message holds a value.
 func (c judged) check(t *testing.T) {
 	t.Helper()
-	var others []v1alpha1.ChannelConnector
+	shared := map[v1alpha1.SecretKeyRef]string{}
 	for _, patch := range c.others {
-		other := connectortest.New(t, patch)
-		other.Name = "other"
-		others = append(others, *other)
+		for _, key := range OwnKeys(connectortest.New(t, patch)) {
+			shared[key] = "other"
+		}
 	}
 	connector := connectortest.New(t, everything)
-	others = append(others, *connector) // itself is no other
-	resolved, err := Resolve(t.Context(), Input{Connector: connector, From: c.there.source(new([]string)), Others: others})
+	resolved, err := Resolve(t.Context(), Input{Connector: connector, From: c.there.source(new([]string)), Shared: shared})
 	if err != nil || resolved.Unread != nil {
 		t.Fatal(err, resolved.Unread)
 	}

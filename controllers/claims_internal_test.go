@@ -1,0 +1,192 @@
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+)
+
+// labelsOf lets an object claim its labels.
+func labelsOf(o client.Object) []string {
+	if o == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(o.GetLabels()))
+}
+
+// TestClaims: after any events, the oldest claimant of each thing is known, those that an event concerns are told of it,
+// and nothing is kept of who is gone.
+func TestClaims(t *testing.T) {
+	things := []string{"a", "b", "c"}
+	for seed := range uint64(200) {
+		random, c, there := rand.New(rand.NewPCG(seed, 0)), newClaims(labelsOf), map[client.ObjectKey]client.Object{} //nolint:gosec // a test
+		answers := func() map[string]client.ObjectKey {
+			all := map[string]client.ObjectKey{}
+			for key, o := range there {
+				for _, thing := range labelsOf(o) {
+					if oldest := c.oldest(thing, key); oldest != nil {
+						all[fmt.Sprint(key, thing)] = oldest.key
+					}
+				}
+			}
+			return all
+		}
+		for step := range 60 {
+			o := randomClaimant(random, things)
+			key, was := client.ObjectKeyFromObject(o), there[client.ObjectKeyFromObject(o)]
+			before := answers()
+			var concerned keys
+			if was != nil && random.IntN(2) == 0 {
+				delete(there, key)
+				concerned = c.change(was, nil)
+			} else {
+				there[key] = o
+				o.SetGeneration(int64(step))
+				concerned = c.change(was, o)
+			}
+			after := answers()
+			if diff := cmp.Diff(judged(there), after); diff != "" {
+				t.Fatalf("seed %d (-want +got):\n%s", seed, diff)
+			}
+			for other, o := range there {
+				for _, thing := range labelsOf(o) {
+					if at := fmt.Sprint(other, thing); other != key && before[at] != after[at] && !concerned[other] {
+						t.Fatalf("seed %d: %s is not told of %s", seed, other, thing)
+					}
+				}
+			}
+		}
+		for _, o := range there {
+			c.change(o, nil)
+		}
+		if len(c.by) > 0 {
+			t.Errorf("seed %d: %v is kept", seed, c.by)
+		}
+	}
+}
+
+func randomClaimant(random *rand.Rand, things []string) *v1alpha1.ChannelConnector {
+	o := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "chat", Name: fmt.Sprint("shop-", random.IntN(6)), CreationTimestamp: metav1.Unix(int64(random.IntN(3)), 0),
+		Labels: map[string]string{},
+	}}
+	for _, thing := range things {
+		if random.IntN(2) == 0 {
+			o.Labels[thing] = ""
+		}
+	}
+	return o
+}
+
+// judged are the oldest other claimants by a look at everyone.
+func judged(there map[client.ObjectKey]client.Object) map[string]client.ObjectKey {
+	all := map[string]client.ObjectKey{}
+	for key, o := range there {
+		for _, thing := range labelsOf(o) {
+			var oldest *claimant
+			for other, o := range there {
+				if who := claimantOf(o); other != key && slices.Contains(labelsOf(o), thing) && (oldest == nil || byAge(who, oldest) < 0) {
+					oldest = who
+				}
+			}
+			if oldest != nil {
+				all[fmt.Sprint(key, thing)] = oldest.key
+			}
+		}
+	}
+	return all
+}
+
+// equals are so many resources with the same keys and the most addresses, from the oldest on.
+func equals(t *testing.T, n int) (all []*v1alpha1.ChannelConnector) {
+	t.Helper()
+	c := connectortest.New(t)
+	c.Generation = 1
+	c.Spec.Webhook.Path = "/calls"
+	c.Spec.ZaloOA.DomainVerification = &v1alpha1.DomainVerification{}
+	for i := range 16 {
+		c.Spec.ZaloOA.DomainVerification.Codes = append(c.Spec.ZaloOA.DomainVerification.Codes, fmt.Sprint("code-", i))
+	}
+	c.Spec.Exposure = &v1alpha1.Exposure{HTTPRoute: &v1alpha1.HTTPRouteExposure{}}
+	for i := range 8 {
+		c.Spec.Exposure.HTTPRoute.Hostnames = append(c.Spec.Exposure.HTTPRoute.Hostnames, v1alpha1.Hostname(fmt.Sprintf("h%d.example.com", i)))
+	}
+	for i := range n {
+		each := c.DeepCopy()
+		each.Name, each.UID, each.CreationTimestamp = fmt.Sprint("shop-", i), types.UID(fmt.Sprint(i)), metav1.Unix(int64(i), 0)
+		all = append(all, each)
+	}
+	return all
+}
+
+// TestEqualResources: however many resources are the same, one that comes or goes concerns the others only if it is one
+// of the two oldest, and a change of something else nobody.
+func TestEqualResources(t *testing.T) {
+	const n = 1000
+	all, c := equals(t, n), newClaims(addressesOf)
+	concerned := 0
+	for _, each := range all {
+		concerned += len(c.change(nil, each))
+	}
+	if concerned != 1 { // the oldest, when the next one comes
+		t.Errorf("%d were concerned as they came", concerned)
+	}
+	if got := len(c.by); got != len(addressesOf(all[0])) || got != 8*18 {
+		t.Errorf("%d addresses are known", got)
+	}
+	edited := all[0].DeepCopy()
+	edited.Generation, edited.Spec.Delivery.Paused = 2, true
+	for what, got := range map[string]int{
+		"a change of something else": len(c.change(all[0], edited)),
+		"a change of the status":     len(c.change(edited, edited.DeepCopy())),
+		"the end of a young one":     len(c.change(all[n/2], nil)),
+	} {
+		if got != 0 {
+			t.Errorf("%s concerns %d", what, got)
+		}
+	}
+	moved := edited.DeepCopy()
+	moved.Generation, moved.Spec.Webhook.Path = 3, "/others"
+	if got := len(c.change(edited, moved)); got != n-2 {
+		t.Errorf("another path of the oldest concerns %d", got)
+	}
+	p := &pass{reconciler: &reconciler{addresses: c}, connector: all[1], key: client.ObjectKeyFromObject(all[1])}
+	for _, taken := range p.taken() {
+		if taken.Path == "/calls" || taken.By.Name != "shop-0" {
+			t.Errorf("%+v", taken)
+		}
+	}
+}
+
+// TestClaimsAtTheStart: what is listed is known before anyone has a pass, so that nobody need be woken for another.
+func TestClaimsAtTheStart(t *testing.T) {
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Second))
+	defer q.ShutDown()
+	c, all := newClaims(addressesOf), equals(t, 3)
+	h := c.before(handler.Funcs{})
+	for _, each := range slices.Backward(all) { // each is the oldest so far
+		h.Create(t.Context(), event.CreateEvent{Object: each, IsInInitialList: true}, q)
+	}
+	if q.Len() != 0 {
+		t.Errorf("%d are woken", q.Len())
+	}
+	h.Delete(t.Context(), event.DeleteEvent{Object: all[0]}, q)
+	if q.Len() != 2 {
+		t.Errorf("%d are woken when the oldest goes", q.Len())
+	}
+}
