@@ -14,15 +14,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// claims know the ChannelConnectors that claim what only one of them should have, such as an address, by age. Each event
-// is taken in as it comes. An index of the cache would be asked for everything that a resource claims, in each pass, and
-// would list all who claim it.
+// claims know the ChannelConnectors that claim a thing, such as an address or a Secret, by age. Each event is taken in as
+// it comes. An index of the cache takes many times the memory, and would list, and copy, everyone who claims a thing.
 //
-// The answer to a claimant is the same at every pass: the oldest other one. One that comes or goes concerns all others
-// if it is the oldest, and only the oldest if it is the next: what a thousand claim costs no thousand passes for each.
+// Of what only one should have, the answer to a claimant is the same at every pass: the oldest other one. One that comes
+// or goes concerns all others if it is the oldest, and only the oldest if it is the next: what a thousand claim costs no
+// thousand passes for each.
 type claims[K comparable] struct {
 	// of returns what a resource claims; nil has no claim.
 	of func(client.Object) []K
+	// names reports whether any number may claim a thing, so that none concerns another.
+	names bool
 
 	mu sync.Mutex
 	by map[K][]*claimant
@@ -44,6 +46,13 @@ func newClaims[K comparable](of func(client.Object) []K) *claims[K] {
 	return &claims[K]{of: of, by: map[K][]*claimant{}}
 }
 
+// newNames are claims to what any number may have.
+func newNames[K comparable](of func(client.Object) []K) *claims[K] {
+	c := newClaims(of)
+	c.names = true
+	return c
+}
+
 func claimantOf(o client.Object) *claimant {
 	if o == nil {
 		return &claimant{}
@@ -61,6 +70,16 @@ func (c *claims[K]) oldest(thing K, but client.ObjectKey) *claimant {
 		}
 	}
 	return nil
+}
+
+// all returns everyone who claims a thing.
+func (c *claims[K]) all(thing K) (all []client.ObjectKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, who := range c.by[thing] {
+		all = append(all, who.key)
+	}
+	return all
 }
 
 // change takes in a resource in place of what it was, and returns the others that this concerns. Either is nil while
@@ -98,7 +117,7 @@ func (c *claims[K]) take(thing K, who *claimant, concerned keys) {
 	} else {
 		c.by[thing] = all
 	}
-	concern(concerned, all, at)
+	c.concern(concerned, all, at)
 }
 
 func (c *claims[K]) give(thing K, who *claimant, concerned keys) {
@@ -107,18 +126,19 @@ func (c *claims[K]) give(thing K, who *claimant, concerned keys) {
 	if claimed {
 		return
 	}
-	concern(concerned, all, at)
+	c.concern(concerned, all, at)
 	c.by[thing] = slices.Insert(all, at, who)
 }
 
 // concern adds the others to whom it matters that one comes to a place among them, or goes from it.
-func concern(concerned keys, others []*claimant, at int) {
-	switch at {
-	case 0:
+func (c *claims[K]) concern(concerned keys, others []*claimant, at int) {
+	switch {
+	case c.names:
+	case at == 0:
 		for _, other := range others {
 			concerned[other.key] = true
 		}
-	case 1:
+	case at == 1:
 		concerned[others[0].key] = true
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/connectortest"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // labelsOf lets an object claim its labels.
@@ -170,6 +171,27 @@ func TestEqualResources(t *testing.T) {
 		if taken.Path == "/calls" || taken.By.Name != "shop-0" {
 			t.Errorf("%+v", taken)
 		}
+	}
+}
+
+// TestClaimedNames: everyone who names a Secret is known, and one that comes or goes concerns nobody.
+func TestClaimedNames(t *testing.T) {
+	c, all := newNames(objectsOf), equals(t, 3)
+	for _, each := range all {
+		if concerned := c.change(nil, each); len(concerned) > 0 {
+			t.Errorf("%s concerns %v", each.Name, concerned)
+		}
+	}
+	secret := namedObject{"chat", render.Object{Kind: render.KindSecret, Name: "shop-zalo"}}
+	if got := len(c.all(secret)); got != 3 {
+		t.Errorf("%d name it", got)
+	}
+	other := all[0].DeepCopy()
+	other.Generation, other.Spec.ZaloOA.Signature.SecretKeyRefs[0].Name = 2, "other"
+	c.change(all[0], other)
+	c.change(all[1], nil)
+	if got := c.all(secret); len(got) != 1 || got[0].Name != "shop-2" {
+		t.Errorf("%v name it", got)
 	}
 }
 

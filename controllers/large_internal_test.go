@@ -67,7 +67,7 @@ func TestLargeResources(t *testing.T) {
 			judgedBy := func(c *v1alpha1.ChannelConnector) []any {
 				return []any{objectsOf(c), credentials.OwnKeys(c), addressesOf(c), c.Spec.Delivery, c.Spec.Sink, c.Spec.Inbox, c.Generation}
 			}
-			if diff := cmp.Diff(judgedBy(c), judgedBy(got), cmp.AllowUnexported(address{})); diff != "" {
+			if diff := cmp.Diff(judgedBy(c), judgedBy(got), cmp.AllowUnexported(address{}, namedObject{})); diff != "" {
 				t.Errorf("events are judged otherwise (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.Spec, passed(t, c, got).Spec); diff != "" {

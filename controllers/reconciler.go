@@ -43,6 +43,7 @@ type reconciler struct {
 	kept       sync.Map
 	contests   *apply.Contests
 	census     *census
+	objects    *claims[namedObject]
 	addresses  *claims[address]
 	ownKeys    *claims[ownKey]
 	upgrades   *upgrades

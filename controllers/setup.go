@@ -42,8 +42,6 @@ import (
 const (
 	// indexInstance finds pods, and ChannelConnectors of another name, by children.Instance.
 	indexInstance = "instance"
-	// indexObjects finds ChannelConnectors by the Secrets and ConfigMaps that they need, as render.Object words them.
-	indexObjects = "objects"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
 )
@@ -111,8 +109,8 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	r := &reconciler{
 		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
 		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
-		census: newCensus(o.MaxConnectorsPerNamespace), addresses: newClaims(addressesOf), ownKeys: newClaims(ownKeysOf),
-		woken: make(chan event.GenericEvent, maxWoken),
+		census: newCensus(o.MaxConnectorsPerNamespace), woken: make(chan event.GenericEvent, maxWoken),
+		objects: newNames(objectsOf), addresses: newClaims(addressesOf), ownKeys: newClaims(ownKeysOf),
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
@@ -129,7 +127,7 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler))
 	}
-	on(n.users, &v1alpha1.ChannelConnector{}, r.addresses.before(r.ownKeys.before(r.census.resources())))
+	on(n.users, &v1alpha1.ChannelConnector{}, r.objects.before(r.addresses.before(r.ownKeys.before(r.census.resources()))))
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
 		object := metadataOf(corev1.SchemeGroupVersion.WithKind(string(kind)))
 		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
@@ -183,7 +181,6 @@ func index(ctx context.Context, n *namespace) error {
 		values client.IndexerFunc
 	}{
 		{n.users, &v1alpha1.ChannelConnector{}, indexInstance, otherInstance},
-		{n.users, &v1alpha1.ChannelConnector{}, indexObjects, objectsOf},
 		{n.own, &corev1.Pod{}, indexInstance, func(o client.Object) []string { return []string{o.GetLabels()[marks.LabelConnector]} }},
 		{n.own, &appsv1.Deployment{}, indexUpgrading, upgradingOf},
 	} {
@@ -203,9 +200,15 @@ func otherInstance(o client.Object) []string {
 	return nil
 }
 
+// namedObject is a Secret or ConfigMap of a namespace.
+type namedObject struct {
+	namespace string
+	render.Object
+}
+
 // objectsOf are the Secrets and ConfigMaps that a resource needs. The generated API key is among them: a Secret of its
 // name may have other labels than the operator's.
-func objectsOf(o client.Object) []string {
+func objectsOf(o client.Object) (all []namedObject) {
 	c, ok := o.(*v1alpha1.ChannelConnector)
 	if !ok {
 		return nil
@@ -214,11 +217,10 @@ func objectsOf(o client.Object) []string {
 	if len(c.Spec.Webhook.APIKeys) == 0 {
 		objects = append(objects, render.Object{Kind: render.KindSecret, Name: children.APIKeyName(c.Name)})
 	}
-	words := make([]string, len(objects))
-	for i, object := range objects {
-		words[i] = object.String()
+	for _, each := range objects {
+		all = append(all, namedObject{c.Namespace, each})
 	}
-	return words
+	return all
 }
 
 // upgradingOf is empty for the many Deployments that are not being upgraded, and for those that a tenant has marked: what
@@ -249,9 +251,11 @@ func (r *reconciler) connectorsOfChild(ctx context.Context, child client.Object)
 
 // connectorsNaming finds the resources that name an object of a kind.
 func (r *reconciler) connectorsNaming(kind render.Kind) handler.MapFunc {
-	return func(ctx context.Context, o client.Object) []reconcile.Request {
-		object := render.Object{Kind: kind, Name: o.GetName()}
-		return r.requests(ctx, o.GetNamespace(), client.MatchingFields{indexObjects: object.String()})
+	return func(_ context.Context, o client.Object) (requests []reconcile.Request) {
+		for _, key := range r.objects.all(namedObject{o.GetNamespace(), render.Object{Kind: kind, Name: o.GetName()}}) {
+			requests = append(requests, reconcile.Request{NamespacedName: key})
+		}
+		return requests
 	}
 }
 
