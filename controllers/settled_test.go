@@ -105,7 +105,8 @@ func fullConnector(namespace, name string) *v1alpha1.ChannelConnector {
 		SigningSecretKeyRef: &v1alpha1.SecretKeyRef{Name: "bot", Key: "signing"},
 	}
 	c.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{
-		Host: "full.example.com", ClassName: "nginx", TLSSecretName: "bot-tls", Annotations: map[string]v1alpha1.AnnotationValue{"example.com/issuer": "public"},
+		Host: "full.example.com", ClassName: "nginx", TLSSecretName: "bot-tls",
+		Annotations: map[string]v1alpha1.AnnotationValue{"example.com/issuer": "public"},
 	}}
 	c.Spec.Workload = v1alpha1.Workload{
 		Resources: &v1alpha1.Resources{

@@ -323,9 +323,9 @@ func (p *pass) appliedTemplate(ctx context.Context, d *appsv1.Deployment) (*core
 	return template, nil
 }
 
-// upgrading returns the workloads that the caches show as being upgraded. It only reads the caches' own objects, of which
-// the index leaves out what tenants forge, since every turn that is asked for asks it, under a lock. A Deployment may outlive its resource for a
-// while, and nobody is told when that ends.
+// upgrading returns the workloads that the caches show as being upgraded. Each ask for a turn calls it under a lock: it
+// copies nothing, and the index leaves out what tenants forge. A Deployment may outlive its resource for a while, and
+// nobody is told when that ends.
 func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 	now := upgrading{}
 	for _, n := range r.watched {
