@@ -78,9 +78,12 @@ var beTrue = WithTransform(func(c *metav1.Condition) string {
 func newPod(ctx context.Context, c *v1alpha1.ChannelConnector) *corev1.Pod {
 	GinkgoHelper()
 	template := deploymentOf(ctx, c).Spec.Template
+	name := children.ConnectorName(c.Name)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: c.Namespace, GenerateName: children.ConnectorName(c.Name) + "-",
-		Labels: template.Labels, Annotations: template.Annotations,
+		Namespace: c.Namespace, GenerateName: name + "-", Labels: template.Labels, Annotations: template.Annotations,
+		OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: name + "-6d4c", UID: "6d4c", Controller: new(true)},
+		},
 	}, Spec: template.Spec}
 	Expect(k8s.Create(ctx, pod)).To(Succeed())
 	return pod

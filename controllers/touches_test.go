@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,11 @@ var _ = Describe("A changed configuration", func() {
 	})
 
 	It("is told to none that started with it, is about to end, or is foreign", func(ctx context.Context) {
+		unowned, another := newPod(ctx, shop), newPod(ctx, shop)
+		patched(ctx, unowned, `{"metadata":{"ownerReferences":null}}`)
+		owner := another.OwnerReferences[0]
+		patched(ctx, another, fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet",`+
+			`"name":"other-%s","uid":"%s","controller":true}]}}`, owner.Name, owner.UID))
 		leaving := newPod(ctx, shop)
 		patched(ctx, leaving, `{"metadata":{"finalizers":["example.com/stays"]}}`)
 		Expect(k8s.Delete(ctx, leaving, client.GracePeriodSeconds(30))).To(Succeed())
@@ -109,11 +115,46 @@ var _ = Describe("A changed configuration", func() {
 		aSecondPasses(metav1.NewTime(writtenAt(ctx).Truncate(time.Second)))
 		younger := newPod(ctx, shop)
 		Eventually(touch).WithArguments(ctx).Should(MatchRegexp(digest + "-[23]$"))
-		for _, other := range []*corev1.Pod{leaving, younger} {
+		for _, other := range []*corev1.Pod{leaving, younger, unowned, another} {
 			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 			Expect(other.Annotations).NotTo(HaveKey("xbot.a4b.vn/config-touched"))
 		}
 		patched(ctx, leaving, `{"metadata":{"finalizers":null}}`)
+	})
+
+	It("is told to few of the pods that others label as the resource's", func(ctx context.Context) {
+		for range 30 {
+			newPod(ctx, shop)
+		}
+		rotate(ctx, 9)
+		settle(op)
+		told := map[string]bool{}
+		for _, write := range op.written() {
+			if strings.Contains(write, "/pods/") {
+				told[write] = true
+			}
+		}
+		Expect(told).To(HaveLen(16))
+	})
+
+	It("holds up no pass if a pod loses its labels before it is told", func(ctx context.Context) {
+		var once sync.Once
+		op.inject(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if req.Method == http.MethodPatch && strings.Contains(req.URL.Path, "/pods/") {
+				once.Do(func() {
+					defer GinkgoRecover()
+					patched(ctx, pod, `{"metadata":{"labels":{"`+marks.LabelManagedBy+`":null}}}`)
+				})
+			}
+			return next.RoundTrip(req)
+		})
+		rotate(ctx, 8)
+		Eventually(func() map[string]string {
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
+			return pod.Labels
+		}).ShouldNot(HaveKey(marks.LabelManagedBy))
+		rotate(ctx, 9)
+		staysSettled(ctx, op, shop)
 	})
 
 	It("is told by the next operator where the one before ended", func(ctx context.Context) {

@@ -57,7 +57,7 @@ func (p *pass) findVolume(ctx context.Context) (v volume, err error) {
 func (p *pass) eachEmptyDir(ctx context.Context, visit func(limit resource.Quantity)) error {
 	pods, err := p.pods(ctx)
 	for i := range pods {
-		if pods[i].Status.Phase == corev1.PodFailed || pods[i].Status.Phase == corev1.PodSucceeded {
+		if ended(&pods[i]) == 1 {
 			continue
 		}
 		for _, inbox := range children.EmptyDirs(&pods[i]) {

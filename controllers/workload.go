@@ -1,14 +1,17 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,14 +66,37 @@ func (p *pass) observeWorkload(ctx context.Context) (o observed, err error) {
 	return o, nil
 }
 
-// pods are the resource's.
+// maxPods bounds the pods of a resource that a pass looks at. It has one, and for a moment two.
+const maxPods = 16
+
+// pods are the resource's, of many the newest ones, and sooner those that have not ended. They are the cache's own, and
+// must not be changed.
+//
+// The name of a pod's owner keeps out what merely bears the labels. It proves nothing, since the operator may not read
+// ReplicaSets: whoever may write pods can forge it, and gets as much as maxPods of them.
 func (p *pass) pods(ctx context.Context) ([]corev1.Pod, error) {
 	pods := &corev1.PodList{}
-	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace),
+	if err := p.Own.List(ctx, pods, client.InNamespace(p.key.Namespace), client.UnsafeDisableDeepCopy,
 		client.MatchingFields{indexInstance: children.Instance(p.key.Name)}); err != nil {
 		return nil, fmt.Errorf("list the pods: %w", err)
 	}
-	return pods.Items, nil
+	deployment := children.ConnectorName(p.key.Name)
+	own := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		owner := metav1.GetControllerOfNoCopy(&pod)
+		return owner == nil || owner.Kind != "ReplicaSet" || !ofReplicaSet(deployment, owner.Name)
+	})
+	slices.SortFunc(own, func(a, b corev1.Pod) int {
+		return cmp.Or(ended(&a)-ended(&b), b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	})
+	return slices.Clone(own[:min(len(own), maxPods)]), nil
+}
+
+// ended is 1 for a pod that has ended, of which a node may leave many.
+func ended(pod *corev1.Pod) int {
+	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+		return 1
+	}
+	return 0
 }
 
 // rollOut is the spec of a Deployment that was seen rolled out, by its digest. A change of a Deployment's annotations,
@@ -134,10 +160,13 @@ func due(elapsed time.Duration) (times int, next time.Duration) {
 	return times, 0
 }
 
+// touch tells a pod, if it is still as the cache has it. Every pass, of any resource, waits until the cache has this
+// write, and it never has one to a pod that lost its labels. A pod that has changed causes another pass.
 func (p *pass) touch(ctx context.Context, pod *corev1.Pod, value string) error {
 	touched := pod.DeepCopy()
 	metav1.SetMetaDataAnnotation(&touched.ObjectMeta, marks.AnnotationTouched, value)
-	if err := p.Own.Patch(ctx, touched, client.MergeFrom(pod)); client.IgnoreNotFound(err) != nil {
+	err := p.Own.Patch(ctx, touched, client.MergeFromWithOptions(pod, client.MergeFromWithOptimisticLock{}))
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("tell pod %q of its configuration: %w", pod.Name, err)
 	}
 	return nil
