@@ -229,3 +229,17 @@ func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	}
 	return has, nil
 }
+
+// certificatesAgain is when to judge the certificates of a configuration again, since time alone changes what is said of
+// them; 0 is never.
+func (p *pass) certificatesAgain(config *render.Config) (again time.Duration) {
+	if config == nil {
+		return 0
+	}
+	for _, r := range render.References(p.connector, v1alpha1.SecretKeyRef{}) {
+		if r.Use == render.Certificate && r.Key == corev1.TLSCertKey {
+			again = status.Soonest(again, status.ReadCertificate(r.Name, config.Files[r.File], "").LookAgain(p.Clock.Now()))
+		}
+	}
+	return again
+}

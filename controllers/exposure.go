@@ -72,7 +72,7 @@ func (p *pass) expose(ctx context.Context, o outcome, wanted []children.Child) (
 	case declared.Ingress != nil:
 		err = p.observeIngress(ctx, &e)
 	}
-	p.observeCertificates(ctx, o.rendered.input.Config, &e)
+	p.observeCertificates(ctx, &e)
 	e.Looked = err == nil
 	return e, nil, err
 }
@@ -127,22 +127,13 @@ func (p *pass) observeIngress(ctx context.Context, e *exposed) error {
 	return err
 }
 
-// observeCertificates looks at the certificates in Secrets of the resource's own namespace. The pods' own is the one in
-// the configuration; what is wrong with one that is not taken, the credentials say.
-func (p *pass) observeCertificates(ctx context.Context, config *render.Config, e *exposed) {
-	spec := p.connector.Spec
-	if ingress := spec.Exposure.Ingress; ingress != nil && ingress.TLSSecretName != "" {
+// observeCertificates looks at the certificate in a Secret of the resource's own namespace that the platform is shown.
+// Those of the connector are credentials.
+func (p *pass) observeCertificates(ctx context.Context, e *exposed) {
+	if ingress := p.connector.Spec.Exposure.Ingress; ingress != nil && ingress.TLSSecretName != "" {
 		c := p.certificate(ctx, ingress.TLSSecretName, string(ingress.Host))
 		c.Field = "spec.exposure.ingress.tlsSecretName"
-		e.Certificates = append(e.Certificates, c)
-	}
-	if spec.Workload.TLS != nil && config != nil {
-		c := status.ReadCertificate(spec.Workload.TLS.SecretName, config.Files[render.FileCertificate], "")
-		c.Field, c.Backend, c.Problem = "spec.workload.tls.secretName", true, ""
-		e.Certificates = append(e.Certificates, c)
-	}
-	for _, c := range e.Certificates {
-		e.again = status.Soonest(e.again, c.LookAgain(p.Clock.Now()))
+		e.Certificates, e.again = append(e.Certificates, c), status.Soonest(e.again, c.LookAgain(p.Clock.Now()))
 	}
 }
 

@@ -74,7 +74,7 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 
 // again is when the pass is to be repeated without an event; 0 is never.
 func (p *pass) again(o outcome) time.Duration {
-	again := status.Soonest(o.touchAgain, o.observed.hear, o.exposed.again)
+	again := status.Soonest(o.touchAgain, o.observed.hear, o.exposed.again, p.certificatesAgain(o.rendered.input.Config))
 	if o.outside() != nil {
 		again = status.Soonest(again, p.afterObstacle())
 	}

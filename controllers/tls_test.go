@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,6 +14,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/render"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
 // fileOf is a file of a resource's configuration.
@@ -90,6 +92,37 @@ var _ = Describe("Certificates", func() {
 		Expect(fileOf(ctx, shop, render.FileCertificate)).To(Equal(second))
 		Expect(portsOf(ctx, shop)).To(ConsistOf(int32(443)))
 		Expect(deploymentOf(ctx, shop).Generation).To(Equal(generation), "a new pod")
+		staysSettled(ctx, op, shop)
+	})
+
+	It("of the webhook tell of their end when it is near, also without an exposure", func(ctx context.Context) {
+		secret, _ := pair()
+		const fortnight = 14 * 24 * time.Hour
+		until := func(left time.Duration) map[string][]byte {
+			crt, key := certificate.Between(GinkgoTB(), time.Now().Add(-6*fortnight), time.Now().Add(left))
+			return map[string][]byte{corev1.TLSCertKey: []byte(crt), corev1.TLSPrivateKeyKey: []byte(key)}
+		}
+		resolved := func(ctx context.Context) *metav1.Condition {
+			return condition(ctx, shop, v1alpha1.ConditionCredentialsResolved)
+		}
+		secret.Data = until(fortnight + 12*time.Second)
+		Expect(k8s.Create(ctx, secret)).To(Succeed())
+		shop.Spec.Workload.TLS = &v1alpha1.WorkloadTLS{SecretName: "shop-tls"}
+		created(ctx, shop)
+		Eventually(resolved).WithArguments(ctx).Should(conditionIs("True", "Resolved"))
+		Eventually(resolved).WithArguments(ctx).Should(conditionIs("True", "ResolvedWithWarnings",
+			`Secret "shop-tls", key "tls.crt" (spec.workload.tls.secretName) ends at `), "no event tells of it")
+		staysSettled(ctx, op, shop)
+
+		secret.Data = until(-time.Hour)
+		Expect(k8s.Update(ctx, secret)).To(Succeed())
+		Eventually(resolved).WithArguments(ctx).Should(conditionIs("True", "ResolvedWithWarnings", "expired at "))
+
+		By("in one condition, if there is an exposure")
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = ingressOf(hooks) })
+		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionExposed).Should(conditionIs("Unknown", "Pending"))
+		Expect(condition(ctx, shop, v1alpha1.ConditionExposed).Message).NotTo(ContainSubstring("shop-tls"))
+		Expect(resolved(ctx)).To(conditionIs("True", "ResolvedWithWarnings", "expired at "))
 		staysSettled(ctx, op, shop)
 	})
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -76,15 +75,6 @@ func (c *Checker) server(s *Server) {
 		if s.TLS.certificate == nil && !c.trial {
 			c.problems, c.lacks = append(c.problems, c.lacks...), nil // nothing can be served without it
 		}
-		c.ended(s.TLS.certificate)
-	}
-}
-
-// ended warns of a certificate that has expired. It is served nevertheless: each caller judges it by his own clock.
-func (c *Checker) ended(pair *tls.Certificate) {
-	if pair != nil && time.Now().After(pair.Leaf.NotAfter) {
-		c.Warnf("server.tls.certFile", "expired at %s: renew it, or callers refuse the connection",
-			pair.Leaf.NotAfter.UTC().Format(time.RFC3339)).Reason = ReasonExpired
 	}
 }
 

@@ -233,7 +233,24 @@ func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certi
 		return nil
 	}
 	loaded, _ := tls.X509KeyPair(contents[0], contents[1]) // it fits, or did before
+	c.valid(certField, loaded.Leaf, time.Now())
 	return &loaded
+}
+
+// CertificateEnds is how long before its end a certificate is told of. Those who renew it by themselves do so earlier.
+const CertificateEnds = 14 * 24 * time.Hour
+
+// valid warns of a certificate by its times. It is used nevertheless: the other side judges it by a clock of its own.
+func (c *Checker) valid(field string, leaf *x509.Certificate, now time.Time) {
+	from, until := leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339)
+	switch {
+	case now.Before(leaf.NotBefore):
+		c.Warnf(field, "is not valid before %s: until then the other side refuses the connection", from).Reason = ReasonNotYetValid
+	case now.After(leaf.NotAfter):
+		c.Warnf(field, "expired at %s: renew it, or the other side refuses the connection", until).Reason = ReasonExpired
+	case leaf.NotAfter.Sub(now) <= CertificateEnds:
+		c.Warnf(field, "ends at %s: renew it", until).Reason = ReasonExpiring
+	}
 }
 
 // firstCertificate returns the error of a file whose first certificate cannot be read. Other blocks may stand before

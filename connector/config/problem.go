@@ -35,6 +35,8 @@ const (
 	ReasonShort              = "SecretKeyShort"
 	ReasonURLChanges         = "APIKeyChangedByURL"
 	ReasonExpired            = "CertificateExpired"
+	ReasonNotYetValid        = "CertificateNotYetValid"
+	ReasonExpiring           = "CertificateExpiring"
 )
 
 // String returns "file:line: path: message".

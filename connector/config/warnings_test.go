@@ -11,6 +11,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/types"
+	"xbot.a4b.vn/channel-connector/test/kit/certificate"
 )
 
 // What can be used and is seldom meant is said, and stops nothing.
@@ -106,5 +107,51 @@ func TestAnOAsKeysAreEnough(t *testing.T) {
 	}
 	if got := c.Channels[0].Settings.(*zalo.Settings).OfficialAccounts[0].SecretKeys[0].Reveal(); got != "HiddenValue-of-the-oa" {
 		t.Errorf("read %d characters", len(got))
+	}
+}
+
+// TestCertificateWarns: of a pair that is used, the other side of the connection judges the times. They are told before
+// that, both of the server's and of a sink's.
+func TestCertificateWarns(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Now()
+	at := func(d time.Duration) string { return now.Add(d).UTC().Format(time.RFC3339) }
+	for name, c := range map[string]struct {
+		from, until  time.Duration
+		reason, want string
+	}{
+		"good":                {-day, 15 * day, "", ""},
+		"good for the moment": {-90 * day, 14*day + time.Hour, "", ""},
+		"ends soon":           {-90 * day, 14*day - time.Hour, config.ReasonExpiring, "ends at " + at(14*day-time.Hour) + ": renew it"},
+		"ended": {-90 * day, -time.Hour, config.ReasonExpired,
+			"expired at " + at(-time.Hour) + ": renew it, or the other side refuses the connection"},
+		"not yet": {time.Hour, 90 * day, config.ReasonNotYetValid,
+			"is not valid before " + at(time.Hour) + ": until then the other side refuses the connection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cert, key := certificate.Between(t, now.Add(c.from), now.Add(c.until))
+			path := write(t, map[string]string{
+				"connector.yaml": edit(t, minimal, "url: http://bot.chat.svc/events",
+					"url: https://bot.chat.svc/events\n      tls: {certFile: tls.crt, keyFile: tls.key}") + "server: {tls: {certFile: tls.crt, keyFile: tls.key}}\n",
+				"tls.crt": cert, "tls.key": key,
+			})
+			loaded, err := config.Load(path, types.Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]string{}
+			if c.want != "" {
+				want["server.tls.certFile"], want["channels[0].sink.http.tls.certFile"] = c.want, c.want
+			}
+			got := map[string]string{}
+			for _, w := range loaded.Warnings() {
+				if got[w.Path] = w.Message; w.Reason != c.reason {
+					t.Errorf("the reason is %q, want %q", w.Reason, c.reason)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -40,6 +40,8 @@ const (
 	ReasonTrimmed       = "SecretKeyTrimmed"
 	ReasonURLChanges    = config.ReasonURLChanges
 	ReasonExpired       = config.ReasonExpired
+	ReasonNotYetValid   = config.ReasonNotYetValid
+	ReasonExpiring      = config.ReasonExpiring
 )
 
 // ofConfigMap are the reasons of a ConfigMap's keys, by those of a Secret's.

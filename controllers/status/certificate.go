@@ -8,11 +8,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"xbot.a4b.vn/channel-connector/connector/config"
 )
 
 const (
-	// certificateEnds is how long before its end a certificate is told of. Those who renew it by themselves do so earlier.
-	certificateEnds = 14 * 24 * time.Hour
 	// certificateAgain bounds the time until a certificate is judged again: a clock may jump.
 	certificateAgain = 12 * time.Hour
 	// maxCertificate bounds the certificates that are read, in bytes.
@@ -26,8 +26,6 @@ const (
 type Certificate struct {
 	// Secret is the Secret's name, and Field names it in the resource.
 	Secret, Field string
-	// Backend reports whether it is shown to gateways, not to the platform.
-	Backend bool
 	// Unread reports whether the Secret could not be read.
 	Unread bool
 	// Problem is what is wrong with it at any time; empty for nothing.
@@ -46,8 +44,11 @@ func ReadCertificate(secret string, chain []byte, host string) Certificate {
 		c.Problem = fmt.Sprintf("has more than %d KiB under tls.crt", maxCertificate>>10)
 		return c
 	}
-	block, _ := pem.Decode(chain)
-	if block == nil || block.Type != "CERTIFICATE" {
+	block, rest := pem.Decode(chain)
+	for block != nil && block.Type != "CERTIFICATE" { // some have the private key before it
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
 		c.Problem = "has no certificate in PEM under tls.crt"
 		return c
 	}
@@ -99,7 +100,7 @@ func (c Certificate) judge(now time.Time) (problem string, soon bool) {
 	case now.After(c.NotAfter):
 		return "has a certificate that ended on " + day(c.NotAfter), false
 	}
-	return "", c.NotAfter.Sub(now) <= certificateEnds
+	return "", c.NotAfter.Sub(now) <= config.CertificateEnds
 }
 
 // LookAgain is after how long the judgement may be another one; 0 if it stays.
@@ -111,7 +112,7 @@ func (c Certificate) LookAgain(now time.Time) time.Duration {
 		return 0
 	}
 	// A moment later, since the bounds are part of the time in which it is valid.
-	next := Soonest(c.NotBefore.Sub(now), c.NotAfter.Add(-certificateEnds).Sub(now), c.NotAfter.Add(time.Second).Sub(now))
+	next := Soonest(c.NotBefore.Sub(now), c.NotAfter.Add(-config.CertificateEnds).Sub(now), c.NotAfter.Add(time.Second).Sub(now))
 	return min(next, certificateAgain)
 }
 

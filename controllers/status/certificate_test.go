@@ -32,6 +32,7 @@ func TestReadCertificate(t *testing.T) {
 	}{
 		"good":           {chain: good, host: "hooks.example.com"},
 		"a chain":        {chain: bytes.Repeat(good, 3), host: "hooks.example.com"},
+		"after its key":  {chain: append([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), good...)},
 		"another host's": {chain: good, host: "hooks.example.org", problem: "not for hooks.example.org"},
 		"any host's":     {chain: good},
 		"absent":         {host: "hooks.example.com", problem: "no certificate"},

@@ -47,7 +47,7 @@ type Exposure struct {
 	Ingress   *networkingv1.Ingress
 	// Gateways are those of the declared parentRefs, in their order.
 	Gateways []Gateway
-	// Certificates are those that the resource names: of the Ingress and of the pods.
+	// Certificates are those that the platform is shown and the resource names: of the Ingress.
 	Certificates []Certificate
 }
 
@@ -122,18 +122,16 @@ func certified(o Observation, v *condition) *condition {
 		switch {
 		case v.status == metav1.ConditionFalse:
 			return v
-		case c.Unread && !c.Backend:
+		case c.Unread:
 			return &condition{status: metav1.ConditionUnknown, reason: ReasonSecretUnreadable, message: fmt.Sprintf("%s could not be read: it "+
 				"is tried again", c)}
-		case problem != "" && !c.Backend:
+		case problem != "":
 			return &condition{status: metav1.ConditionFalse, reason: ReasonCertificateInvalid, message: fmt.Sprintf("%s %s: renew it, or name "+
 				"another Secret", c, problem)}
-		case problem != "": // many gateways do not verify it
-			v.message += fmt.Sprintf(". %s %s: renew it, since a gateway may refuse it", c, problem)
 		case soon:
 			v.message += fmt.Sprintf(". %s has a certificate that ends on %s: renew it", c, day(c.NotAfter))
 		}
-		if v.status == metav1.ConditionTrue && (soon || problem != "") {
+		if v.status == metav1.ConditionTrue && soon {
 			v.reason = ReasonCertificateExpiring
 		}
 	}

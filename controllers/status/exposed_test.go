@@ -194,9 +194,6 @@ func TestExposedByIngress(t *testing.T) {
 	certificate := func(from, until time.Time) []status.Certificate {
 		return []status.Certificate{{Secret: "hooks-tls", Field: field, NotBefore: from, NotAfter: until}}
 	}
-	ofPods := func(from, until time.Time) []status.Certificate {
-		return []status.Certificate{{Secret: "shop-tls", Field: "spec.workload.tls.secretName", Backend: true, NotBefore: from, NotAfter: until}}
-	}
 	good := certificate(now.Add(-time.Hour), now.Add(15*24*time.Hour))
 	for name, c := range map[string]exposes{
 		"not there": {spec: byIngress, seen: status.Exposure{Looked: true}, want: "Unknown NotWritten: "},
@@ -224,21 +221,6 @@ func TestExposedByIngress(t *testing.T) {
 			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
 			want: "True CertificateExpiring:  … ends on",
 		},
-		"the pods' ended": {
-			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: ofPods(now.Add(-2*time.Hour), now.Add(-time.Hour))},
-			want: `True CertificateExpiring:  … Secret "shop-tls" of spec.workload.tls.secretName has a certificate that ended on`,
-		},
-		"the pods' ends soon, and nothing is led there": {
-			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: there, Certificates: ofPods(now.Add(-time.Hour), now.Add(time.Hour))},
-			want: `Unknown Pending:  … Secret "shop-tls" of spec.workload.tls.secretName has a certificate that ends on`,
-		},
-		"the pods' cannot be read": {
-			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: []status.Certificate{{Backend: true, Unread: true}}},
-			want: "True Exposed: ",
-		},
 		"a Secret that is missing": {
 			spec: byIngress,
 			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: []status.Certificate{{Problem: "is missing"}}},
@@ -261,13 +243,10 @@ func TestRestartKeepsExposed(t *testing.T) {
 	o.Exposure = status.Exposure{
 		Looked: true, HTTPRoute: route(2, metav1.ConditionTrue, metav1.ConditionTrue),
 		Gateways: []status.Gateway{listener("web", "HTTPS", 443, "")},
-		Certificates: []status.Certificate{{
-			Secret: "shop-tls", Field: "spec.workload.tls.secretName", Backend: true, NotAfter: o.Now.Add(time.Hour),
-		}},
 	}
 	o.Connector.Status = status.Compute(o)
 	before := o.Connector.Status
-	o.Exposure = status.Exposure{Looked: true, Unlooked: true, Certificates: o.Exposure.Certificates}
+	o.Exposure = status.Exposure{Looked: true, Unlooked: true}
 	after := status.Compute(o)
 	if conditions(after)[v1alpha1.ConditionExposed] != conditions(before)[v1alpha1.ConditionExposed] || after.WebhookURL != before.WebhookURL {
 		t.Errorf("says %q at %q", conditions(after)[v1alpha1.ConditionExposed], after.WebhookURL)
