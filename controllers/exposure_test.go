@@ -159,7 +159,7 @@ var _ = Describe("An exposure by an Ingress", func() {
 		Expect(k8s.Update(ctx, secret)).To(Succeed())
 		Eventually(exposed(ctx)).Should(And(HavePrefix("False CertificateInvalid: "), ContainSubstring(`Secret "hooks-tls"`),
 			ContainSubstring("tls.key"), Not(ContainSubstring("Hidden"))))
-		secret.Data = pairFor(hooks, now.Add(-time.Hour), time.Now().Add(14*24*time.Hour+5*time.Second))
+		secret.Data = pairFor(hooks, now.AddDate(0, -3, 0), time.Now().Add(14*24*time.Hour+10*time.Second))
 		Expect(k8s.Update(ctx, secret)).To(Succeed())
 		Eventually(exposed(ctx)).Should(HavePrefix("True Exposed: "))
 		Eventually(exposed(ctx)).Should(HavePrefix("True CertificateExpiring: "), "14 days are left in a moment")

@@ -237,8 +237,14 @@ func (c *Checker) Pair(certField, certFile, keyField, keyFile string) *tls.Certi
 	return &loaded
 }
 
-// CertificateEnds is how long before its end a certificate is told of. Those who renew it by themselves do so earlier.
-const CertificateEnds = 14 * 24 * time.Hour
+// certificateEnds is how long before its end a certificate is told of, certificateQuarter the part of a shorter life.
+const certificateEnds, certificateQuarter = 14 * 24 * time.Hour, 4
+
+// EndsSoon is when the end of a certificate, by its times, is near enough to be told of. Programs that renew one do so
+// earlier: often when a third of its life is left, which may be hours.
+func EndsSoon(from, until time.Time) time.Time {
+	return until.Add(-min(certificateEnds, until.Sub(from)/certificateQuarter))
+}
 
 // valid warns of a certificate by its times. It is used nevertheless: the other side judges it by a clock of its own.
 func (c *Checker) valid(field string, leaf *x509.Certificate, now time.Time) {
@@ -248,7 +254,7 @@ func (c *Checker) valid(field string, leaf *x509.Certificate, now time.Time) {
 		c.Warnf(field, "is not valid before %s: until then the other side refuses the connection", from).Reason = ReasonNotYetValid
 	case now.After(leaf.NotAfter):
 		c.Warnf(field, "expired at %s: renew it, or the other side refuses the connection", until).Reason = ReasonExpired
-	case leaf.NotAfter.Sub(now) <= CertificateEnds:
+	case !now.Before(EndsSoon(leaf.NotBefore, leaf.NotAfter)):
 		c.Warnf(field, "ends at %s: renew it", until).Reason = ReasonExpiring
 	}
 }

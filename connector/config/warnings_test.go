@@ -122,6 +122,8 @@ func TestCertificateWarns(t *testing.T) {
 	}{
 		"good":                {-day, 15 * day, "", ""},
 		"good for the moment": {-90 * day, 14*day + time.Hour, "", ""},
+		"renewed often":       {-17 * time.Hour, 7 * time.Hour, "", ""},
+		"and late":            {-19 * time.Hour, 5 * time.Hour, config.ReasonExpiring, "ends at " + at(5*time.Hour) + ": renew it"},
 		"ends soon":           {-90 * day, 14*day - time.Hour, config.ReasonExpiring, "ends at " + at(14*day-time.Hour) + ": renew it"},
 		"ended": {-90 * day, -time.Hour, config.ReasonExpired,
 			"expired at " + at(-time.Hour) + ": renew it, or the other side refuses the connection"},

@@ -100,7 +100,7 @@ func (c Certificate) judge(now time.Time) (problem string, soon bool) {
 	case now.After(c.NotAfter):
 		return "has a certificate that ended on " + day(c.NotAfter), false
 	}
-	return "", c.NotAfter.Sub(now) <= config.CertificateEnds
+	return "", !now.Before(config.EndsSoon(c.NotBefore, c.NotAfter))
 }
 
 // LookAgain is after how long the judgement may be another one; 0 if it stays.
@@ -112,7 +112,7 @@ func (c Certificate) LookAgain(now time.Time) time.Duration {
 		return 0
 	}
 	// A moment later, since the bounds are part of the time in which it is valid.
-	next := Soonest(c.NotBefore.Sub(now), c.NotAfter.Add(-config.CertificateEnds).Sub(now), c.NotAfter.Add(time.Second).Sub(now))
+	next := Soonest(c.NotBefore.Sub(now), config.EndsSoon(c.NotBefore, c.NotAfter).Sub(now), c.NotAfter.Add(time.Second).Sub(now))
 	return min(next, certificateAgain)
 }
 

@@ -218,7 +218,7 @@ func TestExposedByIngress(t *testing.T) {
 		},
 		"ends soon": {
 			spec: byIngress,
-			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: certificate(now.Add(-time.Hour), now.Add(time.Hour))},
+			seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: certificate(now.AddDate(0, -3, 0), now.Add(time.Hour))},
 			want: "True CertificateExpiring:  … ends on",
 		},
 		"a Secret that is missing": {
