@@ -61,7 +61,8 @@ func (e *ForeignError) Error() string {
 }
 
 // Apply makes the object as the child wants it and reports whether that took a write. Fields that others contest are
-// left as they are for a while: see Contests. The error is a *ForeignError if the name is taken.
+// left as they are for a while: see Contests. An object that cannot become so is deleted, and made again. The error is a
+// *ForeignError if the name is taken.
 func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (changed bool, err error) {
 	live, err := a.find(ctx, owner, child)
 	if err != nil {
@@ -69,6 +70,12 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	}
 	if live != nil && child.Kind.Fit != nil {
 		child.Kind.Fit(child.Desired, live)
+	}
+	if replace := child.Kind.Replace; live != nil && replace != nil && metav1.IsControlledBy(live, owner) && replace(child.Desired, live) {
+		if held, err := a.remove(ctx, child, live); held || err != nil {
+			return false, err
+		}
+		live = nil
 	}
 	desired, err := child.JSON()
 	if err != nil {

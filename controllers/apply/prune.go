@@ -14,8 +14,7 @@ import (
 )
 
 // Prune deletes the object of a child that the resource no longer wants, and reports whether it did. An object of
-// another owner is left alone, and so is one that has changed meanwhile: if it has lost its labels, the cache never
-// hears of its end, for which whoever reads waits.
+// another owner is left alone.
 func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, child children.Child) (deleted bool, err error) {
 	live, from := child.Kind.New(), client.Reader(a.Client)
 	if child.Kind.Private {
@@ -30,6 +29,28 @@ func (a *Applier) Prune(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	if !metav1.IsControlledBy(live, owner) || live.GetDeletionTimestamp() != nil {
 		return false, nil
 	}
+	return a.delete(ctx, child, live)
+}
+
+// remove deletes a child's object that cannot become what is wanted, and reports whether a finalizer still holds it. Its end
+// is an event.
+func (a *Applier) remove(ctx context.Context, child children.Child, live client.Object) (held bool, err error) {
+	if live.GetDeletionTimestamp() != nil {
+		return true, nil
+	}
+	if _, err := a.delete(ctx, child, live); err != nil {
+		return false, err
+	}
+	err = a.Live.Get(ctx, client.ObjectKeyFromObject(live), child.Kind.New())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("read %s: %w", child, err)
+	}
+	return err == nil, nil
+}
+
+// delete deletes this object, and neither a later one of its name nor one that has changed meanwhile: if it has lost its
+// labels, the cache never hears of its end, for which whoever reads waits.
+func (a *Applier) delete(ctx context.Context, child children.Child, live client.Object) (deleted bool, err error) {
 	is := client.Preconditions{UID: new(live.GetUID()), ResourceVersion: new(live.GetResourceVersion())}
 	opts := []client.DeleteOption{is}
 	if !cached(child.Kind, live) {

@@ -155,3 +155,48 @@ func TestOperatorsAnnotationsWin(t *testing.T) {
 		}
 	}
 }
+
+// TestIngressOfAnotherClass: an Ingress is made again if the resource comes to declare another class than it did, and not if
+// somebody else fills one in or changes it.
+func TestIngressOfAnotherClass(t *testing.T) {
+	const none, nginx = `exposure: {ingress: {host: a.example.com}}`, `exposure: {ingress: {host: a.example.com, className: nginx}}`
+	const old = `exposure: {ingress: {host: a.example.com, annotations: {kubernetes.io/ingress.class: gce}}}`
+	const both = `exposure: {ingress: {host: a.example.com, className: alb, annotations: {kubernetes.io/ingress.class: gce}}}`
+	for name, c := range map[string]struct {
+		before, now string
+		// class is the Ingress's, which others fill in or change.
+		class string
+		want  bool
+	}{
+		"the same":                         {before: nginx, now: nginx, class: "nginx"},
+		"changed by others":                {before: nginx, now: nginx, class: "haproxy"},
+		"the default":                      {before: none, now: none, class: "haproxy"},
+		"no default":                       {before: none, now: none},
+		"another one":                      {before: `exposure: {ingress: {host: a.example.com, className: alb}}`, now: nginx, class: "alb", want: true},
+		"taken out":                        {before: nginx, now: none, class: "nginx", want: true},
+		"instead of the default":           {before: none, now: nginx, class: "haproxy", want: true},
+		"instead of none":                  {before: none, now: nginx, want: true},
+		"what is the default":              {before: none, now: nginx, class: "nginx"},
+		"for an annotation":                {before: nginx, now: old, class: "nginx", want: true},
+		"for an annotation of the class":   {before: `exposure: {ingress: {host: a.example.com, className: gce}}`, now: old, class: "gce"},
+		"instead of an annotation":         {before: old, now: nginx, want: true},
+		"an annotation, taken out":         {before: old, now: none, want: true},
+		"by both, which no Ingress can be": {before: nginx, now: both, class: "nginx"},
+	} {
+		live := &networkingv1.Ingress{}
+		if err := yaml.UnmarshalStrict(manifest(t, Build(outer(), input(connectortest.New(t, c.before)))[0]), live); err != nil {
+			t.Fatal(err)
+		}
+		if live.Spec.IngressClassName = nil; c.class != "" {
+			live.Spec.IngressClassName = &c.class
+		}
+		wanted := Build(outer(), input(connectortest.New(t, c.now)))[0]
+		if got := wanted.Kind.Replace(wanted.Desired, live); got != c.want {
+			t.Errorf("%s: replaced %v, want %v", name, got, c.want)
+		}
+		delete(live.Annotations, marks.AnnotationIngressClass)
+		if wanted.Kind.Replace(wanted.Desired, live) {
+			t.Errorf("%s: replaced, although nothing says what was declared", name)
+		}
+	}
+}

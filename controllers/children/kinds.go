@@ -20,6 +20,9 @@ type Kind struct {
 	Want func(Input) runtime.ApplyConfiguration
 	// Fit changes what is wanted to what the object that is there can become; nil for most kinds.
 	Fit func(wanted runtime.ApplyConfiguration, live client.Object)
+	// Replace reports whether the object that is there cannot become what is wanted: it is deleted, and made again. nil for
+	// most kinds.
+	Replace func(wanted runtime.ApplyConfiguration, live client.Object) bool
 	// Merge are the fields by which elements of the kind's lists are told apart, tried one set after another: {"name"}.
 	// Owner references are told apart by their uid in any kind.
 	Merge [][]string

@@ -78,6 +78,10 @@ const (
 	AnnotationUpgrading = "xbot.a4b.vn/upgrading"
 )
 
+// AnnotationIngressClass, on an Ingress, is the class that the resource declares; empty for the cluster's default, which
+// is filled in when an Ingress is made. By it the operator knows that the resource has come to declare another one.
+const AnnotationIngressClass = "xbot.a4b.vn/ingress-class"
+
 // AnnotationTouched on a pod says which configuration the pod was told of, and how often: "<digest>-<times>". The
 // operator writes and reads it; that it changes makes kubelet refresh the pod's files.
 const AnnotationTouched = "xbot.a4b.vn/config-touched"

@@ -155,10 +155,23 @@ func routeExposed(o Observation) *condition {
 	case e.HTTPRoute == nil:
 		return notWritten("Ready says why")
 	}
+	if going := ending(o, "HTTPRoute", o.Exposure.HTTPRoute); going != nil {
+		return going
+	}
 	if refused := parents(o); refused != nil {
 		return refused
 	}
 	return reached(o)
+}
+
+// ending is the condition while the route is being deleted; nil if it is not.
+func ending(o Observation, kind string, route metav1.Object) *condition {
+	if route.GetDeletionTimestamp() == nil {
+		return nil
+	}
+	return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("%s %q is being deleted, and is made again "+
+		"once that has ended: see the finalizers of \"kubectl -n %s get %s %s -o yaml\", and the controller that wrote them",
+		kind, route.GetName(), o.Connector.Namespace, strings.ToLower(kind), route.GetName())}
 }
 
 // unlooked is what the status said last, which holds until the operator has looked.
@@ -286,6 +299,9 @@ func reached(o Observation) *condition {
 // ingressExposed judges an Ingress.
 func ingressExposed(o Observation) *condition {
 	c, e, declared := o.Connector, o.Exposure, o.Connector.Spec.Exposure.Ingress
+	if going := ending(o, "Ingress", e.Ingress); going != nil {
+		return going
+	}
 	if len(e.Ingress.Status.LoadBalancer.Ingress) == 0 {
 		class := "the cluster's default class"
 		if declared.ClassName != "" {

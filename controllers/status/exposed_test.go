@@ -168,6 +168,14 @@ func TestExposedByHTTPRoute(t *testing.T) {
 		"no right on Gateways": {
 			spec: byRoute, seen: looked(route(2, yes, yes), status.Gateway{Unread: "no right"}), want: "Unknown GatewayUnknown:  … no right",
 		},
+		"being deleted": {
+			spec: byRoute, seen: func() status.Exposure {
+				e := looked(route(2, yes, yes), https)
+				e.HTTPRoute.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+				return e
+			}(),
+			want: `Unknown Pending: HTTPRoute "shop-connector" is being deleted … get httproute shop-connector`,
+		},
 		"the path is taken": {
 			spec: byRoute, seen: status.Exposure{Looked: true, Taken: []status.Taken{taken("/"), taken(called)}},
 			want: `False PathTaken:  … hooks.example.com/webhook/xpbot/api/zalo/push … "older" of namespace "sales"`, url: "none",
@@ -189,6 +197,8 @@ func TestExposedByIngress(t *testing.T) {
 	there, addressed := &networkingv1.Ingress{}, &networkingv1.Ingress{}
 	there.Name, addressed.Name = "shop-connector", "shop-connector"
 	addressed.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "203.0.113.7"}}
+	going := addressed.DeepCopy()
+	going.DeletionTimestamp = &metav1.Time{Time: time.Now()}
 	now := observed(t).Now
 	const field = "spec.exposure.ingress.tlsSecretName"
 	certificate := func(from, until time.Time) []status.Certificate {
@@ -200,6 +210,10 @@ func TestExposedByIngress(t *testing.T) {
 		"no address": {
 			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: there, Certificates: good},
 			want: "Unknown Pending:  … default class",
+		},
+		"being deleted": {
+			spec: byIngress, seen: status.Exposure{Looked: true, Ingress: going, Certificates: good},
+			want: `Unknown Pending: Ingress "shop-connector" is being deleted, and is made again … get ingress shop-connector`,
 		},
 		"well": {spec: byIngress, seen: status.Exposure{Looked: true, Ingress: addressed, Certificates: good}, want: "True Exposed: "},
 		"without TLS": {
