@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -147,6 +148,8 @@ type kept struct {
 	// reportToken is the token of the connector's report; nil while no pass has seen one. Polls read it beside a pass.
 	reportToken atomic.Pointer[string]
 	refusal     refusal
+	// exposed bounds the changes of Exposed; nil before the first one.
+	exposed *rate.Limiter
 	// idle reports whether the last pass upgraded nothing, whatever the Deployment says, which may be a tenant's own.
 	// Passes of others read it.
 	idle atomic.Bool

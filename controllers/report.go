@@ -68,7 +68,8 @@ func (p *pass) report(ctx context.Context, o outcome, failed error) (again time.
 	var contests time.Duration
 	seen.Contests, contests = p.contests.Of(p.key)
 	next := status.Compute(seen)
-	again = status.Soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now), status.LookAtGateways(seen, next))
+	again = status.Soonest(again, contests, status.LookAgain(seen), status.InboxPatience(next, seen.Now), status.LookAtGateways(seen, next),
+		p.damp(&next))
 	return again, errors.Join(failed, p.tell(ctx, next, p.noteUpgrade(o, seen), o.resolved.apiKey.inherited))
 }
 
