@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -102,7 +103,7 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 		return err
 	}
 	resolved, err := credentials.Resolve(ctx, credentials.Input{
-		Connector: c, Generated: children.APIKeyName(c.Name), From: from.source(c.Namespace), Others: from.inNamespace(c.Namespace),
+		Connector: c, Generated: children.APIKeyName(c.Name), From: from.source(c.Namespace), Shared: from.shared(c),
 	})
 	if err := errors.Join(err, resolved.Unread); err != nil {
 		return err
@@ -174,14 +175,20 @@ func (d *declared) source(namespace string) credentials.Source {
 	}
 }
 
-func (d *declared) inNamespace(namespace string) []v1alpha1.ChannelConnector {
-	var all []v1alpha1.ChannelConnector
-	for _, c := range d.connectors {
-		if c.Namespace == namespace {
-			all = append(all, *c)
+// shared are the Secret keys of a resource that others in the files name as well, each with the name of one.
+func (d *declared) shared(c *v1alpha1.ChannelConnector) map[v1alpha1.SecretKeyRef]string {
+	own, shared := credentials.OwnKeys(c), map[v1alpha1.SecretKeyRef]string{}
+	for _, other := range d.connectors {
+		if other.Namespace != c.Namespace || other.Name == c.Name {
+			continue
+		}
+		for _, key := range credentials.OwnKeys(other) {
+			if slices.Contains(own, key) {
+				shared[key] = other.Name
+			}
 		}
 	}
-	return all
+	return shared
 }
 
 func open(name string, stdin io.Reader) (io.ReadCloser, error) {
