@@ -35,7 +35,7 @@ func labelsOf(o client.Object) []string {
 func TestClaims(t *testing.T) {
 	things := []string{"a", "b", "c"}
 	for seed := range uint64(200) {
-		random, c, there := rand.New(rand.NewPCG(seed, 0)), newClaims(labelsOf), map[client.ObjectKey]client.Object{} //nolint:gosec // a test
+		random, c, there := rand.New(rand.NewPCG(seed, 0)), newClaims(labelsOf), map[client.ObjectKey]client.Object{}
 		answers := func() map[string]client.ObjectKey {
 			all := map[string]client.ObjectKey{}
 			for key, o := range there {

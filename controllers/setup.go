@@ -44,6 +44,8 @@ const (
 	indexInstance = "instance"
 	// indexUpgrading finds Deployments that are being upgraded.
 	indexUpgrading = "upgrading"
+	// isUpgrading is what that index has of one, as marks.AnnotationUpgrading has.
+	isUpgrading = "true"
 )
 
 const (
@@ -228,14 +230,14 @@ func objectsOf(o client.Object) (all []namedObject) {
 // whose pods stay as they are.
 func upgradingOf(o client.Object) []string {
 	d, ok := o.(*appsv1.Deployment)
-	if !ok || d.Annotations[marks.AnnotationUpgrading] != "true" || d.Spec.Paused || status.RolledOut(d) {
+	if !ok || d.Annotations[marks.AnnotationUpgrading] != isUpgrading || d.Spec.Paused || status.RolledOut(d) {
 		return nil
 	}
 	c := &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{Name: d.Annotations[marks.AnnotationConnector]}}
 	if c.Name == "" || d.Name != children.ConnectorName(c.Name) || metav1.GetControllerOfNoCopy(d) == nil || !apply.Belongs(d, c) {
 		return nil
 	}
-	return []string{"true"}
+	return []string{isUpgrading}
 }
 
 // connectorsOfChild finds the resource of a child by the child's label, which is the resource's name unless the index

@@ -204,7 +204,7 @@ var _ = Describe("A resource that is too large to be kept in memory", func() {
 		newSecrets(ctx, namespace)
 		op := startOperator(namespace)
 		shop := newConnector(namespace, "shop")
-		shop.Spec.Exposure = ingressOf(hooks)
+		shop.Spec.Exposure = ingressOf("large.example.com")
 		shop.Spec.Workload.NetworkPolicy = &v1alpha1.NetworkPolicy{}
 		for i := range 16 {
 			peer := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": fmt.Sprint(i)}}}
@@ -219,7 +219,7 @@ var _ = Describe("A resource that is too large to be kept in memory", func() {
 		created(ctx, shop)
 		becomesReady(ctx, shop)
 		Expect(child(ctx, shop, &networkingv1.NetworkPolicy{}).Spec.Ingress[0].From).To(HaveLen(16))
-		Eventually(pathsOf).WithArguments(ctx, shop).Should(Equal([]string{hooks + calledPath}))
+		Eventually(pathsOf).WithArguments(ctx, shop).Should(Equal([]string{"large.example.com" + calledPath}))
 		staysSettled(ctx, op, shop)
 		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-zalo"}},
 			`{"stringData":{"oa-secret-key":"Hidden0SecretKey9OA"}}`)

@@ -330,7 +330,7 @@ func (r *reconciler) upgrading(ctx context.Context) (upgrading, error) {
 	now := upgrading{}
 	for _, n := range r.watched {
 		list := &appsv1.DeploymentList{}
-		if err := n.Own.List(ctx, list, client.MatchingFields{indexUpgrading: "true"}, client.UnsafeDisableDeepCopy,
+		if err := n.Own.List(ctx, list, client.MatchingFields{indexUpgrading: isUpgrading}, client.UnsafeDisableDeepCopy,
 			client.DisableReadYourWritesConsistency); err != nil {
 			return nil, fmt.Errorf("list the workloads that are being upgraded: %w", err)
 		}

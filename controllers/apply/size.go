@@ -38,9 +38,10 @@ func sizeBelow(v reflect.Value) (n int) {
 		if v.Type() == reflect.TypeFor[time.Time]() { // all of them share the location
 			return 0
 		}
-		for i := range v.NumField() {
-			n += sizeBelow(v.Field(i))
+		for _, field := range v.Fields() {
+			n += sizeBelow(field)
 		}
+	default: // it points to nothing
 	}
 	return n
 }

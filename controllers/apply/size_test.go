@@ -12,7 +12,7 @@ import (
 func TestSize(t *testing.T) {
 	const kib = 1 << 10
 	text := string(make([]byte, kib))
-	raw := []metav1.ManagedFieldsEntry{{FieldsV1: &metav1.FieldsV1{Raw: make([]byte, kib)}}}
+	raw := []metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(text)}}
 	empty := Size(&corev1.Pod{})
 	for name, c := range map[string]struct {
 		pod  corev1.Pod
