@@ -18,7 +18,8 @@ import (
 )
 
 // TestTurns: the first of the queue get the free slots, those of namespaces with fewer slots before the others, and a
-// connector with a slot has its turn. A failed upgrade takes no slot. Two of a namespace stop those of the namespace; all others go on unless the version is suspect in several.
+// connector with a slot has its turn. A failed upgrade takes no slot. Two of a namespace stop those of the namespace;
+// all others go on unless the version is suspect in several.
 func TestTurns(t *testing.T) {
 	for name, c := range map[string]struct {
 		queue   []string

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,6 +14,12 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 )
+
+// turnOrWaits reports whether a connector has been upgraded, or waits for that.
+func turnOrWaits(ctx context.Context, c *v1alpha1.ChannelConnector) bool {
+	GinkgoHelper()
+	return imageOf(ctx, c) == upgradedImage || condition(ctx, c, v1alpha1.ConditionUpdatePending).Status == metav1.ConditionTrue
+}
 
 var _ = Describe("An upgrade of the operator of several tenants", func() {
 	var (
@@ -60,6 +67,63 @@ var _ = Describe("An upgrade of the operator of several tenants", func() {
 		}
 		return left
 	}
+
+	It("takes its turns among them, however many connectors one has", func(ctx context.Context) {
+		op := startOperator("", several)
+		for n := range 6 {
+			more := created(ctx, newConnector(namespaces[0], fmt.Sprintf("more-%d", n)))
+			becomesReady(ctx, more)
+			shops = append(shops, more)
+		}
+		settle(op)
+		op.stop()
+
+		startOperator("", several, upgraded)
+		for _, shop := range shops {
+			Eventually(turnOrWaits).WithArguments(ctx, shop).Should(BeTrue())
+		}
+		seen := map[string]bool{}
+		for range len(namespaces) + 1 { // the first one may have come before the others waited
+			shop := next(ctx)
+			seen[shop.Namespace] = true
+			becomesReady(ctx, shop)
+		}
+		Expect(seen).To(HaveLen(len(namespaces)))
+	})
+
+	It("goes past a Deployment that is paused", func(ctx context.Context) {
+		startOperator("", several, upgraded)
+		paused := next(ctx)
+		d := deploymentOf(ctx, paused)
+		patched(ctx, d, `{"spec":{"paused":true}}`)
+		second := func() (others []string) {
+			for _, shop := range shops {
+				if d := deploymentOf(ctx, shop); shop.Namespace != paused.Namespace && underWay(d) {
+					others = append(others, shop.Namespace)
+				}
+			}
+			return others
+		}
+		Eventually(second).Should(HaveLen(1))
+		Expect(deploymentOf(ctx, paused).Spec.Paused).To(BeTrue(), "who paused it has his reason")
+	})
+
+	It("takes no word of a tenant for a slot", func(ctx context.Context) {
+		op := startOperator("", several, upgraded)
+		first := next(ctx)
+		var forger *v1alpha1.ChannelConnector
+		for _, shop := range shops {
+			if shop.Namespace != first.Namespace {
+				Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionUpdatePending).Should(beTrue)
+				forger = shop
+			}
+		}
+		annotated(ctx, deploymentOf(ctx, forger), map[string]string{marks.AnnotationUpgrading: "true"})
+		says(ctx, forger, func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 0 })
+		settle(op)
+		Expect(imageOf(ctx, forger)).To(Equal(connectorImage))
+		Expect(condition(ctx, forger, v1alpha1.ConditionUpdatePending)).To(beTrue)
+	})
 
 	It("stops when the version fails at two of them, and goes on when one comes up", func(ctx context.Context) {
 		op := startOperator("", several, upgraded)
