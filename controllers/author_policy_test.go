@@ -2,8 +2,11 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,6 +34,23 @@ func authorPolicy(ctx context.Context) {
 		Expect(k8s.Create(ctx, object)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(k8s.Delete(ctx, object)).To(Succeed()) })
 	}
+}
+
+// exempt adds the condition with which the chart exempts users. The chart's own suite installs its whole policy.
+func exempt(ctx context.Context, users ...string) {
+	GinkgoHelper()
+	template, err := os.ReadFile(filepath.Join("..", "charts", "channel-connector", "templates", "author_policy.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	found := regexp.MustCompile(`"expression" \(printf "(.+)" \(\$exempt \| toJson\)\)`).FindSubmatch(template)
+	Expect(found).NotTo(BeNil())
+	names, err := json.Marshal(users)
+	Expect(err).NotTo(HaveOccurred())
+	policy := &admissionv1.ValidatingAdmissionPolicy{}
+	Expect(k8s.Get(ctx, client.ObjectKey{Name: "channelconnector-authors"}, policy)).To(Succeed())
+	policy.Spec.MatchConditions = append(policy.Spec.MatchConditions, admissionv1.MatchCondition{
+		Name: "not-exempt", Expression: fmt.Sprintf(string(found[1]), names),
+	})
+	Expect(k8s.Update(ctx, policy)).To(Succeed())
 }
 
 // author is a user with rights in a namespace, beside those on ChannelConnectors.
@@ -123,6 +143,14 @@ var _ = Describe("The policy of config/policy", func() {
 			strong := author(ctx, namespace, namespace+"-with-"+resource, append(rights, networking(resource))...)
 			Eventually(declared).WithArguments(ctx, strong).Should(Succeed(), resource)
 		}
+	})
+
+	It("lets those pass whom the chart exempts", func(ctx context.Context) {
+		hook, other := author(ctx, namespace, namespace+"-hook"), author(ctx, namespace, namespace+"-other")
+		Eventually(creates).WithArguments(ctx, hook).Should(MatchError(ContainSubstring(secrets)))
+		exempt(ctx, namespace+"-hook", "system:serviceaccount:flux-system:kustomize-controller")
+		Eventually(creates).WithArguments(ctx, hook).Should(Succeed())
+		Expect(creates(ctx, other)).To(MatchError(ContainSubstring(secrets)))
 	})
 
 	It("is in the way neither of the operator nor of changes that declare nothing", func(ctx context.Context) {
