@@ -225,7 +225,7 @@ func (p *pass) inUse(ctx context.Context) (*render.InUse, error) {
 	defer p.readingBack.Unlock()
 	has, err := render.ReadBack(secret.Data)
 	if err != nil {
-		return &render.InUse{}, nil //nolint:nilerr // the pass writes it again
+		return &render.InUse{}, nil // the pass writes it again
 	}
 	return has, nil
 }

@@ -119,7 +119,7 @@ var _ = Describe("Certificates", func() {
 		Eventually(resolved).WithArguments(ctx).Should(conditionIs("True", "ResolvedWithWarnings", "expired at "))
 
 		By("in one condition, if there is an exposure")
-		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = ingressOf(hooks) })
+		updated(ctx, shop, func(c *v1alpha1.ChannelConnector) { c.Spec.Exposure = ingressOf("shop.example.org") })
 		Eventually(condition).WithArguments(ctx, shop, v1alpha1.ConditionExposed).Should(conditionIs("Unknown", "Pending"))
 		Expect(condition(ctx, shop, v1alpha1.ConditionExposed).Message).NotTo(ContainSubstring("shop-tls"))
 		Expect(resolved(ctx)).To(conditionIs("True", "ResolvedWithWarnings", "expired at "))

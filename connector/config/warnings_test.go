@@ -113,7 +113,7 @@ func TestAnOAsKeysAreEnough(t *testing.T) {
 // TestCertificateWarns: of a pair that is used, the other side of the connection judges the times. They are told before
 // that, both of the server's and of a sink's.
 func TestCertificateWarns(t *testing.T) {
-	const day = 24 * time.Hour
+	const day, pair = 24 * time.Hour, "tls: {certFile: tls.crt, keyFile: tls.key}"
 	now := time.Now()
 	at := func(d time.Duration) string { return now.Add(d).UTC().Format(time.RFC3339) }
 	for name, c := range map[string]struct {
@@ -133,8 +133,8 @@ func TestCertificateWarns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cert, key := certificate.Between(t, now.Add(c.from), now.Add(c.until))
 			path := write(t, map[string]string{
-				"connector.yaml": edit(t, minimal, "url: http://bot.chat.svc/events",
-					"url: https://bot.chat.svc/events\n      tls: {certFile: tls.crt, keyFile: tls.key}") + "server: {tls: {certFile: tls.crt, keyFile: tls.key}}\n",
+				"connector.yaml": edit(t, minimal, "url: http://bot.chat.svc/events", "url: https://bot.chat.svc/events\n      "+pair) +
+					"server: {" + pair + "}\n",
 				"tls.crt": cert, "tls.key": key,
 			})
 			loaded, err := config.Load(path, types.Config())

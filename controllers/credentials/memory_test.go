@@ -38,7 +38,7 @@ func held() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // no test has exabytes
+	return int64(m.HeapAlloc)
 }
 
 // TestMemory: whoever names as many Secrets as he may, and fills each with 1 MiB, makes a pass hold no more than a few
@@ -96,8 +96,8 @@ func TestTooMany(t *testing.T) {
 	if got.Credentials.Values[last].Text == "" {
 		t.Errorf("%s is left out", last)
 	}
-	want := blocks(ReasonTooLarge, `Secret "s18", key "k" (spec.zaloOA.signature.secretKeyRefs[17]) does not fit: the values that the resource `+
-		`names may have 1 MiB together, since the connector gets them in one Secret: put the credentials alone into them`)
+	want := blocks(ReasonTooLarge, `Secret "s18", key "k" (spec.zaloOA.signature.secretKeyRefs[17]) does not fit: the values that the `+
+		`resource names may have 1 MiB together, since the connector gets them in one Secret: put the credentials alone into them`)
 	want[0].Meanwhile = "nothing is verified with it"
 	blocking := slices.DeleteFunc(got.Findings, func(f Finding) bool { return !f.Blocking })
 	if diff := cmp.Diff(want, blocking[:1]); diff != "" || len(blocking) != 258-fit {
