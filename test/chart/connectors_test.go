@@ -9,8 +9,11 @@ import (
 	"github.com/onsi/gomega/gexec"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"xbot.a4b.vn/channel-connector/api/schema"
@@ -95,7 +98,7 @@ var _ = Describe("The value connectors", Ordered, func() {
 		k8s.MakeNamespace(ctx, namespace)
 		k8s.MakeSecret(ctx, namespace)
 		helm(ctx, "install", release, chart, "--namespace="+namespace, "--no-hooks", values("namespaced"),
-			"--set=watchNamespaces={"+namespace+"}", connectors(map[string]string{"shop": ""}))
+			"--set=watchNamespaces={"+namespace+"}", "--set=authorPolicy.enabled=true", connectors(map[string]string{"shop": ""}))
 		all := objects(ctx, release, namespace)
 		expectPodsTaken(ctx, all, namespace)
 		k8s.RunOperator(operator, namespace, deploymentOf(all))
@@ -113,6 +116,28 @@ var _ = Describe("The value connectors", Ordered, func() {
 		Expect(connector.Labels).To(HaveKeyWithValue("app.kubernetes.io/instance", release))
 		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "channels-channel-connector-connectors"}, source)).To(Succeed())
 		Expect(connector.OwnerReferences).To(ConsistOf(And(HaveField("UID", source.UID), HaveField("Kind", "ConfigMap"))))
+	})
+
+	It("are the Job's, whom the policy of authors exempts, and nobody else's with the Job's rights", func(ctx context.Context) {
+		account := "channels-channel-connector-connectors"
+		others := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "others"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "others"}},
+		}
+		Expect(k8s.Create(ctx, others)).To(Succeed())
+		declares := func(account string) error {
+			config := rest.CopyConfig(k8s.Config)
+			config.Impersonate.UserName = "system:serviceaccount:" + namespace + ":" + account
+			as, err := client.New(config, client.Options{Scheme: k8s.Scheme()})
+			Expect(err).NotTo(HaveOccurred())
+			probe := schematest.Resource("")
+			probe.SetNamespace(namespace)
+			probe.SetName("probe")
+			return as.Create(ctx, probe, client.DryRunAll)
+		}
+		Eventually(declares).WithArguments("others").Should(MatchError(ContainSubstring("its author needs the right to get all Secrets there")))
+		Expect(declares(account)).To(Succeed())
 	})
 
 	It("are not written when nothing has changed", func(ctx context.Context) {
