@@ -91,9 +91,12 @@ var _ = Describe("The policy of config/policy", func() {
 		newSecrets(ctx, namespace)
 		authorPolicy(ctx)
 	})
-	creates := func(ctx context.Context, as client.Client) error {
-		return as.Create(ctx, minimal(newConnector(namespace, "probe")), client.DryRunAll)
+	probe := func() *v1alpha1.ChannelConnector {
+		c := newConnector(namespace, "probe")
+		c.Spec.Workload.NetworkPolicy = nil
+		return c
 	}
+	creates := func(ctx context.Context, as client.Client) error { return as.Create(ctx, minimal(probe()), client.DryRunAll) }
 
 	It("lets only those declare a ChannelConnector who have the rights that it is worth", func(ctx context.Context) {
 		for name, c := range map[string]struct {
@@ -132,7 +135,7 @@ var _ = Describe("The policy of config/policy", func() {
 			},
 		} {
 			declared := func(ctx context.Context, as client.Client) error {
-				c := newConnector(namespace, "probe")
+				c := probe()
 				declare(c)
 				return as.Create(ctx, minimal(c), client.DryRunAll)
 			}
