@@ -102,7 +102,7 @@ func (u *upgrades) grant(key client.ObjectKey) {
 			others = append(others, k)
 		}
 	}
-	u.waiting = append(others, own...)
+	u.waiting = slices.Concat(others, own)
 }
 
 // tell notes what a connector of the queue knows, and reports whether that is new to it.

@@ -28,6 +28,15 @@ func replicas(wanted, total, updated, available int32) func(*status.Observation)
 	}
 }
 
+// TestPaused: who paused a Deployment is told how to go on, unless nothing waits for that.
+func TestPaused(t *testing.T) {
+	paused := func(o *status.Observation) { o.Deployment.Name, o.Deployment.Spec.Paused = "shop-connector", true }
+	verify(t, observed(t, paused), expected{})
+	verify(t, observed(t, paused, replicas(1, 1, 0, 1)), expected{
+		reconciling: rollingOut + ": the Deployment is paused: kubectl rollout resume deployment/shop-connector",
+	})
+}
+
 // TestWorkload has the life of a Deployment without trouble.
 func TestWorkload(t *testing.T) {
 	const zero = "True ScaledToZero: workload.replicas is 0: no call is answered; the inbox is kept"
@@ -71,13 +80,6 @@ func TestWorkload(t *testing.T) {
 			[]func(*status.Observation){replicas(1, 2, 1, 1), func(o *status.Observation) { o.Pods = append(o.Pods, pod("newer", "3")) }},
 			expected{reconciling: rollingOut},
 		},
-		"paused": {
-			[]func(*status.Observation){replicas(1, 1, 0, 1), func(o *status.Observation) {
-				o.Deployment.Name, o.Deployment.Spec.Paused = "shop-connector", true
-			}},
-			expected{reconciling: rollingOut + ": the Deployment is paused: kubectl rollout resume deployment/shop-connector"},
-		},
-		"paused, and rolled out": {[]func(*status.Observation){func(o *status.Observation) { o.Deployment.Spec.Paused = true }}, expected{}},
 		"rolled out, the old pod stopping": {
 			[]func(*status.Observation){replicas(1, 2, 1, 2)},
 			expected{reconciling: rollingOut},
