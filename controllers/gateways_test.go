@@ -36,7 +36,11 @@ var _ = Describe("An exposure by a Gateway", Ordered, func() {
 			filepath.Join(folder, "gateway.networking.k8s.io_httproutes.yaml"), filepath.Join(folder, "gateway.networking.k8s.io_gateways.yaml"),
 		}}
 	})
-	AfterAll(func(_ context.Context) { Expect(envtest.UninstallCRDs(cluster, definitions)).To(Succeed()) })
+	AfterAll(func(ctx context.Context) {
+		Expect(envtest.UninstallCRDs(cluster, definitions)).To(Succeed())
+		// Else the operator of the next spec begins to watch what is about to go.
+		Eventually(k8s.List).WithArguments(ctx, &gatewayv1.HTTPRouteList{}).Should(Satisfy(apierrors.IsNotFound))
+	})
 	exposedBy := func(gateway client.ObjectKey) *v1alpha1.Exposure {
 		return &v1alpha1.Exposure{HTTPRoute: &v1alpha1.HTTPRouteExposure{
 			ParentRefs: []v1alpha1.ParentRef{{Name: gateway.Name, Namespace: gateway.Namespace}},
