@@ -71,7 +71,7 @@ func (a *Applier) Apply(ctx context.Context, owner *v1alpha1.ChannelConnector, c
 	if live != nil && child.Kind.Fit != nil {
 		child.Kind.Fit(child.Desired, live)
 	}
-	if replace := child.Kind.Replace; live != nil && replace != nil && metav1.IsControlledBy(live, owner) && replace(child.Desired, live) {
+	if live != nil && child.Kind.Replace != nil && metav1.IsControlledBy(live, owner) && child.Kind.Replace(child.Desired, live) {
 		if held, err := a.remove(ctx, child, live); held || err != nil {
 			return false, err
 		}

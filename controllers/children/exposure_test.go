@@ -161,6 +161,7 @@ func TestOperatorsAnnotationsWin(t *testing.T) {
 func TestIngressOfAnotherClass(t *testing.T) {
 	const none, nginx = `exposure: {ingress: {host: a.example.com}}`, `exposure: {ingress: {host: a.example.com, className: nginx}}`
 	const old = `exposure: {ingress: {host: a.example.com, annotations: {kubernetes.io/ingress.class: gce}}}`
+	const alb = `exposure: {ingress: {host: a.example.com, className: alb}}`
 	const both = `exposure: {ingress: {host: a.example.com, className: alb, annotations: {kubernetes.io/ingress.class: gce}}}`
 	for name, c := range map[string]struct {
 		before, now string
@@ -172,7 +173,7 @@ func TestIngressOfAnotherClass(t *testing.T) {
 		"changed by others":                {before: nginx, now: nginx, class: "haproxy"},
 		"the default":                      {before: none, now: none, class: "haproxy"},
 		"no default":                       {before: none, now: none},
-		"another one":                      {before: `exposure: {ingress: {host: a.example.com, className: alb}}`, now: nginx, class: "alb", want: true},
+		"another one":                      {before: alb, now: nginx, class: "alb", want: true},
 		"taken out":                        {before: nginx, now: none, class: "nginx", want: true},
 		"instead of the default":           {before: none, now: nginx, class: "haproxy", want: true},
 		"instead of none":                  {before: none, now: nginx, want: true},

@@ -76,7 +76,8 @@ func TestReadPair(t *testing.T) {
 			t.Errorf("%s: the certificate itself was not read", name)
 		}
 	}
-	if got := status.ReadPair("hooks-tls", map[string][]byte{"tls.key": []byte(encoded(t, key))}, ""); !strings.Contains(got.Problem, "tls.crt") {
+	alone := map[string][]byte{"tls.key": []byte(encoded(t, key))}
+	if got := status.ReadPair("hooks-tls", alone, ""); !strings.Contains(got.Problem, "tls.crt") {
 		t.Errorf("without a certificate the problem is %q", got.Problem)
 	}
 }

@@ -169,8 +169,8 @@ func ending(o Observation, kind string, route metav1.Object) *condition {
 	if route.GetDeletionTimestamp() == nil {
 		return nil
 	}
-	return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("%s %q is being deleted, and is made again "+
-		"once that has ended: see the finalizers of \"kubectl -n %s get %s %s -o yaml\", and the controller that wrote them",
+	return &condition{status: metav1.ConditionUnknown, reason: ReasonPending, message: fmt.Sprintf("%s %q is being deleted, and is made "+
+		"again once that has ended: see the finalizers of \"kubectl -n %s get %s %s -o yaml\", and the controller that wrote them",
 		kind, route.GetName(), o.Connector.Namespace, strings.ToLower(kind), route.GetName())}
 }
 

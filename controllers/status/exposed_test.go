@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	byRoute       = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways, sectionName: web}], hostnames: [hooks.example.com]}}`
-	onAnyListener = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways}], hostnames: [hooks.example.com]}}`
-	byIngress     = `exposure: {ingress: {host: hooks.example.com, tlsSecretName: hooks-tls}}`
-	called        = "/webhook/xpbot/api/zalo/push"
-	url           = "https://hooks.example.com" + called + "?param.header.xp-api-key=<key>"
+	byRoute = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways, sectionName: web}], hostnames: [hooks.example.com]}}`
+
+	unnamedRoute = `exposure: {httpRoute: {parentRefs: [{name: public, namespace: gateways}], hostnames: [hooks.example.com]}}`
+	byIngress    = `exposure: {ingress: {host: hooks.example.com, tlsSecretName: hooks-tls}}`
+	called       = "/webhook/xpbot/api/zalo/push"
+	url          = "https://hooks.example.com" + called + "?param.header.xp-api-key=<key>"
 )
 
 // route is a HTTPRoute of generation 2 whose parent has judged the version of a generation.
@@ -129,24 +130,7 @@ func TestExposedByHTTPRoute(t *testing.T) {
 			spec: byRoute, seen: looked(route(2, yes, no), https),
 			want: `False RouteRefused:  … (ResolvedRefs): TheirReason`,
 		},
-		"taken":           {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
-		"without version": {spec: byRoute, seen: looked(route(0, yes, yes), https), want: "True Exposed: "},
-		"refused without version": {
-			spec: byRoute, seen: looked(route(0, no, yes), https), want: "False RouteRefused: ",
-		},
-		"with a later version": {spec: byRoute, seen: looked(route(3, yes, yes), https), want: "True Exposed: "},
-		"by the controller that came after": {
-			spec: byRoute, seen: looked(also(route(2, no, no), route(2, yes, yes)), https), want: "True Exposed: ",
-		},
-		"by the controller that was there before": {
-			spec: byRoute, seen: looked(also(route(2, yes, ""), route(2, no, "")), https), want: "True Exposed: ",
-		},
-		"by one that was there before, of an earlier version": {
-			spec: byRoute, seen: looked(also(route(1, yes, yes), route(2, no, no)), https), want: "False RouteRefused: ",
-		},
-		"without its Service, by the controller that came after": {
-			spec: byRoute, seen: looked(also(route(2, no, yes), route(2, yes, no)), https), want: "False RouteRefused: ",
-		},
+		"taken": {spec: byRoute, seen: looked(route(2, yes, yes), https), want: "True Exposed: "},
 		"a wildcard's": {
 			spec: byRoute, seen: looked(route(2, yes, yes), listener("web", "HTTPS", 443, "*.Example.com")),
 			want: "True Exposed: ",
@@ -187,6 +171,37 @@ func TestExposedByHTTPRoute(t *testing.T) {
 				return e
 			}(),
 			want: `True Exposed:  … hooks.example.com/, which ChannelConnector "older" of namespace "sales" has`,
+		},
+	} {
+		t.Run(name, c.check)
+	}
+}
+
+// TestExposedByControllers: what a controller says counts whatever version it writes, unless that is an earlier one, and a
+// refusal counts unless another controller takes the route.
+func TestExposedByControllers(t *testing.T) {
+	const yes, no = metav1.ConditionTrue, metav1.ConditionFalse
+	looked := func(r *gatewayv1.HTTPRoute, g status.Gateway) status.Exposure {
+		return status.Exposure{Looked: true, HTTPRoute: r, Gateways: []status.Gateway{g}}
+	}
+	https := listener("web", gatewayv1.HTTPSProtocolType, 443, "")
+	for name, c := range map[string]exposes{
+		"without version": {spec: byRoute, seen: looked(route(0, yes, yes), https), want: "True Exposed: "},
+		"refused without version": {
+			spec: byRoute, seen: looked(route(0, no, yes), https), want: "False RouteRefused: ",
+		},
+		"with a later version": {spec: byRoute, seen: looked(route(3, yes, yes), https), want: "True Exposed: "},
+		"by the controller that came after": {
+			spec: byRoute, seen: looked(also(route(2, no, no), route(2, yes, yes)), https), want: "True Exposed: ",
+		},
+		"by the controller that was there before": {
+			spec: byRoute, seen: looked(also(route(2, yes, ""), route(2, no, "")), https), want: "True Exposed: ",
+		},
+		"by one that was there before, of an earlier version": {
+			spec: byRoute, seen: looked(also(route(1, yes, yes), route(2, no, no)), https), want: "False RouteRefused: ",
+		},
+		"without its Service, by the controller that came after": {
+			spec: byRoute, seen: looked(also(route(2, no, yes), route(2, yes, no)), https), want: "False RouteRefused: ",
 		},
 	} {
 		t.Run(name, c.check)

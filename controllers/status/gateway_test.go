@@ -99,10 +99,10 @@ func TestExposedByListeners(t *testing.T) {
 			want: "Unknown Pending:  … (InvalidCertificateRef) is not served",
 		},
 		"on another port as well": {
-			spec: onAnyListener, seen: unnamed(https(listens(8443, 443, 8443))), want: "True Exposed:  … and HTTPS is served",
+			spec: unnamedRoute, seen: unnamed(https(listens(8443, 443, 8443))), want: "True Exposed:  … and HTTPS is served",
 		},
 		"on other ports alone": {
-			spec: onAnyListener, seen: unnamed(https(listens(8443, 9443, 8443))), want: "True Exposed:  … leads to port 8443, 9443 of the Gateway",
+			spec: unnamedRoute, seen: unnamed(https(listens(8443, 9443, 8443))), want: "True Exposed:  … leads to port 8443, 9443 of the Gateway",
 		},
 		"with a kind that is unknown": {
 			spec: byRoute, seen: https(tells("ResolvedRefs", "InvalidRouteKinds", 2)),
