@@ -96,7 +96,9 @@ var _ = Describe("The policy of config/policy", func() {
 		c.Spec.Workload.NetworkPolicy = nil
 		return c
 	}
-	creates := func(ctx context.Context, as client.Client) error { return as.Create(ctx, minimal(probe()), client.DryRunAll) }
+	creates := func(ctx context.Context, as client.Client) error {
+		return as.Create(ctx, minimal(probe()), client.DryRunAll)
+	}
 
 	It("lets only those declare a ChannelConnector who have the rights that it is worth", func(ctx context.Context) {
 		for name, c := range map[string]struct {

@@ -109,7 +109,7 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar((*[]string)(&allowed.PodLabels), "allowed-pod-labels", every, "the pod labels"+patterns)
 	flags.StringSliceVar((*[]string)(&allowed.PodAnnotations), "allowed-pod-annotations", every, "the pod annotations"+patterns)
 	flags.StringSliceVar((*[]string)(&allowed.PriorityClasses), "allowed-priority-classes", every, "the PriorityClasses"+patterns)
-	flags.StringSliceVar((*[]string)(&allowed.IngressAnnotations), "allowed-ingress-annotations", every, "the annotations of an Ingress"+patterns)
+	flags.StringSliceVar((*[]string)(&allowed.IngressAnnotations), "allowed-ingress-annotations", every, "the Ingress annotations"+patterns)
 	flags.Float32Var(&o.qps, "kube-api-qps", defaultQPS, "requests a second to the API server, on average")
 	flags.IntVar(&o.burst, "kube-api-burst", defaultBurst, "requests to the API server at a time")
 	flags.StringVar(&o.logLevel, "log-level", "info", "the lowest level to log: debug, info, warn or error")
