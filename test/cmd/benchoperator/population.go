@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"xbot.a4b.vn/channel-connector/api/schema"
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/test/kit/benchmark"
 	"xbot.a4b.vn/channel-connector/test/kit/must"
 )
@@ -35,8 +37,11 @@ const (
 	keyOA, keyAPI = "oa-secret-key", "xp-api-key"
 )
 
-// childrenOfEach is the number of children of a resource that declares nothing to reach it from outside the cluster.
-var childrenOfEach = len(slices.DeleteFunc(slices.Clone(children.Kinds), func(k children.Kind) bool { return k.Outer }))
+// childrenOfEach is the number of children of a resource of the benchmark.
+var childrenOfEach = func() int {
+	c := must.Get(schema.Decode(context.Background(), must.Get(json.Marshal(declared(0)))))
+	return len(children.Build(children.Kinds, children.Input{Connector: c, Config: &render.Config{}}))
+}()
 
 func namespaceOf(i int) string { return fmt.Sprintf("team-%02d", i%namespaces) }
 
@@ -113,8 +118,13 @@ func digest(of string) string {
 
 // create creates the i-th resource.
 func (b *bench) create(ctx context.Context, i int) {
+	must.Do(b.cluster.client.Apply(ctx, declared(i), client.FieldOwner("benchmark")))
+}
+
+// declared is the i-th resource, as a user writes it.
+func declared(i int) *v1alpha1ac.ChannelConnectorApplyConfiguration {
 	key := keyOf(i)
-	resource := v1alpha1ac.ChannelConnector(key.Name, key.Namespace).WithSpec(v1alpha1ac.ChannelConnectorSpec().
+	return v1alpha1ac.ChannelConnector(key.Name, key.Namespace).WithSpec(v1alpha1ac.ChannelConnectorSpec().
 		WithType(v1alpha1.ChannelZaloOA).
 		WithZaloOA(v1alpha1ac.ZaloOA().WithAppID("2553928453557884079").
 			WithSignature(v1alpha1ac.Signature().WithSecretKeyRefs(v1alpha1ac.SecretKeyRef().WithName(oaSecretOf(i).Name).WithKey(keyOA)))).
@@ -123,7 +133,6 @@ func (b *bench) create(ctx context.Context, i int) {
 				WithSecretKeyRef(v1alpha1ac.SecretKeyRef().WithName(apiSecretOf(i).Name).WithKey(keyAPI))).
 			WithEvents(v1alpha1ac.EventFilter().WithExclude("oa_send_*", "user_seen_message", "user_received_message"))).
 		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL("http://bot.chat.svc/events"))))
-	must.Do(b.cluster.client.Apply(ctx, resource, client.FieldOwner("benchmark")))
 }
 
 // rollOut plays the Deployment controller and kubelet until ctx ends: the pod of a Deployment is available as soon as
