@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,7 +152,7 @@ func channelOf(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef, st
 	}
 	spec.Webhook.Path = Path(c)
 	channel := &yaml.Node{Kind: yaml.MappingNode}
-	set(channel, "name", node(ChannelName(c)))
+	set(channel, "name", text(ChannelName(c)))
 	channel.Content = append(channel.Content, t.section(reflect.ValueOf(spec), "spec", "channels[0]").Content...)
 	return channel
 }
@@ -244,7 +245,7 @@ func (t translation) reference(out *yaml.Node, name string, ref v1alpha1.SecretK
 func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	switch x := v.Interface().(type) {
 	case metav1.Duration:
-		return node(x.Duration.String())
+		return text(x.Duration.String())
 	case resource.Quantity:
 		return node(strconv.FormatInt(x.Value(), 10))
 	}
@@ -259,6 +260,8 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 			list.Content = append(list.Content, t.value(v.Index(i), index(path, i), index(field, i)))
 		}
 		return list
+	case reflect.String:
+		return text(v.String())
 	default:
 		return node(v.Interface())
 	}
@@ -274,7 +277,11 @@ func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml
 	case r.OfSink(), strings.HasPrefix(path, "spec.inbox."):
 		r.Use = Credential
 	}
-	return node(t.stand(r))
+	stands := t.stand(r)
+	if reflect.ValueOf(stands).IsZero() { // nothing is written, only listed
+		return &yaml.Node{Kind: yaml.MappingNode}
+	}
+	return node(stands)
 }
 
 // files adds the names of the files that stand for a reference, of which the path, the object and perhaps the key are
@@ -286,7 +293,7 @@ func (t translation) files(out *yaml.Node, name string, known Reference, parent 
 		r.Field, r.Use, r.File = parent+"."+file.field, file.use, section+"-"+file.name
 		r.Key = cmp.Or(file.key, r.Key)
 		t.stand(r)
-		set(out, file.field, node(r.File))
+		set(out, file.field, text(r.File))
 	}
 }
 
@@ -299,6 +306,23 @@ func node(value any) *yaml.Node {
 	return n
 }
 
+// word is a text that YAML takes for nothing else, unless it is one of otherWords.
+var word = regexp.MustCompile(`^[A-Za-z/][-A-Za-z0-9_./]*$`)
+
+// otherWords are truths and nothings of YAML 1.1 and 1.2, in lower case.
+var otherWords = map[string]bool{
+	"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true, "null": true,
+}
+
+// text is node of a text. Most texts are words, which need no encoder: it has large buffers, and events of resources come
+// here as well.
+func text(s string) *yaml.Node {
+	if word.MatchString(s) && !otherWords[strings.ToLower(s)] {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	}
+	return node(s)
+}
+
 func set(section *yaml.Node, name string, value *yaml.Node) {
-	section.Content = append(section.Content, node(name), value)
+	section.Content = append(section.Content, text(name), value)
 }
