@@ -143,15 +143,16 @@ var _ = Describe("A changed configuration", func() {
 			if req.Method == http.MethodPatch && strings.Contains(req.URL.Path, "/pods/") {
 				once.Do(func() {
 					defer GinkgoRecover()
-					patched(ctx, pod, `{"metadata":{"labels":{"`+marks.LabelManagedBy+`":null}}}`)
+					patched(ctx, pod.DeepCopy(), `{"metadata":{"labels":{"`+marks.LabelManagedBy+`":null}}}`)
 				})
 			}
 			return next.RoundTrip(req)
 		})
 		rotate(ctx, 8)
 		Eventually(func() map[string]string {
-			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
-			return pod.Labels
+			now := &corev1.Pod{}
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), now)).To(Succeed())
+			return now.Labels
 		}).ShouldNot(HaveKey(marks.LabelManagedBy))
 		rotate(ctx, 9)
 		staysSettled(ctx, op, shop)
