@@ -81,7 +81,7 @@ var _ = Describe("A workload that is down long after its roll-out", func() {
 		onNode(ctx, pod, creating)
 		startsAgain(ctx)
 		warn(ctx, podOf(pod), "FailedMount", `MountVolume.SetUp failed for volume "inbox": rpc error: id 0a1b2c3d4e: no such disk`)
-		before, _ := op.passes.count(client.ObjectKeyFromObject(shop))
+		_, before := op.passes.count(client.ObjectKeyFromObject(shop))
 		isAfter(ctx, "VolumeNotMounted", pod.Name, "FailedMount: MountVolume.SetUp failed", "id 0a1b2c3d4e: no such disk")
 		times := asked.Load()
 		after, _ := op.passes.count(client.ObjectKeyFromObject(shop))
