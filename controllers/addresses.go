@@ -1,8 +1,6 @@
 package controllers
 
 import (
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -14,9 +12,8 @@ import (
 type address struct{ host, path string }
 
 // addressesOf are the addresses that a resource declares. One that is being deleted declares none.
-func addressesOf(o client.Object) (all []address) {
-	c, ok := o.(*v1alpha1.ChannelConnector)
-	if !ok || c.Spec.Exposure == nil || !c.DeletionTimestamp.IsZero() {
+func addressesOf(c *v1alpha1.ChannelConnector) (all []address) {
+	if c.Spec.Exposure == nil || !c.DeletionTimestamp.IsZero() {
 		return nil
 	}
 	paths := render.Paths(c)

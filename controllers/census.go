@@ -2,18 +2,11 @@ package controllers
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/status"
@@ -24,124 +17,43 @@ import (
 type census struct {
 	// limit is how many are served in a namespace; 0 for all, of which nothing is kept.
 	limit int
+	// residents claim their namespaces.
+	residents *claims[string]
 
-	mu         sync.Mutex
-	namespaces map[string]*residents
+	mu sync.Mutex
 	// over is how many are beyond the limit of their namespaces.
 	over int
 }
 
-// residents are the ChannelConnectors of a namespace.
-type residents struct {
-	byAge []resident
-	born  map[string]int64
-}
+func newCensus(limit int) *census { return &census{limit: limit, residents: newNames[string]()} }
 
-type resident struct {
-	// born is the time of creation, in seconds.
-	born int64
-	name string
-}
-
-func older(a, b resident) int {
-	return cmp.Or(cmp.Compare(a.born, b.born), strings.Compare(a.name, b.name))
-}
-
-func newCensus(limit int) *census { return &census{limit: limit, namespaces: map[string]*residents{}} }
-
-// add notes a ChannelConnector, or that it was created again.
-func (c *census) add(o client.Object) {
+// change takes in a ChannelConnector in place of what it was. If one goes, this concerns the one that is served in its
+// place.
+func (c *census) change(before, after *claimant, concerned keys) {
 	if c.limit == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, now := c.namespaces[o.GetNamespace()], resident{o.GetCreationTimestamp().Unix(), o.GetName()}
-	if r == nil {
-		r = &residents{born: map[string]int64{}}
-		c.namespaces[o.GetNamespace()] = r
+	of := func(who *claimant) (namespaces []string) {
+		if who != nil {
+			namespaces = append(namespaces, who.key.Namespace)
+		}
+		return namespaces
 	}
-	if born, known := r.born[now.name]; known && born == now.born {
-		return
-	}
-	c.take(o.GetNamespace(), now.name)
-	at, _ := slices.BinarySearchFunc(r.byAge, now, older)
-	r.byAge = slices.Insert(r.byAge, at, now)
-	r.born[now.name] = now.born
-	c.count(len(r.byAge) > c.limit, 1)
-}
-
-// remove forgets a ChannelConnector, and returns the one that is served in its place; empty for none.
-func (c *census) remove(o client.Object) (next string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.namespaces[o.GetNamespace()]
-	if r == nil || !c.take(o.GetNamespace(), o.GetName()) {
-		return ""
-	}
-	if len(r.byAge) == 0 {
-		delete(c.namespaces, o.GetNamespace())
-	}
-	if len(r.byAge) >= c.limit {
-		return r.byAge[c.limit-1].name
-	}
-	return ""
-}
-
-func (c *census) take(namespace, name string) bool {
-	r := c.namespaces[namespace]
-	born, known := r.born[name]
-	if !known {
-		return false
-	}
-	at, _ := slices.BinarySearchFunc(r.byAge, resident{born, name}, older)
-	r.byAge = slices.Delete(r.byAge, at, at+1)
-	delete(r.born, name)
-	c.count(len(r.byAge) >= c.limit, -1)
-	return true
-}
-
-func (c *census) count(beyond bool, by int) {
-	if beyond {
-		c.over += by
-		connectorsBeyondBound.Set(float64(c.over))
+	namespace := cmp.Or(before, after).key.Namespace
+	was := c.residents.count(namespace)
+	c.residents.change(before, after, of(before), of(after), concerned)
+	c.over += max(0, c.residents.count(namespace)-c.limit) - max(0, was-c.limit)
+	connectorsBeyondBound.Set(float64(c.over))
+	if next := c.residents.at(namespace, c.limit-1); next != nil && before != nil && next != after {
+		concerned[next.key] = true
 	}
 }
 
 // serves reports whether a ChannelConnector is among the oldest of its namespace.
 func (c *census) serves(o client.Object) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.namespaces[o.GetNamespace()]
-	if r == nil {
-		return true
-	}
-	at, _ := slices.BinarySearchFunc(r.byAge, resident{o.GetCreationTimestamp().Unix(), o.GetName()}, older)
-	return at < c.limit
-}
-
-// resources lets what happens to a ChannelConnector cause a pass of it, and its deletion one of the resource that is
-// served in its place. A change of the status counts as well: it may be another writer's.
-func (c *census) resources() handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	enqueue := &handler.EnqueueRequestForObject{}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			c.add(e.Object)
-			enqueue.Create(ctx, e, q)
-		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			c.add(e.ObjectNew)
-			enqueue.Update(ctx, e, q)
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			if next := c.remove(e.Object); next != "" {
-				q.Add(reconcile.Request{NamespacedName: client.ObjectKey{Namespace: e.Object.GetNamespace(), Name: next}})
-			}
-			enqueue.Delete(ctx, e, q)
-		},
-		GenericFunc: enqueue.Generic,
-	}
+	return c.limit == 0 || c.residents.rank(o.GetNamespace(), claimantOf(o)) < c.limit
 }
 
 // full is the obstacle that the namespace has as many older resources as are served; nil if it has not. What was served

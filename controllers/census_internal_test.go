@@ -24,7 +24,12 @@ func TestCensus(t *testing.T) {
 				at := random.IntN(len(there))
 				gone := there[at]
 				there = slices.Delete(there, at, at+1)
-				next, served := c.remove(gone), c.serves(gone)
+				served, concerned := c.serves(gone), keys{}
+				c.change(claimantOf(gone), nil, concerned)
+				next := ""
+				for key := range concerned {
+					next = key.Name
+				}
 				follows := slices.IndexFunc(there, func(o *v1alpha1.ChannelConnector) bool { return o.Name == next })
 				if next != "" && follows != limit-1 {
 					t.Fatalf("seed %d: %s follows, the %d-th of %d", seed, next, follows, len(there))
@@ -36,10 +41,13 @@ func TestCensus(t *testing.T) {
 					Namespace: "chat", Name: fmt.Sprintf("shop-%d", random.IntN(20)),
 					CreationTimestamp: metav1.Unix(int64(random.IntN(5)), 0),
 				}}
-				there = slices.DeleteFunc(there, func(other *v1alpha1.ChannelConnector) bool { return other.Name == o.Name })
+				var was *claimant
+				if at := slices.IndexFunc(there, func(other *v1alpha1.ChannelConnector) bool { return other.Name == o.Name }); at >= 0 {
+					was, there = claimantOf(there[at]), slices.Delete(there, at, at+1)
+				}
 				there = append(there, o)
-				c.add(o)
-				c.add(o)
+				c.change(was, claimantOf(o), keys{})
+				c.change(claimantOf(o), claimantOf(o), keys{})
 			}
 			slices.SortFunc(there, func(a, b *v1alpha1.ChannelConnector) int { return byAge(claimantOf(a), claimantOf(b)) })
 			for i, o := range there {
@@ -52,10 +60,10 @@ func TestCensus(t *testing.T) {
 			}
 		}
 		for _, o := range there {
-			c.remove(o)
+			c.change(claimantOf(o), nil, keys{})
 		}
-		if len(c.namespaces) != 0 || c.over != 0 {
-			t.Errorf("seed %d: %v is kept", seed, c.namespaces)
+		if len(c.residents.by) != 0 || c.over != 0 {
+			t.Errorf("seed %d: %v is kept", seed, c.residents.by)
 		}
 	}
 }
@@ -63,9 +71,9 @@ func TestCensus(t *testing.T) {
 // TestNoCensus: without a bound every one is served, and nothing is kept.
 func TestNoCensus(t *testing.T) {
 	c, o := newCensus(0), &v1alpha1.ChannelConnector{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(time.Unix(1, 0))}}
-	c.add(o)
-	if !c.serves(o) || c.remove(o) != "" || len(c.namespaces) != 0 {
-		t.Errorf("got %+v", c)
+	c.change(nil, claimantOf(o), keys{})
+	if !c.serves(o) || len(c.residents.by) != 0 {
+		t.Errorf("%v is kept", c.residents.by)
 	}
 }
 

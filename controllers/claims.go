@@ -2,27 +2,19 @@ package controllers
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 	"sync"
 
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// claims know the ChannelConnectors that claim a thing, such as an address or a Secret, by age. Each event is taken in as
-// it comes. An index of the cache takes many times the memory, and would list, and copy, everyone who claims a thing.
+// claims know the ChannelConnectors that claim a thing, such as an address or a Secret, by age.
 //
 // Of what only one should have, the answer to a claimant is the same at every pass: the oldest other one. One that comes
 // or goes concerns all others if it is the oldest, and only the oldest if it is the next: what a thousand claim costs no
 // thousand passes for each.
 type claims[K comparable] struct {
-	// of returns what a resource claims; nil has no claim.
-	of func(client.Object) []K
 	// names reports whether any number may claim a thing, so that none concerns another.
 	names bool
 
@@ -42,20 +34,19 @@ func byAge(a, b *claimant) int {
 	return cmp.Or(cmp.Compare(a.born, b.born), strings.Compare(a.key.Namespace, b.key.Namespace), strings.Compare(a.key.Name, b.key.Name))
 }
 
-func newClaims[K comparable](of func(client.Object) []K) *claims[K] {
-	return &claims[K]{of: of, by: map[K][]*claimant{}}
-}
+func newClaims[K comparable]() *claims[K] { return &claims[K]{by: map[K][]*claimant{}} }
 
 // newNames are claims to what any number may have.
-func newNames[K comparable](of func(client.Object) []K) *claims[K] {
-	c := newClaims(of)
+func newNames[K comparable]() *claims[K] {
+	c := newClaims[K]()
 	c.names = true
 	return c
 }
 
+// claimantOf is a resource as a claimant; nil if there is none.
 func claimantOf(o client.Object) *claimant {
 	if o == nil {
-		return &claimant{}
+		return nil
 	}
 	return &claimant{o.GetCreationTimestamp().Unix(), client.ObjectKeyFromObject(o)}
 }
@@ -72,7 +63,7 @@ func (c *claims[K]) oldest(thing K, but client.ObjectKey) *claimant {
 	return nil
 }
 
-// all returns everyone who claims a thing.
+// all returns everyone who claims a thing, from the oldest on.
 func (c *claims[K]) all(thing K) (all []client.ObjectKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,15 +73,35 @@ func (c *claims[K]) all(thing K) (all []client.ObjectKey) {
 	return all
 }
 
-// change takes in a resource in place of what it was, and returns the others that this concerns. Either is nil while
-// there is no such resource.
-func (c *claims[K]) change(was, is client.Object) keys {
-	if was != nil && is != nil && was.GetUID() == is.GetUID() && was.GetGeneration() == is.GetGeneration() {
-		return nil // most changes are the status'
+// rank returns how many older ones than a claimant claim a thing.
+func (c *claims[K]) rank(thing K, who *claimant) (older int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	older, _ = slices.BinarySearchFunc(c.by[thing], who, byAge)
+	return older
+}
+
+// at returns who claims a thing with so many older ones; nil for none.
+func (c *claims[K]) at(thing K, older int) *claimant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if all := c.by[thing]; older < len(all) {
+		return all[older]
 	}
-	before, old := claimantOf(was), c.of(was)
-	after, now := claimantOf(is), c.of(is)
-	same, concerned := *before == *after, keys{}
+	return nil
+}
+
+// count returns how many claim a thing.
+func (c *claims[K]) count(thing K) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.by[thing])
+}
+
+// change takes in what a resource claims in place of what it claimed, and adds the others that this concerns. Either
+// claimant is nil while there is no such resource.
+func (c *claims[K]) change(before, after *claimant, old, now []K, concerned keys) {
+	same := before != nil && after != nil && *before == *after
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, thing := range old {
@@ -103,7 +114,6 @@ func (c *claims[K]) change(was, is client.Object) keys {
 			c.give(thing, after, concerned)
 		}
 	}
-	return concerned
 }
 
 func (c *claims[K]) take(thing K, who *claimant, concerned keys) {
@@ -140,33 +150,5 @@ func (c *claims[K]) concern(concerned keys, others []*claimant, at int) {
 		}
 	case at == 1:
 		concerned[others[0].key] = true
-	}
-}
-
-// before takes in what happens to ChannelConnectors before another handler hears of it, and lets those that it concerns
-// have a pass. At the start, everyone has one after all are known.
-func (c *claims[K]) before(next handler.EventHandler) handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	add := func(concerned keys, q queue) {
-		for key := range concerned {
-			q.Add(reconcile.Request{NamespacedName: key})
-		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			if concerned := c.change(nil, e.Object); !e.IsInInitialList {
-				add(concerned, q)
-			}
-			next.Create(ctx, e, q)
-		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			add(c.change(e.ObjectOld, e.ObjectNew), q)
-			next.Update(ctx, e, q)
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			add(c.change(e.Object, nil), q)
-			next.Delete(ctx, e, q)
-		},
-		GenericFunc: next.Generic,
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
@@ -35,7 +34,7 @@ func labelsOf(o client.Object) []string {
 func TestClaims(t *testing.T) {
 	things := []string{"a", "b", "c"}
 	for seed := range uint64(200) {
-		random, c, there := rand.New(rand.NewPCG(seed, 0)), newClaims(labelsOf), map[client.ObjectKey]client.Object{}
+		random, c, there := rand.New(rand.NewPCG(seed, 0)), newClaims[string](), map[client.ObjectKey]client.Object{}
 		answers := func() map[string]client.ObjectKey {
 			all := map[string]client.ObjectKey{}
 			for key, o := range there {
@@ -47,18 +46,16 @@ func TestClaims(t *testing.T) {
 			}
 			return all
 		}
-		for step := range 60 {
+		for range 60 {
 			o := randomClaimant(random, things)
 			key, was := client.ObjectKeyFromObject(o), there[client.ObjectKeyFromObject(o)]
-			before := answers()
-			var concerned keys
+			before, concerned := answers(), keys{}
 			if was != nil && random.IntN(2) == 0 {
 				delete(there, key)
-				concerned = c.change(was, nil)
+				c.change(claimantOf(was), nil, labelsOf(was), nil, concerned)
 			} else {
 				there[key] = o
-				o.SetGeneration(int64(step))
-				concerned = c.change(was, o)
+				c.change(claimantOf(was), claimantOf(o), labelsOf(was), labelsOf(o), concerned)
 			}
 			after := answers()
 			if diff := cmp.Diff(judged(there), after); diff != "" {
@@ -73,7 +70,7 @@ func TestClaims(t *testing.T) {
 			}
 		}
 		for _, o := range there {
-			c.change(o, nil)
+			c.change(claimantOf(o), nil, labelsOf(o), nil, keys{})
 		}
 		if len(c.by) > 0 {
 			t.Errorf("seed %d: %v is kept", seed, c.by)
@@ -139,7 +136,7 @@ func equals(t *testing.T, n int) (all []*v1alpha1.ChannelConnector) {
 // of the two oldest, and a change of something else nobody.
 func TestEqualResources(t *testing.T) {
 	const n = 1000
-	all, c := equals(t, n), newClaims(addressesOf)
+	all, c := equals(t, n), newRegister(0)
 	concerned := 0
 	for _, each := range all {
 		concerned += len(c.change(nil, each))
@@ -147,7 +144,7 @@ func TestEqualResources(t *testing.T) {
 	if concerned != 1 { // the oldest, when the next one comes
 		t.Errorf("%d were concerned as they came", concerned)
 	}
-	if got := len(c.by); got != len(addressesOf(all[0])) || got != 8*18 {
+	if got := len(c.addresses.by); got != len(addressesOf(all[0])) || got != 8*18 {
 		t.Errorf("%d addresses are known", got)
 	}
 	edited := all[0].DeepCopy()
@@ -166,7 +163,7 @@ func TestEqualResources(t *testing.T) {
 	if got := len(c.change(edited, moved)); got != n-2 {
 		t.Errorf("another path of the oldest concerns %d", got)
 	}
-	p := &pass{reconciler: &reconciler{addresses: c}, connector: all[1], key: client.ObjectKeyFromObject(all[1])}
+	p := &pass{reconciler: &reconciler{register: c}, connector: all[1], key: client.ObjectKeyFromObject(all[1])}
 	for _, taken := range p.taken() {
 		if taken.Path == "/calls" || taken.By.Name != "shop-0" {
 			t.Errorf("%+v", taken)
@@ -176,11 +173,15 @@ func TestEqualResources(t *testing.T) {
 
 // TestClaimedNames: everyone who names a Secret is known, and one that comes or goes concerns nobody.
 func TestClaimedNames(t *testing.T) {
-	c, all := newNames(objectsOf), equals(t, 3)
-	for _, each := range all {
-		if concerned := c.change(nil, each); len(concerned) > 0 {
-			t.Errorf("%s concerns %v", each.Name, concerned)
+	c, all := newNames[namedObject](), equals(t, 3)
+	change := func(was, is client.Object) {
+		concerned := keys{}
+		if c.change(claimantOf(was), claimantOf(is), claimedBy(was).objects, claimedBy(is).objects, concerned); len(concerned) > 0 {
+			t.Errorf("%v are concerned", concerned)
 		}
+	}
+	for _, each := range all {
+		change(nil, each)
 	}
 	secret := namedObject{"chat", render.Object{Kind: render.KindSecret, Name: "shop-zalo"}}
 	if got := len(c.all(secret)); got != 3 {
@@ -188,27 +189,38 @@ func TestClaimedNames(t *testing.T) {
 	}
 	other := all[0].DeepCopy()
 	other.Generation, other.Spec.ZaloOA.Signature.SecretKeyRefs[0].Name = 2, "other"
-	c.change(all[0], other)
-	c.change(all[1], nil)
+	change(all[0], other)
+	change(all[1], nil)
 	if got := c.all(secret); len(got) != 1 || got[0].Name != "shop-2" {
 		t.Errorf("%v name it", got)
 	}
 }
 
+// counted is a queue that counts what is added.
+type counted struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	added int
+}
+
+func (q *counted) Add(request reconcile.Request) {
+	q.added++
+	q.TypedRateLimitingInterface.Add(request)
+}
+
 // TestClaimsAtTheStart: what is listed is known before anyone has a pass, so that nobody need be woken for another.
 func TestClaimsAtTheStart(t *testing.T) {
-	q := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Second))
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Second)
+	q := &counted{TypedRateLimitingInterface: workqueue.NewTypedRateLimitingQueue(limiter)}
 	defer q.ShutDown()
-	c, all := newClaims(addressesOf), equals(t, 3)
-	h := c.before(handler.Funcs{})
+	h, all := newRegister(0).handler(), equals(t, 3)
 	for _, each := range slices.Backward(all) { // each is the oldest so far
 		h.Create(t.Context(), event.CreateEvent{Object: each, IsInInitialList: true}, q)
 	}
-	if q.Len() != 0 {
-		t.Errorf("%d are woken", q.Len())
+	if q.added != len(all) {
+		t.Errorf("%d passes are due", q.added)
 	}
-	h.Delete(t.Context(), event.DeleteEvent{Object: all[0]}, q)
-	if q.Len() != 2 {
-		t.Errorf("%d are woken when the oldest goes", q.Len())
+	q.added = 0
+	if h.Delete(t.Context(), event.DeleteEvent{Object: all[0]}, q); q.added != len(all) {
+		t.Errorf("%d passes are due when the oldest goes, its own among them", q.added)
 	}
 }

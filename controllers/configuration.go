@@ -160,7 +160,7 @@ type resolved struct {
 func (p *pass) resolveCredentials(ctx context.Context, current *currentConfig) (r resolved, err error) {
 	r.apiKey = p.findAPIKey(ctx, current)
 	in := credentials.Input{
-		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, Shared: p.sharing(),
+		Connector: p.connector, Generated: children.APIKeyName(p.key.Name), GeneratedFinding: r.apiKey.finding, SharedWith: p.sharedWith,
 		// The status has them as well, from an operator that ended; the memory has them also where the status cannot be
 		// written.
 		Expiring: slices.Concat(p.kept.expiring, p.connector.Status.ExpiringKeys), Now: p.Clock.Now(),
@@ -236,10 +236,8 @@ func (p *pass) certificatesAgain(config *render.Config) (again time.Duration) {
 	if config == nil {
 		return 0
 	}
-	for _, r := range render.References(p.connector, v1alpha1.SecretKeyRef{}) {
-		if r.Use == render.Certificate && r.Key == corev1.TLSCertKey {
-			again = status.Soonest(again, status.ReadCertificate(r.Name, config.Files[r.File], "").LookAgain(p.Clock.Now()))
-		}
+	for _, chain := range config.Certificates() {
+		again = status.Soonest(again, status.ReadCertificate("", chain, "").LookAgain(p.Clock.Now()))
 	}
 	return again
 }

@@ -41,12 +41,9 @@ type reconciler struct {
 	recorder events.EventRecorder
 
 	// kept holds a *kept for each ChannelConnector, by its key.
-	kept       sync.Map
-	contests   *apply.Contests
-	census     *census
-	objects    *claims[namedObject]
-	addresses  *claims[address]
-	ownKeys    *claims[ownKey]
+	kept     sync.Map
+	contests *apply.Contests
+	*register
 	upgrades   *upgrades
 	traffic    *traffic.Poller
 	definition *definition

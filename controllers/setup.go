@@ -31,7 +31,6 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
-	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/status"
@@ -111,8 +110,7 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	r := &reconciler{
 		Options: o, live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("channel-connector-operator"),
 		contests: apply.NewContests(o.Clock), gateways: newGateways(mgr.GetAPIReader(), o.Clock),
-		census: newCensus(o.MaxConnectorsPerNamespace), woken: make(chan event.GenericEvent, maxWoken),
-		objects: newNames(objectsOf), addresses: newClaims(addressesOf), ownKeys: newClaims(ownKeysOf),
+		register: newRegister(o.MaxConnectorsPerNamespace), woken: make(chan event.GenericEvent, maxWoken),
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
@@ -129,7 +127,7 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler))
 	}
-	on(n.users, &v1alpha1.ChannelConnector{}, r.objects.before(r.addresses.before(r.ownKeys.before(r.census.resources()))))
+	on(n.users, &v1alpha1.ChannelConnector{}, r.register.handler())
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
 		object := metadataOf(corev1.SchemeGroupVersion.WithKind(string(kind)))
 		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
@@ -200,29 +198,6 @@ func otherInstance(o client.Object) []string {
 		return []string{instance}
 	}
 	return nil
-}
-
-// namedObject is a Secret or ConfigMap of a namespace.
-type namedObject struct {
-	namespace string
-	render.Object
-}
-
-// objectsOf are the Secrets and ConfigMaps that a resource needs. The generated API key is among them: a Secret of its
-// name may have other labels than the operator's.
-func objectsOf(o client.Object) (all []namedObject) {
-	c, ok := o.(*v1alpha1.ChannelConnector)
-	if !ok {
-		return nil
-	}
-	objects := append(credentials.Objects(c), exposureSecrets(c)...)
-	if len(c.Spec.Webhook.APIKeys) == 0 {
-		objects = append(objects, render.Object{Kind: render.KindSecret, Name: children.APIKeyName(c.Name)})
-	}
-	for _, each := range objects {
-		all = append(all, namedObject{c.Namespace, each})
-	}
-	return all
 }
 
 // upgradingOf is empty for the many Deployments that are not being upgraded, and for those that a tenant has marked: what

@@ -1,11 +1,6 @@
 package controllers
 
-import (
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"xbot.a4b.vn/channel-connector/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/controllers/credentials"
-)
+import "xbot.a4b.vn/channel-connector/api/v1alpha1"
 
 // ownKey is a Secret key that only one ChannelConnector of a namespace should have.
 type ownKey struct {
@@ -13,22 +8,10 @@ type ownKey struct {
 	v1alpha1.SecretKeyRef
 }
 
-func ownKeysOf(o client.Object) (all []ownKey) {
-	if c, ok := o.(*v1alpha1.ChannelConnector); ok {
-		for _, key := range credentials.OwnKeys(c) {
-			all = append(all, ownKey{c.Namespace, key})
-		}
+// sharedWith returns the oldest other ChannelConnector that names a Secret key as its own; empty for none.
+func (p *pass) sharedWith(key v1alpha1.SecretKeyRef) string {
+	if oldest := p.ownKeys.oldest(ownKey{p.key.Namespace, key}, p.key); oldest != nil {
+		return oldest.key.Name
 	}
-	return all
-}
-
-// sharing returns the keys of the resource that others name as well, each with the name of the oldest other one.
-func (p *pass) sharing() map[v1alpha1.SecretKeyRef]string {
-	shared := map[v1alpha1.SecretKeyRef]string{}
-	for _, key := range ownKeysOf(p.connector) {
-		if oldest := p.ownKeys.oldest(key, p.key); oldest != nil {
-			shared[key.SecretKeyRef] = oldest.key.Name
-		}
-	}
-	return shared
+	return ""
 }

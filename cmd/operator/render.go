@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -103,7 +102,7 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 		return err
 	}
 	resolved, err := credentials.Resolve(ctx, credentials.Input{
-		Connector: c, Generated: children.APIKeyName(c.Name), From: from.source(c.Namespace), Shared: from.shared(c),
+		Connector: c, Generated: children.APIKeyName(c.Name), From: from.source(c.Namespace), SharedWith: from.sharedWith(c),
 	})
 	if err := errors.Join(err, resolved.Unread); err != nil {
 		return err
@@ -175,20 +174,19 @@ func (d *declared) source(namespace string) credentials.Source {
 	}
 }
 
-// shared are the Secret keys of a resource that others in the files name as well, each with the name of one.
-func (d *declared) shared(c *v1alpha1.ChannelConnector) map[v1alpha1.SecretKeyRef]string {
-	own, shared := credentials.OwnKeys(c), map[v1alpha1.SecretKeyRef]string{}
+// sharedWith finds others in the files that name a Secret key as their own.
+func (d *declared) sharedWith(c *v1alpha1.ChannelConnector) func(v1alpha1.SecretKeyRef) string {
+	others := map[v1alpha1.SecretKeyRef]string{}
 	for _, other := range d.connectors {
 		if other.Namespace != c.Namespace || other.Name == c.Name {
 			continue
 		}
-		for _, key := range credentials.OwnKeys(other) {
-			if slices.Contains(own, key) {
-				shared[key] = other.Name
-			}
+		_, own := credentials.Named(other)
+		for _, key := range own {
+			others[key] = other.Name
 		}
 	}
-	return shared
+	return func(key v1alpha1.SecretKeyRef) string { return others[key] }
 }
 
 func open(name string, stdin io.Reader) (io.ReadCloser, error) {

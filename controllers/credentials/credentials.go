@@ -48,8 +48,8 @@ type Input struct {
 	// GeneratedFinding is a finding about that Secret; nil: judge it.
 	GeneratedFinding *Finding
 	From             Source
-	// Shared are those of the resource's OwnKeys that other ChannelConnectors name as well, each with the name of one.
-	Shared map[v1alpha1.SecretKeyRef]string
+	// SharedWith returns a ChannelConnector that names a key as its own as well; empty for none. Nil: nobody does.
+	SharedWith func(v1alpha1.SecretKeyRef) string
 	// InUse returns the connector's present credentials; nil while there is no connector. It is called only if a Secret
 	// key is unusable.
 	InUse func(ctx context.Context) (*render.InUse, error)
@@ -211,33 +211,24 @@ func references(c *v1alpha1.ChannelConnector, generated string) []render.Referen
 	return render.References(c, v1alpha1.SecretKeyRef{Name: generated, Key: GeneratedKey})
 }
 
-// Objects returns the users' Secrets and ConfigMaps that a resource names, sorted, each once.
-func Objects(c *v1alpha1.ChannelConnector) []render.Object {
-	var objects []render.Object
+// Named returns what a resource names, sorted and each once: the users' Secrets and ConfigMaps, and as its own keys the
+// Secret keys that it should share with no other one, its signing keys and API keys.
+func Named(c *v1alpha1.ChannelConnector) (objects []render.Object, ownKeys []v1alpha1.SecretKeyRef) {
 	for _, r := range references(c, "") {
-		if r.Name != "" {
-			objects = append(objects, r.Object)
+		if r.Name == "" {
+			continue
+		}
+		if objects = append(objects, r.Object); own(r) {
+			ownKeys = append(ownKeys, v1alpha1.SecretKeyRef{Name: r.Name, Key: r.Key})
 		}
 	}
 	slices.SortFunc(objects, func(a, b render.Object) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
-	return slices.Compact(objects)
-}
-
-// OwnKeys returns the Secret keys that a resource should share with no other one, its signing keys and API keys:
-// sorted, each once.
-func OwnKeys(c *v1alpha1.ChannelConnector) []v1alpha1.SecretKeyRef {
-	var keys []v1alpha1.SecretKeyRef
-	for _, r := range references(c, "") {
-		if own(r) && r.Name != "" {
-			keys = append(keys, v1alpha1.SecretKeyRef{Name: r.Name, Key: r.Key})
-		}
-	}
-	slices.SortFunc(keys, func(a, b v1alpha1.SecretKeyRef) int {
+	slices.SortFunc(ownKeys, func(a, b v1alpha1.SecretKeyRef) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
 	})
-	return slices.Compact(keys)
+	return slices.Compact(objects), slices.Compact(ownKeys)
 }
 
 func collect(materials []material) *render.Credentials {

@@ -236,7 +236,8 @@ func TestObjects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, object := range Objects(connectortest.New(t, c.patch)) {
+			objects, _ := Named(connectortest.New(t, c.patch))
+			for _, object := range objects {
 				got = append(got, object.String())
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {

@@ -72,8 +72,8 @@ type Finding struct {
 // subject is the context of a policy.
 type subject struct {
 	connector *v1alpha1.ChannelConnector
-	// shared are those of its OwnKeys that others name as well, with the name of one.
-	shared map[v1alpha1.SecretKeyRef]string
+	// sharedWith returns another one that names a key as its own.
+	sharedWith func(v1alpha1.SecretKeyRef) string
 	// said are the connector's problems with the values, by Reference.Field; names replaces its names by those of
 	// Secret keys.
 	said  map[string][]render.Problem
@@ -88,7 +88,7 @@ func newSubject(materials []material, in Input) subject {
 		names = append(names, render.TrialFile(m.Reference), m.String(), m.Field, m.String())
 	}
 	names = append(names, "channels[0].", "spec.")
-	return subject{in.Connector, in.Shared, render.Try(in.Connector, values), strings.NewReplacer(names...)}
+	return subject{in.Connector, in.SharedWith, render.Try(in.Connector, values), strings.NewReplacer(names...)}
 }
 
 // policy judges one Secret key among all that a resource names.
@@ -233,11 +233,11 @@ func looksLikeAccessToken(m *material, s subject) []Finding {
 }
 
 func shared(m *material, s subject) []Finding {
-	if !own(m.Reference) {
+	if s.sharedWith == nil || !own(m.Reference) {
 		return nil
 	}
-	other, is := s.shared[v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key}]
-	if !is {
+	other := s.sharedWith(v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key})
+	if other == "" {
 		return nil
 	}
 	return warning(ReasonShared, "%s is used by ChannelConnector %q as well: give each connector keys of its own", m, other)

@@ -47,12 +47,15 @@ func (c judged) check(t *testing.T) {
 	t.Helper()
 	shared := map[v1alpha1.SecretKeyRef]string{}
 	for _, patch := range c.others {
-		for _, key := range OwnKeys(connectortest.New(t, patch)) {
+		_, own := Named(connectortest.New(t, patch))
+		for _, key := range own {
 			shared[key] = "other"
 		}
 	}
 	connector := connectortest.New(t, everything)
-	resolved, err := Resolve(t.Context(), Input{Connector: connector, From: c.there.source(new([]string)), Shared: shared})
+	resolved, err := Resolve(t.Context(), Input{
+		Connector: connector, From: c.there.source(new([]string)), SharedWith: func(key v1alpha1.SecretKeyRef) string { return shared[key] },
+	})
 	if err != nil || resolved.Unread != nil {
 		t.Fatal(err, resolved.Unread)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,6 +55,17 @@ type Config struct {
 	// StartDigest identifies the sections that a connector reads only at its start: a pod with another digest must be
 	// replaced.
 	StartDigest string
+}
+
+// Certificates are those that have an end of which to warn: with which the connector serves, and which it shows to
+// others.
+func (c *Config) Certificates() (chains [][]byte) {
+	for name, content := range c.Files {
+		if strings.HasSuffix(name, ".crt") && !strings.HasSuffix(name, "-"+bundle) {
+			chains = append(chains, content)
+		}
+	}
+	return chains
 }
 
 // Credentials are the values of the Secret keys that a resource names.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	yaml "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -184,7 +185,7 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	for f, value := range v.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		from := path + "." + name
-		other := kind.IsValid() && !strings.EqualFold(name, kind.String()) && isMember(name)
+		other := kind.IsValid() && !strings.EqualFold(name, kind.String()) && members()[name]
 		ignored := t.ignored && f.Type == reflect.TypeFor[[]v1alpha1.SecretKeyRef]()
 		if !empty(value) && !other && !ignored && !elsewhere[from] {
 			t.member(out, name, value, from, field)
@@ -193,12 +194,14 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	return out
 }
 
-// isMember reports whether a field is the member of some type of channel, inbox or sink.
-func isMember(name string) bool {
-	known := types.Config()
-	all := slices.Concat(known.Channels, known.Inboxes, known.Sinks)
-	return slices.ContainsFunc(all, func(t config.Type) bool { return t.Member() == name })
-}
+// members are the fields of all types of channels, inboxes and sinks.
+var members = sync.OnceValue(func() map[string]bool {
+	known, all := types.Config(), map[string]bool{}
+	for _, t := range slices.Concat(known.Channels, known.Inboxes, known.Sinks) {
+		all[t.Member()] = true
+	}
+	return all
+})
 
 // empty reports whether a field is left out. A reference that is no pointer always stays.
 func empty(v reflect.Value) bool {
@@ -245,9 +248,9 @@ func (t translation) reference(out *yaml.Node, name string, ref v1alpha1.SecretK
 func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	switch x := v.Interface().(type) {
 	case metav1.Duration:
-		return text(x.Duration.String())
+		return scalar("!!str", x.Duration.String()) // a number with a unit is no number
 	case resource.Quantity:
-		return node(strconv.FormatInt(x.Value(), 10))
+		return scalar("!!str", strconv.FormatInt(x.Value(), 10))
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -262,6 +265,10 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 		return list
 	case reflect.String:
 		return text(v.String())
+	case reflect.Bool:
+		return scalar("!!bool", strconv.FormatBool(v.Bool()))
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return scalar("!!int", strconv.FormatInt(v.Int(), 10))
 	default:
 		return node(v.Interface())
 	}
@@ -299,11 +306,16 @@ func (t translation) files(out *yaml.Node, name string, known Reference, parent 
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// node returns a value in YAML. The values of a resource, and the keys of a channel, can all be written.
+// node returns a value in YAML. The values of a resource, and the keys of a channel, can all be written. The encoder has
+// large buffers, and events of resources come here as well: what needs none is a scalar.
 func node(value any) *yaml.Node {
 	n := &yaml.Node{}
 	_ = n.Encode(value)
 	return n
+}
+
+func scalar(tag, value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
 }
 
 // word is a text that YAML takes for nothing else, unless it is one of otherWords.
@@ -314,11 +326,10 @@ var otherWords = map[string]bool{
 	"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true, "null": true,
 }
 
-// text is node of a text. Most texts are words, which need no encoder: it has large buffers, and events of resources come
-// here as well.
+// text is node of a text. Most texts are words.
 func text(s string) *yaml.Node {
 	if word.MatchString(s) && !otherWords[strings.ToLower(s)] {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+		return scalar("!!str", s)
 	}
 	return node(s)
 }
