@@ -43,6 +43,7 @@ func (b *bench) polling(ctx context.Context) {
 	must.Do(forEach(ctx, 0, b.resources, b.makePod))
 	b.await(ctx, "resources whose traffic is known", b.resources, func() int { return b.known(ctx) })
 	b.awaitCalm(ctx)
+	b.awaitPasses(ctx) // each status that was written causes one, which writes nothing
 
 	written, before, begun := b.journal.tally(), must.Get(b.operator.Life().Usage()), time.Now()
 	benchmark.Pause(ctx, watchFor)
