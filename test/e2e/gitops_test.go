@@ -52,13 +52,15 @@ var _ = Describe("What is applied again", func() {
 			install := r.begin(ctx)
 			install(ctx)
 			var all []string // the options of kubectl apply and kubectl diff, each with a file
-			namespaces := []string{r.namespace}
+			namespaces, channels := []string{r.namespace}, []*channel{}
 			for _, option := range []string{"--server-side=false", "--server-side"} {
 				c, manifest := writeChannel(ctx)
 				kubectl(ctx, "apply", option, "-f", manifest)
+				all, namespaces, channels = append(all, option+" -f "+manifest), append(namespaces, c.Namespace), append(channels, c)
+			}
+			for _, c := range channels { // each has its first look at traffic meanwhile
 				c.becomesReady(ctx)
-				c.tells(ctx, v1alpha1.ConditionReceiving, metav1.ConditionFalse, "NoCallYet", time.Now()) // the first look at its traffic
-				all, namespaces = append(all, option+" -f "+manifest), append(namespaces, c.Namespace)
+				c.tells(ctx, v1alpha1.ConditionReceiving, metav1.ConditionFalse, "NoCallYet", time.Now())
 			}
 			before := settled(ctx, namespaces)
 
