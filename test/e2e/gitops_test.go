@@ -58,9 +58,12 @@ var _ = Describe("What is applied again", func() {
 				kubectl(ctx, "apply", option, "-f", manifest)
 				all, namespaces, channels = append(all, option+" -f "+manifest), append(namespaces, c.Namespace), append(channels, c)
 			}
-			for _, c := range channels { // each has its first look at traffic meanwhile
+			for _, c := range channels {
 				c.becomesReady(ctx)
-				c.tells(ctx, v1alpha1.ConditionReceiving, metav1.ConditionFalse, "NoCallYet", time.Now())
+			}
+			since := time.Now()
+			for _, c := range channels { // the first look at its traffic
+				c.tells(ctx, v1alpha1.ConditionReceiving, metav1.ConditionFalse, "NoCallYet", since)
 			}
 			before := settled(ctx, namespaces)
 
