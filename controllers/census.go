@@ -30,7 +30,7 @@ func newCensus(limit int) *census { return &census{limit: limit, residents: newN
 // change takes in a ChannelConnector in place of what it was. If one goes, this concerns the one that is served in its
 // place.
 func (c *census) change(before, after *claimant, concerned keys) {
-	if c.limit == 0 {
+	if c.limit == 0 || before != nil && after != nil && *before == *after {
 		return
 	}
 	c.mu.Lock()

@@ -47,7 +47,10 @@ func TestCensus(t *testing.T) {
 				}
 				there = append(there, o)
 				c.change(was, claimantOf(o), keys{})
-				c.change(claimantOf(o), claimantOf(o), keys{})
+				concerned := keys{}
+				if c.change(claimantOf(o), claimantOf(o), concerned); len(concerned) > 0 {
+					t.Fatalf("seed %d: an edit concerns %v", seed, concerned)
+				}
 			}
 			slices.SortFunc(there, func(a, b *v1alpha1.ChannelConnector) int { return byAge(claimantOf(a), claimantOf(b)) })
 			for i, o := range there {

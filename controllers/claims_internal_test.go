@@ -163,6 +163,18 @@ func TestEqualResources(t *testing.T) {
 	if got := len(c.change(edited, moved)); got != n-2 {
 		t.Errorf("another path of the oldest concerns %d", got)
 	}
+	again := all[2].DeepCopy()
+	again.UID, again.Spec.Webhook.Path = "another", "/again"
+	c.change(all[2], again)
+	if len(c.addresses.by[address{"h0.example.com", "/again"}]) != 1 {
+		t.Error("a resource that was created again under its name claims what it claimed before")
+	}
+	written := again.DeepCopy()
+	written.Spec.Webhook.Path = "/status"
+	c.change(again, written)
+	if len(c.addresses.by[address{"h0.example.com", "/status"}]) != 0 {
+		t.Error("a change that leaves the generation is taken in")
+	}
 	p := &pass{reconciler: &reconciler{register: c}, connector: all[1], key: client.ObjectKeyFromObject(all[1])}
 	for _, taken := range p.taken() {
 		if taken.Path == "/calls" || taken.By.Name != "shop-0" {

@@ -218,7 +218,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-func TestObjects(t *testing.T) {
+func TestNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		patch string
 		want  []string

@@ -351,8 +351,12 @@ func TestGenerated(t *testing.T) {
 			blocks(ReasonKeyNotFound, `Secret "shop-api-key" has no key "xp-api-key" (generated): add the key, or correct the reference`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resolved, err := Resolve(t.Context(),
-				Input{Connector: connectortest.New(t), Generated: "shop-api-key", From: c.there.source(new([]string))})
+			resolved, err := Resolve(t.Context(), Input{
+				Connector: connectortest.New(t), Generated: "shop-api-key", From: c.there.source(new([]string)),
+				SharedWith: func(key v1alpha1.SecretKeyRef) string { // whoever else names it, nobody need make another one
+					return map[string]string{"shop-api-key": "other"}[key.Name]
+				},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

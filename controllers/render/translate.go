@@ -250,7 +250,7 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	case metav1.Duration:
 		return scalar("!!str", x.Duration.String()) // a number with a unit is no number
 	case resource.Quantity:
-		return scalar("!!str", strconv.FormatInt(x.Value(), 10))
+		return scalar("!!str", strconv.FormatInt(x.Value(), 10)) // a text, which gets quotes
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -307,7 +307,7 @@ func (t translation) files(out *yaml.Node, name string, known Reference, parent 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // node returns a value in YAML. The values of a resource, and the keys of a channel, can all be written. The encoder has
-// large buffers, and events of resources come here as well: what needs none is a scalar.
+// large buffers, and events of resources come here as well: numbers, truths and most texts are made without it.
 func node(value any) *yaml.Node {
 	n := &yaml.Node{}
 	_ = n.Encode(value)
