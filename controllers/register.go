@@ -26,7 +26,8 @@ type register struct {
 
 func newRegister(connectorsPerNamespace int) *register {
 	return &register{
-		objects: newNames[namedObject](), addresses: newClaims[address](), ownKeys: newClaims[ownKey](), census: newCensus(connectorsPerNamespace),
+		objects: newNames[namedObject](), addresses: newClaims[address](), ownKeys: newClaims[ownKey](),
+		census: newCensus(connectorsPerNamespace),
 	}
 }
 

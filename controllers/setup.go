@@ -127,7 +127,7 @@ func (r *reconciler) watch(b *builder.Builder, n *namespace) {
 	on := func(in cluster.Cluster, object client.Object, handler handler.EventHandler) {
 		b.WatchesRawSource(source.Kind(in.GetCache(), object, handler))
 	}
-	on(n.users, &v1alpha1.ChannelConnector{}, r.register.handler())
+	on(n.users, &v1alpha1.ChannelConnector{}, r.handler())
 	for _, kind := range []render.Kind{render.KindSecret, render.KindConfigMap} {
 		object := metadataOf(corev1.SchemeGroupVersion.WithKind(string(kind)))
 		on(n.users, object, handler.EnqueueRequestsFromMapFunc(r.connectorsNaming(kind)))
