@@ -53,6 +53,8 @@ type process struct {
 	resizing sync.Mutex
 	// told are the lacks and warnings of the version in use, without their lines.
 	told map[config.Problem]bool
+	// workers are those of the channels in use.
+	workers *channel.Workers
 
 	inbox      inbox.Inbox
 	health     *inboxHealth
@@ -90,6 +92,8 @@ func (p *process) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	p.workers = channel.NewWorkers(context.WithoutCancel(ctx)) // they work while calls are still served
+	defer p.workers.Close()
 	p.useLevel(cfg)
 	p.ending.useGracePeriod(time.Duration(cfg.Stop.GracePeriod))
 	p.memory.look()
@@ -185,9 +189,10 @@ func (p *process) openInbox(ctx context.Context, cfg *config.Config) (inbox.Inbo
 // use puts a version of the configuration into use. What can fail comes first, and then everything stays as it was.
 func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 	ways, routes := make([]delivery.Channel, len(cfg.Channels)), make([]webhook.Channel, len(cfg.Channels))
+	version := p.workers.Version()
 	for i, c := range cfg.Channels {
 		ways[i] = wayOut(c, p.places)
-		if routes[i], err = wayIn(c); err != nil {
+		if routes[i], err = wayIn(c, channel.Environment{Version: version, Log: p.log.WithName("channel"), Metrics: p.metrics}); err != nil {
 			return err
 		}
 	}
@@ -198,6 +203,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 	if cfg.Server.TLS != nil {
 		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
 	}
+	version.Use()
 	p.handler.Use(webhook.NewRoutes(routes))
 	p.metrics.Retain(names(cfg))
 	p.tell(cfg)

@@ -41,9 +41,9 @@ var inboxTypes = map[string]func(config.Inbox, budget, *telemetry.Metrics, logr.
 var openStore = func(o pebble.Options) (inbox.Inbox, error) { return pebble.Open(o) }
 
 // wayIn is a channel as the webhook sees it.
-func wayIn(c config.Channel) (webhook.Channel, error) {
+func wayIn(c config.Channel, e channel.Environment) (webhook.Channel, error) {
 	settings, of := c.Settings.(channel.Settings), types.Channel(c.Type)
-	opened, err := of.Open(c.Name, settings)
+	opened, err := of.Open(c.Name, settings, e)
 	signing := settings.Signing()
 	in := webhook.Channel{
 		Name: c.Name, Path: c.Webhook.Path, MaxBodySize: int64(c.Webhook.MaxBodySize), MaxEventAge: time.Duration(*c.Webhook.MaxEventAge),
@@ -56,7 +56,7 @@ func wayIn(c config.Channel) (webhook.Channel, error) {
 		}
 	}
 	for _, key := range signing.Keys {
-		in.SigningKeys = append(in.SigningKeys, key.Digest())
+		in.SigningKeys = append(in.SigningKeys, key.Digest)
 	}
 	return in, err
 }

@@ -83,8 +83,8 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 			break
 		}
 		s.Keys = append(s.Keys, report.Key{
-			Name: cut(key.Source, maxKeyName), Account: key.Account, ID: report.KeyID(token, key.Reveal()),
-			LastUsed: seen.SigningKeys[key.Digest()].UTC(),
+			Name: cut(key.Source, maxKeyName), Account: key.Account, ID: report.KeyID(token, string(key.Digest[:])),
+			LastUsed: seen.SigningKeys[key.Digest].UTC(),
 		})
 	}
 	return s

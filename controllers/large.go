@@ -1,8 +1,6 @@
 package controllers
 
 import (
-	"slices"
-
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 )
@@ -36,19 +34,12 @@ func cutResource(c *v1alpha1.ChannelConnector) *v1alpha1.ChannelConnector {
 func core(spec v1alpha1.ChannelConnectorSpec) v1alpha1.ChannelConnectorSpec {
 	spec.Workload = v1alpha1.Workload{TLS: spec.Workload.TLS}
 	spec.Webhook.Events = v1alpha1.EventFilter{}
-	if spec.ZaloOA != nil {
-		spec.ZaloOA = new(*spec.ZaloOA)
-		var signing []v1alpha1.OfficialAccount
-		for _, account := range spec.ZaloOA.OfficialAccounts {
-			if len(account.SecretKeyRefs) > 0 {
-				signing = append(signing, v1alpha1.OfficialAccount{ID: account.ID, SecretKeyRefs: account.SecretKeyRefs})
-			}
-		}
-		spec.ZaloOA.OfficialAccounts = slices.Clip(signing)
+	spec = *spec.DeepCopy()
+	if declared := spec.Channel(); declared != nil {
+		declared.Shrink()
 	}
 	if e := spec.Exposure; e != nil && e.Ingress != nil {
-		spec.Exposure = e.DeepCopy()
-		spec.Exposure.Ingress.Annotations = nil
+		e.Ingress.Annotations = nil
 	}
 	return spec
 }

@@ -105,13 +105,26 @@ type ChannelConnectorSpec struct {
 	Exposure *Exposure `json:"exposure,omitempty"`
 }
 
-// NextStep says what to do with the webhook's URL once the resource is declared, by its type.
-func (s ChannelConnectorSpec) NextStep(url string) string {
-	switch s.Type {
-	case ChannelZaloOA:
-		return s.ZaloOA.NextStep(url)
+// Channel is the member that a type of channel owns.
+//
+// +kubebuilder:object:generate=false
+type Channel interface {
+	// IgnoresSecrets reports whether the connector looks at none of the Secret keys in the
+	// member's lists.
+	IgnoresSecrets() bool
+	// NextStep says what to do with the webhook's URL once the resource is declared.
+	NextStep(url string) string
+	// Shrink leaves out what may be large and only the connector reads.
+	Shrink()
+}
+
+// Channel returns the member that type names; nil if it is not set.
+func (s *ChannelConnectorSpec) Channel() Channel {
+	switch {
+	case s.Type == ChannelZaloOA && s.ZaloOA != nil:
+		return s.ZaloOA
 	default:
-		return "paste " + url + " as the webhook URL into the platform's console"
+		return nil
 	}
 }
 

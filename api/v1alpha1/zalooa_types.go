@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "slices"
+
 // ZaloOA is a Zalo app with one or more Official Accounts (OAs). Every OA that
 // authorised the app calls the same webhook.
 //
@@ -43,6 +45,15 @@ func (z ZaloOA) NextStep(url string) string {
 	}
 	return "paste " + url +
 		" as the webhook URL into Zalo's console, which shows the OA secret key after its call was answered. Until then " + events
+}
+
+// Shrink leaves out the accounts without keys of their own.
+func (z *ZaloOA) Shrink() {
+	z.OfficialAccounts = slices.DeleteFunc(z.OfficialAccounts, func(a OfficialAccount) bool { return len(a.SecretKeyRefs) == 0 })
+	for i := range z.OfficialAccounts {
+		z.OfficialAccounts[i].DisplayName = ""
+	}
+	z.OfficialAccounts = slices.Clip(z.OfficialAccounts)
 }
 
 // SignatureMode says what happens to a call with a missing or wrong signature.

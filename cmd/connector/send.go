@@ -143,7 +143,7 @@ func (s *send) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("the API key: %w", err)
 	}
 	if s.secret, err = secretOf(s.secret, s.secretFile); err != nil {
-		return fmt.Errorf("the %s: %w", types.Channel(s.typeName).SecretName, err)
+		return fmt.Errorf("the %s: %w", types.Channel(s.typeName).Words.SecretName, err)
 	}
 	// As for Zalo, a redirect is an answer like any other: no http.Client.
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}

@@ -85,7 +85,7 @@ func expectAuthentic(t *testing.T, header http.Header, body string) {
 	t.Helper()
 	shop := (&zalo.Settings{AppID: testAppID, Signature: zalo.Signature{
 		Mode: channel.SignatureEnforce, SecretKeys: []config.Secret{config.NewSecret(testSecret)},
-	}}).Open("chat/shop")
+	}}).Open("chat/shop", channel.Environment{})
 	if _, err := shop.Read(time.Now(), header, []byte(body)); err != nil {
 		t.Errorf("the channel refuses it: %v", err)
 	}

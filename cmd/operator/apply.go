@@ -211,7 +211,7 @@ func (a *application) apply(ctx context.Context, resource *unstructured.Unstruct
 func (a *application) judge(c *v1alpha1.ChannelConnector) error {
 	if c.DeletionTimestamp == nil && awaits(c) {
 		a.tell(fmt.Sprintf("ChannelConnector %q serves, and is Ready when it has its %s: kubectl describe it", c.Name,
-			types.Channel(string(c.Spec.Type)).SecretName))
+			types.Channel(string(c.Spec.Type)).Words.SecretName))
 		return nil
 	}
 	return unready(c)
@@ -222,7 +222,7 @@ func (a *application) judge(c *v1alpha1.ChannelConnector) error {
 func awaits(c *v1alpha1.ChannelConnector) bool {
 	ready := current(c, v1alpha1.ConditionReady)
 	available := current(c, v1alpha1.ConditionWorkloadAvailable)
-	return ready.Reason == credentials.ReasonAwaitingOASecretKey && available.Status == metav1.ConditionTrue
+	return ready.Reason == credentials.ReasonAwaiting(c.Spec.Type) && available.Status == metav1.ConditionTrue
 }
 
 // unready returns an error unless the resource is Ready.

@@ -10,7 +10,8 @@
 //  2. Check. Settings.Check reads the secrets of the section and says what is wrong with it. A version with a problem
 //     is never used.
 //  3. Open. Settings.Open makes the Channel. It is immutable and used by many goroutines at once. The next version of
-//     the file opens another Channel. This one is dropped when its last call ends: there is nothing to close.
+//     the file opens another Channel. This one is dropped when its last call ends: there is nothing to close. Work that
+//     goes on beside calls, and what it finds out, belongs to a Worker, which channels and versions share.
 //  4. Public pages. They are checked when the channel is opened: see Page.Path. The webhook serves the pages with a path
 //     of their own to anyone, and those on the channel's own path, such as a handshake, only with the API key.
 //  5. Precheck. The API key stands in the URL that the platform calls, whatever the type, and finds the channel. If the
@@ -22,6 +23,9 @@
 //     stored are counted.
 //  8. Answer. The webhook says how the call ended, as a status and a message, and the type puts that into the shape
 //     that the platform expects.
+//
+// A type whose platform wants more than calls has more: Endpoints are called by others than the platform, and
+// Type.Register tells a platform without a console where to call.
 //
 // # How a call is read
 //
@@ -40,6 +44,7 @@
 package channel
 
 import (
+	"context"
 	"crypto/sha256"
 	"net/http"
 	"time"
@@ -54,13 +59,44 @@ type Type struct {
 
 	// AnswerIn is the longest time from the arrival of a call to its answer. At most MaxAnswerIn.
 	AnswerIn time.Duration
-	// SecretName is what people call the key that signs calls, for example "OA secret key". Required.
-	SecretName string
-	// Secrets and RightSecret help people who took another secret of the platform for that key: "Zalo has three
-	// secrets", "the OA secret key that the console shows". Required.
-	Secrets, RightSecret string
+	// Words are how messages speak of the verification of calls. Required.
+	Words Words
 	// Sample makes calls as the platform does; nil if nothing does.
 	Sample *Sample
+	// Calls returns the URLs that channels with a section call by themselves, so that firewalls can let them out; nil if
+	// they call none. The section need not have been checked.
+	Calls func(section config.Section) []string
+	// Register tells the platform where to call; nil if people paste the URL into a console.
+	Register func(ctx context.Context, r Registration) error
+}
+
+// Words are how messages speak of the verification of calls.
+type Words struct {
+	// SecretName is what people call that which verifies calls, for example "OA secret key".
+	SecretName string
+	// Field is the section's field that holds the mode of verification: "signature".
+	Field string
+	// NeverVerified says what to do if no call ever verified: "Zalo has three secrets: put the OA secret key into the
+	// Secret that signature.secretKeyRefs names".
+	NeverVerified string
+	// NoLonger says why calls may verify no longer, and what to do: "the key was reset in Zalo's console: put the new
+	// one into the Secret".
+	NoLonger string
+}
+
+// Registration is what a platform without a console has to know.
+type Registration struct {
+	// API is the address of the platform's API; empty for the platform's own.
+	API string
+	// Client makes the calls. Its errors may quote URLs, which hold the credential: Register returns none of them as
+	// they are.
+	Client *http.Client
+	// Credential opens the platform's API.
+	Credential string
+	// URL is that of the webhook, with an API key.
+	URL string
+	// Secret is what calls are to be verified with.
+	Secret string
 }
 
 // MaxAnswerIn leaves a call that arrives during a stop time for its answer.
@@ -73,7 +109,7 @@ type Settings interface {
 	// Signing says how calls are verified.
 	Signing() Signing
 	// Open makes the channel. Its events carry the name.
-	Open(name string) Channel
+	Open(name string, e Environment) Channel
 }
 
 // Channel reads the calls of one configured channel.
@@ -93,6 +129,24 @@ type Prechecker interface {
 	// Precheck returns why Read will refuse the call with any body but a probe: the mode demands a signature, a key
 	// could verify it, and the header has none or a malformed one. Otherwise it returns nil.
 	Precheck(header http.Header) *Refusal
+}
+
+// EndpointServer is a Channel that answers others than its platform, for example a web page's server that wants a token
+// for its visitor.
+type EndpointServer interface {
+	// Endpoints never change.
+	Endpoints() []Endpoint
+}
+
+// Endpoint answers the POST calls of one path to callers with an API key of the channel. Channels may share its path.
+type Endpoint struct {
+	// Path is the URL path. It begins with the type's PublicPrefix.
+	Path string
+	// MaxBodySize is the largest body accepted, in bytes.
+	MaxBodySize int64
+	// Serve answers a call. It may wait, for as long as ctx says at most, and bounds how many calls wait. Reason is why
+	// the call is refused, or why Serve answered; it is a metric label as in a Refusal.
+	Serve func(ctx context.Context, header http.Header, body []byte) (a Answer, reason Reason)
 }
 
 // MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty object with some white space in it.

@@ -36,7 +36,9 @@ func (*PagerSettings) Signing() channel.Signing {
 }
 
 // Open makes the channel.
-func (s *PagerSettings) Open(name string) channel.Channel { return &pager{name, s.Source} }
+func (s *PagerSettings) Open(name string, _ channel.Environment) channel.Channel {
+	return &pager{name, s.Source}
+}
 
 type pager struct{ name, source string }
 
@@ -86,7 +88,7 @@ channels:
 		return
 	}
 	duty := loaded.Channels[0]
-	pager := duty.Settings.(channel.Settings).Open(duty.Name)
+	pager := duty.Settings.(channel.Settings).Open(duty.Name, channel.Environment{})
 	reading, _ := pager.Read(time.Unix(1, 0), nil, []byte("the lift is stuck"))
 	paged := reading.Calls[0].Event
 	fmt.Println(duty.Webhook.Path, paged.Channel, paged.Source, string(paged.Body))

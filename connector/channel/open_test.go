@@ -15,7 +15,7 @@ type paging struct {
 	pages []channel.Page
 }
 
-func (s *paging) Open(string) channel.Channel { return pages{&pager{}, s.pages} }
+func (s *paging) Open(string, channel.Environment) channel.Channel { return pages{&pager{}, s.pages} }
 
 type pages struct {
 	*pager
@@ -43,7 +43,7 @@ func TestPages(t *testing.T) {
 		"a handshake":          {pages: at("")},
 		"two under the prefix": {prefix: "/proof_", pages: append(at("/proof_1", "/proof_2"), tags)},
 		"the health check": {
-			prefix: "/proof_", pages: at("/healthz"), problem: `has a page "/healthz": the paths of its pages must begin with "/proof_"`,
+			prefix: "/proof_", pages: at("/healthz"), problem: `has a page "/healthz": its path must begin with "/proof_"`,
 		},
 		"a webhook":              {prefix: "/proof_", pages: at("/pager"), problem: `has a page "/pager"`},
 		"the front page":         {prefix: "/proof_", pages: at("/"), problem: `has a page "/"`},
@@ -54,7 +54,7 @@ func TestPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			of := Pager
 			of.PublicPrefix = tt.prefix
-			opened, err := of.Open("chat/duty", &paging{pages: tt.pages})
+			opened, err := of.Open("chat/duty", &paging{pages: tt.pages}, channel.Environment{})
 			switch {
 			case tt.problem == "" && (err != nil || opened == nil):
 				t.Error(err)

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
@@ -40,10 +41,12 @@ type Signing struct {
 	Keys []SigningKey
 }
 
-// SigningKey is a key that verifies calls. It has a Source.
+// SigningKey is what verifies calls: a key that the platform shares with us, or an authority whose keys it publishes.
 type SigningKey struct {
-	config.Secret
-
+	// Source is where it stands, for messages.
+	Source string
+	// Digest tells it apart from others. Of a secret it is the SHA-256.
+	Digest [sha256.Size]byte
 	// Account is the only account whose events the key verifies; empty for all accounts.
 	Account string
 }
@@ -53,8 +56,7 @@ type SigningKey struct {
 func (s *Signing) Add(field, account string, keys []config.Secret) {
 	for i, key := range keys {
 		if key.Reveal() != "" {
-			key.Source = cmp.Or(key.Source, fmt.Sprintf("%s[%d]", field, i))
-			s.Keys = append(s.Keys, SigningKey{key, account})
+			s.Keys = append(s.Keys, SigningKey{cmp.Or(key.Source, fmt.Sprintf("%s[%d]", field, i)), key.Digest(), account})
 		}
 	}
 }

@@ -12,6 +12,13 @@ func (c *Config) complete(folder string, types Types, paths []reflect.Value) {
 	if t := named(types.Inboxes, c.Inbox.Type); t.New != nil && c.Inbox.Settings == nil {
 		c.Inbox.Settings = t.New()
 	}
+	if c.Inbox.DeduplicationWindow == windowByTypes {
+		used := make([]Type, len(c.Channels))
+		for i := range c.Channels {
+			used[i] = named(types.Channels, c.Channels[i].Type)
+		}
+		c.Inbox.DeduplicationWindow = DefaultWindow(used...)
+	}
 	for i := range c.Channels {
 		sink, w := &c.Channels[i].Sink, &c.Channels[i].Webhook
 		sink.Type = typeOr(sink.Type, types.Sinks)

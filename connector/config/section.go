@@ -58,12 +58,21 @@ type Types struct{ Channels, Inboxes, Sinks []Type }
 // retryMargin is the shortest time for which an event is remembered after the platform's last retry.
 const retryMargin = 10 * time.Minute
 
-// Window returns the shortest time for which events of the type have to be recognised.
+// Window returns the shortest time for which events of the type have to be recognised, in whole hours.
 func (t Type) Window() Duration {
 	if t.RetryFor == 0 {
 		return 0
 	}
-	return Duration(t.RetryFor + retryMargin)
+	return Duration((t.RetryFor + retryMargin + time.Hour - 1).Truncate(time.Hour))
+}
+
+// DefaultWindow returns the default of inbox.deduplicationWindow for channels of the types.
+func DefaultWindow(types ...Type) Duration {
+	longest := defaultDeduplicationWindow
+	for _, t := range types {
+		longest = max(longest, t.Window())
+	}
+	return longest
 }
 
 // retries says in a message how long the platform retries: "Zalo retries for 1 h 50 min".

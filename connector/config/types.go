@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"math"
 	"time"
 )
 
@@ -128,7 +129,8 @@ type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
 	Type string `yaml:"type,omitempty"`
 	// DeduplicationWindow is how long the id of an event is remembered, so that a retry by the platform is recognised.
-	// At least 2h: Zalo retries for 1 h 50 min. Default: 24h.
+	// Longer than the platforms of the channels retry: at least 2h for ZaloOA. Default: 24h, or what the types of the
+	// channels need if that is more.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
 	// Settings is the section of the type.
 	Settings Section `yaml:"-"`
@@ -201,8 +203,8 @@ type Webhook struct {
 	// APIKeys are the accepted keys: each of them lets calls in. At least one; two during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
 	// MaxEventAge is how old the timestamp of a call with a right signature may be. An older call may be a replay, or
-	// our clock may be ahead: it is answered 503, so that Zalo's retries keep the event, and counted as "stale". "0s"
-	// judges no age; otherwise at least 2h, because Zalo retries for 1 h 50 min. If it is longer than
+	// our clock may be ahead: it is answered 503, so that the platform's retries keep the event, and counted as
+	// "stale". "0s" judges no age; otherwise longer than the platform retries: at least 2h for ZaloOA. If it is longer than
 	// inbox.deduplicationWindow, a captured call can be let in again. Default: inbox.deduplicationWindow.
 	MaxEventAge *Duration `yaml:"maxEventAge,omitempty"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is answered 413. At most 64Mi. Default: 1Mi.
@@ -281,14 +283,17 @@ type Retry struct {
 	MaxAge Duration `yaml:"maxAge,omitempty"`
 }
 
-// DefaultDeduplicationWindow is the default of inbox.deduplicationWindow.
-const DefaultDeduplicationWindow = Duration(24 * time.Hour)
+// defaultDeduplicationWindow is the default of inbox.deduplicationWindow if no type of channel needs a longer one.
+const defaultDeduplicationWindow = Duration(24 * time.Hour)
+
+// windowByTypes stands for the default until the channels' types are known.
+const windowByTypes = Duration(math.MinInt64)
 
 func (c *Config) setDefaults() {
 	c.Server = Server{Address: ":8080", MaxHeaderSize: 8 << 10, MaxHeaderLines: 100, MaxInFlight: 1024, MaxBufferedBytes: 64 << 20}
 	c.Metrics.Address = "127.0.0.1:9090"
 	c.Log.Level = "info"
-	c.Inbox.DeduplicationWindow = DefaultDeduplicationWindow
+	c.Inbox.DeduplicationWindow = windowByTypes
 	c.Dispatch.MaxConcurrency = 1024
 	c.Stop = Stop{
 		DrainDelay:  Duration(5 * time.Second),

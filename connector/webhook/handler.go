@@ -182,7 +182,9 @@ func (h *Handler) serveChannel(x *exchange, routes *Routes, path string) {
 	}
 	switch {
 	case r != nil && post:
-		h.admit(x, r)
+		h.admit(x, r, r.endpoints[path])
+	case r != nil && r.endpoints[path] != nil:
+		h.refuse(x, r.Name, answerUsePost)
 	case r != nil && r.handshake != nil:
 		h.shakeHands(x, r)
 	case r != nil:
@@ -224,8 +226,8 @@ func (h *Handler) shakeHands(x *exchange, r *route) {
 }
 
 // admit bounds what the calls in flight cost together. Only calls with a key take a place, so that a stranger cannot
-// crowd out the platform.
-func (h *Handler) admit(x *exchange, r *route) {
+// crowd out the platform. Endpoint is nil for a call of the platform.
+func (h *Handler) admit(x *exchange, r *route, endpoint *channel.Endpoint) {
 	if !h.inFlight.enter(&x.ticket, &r.share, x.interruptBody) {
 		h.refuse(x, r.Name, answerBusy)
 		return
@@ -233,7 +235,9 @@ func (h *Handler) admit(x *exchange, r *route) {
 	defer x.ticket.leave()
 	h.Metrics.InFlight.Inc()
 	defer h.Metrics.InFlight.Dec()
-	if body, ok := h.receive(x, r); ok {
+	if endpoint != nil {
+		h.serveEndpoint(x, r, endpoint)
+	} else if body, ok := h.receive(x, r); ok {
 		h.serve(x, r, body)
 		h.Metrics.AcceptDuration.Observe(h.Now().Sub(x.arrived).Seconds())
 	}

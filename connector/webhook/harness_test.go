@@ -171,7 +171,7 @@ func zaloOA() zalo.Settings {
 }
 
 // opened is a channel of the type zalo.
-func opened(name string, s zalo.Settings) channel.Channel { return s.Open(name) }
+func opened(name string, s zalo.Settings) channel.Channel { return s.Open(name, channel.Environment{}) }
 
 // newChannel is a channel of the samples' app that takes every event.
 func newChannel(change ...func(*Channel)) Channel {

@@ -64,7 +64,9 @@ type route struct {
 	// precheck is nil for a type that cannot refuse by a header.
 	precheck func(http.Header) *channel.Refusal
 	// handshake answers a GET of the channel's path; nil if the type has no such page.
-	handshake   func(*http.Request) channel.Answer
+	handshake func(*http.Request) channel.Answer
+	// endpoints are by their paths.
+	endpoints   map[string]*channel.Endpoint
 	shape       *shape
 	events      filter
 	share       share
@@ -87,6 +89,9 @@ func NewRoutes(channels []Channel) *Routes {
 	for _, c := range channels {
 		r := newRoute(c, len(channels) == 1)
 		routes.names[c.Name], routes.paths[r.Path] = r, true
+		for path := range r.endpoints {
+			routes.paths[path] = true
+		}
 		for _, key := range c.Keys {
 			routes.byKey[key] = r
 		}
@@ -104,6 +109,12 @@ func newRoute(c Channel, alone bool) *route {
 	r := &route{Channel: c, shape: &shape{of: c.Type.Answer}, events: newFilter(c.Events), share: share{alone: alone}, traffic: &traffic{}}
 	if p, ok := c.Type.(channel.Prechecker); ok {
 		r.precheck = p.Precheck
+	}
+	if s, ok := c.Type.(channel.EndpointServer); ok {
+		r.endpoints = make(map[string]*channel.Endpoint)
+		for _, endpoint := range s.Endpoints() {
+			r.endpoints[endpoint.Path] = &endpoint
+		}
 	}
 	return r
 }
@@ -149,8 +160,13 @@ func oneSlashLess(path string) string {
 	return path
 }
 
+// has reports whether the channel is called on a path.
+func (r *route) has(path string) bool {
+	return r.Path == path || r.endpoints[path] != nil
+}
+
 // authenticate returns the channel whose key a call on a path carries, and the key's digest; nil if it carries none or
-// one of a channel with another path. A look-up by digest tells an attacker nothing, since digests of guesses are not
+// one of a channel without that path. A look-up by digest tells an attacker nothing, since digests of guesses are not
 // near each other; the comparison takes constant time over all active keys.
 func (r *Routes) authenticate(call *http.Request, path string) (found *route, digest [sha256.Size]byte) {
 	key := apiKey(call)
@@ -160,7 +176,7 @@ func (r *Routes) authenticate(call *http.Request, path string) (found *route, di
 	var buffer [128]byte // keeps keys of the usual size off the heap
 	digest = sha256.Sum256(append(buffer[:0], key...))
 	found = r.byKey[digest]
-	if found == nil || found.Path != path {
+	if found == nil || !found.has(path) {
 		return nil, digest
 	}
 	matches := 0

@@ -88,7 +88,10 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		}
 		out.Expiring = keep(materials, has, in)
 	}
-	awaiting := awaited(materials)
+	awaiting := ""
+	if awaited(materials) {
+		awaiting = ReasonAwaiting(in.Connector.Spec.Type)
+	}
 	for i := range materials {
 		out.Findings = append(out.Findings, materials[i].conclude(awaiting)...)
 	}
@@ -195,7 +198,9 @@ func (m *material) read(from object, room int) (size int) {
 }
 
 // own reports whether no other ChannelConnector should have the same Secret key.
-func own(r render.Reference) bool { return r.Use == render.SigningKey || r.Use == render.APIKey }
+func own(r render.Reference) bool {
+	return r.Use == render.SigningKey || r.Use == render.ChannelSecret || r.Use == render.APIKey
+}
 
 // there reports whether there is a value to judge.
 func (m *material) there() bool { return m.keyFound && m.Value != "" }

@@ -74,7 +74,7 @@ func (m *material) keep(has *render.InUse) {
 		m.Value = string(has.Files[m.File])
 	case m.Use == render.APIKey:
 		m.kept = has.APIKeys[m.source()]
-	case m.Use == render.SigningKey, m.state == unknown:
+	case m.Use == render.SigningKey, m.Use == render.ChannelSecret, m.state == unknown:
 		m.Value = has.Values[m.source()]
 	}
 }
@@ -108,8 +108,9 @@ func awaited(materials []material) bool {
 	return found
 }
 
-// conclude returns the findings about a Secret key, with their consequences.
-func (m *material) conclude(awaiting bool) []Finding {
+// conclude returns the findings about a Secret key, with their consequences. Awaiting is the
+// reason while no signing key is there yet, empty otherwise.
+func (m *material) conclude(awaiting string) []Finding {
 	for i := range m.findings {
 		f := &m.findings[i]
 		if !f.Blocking {
@@ -117,8 +118,8 @@ func (m *material) conclude(awaiting bool) []Finding {
 		}
 		f.Meanwhile = m.meanwhile()
 		f.Sink = m.OfSink() && m.Value == ""
-		if awaiting && m.Use == render.SigningKey {
-			f.Reason, f.Passing = ReasonAwaitingOASecretKey, true
+		if awaiting != "" && m.Use == render.SigningKey {
+			f.Reason, f.Passing = awaiting, true
 		}
 	}
 	return m.findings
@@ -134,6 +135,8 @@ func (m *material) meanwhile() string {
 		return "calls with it get 401"
 	case m.Use == render.SigningKey:
 		return "nothing is verified with it"
+	case m.Use == render.ChannelSecret:
+		return "calls that need it are refused"
 	case m.Value != "":
 		return "the last good one stays in use"
 	case m.OfSink():

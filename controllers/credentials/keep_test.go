@@ -333,7 +333,7 @@ func TestAwaiting(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range got.Findings {
-				if f.Passing != c.want || (f.Reason == ReasonAwaitingOASecretKey) != c.want {
+				if f.Passing != c.want || (f.Reason == "AwaitingOASecretKey") != c.want {
 					t.Errorf("%+v", f)
 				}
 			}

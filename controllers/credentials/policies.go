@@ -12,10 +12,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// The reasons of findings: first the blocking ones, then the warnings.
+// The reasons of findings: first the blocking ones, then the warnings. One more is ReasonAwaiting.
 const (
-	ReasonAwaitingOASecretKey = "AwaitingOASecretKey"
-
 	ReasonSecretNotFound        = "SecretNotFound"
 	ReasonKeyNotFound           = "SecretKeyNotFound"
 	ReasonEmpty                 = "SecretKeyEmpty"
@@ -43,6 +41,16 @@ const (
 	ReasonNotYetValid   = config.ReasonNotYetValid
 	ReasonExpiring      = config.ReasonExpiring
 )
+
+// ReasonAwaiting is the reason while no signing key of a resource is there yet. It has the platform's word for the key:
+// "AwaitingOASecretKey".
+func ReasonAwaiting(of v1alpha1.ChannelType) string {
+	reason := "Awaiting"
+	for word := range strings.FieldsSeq(types.Channel(string(of)).Words.SecretName) {
+		reason += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return reason
+}
 
 // ofConfigMap are the reasons of a ConfigMap's keys, by those of a Secret's.
 var ofConfigMap = map[string]string{
@@ -225,11 +233,11 @@ const accessTokenLength = 100
 
 func looksLikeAccessToken(m *material, s subject) []Finding {
 	jwt := strings.HasPrefix(m.Value, "eyJ") && strings.Count(m.Value, ".") == 2
-	if !own(m.Reference) || !jwt && len(m.Value) < accessTokenLength {
+	if m.Use == render.ChannelSecret || !own(m.Reference) || !jwt && len(m.Value) < accessTokenLength {
 		return nil
 	}
 	return warning(ReasonLooksLikeUser, "%s looks like an access token: make sure that it is the %s or the API key", m,
-		types.Channel(string(s.connector.Spec.Type)).SecretName)
+		types.Channel(string(s.connector.Spec.Type)).Words.SecretName)
 }
 
 func shared(m *material, s subject) []Finding {

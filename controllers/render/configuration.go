@@ -62,7 +62,7 @@ func window(spec v1alpha1.ChannelConnectorSpec) config.Duration {
 	if declared := spec.Inbox.DeduplicationWindow; declared != nil {
 		return config.Duration(declared.Duration)
 	}
-	return max(config.DefaultDeduplicationWindow, types.Channel(string(spec.Type)).Window())
+	return config.DefaultWindow(types.Channel(string(spec.Type)).Type)
 }
 
 // inbox has the member of its type, as the channel has. Of an Embedded one the section says what the pod gives to it.

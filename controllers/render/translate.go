@@ -63,8 +63,10 @@ type Reference struct {
 type Use int
 
 const (
-	// SigningKey verifies calls. All Secret keys in the member of a channel's type do.
+	// SigningKey verifies calls. The Secret keys in the lists secretKeyRefs of a channel's type do.
 	SigningKey Use = iota
+	// ChannelSecret is any other one of a channel's type.
+	ChannelSecret
 	// APIKey lets calls in.
 	APIKey
 	// Credential opens the sink or the inbox.
@@ -224,7 +226,7 @@ func (t translation) member(out *yaml.Node, name string, v reflect.Value, path, 
 		name = strings.TrimSuffix(name, "Refs") + "s"
 		keys := &yaml.Node{Kind: yaml.SequenceNode}
 		for i, ref := range x {
-			keys.Content = append(keys.Content, t.secret(ref, index(path, i), index(parent+"."+name, i)))
+			keys.Content = append(keys.Content, t.secret(ref, SigningKey, index(path, i), index(parent+"."+name, i)))
 		}
 		set(out, name, keys)
 	default:
@@ -238,9 +240,9 @@ func (t translation) reference(out *yaml.Node, name string, ref v1alpha1.SecretK
 	case ownFiles[name] != nil:
 		t.files(out, name, Reference{Path: path, Object: Object{KindSecret, ref.Name}, Key: ref.Key}, parent)
 	case short == "secret":
-		out.Content = append(out.Content, t.secret(ref, path, parent).Content...)
+		out.Content = append(out.Content, t.secret(ref, ChannelSecret, path, parent).Content...)
 	default:
-		set(out, short, t.secret(ref, path, parent+"."+short))
+		set(out, short, t.secret(ref, ChannelSecret, path, parent+"."+short))
 	}
 }
 
@@ -274,8 +276,9 @@ func (t translation) value(v reflect.Value, path, field string) *yaml.Node {
 	}
 }
 
-func (t translation) secret(ref v1alpha1.SecretKeyRef, path, field string) *yaml.Node {
-	r := Reference{Path: path, Field: field, Object: Object{KindSecret, ref.Name}, Key: ref.Key}
+// secret returns what stands for a Secret key. Use is that of one in the member of a channel's type.
+func (t translation) secret(ref v1alpha1.SecretKeyRef, use Use, path, field string) *yaml.Node {
+	r := Reference{Path: path, Field: field, Object: Object{KindSecret, ref.Name}, Key: ref.Key, Use: use}
 	switch {
 	case strings.HasPrefix(path, "spec.webhook."):
 		if r.Use = APIKey; t.generated {

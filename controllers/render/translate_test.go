@@ -75,9 +75,18 @@ rooms:
 			Path: "spec.echo.signature.secretKeyRefs[1]", Field: "channels[0].echo.signature.secretKeys[1]",
 			Object: Object{KindSecret, "echo"}, Key: "old",
 		},
-		{Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret", Object: Object{KindSecret, "echo"}, Key: "token"},
-		{Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret", Object: Object{KindSecret, "echo"}, Key: "word"},
-		{Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]", Object: Object{KindSecret, "echo"}, Key: "hall"},
+		{
+			Path: "spec.echo.tokenSecretKeyRef", Field: "channels[0].echo.tokenSecret",
+			Object: Object{KindSecret, "echo"}, Key: "token", Use: ChannelSecret,
+		},
+		{
+			Path: "spec.echo.wordSecretKeyRef", Field: "channels[0].echo.wordSecret",
+			Object: Object{KindSecret, "echo"}, Key: "word", Use: ChannelSecret,
+		},
+		{
+			Path: "spec.echo.rooms[0].secretKeyRef", Field: "channels[0].echo.rooms[0]",
+			Object: Object{KindSecret, "echo"}, Key: "hall", Use: ChannelSecret,
+		},
 	}
 	if diff := cmp.Diff(references, got); diff != "" {
 		t.Errorf("references (-want +got):\n%s", diff)

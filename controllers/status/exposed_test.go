@@ -290,7 +290,7 @@ func TestRestartKeepsExposed(t *testing.T) {
 func TestNextStepIsTheURLToPaste(t *testing.T) {
 	o := observed(t)
 	o.Connector = connectortest.New(t, byIngress)
-	o.Findings = []credentials.Finding{{Reason: credentials.ReasonAwaitingOASecretKey, Message: "m", Blocking: true, Passing: true}}
+	o.Findings = []credentials.Finding{{Reason: "AwaitingOASecretKey", Message: "m", Blocking: true, Passing: true}}
 	want := "paste https://hooks.example.com" + called + "?param.header.xp-api-key=<API key> as"
 	if got := conditions(status.Compute(o))[v1alpha1.ConditionReady]; !strings.Contains(got, want) {
 		t.Errorf("Ready is %q, want %q", got, want)

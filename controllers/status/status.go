@@ -249,7 +249,11 @@ func next(o Observation) string {
 	}
 	c := o.Connector
 	inside := fmt.Sprintf("%s%s?param.header.xp-api-key=%s", cmp.Or(o.URL, children.URL(c)), render.Path(c), keyPlaceholder)
-	return ". Next: " + c.Spec.NextStep(strings.TrimSuffix(cmp.Or(webhookURL(o), inside), keyPlaceholder)+key)
+	declared := c.Spec.Channel()
+	if declared == nil {
+		return ""
+	}
+	return ". Next: " + declared.NextStep(strings.TrimSuffix(cmp.Or(webhookURL(o), inside), keyPlaceholder)+key)
 }
 
 // blocking returns the findings that block, with those that pass by themselves at the end.

@@ -178,7 +178,7 @@ func TestSummaryOfCredentials(t *testing.T) {
 		{Reason: credentials.ReasonMalformed, Message: "B is malformed", Blocking: true},
 	}
 	awaiting := []credentials.Finding{
-		{Reason: credentials.ReasonAwaitingOASecretKey, Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"},
+		{Reason: "AwaitingOASecretKey", Message: "No O", Blocking: true, Passing: true, Meanwhile: "M"},
 	}
 	const next = "No O. Meanwhile M. Next: " +
 		"paste http://shop-connector.chat.svc/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<API key> as the webhook URL " +

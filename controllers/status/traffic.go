@@ -65,7 +65,7 @@ func refusing(o Observation, s v1alpha1.ChannelConnectorStatus) *condition {
 	}
 	if stuck.reason == "" && s.Traffic != nil && len(s.Traffic.SuspectedKeys) > 0 {
 		stuck.reason = traffic.ReasonWrongSecretSuspected
-		stuck.message = "No call ever verified with the " + types.Channel(string(o.Connector.Spec.Type)).SecretName +
+		stuck.message = "No call ever verified with the " + types.Channel(string(o.Connector.Spec.Type)).Words.SecretName +
 			"s in use, and at least 20 over 10 minutes failed: SignatureVerified says which secret is wanted"
 	}
 	if stuck.reason == "" {

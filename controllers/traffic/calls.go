@@ -36,9 +36,9 @@ func (j *judgement) signature() metav1.Condition {
 	j.next.VerifiedKeys = verified
 	switch {
 	case s.Mode != string(v1alpha1.SignatureEnforce):
-		return condition(kind, metav1.ConditionFalse, ReasonNotEnforced, notEnforced(s))
+		return condition(kind, metav1.ConditionFalse, ReasonNotEnforced, notEnforced(of.Words.Field, s))
 	case len(ids) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No "+of.SecretName+" is in use, so events are "+
+		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No "+of.Words.SecretName+" is in use, so events are "+
 			"answered 503: see CredentialsResolved")
 	}
 	// If there are more keys than a report holds, one that it lacks may have verified calls.
@@ -53,10 +53,10 @@ func (j *judgement) signature() metav1.Condition {
 	case len(j.next.SuspectedKeys) > 0 || failing(s):
 		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(of, s, len(verified) > 0))
 	case len(verified) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+of.SecretName+"s in use "+
+		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+of.Words.SecretName+"s in use "+
 			"are there")
 	}
-	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with one of the "+of.SecretName+"s in use")
+	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with one of the "+of.Words.SecretName+"s in use")
 }
 
 // channelType is that of the resource, whose words the messages use.
@@ -83,20 +83,18 @@ func (j *judgement) signingKeys() (all, verified []string) {
 // wrongSecret names the wanted secret: teams mix up the secrets of a platform.
 func wrongSecret(of channel.Type, s report.Signature, verifiedBefore bool) string {
 	if verifiedBefore {
-		return fmt.Sprintf("The signatures of the latest %s calls match no %s in use, although earlier ones did. Either the key was reset in "+
-			"%s's console: put the new one, %s, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
-			atLeast(s.Failed), of.SecretName, of.Platform, of.RightSecret)
+		return fmt.Sprintf("The signatures of the latest %s calls match no %s in use, although earlier ones did. Either %s. "+
+			"Or a stranger has the API key and makes these calls: rotate it", atLeast(s.Failed), of.Words.SecretName, of.Words.NoLonger)
 	}
-	return fmt.Sprintf("The signatures of %s calls match no %s in use, and no call ever verified. %s: put %s, into the Secret that "+
-		"signature.secretKeyRefs names",
-		atLeast(max(s.Failed, minFailed)), of.SecretName, of.Secrets, of.RightSecret)
+	return fmt.Sprintf("The signatures of %s calls match no %s in use, and no call ever verified. %s",
+		atLeast(max(s.Failed, minFailed)), of.Words.SecretName, of.Words.NeverVerified)
 }
 
-func notEnforced(s report.Signature) string {
+func notEnforced(field string, s report.Signature) string {
 	if s.Mode == string(v1alpha1.SignatureOff) {
-		return "signature.mode is Off: every holder of the API key can send events in any user's name"
+		return field + ".mode is Off: every holder of the API key can send events in any user's name"
 	}
-	message := "signature.mode is Audit: calls are let in although their signature is wrong"
+	message := field + ".mode is Audit: calls are let in although their signature is wrong"
 	if failing(s) {
 		return message + fmt.Sprintf(", as that of the latest %s calls is", atLeast(s.Failed))
 	}
@@ -133,7 +131,7 @@ func (j *judgement) unused() (names []string) {
 		name string
 		keys []report.Key
 	}{
-		{"API key", j.picture.Channel.APIKeys}, {j.channelType().SecretName, j.picture.Channel.Signature.Keys},
+		{"API key", j.picture.Channel.APIKeys}, {j.channelType().Words.SecretName, j.picture.Channel.Signature.Keys},
 	} {
 		newest := map[string]time.Time{} // by account: the keys of one are no measure for another's
 		for _, key := range kind.keys {

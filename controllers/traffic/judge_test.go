@@ -148,10 +148,9 @@ func TestWrongSecret(t *testing.T) {
 				"Secret. Or a stranger has the API key and makes these calls: rotate it",
 		},
 		"Echo": {
-			never: failed20 + "echo key in use, and no call ever verified. Echo has one secret: put the echo key of the echo's console, into " +
-				"the Secret that signature.secretKeyRefs names",
-			again: failed3 + "echo key in use, although earlier ones did. Either the key was reset in Echo's console: put the new one, the " +
-				"echo key of the echo's console, into the Secret. Or a stranger has the API key and makes these calls: rotate it",
+			never: failed20 + "echo key in use, and no call ever verified. Echo has one secret: copy the echo key of the echo's console",
+			again: failed3 + "echo key in use, although earlier ones did. Either the key was changed: copy the new one from the echo's " +
+				"console. Or a stranger has the API key and makes these calls: rotate it",
 		},
 	} {
 		r := resource()

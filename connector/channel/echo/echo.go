@@ -31,10 +31,13 @@ var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 		New:         func() config.Section { return &Settings{} },
 		DefaultPath: "/echo",
 	},
-	AnswerIn:    3 * time.Second,
-	SecretName:  secretName,
-	Secrets:     "Echo has one secret",
-	RightSecret: "the " + secretName + " of " + console,
+	AnswerIn: 3 * time.Second,
+	Words: channel.Words{
+		SecretName:    secretName,
+		Field:         "secretKeys",
+		NeverVerified: "Echo has one secret: copy the " + secretName + " of " + console,
+		NoLonger:      "the key was changed: copy the new one from " + console,
+	},
 	Sample: &channel.Sample{
 		Fields:      []channel.SampleField{{Name: "text", Usage: "the text of the message", Default: "Xin chào"}},
 		ContentType: contentType,
@@ -61,7 +64,8 @@ const ReasonLine channel.Reason = "line"
 
 type echo struct {
 	name, word string
-	signing    channel.Signing
+	mode       channel.SignatureMode
+	keys       []config.Secret
 }
 
 // Public returns the handshake: a caller that knows the word gets its challenge back.
@@ -83,7 +87,7 @@ func (*echo) Answer(status int, message string) channel.Answer {
 // Read takes one event from each line: its id, its conversation and a text.
 func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Reading, *channel.Refusal) {
 	reading := channel.Reading{}
-	if e.signing.Mode == channel.SignatureEnforce {
+	if e.mode == channel.SignatureEnforce {
 		signer, ok := e.verify(header.Get(SignatureHeader), body)
 		if !ok {
 			return reading,
@@ -107,7 +111,7 @@ func (e *echo) Read(at time.Time, header http.Header, body []byte) (channel.Read
 
 // verify returns the digest of the key that made a signature.
 func (e *echo) verify(signature string, body []byte) (signer [sha256.Size]byte, ok bool) {
-	for _, key := range e.signing.Keys {
+	for _, key := range e.keys {
 		if subtle.ConstantTimeCompare([]byte(signature), []byte(Sign(body, key.Reveal()))) == 1 {
 			return key.Digest(), true
 		}

@@ -64,7 +64,7 @@ channels:
 }
 
 func TestTooManyLines(t *testing.T) {
-	open := (&echo.Settings{}).Open("chat/echo")
+	open := (&echo.Settings{}).Open("chat/echo", channel.Environment{})
 	for lines, refused := range map[int]bool{channel.MaxCalls: false, channel.MaxCalls + 1: true} {
 		body := []byte(strings.Repeat("1 anna hidden\n", lines))
 		if _, refusal := open.Read(time.Unix(1, 0), nil, body); (refusal != nil) != refused {

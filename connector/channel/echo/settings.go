@@ -36,6 +36,6 @@ func (s *Settings) Signing() channel.Signing {
 }
 
 // Open makes the channel.
-func (s *Settings) Open(name string) channel.Channel {
-	return &echo{name: name, word: s.WordSecret.Reveal(), signing: s.Signing()}
+func (s *Settings) Open(name string, _ channel.Environment) channel.Channel {
+	return &echo{name: name, word: s.WordSecret.Reveal(), mode: s.Signing().Mode, keys: s.SecretKeys}
 }

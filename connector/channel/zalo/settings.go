@@ -19,6 +19,9 @@ const typeName = "ZaloOA"
 // secretName is what Zalo's console calls the key.
 const secretName = "OA secret key"
 
+// rightSecret tells it from the others.
+const rightSecret = "the " + secretName + " that the console shows with the webhook, not the app's secret key of OAuth, nor an access token"
+
 // Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, network included. It sends an event again for
 // 1 h 50 min.
 var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
@@ -30,11 +33,14 @@ var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 		PublicPrefix: verifierPrefix,
 		RetryFor:     110 * time.Minute,
 	},
-	AnswerIn:    1800 * time.Millisecond,
-	SecretName:  secretName,
-	Secrets:     "Zalo has three secrets",
-	RightSecret: "the " + secretName + " that the console shows with the webhook, not the app's secret key of OAuth, nor an access token",
-	Sample:      userSendText,
+	AnswerIn: 1800 * time.Millisecond,
+	Words: channel.Words{
+		SecretName:    secretName,
+		Field:         "signature",
+		NeverVerified: "Zalo has three secrets: put " + rightSecret + ", into the Secret that signature.secretKeyRefs names",
+		NoLonger:      "the key was reset in Zalo's console: put the new one, " + rightSecret + ", into the Secret",
+	},
+	Sample: userSendText,
 }
 
 var _ channel.Settings = (*Settings)(nil)

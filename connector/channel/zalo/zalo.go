@@ -69,7 +69,7 @@ func newKeys(secrets []config.Secret) (k keys) {
 func (k keys) configured() bool { return k.missing || len(k.present) > 0 }
 
 // Open makes the channel; see channel.Settings.
-func (s *Settings) Open(name string) channel.Channel { return s.open(name) }
+func (s *Settings) Open(name string, _ channel.Environment) channel.Channel { return s.open(name) }
 
 func (s *Settings) open(name string) *Channel {
 	z := &Channel{

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
@@ -35,10 +36,18 @@ var (
 		status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused, status.ReasonNamespaceFull,
 		status.ReasonNotAllowed,
 	}
-	awaited  = []string{credentials.ReasonAwaitingOASecretKey}
+	awaited  = awaiting()
 	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
 	notReady = slices.Concat(blocking, noWorkload, inTheWay, refusing)
 )
+
+// awaiting are the reasons while a resource's signing key is not there yet, of every type.
+func awaiting() (reasons []string) {
+	for _, t := range types.Channels {
+		reasons = append(reasons, credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)))
+	}
+	return reasons
+}
 
 // Reasons are those that a condition may have with a status, which is written "Ready=True".
 var Reasons = map[string][]string{
