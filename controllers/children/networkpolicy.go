@@ -3,11 +3,13 @@ package children
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -52,6 +54,7 @@ func wantNetworkPolicy(in Input) runtime.ApplyConfiguration {
 		WithIngress(ingressRules(in)...).
 		WithEgress(resolving()).
 		WithEgress(delivering(c)...).
+		WithEgress(calling(c)...).
 		WithEgress(as[[]*egressRule](c.Spec.Workload.NetworkPolicy.Egress)...)
 	return networkingv1ac.NetworkPolicy(ConnectorName(c.Name), c.Namespace).
 		WithLabels(Labels(c.Name)).
@@ -92,10 +95,26 @@ func delivering(c *v1alpha1.ChannelConnector) []*egressRule {
 	if sink == nil {
 		return nil
 	}
-	target := sink.URL
 	if sink.Proxy != "" && sink.Proxy != "none" {
-		target = sink.Proxy
+		return toURL(sink.Proxy, c.Namespace)
 	}
+	return toURL(sink.URL, c.Namespace)
+}
+
+// calling lets the pods reach what the type of channel calls. Many URLs may stand behind one rule.
+func calling(c *v1alpha1.ChannelConnector) (rules []*egressRule) {
+	for _, target := range render.Calls(c) {
+		for _, rule := range toURL(target, c.Namespace) {
+			if !slices.ContainsFunc(rules, func(had *egressRule) bool { return equality.Semantic.DeepEqual(had, rule) }) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	return rules
+}
+
+// toURL lets the pods of a namespace reach the host of a URL.
+func toURL(target, own string) []*egressRule {
 	u, err := url.Parse(target)
 	if err != nil || u.Hostname() == "" {
 		return nil
@@ -104,7 +123,7 @@ func delivering(c *v1alpha1.ChannelConnector) []*egressRule {
 	if err != nil {
 		port = map[string]uint64{"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}[u.Scheme]
 	}
-	return toHost(u.Hostname(), c.Namespace, int32(port))
+	return toHost(u.Hostname(), own, int32(port))
 }
 
 // toHost lets the pods of a namespace reach a host. A policy sees the pod behind a Service, of which neither labels nor
