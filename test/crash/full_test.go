@@ -76,7 +76,7 @@ func (f *filler) post() (status int) {
 	m := traffic.Message{Conversation: int(f.sent.Add(1))}
 	random := make([]byte, 16<<10)
 	_, _ = rand.NewChaCha8([32]byte{byte(m.Conversation), byte(m.Conversation >> 8)}).Read(random) // it never fails
-	req, err := traffic.NewRequest(f.t.Context(), f.url, keys, m, time.Now(), hex.EncodeToString(random))
+	req, err := traffic.ZaloOA.NewRequest(f.t.Context(), f.url, keys, m, time.Now(), hex.EncodeToString(random))
 	if err != nil {
 		f.t.Error(err)
 		return 0

@@ -12,7 +12,7 @@ import (
 
 const conversations = 200
 
-var keys = traffic.Keys{APIKey: apiKey, OASecretKey: secret}
+var keys = traffic.Keys{APIKey: apiKey, Secret: secret}
 
 // load is a platform that sends one message in eight, and sometimes an earlier one, again.
 type load struct {

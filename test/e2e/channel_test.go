@@ -84,7 +84,7 @@ func prepareChannel(ctx context.Context) (*channel, *declaration) {
 }
 
 func newKeys() traffic.Keys {
-	return traffic.Keys{APIKey: example.Key(32), OASecretKey: example.Key(16)}
+	return traffic.Keys{APIKey: example.Key(32), Secret: example.Key(16)}
 }
 
 // newConnector is a ChannelConnector that takes two keys of each kind.
@@ -107,7 +107,7 @@ func (c *channel) secrets() (zalo, xbot *corev1ac.SecretApplyConfiguration) {
 	secret := func(name, current, next string) *corev1ac.SecretApplyConfiguration {
 		return corev1ac.Secret(name, c.Namespace).WithStringData(map[string]string{"current": current, "next": next})
 	}
-	return secret("shop-zalo", c.current.OASecretKey, c.next.OASecretKey), secret("shop-xbot", c.current.APIKey, c.next.APIKey)
+	return secret("shop-zalo", c.current.Secret, c.next.Secret), secret("shop-xbot", c.current.APIKey, c.next.APIKey)
 }
 
 // writeKeys applies the channel's Secrets.
@@ -234,7 +234,7 @@ func (c *channel) post(ctx context.Context, keys traffic.Keys) int {
 		return 0
 	}
 	call := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	status, err := traffic.Post(ctx, call, url, keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
+	status, err := traffic.ZaloOA.Post(ctx, call, url, keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
 	}

@@ -54,7 +54,7 @@ var _ = Describe("Zalo's console", func() {
 		after := c.pod(ctx)
 		Expect(after.UID).To(Equal(before.UID))
 		Expect(after.Status.ContainerStatuses).To(HaveEach(HaveField("RestartCount", BeZero())))
-		forged := traffic.Keys{APIKey: c.current.APIKey, OASecretKey: newKeys().OASecretKey}
+		forged := traffic.Keys{APIKey: c.current.APIKey, Secret: newKeys().Secret}
 		Expect(event(ctx, forged)).To(HaveHTTPStatus(http.StatusUnauthorized))
 	}, SpecTimeout(5*time.Minute))
 })
@@ -100,7 +100,7 @@ func (c *channel) event(ctx context.Context) func(context.Context, traffic.Keys)
 	GinkgoHelper()
 	target, at := c.url(ctx), time.Now()
 	return func(ctx context.Context, keys traffic.Keys) (*http.Response, error) {
-		req, err := traffic.NewRequest(ctx, target, keys, first, at, smallText)
+		req, err := traffic.ZaloOA.NewRequest(ctx, target, keys, first, at, smallText)
 		if err != nil {
 			return nil, err
 		}

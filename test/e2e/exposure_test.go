@@ -278,10 +278,10 @@ func (p *public) isSavedAndTested(ctx context.Context) {
 // test sends the console's sample, which is signed, and returns the answer's status.
 func (p *public) test(ctx context.Context) int {
 	now := time.Now()
-	body := strings.Replace(string(traffic.Body(first, now, smallText)), first.String(), "This is message id", 1)
+	body := strings.Replace(string(traffic.ZaloOA.Write(first, now, smallText)), first.String(), "This is message id", 1)
 	status, _, err := p.asks(ctx, http.MethodPost, p.url, body, func(r *http.Request) {
 		r.Header.Set(zalo.SignatureHeader,
-			zalo.Sign(example.AppID, []byte(body), strconv.FormatInt(now.UnixMilli(), 10), p.current.OASecretKey))
+			zalo.Sign(example.AppID, []byte(body), strconv.FormatInt(now.UnixMilli(), 10), p.current.Secret))
 	})
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
@@ -297,7 +297,7 @@ func (p *public) talks(ctx context.Context) *traffic.Platform {
 		URL: p.url, Conversations: conversations, Pause: 50 * time.Millisecond, Text: smallText, Fresh: 7,
 		Dial: gateway.Dial(p.edge.Proxy.Address), TLS: gateway.Trust(p.edge.certificates[0] + p.edge.certificates[1]),
 	}
-	platform.Start(context.WithoutCancel(ctx), traffic.Keys{OASecretKey: p.current.OASecretKey})
+	platform.Start(context.WithoutCancel(ctx), traffic.Keys{Secret: p.current.Secret})
 	DeferCleanup(platform.Stop)
 	flows(platform)
 	return platform

@@ -104,7 +104,7 @@ func (c *channel) takesTheExample(ctx context.Context) {
 	GinkgoHelper()
 	folder, first := GinkgoT().TempDir(), traffic.Message{}
 	for name, content := range map[string][]byte{
-		"event.json": example.EventOf(first.String(), time.Now()), "api-key": []byte(c.current.APIKey), "secret": []byte(c.current.OASecretKey),
+		"event.json": example.EventOf(first.String(), time.Now()), "api-key": []byte(c.current.APIKey), "secret": []byte(c.current.Secret),
 	} {
 		Expect(os.WriteFile(filepath.Join(folder, name), content, 0o600)).To(Succeed())
 	}

@@ -43,9 +43,9 @@ func (c *channel) rotate(ctx context.Context, platform *traffic.Platform, after 
 	c.until(ctx, "a new API key and OA secret key work"+after, start, http.StatusOK, c.next)
 	// Each old key alone, with a good one of the other kind.
 	c.until(ctx, "a removed API key is refused"+after, start, http.StatusUnauthorized,
-		traffic.Keys{APIKey: old.APIKey, OASecretKey: c.next.OASecretKey})
+		traffic.Keys{APIKey: old.APIKey, Secret: c.next.Secret})
 	c.until(ctx, "a removed OA secret key is refused"+after, start, http.StatusUnauthorized,
-		traffic.Keys{APIKey: c.next.APIKey, OASecretKey: old.OASecretKey})
+		traffic.Keys{APIKey: c.next.APIKey, Secret: old.Secret})
 	c.current, c.next = c.next, c.current
 	platform.Use(c.current)
 	flows(platform)

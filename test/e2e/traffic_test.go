@@ -33,7 +33,7 @@ var _ = Describe("The traffic of a channel", func() {
 		changed := time.Now()
 		Expect(c.post(ctx, c.current)).To(Equal(http.StatusOK))
 		for range 30 {
-			Expect(c.post(ctx, traffic.Keys{APIKey: c.current.APIKey, OASecretKey: newKeys().OASecretKey})).To(Equal(http.StatusUnauthorized))
+			Expect(c.post(ctx, traffic.Keys{APIKey: c.current.APIKey, Secret: newKeys().Secret})).To(Equal(http.StatusUnauthorized))
 		}
 		Expect(c.tells(ctx, v1alpha1.ConditionDelivering, metav1.ConditionFalse, "SinkFailing", changed)).To(ContainSubstring("503"))
 		Expect(c.tells(ctx, v1alpha1.ConditionSignatureVerified, metav1.ConditionFalse, "WrongSecretSuspected", changed)).

@@ -105,7 +105,7 @@ var callers = []caller{
 var forged = zalo.SignatureHeader + ": mac=" + strings.Repeat("0123456789abcdef", 4) + "\r\n"
 
 // invented is an event that no platform has sent, as the judge knows.
-var invented = string(traffic.Body(inventedMessage, time.Now(), text))
+var invented = string(traffic.ZaloOA.Write(inventedMessage, time.Now(), text))
 
 func call(method, path, key, headers string) []byte {
 	return fmt.Appendf(nil, "%s %s?param.header.xp-api-key=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, key, headers)

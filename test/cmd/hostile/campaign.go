@@ -98,7 +98,7 @@ func (c *campaign) prepare(ctx context.Context) {
 	c.log.hide(bodyMark, userMark, sinkMark, c.connector.SinkKey)
 	for i := range channels {
 		ch := newChannel(ctx, fmt.Sprintf("channel-%d", i), c.connector.Server)
-		c.log.hide(ch.leaked, ch.keys.APIKey, ch.keys.OASecretKey)
+		c.log.hide(ch.leaked, ch.keys.APIKey, ch.keys.Secret)
 		c.channels = append(c.channels, ch)
 		c.connector.Channels = append(c.connector.Channels, ch.settings(ch.doors[0]))
 	}

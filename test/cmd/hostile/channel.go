@@ -41,7 +41,7 @@ type channel struct {
 }
 
 func newKeys() traffic.Keys {
-	return traffic.Keys{APIKey: example.Key(16), OASecretKey: example.Key(16)}
+	return traffic.Keys{APIKey: example.Key(16), Secret: example.Key(16)}
 }
 
 func newChannel(ctx context.Context, name, server string) *channel {
@@ -59,7 +59,7 @@ func newChannel(ctx context.Context, name, server string) *channel {
 func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
 	s := channelSettings{Name: c.name, Sink: sink, APIKeys: []string{c.leaked}}
 	for _, keys := range append([]traffic.Keys{c.keys}, next...) {
-		s.APIKeys, s.Secrets = append(s.APIKeys, keys.APIKey), append(s.Secrets, keys.OASecretKey)
+		s.APIKeys, s.Secrets = append(s.APIKeys, keys.APIKey), append(s.Secrets, keys.Secret)
 	}
 	return s
 }
@@ -67,9 +67,9 @@ func (c *channel) settings(sink string, next ...traffic.Keys) channelSettings {
 // captured is a signed call of long ago, as it came over the wire.
 func (c *channel) captured(ctx context.Context) []byte {
 	long := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
-	keys := traffic.Keys{APIKey: c.leaked, OASecretKey: c.keys.OASecretKey}
+	keys := traffic.Keys{APIKey: c.leaked, Secret: c.keys.Secret}
 	var wire bytes.Buffer
-	must.Do(must.Get(traffic.NewRequest(ctx, c.platform.URL, keys, inventedMessage, long, text)).Write(&wire))
+	must.Do(must.Get(traffic.ZaloOA.NewRequest(ctx, c.platform.URL, keys, inventedMessage, long, text)).Write(&wire))
 	return wire.Bytes()
 }
 

@@ -156,7 +156,7 @@ func TestMoods(t *testing.T) {
 			message := traffic.Message{Conversation: poisoned}
 			want := m.answer(message, nil).Status
 			bot.Behave(m.answer)
-			req, err := traffic.NewRequest(t.Context(), bot.URL(), traffic.Keys{}, message, time.Now(), text)
+			req, err := traffic.ZaloOA.NewRequest(t.Context(), bot.URL(), traffic.Keys{}, message, time.Now(), text)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -113,7 +113,7 @@ func (s *stage) start(ctx context.Context, secure bool) *connector {
 	s.Cleanup(v.Kill)
 	v.Secure, v.SinkKey = secure, newKeys().APIKey
 	for _, name := range []string{"kept", "fresh"} {
-		v.Channels = append(v.Channels, channelSettings{name, bot.URL(), []string{name + keys.APIKey}, []string{keys.OASecretKey}})
+		v.Channels = append(v.Channels, channelSettings{name, bot.URL(), []string{name + keys.APIKey}, []string{keys.Secret}})
 	}
 	cert, key, err := certificate.Make(1)
 	must.Do(err)
@@ -135,7 +135,7 @@ func (c *connector) platform(ctx context.Context, i int) *traffic.Platform {
 		URL: scheme + c.Server + zalo.DefaultPath, Conversations: 20, Pause: 200 * time.Millisecond, Fresh: i,
 		TLS: &tls.Config{InsecureSkipVerify: true},
 	}
-	p.Start(ctx, traffic.Keys{APIKey: c.Channels[i].APIKeys[0], OASecretKey: c.Channels[i].Secrets[0]})
+	p.Start(ctx, traffic.Keys{APIKey: c.Channels[i].APIKeys[0], Secret: c.Channels[i].Secrets[0]})
 	return p
 }
 

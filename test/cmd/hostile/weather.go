@@ -132,14 +132,14 @@ func (c *campaign) stopConnector() {
 func (c *campaign) rotated(ctx context.Context) {
 	i := 1 + c.random.IntN(len(c.channels)-1)
 	ch, sink, next := c.channels[i], c.connector.Channels[i].Sink, newKeys()
-	c.log.hide(next.APIKey, next.OASecretKey)
+	c.log.hide(next.APIKey, next.Secret)
 	c.reload(ctx, i, ch.settings(sink, next))
 	ch.platform.Use(next)
 	await(ctx, time.After(3*time.Second)) // until calls with the old ones have ended
 	old := ch.keys
 	ch.keys = next
 	c.reload(ctx, i, ch.settings(sink))
-	status, err := traffic.Post(ctx, http.DefaultClient, ch.platform.URL, old, inventedMessage, text)
+	status, err := traffic.ZaloOA.Post(ctx, http.DefaultClient, ch.platform.URL, old, inventedMessage, text)
 	if err == nil && status == http.StatusOK {
 		c.promises.brokenf(promiseForged, "keys that were removed got %d", status)
 	}

@@ -9,22 +9,20 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
-
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
-	"xbot.a4b.vn/channel-connector/test/kit/example"
 )
 
 // answerTimeout is how long Zalo waits for an answer.
 const answerTimeout = 2 * time.Second
 
-// Platform calls a webhook as Zalo does. In each conversation it posts one message after the other, each until the
+// Platform calls a webhook as its platform does. In each conversation it posts one message after the other, each until the
 // answer is 200.
 type Platform struct {
 	// URL is the webhook's, without a key.
 	URL string
+	// Dialect is the platform's. Default: ZaloOA.
+	Dialect Dialect
 	// Conversations is the number of those that talk at the same time. First is the number of the first one.
 	Conversations, First int
 	// Pause is between a conversation's calls.
@@ -63,8 +61,8 @@ func EveryNth(n int) func(Message) (int, bool) {
 	return func(m Message) (int, bool) { return m.N, m.N%n == 0 }
 }
 
-// Keys are those of a call.
-type Keys struct{ APIKey, OASecretKey string }
+// Keys are those of a call. Secret is what it is signed with.
+type Keys struct{ APIKey, Secret string }
 
 // Call is a call that has ended.
 type Call struct {
@@ -90,6 +88,9 @@ func (c Call) String() string {
 
 // Start lets all conversations begin.
 func (p *Platform) Start(ctx context.Context, keys Keys) {
+	if p.Dialect.Write == nil {
+		p.Dialect = ZaloOA
+	}
 	ctx, p.giveUp = context.WithCancel(ctx)
 	p.began, p.end = time.Now(), make(chan struct{})
 	patience := cmp.Or(p.Patience, answerTimeout)
@@ -231,30 +232,23 @@ func (p *Platform) call(ctx context.Context, e event, try int, again bool) (take
 
 // event is a message as the platform sends it, byte for byte the same each time.
 type event struct {
-	message   Message
-	body      []byte
-	timestamp string
+	message Message
+	dialect Dialect
+	body    []byte
 }
 
 // event makes a message whose time follows from its number, so that a repetition has the same bytes.
 func (p *Platform) event(m Message) event {
-	return newEvent(m, p.began.Add(time.Duration(m.N)*time.Millisecond), p.Text)
+	return p.Dialect.event(m, p.began.Add(time.Duration(m.N)*time.Millisecond), p.Text)
 }
 
-// newEvent makes a message of the example's app.
-func newEvent(m Message, at time.Time, text string) event {
-	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
-	return event{m, fmt.Appendf(nil, `{"event_name":"user_send_text","app_id":"%s","sender":{"id":"%d"},`+
-		`"recipient":{"id":"3662729599332560487"},"message":{"text":"%s","msg_id":"%v"},"timestamp":"%s"}`,
-		example.AppID, 6142494823000000000+m.Conversation, text, m, timestamp), timestamp}
+func (d Dialect) event(m Message, at time.Time, text string) event {
+	return event{m, d, d.Write(m, at, text)}
 }
-
-// Body is an event of the example's app that was made at a time, unsigned.
-func Body(m Message, at time.Time, text string) []byte { return newEvent(m, at, text).body }
 
 // NewRequest makes a signed call of a message that was sent at a time.
-func NewRequest(ctx context.Context, url string, keys Keys, m Message, at time.Time, text string) (*http.Request, error) {
-	return newEvent(m, at, text).request(ctx, url, keys)
+func (d Dialect) NewRequest(ctx context.Context, url string, keys Keys, m Message, at time.Time, text string) (*http.Request, error) {
+	return d.event(m, at, text).request(ctx, url, keys)
 }
 
 func (e event) request(ctx context.Context, url string, keys Keys) (*http.Request, error) {
@@ -263,13 +257,13 @@ func (e event) request(ctx context.Context, url string, keys Keys) (*http.Reques
 		return nil, err
 	}
 	req.Header.Set("Xp-Api-Key", keys.APIKey)
-	req.Header.Set(zalo.SignatureHeader, zalo.Sign(example.AppID, e.body, e.timestamp, keys.OASecretKey))
+	e.dialect.Sign(req.Header, e.body, keys.Secret)
 	return req, nil
 }
 
 // Post signs and posts a message of now, and returns the answer's status.
-func Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, text string) (int, error) {
-	return newEvent(m, time.Now(), text).post(ctx, client, url, keys)
+func (d Dialect) Post(ctx context.Context, client *http.Client, url string, keys Keys, m Message, text string) (int, error) {
+	return d.event(m, time.Now(), text).post(ctx, client, url, keys)
 }
 
 func (e event) post(ctx context.Context, client *http.Client, url string, keys Keys) (int, error) {

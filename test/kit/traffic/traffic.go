@@ -3,8 +3,10 @@
 package traffic
 
 import (
+	"errors"
 	"fmt"
-	"strings"
+	"regexp"
+	"strconv"
 )
 
 // Message is the N-th message of a conversation, from 0.
@@ -13,13 +15,18 @@ type Message struct{ Conversation, N int }
 // String is the message's id on the platform.
 func (m Message) String() string { return fmt.Sprintf("c%d-n%d", m.Conversation, m.N) }
 
+// written is how a message's id stands in an event of every dialect.
+var written = regexp.MustCompile(`"c([0-9]+)-n([0-9]+)"`)
+
 // ParseMessage reads a message back from an event.
 func ParseMessage(body []byte) (m Message, err error) {
-	const before = `"msg_id":"`
-	_, rest, found := strings.Cut(string(body), before)
-	if !found {
-		return m, fmt.Errorf("an event without %s", before)
+	id := written.FindSubmatch(body)
+	if id == nil {
+		return m, errors.New("an event without the id of a message")
 	}
-	_, err = fmt.Sscanf(rest, "c%d-n%d", &m.Conversation, &m.N)
+	m.Conversation, err = strconv.Atoi(string(id[1]))
+	if err == nil {
+		m.N, err = strconv.Atoi(string(id[2]))
+	}
 	return m, err
 }

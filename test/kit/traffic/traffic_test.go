@@ -16,7 +16,7 @@ import (
 
 func TestMessageThereAndBack(t *testing.T) {
 	want := Message{Conversation: 12, N: 345}
-	got, err := ParseMessage(Body(want, time.Now(), "Hello"))
+	got, err := ParseMessage(ZaloOA.Write(want, time.Now(), "Hello"))
 	if err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -140,7 +140,7 @@ func TestPlatformAndBot(t *testing.T) {
 	}()
 	platform := &Platform{URL: bot.URL(), Conversations: 3, Pause: time.Millisecond}
 	bot.Answer(http.StatusServiceUnavailable)
-	platform.Start(t.Context(), Keys{APIKey: "a", OASecretKey: "s"})
+	platform.Start(t.Context(), Keys{APIKey: "a", Secret: "s"})
 	poll.Until(t, "refused messages", func() bool { return len(bot.Arrivals()) > 10 })
 	bot.Answer(http.StatusOK)
 	poll.Until(t, "taken messages", func() bool { return len(bot.Arrivals()) > 100 })
