@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Events have the published example's size, and their numbers can be read back.
 func TestRequests(t *testing.T) {
-	r := newRequests(7, 3, 2, 1)
+	r := newRequests(newRequest, 7, 3, 2, 1)
 	for i := range r.count() {
 		_, body, _ := bytes.Cut(r.at(i), []byte("\r\n\r\n"))
 		if len(body) != 269 {

@@ -9,9 +9,10 @@ import (
 	"text/template"
 	"time"
 
-	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/test/kit/must"
 	"xbot.a4b.vn/channel-connector/test/kit/process"
+	"xbot.a4b.vn/channel-connector/test/kit/traffic"
 )
 
 //go:embed connector.yaml.tmpl
@@ -28,6 +29,8 @@ type connectorSettings struct {
 	Channels int
 	Paused   bool
 	Sink     string
+	// Type is the type of the channels, and Section its section. Empty: ZaloOA.
+	Type, Section string
 }
 
 // connector is the connector under test.
@@ -69,8 +72,12 @@ func (c *connector) writeConfig() {
 	if c.extraKey != "" {
 		keys[0] = append(keys[0], digest(c.extraKey))
 	}
+	if c.settings.Type == "" {
+		c.settings.Type, c.settings.Section = traffic.ZaloOA.Type, traffic.ZaloOA.Section(secret)
+	}
 	must.Do(c.Configure(c.config, map[string]any{
-		"Server": c.Server, "Metrics": c.Metrics, "AppID": example.AppID, "Secret": secret, "Keys": keys,
+		"Type": c.settings.Type, "Member": config.Type{Name: c.settings.Type}.Member(), "Section": c.settings.Section,
+		"Server": c.Server, "Metrics": c.Metrics, "Keys": keys,
 		"Sink": c.settings.Sink, "Paused": c.settings.Paused,
 	}))
 }

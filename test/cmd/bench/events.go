@@ -46,15 +46,15 @@ type requests struct {
 }
 
 // newRequests makes count requests with the events' numbers from first on.
-func newRequests(first, count, conversations, channels int) requests {
-	stride := len(newRequest(first, conversations, channels))
+func newRequests(request func(sequence, conversations, channels int) []byte, first, count, conversations, channels int) requests {
+	stride := len(request(first, conversations, channels))
 	r := requests{bytes: make([]byte, stride*count), stride: stride}
 	workers := runtime.GOMAXPROCS(0)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < count; i += workers {
-				copy(r.at(i), newRequest(first+i, conversations, channels))
+				copy(r.at(i), request(first+i, conversations, channels))
 			}
 		})
 	}

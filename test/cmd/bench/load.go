@@ -21,6 +21,10 @@ type job struct {
 	Count         int
 	Conversations int
 	Channels      int
+	// Type is the type of channel that is called, and Secrets are what calls are signed with. Empty: ZaloOA, with xBot's
+	// published example.
+	Type    string
+	Secrets []string
 }
 
 // report is the outcome of a job.
@@ -54,7 +58,11 @@ type load struct {
 }
 
 func (j job) run() report {
-	l := &load{job: j, requests: newRequests(j.First, j.Count, j.Conversations, j.Channels)}
+	request := newRequest
+	if j.Type != "" {
+		request = requestOf(dialectOf(j.Type), j.Secrets)
+	}
+	l := &load{job: j, requests: newRequests(request, j.First, j.Count, j.Conversations, j.Channels)}
 	if j.Rate > 0 {
 		l.sentAt = make([]int64, j.Count)
 	}

@@ -98,7 +98,7 @@ var ZaloBot = Dialect{
 		return fmt.Appendf(nil, `{"event_name":"message.text.received","message":{"date":%d,"chat":{"chat_type":"PRIVATE","id":"%[2]s"},`+
 			`"from":{"id":"%[2]s","name":"Người Dùng Thử"},"message_id":"%[3]v","text":"%[4]s"}}`, at.UnixMilli(), user, m, text)
 	},
-	Sign: func(header http.Header, _ []byte, secret string) { header.Set("X-Bot-Api-Secret-Token", secret) },
+	Sign:   func(header http.Header, _ []byte, secret string) { header.Set("X-Bot-Api-Secret-Token", secret) },
 	Secret: random,
 	Section: func(secrets ...string) string {
 		return fmt.Sprintf(`{secretToken: {secretKeys: %s}}`, keyList(secrets))
