@@ -8,10 +8,9 @@ import (
 // Webhook is the way in.
 type Webhook struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/", "/healthz", which load balancers check, or a page of the type, as
-	// "/zalo_verifier…" is of ZaloOA. A call with one slash more at the end is
-	// served as well. Default: that of the type; of ZaloOA xBot's,
-	// /webhook/xpbot/api/zalo/push.
+	// not "/", "/healthz", which load balancers check, or a page of the type. A
+	// call with one slash more at the end is served as well. Default: that of the
+	// type. Example: /webhook/xpbot/api/zalo/push
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="webhook.path: must start with /: write for example /webhook/xpbot/api/zalo/push"
@@ -27,8 +26,8 @@ type Webhook struct {
 	// +kubebuilder:validation:MaxItems=8
 	APIKeys []APIKey `json:"apiKeys,omitempty"`
 	// maxEventAge is how old the timestamp of a call with a right signature may
-	// be: 0s, which judges no age, or longer than the platform retries, 2h at
-	// least for ZaloOA, and up to 8760h. An older one is answered 503 and counted
+	// be: 0s, which judges no age, or longer than the platform retries, as its
+	// type says, and up to 8760h. An older one is answered 503 and counted
 	// as "stale": it may be a replay, or our clock may be ahead, and then the
 	// platform's retries keep the event. Longer than inbox.deduplicationWindow, it
 	// lets a captured call in again. Default: inbox.deduplicationWindow.
@@ -128,9 +127,9 @@ type Inbox struct {
 	// +kubebuilder:default=Embedded
 	Type InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
-	// platform's retry is recognised: longer than the platform retries, 2h at least
-	// for ZaloOA, and up to 720h. Default: that of the inbox, 24h for Embedded, and
-	// no less than what the channel's type needs.
+	// platform's retry is recognised: longer than the platform retries, as its type
+	// says, and up to 720h. Default: that of the inbox, 24h for Embedded, and no
+	// less than what the channel's type needs.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32

@@ -128,9 +128,8 @@ type Admin struct {
 type Inbox struct {
 	// Type is the kind of store: "Embedded". Default: "Embedded".
 	Type string `yaml:"type,omitempty"`
-	// DeduplicationWindow is how long the id of an event is remembered, so that a retry by the platform is recognised.
-	// Longer than the platforms of the channels retry: at least 2h for ZaloOA. Default: 24h, or what the types of the
-	// channels need if that is more.
+	// DeduplicationWindow is how long the id of an event is remembered, so that a retry by the platform is recognised. At
+	// least what each type of the channels needs. Default: 24h, or the longest of those.
 	DeduplicationWindow Duration `yaml:"deduplicationWindow,omitempty"`
 	// Settings is the section of the type.
 	Settings Section `yaml:"-"`
@@ -175,7 +174,7 @@ type Channel struct {
 	// operator "<namespace>/<name>". Renaming a channel leaves its pending events behind under the old name. Unique, at
 	// most 320 bytes, without white space. Required.
 	Name string `yaml:"name,omitempty"`
-	// Type is the kind of platform: "ZaloOA". Required.
+	// Type is the kind of platform, for example "ZaloOA". Required.
 	Type string `yaml:"type,omitempty"`
 	// Settings is the section of the type.
 	Settings Section `yaml:"-"`
@@ -197,14 +196,14 @@ type Sink struct {
 
 // Webhook says how the platform reaches the channel.
 type Webhook struct {
-	// Path is the URL path, without a query or escapes; not "/", "/healthz" or "/zalo_verifier…". A call to the path
-	// with one more slash at its end is served too. Default for ZaloOA: "/webhook/xpbot/api/zalo/push".
+	// Path is the URL path, without a query or escapes; not "/", "/healthz" or a page of a type. A call to the path
+	// with one more slash at its end is served too. Default: that of the type.
 	Path string `yaml:"path,omitempty"`
 	// APIKeys are the accepted keys: each of them lets calls in. At least one; two during a rotation. Required.
 	APIKeys []APIKey `yaml:"apiKeys,omitempty"`
 	// MaxEventAge is how old the timestamp of a call with a right signature may be. An older call may be a replay, or
 	// our clock may be ahead: it is answered 503, so that the platform's retries keep the event, and counted as
-	// "stale". "0s" judges no age; otherwise longer than the platform retries: at least 2h for ZaloOA. If it is longer than
+	// "stale". "0s" judges no age; otherwise it is at least what the type needs. If it is longer than
 	// inbox.deduplicationWindow, a captured call can be let in again. Default: inbox.deduplicationWindow.
 	MaxEventAge *Duration `yaml:"maxEventAge,omitempty"`
 	// MaxBodySize is the largest body accepted, in bytes; a larger one is answered 413. At most 64Mi. Default: 1Mi.

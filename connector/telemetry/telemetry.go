@@ -58,7 +58,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		AcceptedEvents: f.counter("webhook", "accepted_events_total",
 			"Events stored durably, by the platform's event name or \"other\".", "event"),
 		AcceptDuration: f.histogram("webhook", "accept_duration_seconds",
-			"Time from the arrival of a call whose body came to its answer, which is 503 beyond the type's AnswerIn (ZaloOA: 1.8 s).",
+			"Time from the arrival of a call whose body came to its answer, which is 503 beyond the type's AnswerIn.",
 			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.8, 2, 5),
 		InFlight:      f.gauge("webhook", "in_flight_calls", "Calls being served."),
 		BufferedBytes: f.gauge("webhook", "buffered_bytes", "What the calls being served hold of their bodies."),

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
 	registry "xbot.a4b.vn/channel-connector/connector/types"
@@ -62,7 +63,8 @@ func unions() map[string][]config.Type {
 type documented struct {
 	*ast.TypeSpec
 
-	prose string
+	// pkg is the name of its package, which no two of the connector share. Title is what it is called.
+	pkg, title, prose string
 }
 
 // parse returns the structs of a folder that stand in a configuration file, in the order of their Go files.
@@ -82,7 +84,7 @@ func parse(folder string) (found []documented, err error) {
 				continue
 			}
 			if named := general.Specs[0].(*ast.TypeSpec); named.Name.IsExported() && inYAML(named) {
-				found = append(found, documented{named, prose(general.Doc)})
+				found = append(found, documented{named, file.Name.Name, named.Name.Name, prose(general.Doc)})
 			}
 		}
 	}
@@ -96,7 +98,7 @@ func inYAML(t *ast.TypeSpec) bool {
 }
 
 // types returns the types of the file as a whole, and those of every section. A section is called as its type is in the
-// file.
+// file, and the others of its packages begin with that.
 func types() ([]documented, error) {
 	all, err := parse("../config")
 	if err != nil {
@@ -105,20 +107,40 @@ func types() ([]documented, error) {
 	known := registry.Config()
 	for _, of := range slices.Concat(known.Channels, known.Inboxes, known.Sinks) {
 		section := reflect.TypeOf(of.New()).Elem()
-		connector := path.Dir(reflect.TypeFor[config.Config]().PkgPath())
-		found, err := parse(".." + strings.TrimPrefix(section.PkgPath(), connector))
-		if err != nil {
-			return nil, err
-		}
-		for i := range found {
-			if found[i].Name.Name == section.Name() {
-				found[i].Name.Name = of.Name
-				found[i].prose = strings.Replace(found[i].prose, section.Name(), of.Name, 1)
+		for _, folder := range folders(section, nil) {
+			found, err := parse(folder)
+			if err != nil {
+				return nil, err
 			}
+			for i := range found {
+				f := &found[i]
+				f.title = of.Name + " " + f.Name.Name
+				if f.Name.Name == section.Name() && folder == folders(section, nil)[0] {
+					f.title, f.prose = of.Name, strings.Replace(f.prose, section.Name(), of.Name, 1)
+				}
+			}
+			all = append(all, found...)
 		}
-		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// folders lists those of the packages that a section's structs are of, its own first.
+func folders(of reflect.Type, before []string) []string {
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	connector := path.Dir(reflect.TypeFor[config.Config]().PkgPath())
+	within, ours := strings.CutPrefix(of.PkgPath(), connector)
+	if folder := ".." + within; ours && of.Kind() == reflect.Struct && within != "/config" {
+		if !slices.Contains(before, folder) {
+			before = append(before, folder)
+		}
+		for _, field := range reflect.VisibleFields(of) {
+			before = folders(field.Type, before)
+		}
+	}
+	return before
 }
 
 func write() error {
@@ -132,15 +154,33 @@ func write() error {
 	}
 	out := bytes.NewBufferString(introduction)
 	for _, t := range types {
-		fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.Name.Name, t.prose)
-		rows(out, t.Name.Name, t.Type.(*ast.StructType), types)
+		fmt.Fprintf(out, "\n## %s\n\n%s\n\n| field | type | default | description |\n|---|---|---|---|\n", t.title, t.prose)
+		rows(out, t, t.Type.(*ast.StructType), types)
 	}
+	writeChannelTypes(out)
 	fmt.Fprintf(out, "\n## Example\n\n```yaml\n%s```\n", yaml)
 	return os.WriteFile(output, out.Bytes(), 0o644) //nolint:gosec // a document for everyone
 }
 
+// writeChannelTypes writes what each type of channel decides.
+func writeChannelTypes(out *bytes.Buffer) {
+	fmt.Fprint(out, "\n## Types of channels\n\nThe shortest window is that of `inbox.deduplicationWindow` and, unless it is `0s`, of "+
+		"`webhook.maxEventAge`: it is longer than the platform retries. No webhook may have a page of a type as its path.\n\n"+
+		"| type | default of `webhook.path` | answered within | the platform retries for | shortest window | pages |\n|---|---|---|---|---|---|\n")
+	for _, t := range registry.Channels {
+		retries, window, pages := "unknown", "none", "none"
+		if t.RetryFor > 0 {
+			retries, window = t.RetryFor.String(), time.Duration(t.Window()).String()
+		}
+		if t.PublicPrefix != "" {
+			pages = "`" + t.PublicPrefix + "…`"
+		}
+		fmt.Fprintf(out, "| `%s` | `%s` | %s | %s | %s | %s |\n", t.Name, t.DefaultPath, t.AnswerIn, retries, window, pages)
+	}
+}
+
 // rows writes one row for each field; those of an inlined struct count as its own.
-func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
+func rows(out *bytes.Buffer, of documented, s *ast.StructType, types []documented) {
 	for _, field := range s.Fields.List {
 		if field.Tag == nil {
 			continue
@@ -148,14 +188,14 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 		name, _, _ := strings.Cut(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"), ",")
 		switch name {
 		case "-": // the section of a type
-			for _, t := range unions()[of] {
+			for _, t := range unions()[of.Name.Name] {
 				fmt.Fprintf(out, "| `%s` | %s | required | `%s` is the section of type %s. |\n",
-					t.Member(), typeName(ast.NewIdent(t.Name), types), t.Member(), t.Name)
+					t.Member(), link(t.Name), t.Member(), t.Name)
 			}
 			continue
 		case "": // inlined
-			if inlined, ok := structure(field.Type, types); ok {
-				rows(out, of, inlined, types)
+			if inlined := structure(field.Type, of.pkg, types); inlined != nil {
+				rows(out, of, inlined.Type.(*ast.StructType), types)
 			}
 			continue
 		}
@@ -166,24 +206,24 @@ func rows(out *bytes.Buffer, of string, s *ast.StructType, types []documented) {
 		} else if found := defaultValue.FindStringSubmatchIndex(text); found != nil {
 			text, value = text[:found[0]], "`"+text[found[2]:found[3]]+"`"
 		}
-		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type, types), value, markdown.Replace(text))
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type, of.pkg, types), value, markdown.Replace(text))
 	}
 }
 
-// typeName is the type in the reader's words, with a link to its table.
-func typeName(t ast.Expr, types []documented) string {
+// typeName is the type in the reader's words, with a link to its table. It stands in a package.
+func typeName(t ast.Expr, pkg string, types []documented) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
-		return typeName(t.X, types)
+		return typeName(t.X, pkg, types)
 	case *ast.ArrayType:
-		return "list of " + typeName(t.Elt, types)
+		return "list of " + typeName(t.Elt, pkg, types)
+	}
+	if found := structure(t, pkg, types); found != nil {
+		return link(found.title)
 	}
 	name := fmt.Sprint(t)
 	if qualified, ok := t.(*ast.SelectorExpr); ok {
-		name, t = qualified.Sel.Name, qualified.Sel
-	}
-	if _, ok := structure(t, types); ok {
-		return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name))
+		name = qualified.Sel.Name
 	}
 	switch name {
 	case "int":
@@ -196,15 +236,22 @@ func typeName(t ast.Expr, types []documented) string {
 	return "text"
 }
 
-// structure returns the struct that t names.
-func structure(t ast.Expr, types []documented) (*ast.StructType, bool) {
-	for _, named := range types {
-		if ident, ok := t.(*ast.Ident); ok && named.Name.Name == ident.Name {
-			s, ok := named.Type.(*ast.StructType)
-			return s, ok
-		}
+// link leads to the table of a type.
+func link(title string) string {
+	return fmt.Sprintf("[%s](#%s)", title, strings.ReplaceAll(strings.ToLower(title), " ", "-"))
+}
+
+// structure returns the struct that t names in a package; nil if it names none.
+func structure(t ast.Expr, pkg string, types []documented) *documented {
+	name, _ := t.(*ast.Ident)
+	if qualified, ok := t.(*ast.SelectorExpr); ok {
+		pkg, name = fmt.Sprint(qualified.X), qualified.Sel
 	}
-	return nil, false
+	i := slices.IndexFunc(types, func(known documented) bool { return name != nil && known.pkg == pkg && known.Name.Name == name.Name })
+	if i < 0 {
+		return nil
+	}
+	return &types[i]
 }
 
 // prose is a comment as one paragraph.

@@ -16,9 +16,9 @@ type InboxApplyConfiguration struct {
 	// process. Default: Embedded.
 	Type *apiv1alpha1.InboxType `json:"type,omitempty"`
 	// deduplicationWindow is how long an event's id is remembered, so that a
-	// platform's retry is recognised: longer than the platform retries, 2h at least
-	// for ZaloOA, and up to 720h. Default: that of the inbox, 24h for Embedded, and
-	// no less than what the channel's type needs.
+	// platform's retry is recognised: longer than the platform retries, as its type
+	// says, and up to 720h. Default: that of the inbox, 24h for Embedded, and no
+	// less than what the channel's type needs.
 	DeduplicationWindow *v1.Duration `json:"deduplicationWindow,omitempty"`
 	// embedded is the store of type Embedded. Default: Persistent, 1Gi.
 	Embedded *EmbeddedInboxApplyConfiguration `json:"embedded,omitempty"`

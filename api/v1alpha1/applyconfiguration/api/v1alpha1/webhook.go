@@ -13,18 +13,17 @@ import (
 // Webhook is the way in.
 type WebhookApplyConfiguration struct {
 	// path is the URL path that the platform calls, without a query or escapes;
-	// not "/", "/healthz", which load balancers check, or a page of the type, as
-	// "/zalo_verifier…" is of ZaloOA. A call with one slash more at the end is
-	// served as well. Default: that of the type; of ZaloOA xBot's,
-	// /webhook/xpbot/api/zalo/push.
+	// not "/", "/healthz", which load balancers check, or a page of the type. A
+	// call with one slash more at the end is served as well. Default: that of the
+	// type. Example: /webhook/xpbot/api/zalo/push
 	Path *string `json:"path,omitempty"`
 	// apiKeys are the accepted API keys; any one lets a call in. List the old and
 	// the new one during a rotation. Default: the operator generates one and
 	// names its Secret in status.apiKeySecretName.
 	APIKeys []APIKeyApplyConfiguration `json:"apiKeys,omitempty"`
 	// maxEventAge is how old the timestamp of a call with a right signature may
-	// be: 0s, which judges no age, or longer than the platform retries, 2h at
-	// least for ZaloOA, and up to 8760h. An older one is answered 503 and counted
+	// be: 0s, which judges no age, or longer than the platform retries, as its
+	// type says, and up to 8760h. An older one is answered 503 and counted
 	// as "stale": it may be a replay, or our clock may be ahead, and then the
 	// platform's retries keep the event. Longer than inbox.deduplicationWindow, it
 	// lets a captured call in again. Default: inbox.deduplicationWindow.
