@@ -149,9 +149,6 @@ type Endpoint struct {
 	Serve func(ctx context.Context, header http.Header, body []byte) (a Answer, reason Reason)
 }
 
-// MaxProbeSize is the size of the largest probe, in bytes: empty, or an empty object with some white space in it.
-const MaxProbeSize = 64
-
 // MaxCalls is the largest number of parts of a call: one call must not become many times its size in memory.
 const MaxCalls = 1000
 

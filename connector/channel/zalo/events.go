@@ -1,6 +1,10 @@
 package zalo
 
-import "strings"
+import (
+	"strings"
+
+	"xbot.a4b.vn/channel-connector/connector/channel/scan"
+)
 
 // typePrefix makes an event name a CloudEvents type.
 const typePrefix = "vn.zalo.oa."
@@ -58,8 +62,8 @@ func expand(patterns ...string) map[string]string {
 }
 
 // names returns the event's own name, its name for metrics and its type.
-func names(m *members) (name, knownName, eventType string) {
-	raw := m.id(eventName)
+func names(m *scan.Members) (name, knownName, eventType string) {
+	raw := m.ID(eventName)
 	if eventType, ok := knownTypes[string(raw)]; ok {
 		name = eventType[len(typePrefix):]
 		return name, name, eventType

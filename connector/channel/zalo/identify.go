@@ -3,35 +3,24 @@ package zalo
 import (
 	"bytes"
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/scan"
 	"xbot.a4b.vn/channel-connector/connector/digest"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
-
-// maxIDLength bounds the parts of an event's attributes, in bytes: sinks see attributes as HTTP headers and limit them.
-// No id of Zalo comes near it. An id that is longer, or no text, is unusable: it becomes part of no attribute, and the
-// event is kept.
-const maxIDLength = 256
-
-// id returns a member's text, nil when it is unusable.
-func (m *members) id(which member) []byte {
-	if m.unusable[which] {
-		return nil
-	}
-	return m.text[which]
-}
 
 // parties are the sides of an event; each may be absent.
 type parties struct{ oa, user, group []byte }
 
 // identify makes the call of an authentic body that arrived at a time.
-func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
+func (z *Channel) identify(at time.Time, m *scan.Members, body []byte) channel.Call {
 	name, knownName, eventType := names(m)
 	call := channel.Call{Name: name, KnownName: knownName}
-	if string(m.id(messageID)) == consoleTestMessageID {
+	if string(m.ID(messageID)) == consoleTestMessageID {
 		call.Kind = channel.KindConsoleTest
 		return call
 	}
@@ -41,7 +30,7 @@ func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
 		return call
 	}
 	conversation := z.conversation(p)
-	call.SentAt = sentAt(m.text[timestamp])
+	call.SentAt = sentAt(m.Text(timestamp))
 	call.Event = event.Event{
 		Channel:      z.name,
 		ID:           z.eventID(name, conversation, p.oa, m, body),
@@ -49,7 +38,7 @@ func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
 		Type:         eventType,
 		Subject:      string(p.user),
 		Conversation: conversation,
-		Time:         eventTime(m.text[timestamp]),
+		Time:         eventTime(m.Text(timestamp)),
 		ContentType:  contentType,
 		Body:         body,
 	}
@@ -61,42 +50,37 @@ func (z *Channel) identify(at time.Time, m *members, body []byte) channel.Call {
 
 // isForeign reports whether an allow-list keeps the event out. No allow-list applies to an event that names no OA, such
 // as one about the app. An unusable id in the place of an OA's counts as an OA outside the list.
-func (z *Channel) isForeign(oa []byte, m *members) bool {
+func (z *Channel) isForeign(oa []byte, m *scan.Members) bool {
 	switch {
 	case len(z.accounts) == 0:
 		return false
 	case len(oa) > 0:
 		return !z.lists(oa)
 	}
-	for _, which := range []member{oaID, oaIDCamel, sender, senderID, recipient, recipientID} {
-		if m.unusable[which] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]int{oaID, oaIDCamel, sender, senderID, recipient, recipientID}, m.Unusable)
 }
 
 // parties tells the OA from the user.
-func (z *Channel) parties(name string, m *members) parties {
-	named := firstOf(m.id(oaID), m.id(oaIDCamel))
-	if len(m.id(groupID)) > 0 || len(m.id(recipientGroupID)) > 0 || isGroup(name) {
+func (z *Channel) parties(name string, m *scan.Members) parties {
+	named := firstOf(m.ID(oaID), m.ID(oaIDCamel))
+	if len(m.ID(groupID)) > 0 || len(m.ID(recipientGroupID)) > 0 || isGroup(name) {
 		return z.groupParties(named, m)
 	}
-	oa, user := m.id(recipientID), m.id(senderID)
+	oa, user := m.ID(recipientID), m.ID(senderID)
 	if z.senderIsOA(name, named, m) {
 		oa, user = user, oa
 	}
 	if isDirect(name) {
 		return parties{oa: firstOf(oa, named), user: user}
 	}
-	return parties{oa: firstOf(named, oa), user: firstOf(m.id(userID), m.id(followerID), user)}
+	return parties{oa: firstOf(named, oa), user: firstOf(m.ID(userID), m.ID(followerID), user)}
 }
 
 // groupParties returns the parties of an event of a group. If the group's id has a member of its own, recipient.id may
 // be the OA.
-func (z *Channel) groupParties(oa []byte, m *members) parties {
-	p := parties{oa: oa, user: m.id(senderID), group: firstOf(m.id(groupID), m.id(recipientGroupID), m.id(recipientID))}
-	if to := m.id(recipientID); len(p.oa) == 0 && z.lists(to) && !bytes.Equal(to, p.group) {
+func (z *Channel) groupParties(oa []byte, m *scan.Members) parties {
+	p := parties{oa: oa, user: m.ID(senderID), group: firstOf(m.ID(groupID), m.ID(recipientGroupID), m.ID(recipientID))}
+	if to := m.ID(recipientID); len(p.oa) == 0 && z.lists(to) && !bytes.Equal(to, p.group) {
 		p.oa = to
 	}
 	if bytes.Equal(p.user, p.oa) {
@@ -107,9 +91,9 @@ func (z *Channel) groupParties(oa []byte, m *members) parties {
 
 // senderIsOA reports whether the OA is the sender. Receipts, reactions and unknown events may go either way: the side
 // that is certainly an OA decides. If neither or both are, Zalo's samples decide.
-func (z *Channel) senderIsOA(name string, named []byte, m *members) bool {
+func (z *Channel) senderIsOA(name string, named []byte, m *scan.Members) bool {
 	if !isDirect(name) {
-		from, to := z.isOA(m.id(senderID), named), z.isOA(m.id(recipientID), named)
+		from, to := z.isOA(m.ID(senderID), named), z.isOA(m.ID(recipientID), named)
 		if from != to {
 			return from
 		}
@@ -140,7 +124,7 @@ func firstOf(ids ...[]byte) []byte {
 // group. So the OA becomes part of the conversation, which then differs from that of another OA.
 func (z *Channel) conversation(p parties) string {
 	switch {
-	case len(p.group) > 0 && z.accounts[string(p.oa)].configured():
+	case len(p.group) > 0 && z.accounts[string(p.oa)].Configured():
 		return "oa/" + string(p.oa) + "/group/" + string(p.group)
 	case len(p.group) > 0:
 		return "group/" + string(p.group)
@@ -163,9 +147,9 @@ func (z *Channel) source(oa []byte) string {
 // eventID is the same for every retry of one event. A message has an id. Other events may share one, such as several
 // reactions to one message, so only the whole body tells them apart. A member that is not held exactly must not make
 // two messages one.
-func (z *Channel) eventID(name, conversation string, oa []byte, m *members, body []byte) event.ID {
-	msgID := m.id(messageID)
-	if !isMessage(name) || len(msgID) == 0 || m.lossy {
+func (z *Channel) eventID(name, conversation string, oa []byte, m *scan.Members, body []byte) event.ID {
+	msgID := m.ID(messageID)
+	if !isMessage(name) || len(msgID) == 0 || m.Lossy() {
 		sum := sha256.Sum256(body)
 		return digest.Of([]byte(typeName), []byte(z.appID), sum[:])
 	}

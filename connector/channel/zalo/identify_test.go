@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/scan"
 	"xbot.a4b.vn/channel-connector/connector/event"
 )
 
@@ -221,7 +222,7 @@ func TestForeignAccounts(t *testing.T) {
 
 // An id that cannot be told is on no list; where none is given, no list applies.
 func TestUnusableIDsAndTheAllowList(t *testing.T) {
-	long := `"` + strings.Repeat("o", maxIDLength+1) + `"`
+	long := `"` + strings.Repeat("o", scan.MaxIDLength+1) + `"`
 	for _, tc := range []struct {
 		body string
 		want channel.Kind
@@ -290,7 +291,7 @@ func TestEventID(t *testing.T) {
 		different = append(different, strings.Replace(base, change[0], change[1], 1))
 	}
 	// Nor does an id that cannot be told, of whichever side, make two events one.
-	long := strings.Repeat("u", maxIDLength)
+	long := strings.Repeat("u", scan.MaxIDLength)
 	for _, side := range []string{`{"id":"u"}`, `{"id":"oa"}`} {
 		for _, unusable := range []string{
 			`{"id":"` + long + `a"}`, `{"id":"` + long + `b"}`, `{"id":true}`, `{"id":false}`, `{"id":{"id":"a"}}`,

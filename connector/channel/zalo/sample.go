@@ -57,13 +57,13 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 // signSample signs a body with an OA secret key. The members that the signature covers once more are those that a call
 // is verified with.
 func signSample(header http.Header, body []byte, secret string) error {
-	m, err := scan(body)
-	if err == nil && (len(m.text[appID]) == 0 || len(m.text[timestamp]) == 0) {
+	m, err := layout.Scan(body)
+	if err == nil && (len(m.Text(appID)) == 0 || len(m.Text(timestamp)) == 0) {
 		err = errors.New("it is without app_id or timestamp")
 	}
 	if err != nil {
 		return fmt.Errorf("the body cannot be signed: %w: leave the secret out to post it unsigned", err)
 	}
-	header.Set(SignatureHeader, Sign(string(m.text[appID]), body, string(m.text[timestamp]), secret))
+	header.Set(SignatureHeader, Sign(string(m.Text(appID)), body, string(m.Text(timestamp)), secret))
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/scan"
 )
 
 // SignatureHeader carries "mac=" and the signature.
@@ -46,64 +47,45 @@ func (z *Channel) Precheck(header http.Header) *channel.Refusal {
 
 // authenticate returns why a call is not authentic; nil if it is, or if the mode is Off. SignedBy is the digest of the
 // key that signed it.
-func (z *Channel) authenticate(header http.Header, body []byte, m *members) (signedBy [sha256.Size]byte, _ *channel.Refusal) {
+func (z *Channel) authenticate(header http.Header, body []byte, m *scan.Members) (signedBy [sha256.Size]byte, _ *channel.Refusal) {
 	if z.mode == channel.SignatureOff {
 		return signedBy, nil
 	}
 	if !z.hasKeys() {
-		return signedBy, awaiting()
+		return signedBy, channel.AwaitingSecret(secretName)
 	}
 	signature, refusal := readSignature(header)
 	switch {
 	case refusal != nil:
 		return signedBy, refusal
-	case len(m.text[appID]) == 0:
-		return signedBy, missing("app_id is missing, which the signature needs")
-	case len(m.text[timestamp]) == 0:
-		return signedBy, missing("timestamp is missing, which the signature needs")
+	case len(m.Text(appID)) == 0:
+		return signedBy, channel.SignatureMissing("app_id is missing, which the signature needs")
+	case len(m.Text(timestamp)) == 0:
+		return signedBy, channel.SignatureMissing("timestamp is missing, which the signature needs")
 	}
 	account := z.accountKeys(m)
-	signedBy, verified := z.verify(signature, body, m, account.present)
+	signedBy, verified := z.verify(signature, body, m, account.Present)
 	switch {
 	case verified:
 		return signedBy, nil
-	case len(z.secretKeys.present)+len(account.present) == 0 && (z.secretKeys.missing || account.missing):
-		return signedBy, awaiting()
+	case len(z.secretKeys.Present)+len(account.Present) == 0 && (z.secretKeys.Missing || account.Missing):
+		return signedBy, channel.AwaitingSecret(secretName)
 	default:
-		return signedBy, wrong("signature matches no OA secret key of this channel")
+		return signedBy, channel.SignatureWrong("signature matches no OA secret key of this channel")
 	}
 }
 
 // readSignature returns the signature that a header carries, or why there is none.
 func readSignature(header http.Header) (signature [sha256.Size]byte, _ *channel.Refusal) {
-	values := header[canonicalSignatureHeader]
-	switch {
-	case len(values) == 0:
-		return signature, missing("header " + SignatureHeader + " is missing")
-	case len(values) > 1:
-		return signature, wrong("header " + SignatureHeader + " is given more than once")
+	value, refusal := channel.SignatureHeader(header, SignatureHeader, canonicalSignatureHeader)
+	if refusal != nil {
+		return signature, refusal
 	}
-	signature, ok := parseSignature(values[0])
+	signature, ok := parseSignature(value)
 	if !ok {
-		return signature, wrong("header " + SignatureHeader + " is not \"mac=\" and 64 hex digits")
+		return signature, channel.SignatureWrong("header " + SignatureHeader + " is not \"mac=\" and 64 hex digits")
 	}
 	return signature, nil
-}
-
-func missing(message string) *channel.Refusal {
-	return &channel.Refusal{Status: http.StatusUnauthorized, Reason: channel.ReasonSignatureMissing, Message: message}
-}
-
-func wrong(message string) *channel.Refusal {
-	return &channel.Refusal{Status: http.StatusUnauthorized, Reason: channel.ReasonSignatureWrong, Message: message}
-}
-
-// awaiting refuses a call that no key can verify so far.
-func awaiting() *channel.Refusal {
-	return &channel.Refusal{
-		Status: http.StatusServiceUnavailable, Reason: channel.ReasonAwaitingSecret,
-		Message: "the OA secret key is not configured yet: send the event again later",
-	}
 }
 
 // parseSignature reads "mac=<64 hex>" or "<64 hex>", in either case of digits.
@@ -121,31 +103,33 @@ func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
 // hasKeys reports whether any key can verify calls.
 func (z *Channel) hasKeys() bool {
 	for _, own := range z.accounts {
-		if len(own.present) > 0 {
+		if len(own.Present) > 0 {
 			return true
 		}
 	}
-	return len(z.secretKeys.present) > 0
+	return len(z.secretKeys.Present) > 0
 }
 
 // verify compares with every key that may have signed, and notes the digest of the right one, in a time that does not
 // tell which one that is. The body is hashed once for all keys.
-func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, account []key) (signedBy [sha256.Size]byte, verified bool) {
+func (z *Channel) verify(
+	signature [sha256.Size]byte, body []byte, m *scan.Members, account []channel.Key,
+) (signedBy [sha256.Size]byte, verified bool) {
 	prefix := sha256.New()
-	prefix.Write(m.text[appID])
+	prefix.Write(m.Text(appID))
 	prefix.Write(body)
-	prefix.Write(m.text[timestamp])
+	prefix.Write(m.Text(timestamp))
 	matches := 0
-	for _, list := range [][]key{z.secretKeys.present, account} {
+	for _, list := range [][]channel.Key{z.secretKeys.Present, account} {
 		for i := range list {
 			h, err := prefix.(hash.Cloner).Clone()
 			if err != nil {
 				return signedBy, false
 			}
-			_, _ = h.Write(list[i].secret) // a hash takes everything
+			_, _ = h.Write(list[i].Secret) // a hash takes everything
 			var sum [sha256.Size]byte
 			match := subtle.ConstantTimeCompare(h.Sum(sum[:0]), signature[:])
-			subtle.ConstantTimeCopy(match, signedBy[:], list[i].digest[:])
+			subtle.ConstantTimeCopy(match, signedBy[:], list[i].Digest[:])
 			matches |= match
 		}
 	}
@@ -155,21 +139,21 @@ func (z *Channel) verify(signature [sha256.Size]byte, body []byte, m *members, a
 // accountKeys returns the own keys of the OA that an event belongs to. Their holder may speak for that OA alone, and a
 // bot may read another member of the body than we do. So there are no keys if a member names another OA or cannot be
 // read, or if no member names one.
-func (z *Channel) accountKeys(m *members) keys {
+func (z *Channel) accountKeys(m *scan.Members) channel.Keys {
 	name, _, _ := names(m)
 	oa := z.parties(name, m).oa
 	own := z.accounts[string(oa)]
-	if !own.configured() || m.alike || m.lossy {
-		return keys{}
+	if !own.Configured() || m.Alike() || m.Lossy() {
+		return channel.Keys{}
 	}
-	for _, named := range [][]byte{m.id(oaID), m.id(oaIDCamel)} {
+	for _, named := range [][]byte{m.ID(oaID), m.ID(oaIDCamel)} {
 		if len(named) > 0 && !bytes.Equal(named, oa) {
-			return keys{}
+			return channel.Keys{}
 		}
 	}
-	for _, side := range [][]byte{m.id(senderID), m.id(recipientID), m.id(userID), m.id(followerID)} {
+	for _, side := range [][]byte{m.ID(senderID), m.ID(recipientID), m.ID(userID), m.ID(followerID)} {
 		if z.lists(side) && !bytes.Equal(side, oa) {
-			return keys{}
+			return channel.Keys{}
 		}
 	}
 	return own

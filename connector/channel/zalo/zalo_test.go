@@ -372,13 +372,3 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
-
-func BenchmarkScan(b *testing.B) {
-	body := sample(b, "xbot_example.json")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := scan(body); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -1,32 +1,40 @@
-package zalo
+package scan
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-
-	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-var memberNames = map[member]string{
-	eventName: "event_name", appID: "app_id", timestamp: "timestamp", oaID: "oa_id", oaIDCamel: "oaId",
-	userID: "user_id", groupID: "group_id", senderID: "sender.id", recipientID: "recipient.id", recipientGroupID: "recipient.group_id",
-	followerID: "follower.id", messageID: "message.msg_id",
+// memberNames are texts at two depths, within objects that the layout has and one that it has not.
+var memberNames = []string{
+	"event_name", "app_id", "timestamp", "oa_id", "oaId", "user_id", "group_id",
+	"sender.id", "recipient.id", "recipient.group_id", "follower.id", "message.msg_id",
 }
 
+var layout = func() *Layout {
+	members := []Member{}
+	for _, name := range memberNames {
+		members = append(members, At(name))
+	}
+	return NewLayout(append(members, At("sender"), At("recipient"))...)
+}()
+
 // texts are the members that were read, by name.
-func texts(m members) map[string]string {
+func texts(m Members) map[string]string {
 	found := make(map[string]string)
-	for which, name := range memberNames {
-		if len(m.text[which]) > 0 {
-			found[name] = string(m.text[which])
+	for i, name := range memberNames {
+		if len(m.Text(i)) > 0 {
+			found[name] = string(m.Text(i))
 		}
 	}
 	return found
@@ -78,12 +86,12 @@ func TestScan(t *testing.T) {
 		{"depth 64 in a member that is read", `{"sender":` + nested(63, `{"id":`) + `,"app_id":"1"}`, map[string]string{"app_id": "1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m, err := scan([]byte(tc.body))
+			m, err := layout.Scan([]byte(tc.body))
 			if diff := cmp.Diff(tc.want, texts(m)); err != nil || diff != "" {
 				t.Errorf("%v %s", err, diff)
 			}
-			if m.lossy != lossy[tc.name] {
-				t.Errorf("lossy: %v", m.lossy)
+			if m.Lossy() != lossy[tc.name] {
+				t.Errorf("lossy: %v", m.Lossy())
 			}
 		})
 	}
@@ -137,27 +145,34 @@ func TestScanRefuses(t *testing.T) {
 		bodies[name+" twice"] = fmt.Sprintf(`{%q:{%q:"1",%q:2}}`, parent, child, child)
 		bodies[fmt.Sprint(parent, which, " twice")] = fmt.Sprintf(`{%q:{},%q:null}`, parent, parent)
 	}
-	z := build(channel.SignatureOff, nil)
 	for name, body := range bodies {
-		if _, err := z.Read(arrived, http.Header{}, []byte(body)); reason(err) != channel.ReasonMalformed {
-			t.Errorf("%s: %v", name, err)
+		if m, err := layout.Scan([]byte(body)); err == nil {
+			t.Errorf("%s: %v", name, texts(m))
 		}
 	}
 }
 
 func TestScanKeepsNothingOfAnEarlierBody(t *testing.T) {
 	for _, body := range []string{`{"app_id":"1","oa_id":"2"}`, `{"app_id":"1","app_id":`, `{"user_id":"\ud800"}`} {
-		_, _ = scan([]byte(body))
-		m, err := scan([]byte(`{"timestamp":"3"}`))
-		if diff := cmp.Diff(map[string]string{"timestamp": "3"}, texts(m)); err != nil || m.lossy || diff != "" {
-			t.Errorf("after %s: %v %v %s", body, err, m.lossy, diff)
+		_, _ = layout.Scan([]byte(body))
+		m, err := layout.Scan([]byte(`{"timestamp":"3"}`))
+		if diff := cmp.Diff(map[string]string{"timestamp": "3"}, texts(m)); err != nil || m.Lossy() || diff != "" {
+			t.Errorf("after %s: %v %v %s", body, err, m.Lossy(), diff)
 		}
 	}
 }
 
 // FuzzScan compares with encoding/json: what one accepts the other does, and the members that were read are the same.
 func FuzzScan(f *testing.F) {
-	for _, body := range samples(f) {
+	paths, err := filepath.Glob("../zalo/testdata/*-[0-9]*.json")
+	if err != nil || len(paths) < 30 {
+		f.Fatalf("samples: %d, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(body)
 	}
 	for _, body := range []string{
@@ -167,11 +182,11 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
-		m, err := scan(body)
+		m, err := layout.Scan(body)
 		if !bytes.Equal(before, body) {
 			t.Fatal("the body was changed")
 		}
-		isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
+		isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 		if err == nil && (!isObject || !utf8.Valid(body)) {
 			t.Fatal("accepted what is no JSON object in UTF-8")
 		}
@@ -182,11 +197,43 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		compare(t, m, body)
+		compareRaw(t, body)
 	})
 }
 
+// compareRaw checks what is read raw of a body within an array against encoding/json.
+func compareRaw(t *testing.T, body []byte) {
+	outer := slices.Concat([]byte(`{"list" : [ `), body, []byte(" ,\n7,"), body, []byte(`] }`))
+	m, err := NewLayout(Raw("list")).Scan(outer)
+	if errors.Is(err, errTooDeep) {
+		return
+	}
+	if list := m.Raw(0); err != nil || !bytes.Equal(list, outer[len(`{"list" : `):len(outer)-len(` }`)]) {
+		t.Fatalf("%v, read raw as %s", err, list)
+	}
+	want, one := []string{}, string(bytes.TrimSpace(body))
+	for element := range Elements(m.Raw(0)) {
+		want = append(want, string(element))
+	}
+	if diff := cmp.Diff(want, []string{one, "7", one}); diff != "" {
+		t.Error(diff)
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.ContainsRune(body, '\\') {
+		return // names with half surrogates differ
+	}
+	for name := range Names(body) {
+		if _, known := object[string(name)]; !known {
+			t.Errorf("the object has no member %q", name)
+		}
+	}
+}
+
 // compare checks the top-level texts against encoding/json.
-func compare(t *testing.T, m members, body []byte) {
+func compare(t *testing.T, m Members, body []byte) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var want map[string]any
@@ -204,25 +251,112 @@ func compare(t *testing.T, m members, body []byte) {
 		case json.Number:
 			text = value.String()
 		}
-		if got := string(m.text[which]); got != text {
+		if got := string(m.Text(which)); got != text {
 			t.Errorf("%s: %q, want %q", name, got, text)
 		}
 	}
 }
 
-func FuzzSignatureHeader(f *testing.F) {
-	for _, v := range vectors.Vectors {
-		f.Add(v.Header)
-		f.Add(strings.TrimPrefix(v.Header, signaturePrefix))
-	}
-	for _, value := range []string{"", "mac=", "MAC=00", "mac=mac=", "mac=" + strings.Repeat("g", 64), strings.Repeat("é", 32)} {
-		f.Add(value)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		signature, ok := parseSignature(value)
-		if spelled := fmt.Sprintf("%x", signature); ok && !strings.EqualFold(value, spelled) &&
-			(!strings.HasPrefix(value, signaturePrefix) || !strings.EqualFold(value[len(signaturePrefix):], spelled)) {
-			t.Errorf("%q was read as %s", value, spelled)
+func TestRaw(t *testing.T) {
+	of := NewLayout(Raw("raw"), Raw("within.raw"), At("id"))
+	for value, want := range map[string]string{
+		`"a\u0062"`: `"a\u0062"`, `true`: `true`, `-0.10`: `-0.10`, `[ 1, {"id":2} ]`: `[ 1, {"id":2} ]`, `{"id":3,"id":4}`: `{"id":3,"id":4}`,
+		` "" `: `""`, `null`: ``,
+	} {
+		m, err := of.Scan([]byte(`{"raw" :` + value + `,"within":{"raw":` + value + `},"id":"9"}`))
+		if err != nil || string(m.Raw(0)) != want || string(m.Raw(1)) != want || m.Given(0) != (want != "") || m.Lossy() || m.Unusable(0) {
+			t.Errorf("%s: %v, read as %s and %s", value, err, m.Raw(0), m.Raw(1))
 		}
-	})
+	}
+	deep := strings.Repeat("[", 64) + strings.Repeat("]", 64)
+	for _, body := range []string{`{"raw":1,"raw":1}`, `{"raw":` + deep + `}`, `{"raw":[1}`, `{"raw":}`} {
+		if _, err := of.Scan([]byte(body)); err == nil {
+			t.Errorf("%.20s: accepted", body)
+		}
+	}
+}
+
+func TestElementsAndNames(t *testing.T) {
+	for raw, want := range map[string]struct{ elements, names []string }{
+		`[]`: {}, `{}`: {}, `"a"`: {}, `7`: {}, ``: {},
+		`[ 1 , "a",null,[2,3],{"b":4} ]`:    {elements: []string{`1`, `"a"`, `null`, `[2,3]`, `{"b":4}`}},
+		`{"a":1,"\u0062":{"c":[]} , "a":2}`: {names: []string{"a", "b", "a"}},
+	} {
+		var elements, names []string
+		for one := range Elements([]byte(raw)) {
+			elements = append(elements, string(one))
+		}
+		for one := range Names([]byte(raw)) {
+			names = append(names, string(one))
+		}
+		if diff := cmp.Diff(want.elements, elements) + cmp.Diff(want.names, names); diff != "" {
+			t.Errorf("%s: %s", raw, diff)
+		}
+	}
+	for one := range Elements([]byte(`[1,2]`)) { // the end of a loop is no end of the scanner
+		if string(one) != "1" {
+			t.Error(string(one))
+		}
+		break
+	}
+}
+
+func TestUnusable(t *testing.T) {
+	of := NewLayout(At("id"), At("around"), At("around.id"))
+	long := strings.Repeat("x", MaxIDLength)
+	for body, want := range map[string]struct{ unusable, lossy bool }{
+		`{"id":"` + long + `"}`: {}, `{"id":"` + long + `y"}`: {true, true},
+		`{"id":true}`: {true, true}, `{"id":[]}`: {true, true}, `{"id":null}`: {},
+		`{"id":"\ud800"}`: {false, true}, `{"around":7}`: {false, true},
+	} {
+		m, err := of.Scan([]byte(body))
+		if err != nil || m.Unusable(0) != want.unusable || m.Lossy() != want.lossy || m.Unusable(0) && m.ID(0) != nil {
+			t.Errorf("%.20s: %v, unusable %v, lossy %v", body, err, m.Unusable(0), m.Lossy())
+		}
+		if m.Unusable(1) != strings.Contains(body, "around") {
+			t.Errorf("%.20s: around is unusable: %v", body, m.Unusable(1))
+		}
+	}
+}
+
+func TestLookalikes(t *testing.T) {
+	of := layout.WithLookalikes(func(parent int, name []byte) bool { return parent == Root && string(name) == "ID" })
+	for body, want := range map[string]bool{`{"ID":1}`: true, `{"sender":{"ID":1}}`: false, `{"id":1}`: false} {
+		if m, err := of.Scan([]byte(body)); err != nil || m.Alike() != want {
+			t.Errorf("%s: %v, alike %v", body, err, m.Alike())
+		}
+	}
+}
+
+func TestNoLayout(t *testing.T) {
+	many := []Member{}
+	for i := range MaxMembers {
+		many = append(many, At(fmt.Sprint("around.m", i)))
+	}
+	for name, members := range map[string][]Member{
+		"twice": {At("a"), Raw("a")}, "within raw": {Raw("a"), At("a.b")}, "too many": many,
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			NewLayout(members...)
+		}()
+	}
+	NewLayout(many[1:]...)
+}
+
+func BenchmarkScan(b *testing.B) {
+	body, err := os.ReadFile("../zalo/testdata/xbot_example.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := layout.Scan(body); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
