@@ -14,7 +14,7 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.workload.replicas,statuspath=.status.replicas,selectorpath=.status.selector
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`,description="Kind of channel"
-// +kubebuilder:printcolumn:name="App ID",type=string,JSONPath=`.spec.zaloOA.appID`,description="The platform's id of the app"
+// +kubebuilder:printcolumn:name="App ID",type=string,JSONPath=`.spec..appID`,description="The platform's id of the app or bot, if the type has one"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="The connector takes calls with the configuration that is declared"
 // +kubebuilder:printcolumn:name="Exposed",type=string,JSONPath=`.status.conditions[?(@.type=="Exposed")].status`,description="The webhook is reached from outside the cluster; empty if spec.exposure is not set"
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.webhookURL`,description="What to paste into the platform's console, with the API key in place of <key>"
