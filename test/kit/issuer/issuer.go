@@ -83,14 +83,14 @@ func (i *Issuer) Rotate(served int) error {
 	return nil
 }
 
-// Token returns a token for a bot that is valid from now on for a time.
+// Token returns a token of its own for a bot that is valid from now on for a time.
 func (i *Issuer) Token(appID string, valid time.Duration) (string, error) {
 	i.mu.Lock()
 	newest := i.keys[len(i.keys)-1]
 	i.mu.Unlock()
 	now := time.Now()
 	signed := part(map[string]any{"alg": "RS256", "typ": "JWT", "kid": newest.id}) + "." + part(map[string]any{
-		"iss": Name, "aud": appID, "nbf": now.Unix(), "exp": now.Add(valid).Unix(),
+		"iss": Name, "aud": appID, "nbf": now.Unix(), "exp": now.Add(valid).Unix(), "jti": rand.Text(),
 	})
 	sum := sha256.Sum256([]byte(signed))
 	signature, err := rsa.SignPKCS1v15(nil, newest.private, crypto.SHA256, sum[:])
