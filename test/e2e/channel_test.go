@@ -19,7 +19,6 @@ import (
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	v1alpha1ac "xbot.a4b.vn/channel-connector/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/traffic"
@@ -31,6 +30,8 @@ type channel struct {
 	// current and next are both accepted.
 	current, next traffic.Keys
 	bot           *traffic.Bot
+	// dialect is that of the channel's platform.
+	dialect traffic.Dialect
 	// posts is the number of calls that post has made.
 	posts int
 }
@@ -78,7 +79,9 @@ func prepareChannel(ctx context.Context) (*channel, *declaration) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(bot.Close)
 	declared := newConnector(newNamespace(ctx), bot.URL())
-	c := &channel{ChannelConnector: &v1alpha1.ChannelConnector{}, current: newKeys(), next: newKeys(), bot: bot}
+	c := &channel{
+		ChannelConnector: &v1alpha1.ChannelConnector{}, current: newKeys(), next: newKeys(), bot: bot, dialect: traffic.ZaloOA,
+	}
 	c.Namespace, c.Name = *declared.Namespace, *declared.Name
 	return c, declared
 }
@@ -172,7 +175,7 @@ func (c *channel) pod(ctx context.Context) corev1.Pod {
 func (c *channel) address(ctx context.Context) (string, error) {
 	service := &corev1.Service{}
 	err := k8s.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: children.ConnectorName(c.Name)}, service)
-	return "http://" + service.Spec.ClusterIP + zalo.DefaultPath, err
+	return "http://" + service.Spec.ClusterIP + c.dialect.Path, err
 }
 
 func (c *channel) url(ctx context.Context) string {
@@ -198,7 +201,7 @@ func (c *channel) load(ctx context.Context) *traffic.Platform {
 func (c *channel) loadOf(ctx context.Context, text string) *traffic.Platform {
 	GinkgoHelper()
 	platform := &traffic.Platform{
-		URL: c.url(ctx), Conversations: conversations, Pause: 50 * time.Millisecond, Text: text,
+		URL: c.url(ctx), Dialect: c.dialect, Conversations: conversations, Pause: 50 * time.Millisecond, Text: text,
 	}
 	platform.Start(context.WithoutCancel(ctx), c.current)
 	DeferCleanup(platform.Stop)
@@ -234,7 +237,7 @@ func (c *channel) post(ctx context.Context, keys traffic.Keys) int {
 		return 0
 	}
 	call := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	status, err := traffic.ZaloOA.Post(ctx, call, url, keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
+	status, err := c.dialect.Post(ctx, call, url, keys, traffic.Message{Conversation: apart, N: c.posts}, smallText)
 	if err != nil {
 		fmt.Fprintln(GinkgoWriter, err)
 	}
