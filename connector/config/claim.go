@@ -38,11 +38,11 @@ func (c *Checker) apart() {
 		}
 		if goes, _ := c.yields(key, s); goes == s && !tooShort(key.secret) {
 			c.Unfitf(s.at, s.secret, "is the same as the API key in %s: the two are different things, copy the %s from %s",
-				key.at, s.name, s.origin).Reason = ReasonSigningKeyIsAPIKey
+				key.at, s.name, s.origin).Reason = ReasonEqualsAPIKey(s.name)
 			continue
 		}
 		c.Unfitf(key.at, key.secret, "is the same as the %s in %s: the two are different things, make a key with \"openssl rand -hex 32\"",
-			s.name, s.at).Reason = ReasonSigningKeyIsAPIKey
+			s.name, s.at).Reason = ReasonEqualsAPIKey(s.name)
 		delete(c.keys, digest)
 	}
 }

@@ -21,23 +21,36 @@ type Problem struct {
 	// Message says what is wrong and what is wanted. It holds no secret. The message on a secret begins with a verb, or
 	// with the path of its file.
 	Message string
-	// Reason tells programs what is wrong with a secret: one of the constants below, or empty if it is unfit for its
+	// Reason tells programs what is wrong with a secret: one of those below, or empty if it is unfit for its
 	// use.
 	Reason string
 }
 
 // The reasons of problems with secrets, as the operator's conditions have them.
 const (
-	ReasonTooLarge           = "SecretKeyTooLarge"
-	ReasonTooShort           = "APIKeyTooShort"
-	ReasonSigningKeyIsAPIKey = "OASecretKeyEqualsAPIKey"
-	ReasonAPIKeyTwice        = "APIKeyGivenTwice"
-	ReasonShort              = "SecretKeyShort"
-	ReasonURLChanges         = "APIKeyChangedByURL"
-	ReasonExpired            = "CertificateExpired"
-	ReasonNotYetValid        = "CertificateNotYetValid"
-	ReasonExpiring           = "CertificateExpiring"
+	ReasonTooLarge    = "SecretKeyTooLarge"
+	ReasonTooShort    = "APIKeyTooShort"
+	ReasonAPIKeyTwice = "APIKeyGivenTwice"
+	ReasonShort       = "SecretKeyShort"
+	ReasonURLChanges  = "APIKeyChangedByURL"
+	ReasonExpired     = "CertificateExpired"
+	ReasonNotYetValid = "CertificateNotYetValid"
+	ReasonExpiring    = "CertificateExpiring"
 )
+
+// ReasonEqualsAPIKey is the reason if a signing key is an API key as well. Name is what messages call the signing key:
+// "OA secret key" gives "OASecretKeyEqualsAPIKey".
+func ReasonEqualsAPIKey(name string) string { return InReason(name) + "EqualsAPIKey" }
+
+// InReason writes what people call a thing as part of a reason: each word begins with a capital, and there are no
+// spaces.
+func InReason(name string) string {
+	var joined strings.Builder
+	for word := range strings.FieldsSeq(name) {
+		joined.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return joined.String()
+}
 
 // String returns "file:line: path: message".
 func (p Problem) String() string {

@@ -12,7 +12,8 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
-// The reasons of findings: first the blocking ones, then the warnings. One more is ReasonAwaiting.
+// The reasons of findings: first the blocking ones, then the warnings. More are
+// ReasonAwaiting and config.ReasonEqualsAPIKey.
 const (
 	ReasonSecretNotFound        = "SecretNotFound"
 	ReasonKeyNotFound           = "SecretKeyNotFound"
@@ -26,7 +27,6 @@ const (
 	ReasonConfigMapKeyMalformed = "ConfigMapKeyMalformed"
 
 	ReasonAPIKeyTooShort    = config.ReasonTooShort
-	ReasonOASecretIsAPIKey  = config.ReasonSigningKeyIsAPIKey
 	ReasonAPIKeyTwice       = config.ReasonAPIKeyTwice
 	ReasonAPIKeyDeleted     = "GeneratedAPIKeyDeleted"
 	ReasonAPIKeyUnlabelled  = "GeneratedAPIKeyUnlabelled"
@@ -45,11 +45,7 @@ const (
 // ReasonAwaiting is the reason while no signing key of a resource is there yet. It has the platform's word for the key:
 // "AwaitingOASecretKey".
 func ReasonAwaiting(of v1alpha1.ChannelType) string {
-	reason := "Awaiting"
-	for word := range strings.FieldsSeq(types.Channel(string(of)).Words.SecretName) {
-		reason += strings.ToUpper(word[:1]) + word[1:]
-	}
-	return reason
+	return "Awaiting" + config.InReason(types.Channel(string(of)).Words.SecretName)
 }
 
 // ofConfigMap are the reasons of a ConfigMap's keys, by those of a Secret's.

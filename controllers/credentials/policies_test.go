@@ -107,13 +107,13 @@ func TestBlocking(t *testing.T) {
 			blocks(ReasonTooLarge, theCA+" is larger than 512 KiB: put the credential alone into it")},
 
 		"the OA secret key as API key": {there.with("shop-xbot", "old", apiKey2).with("shop-zalo", "old", apiKey2),
-			nil, blocks(ReasonOASecretIsAPIKey,
+			nil, blocks("OASecretKeyEqualsAPIKey",
 				theOldOAKey+` is the same as the API key in `+theOldAPIKey+
 					`: the two are different things, copy the OA secret key from Zalo's console`)},
 		"the OA secret key as API key of 15 characters": {
 			there.with("shop-xbot", "old", "HiddenValue-123").with("shop-zalo", "old", "HiddenValue-123"), nil, slices.Concat(
 				warns(ReasonShort, theOldOAKey+" is shorter than 16 characters: make sure that it is complete"),
-				blocks(ReasonOASecretIsAPIKey, theOldAPIKey+` is the same as the OA secret key in `+theOldOAKey+
+				blocks("OASecretKeyEqualsAPIKey", theOldAPIKey+` is the same as the OA secret key in `+theOldOAKey+
 					`: the two are different things, make a key with "openssl rand -hex 32"`)),
 		},
 		"an API key of 15 characters": {there.with("shop-xbot", "xp-api-key", "HiddenValue-123"), nil,

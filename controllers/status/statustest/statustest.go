@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/status"
@@ -22,7 +24,7 @@ import (
 var (
 	blocking = []string{
 		credentials.ReasonSecretNotFound, credentials.ReasonKeyNotFound, credentials.ReasonEmpty, credentials.ReasonTooLarge,
-		credentials.ReasonMalformed, credentials.ReasonOASecretIsAPIKey, credentials.ReasonAPIKeyTwice, credentials.ReasonAPIKeyTooShort,
+		credentials.ReasonMalformed, credentials.ReasonAPIKeyTwice, credentials.ReasonAPIKeyTooShort,
 		credentials.ReasonConfigMapNotFound, credentials.ReasonConfigMapKeyNotFound, credentials.ReasonConfigMapKeyEmpty,
 		credentials.ReasonConfigMapKeyTooLarge, credentials.ReasonConfigMapKeyMalformed,
 		credentials.ReasonAPIKeyDeleted, credentials.ReasonAPIKeyUnlabelled, credentials.ReasonAPIKeyNameClashes,
@@ -36,15 +38,16 @@ var (
 		status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused, status.ReasonNamespaceFull,
 		status.ReasonNotAllowed,
 	}
-	awaited  = awaiting()
+	awaited  = ofEach(func(t channel.Type) string { return credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)) })
+	equal    = ofEach(func(t channel.Type) string { return config.ReasonEqualsAPIKey(t.Words.SecretName) })
 	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
-	notReady = slices.Concat(blocking, noWorkload, inTheWay, refusing)
+	notReady = slices.Concat(blocking, equal, noWorkload, inTheWay, refusing)
 )
 
-// awaiting are the reasons while a resource's signing key is not there yet, of every type.
-func awaiting() (reasons []string) {
+// ofEach are the reasons that have the word of a type for its signing key.
+func ofEach(reason func(channel.Type) string) (reasons []string) {
 	for _, t := range types.Channels {
-		reasons = append(reasons, credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)))
+		reasons = append(reasons, reason(t))
 	}
 	return reasons
 }
@@ -56,7 +59,7 @@ var Reasons = map[string][]string{
 	"Reconciling=True":            slices.Concat(notReady, awaited),
 	"Stalled=True":                notReady,
 	"CredentialsResolved=True":    {status.ReasonResolved, status.ReasonResolvedWithWarnings},
-	"CredentialsResolved=False":   slices.Concat(blocking, awaited),
+	"CredentialsResolved=False":   slices.Concat(blocking, equal, awaited),
 	"CredentialsResolved=Unknown": {status.ReasonNotJudged, status.ReasonSecretUnreadable},
 	"Exposed=True":                {status.ReasonExposed, status.ReasonCertificateExpiring},
 	"Exposed=False": {
