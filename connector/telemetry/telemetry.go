@@ -42,6 +42,10 @@ type Metrics struct {
 	ReloadSuccessful prometheus.Gauge
 	ConfigInfo       *prometheus.GaugeVec // by digest
 
+	// TokenKeysFetched is by document, TokenFetches by document and result: fetched, failed.
+	TokenKeysFetched *prometheus.GaugeVec
+	TokenFetches     *prometheus.CounterVec
+
 	MemoryLimit prometheus.Gauge
 }
 
@@ -88,6 +92,10 @@ func New(reg prometheus.Registerer) *Metrics {
 		Reloads:          f.counter("config", "reloads_total", "Configuration reloads: applied or refused.", "result"),
 		ReloadSuccessful: f.gauge("config", "last_reload_successful", "1 when the newest version of the configuration is in use."),
 		ConfigInfo:       f.gaugeVec("config", "info", "1 for the digest of the configuration in use.", "digest"),
+
+		TokenKeysFetched: f.gaugeVec("token", "keys_fetched_timestamp_seconds",
+			"When the keys that verify tokens were last fetched, in seconds since 1970.", "document"),
+		TokenFetches: f.counter("token", "fetches_total", "Fetches of the keys that verify tokens: fetched or failed.", "document", "result"),
 
 		MemoryLimit: f.gauge("memory", "limit_bytes", "Memory limit of the process's cgroup; 0 without one."),
 	}
