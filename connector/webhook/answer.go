@@ -28,8 +28,11 @@ func newReply(reason string, status int, message string) *reply {
 
 func newOK(reason, message string) *reply { return newReply(reason, http.StatusOK, message) }
 
+// unavailable is the header of every 503.
+var unavailable = map[string]string{"Retry-After": retryAfter}
+
 func newUnavailable(reason, message string) *reply {
-	return &reply{reason, http.StatusServiceUnavailable, message, map[string]string{"Retry-After": retryAfter}}
+	return &reply{reason, http.StatusServiceUnavailable, message, unavailable}
 }
 
 func newMethodNotAllowed(allow string) *reply {
@@ -113,9 +116,15 @@ func (s *shape) make(r *reply) *answer {
 	return a
 }
 
-// newPageAnswer completes what a page returned. A page without a usable status is a defect of the type, so the platform
-// should ask again.
-func newPageAnswer(a channel.Answer) *answer { return newAnswer(a, http.StatusServiceUnavailable) }
+// newPageAnswer completes what a page or an endpoint returned. One without a usable status is a defect of the type, so
+// the caller should ask again.
+func newPageAnswer(of channel.Answer) *answer {
+	a := newAnswer(of, http.StatusServiceUnavailable)
+	if a.Status == http.StatusServiceUnavailable {
+		a.header = unavailable
+	}
+	return a
+}
 
 // newAnswer completes an answer; status takes the place of one that HTTP does not know.
 func newAnswer(a channel.Answer, status int) *answer {

@@ -1,12 +1,13 @@
 // Package echo is a channel type for tests alone. It differs from the real ones in everything that a type may decide: a
-// handshake, an optional signature, several events in a call, bodies that are no JSON, and answers of its own shape. A
-// test adds it with one line:
+// handshake, an optional signature, several events in a call, bodies that are no JSON, answers of its own shape, and an
+// endpoint. A test adds it with one line:
 //
 //	types.Channels = append(types.Channels, echo.Type)
 package echo
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -24,12 +25,13 @@ import (
 )
 
 // Type is the type.
-var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
+var Type = channel.Type{
 	Type: config.Type{
-		Name:        "Echo",
-		Platform:    "Echo",
-		New:         func() config.Section { return &Settings{} },
-		DefaultPath: "/echo",
+		Name:         "Echo",
+		Platform:     "Echo",
+		New:          func() config.Section { return &Settings{} },
+		DefaultPath:  "/echo",
+		PublicPrefix: "/echoes/",
 	},
 	AnswerIn: 3 * time.Second,
 	Words: channel.Words{
@@ -59,8 +61,24 @@ const SignatureHeader = "X-Echo-Signature"
 // contentType is that of events and of answers.
 const contentType = "text/plain"
 
-// ReasonLine: a line is no event, or one too many.
-const ReasonLine channel.Reason = "line"
+// EndpointPath is that of the endpoint.
+const EndpointPath = "/echoes/back"
+
+// WordHeader carries the word of a call of the endpoint.
+const WordHeader = "X-Echo-Word"
+
+// MaxEndpointBody is the largest body of such a call, in bytes.
+const MaxEndpointBody = 64
+
+// The reasons of this type.
+const (
+	// ReasonLine: a line is no event, or one too many.
+	ReasonLine channel.Reason = "line"
+	// ReasonWord: a call of the endpoint has not the word.
+	ReasonWord channel.Reason = "word"
+	// ReasonEchoed: the endpoint answered.
+	ReasonEchoed channel.Reason = "echoed"
+)
 
 type echo struct {
 	name, word string
@@ -77,6 +95,18 @@ func (e *echo) shakeHands(call *http.Request) channel.Answer {
 		return e.Answer(http.StatusForbidden, "this is not the word")
 	}
 	return channel.Answer{Status: http.StatusOK, ContentType: contentType, Body: []byte(query.Get("challenge"))}
+}
+
+// Endpoints returns the endpoint: a caller that knows the word gets its body back.
+func (e *echo) Endpoints() []channel.Endpoint {
+	return []channel.Endpoint{{Path: EndpointPath, MaxBodySize: MaxEndpointBody, Serve: e.back}}
+}
+
+func (e *echo) back(_ context.Context, header http.Header, body []byte) (channel.Answer, channel.Reason) {
+	if subtle.ConstantTimeCompare([]byte(header.Get(WordHeader)), []byte(e.word)) != 1 {
+		return e.Answer(http.StatusForbidden, "this is not the word"), ReasonWord
+	}
+	return channel.Answer{Status: http.StatusOK, ContentType: contentType, Body: body}, ReasonEchoed
 }
 
 // Answer is one line.
