@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,6 +21,8 @@ type azure struct {
 	secrets map[string]bool
 	tokens  map[string]*token
 	calls   int
+	// connections are those that were made, open those that have not ended.
+	connections, open int
 	// instead answers in place of Direct Line.
 	instead http.HandlerFunc
 }
@@ -33,9 +36,30 @@ type token struct {
 
 func newAzure(t testing.TB) *azure {
 	a := &azure{secrets: map[string]bool{directLineSecret: true}, tokens: map[string]*token{}}
-	a.Server = httptest.NewServer(a)
+	a.Server = httptest.NewUnstartedServer(a)
+	a.Config.ConnState = a.note
+	a.Start()
 	t.Cleanup(a.Close)
 	return a
+}
+
+// note counts connections.
+func (a *azure) note(_ net.Conn, state http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if state == http.StateNew {
+		a.connections++
+		a.open++
+	} else if state == http.StateClosed {
+		a.open--
+	}
+}
+
+// connected returns how many connections were made, and how many are open.
+func (a *azure) connected() (connections, open int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.connections, a.open
 }
 
 // ServeHTTP implements http.Handler.

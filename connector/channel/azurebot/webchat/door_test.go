@@ -13,6 +13,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/azurebot/webchat"
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/test/kit/poll"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,6 +49,16 @@ type door struct {
 // open opens the door to a Direct Line, as changed. Its connections end with the test.
 func open(t testing.TB, url string, change ...func(*webchat.Settings)) *door {
 	t.Helper()
+	workers := channel.NewWorkers(context.Background())
+	t.Cleanup(workers.Close)
+	version := workers.Version()
+	opened := openIn(t, version, url, change...)
+	version.Use()
+	return opened
+}
+
+// openIn opens the door of a channel of a version.
+func openIn(t testing.TB, version *channel.Version, url string, change ...func(*webchat.Settings)) *door {
 	s := &webchat.Settings{
 		DirectLineSecret: config.NewSecret(directLineSecret), URL: url,
 		PartnerKeys: []webchat.PartnerKey{{Name: "old", Secret: config.NewSecret(partnerKey)}},
@@ -55,12 +66,7 @@ func open(t testing.TB, url string, change ...func(*webchat.Settings)) *door {
 	for _, f := range change {
 		f(s)
 	}
-	workers := channel.NewWorkers(context.Background())
-	t.Cleanup(workers.Close)
-	version := workers.Version()
-	endpoint := s.Endpoint(channel.Environment{Version: version})
-	version.Use()
-	return &door{endpoint, t, partnerKey}
+	return &door{s.Endpoint(channel.Environment{Version: version}), t, partnerKey}
 }
 
 // call posts a body with a key. No answer but a token tells anything of a secret or of the user.
@@ -276,4 +282,24 @@ func TestBodies(t *testing.T) {
 	} else {
 		door.must(long)
 	}
+}
+
+// TestConnectionsAreShared: the channels and versions of a process share their connections. None is left when no channel
+// wants them.
+func TestConnectionsAreShared(t *testing.T) {
+	azure := newAzure(t)
+	workers := channel.NewWorkers(t.Context())
+	defer workers.Close()
+	for range 3 {
+		version := workers.Version()
+		one, two := openIn(t, version, azure.URL), openIn(t, version, azure.URL+"/")
+		version.Use()
+		first := one.must(example)
+		two.must(`{"token":"` + first.said.Token + `"}`)
+	}
+	if made, open := azure.connected(); made != 1 || open != 1 {
+		t.Errorf("%d connections were made, %d are open", made, open)
+	}
+	workers.Version().Use()
+	poll.Until(t, "the end of the connection", func() bool { _, open := azure.connected(); return open == 0 })
 }
