@@ -6,6 +6,7 @@ package types
 
 import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
+	"xbot.a4b.vn/channel-connector/connector/channel/azurebot"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
@@ -15,6 +16,7 @@ import (
 // Channels are the types of channels.
 var Channels = []channel.Type{
 	zalo.Type,
+	azurebot.Type,
 }
 
 // Inboxes are the types of inboxes.
