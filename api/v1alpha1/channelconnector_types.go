@@ -52,31 +52,42 @@ type ChannelConnectorList struct {
 }
 
 // ChannelType names a kind of chat platform.
-// +kubebuilder:validation:Enum=ZaloOA
+// +kubebuilder:validation:Enum=ZaloOA;AzureBot
 type ChannelType string
 
-// ChannelZaloOA is a Zalo Official Account app.
-const ChannelZaloOA ChannelType = "ZaloOA"
+// The types of channels.
+const (
+	// ChannelZaloOA is a Zalo Official Account app.
+	ChannelZaloOA ChannelType = "ZaloOA"
+	// ChannelAzureBot is a bot of Azure Bot Service.
+	ChannelAzureBot ChannelType = "AzureBot"
+)
 
 // ChannelConnectorSpec declares a channel. Exactly the member that type names is
 // set.
 //
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || has(self.zaloOA)",fieldPath=".zaloOA",reason=FieldValueRequired,message="zaloOA: required for type ZaloOA: write zaloOA.appID and zaloOA.signature.secretKeyRefs"
+// +kubebuilder:validation:XValidation:rule="self.type != 'AzureBot' || has(self.azureBot)",fieldPath=".azureBot",reason=FieldValueRequired,message="azureBot: required for type AzureBot: write azureBot.appID"
+// +kubebuilder:validation:XValidation:rule="self.type == 'AzureBot' || !has(self.azureBot)",fieldPath=".azureBot",message="azureBot: belongs to type AzureBot: leave it out"
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.inbox.deduplicationWindow) || !self.inbox.deduplicationWindow.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.inbox.deduplicationWindow) >= duration('2h')",fieldPath=".inbox.deduplicationWindow",message="inbox.deduplicationWindow: Zalo retries for 1 h 50 min: write a duration from 2h to 720h, for example 24h"
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.maxEventAge) || !self.webhook.maxEventAge.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.webhook.maxEventAge) == duration('0s') || duration(self.webhook.maxEventAge) >= duration('2h')",fieldPath=".webhook.maxEventAge",message="webhook.maxEventAge: Zalo retries for 1 h 50 min: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age"
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.path) || !self.webhook.path.startsWith('/zalo_verifier')",fieldPath=".webhook.path",message="webhook.path: /zalo_verifier… belongs to domain verification: write another path"
+// +kubebuilder:validation:XValidation:rule="self.type != 'AzureBot' || !has(self.webhook.path) || !self.webhook.path.startsWith('/partner/xpbot/api/webchat/')",fieldPath=".webhook.path",message="webhook.path: /partner/xpbot/api/webchat/… belongs to the web chat: write another path"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || !has(self.inbox.embedded) || self.inbox.embedded.storage != 'Ephemeral' || !has(self.workload.resources) || !has(self.workload.resources.limits) || !('ephemeral-storage' in self.workload.resources.limits) || !isQuantity(string(self.workload.resources.limits['ephemeral-storage'])) || !isQuantity(string(self.inbox.embedded.size)) || quantity(string(self.workload.resources.limits['ephemeral-storage'])).asApproximateFloat() >= quantity(string(self.inbox.embedded.size)).asApproximateFloat() * 1.5 + 268435456.0",fieldPath=".workload.resources.limits",message="workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out"
 // +kubebuilder:validation:XValidation:rule="!has(self.workload.networkPolicy) || (has(self.workload.networkPolicy.egress) && size(self.workload.networkPolicy.egress) > 0) || !has(self.sink.http) || !has(self.sink.http.urlSecretKeyRef) || (has(self.sink.http.proxy) && self.sink.http.proxy != 'none')",fieldPath=".workload.networkPolicy.egress",reason=FieldValueRequired,message="workload.networkPolicy.egress: required with sink.http.urlSecretKeyRef: write the rule that leads to the sink, because the operator must not tell a secret URL"
 type ChannelConnectorSpec struct {
-	// type is the kind of chat platform: ZaloOA. It cannot be changed: create
-	// another resource instead.
+	// type is the kind of chat platform: ZaloOA or AzureBot. It cannot be
+	// changed: create another resource instead.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="type: cannot be changed: create another ChannelConnector"
 	Type ChannelType `json:"type"`
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	// +optional
 	ZaloOA *ZaloOA `json:"zaloOA,omitempty"`
+	// azureBot is the bot of Azure Bot Service. Required for type AzureBot.
+	// +optional
+	AzureBot *AzureBot `json:"azureBot,omitempty"`
 	// webhook is the way in: the platform calls it. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
@@ -123,6 +134,8 @@ func (s *ChannelConnectorSpec) Channel() Channel {
 	switch {
 	case s.Type == ChannelZaloOA && s.ZaloOA != nil:
 		return s.ZaloOA
+	case s.Type == ChannelAzureBot && s.AzureBot != nil:
+		return s.AzureBot
 	default:
 		return nil
 	}
