@@ -52,7 +52,7 @@ type ChannelConnectorList struct {
 }
 
 // ChannelType names a kind of chat platform.
-// +kubebuilder:validation:Enum=ZaloOA;AzureBot
+// +kubebuilder:validation:Enum=ZaloOA;AzureBot;FacebookMessenger;ZaloBot
 type ChannelType string
 
 // The types of channels.
@@ -61,6 +61,10 @@ const (
 	ChannelZaloOA ChannelType = "ZaloOA"
 	// ChannelAzureBot is a bot of Azure Bot Service.
 	ChannelAzureBot ChannelType = "AzureBot"
+	// ChannelFacebookMessenger is a Meta app with Facebook Pages or Instagram accounts.
+	ChannelFacebookMessenger ChannelType = "FacebookMessenger"
+	// ChannelZaloBot is a bot of the Zalo Bot platform.
+	ChannelZaloBot ChannelType = "ZaloBot"
 )
 
 // ChannelConnectorSpec declares a channel. Exactly the member that type names is
@@ -73,12 +77,16 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.maxEventAge) || !self.webhook.maxEventAge.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.webhook.maxEventAge) == duration('0s') || duration(self.webhook.maxEventAge) >= duration('2h')",fieldPath=".webhook.maxEventAge",message="webhook.maxEventAge: Zalo retries for 1 h 50 min: write a duration from 2h to 8760h, for example 24h, or 0s to judge no age"
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloOA' || !has(self.webhook.path) || !self.webhook.path.startsWith('/zalo_verifier')",fieldPath=".webhook.path",message="webhook.path: /zalo_verifier… belongs to domain verification: write another path"
 // +kubebuilder:validation:XValidation:rule="self.type != 'AzureBot' || !has(self.webhook.path) || !self.webhook.path.startsWith('/partner/xpbot/api/webchat/')",fieldPath=".webhook.path",message="webhook.path: /partner/xpbot/api/webchat/… belongs to the web chat: write another path"
+// +kubebuilder:validation:XValidation:rule="self.type != 'FacebookMessenger' || has(self.facebookMessenger)",fieldPath=".facebookMessenger",reason=FieldValueRequired,message="facebookMessenger: required for type FacebookMessenger: write facebookMessenger.signature.secretKeyRefs and facebookMessenger.verifyTokenSecretKeyRef"
+// +kubebuilder:validation:XValidation:rule="self.type != 'FacebookMessenger' || !has(self.inbox.deduplicationWindow) || !self.inbox.deduplicationWindow.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.inbox.deduplicationWindow) >= duration('37h')",fieldPath=".inbox.deduplicationWindow",message="inbox.deduplicationWindow: Meta retries for 36 h: write a duration from 37h to 720h, for example 48h"
+// +kubebuilder:validation:XValidation:rule="self.type != 'FacebookMessenger' || !has(self.webhook.maxEventAge) || !self.webhook.maxEventAge.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.webhook.maxEventAge) == duration('0s') || duration(self.webhook.maxEventAge) >= duration('37h')",fieldPath=".webhook.maxEventAge",message="webhook.maxEventAge: Meta retries for 36 h: write a duration from 37h to 8760h, for example 48h, or 0s to judge no age"
+// +kubebuilder:validation:XValidation:rule="self.type != 'ZaloBot' || has(self.zaloBot)",fieldPath=".zaloBot",reason=FieldValueRequired,message="zaloBot: required for type ZaloBot: write zaloBot.secretToken.secretKeyRefs"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || !has(self.inbox.embedded) || self.inbox.embedded.storage != 'Ephemeral' || !has(self.workload.resources) || !has(self.workload.resources.limits) || !('ephemeral-storage' in self.workload.resources.limits) || !isQuantity(string(self.workload.resources.limits['ephemeral-storage'])) || !isQuantity(string(self.inbox.embedded.size)) || quantity(string(self.workload.resources.limits['ephemeral-storage'])).asApproximateFloat() >= quantity(string(self.inbox.embedded.size)).asApproximateFloat() * 1.5 + 268435456.0",fieldPath=".workload.resources.limits",message="workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out"
 // +kubebuilder:validation:XValidation:rule="!has(self.workload.networkPolicy) || (has(self.workload.networkPolicy.egress) && size(self.workload.networkPolicy.egress) > 0) || !has(self.sink.http) || !has(self.sink.http.urlSecretKeyRef) || (has(self.sink.http.proxy) && self.sink.http.proxy != 'none')",fieldPath=".workload.networkPolicy.egress",reason=FieldValueRequired,message="workload.networkPolicy.egress: required with sink.http.urlSecretKeyRef: write the rule that leads to the sink, because the operator must not tell a secret URL"
 type ChannelConnectorSpec struct {
-	// type is the kind of chat platform: ZaloOA or AzureBot. It cannot be
-	// changed: create another resource instead.
+	// type is the kind of chat platform: ZaloOA, AzureBot, FacebookMessenger or
+	// ZaloBot. It cannot be changed: create another resource instead.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="type: cannot be changed: create another ChannelConnector"
 	Type ChannelType `json:"type"`
@@ -88,6 +96,13 @@ type ChannelConnectorSpec struct {
 	// azureBot is the bot of Azure Bot Service. Required for type AzureBot.
 	// +optional
 	AzureBot *AzureBot `json:"azureBot,omitempty"`
+	// facebookMessenger is the Meta app with its Facebook Pages or Instagram
+	// accounts. Required for type FacebookMessenger.
+	// +optional
+	FacebookMessenger *FacebookMessenger `json:"facebookMessenger,omitempty"`
+	// zaloBot is the bot of the Zalo Bot platform. Required for type ZaloBot.
+	// +optional
+	ZaloBot *ZaloBot `json:"zaloBot,omitempty"`
 	// webhook is the way in: the platform calls it. Default: each field's own.
 	// +optional
 	// +kubebuilder:default={}
@@ -136,6 +151,10 @@ func (s *ChannelConnectorSpec) Channel() Channel {
 		return s.ZaloOA
 	case s.Type == ChannelAzureBot && s.AzureBot != nil:
 		return s.AzureBot
+	case s.Type == ChannelFacebookMessenger && s.FacebookMessenger != nil:
+		return s.FacebookMessenger
+	case s.Type == ChannelZaloBot && s.ZaloBot != nil:
+		return s.ZaloBot
 	default:
 		return nil
 	}
