@@ -231,6 +231,8 @@ const (
 	// ReasonMalformed: the platform sends no such body. For example, it is not one JSON object, is nested too deep, or
 	// has a member twice.
 	ReasonMalformed Reason = "malformed"
+	// ReasonTooLarge: the call has more than MaxCalls parts.
+	ReasonTooLarge Reason = "too_large"
 	// ReasonWrongApp: the call names another app.
 	ReasonWrongApp Reason = "wrong_app"
 	// ReasonSignatureMissing: the signature, or a member that it needs, is absent.

@@ -18,7 +18,7 @@ type Keys struct {
 // Key is one that is there.
 type Key struct {
 	Secret []byte
-	// Digest tells it apart from others.
+	// Digest is the SHA-256 of the secret.
 	Digest [sha256.Size]byte
 }
 
@@ -40,10 +40,10 @@ func (k Keys) Configured() bool { return k.Missing || len(k.Present) > 0 }
 
 // Find returns the digest of the key that verifies a call, in a time that does not tell which one that is. Verifies
 // returns 1 or 0, in constant time.
-func (k Keys) Find(verifies func(secret []byte) int) (digest [sha256.Size]byte, found bool) {
+func (k Keys) Find(verifies func(*Key) int) (digest [sha256.Size]byte, found bool) {
 	matches := 0
 	for i := range k.Present {
-		match := verifies(k.Present[i].Secret)
+		match := verifies(&k.Present[i])
 		subtle.ConstantTimeCopy(match, digest[:], k.Present[i].Digest[:])
 		matches |= match
 	}

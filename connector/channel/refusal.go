@@ -1,6 +1,9 @@
 package channel
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+)
 
 // Malformed refuses a body that the platform does not send.
 func Malformed(err error) *Refusal {
@@ -35,5 +38,12 @@ func SignatureHeader(header http.Header, name, canonical string) (value string, 
 		return values[0], nil
 	default:
 		return "", SignatureWrong("header " + name + " is given more than once")
+	}
+}
+
+// TooMany refuses a call with more than MaxCalls parts.
+func TooMany() *Refusal {
+	return &Refusal{
+		Status: http.StatusRequestEntityTooLarge, Reason: ReasonTooLarge, Message: fmt.Sprintf("more than %d events in one call", MaxCalls),
 	}
 }

@@ -7,6 +7,7 @@ package types
 import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/azurebot"
+	"xbot.a4b.vn/channel-connector/connector/channel/messenger"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
@@ -17,6 +18,7 @@ import (
 var Channels = []channel.Type{
 	zalo.Type,
 	azurebot.Type,
+	messenger.Type,
 }
 
 // Inboxes are the types of inboxes.
