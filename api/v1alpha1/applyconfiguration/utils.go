@@ -20,6 +20,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AddressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("APIKey"):
 		return &apiv1alpha1.APIKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AzureBot"):
+		return &apiv1alpha1.AzureBotApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AzureToken"):
+		return &apiv1alpha1.AzureTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ChannelConnector"):
 		return &apiv1alpha1.ChannelConnectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ChannelConnectorSpec"):
@@ -42,6 +46,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExpiringKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FacebookMessenger"):
+		return &apiv1alpha1.FacebookMessengerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FacebookPage"):
+		return &apiv1alpha1.FacebookPageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Header"):
 		return &apiv1alpha1.HeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPRouteExposure"):
@@ -52,6 +60,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.InboxApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MessengerSignature"):
+		return &apiv1alpha1.MessengerSignatureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NetworkPolicy"):
 		return &apiv1alpha1.NetworkPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OfficialAccount"):
@@ -66,6 +76,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretRef"):
 		return &apiv1alpha1.SecretRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretToken"):
+		return &apiv1alpha1.SecretTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Signature"):
 		return &apiv1alpha1.SignatureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Sink"):
@@ -80,6 +92,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WorkloadApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadTLS"):
 		return &apiv1alpha1.WorkloadTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ZaloBot"):
+		return &apiv1alpha1.ZaloBotApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ZaloOA"):
 		return &apiv1alpha1.ZaloOAApplyConfiguration{}
 

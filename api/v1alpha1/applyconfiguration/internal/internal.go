@@ -502,6 +502,47 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.AnnotationValue
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureBot
+  map:
+    fields:
+    - name: appID
+      type:
+        scalar: string
+    - name: token
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureToken
+      default: {}
+    - name: userID
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.UserID
+      default: Hashed
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureCloud
+  scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureToken
+  map:
+    fields:
+    - name: caConfigMapKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ConfigMapKeyRef
+    - name: caSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+    - name: cloud
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureCloud
+    - name: metadataURL
+      type:
+        scalar: string
+    - name: mode
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SignatureMode
+      default: Enforce
+    - name: tenants
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelConnector
   map:
     fields:
@@ -525,6 +566,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ChannelConnectorSpec
   map:
     fields:
+    - name: azureBot
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureBot
     - name: delivery
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Delivery
@@ -532,6 +576,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: exposure
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Exposure
+    - name: facebookMessenger
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.FacebookMessenger
     - name: inbox
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Inbox
@@ -550,6 +597,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.Workload
       default: {}
+    - name: zaloBot
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloBot
     - name: zaloOA
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloOA
@@ -699,6 +749,32 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.IngressExposure
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.FacebookMessenger
+  map:
+    fields:
+    - name: pages
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.FacebookPage
+          elementRelationship: associative
+          keys:
+          - id
+    - name: signature
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.MessengerSignature
+    - name: verifyTokenSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.FacebookPage
+  map:
+    fields:
+    - name: displayName
+      type:
+        scalar: string
+    - name: id
+      type:
+        scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.HTTPRouteExposure
   map:
     fields:
@@ -797,6 +873,22 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.LogLevel
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.MessengerSignature
+  map:
+    fields:
+    - name: mode
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SignatureMode
+      default: Enforce
+    - name: secretKeyRefs
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+          elementRelationship: associative
+          keys:
+          - name
+          - key
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.NetworkPolicy
   map:
     fields:
@@ -892,6 +984,22 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretToken
+  map:
+    fields:
+    - name: mode
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SignatureMode
+      default: Enforce
+    - name: secretKeyRefs
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+          elementRelationship: associative
+          keys:
+          - name
+          - key
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ServiceAccountToken
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Signature
@@ -968,6 +1076,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.UserID
+  scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.UserIDs
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Webhook
@@ -1096,6 +1206,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloBot
+  map:
+    fields:
+    - name: secretToken
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretToken
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloOA
   map:
     fields:

@@ -12,11 +12,18 @@ import (
 // ChannelConnectorSpec declares a channel. Exactly the member that type names is
 // set.
 type ChannelConnectorSpecApplyConfiguration struct {
-	// type is the kind of chat platform: ZaloOA. It cannot be changed: create
-	// another resource instead.
+	// type is the kind of chat platform: ZaloOA, AzureBot, FacebookMessenger or
+	// ZaloBot. It cannot be changed: create another resource instead.
 	Type *apiv1alpha1.ChannelType `json:"type,omitempty"`
 	// zaloOA is the Zalo Official Account app. Required for type ZaloOA.
 	ZaloOA *ZaloOAApplyConfiguration `json:"zaloOA,omitempty"`
+	// azureBot is the bot of Azure Bot Service. Required for type AzureBot.
+	AzureBot *AzureBotApplyConfiguration `json:"azureBot,omitempty"`
+	// facebookMessenger is the Meta app with its Facebook Pages or Instagram
+	// accounts. Required for type FacebookMessenger.
+	FacebookMessenger *FacebookMessengerApplyConfiguration `json:"facebookMessenger,omitempty"`
+	// zaloBot is the bot of the Zalo Bot platform. Required for type ZaloBot.
+	ZaloBot *ZaloBotApplyConfiguration `json:"zaloBot,omitempty"`
 	// webhook is the way in: the platform calls it. Default: each field's own.
 	Webhook *WebhookApplyConfiguration `json:"webhook,omitempty"`
 	// inbox is the durable store between the way in and the way out. Default:
@@ -54,6 +61,30 @@ func (b *ChannelConnectorSpecApplyConfiguration) WithType(value apiv1alpha1.Chan
 // If called multiple times, the ZaloOA field is set to the value of the last call.
 func (b *ChannelConnectorSpecApplyConfiguration) WithZaloOA(value *ZaloOAApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
 	b.ZaloOA = value
+	return b
+}
+
+// WithAzureBot sets the AzureBot field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AzureBot field is set to the value of the last call.
+func (b *ChannelConnectorSpecApplyConfiguration) WithAzureBot(value *AzureBotApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
+	b.AzureBot = value
+	return b
+}
+
+// WithFacebookMessenger sets the FacebookMessenger field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FacebookMessenger field is set to the value of the last call.
+func (b *ChannelConnectorSpecApplyConfiguration) WithFacebookMessenger(value *FacebookMessengerApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
+	b.FacebookMessenger = value
+	return b
+}
+
+// WithZaloBot sets the ZaloBot field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ZaloBot field is set to the value of the last call.
+func (b *ChannelConnectorSpecApplyConfiguration) WithZaloBot(value *ZaloBotApplyConfiguration) *ChannelConnectorSpecApplyConfiguration {
+	b.ZaloBot = value
 	return b
 }
 
