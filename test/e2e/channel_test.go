@@ -92,17 +92,19 @@ func newKeys() traffic.Keys {
 
 // newConnector is a ChannelConnector that takes two keys of each kind.
 func newConnector(namespace, sink string) *declaration {
-	ref := func(secret, key string) *v1alpha1ac.SecretKeyRefApplyConfiguration {
-		return v1alpha1ac.SecretKeyRef().WithName(secret).WithKey(key)
-	}
 	return v1alpha1ac.ChannelConnector("shop", namespace).WithSpec(v1alpha1ac.ChannelConnectorSpec().
 		WithType(v1alpha1.ChannelZaloOA).
 		WithZaloOA(v1alpha1ac.ZaloOA().WithAppID(example.AppID).WithSignature(v1alpha1ac.Signature().
-			WithSecretKeyRefs(ref("shop-zalo", "current"), ref("shop-zalo", "next")))).
+			WithSecretKeyRefs(keyOf("shop-zalo", "current"), keyOf("shop-zalo", "next")))).
 		WithWebhook(v1alpha1ac.Webhook().WithAPIKeys(
-			v1alpha1ac.APIKey().WithName("current").WithSecretKeyRef(ref("shop-xbot", "current")),
-			v1alpha1ac.APIKey().WithName("next").WithSecretKeyRef(ref("shop-xbot", "next")))).
+			v1alpha1ac.APIKey().WithName("current").WithSecretKeyRef(keyOf("shop-xbot", "current")),
+			v1alpha1ac.APIKey().WithName("next").WithSecretKeyRef(keyOf("shop-xbot", "next")))).
 		WithSink(v1alpha1ac.Sink().WithHTTP(v1alpha1ac.HTTPSink().WithURL(sink))))
+}
+
+// keyOf names a key of a Secret.
+func keyOf(secret, key string) *v1alpha1ac.SecretKeyRefApplyConfiguration {
+	return v1alpha1ac.SecretKeyRef().WithName(secret).WithKey(key)
 }
 
 // secrets are the Secrets that the channel names.

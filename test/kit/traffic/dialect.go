@@ -105,8 +105,8 @@ var ZaloBot = Dialect{
 	},
 }
 
-// botID is the app id of the bot.
-const botID = "5f0c2f6e-7a3b-4c58-9d0e-1b2a3c4d5e6f"
+// BotID is the app id of the bot of Azure.
+const BotID = "5f0c2f6e-7a3b-4c58-9d0e-1b2a3c4d5e6f"
 
 // tokenLife is longer than any test.
 const tokenLife = 2 * time.Hour
@@ -122,9 +122,9 @@ func AzureBot(tokens *issuer.Issuer) Dialect {
 				m, at.UTC().Format("2006-01-02T15:04:05.0000000Z"), userID(m), text)
 		},
 		Sign:   func(header http.Header, _ []byte, secret string) { header.Set("Authorization", "Bearer "+secret) },
-		Secret: func() string { return must.Get(tokens.Token(botID, tokenLife)) },
+		Secret: func() string { return must.Get(tokens.Token(BotID, tokenLife)) },
 		Section: func(...string) string {
-			return fmt.Sprintf(`{appID: %q, token: {metadataURL: %q}}`, botID, tokens.MetadataURL())
+			return fmt.Sprintf(`{appID: %q, token: {metadataURL: %q}}`, BotID, tokens.MetadataURL())
 		},
 	}
 }
