@@ -9,6 +9,7 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel/azurebot"
 	"xbot.a4b.vn/channel-connector/connector/channel/messenger"
 	"xbot.a4b.vn/channel-connector/connector/channel/zalo"
+	"xbot.a4b.vn/channel-connector/connector/channel/zalobot"
 	"xbot.a4b.vn/channel-connector/connector/config"
 	"xbot.a4b.vn/channel-connector/connector/inbox/embedded"
 	httpsink "xbot.a4b.vn/channel-connector/connector/sink/http"
@@ -19,6 +20,7 @@ var Channels = []channel.Type{
 	zalo.Type,
 	azurebot.Type,
 	messenger.Type,
+	zalobot.Type,
 }
 
 // Inboxes are the types of inboxes.
