@@ -82,9 +82,6 @@ func newDirectLine(url string, e channel.Environment) *directLine {
 	}}
 }
 
-// Calls returns the URL that a channel with the section calls.
-func (s *Settings) Calls() string { return cmp.Or(s.URL, DefaultURL) }
-
 // user is bound to a token.
 type user struct {
 	ID   string `json:"id"`

@@ -157,9 +157,4 @@ func TestLoaded(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.keys, diff)
 		}
 	}
-	for url, want := range map[string]string{"": "https://directline.botframework.com", azure.URL: azure.URL} {
-		if got := (&webchat.Settings{URL: url}).Calls(); got != want {
-			t.Errorf("calls %s, want %s", got, want)
-		}
-	}
 }
