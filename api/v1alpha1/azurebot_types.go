@@ -22,6 +22,11 @@ type AzureBot struct {
 	// +optional
 	// +kubebuilder:default=Hashed
 	UserID UserID `json:"userID,omitempty"`
+	// webChat opens web chats for the visitors of web pages: their servers ask for
+	// a Direct Line token at /partner/xpbot/api/webchat/initForClient. Default: no
+	// web chat.
+	// +optional
+	WebChat *WebChat `json:"webChat,omitempty"`
 }
 
 // IgnoresSecrets reports whether the connector looks at none of the Secret keys in the

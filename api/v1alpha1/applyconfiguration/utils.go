@@ -68,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.OfficialAccountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ParentRef"):
 		return &apiv1alpha1.ParentRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PartnerKey"):
+		return &apiv1alpha1.PartnerKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retry"):
@@ -86,6 +88,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SinkTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TrafficStatus"):
 		return &apiv1alpha1.TrafficStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebChat"):
+		return &apiv1alpha1.WebChatApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Webhook"):
 		return &apiv1alpha1.WebhookApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Workload"):

@@ -516,6 +516,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.UserID
       default: Hashed
+    - name: webChat
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.WebChat
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureCloud
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.AzureToken
@@ -945,6 +948,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sectionName
       type:
         scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.PartnerKey
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: secretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Resources
   map:
     fields:
@@ -1080,6 +1092,32 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.UserIDs
   scalar: string
+- name: vn.a4b.xbot.channel-connector.api.v1alpha1.WebChat
+  map:
+    fields:
+    - name: directLineSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+    - name: partnerKeys
+      type:
+        list:
+          elementType:
+            namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.PartnerKey
+          elementRelationship: associative
+          keys:
+          - name
+    - name: trustedOrigins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: url
+      type:
+        scalar: string
+    - name: userIDSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.Webhook
   map:
     fields:

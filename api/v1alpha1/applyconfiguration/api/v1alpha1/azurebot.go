@@ -22,6 +22,10 @@ type AzureBotApplyConfiguration struct {
 	// a user in this channel. Clear: by the id. The event's body is never changed.
 	// Default: Hashed
 	UserID *apiv1alpha1.UserID `json:"userID,omitempty"`
+	// webChat opens web chats for the visitors of web pages: their servers ask for
+	// a Direct Line token at /partner/xpbot/api/webchat/initForClient. Default: no
+	// web chat.
+	WebChat *WebChatApplyConfiguration `json:"webChat,omitempty"`
 }
 
 // AzureBotApplyConfiguration constructs a declarative configuration of the AzureBot type for use with
@@ -51,5 +55,13 @@ func (b *AzureBotApplyConfiguration) WithToken(value *AzureTokenApplyConfigurati
 // If called multiple times, the UserID field is set to the value of the last call.
 func (b *AzureBotApplyConfiguration) WithUserID(value apiv1alpha1.UserID) *AzureBotApplyConfiguration {
 	b.UserID = &value
+	return b
+}
+
+// WithWebChat sets the WebChat field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WebChat field is set to the value of the last call.
+func (b *AzureBotApplyConfiguration) WithWebChat(value *WebChatApplyConfiguration) *AzureBotApplyConfiguration {
+	b.WebChat = value
 	return b
 }
