@@ -22,9 +22,9 @@ type AzureBot struct {
 	// +optional
 	// +kubebuilder:default=Hashed
 	UserID UserID `json:"userID,omitempty"`
-	// webChat opens web chats for the visitors of web pages: their servers ask for
-	// a Direct Line token at /partner/xpbot/api/webchat/initForClient. Default: no
-	// web chat.
+	// webChat opens web chats for the visitors of web pages. Default: none. Example:
+	// {directLineSecretKeyRef: {name: shop-azure, key: direct-line-secret},
+	// partnerKeys: [{name: web, secretKeyRef: {name: shop-partners, key: web}}]}
 	// +optional
 	WebChat *WebChat `json:"webChat,omitempty"`
 }

@@ -126,7 +126,7 @@ var valueProblems = []flaw{
 	{"same name", []string{sinkURL, sinkURL + strings.Replace(secondShop, "other", "shop", 1)}, []string{
 		":21: channels[1].name: the same as channels[0].name: it must be unique"}},
 	{"channel type", []string{"type: ZaloOA", "type: Telegram"}, []string{
-		`:8: channels[0].type: want "ZaloOA"`}},
+		`:8: channels[0].type: want "ZaloOA" or "AzureBot"`}},
 	{"no member", []string{minimal[strings.Index(minimal, "  zaloOA:"):strings.Index(minimal, webhook)], ""}, []string{
 		":7: channels[0].zaloOA: required for type ZaloOA"}},
 	{"no app", []string{appID, ""}, []string{":9: channels[0].zaloOA.appID: required"}},
