@@ -209,10 +209,12 @@ func TestExampleLoads(t *testing.T) {
 		"secrets/authorization": "Bearer HiddenValue", "secrets/signing": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
 		"secrets/hanoi-oa-secret-key": "HiddenValue-hanoi", "secrets/lab-oa-secret-key": "HiddenValue-lab",
 		"secrets/lab-api-key": "HiddenValue-lab-api-key", "secrets/report-token": "HiddenValue-report-token",
-		"secrets/lab-url":          "https://bot.example/HiddenValue",
 		"secrets/helpdesk-api-key": "HiddenValue-helpdesk-api-key-0123456789", "secrets/direct-line": "HiddenValue-direct-line-secret",
 		"secrets/user-ids": "HiddenValue-user-ids-0123456789abcdef", "secrets/web-partner": "HiddenValue-web-partner-0123456789abc",
 		"tls/company-ca.crt": cert,
+		"secrets/lab-url": "https://bot.example/HiddenValue", "secrets/page-api-key": "HiddenValue-page-api-key",
+		"secrets/bot-api-key": "HiddenValue-bot-api-key", "secrets/app-secret": "HiddenValue-app-secret",
+		"secrets/verify-token": "HiddenValue-verify-token", "secrets/secret-token": "HiddenValue-secret-token",
 	}), types.Config())
 	if err != nil {
 		t.Fatal(err)

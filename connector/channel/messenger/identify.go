@@ -28,7 +28,7 @@ func (m *Channel) identify(at time.Time, i *item) channel.Call {
 		call.Kind = channel.KindForeignAccount
 		return call
 	}
-	user := i.user(name)
+	user := i.user()
 	conversation := i.conversation(user)
 	call.SentAt = i.sentAt()
 	call.Event = event.Event{
@@ -58,7 +58,7 @@ func (m *Channel) isForeign(i *item) bool {
 }
 
 // user returns the side of an item that is not the Page; nil if it names none.
-func (i *item) user(name string) []byte {
+func (i *item) user() []byte {
 	if i.list == changes {
 		if from := i.members.ID(changeFromID); len(from) > 0 {
 			return from

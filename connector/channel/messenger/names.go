@@ -96,7 +96,9 @@ func (i *item) kind() string {
 }
 
 // shared are the members that items and entries of every kind have.
-var shared = setOf("sender", "recipient", "timestamp", "id", "time", "uid", "object", "entry", "messaging", "standby", "changes", nameMessage)
+var shared = setOf(
+	"sender", "recipient", "timestamp", nameMessage, "id", "time", "uid", "messaging", "standby", "changes", "object", "entry",
+)
 
 // ownMember returns the first documented member that says what an item is, else the first one that not every item has.
 func ownMember(body []byte) string {

@@ -20,7 +20,8 @@ const typeName = "FacebookMessenger"
 const secretName = "app secret"
 
 // rightSecret tells it from the others.
-const rightSecret = "the App secret of App settings > Basic in Meta's console, not the verify token, nor an access token"
+const rightSecret = "the App secret of App settings > Basic in Meta's console, " +
+	"not the verify token, nor an access token"
 
 // Type is a Meta app. Meta gives up on a call after 20 s, and sends it again for 36 h.
 var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret

@@ -14,7 +14,7 @@ import (
 )
 
 // SecretTokenHeader carries the secret token.
-const SecretTokenHeader = "X-Bot-Api-Secret-Token"
+const SecretTokenHeader = "X-Bot-Api-Secret-Token" //nolint:gosec // a name, and no secret
 
 // canonicalHeader is the key under which http.Header holds it.
 var canonicalHeader = http.CanonicalHeaderKey(SecretTokenHeader)
