@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,8 +44,10 @@ func (c *Checker) webhook(at string, w *Webhook, t Type) {
 	case w.Path == "" && t.Name == "": // the type is unknown, and with it the default
 	case w.Path == "":
 		c.Problemf(at+".path", "required")
-	case w.Path == "/" || slices.ContainsFunc(c.types.Channels, func(t Type) bool { return t.IsPublic(w.Path) }):
-		c.Problemf(at+".path", "the domain verification takes %s", c.publicPaths())
+	case w.Path == "/":
+		c.Problemf(at+".path", "pages of the types of channels take \"/\": write another path")
+	case c.pagesAt(w.Path).Name != "":
+		c.Problemf(at+".path", "pages of type %s begin with %q: write another path", c.pagesAt(w.Path).Name, c.pagesAt(w.Path).PublicPrefix)
 	case strings.TrimSuffix(w.Path, "/") == "/healthz":
 		c.Problemf(at+".path", "load balancers check /healthz: write another path")
 	case !urlPath.MatchString(w.Path) || path.Clean(w.Path) != strings.TrimSuffix(w.Path, "/"):
@@ -77,15 +78,9 @@ func (t Type) IsPublic(path string) bool {
 	return t.PublicPrefix != "" && strings.HasPrefix(path, t.PublicPrefix)
 }
 
-// publicPaths lists the paths of public pages, for a message.
-func (c *Checker) publicPaths() string {
-	paths := []string{`"/"`}
-	for _, t := range c.types.Channels {
-		if t.PublicPrefix != "" {
-			paths = append(paths, `"`+t.PublicPrefix+`…"`)
-		}
-	}
-	return strings.Join(paths, " and ")
+// pagesAt returns the type of whose pages a path may be, the zero Type if there is none.
+func (c *Checker) pagesAt(path string) Type {
+	return find(c.types.Channels, func(t Type) bool { return t.IsPublic(path) })
 }
 
 // apiKey checks the key and that it is the only one with its digest.

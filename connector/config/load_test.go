@@ -212,7 +212,7 @@ func TestExampleLoads(t *testing.T) {
 		"secrets/helpdesk-api-key": "HiddenValue-helpdesk-api-key-0123456789", "secrets/direct-line": "HiddenValue-direct-line-secret",
 		"secrets/user-ids": "HiddenValue-user-ids-0123456789abcdef", "secrets/web-partner": "HiddenValue-web-partner-0123456789abc",
 		"tls/company-ca.crt": cert,
-		"secrets/lab-url": "https://bot.example/HiddenValue", "secrets/page-api-key": "HiddenValue-page-api-key",
+		"secrets/lab-url":    "https://bot.example/HiddenValue", "secrets/page-api-key": "HiddenValue-page-api-key",
 		"secrets/bot-api-key": "HiddenValue-bot-api-key", "secrets/app-secret": "HiddenValue-app-secret",
 		"secrets/verify-token": "HiddenValue-verify-token", "secrets/secret-token": "HiddenValue-secret-token",
 	}), types.Config())

@@ -172,7 +172,7 @@ var valueProblems = []flaw{
 		`:15: channels[0].webhook.path: want a plain URL path such as "/webhook/xpbot/api/zalo/push", without a query, a fragment or escapes`}},
 	{
 		"root path", under(webhook, "    path: /\n"),
-		[]string{":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""},
+		[]string{":15: channels[0].webhook.path: pages of the types of channels take \"/\": write another path"},
 	},
 	{"guessable API key", []string{"value: HiddenValue-api-key-0123456789abcdef", "value: HiddenValue-ab"}, []string{
 		`:16: channels[0].webhook.apiKeys[0]: is shorter than 16 characters, so that it can be guessed: make one with "openssl rand -hex 32"`}},
@@ -189,7 +189,7 @@ var valueProblems = []flaw{
 		[]string{":15: channels[0].webhook.path: load balancers check /healthz: write another path"},
 	},
 	{"verifier path", under(webhook, "    path: /zalo_verifierA.html\n"), []string{
-		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
+		":15: channels[0].webhook.path: pages of type ZaloOA begin with \"/zalo_verifier\": write another path"}},
 	{
 		"no API key", []string{apiKeys + "    - name: first\n" + apiKey, "    apiKeys: []\n"},
 		[]string{":15: channels[0].webhook.apiKeys: want at least one key"},
@@ -302,7 +302,7 @@ var valueProblems = []flaw{
 	{"secret as a size", under(webhook, "    maxBodySize: HiddenValue\n"), []string{
 		`:15: channels[0].webhook.maxBodySize: want a size: write for example "1Mi", "64Mi" or "1Gi"`}},
 	{"secret as a path", under(webhook, "    path: /zalo_verifier?HiddenValue\n"), []string{
-		":15: channels[0].webhook.path: the domain verification takes \"/\" and \"/zalo_verifier…\""}},
+		":15: channels[0].webhook.path: pages of type ZaloOA begin with \"/zalo_verifier\": write another path"}},
 	{"secret as a pattern", under(webhook, "    events: {exclude: [\"HiddenValue!\"]}\n"), []string{
 		`:15: channels[0].webhook.events.exclude[0]: want a pattern of event names: write for example "user_send_*"`}},
 	{"secret in the name of a field", []string{sinkURL, "      \"http://me:HiddenValue@bot\": x\n      url: http://bot\n"}, []string{

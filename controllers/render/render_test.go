@@ -325,7 +325,7 @@ func TestRenderRefuses(t *testing.T) {
 		},
 		"a bad path": {
 			func(c *v1alpha1.ChannelConnector, _ *render.Credentials) { c.Spec.Webhook.Path = "/" },
-			`channels[0].webhook.path: the domain verification takes "/" and "/zalo_verifier…"`,
+			`channels[0].webhook.path: pages of the types of channels take "/"`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
