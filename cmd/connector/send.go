@@ -19,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/types"
@@ -68,7 +69,7 @@ func newSend() *cobra.Command {
 			"    --app-id 2553928453557884079 --text \"Xin chào\"",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := s.check(); err != nil {
+			if err := s.check(command.Flags()); err != nil {
 				return usageError{err}
 			}
 			return s.run(command.Context(), command.OutOrStdout())
@@ -113,11 +114,14 @@ func (s *send) addFields(command *cobra.Command, known []channel.Type) {
 }
 
 // check refuses flags with which the command could only fail, or would do nothing.
-func (s *send) check() error {
+func (s *send) check(flags *pflag.FlagSet) error {
 	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
 		return fmt.Errorf("--type %s has no sample event: write for example %s", s.typeName, samples()[0].Name)
 	}
 	for _, field := range s.sample.Fields {
+		if !flags.Changed(field.Name) {
+			*s.values[field.Name] = field.Default // the flag's own is that of the first type that has it
+		}
 		if field.Required && s.file == "" && *s.values[field.Name] == "" {
 			return fmt.Errorf("no --%s, which an event of type %s needs: give it, or --file", field.Name, s.typeName)
 		}

@@ -203,6 +203,20 @@ func TestSendOfAnotherType(t *testing.T) {
 	}
 }
 
+// TestSendTakesTheTypesDefaults: types share a flag of one name, and each has a default of its own for it.
+func TestSendTakesTheTypesDefaults(t *testing.T) {
+	for typeName, want := range map[string]string{
+		"ZaloBot": `{"event_name":"message.text.received","message":{"from":{"id":"6ede9afa66b88fe6d6a9"`,
+		"ZaloOA":  `{"event_name":"user_send_text"`, "FacebookMessenger": `{"object":"page","entry":[{"id":"100000000000001"`,
+	} {
+		server := listen(t, 200)
+		code, _, stderr := run(t, "send", "--type", typeName, "--url", server.URL, "--api-key=k", "--app-id=1")
+		if code != exitOK || len(server.bodies) != 1 || !strings.HasPrefix(server.bodies[0], want) {
+			t.Errorf("%s: exit %d, %q: %s", typeName, code, server.bodies, stderr)
+		}
+	}
+}
+
 // TestSendTrustsOneCertificate: whatever its name and issuer, and no other one, to which no key is sent.
 func TestSendTrustsOneCertificate(t *testing.T) {
 	server := &webhook{}
