@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"xbot.a4b.vn/channel-connector/api/schema/schematest"
 )
@@ -83,28 +82,13 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// typeCannotChange is out of reach while there is one type only: the list of types refuses every other first.
-const typeCannotChange = "type: cannot be changed: create another ChannelConnector"
-
-func TestTypeCannotChange(t *testing.T) {
-	s, err := compiled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	errs, _ := s.rules.Validate(t.Context(), nil, s.structural, defaulted(s, "type: Other"), defaulted(s, ""), costLimit)
-	want := field.ErrorList{field.Invalid(field.NewPath("spec", "type"), "Other", typeCannotChange)}
-	if diff := cmp.Diff(want, errs); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-}
-
 // TestEveryRuleIsTested compares the rules in the definition with the lists.
 func TestEveryRuleIsTested(t *testing.T) {
 	s, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tested := []string{typeCannotChange}
+	var tested []string
 	for _, rule := range schematest.Rules {
 		tested = append(tested, rule.Messages...)
 	}

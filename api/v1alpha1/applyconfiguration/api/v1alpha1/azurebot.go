@@ -22,9 +22,9 @@ type AzureBotApplyConfiguration struct {
 	// a user in this channel. Clear: by the id. The event's body is never changed.
 	// Default: Hashed
 	UserID *apiv1alpha1.UserID `json:"userID,omitempty"`
-	// webChat opens web chats for the visitors of web pages: their servers ask for
-	// a Direct Line token at /partner/xpbot/api/webchat/initForClient. Default: no
-	// web chat.
+	// webChat opens web chats for the visitors of web pages. Default: none. Example:
+	// {directLineSecretKeyRef: {name: shop-azure, key: direct-line-secret},
+	// partnerKeys: [{name: web, secretKeyRef: {name: shop-partners, key: web}}]}
 	WebChat *WebChatApplyConfiguration `json:"webChat,omitempty"`
 }
 
