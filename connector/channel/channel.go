@@ -144,8 +144,9 @@ type Endpoint struct {
 	Path string
 	// MaxBodySize is the largest body accepted, in bytes.
 	MaxBodySize int64
-	// Serve answers a call. It may wait, for as long as ctx says at most, and bounds how many calls wait. Reason is why
-	// the call is refused, or why Serve answered; it is a metric label as in a Refusal.
+	// Serve answers a call. It may wait, for as long as ctx says at most, and bounds how many calls wait: each holds a
+	// place of the webhook. A status of 503 asks the caller to try again. Reason is why the call is refused, or why Serve
+	// answered; it is a metric label as in a Refusal.
 	Serve func(ctx context.Context, header http.Header, body []byte) (a Answer, reason Reason)
 }
 
