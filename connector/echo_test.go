@@ -33,12 +33,17 @@ func echoing(t *testing.T, section, sink string) *settings {
 // ask sends a request to the echo's path with the key of the channel.
 func (r *running) ask(t *testing.T, method, query, body, signature string) (status int, contentType, answer string) {
 	t.Helper()
-	target := "http://" + r.address.Webhook + "/echo?param.header.xp-api-key=" + keyOf("chat/echo") + query
+	return r.askAt(t, "/echo", method, query, body, http.Header{echo.SignatureHeader: {signature}})
+}
+
+func (r *running) askAt(t *testing.T, path, method, query, body string, header http.Header) (status int, contentType, answer string) {
+	t.Helper()
+	target := "http://" + r.address.Webhook + path + "?param.header.xp-api-key=" + keyOf("chat/echo") + query
 	call, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.Header.Set(echo.SignatureHeader, signature)
+	call.Header = header
 	response, err := r.client.Do(call)
 	if err != nil {
 		t.Fatal(err)
@@ -107,4 +112,17 @@ func TestATypeWithoutSignatures(t *testing.T) {
 		t.Errorf("%d %s", status, answer)
 	}
 	bot.awaits(t, 1)
+}
+
+// A channel's endpoint is served beside its webhook.
+func TestAnEndpointOfAType(t *testing.T) {
+	r := start(t, echoing(t, "wordSecret: {value: "+echoWord+"}", newReceiver(t).URL).write(t))
+	for word, want := range map[string]string{echoWord: "hidden-a", "other": "403 this is not the word\n"} {
+		status, contentType, answer := r.askAt(t, echo.EndpointPath, http.MethodPost, "", "hidden-a", http.Header{echo.WordHeader: {word}})
+		if (status == 200) != (word == echoWord) || contentType != "text/plain" || answer != want {
+			t.Errorf("%d %s %q, want %q", status, contentType, answer, want)
+		}
+	}
+	r.counts(`webhook_ignored_total{channel="chat/echo",reason="echoed"}`, 1)
+	r.counts(`webhook_refused_total{channel="chat/echo",reason="word"}`, 1)
 }
