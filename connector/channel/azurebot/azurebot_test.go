@@ -98,7 +98,14 @@ func reason(refusal *channel.Refusal) channel.Reason {
 const missing, wrong = channel.ReasonSignatureMissing, channel.ReasonSignatureWrong
 
 // The tenants that are listed, and one that is not.
-const tenant, tenantUpper, otherTenant = "0f0f0f0f-abcd-4000-8000-00000000000a", "0F0F0F0F-ABCD-4000-8000-00000000000A", "0f0f0f0f-abcd-4000-8000-00000000000b"
+const (
+	tenant      = "0f0f0f0f-abcd-4000-8000-00000000000a"
+	tenantUpper = "0F0F0F0F-ABCD-4000-8000-00000000000A"
+	otherTenant = "0f0f0f0f-abcd-4000-8000-00000000000b"
+)
+
+// evil is another serviceUrl.
+const evil = "https://evil.example.test/"
 
 func entra(issuer, of string) map[string]any {
 	return map[string]any{"iss": issuer, "tid": of, "serviceurl": nil, "aud": "api://" + appID}
@@ -108,7 +115,10 @@ func entra(issuer, of string) map[string]any {
 func TestCallsAreJudged(t *testing.T) {
 	enforce, audit, off := ready(t, channel.SignatureEnforce, tenant), ready(t, channel.SignatureAudit, tenant), ready(t, channel.SignatureOff)
 	body := string(sample(t))
-	good := first.Sign(claims(nil))
+	good, hs256 := first.Sign(claims(nil)), first.SignBy(jose.HS256, first.Private.N.Bytes(), claims(nil))
+	none := azuretest.Forge(map[string]any{"alg": "none", "kid": "first"}, claims(nil), nil)
+	elsewhere := entra("https://sts.windows.net/"+tenant+"/", tenant)
+	elsewhere["serviceurl"] = evil
 	for row, tt := range map[string]struct {
 		header http.Header
 		body   string
@@ -136,16 +146,16 @@ func TestCallsAreJudged(t *testing.T) {
 		"from the future":                    {header: bearing(map[string]any{"nbf": arrived.Add(time.Hour).Unix()}), want: wrong},
 		"another issuer":                     {header: bearing(map[string]any{"iss": "https://api.botframework.us"}), want: wrong},
 		"an unknown key":                     {header: with("Bearer " + second.Sign(claims(nil))), want: wrong},
-		"HS256":                              {header: with("Bearer " + first.SignBy(jose.HS256, first.Private.N.Bytes(), claims(nil))), want: wrong},
-		"none":                               {header: with("Bearer " + azuretest.Forge(map[string]any{"alg": "none", "kid": "first"}, claims(nil), nil)), want: wrong},
-		"another serviceUrl":                 {header: bearing(map[string]any{"serviceurl": "https://evil.example.test/"}), want: wrong},
-		"another serviceUrl in camel case":   {header: bearing(map[string]any{"serviceUrl": "https://evil.example.test/"}), want: wrong},
+		"HS256":                              {header: with("Bearer " + hs256), want: wrong},
+		"none":                               {header: with("Bearer " + none), want: wrong},
+		"another serviceUrl":                 {header: bearing(map[string]any{"serviceurl": evil}), want: wrong},
+		"another serviceUrl in camel case":   {header: bearing(map[string]any{"serviceUrl": evil}), want: wrong},
 		"serviceUrl in camel case":           {header: bearing(map[string]any{"serviceurl": nil, "serviceUrl": botURL})},
 		"no serviceUrl claim":                {header: bearing(map[string]any{"serviceurl": nil})},
-		"a tampered serviceUrl":              {bearing(nil), strings.Replace(body, botURL, "https://evil.example.test/", 1), wrong},
+		"a tampered serviceUrl":              {bearing(nil), strings.Replace(body, botURL, evil, 1), wrong},
 		"no serviceUrl in the body":          {bearing(nil), strings.Replace(body, `"serviceUrl":"`+botURL+`",`, "", 1), wrong},
 		"a serviceUrl that is no text":       {bearing(nil), strings.Replace(body, `"`+botURL+`"`, "{}", 1), wrong},
-		"a second serviceUrl in other case":  {bearing(nil), strings.Replace(body, `{"id"`, `{"ServiceUrl":"https://evil.example.test/","id"`, 1), wrong},
+		"a second serviceUrl in other case":  {bearing(nil), strings.Replace(body, `{"id"`, `{"ServiceUrl":"x","id"`, 1), wrong},
 		"a second channelId in other case":   {bearing(nil), strings.Replace(body, `{"id"`, `{"CHANNELID":"email","id"`, 1), wrong},
 		"a channelId that is no text":        {bearing(nil), strings.Replace(body, `"webchat"`, "[]", 1), wrong},
 		"an escaped serviceUrl":              {bearing(nil), strings.Replace(body, botURL, strings.ReplaceAll(botURL, "/", `\/`), 1), ""},
@@ -157,7 +167,7 @@ func TestCallsAreJudged(t *testing.T) {
 		"Entra, an issuer unlike its tenant": {header: bearing(entra("https://sts.windows.net/"+tenant+"/", otherTenant)), want: wrong},
 		"Entra, no tenant":                   {header: bearing(map[string]any{"iss": "https://sts.windows.net/" + tenant + "/"}), want: wrong},
 		"Entra, an issuer without its end":   {header: bearing(entra("https://sts.windows.net/"+tenant, tenant)), want: wrong},
-		"Entra, another serviceUrl":          {header: bearing(map[string]any{"iss": "https://sts.windows.net/" + tenant + "/", "tid": tenant, "serviceurl": "https://evil.example.test/"}), want: wrong},
+		"Entra, another serviceUrl":          {header: bearing(elsewhere), want: wrong},
 	} {
 		if tt.body == "" {
 			tt.body = body
@@ -196,7 +206,9 @@ func TestOrderOfAnswers(t *testing.T) {
 			t.Errorf("probe %q: %v, %v", body, reading, refusal)
 		}
 	}
-	for _, body := range []string{"[]", "{", `{"a":1}{}`, "\xff", `{"type":"a","type":"b"}`, `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`} {
+	for _, body := range []string{
+		"[]", "{", `{"a":1}{}`, "\xff", `{"type":"a","type":"b"}`, `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`,
+	} {
 		for _, b := range []*Channel{awaitingKeys, judging} {
 			if _, refusal := b.Read(arrived, nil, []byte(body)); reason(refusal) != channel.ReasonMalformed || refusal.Status != http.StatusBadRequest {
 				t.Errorf("%q: %v", body, refusal)
@@ -224,7 +236,9 @@ func TestEndorsements(t *testing.T) {
 	t.Cleanup(azure.Close)
 	b := start(t).open(settings(azure, channel.SignatureEnforce))
 	poll.Until(t, "keys", b.hasKeys)
-	for from, want := range map[string]channel.Reason{`"webchat"`: wrong, `"msteams"`: "", `null`: "", `{}`: wrong, `"MSTeams"`: wrong} {
+	for from, want := range map[string]channel.Reason{
+		`"webchat"`: wrong, `"msteams"`: "", `null`: "", `{}`: wrong, `"MSTeams"`: wrong,
+	} {
 		body := strings.Replace(string(sample(t)), `"webchat"`, from, 1)
 		if _, refusal := b.Read(arrived, bearing(nil), []byte(body)); reason(refusal) != want {
 			t.Errorf("%s: %v, want %q", from, refusal, want)
@@ -262,11 +276,12 @@ func TestCloudsAreApart(t *testing.T) {
 	for _, cloud := range []Cloud{"", CloudPublic, CloudUSGovernment, CloudChina} {
 		got[cloud] = Type.Calls(&Settings{Token: Token{Mode: channel.SignatureEnforce, Cloud: cloud, Tenants: []string{tenant}}})
 	}
-	public := []string{"https://login.botframework.com/v1/.well-known/openidconfiguration", "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration"}
+	const bot, entraID = "/v1/.well-known/openidconfiguration", "/common/v2.0/.well-known/openid-configuration"
+	public := []string{"https://login.botframework.com" + bot, "https://login.microsoftonline.com" + entraID}
 	want := map[Cloud][]string{
 		"": public, CloudPublic: public,
-		CloudUSGovernment: {"https://login.botframework.azure.us/v1/.well-known/openidconfiguration", "https://login.microsoftonline.us/common/v2.0/.well-known/openid-configuration"},
-		CloudChina:        {"https://login.botframework.azure.cn/v1/.well-known/openidconfiguration", "https://login.partner.microsoftonline.cn/common/v2.0/.well-known/openid-configuration"},
+		CloudUSGovernment: {"https://login.botframework.azure.us" + bot, "https://login.microsoftonline.us" + entraID},
+		CloudChina:        {"https://login.botframework.azure.cn" + bot, "https://login.partner.microsoftonline.cn" + entraID},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
@@ -274,7 +289,8 @@ func TestCloudsAreApart(t *testing.T) {
 	if urls := Type.Calls(&Settings{Token: Token{Mode: channel.SignatureOff}}); urls != nil {
 		t.Errorf("Off calls %v", urls)
 	}
-	b := (&Settings{AppID: appID, Token: Token{Mode: channel.SignatureEnforce, Tenants: []string{tenant}}}).Open(name, channel.Environment{}).(*Channel)
+	both := &Settings{AppID: appID, Token: Token{Mode: channel.SignatureEnforce, Tenants: []string{tenant}}}
+	b := both.Open(name, channel.Environment{}).(*Channel)
 	if b.authorities[0].Keys == b.authorities[1].Keys {
 		t.Error("Bot Framework and Entra share their keys")
 	}
@@ -310,7 +326,8 @@ func TestSigning(t *testing.T) {
 		t.Errorf("%+v", signing)
 	}
 	for _, other := range []Settings{
-		{AppID: otherTenant, Token: Token{Mode: channel.SignatureEnforce}}, {AppID: appID, Token: Token{Mode: channel.SignatureEnforce, Cloud: CloudChina}},
+		{AppID: otherTenant, Token: Token{Mode: channel.SignatureEnforce}},
+		{AppID: appID, Token: Token{Mode: channel.SignatureEnforce, Cloud: CloudChina}},
 	} {
 		if other.signer() == one.signer() {
 			t.Errorf("%+v has the signer of another bot", other)

@@ -87,25 +87,22 @@ func (t *Token) authorities(keys func(d token.Document, key string) *token.Keys)
 	}
 	e := t.endpoints()
 	bot := of(e.metadata)
-	all := []token.Authority{{Keys: bot, Issues: func(c *token.Claims) bool {
+	framework := token.Authority{Keys: bot, Issues: func(c *token.Claims) bool {
 		return c.Issuer != "" && (c.Issuer == e.issuer || c.Issuer == bot.Issuer())
-	}}}
+	}}
 	if len(t.Tenants) == 0 {
-		return all
+		return []token.Authority{framework}
 	}
-	return append(all, token.Authority{Keys: of(e.entraMetadata), Issues: func(c *token.Claims) bool {
+	return []token.Authority{framework, {Keys: of(e.entraMetadata), Issues: func(c *token.Claims) bool {
 		return slices.ContainsFunc(t.Tenants, func(tenant string) bool { return strings.EqualFold(tenant, c.Tenant) }) &&
 			slices.ContainsFunc(e.entraIssuers, func(issuer string) bool {
 				return strings.EqualFold(strings.Replace(issuer, "*", c.Tenant, 1), c.Issuer)
 			})
-	}})
+	}}}
 }
 
 // signer tells the authorities of one bot apart from others.
 func (s *Settings) signer() [sha256.Size]byte {
-	parts := [][]byte{[]byte(typeName), []byte(strings.ToLower(s.AppID))}
-	for _, url := range s.Token.documents() {
-		parts = append(parts, []byte(url))
-	}
-	return digest.Of(parts...)
+	documents := []byte(strings.Join(s.Token.documents(), " "))
+	return digest.Of([]byte(typeName), []byte(strings.ToLower(s.AppID)), documents)
 }

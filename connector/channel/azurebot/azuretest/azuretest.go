@@ -9,8 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"maps"
 	"math/big"
 	"net/http"
@@ -47,7 +46,7 @@ func Start(keys ...*Key) *Azure {
 func StartTLS(keys ...*Key) *Azure {
 	a := newAzure(keys)
 	a.server = httptest.NewUnstartedServer(a)
-	a.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that trust nobody
+	a.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // clients that trust nobody
 	a.server.StartTLS()
 	return a
 }
@@ -100,11 +99,19 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case answer != nil:
 		answer(w, r)
 	case r.URL.Path == metadataPath:
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": Issuer, "jwks_uri": a.server.URL + keysPath})
+		write(w, map[string]any{"issuer": Issuer, "jwks_uri": a.server.URL + keysPath})
 	default:
 		a.Fetches.Add(1)
-		_ = json.NewEncoder(w).Encode(map[string]any{"keys": keys})
+		write(w, map[string]any{"keys": keys})
 	}
+}
+
+func write(w http.ResponseWriter, document map[string]any) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = w.Write(text) // a client that went away
 }
 
 // Key is one that signs tokens.

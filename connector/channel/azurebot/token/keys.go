@@ -155,7 +155,7 @@ func (k *Keys) use(next *set) {
 
 // pause waits until the document is to be fetched again. After a failure no caller makes that earlier.
 func (k *Keys) pause(ctx context.Context, failures int) {
-	wait, wanted := k.pace.Every*9/10+rand.N(k.pace.Every/5+1), k.wanted
+	wait, wanted := k.pace.Every*9/10+rand.N(k.pace.Every/5+1), k.wanted //nolint:gosec // spreads load, and is no secret
 	if failures > 0 {
 		wait, wanted = k.pace.retry(failures), nil
 	}
@@ -182,7 +182,7 @@ func (p Pace) retry(failures int) time.Duration {
 		wait *= 2
 	}
 	wait = min(wait, p.LastRetry)
-	return wait/2 + rand.N(wait/2+1)
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // spreads load, and is no secret
 }
 
 // fresh reports whether a key that is not in the set is unknown to the issuer too.

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +20,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/azurebot/azuretest"
@@ -93,7 +91,10 @@ func TestTokensAreJudged(t *testing.T) {
 	good := first.Sign(claims(nil))
 	head, rest, _ := strings.Cut(good, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
-	embedded := map[string]any{"alg": "RS256", "kid": "first", "jwk": jose.JSONWebKey{Key: &stranger.Private.PublicKey}, "jku": azure.URL(), "x5u": azure.URL()}
+	embedded := map[string]any{
+		"alg": "RS256", "kid": "first", "jwk": jose.JSONWebKey{Key: &stranger.Private.PublicKey}, "jku": azure.URL(), "x5u": azure.URL(),
+	}
+	critical := map[string]any{"alg": "RS256", "kid": "first", "crit": []string{"x"}, "x": 1}
 	for name, tt := range map[string]struct {
 		raw  string
 		want error
@@ -123,7 +124,7 @@ func TestTokensAreJudged(t *testing.T) {
 		"None":                         {azuretest.Forge(map[string]any{"alg": "None", "kid": "first"}, claims(nil), nil), ErrMalformed},
 		"no algorithm":                 {azuretest.Forge(map[string]any{"kid": "first"}, claims(nil), nil), ErrMalformed},
 		"a key in its header":          {azuretest.Forge(embedded, claims(nil), sign(t, stranger, embedded)), ErrSignature},
-		"a critical header":            {azuretest.Forge(map[string]any{"alg": "RS256", "kid": "first", "crit": []string{"x"}, "x": 1}, claims(nil), nil), ErrSignature},
+		"a critical header":            {azuretest.Forge(critical, claims(nil), sign(t, first, critical)), ErrSignature},
 		"no signature":                 {head + "." + payload + ".", ErrSignature},
 		"two parts":                    {head + "." + payload, ErrMalformed},
 		"four parts":                   {good + "." + signature, ErrMalformed},
@@ -156,7 +157,8 @@ func sign(t *testing.T, with *azuretest.Key, header map[string]any) []byte {
 // twice returns a token with a member that is given twice, well signed.
 func twice(t *testing.T) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: first.Private}, (&jose.SignerOptions{}).WithHeader("kid", "first"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: first.Private},
+		(&jose.SignerOptions{}).WithHeader("kid", "first"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,136 +193,6 @@ func TestACachedTokenExpires(t *testing.T) {
 	}
 	if _, err := Verify(now, raw, []Authority{{k, func(*Claims) bool { return false }}}); !errors.Is(err, ErrIssuer) {
 		t.Errorf("a cached token of an issuer that is not trusted: %v", err)
-	}
-}
-
-// TestKeysRotate: an unknown key is fetched at once, and meanwhile the platform is asked to send the call again. A key
-// that leaves the document takes its tokens with it.
-func TestKeysRotate(t *testing.T) {
-	azure := start(t, first)
-	k := fetched(t, azure, quick)
-	old, next := first.Sign(claims(nil)), second.Sign(claims(nil))
-	if _, err := verify(k, old); err != nil {
-		t.Fatal(err)
-	}
-	azure.Publish(first, second)
-	if _, err := verify(k, next); !errors.Is(err, ErrAwaiting) {
-		t.Fatalf("a key that is not fetched yet: %v", err)
-	}
-	until(t, "the next key", func() bool { _, err := verify(k, next); return err == nil })
-	if _, err := verify(k, old); err != nil {
-		t.Errorf("a key that stays: %v", err)
-	}
-	azure.Publish(second)
-	k.fetchEarly()
-	until(t, "the old key's end", func() bool { _, err := verify(k, old); return err != nil })
-	azure.Publish(stranger, second) // the name comes back with another key
-	k.fetchEarly()
-	until(t, "another key of the old name", func() bool { _, err := verify(k, old); return errors.Is(err, ErrSignature) })
-}
-
-// TestMadeUpKeysFetchNothing: while the keys are fresh, tokens with unknown ones are refused and cause no fetch.
-func TestMadeUpKeysFetchNothing(t *testing.T) {
-	azure := start(t, first)
-	k := fetched(t, azure, Pace{Every: time.Hour, Fresh: time.Hour, FirstRetry: time.Millisecond, LastRetry: time.Millisecond})
-	for i := range 100 {
-		if _, err := verify(k, (&azuretest.Key{ID: fmt.Sprint(i)}).SignBy(jose.RS256, second.Private, claims(nil))); !errors.Is(err, ErrKey) {
-			t.Fatal(err)
-		}
-	}
-	if n := azure.Fetches.Load(); n != 1 || len(k.wanted) != 0 {
-		t.Errorf("%d fetches, %d wanted", n, len(k.wanted))
-	}
-}
-
-// TestTheLastKeysStay: whatever becomes of the document, the last good keys verify, and nothing else does.
-func TestTheLastKeysStay(t *testing.T) {
-	azure := start(t, first)
-	k := fetched(t, azure, quick)
-	for name, broken := range map[string]http.HandlerFunc{
-		"fails":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
-		"garbage": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"empty":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) },
-		"no keys": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"issuer":"x","jwks_uri":%q,"keys":[]}`, azure.URL())
-		},
-		"too large": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", maxDocument), `{}`) },
-		"redirects": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
-		"a file": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `{"issuer":"x","jwks_uri":"file:///etc/passwd"}`)
-		},
-		"relative": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer":"x","jwks_uri":"/keys"}`) },
-		"many keys": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"issuer":"x","jwks_uri":%q,"keys":[%s{}]}`, azure.URL(), strings.Repeat("{},", maxKeys))
-		},
-	} {
-		azure.Break(broken)
-		before := failures(t, k)
-		k.fetchEarly()
-		until(t, name, func() bool { return failures(t, k) > before })
-		if _, err := verify(k, first.Sign(claims(map[string]any{"name": name}))); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := verify(k, second.Sign(claims(nil))); !errors.Is(err, ErrAwaiting) {
-			t.Errorf("%s: an unknown key: %v", name, err)
-		}
-	}
-	azure.Break(nil)
-	azure.Publish(second)
-	until(t, "the mended document", func() bool { _, err := verify(k, second.Sign(claims(nil))); return err == nil })
-}
-
-func failures(t *testing.T, k *Keys) float64 { t.Helper(); return counted(t, k, "failed") }
-
-func counted(t *testing.T, k *Keys, result string) float64 {
-	t.Helper()
-	var read dto.Metric
-	if err := k.metrics.TokenFetches.WithLabelValues(k.label(), result).Write(&read); err != nil {
-		t.Fatal(err)
-	}
-	return read.GetCounter().GetValue()
-}
-
-// TestNoKeysAtStart: before the first fetch no token is verified, and none is called wrong.
-func TestNoKeysAtStart(t *testing.T) {
-	azure := start(t, first)
-	azure.Break(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	k := run(t, Document{URL: azure.URL()}, quick)
-	until(t, "failures", func() bool { return failures(t, k) > 2 })
-	if _, err := verify(k, first.Sign(claims(nil))); !errors.Is(err, ErrAwaiting) || k.Present() || k.Issuer() != "" {
-		t.Errorf("%v", err)
-	}
-	azure.Break(nil)
-	until(t, "keys", func() bool { _, err := verify(k, first.Sign(claims(nil))); return err == nil })
-	if k.Issuer() != azuretest.Issuer || counted(t, k, "fetched") != 1 {
-		t.Errorf("issuer %q, %v fetches", k.Issuer(), counted(t, k, "fetched"))
-	}
-}
-
-// TestAHangingDocument: the end of the process does not wait for one, nor do calls.
-func TestAHangingDocument(t *testing.T) {
-	azure := start(t, first)
-	asked := make(chan struct{}, 100)
-	azure.Break(func(_ http.ResponseWriter, r *http.Request) { asked <- struct{}{}; <-r.Context().Done() })
-	k := run(t, Document{URL: azure.URL()}, quick)
-	<-asked
-	if _, err := verify(k, first.Sign(claims(nil))); !errors.Is(err, ErrAwaiting) {
-		t.Error(err)
-	}
-}
-
-// TestOnlyGoodKeysAreUsed: a weak key, a key for something else and one of another kind verify nothing.
-func TestOnlyGoodKeysAreUsed(t *testing.T) {
-	weak := azuretest.NewKeyOf("weak", 1024)
-	azure := start(t, second.With(map[string]any{"use": "enc"}), weak, stranger.With(map[string]any{"alg": "RS512"}),
-		stranger.With(map[string]any{"kid": "third", "kty": "EC"}), stranger.With(map[string]any{"kid": "even", "e": "AQAA"}),
-		stranger.With(map[string]any{"kid": ""}), first.With(map[string]any{"use": nil, "x5c": []string{"garbage"}, "x5t": "garbage"}))
-	k := fetched(t, azure, UsualPace)
-	if n := len(k.current.Load().byID); n != 1 {
-		t.Errorf("%d keys", n)
-	}
-	if _, err := verify(k, first.Sign(claims(nil))); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -360,34 +232,6 @@ func TestAuthoritiesAreApart(t *testing.T) {
 	}
 }
 
-// TestTLSIsVerified: with the authorities that are named, and no others.
-func TestTLSIsVerified(t *testing.T) {
-	azure := azuretest.StartTLS(first)
-	t.Cleanup(azure.Close)
-	until(t, "keys", run(t, Document{azure.URL(), azure.Authorities()}, quick).Present)
-	for _, pool := range []*x509.CertPool{nil, x509.NewCertPool()} {
-		k := run(t, Document{azure.URL(), pool}, quick)
-		until(t, "failures", func() bool { return failures(t, k) > 2 })
-		if k.Present() {
-			t.Error("an unknown authority is trusted")
-		}
-	}
-}
-
-// TestHTTPSStaysHTTPS: a document that came by https cannot send us to http.
-func TestHTTPSStaysHTTPS(t *testing.T) {
-	plain, azure := start(t, first), azuretest.StartTLS(first)
-	t.Cleanup(azure.Close)
-	azure.Break(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer":"x","jwks_uri":%q}`, plain.URL())
-	})
-	k := run(t, Document{azure.URL(), azure.Authorities()}, quick)
-	until(t, "failures", func() bool { return failures(t, k) > 2 })
-	if plain.Fetches.Load() != 0 || k.Present() {
-		t.Error("keys were fetched by plain HTTP")
-	}
-}
-
 // TestTheCacheIsBounded: in number and bytes, and what is used stays longer.
 func TestTheCacheIsBounded(t *testing.T) {
 	var c cache
@@ -404,38 +248,6 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 	if c.find(digest("1")) != nil {
 		t.Error("an old token is still there")
-	}
-}
-
-// TestManyCallsWhileKeysChange is for the race detector.
-func TestManyCallsWhileKeysChange(t *testing.T) {
-	azure := start(t, first)
-	k := fetched(t, azure, quick)
-	raw := first.Sign(claims(nil))
-	var calls sync.WaitGroup
-	for i := range 4 {
-		calls.Go(func() {
-			unknown := (&azuretest.Key{ID: fmt.Sprint(i)}).SignBy(jose.RS256, second.Private, claims(nil))
-			for range 200 {
-				if _, err := verify(k, raw); err != nil {
-					t.Error(err)
-				}
-				if _, err := verify(k, unknown); !errors.Is(err, ErrAwaiting) {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	calls.Wait()
-}
-
-func TestRetriesDouble(t *testing.T) {
-	for failed, most := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 9: 256 * time.Second, 10: 5 * time.Minute, 1000: 5 * time.Minute} {
-		for range 100 {
-			if wait := UsualPace.retry(failed); wait < most/2 || wait > most {
-				t.Errorf("after %d failures %s, want %s to %s", failed, wait, most/2, most)
-			}
-		}
 	}
 }
 
