@@ -66,7 +66,8 @@ type Type struct {
 	// Calls returns the URLs that channels with a section call by themselves, so that firewalls can let them out; nil if
 	// they call none. The section need not have been checked.
 	Calls func(section config.Section) []string
-	// Register tells the platform where to call; nil if people paste the URL into a console.
+	// Register tells the platform where to call; nil if people paste the URL into a console. The operator calls it, again
+	// and again until it returns nil. Its error is a *RegistrationError.
 	Register func(ctx context.Context, r Registration) error
 }
 
