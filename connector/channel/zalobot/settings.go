@@ -37,7 +37,8 @@ var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 		NeverVerified: "a bot has two secrets: put " + rightSecret + ", into the Secret that secretToken.secretKeyRefs names",
 		NoLonger:      "setWebhook was called with another token: put " + rightSecret + ", into the Secret, or call setWebhook again",
 	},
-	Sample: textMessage,
+	Sample:   textMessage,
+	Register: Register,
 }
 
 var _ channel.Settings = (*Settings)(nil)
