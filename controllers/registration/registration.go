@@ -1,0 +1,256 @@
+// Package registration tells platforms without a console where to call. The calls are made beside the passes, which
+// never wait for a platform: a pass says what it wants, and is woken when there is news.
+//
+//   - At most one call is made for a resource at a time, and one in 5 s, however often its Secrets change.
+//   - At most 4 calls are made at once, of 10 s each.
+//   - A call that fails is made again after 5 s, then twice that, up to 10 minutes; after 10 minutes at once if the
+//     platform refuses the credential; and not before the time that the platform asks for, of 1 h at most.
+//   - What it knows is lost with the process. The status knows what was registered, so that nothing is repeated.
+package registration
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"xbot.a4b.vn/channel-connector/connector/channel"
+)
+
+const (
+	// minPause is the time between two calls for one resource, at least; after failures it doubles up to maxPause.
+	minPause = 5 * time.Second
+	maxPause = 10 * time.Minute
+	// jitter lengthens a pause by a part, so that what failed together is not repeated together.
+	jitter = 0.2
+	// maxRetryAfter bounds what a platform may ask for.
+	maxRetryAfter = time.Hour
+	// workers bounds the calls at once.
+	workers = 4
+	// timeout bounds one call.
+	timeout = 10 * time.Second
+	// maxHeader bounds the header of an answer, in bytes.
+	maxHeader = 64 << 10
+)
+
+// Wanted is what a platform is to be told.
+type Wanted struct {
+	channel.Registration
+
+	// Fingerprint tells it apart from anything else that the platform could be told, and tells nothing of it.
+	Fingerprint string
+	// Register tells the platform.
+	Register func(ctx context.Context, r channel.Registration) error
+}
+
+// Outcome is what has become of that; it is zero while nothing has.
+type Outcome struct {
+	// Registered: the platform was told.
+	Registered bool
+	// Failure is why the last attempt failed; empty for none. Refused: the platform does not take the credential.
+	Failure string
+	Refused bool
+}
+
+// The results of calls, for a metric.
+const (
+	ResultRegistered = "registered"
+	ResultRefused    = "refused"
+	ResultFailed     = "failed"
+)
+
+// Options are what a Registrar works with; all are required.
+type Options struct {
+	// Wake lets a resource have a pass, which takes the Outcome.
+	Wake func(ctx context.Context, key client.ObjectKey)
+	// Count counts a call by its result.
+	Count func(result string)
+}
+
+// Registrar registers webhooks. It is a manager's Runnable, which the leader runs.
+type Registrar struct {
+	Options
+
+	client *http.Client
+	queue  workqueue.TypedDelayingInterface[client.ObjectKey]
+
+	mu    sync.Mutex
+	known map[client.ObjectKey]*entry
+}
+
+// entry is a resource whose webhook was to be registered at some time.
+type entry struct {
+	// wanted is nil if the platform is to be told nothing.
+	wanted   *Wanted
+	outcome  Outcome
+	failures int
+	// due is when to call; called is when the last call began.
+	due, called time.Time
+}
+
+// New makes a Registrar that registers nothing yet.
+func New(o Options) *Registrar {
+	return &Registrar{
+		Options: o, client: newClient(), known: map[client.ObjectKey]*entry{},
+		queue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[client.ObjectKey]{Name: "registration"}),
+	}
+}
+
+// newClient makes the client of all calls. A redirect would take the credential elsewhere, and is not followed.
+func newClient() *http.Client {
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
+		TLSHandshakeTimeout: timeout, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: workers,
+	}
+	return &http.Client{
+		Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Want has the platform told, unless it is being told the same already, and returns what has become of that.
+func (r *Registrar) Want(key client.ObjectKey, w Wanted) Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.known[key]
+	if e == nil {
+		e = &entry{}
+		r.known[key] = e
+	}
+	if e.wanted != nil && e.wanted.Fingerprint == w.Fingerprint {
+		return e.outcome
+	}
+	w.Client = r.client
+	e.wanted, e.outcome, e.failures = &w, Outcome{}, 0
+	e.due = time.Now()
+	if earliest := e.called.Add(minPause); earliest.After(e.due) {
+		e.due = earliest
+	}
+	r.queue.AddAfter(key, time.Until(e.due))
+	return Outcome{}
+}
+
+// Leave ends what is under way. A call that has begun goes on, and nothing comes of it.
+func (r *Registrar) Leave(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.known[key]; e != nil {
+		e.wanted = nil
+	}
+}
+
+// Forget is Leave for a resource that is gone.
+func (r *Registrar) Forget(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, key)
+}
+
+// Start makes calls until ctx ends.
+func (r *Registrar) Start(ctx context.Context) error {
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for r.next(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	r.queue.ShutDown()
+	running.Wait()
+	r.client.CloseIdleConnections()
+	return nil
+}
+
+// next makes the call that is due, and reports whether the queue goes on.
+func (r *Registrar) next(ctx context.Context) bool {
+	key, ended := r.queue.Get()
+	if ended {
+		return false
+	}
+	defer r.queue.Done(key)
+	w := r.take(key)
+	if w == nil {
+		return true
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	err := w.Register(limited, w.Registration)
+	cancel()
+	if ctx.Err() == nil && r.note(key, w, err) {
+		r.Wake(ctx, key)
+	}
+	return true
+}
+
+// take returns what is due; nil for nothing. What is due later comes later.
+func (r *Registrar) take(key client.ObjectKey) *Wanted {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.known[key]
+	if e == nil || e.wanted == nil || e.outcome.Registered {
+		return nil
+	}
+	if wait := time.Until(e.due); wait > 0 {
+		r.queue.AddAfter(key, wait)
+		return nil
+	}
+	e.called = time.Now()
+	return e.wanted
+}
+
+// note keeps the result of a call, and reports whether it is news. It is none if something else is wanted by now.
+func (r *Registrar) note(key client.ObjectKey, w *Wanted, err error) (news bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	outcome, after := judge(err)
+	r.Count(outcome.result())
+	e := r.known[key]
+	if e == nil || e.wanted != w {
+		return false
+	}
+	news = outcome != e.outcome
+	e.outcome = outcome
+	if outcome.Registered {
+		return news
+	}
+	e.failures++
+	e.due = time.Now().Add(max(after, pause(e.failures, outcome.Refused)))
+	r.queue.AddAfter(key, time.Until(e.due))
+	return news
+}
+
+func (o Outcome) result() string {
+	switch {
+	case o.Registered:
+		return ResultRegistered
+	case o.Refused:
+		return ResultRefused
+	}
+	return ResultFailed
+}
+
+// judge returns what a call has come to, and when the platform wants to be called again.
+func judge(err error) (Outcome, time.Duration) {
+	if err == nil {
+		return Outcome{Registered: true}, 0
+	}
+	failure, ok := errors.AsType[*channel.RegistrationError](err)
+	if !ok { // it may quote a URL with the credential
+		return Outcome{Failure: "the call failed"}, 0
+	}
+	return Outcome{Failure: failure.Message, Refused: failure.Refused}, min(failure.RetryAfter, maxRetryAfter)
+}
+
+// pause is the time until the next call after so many failures.
+func pause(failures int, refused bool) time.Duration {
+	wait := maxPause
+	if doubled := failures - 1; !refused && doubled < 10 {
+		wait = min(maxPause, minPause<<doubled)
+	}
+	return wait + time.Duration(rand.Float64()*jitter*float64(wait)) //nolint:gosec // spreads load
+}
