@@ -67,6 +67,8 @@ type Resolved struct {
 	Expiring []v1alpha1.ExpiringKey
 	// Unread is why some Secret could not be read: the connector keeps its values.
 	Unread error
+	// Registering is what the platform is to be told; nil if the operator does not register the webhook.
+	Registering *Registering
 }
 
 // Resolve reads and judges every Secret key that the resource names. It leaves out unusable ones, which keep nothing
@@ -98,6 +100,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if unread == nil || in.InUse != nil {
 		out.Credentials = collect(materials)
 	}
+	out.Registering = registering(materials)
 	return out, nil
 }
 
@@ -197,10 +200,13 @@ func (m *material) read(from object, room int) (size int) {
 	return len(m.Value)
 }
 
-// own reports whether no other ChannelConnector should have the same Secret key.
+// own reports whether a Secret key lets calls in.
 func own(r render.Reference) bool {
 	return r.Use == render.SigningKey || r.Use == render.ChannelSecret || r.Use == render.APIKey
 }
+
+// unshared reports whether no other ChannelConnector should have the same Secret key.
+func unshared(r render.Reference) bool { return own(r) || r.Use == render.PlatformCredential }
 
 // there reports whether there is a value to judge.
 func (m *material) there() bool { return m.keyFound && m.Value != "" }
@@ -217,13 +223,13 @@ func references(c *v1alpha1.ChannelConnector, generated string) []render.Referen
 }
 
 // Named returns what a resource names, sorted and each once: the users' Secrets and ConfigMaps, and as its own keys the
-// Secret keys that it should share with no other one, its signing keys and API keys.
+// Secret keys that it should share with no other one: those that let calls in, and the one that registers its webhook.
 func Named(c *v1alpha1.ChannelConnector) (objects []render.Object, ownKeys []v1alpha1.SecretKeyRef) {
 	for _, r := range references(c, "") {
 		if r.Name == "" {
 			continue
 		}
-		if objects = append(objects, r.Object); own(r) {
+		if objects = append(objects, r.Object); unshared(r) {
 			ownKeys = append(ownKeys, v1alpha1.SecretKeyRef{Name: r.Name, Key: r.Key})
 		}
 	}
@@ -246,6 +252,9 @@ func collect(materials []material) *render.Credentials {
 	}
 	for i := range materials {
 		m := &materials[i]
+		if m.Use == render.PlatformCredential { // no pod gets it
+			continue
+		}
 		v := render.Value{Text: m.Value, Source: m.source()}
 		if m.Use == render.APIKey {
 			v.Text = ""

@@ -20,7 +20,7 @@ const Grace = 30 * time.Second
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
-		if m.state == usable || own(m.Reference) && m.replaced(has, materials) {
+		if m.state == usable || m.Use == render.PlatformCredential || own(m.Reference) && m.replaced(has, materials) {
 			continue
 		}
 		absent := own(m.Reference) && m.state == gone && has.Values[m.source()]+has.APIKeys[m.source()] != ""
@@ -131,6 +131,8 @@ func (m *material) meanwhile() string {
 		return fmt.Sprintf("it is accepted until %s", m.until.UTC().Format(time.RFC3339))
 	case own(m.Reference) && m.Value+m.kept != "":
 		return "it is accepted"
+	case m.Use == render.PlatformCredential:
+		return "the webhook stays as it is registered, if it is"
 	case m.Use == render.APIKey:
 		return "calls with it get 401"
 	case m.Use == render.SigningKey:

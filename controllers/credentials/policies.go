@@ -237,7 +237,7 @@ func looksLikeAccessToken(m *material, s subject) []Finding {
 }
 
 func shared(m *material, s subject) []Finding {
-	if s.sharedWith == nil || !own(m.Reference) || m.Path == render.GeneratedPath { // the resource does not name that key
+	if s.sharedWith == nil || !unshared(m.Reference) || m.Path == render.GeneratedPath { // the resource does not name that key
 		return nil
 	}
 	other := s.sharedWith(v1alpha1.SecretKeyRef{Name: m.Name, Key: m.Key})

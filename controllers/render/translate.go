@@ -27,6 +27,7 @@ import (
 //   - secretKeyRef: {name, key} becomes value and source beside its neighbours.
 //   - A longer name, such as signingSecretKeyRef: {name, key}, becomes signingSecret: {value, source}.
 //   - A field of ownFiles becomes the name of a file beside the configuration file.
+//   - A field with the tag connector:"-" is the operator's alone: it does not stand in the file.
 
 // Kind is a kind of object that holds values.
 type Kind string
@@ -73,6 +74,8 @@ const (
 	Credential
 	// Certificate is PEM for connections to either, or for those of callers.
 	Certificate
+	// PlatformCredential opens the platform's API. It is the operator's alone: no pod gets it.
+	PlatformCredential
 )
 
 // OfSink reports whether the sink needs the Secret key.
@@ -133,9 +136,36 @@ func References(c *v1alpha1.ChannelConnector, generated v1alpha1.SecretKeyRef) (
 		return config.APIKey{}
 	}
 	channelOf(c, generated, list)
+	all = append(all, registering(c)...)
 	inboxOf(c.Spec, list)
 	serverTLS(c.Spec.Workload, list)
 	return all
+}
+
+// registering lists the Secret keys with which the operator registers the webhook, if it is declared to do so.
+func registering(c *v1alpha1.ChannelConnector) (all []Reference) {
+	member := c.Spec.Channel()
+	if registrar, ok := member.(v1alpha1.Registrar); !ok || !registrar.Registers() {
+		return nil
+	}
+	path := "spec." + types.Channel(string(c.Spec.Type)).Member()
+	for f, value := range reflect.Indirect(reflect.ValueOf(member)).Fields() {
+		ref, ok := reflect.TypeAssert[*v1alpha1.SecretKeyRef](value)
+		if !ok || ref == nil || !operators(f) {
+			continue
+		}
+		at := path + "." + fieldName(f)
+		all = append(all, Reference{Path: at, Field: at, Object: Object{KindSecret, ref.Name}, Key: ref.Key, Use: PlatformCredential})
+	}
+	return all
+}
+
+// operators reports whether a field is the operator's alone.
+func operators(f reflect.StructField) bool { return f.Tag.Get("connector") == "-" }
+
+func fieldName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
 // translation writes parts of a resource in the connector's terms.
@@ -185,11 +215,11 @@ func (t translation) section(v reflect.Value, path, field string) *yaml.Node {
 	}
 	kind := v.FieldByName("Type")
 	for f, value := range v.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name := fieldName(f)
 		from := path + "." + name
 		other := kind.IsValid() && !strings.EqualFold(name, kind.String()) && members()[name]
 		ignored := t.ignored && f.Type == reflect.TypeFor[[]v1alpha1.SecretKeyRef]()
-		if !empty(value) && !other && !ignored && !elsewhere[from] {
+		if !empty(value) && !other && !ignored && !elsewhere[from] && !operators(f) {
 			t.member(out, name, value, from, field)
 		}
 	}
