@@ -114,7 +114,10 @@ func (p *pass) makeAPIKey(ctx context.Context, k apiKey, name string) apiKey {
 		return k
 	}
 	k.secret, k.name, k.regenerated = secret, name, asked
-	p.event(corev1.EventTypeNormal, "APIKeyGenerated", fmt.Sprintf("Made an API key: paste the key %q of Secret %q into the platform's "+
-		"console", credentials.GeneratedKey, name))
+	told := fmt.Sprintf("Made an API key: paste the key %q of Secret %q into the platform's console", credentials.GeneratedKey, name)
+	if p.registers() {
+		told = fmt.Sprintf("Made an API key, the key %q of Secret %q: the platform is told of it", credentials.GeneratedKey, name)
+	}
+	p.event(corev1.EventTypeNormal, "APIKeyGenerated", told)
 	return k
 }

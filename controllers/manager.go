@@ -35,6 +35,8 @@ type Options struct {
 	MaxConcurrentUpgrades int
 	// MaxConnectorsPerNamespace is how many resources are served in a namespace, the oldest ones; 0 is all.
 	MaxConnectorsPerNamespace int
+	// PlatformAPIs are the addresses of platforms' APIs, by the types of channels, in place of their own.
+	PlatformAPIs map[string]string
 	// Allowed limits what resources may declare of their pods.
 	Allowed Allowed
 	// ReportInterval is how often each connector is asked for its report. Default: 100 s.

@@ -3,6 +3,8 @@ package controllers
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"xbot.a4b.vn/channel-connector/controllers/registration"
 )
 
 // The operator's own metrics, beside those of controller-runtime.
@@ -27,9 +29,16 @@ var (
 		Name: "xbot_operator_fields_contested",
 		Help: "Fields of children that the operator leaves as they are for a while, because others change them back.",
 	})
+	registrations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "xbot_operator_webhook_registrations_total",
+		Help: "Calls that tell a platform where to call, by result: registered, refused (the credential) or failed.",
+	}, []string{"result"})
 )
 
 // RegisterMetrics registers the operator's own metrics in controller-runtime's registry, once for a process.
 func RegisterMetrics() {
-	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, upgradesFailed, connectorsBeyondBound, fieldsContested)
+	metrics.Registry.MustRegister(upgradesPending, upgradesStopped, upgradesFailed, connectorsBeyondBound, fieldsContested, registrations)
+	for _, result := range []string{registration.ResultRegistered, registration.ResultRefused, registration.ResultFailed} {
+		registrations.WithLabelValues(result) // from 0
+	}
 }

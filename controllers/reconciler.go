@@ -26,6 +26,7 @@ import (
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
+	"xbot.a4b.vn/channel-connector/controllers/registration"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
 )
@@ -46,6 +47,7 @@ type reconciler struct {
 	*register
 	upgrades   *upgrades
 	traffic    *traffic.Poller
+	registrar  *registration.Registrar
 	definition *definition
 	kinds      *kinds
 	gateways   *gateways
@@ -100,6 +102,7 @@ func (r *reconciler) forget(key client.ObjectKey) {
 	r.contests.Forget(key)
 	r.upgrades.forget(key)
 	r.traffic.Forget(key)
+	r.registrar.Forget(key)
 }
 
 // maxWoken is how many resources may be woken without waiting for a worker.
@@ -234,6 +237,7 @@ func (p *pass) observation(o outcome) status.Observation {
 		seen.URL = children.URL(served)
 	}
 	seen.Now = cmp.Or(seen.Now, p.Clock.Now())
+	seen.Registration = p.registration(o, seen)
 	return seen
 }
 

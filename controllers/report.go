@@ -204,7 +204,7 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 			ctrl.LoggerFrom(ctx).Info("Ready changed", "ready", is.Status, "reason", is.Reason, "message", is.Message)
 		}
 		reason := is.Reason
-		if is.Type == v1alpha1.ConditionDefinitionOutdated {
+		if is.Type == v1alpha1.ConditionDefinitionOutdated || is.Reason == status.ReasonRegistered {
 			reason = is.Type
 		}
 		switch {
@@ -212,13 +212,13 @@ func (p *pass) transition(ctx context.Context, old, next v1alpha1.ChannelConnect
 			p.event(corev1.EventTypeWarning, reason, is.Message)
 		case slices.Contains(toldWhenTrue, is.Type) && is.Status == metav1.ConditionTrue && was.Status != metav1.ConditionTrue,
 			fails(*was) && was.Reason != is.Reason:
-			p.event(corev1.EventTypeNormal, is.Reason, is.Message)
+			p.event(corev1.EventTypeNormal, reason, is.Message)
 		}
 	}
 }
 
 // toldWhenTrue are the conditions of which an event says that they have become True.
-var toldWhenTrue = []string{v1alpha1.ConditionReady, v1alpha1.ConditionExposed}
+var toldWhenTrue = []string{v1alpha1.ConditionReady, v1alpha1.ConditionExposed, v1alpha1.ConditionWebhookRegistered}
 
 // troubles reports whether a condition has a new problem.
 func troubles(was, is metav1.Condition, stalled bool) bool {
@@ -232,11 +232,16 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 		return reworded
 	case v1alpha1.ConditionExposed:
 		return reworded && (is.Status == metav1.ConditionFalse || is.Reason == status.ReasonCertificateExpiring)
+	case v1alpha1.ConditionWebhookRegistered:
+		return was.Reason != is.Reason && slices.Contains(unregistered, is.Reason)
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
 	}
 	return was.Reason != is.Reason && (fails(is) || stuck(is))
 }
+
+// unregistered are the reasons for which a webhook stays unregistered until a person helps, or for a while.
+var unregistered = []string{status.ReasonRegistrationFailed, status.ReasonCredentialRefused, status.ReasonCredentialTaken}
 
 // stuck reports whether an inbox cannot grow.
 func stuck(c metav1.Condition) bool {

@@ -32,6 +32,7 @@ import (
 	"xbot.a4b.vn/channel-connector/controllers/apply"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/marks"
+	"xbot.a4b.vn/channel-connector/controllers/registration"
 	"xbot.a4b.vn/channel-connector/controllers/render"
 	"xbot.a4b.vn/channel-connector/controllers/status"
 	"xbot.a4b.vn/channel-connector/controllers/traffic"
@@ -99,7 +100,7 @@ func (o Options) Add(ctx context.Context, mgr ctrl.Manager) error {
 		return r.mayList(ctx, mgr.GetScheme(), in, kind)
 	}
 	r.kinds.watch = func(in string, kind children.Kind) error { return c.Watch(r.childrenOf(r.watched[in], kind)) }
-	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.definition), mgr.Add(r.kinds))
+	return errors.Join(mgr.Add(r.upgrades), mgr.Add(r.traffic), mgr.Add(r.registrar), mgr.Add(r.definition), mgr.Add(r.kinds))
 }
 
 func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
@@ -114,6 +115,7 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
+	r.registrar = registration.New(registration.Options{Wake: r.wake, Count: func(result string) { registrations.WithLabelValues(result).Inc() }})
 	var err error
 	if r.watched, err = o.caches(mgr); err != nil {
 		return nil, err

@@ -84,6 +84,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type != 'FacebookMessenger' || !has(self.webhook.maxEventAge) || !self.webhook.maxEventAge.matches('^([0-9]{1,5}([.][0-9]{1,9})?(ms|s|m|h)){1,4}$') || duration(self.webhook.maxEventAge) == duration('0s') || duration(self.webhook.maxEventAge) >= duration('37h')",fieldPath=".webhook.maxEventAge",message="webhook.maxEventAge: Meta retries for 36 h: write a duration from 37h to 8760h, for example 48h, or 0s to judge no age"
 // +kubebuilder:validation:XValidation:rule="self.type != 'ZaloBot' || has(self.zaloBot)",fieldPath=".zaloBot",reason=FieldValueRequired,message="zaloBot: required for type ZaloBot: write zaloBot.secretToken.secretKeyRefs"
 // +kubebuilder:validation:XValidation:rule="self.type == 'ZaloBot' || !has(self.zaloBot)",fieldPath=".zaloBot",message="zaloBot: belongs to type ZaloBot: leave it out"
+// +kubebuilder:validation:XValidation:rule="!has(self.zaloBot) || !has(self.zaloBot.register) || !self.zaloBot.register || has(self.exposure)",fieldPath=".exposure",reason=FieldValueRequired,message="exposure: required with zaloBot.register: write how Zalo reaches the webhook from outside, or register: false and register it by hand"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || self.workload.replicas <= 1",fieldPath=".workload.replicas",message="workload.replicas: an Embedded inbox belongs to one pod: write 0 or 1"
 // +kubebuilder:validation:XValidation:rule="self.inbox.type != 'Embedded' || !has(self.inbox.embedded) || self.inbox.embedded.storage != 'Ephemeral' || !has(self.workload.resources) || !has(self.workload.resources.limits) || !('ephemeral-storage' in self.workload.resources.limits) || !isQuantity(string(self.workload.resources.limits['ephemeral-storage'])) || !isQuantity(string(self.inbox.embedded.size)) || quantity(string(self.workload.resources.limits['ephemeral-storage'])).asApproximateFloat() >= quantity(string(self.inbox.embedded.size)).asApproximateFloat() * 1.5 + 268435456.0",fieldPath=".workload.resources.limits",message="workload.resources.limits: ephemeral-storage: less than the volume of the Ephemeral inbox: write at least 1.5 times inbox.embedded.size and 256Mi, or leave it out"
 // +kubebuilder:validation:XValidation:rule="!has(self.workload.networkPolicy) || (has(self.workload.networkPolicy.egress) && size(self.workload.networkPolicy.egress) > 0) || !has(self.sink.http) || !has(self.sink.http.urlSecretKeyRef) || (has(self.sink.http.proxy) && self.sink.http.proxy != 'none')",fieldPath=".workload.networkPolicy.egress",reason=FieldValueRequired,message="workload.networkPolicy.egress: required with sink.http.urlSecretKeyRef: write the rule that leads to the sink, because the operator must not tell a secret URL"
@@ -147,6 +148,16 @@ type Channel interface {
 	Shrink()
 }
 
+// Registrar is a Channel whose platform has no console: the operator can tell the platform where to call. The Secret keys
+// that this takes have the tag connector:"-".
+//
+// +kubebuilder:object:generate=false
+type Registrar interface {
+	Channel
+	// Registers reports whether the operator does.
+	Registers() bool
+}
+
 // Channel returns the member that type names; nil if it is not set.
 func (s *ChannelConnectorSpec) Channel() Channel {
 	switch {
@@ -200,6 +211,12 @@ type ChannelConnectorStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	WebhookURL string `json:"webhookURL,omitempty"`
+	// registeredWebhook is what the platform was told last, its URL and secrets, as a
+	// fingerprint that tells nothing of them. Absent until then, and without
+	// registering.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	RegisteredWebhook string `json:"registeredWebhook,omitempty"`
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	// +optional
@@ -308,6 +325,9 @@ const (
 	// ConditionExposed is True when the webhook is reached from outside the cluster as
 	// spec.exposure declares. Absent without it. Ready does not depend on it.
 	ConditionExposed = "Exposed"
+	// ConditionWebhookRegistered is True when the operator has told the platform where
+	// to call. Absent unless it is declared to. Ready does not depend on it.
+	ConditionWebhookRegistered = "WebhookRegistered"
 	// ConditionSignatureVerified is True when calls verify with a signing key in
 	// use, and False if they do not, or need not.
 	ConditionSignatureVerified = "SignatureVerified"

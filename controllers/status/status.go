@@ -86,6 +86,8 @@ type Observation struct {
 	APIKeySecretName string
 	// Exposure is the way to the webhook from outside the cluster.
 	Exposure Exposure
+	// Registration is how far the operator is in telling the platform of it; nil if it is not to.
+	Registration *Registration
 	// Traffic is a new assessment of the connector's traffic; nil while the one that the status holds stands.
 	Traffic *traffic.Assessment
 }
@@ -137,6 +139,9 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 	if !o.Judged { // nor are their times
 		s.ExpiringKeys = c.Status.ExpiringKeys
 	}
+	if o.Registration != nil {
+		s.RegisteredWebhook = o.Registration.Fingerprint
+	}
 	if o.Deployment != nil {
 		s.Replicas = o.Deployment.Status.Replicas
 	}
@@ -155,6 +160,7 @@ func Compute(o Observation) v1alpha1.ChannelConnectorStatus {
 		v1alpha1.ConditionReconciling:        onlyWhen(ready.status == metav1.ConditionFalse && !ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionStalled:            onlyWhen(ready.status == metav1.ConditionFalse && ready.stalled, ready.reason, ready.message),
 		v1alpha1.ConditionExposed:            exposed(o),
+		v1alpha1.ConditionWebhookRegistered:  registered(o),
 		v1alpha1.ConditionUpdatePending:      updatePending(o),
 		v1alpha1.ConditionInboxGrowing:       growing(o),
 		v1alpha1.ConditionFieldContested:     contested(o.Contests),

@@ -68,6 +68,11 @@ var Reasons = map[string][]string{
 	"Exposed=Unknown": {
 		status.ReasonPending, status.ReasonNotWritten, status.ReasonGatewayUnknown, status.ReasonHTTPOnly, status.ReasonSecretUnreadable,
 	},
+	"WebhookRegistered=True": {status.ReasonRegistered},
+	"WebhookRegistered=False": {
+		status.ReasonPending, status.ReasonRegistering, status.ReasonRegistrationFailed, status.ReasonCredentialRefused,
+		status.ReasonCredentialTaken,
+	},
 	"SignatureVerified=True":    {traffic.ReasonVerified},
 	"SignatureVerified=False":   {traffic.ReasonWrongSecretSuspected, traffic.ReasonNotEnforced},
 	"SignatureVerified=Unknown": {traffic.ReasonNothingVerified, traffic.ReasonNoSecretKey, traffic.ReasonNotRead},
