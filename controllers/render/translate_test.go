@@ -22,6 +22,9 @@ type echo struct {
 	// WordSecretKeyRef is required.
 	WordSecretKeyRef v1alpha1.SecretKeyRef `json:"wordSecretKeyRef"`
 	Rooms            []room                `json:"rooms,omitempty"`
+	// AppSecretKeyRef and Register are the operator's alone.
+	AppSecretKeyRef *v1alpha1.SecretKeyRef `json:"appSecretKeyRef,omitempty" connector:"-"`
+	Register        bool                   `json:"register,omitempty" connector:"-"`
 }
 
 type signing struct {
@@ -40,6 +43,7 @@ func TestANewTypeNeedsNoCode(t *testing.T) {
 	member := echo{
 		ID: "7", Signature: signing{[]v1alpha1.SecretKeyRef{ref("new"), ref("old")}},
 		TokenSecretKeyRef: &token, WordSecretKeyRef: ref("word"), Rooms: []room{{"hall", ref("hall")}},
+		AppSecretKeyRef: &token, Register: true,
 	}
 	var got []Reference
 	section := translation{stand: func(r Reference) config.APIKey {
