@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,36 @@ func TestRenderWarns(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, stderr); diff != "" {
 			t.Errorf("warnings (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// TestRenderRegistersNothing, and says so; the bot token is in no object.
+func TestRenderRegistersNothing(t *testing.T) {
+	const bot = `apiVersion: xbot.a4b.vn/v1alpha1
+kind: ChannelConnector
+metadata: {name: bot, namespace: chat}
+spec:
+  type: ZaloBot
+  zaloBot:
+    register: true
+    botTokenSecretKeyRef: {name: bot, key: token}
+    secretToken: {secretKeyRefs: [{name: bot, key: secret}]}
+  exposure: {ingress: {host: hooks.example.com}}
+  sink: {http: {url: "http://bot.chat.svc/events"}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: bot, namespace: chat}
+stringData: {token: "12:HiddenBotToken", secret: HiddenSecretToken000000}
+`
+	stdout, stderr, err := call(t, bot, "render", "-f", "-", "--connector-image=c:1", "--generate-api-key")
+	if err != nil || !strings.Contains(stderr, `Warning: ChannelConnector "bot": nothing registers its webhook without the operator`) {
+		t.Errorf("got %v: %s", err, stderr)
+	}
+	for _, token := range []string{"12:HiddenBotToken", base64.StdEncoding.EncodeToString([]byte("12:HiddenBotToken"))} {
+		if stdout == "" || strings.Contains(stdout, token) {
+			t.Error("the bot token is in the output")
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -26,6 +27,7 @@ import (
 
 	"xbot.a4b.vn/channel-connector/cmd/internal/librarylog"
 	"xbot.a4b.vn/channel-connector/cmd/internal/version"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers"
 )
 
@@ -104,6 +106,8 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 		"how many connectors are upgraded at a time after the operator has changed")
 	flags.IntVar(&o.MaxConnectorsPerNamespace, "max-connectors-per-namespace", defaultPerNamespace,
 		"how many ChannelConnectors of a namespace are served, the oldest ones; 0: all")
+	flags.StringToStringVar(&o.PlatformAPIs, "platform-api", nil,
+		"the address of a platform's API in place of its own, by the type of channel, as ZaloBot=https://proxy.example.com; may be given several times")
 	const patterns = " that ChannelConnectors may declare, separated by commas, each a name or the beginning of names and a *; empty: none"
 	every, allowed := []string{"*"}, &o.Allowed
 	flags.StringSliceVar((*[]string)(&allowed.PodLabels), "allowed-pod-labels", every, "the pod labels"+patterns)
@@ -146,6 +150,20 @@ func (o *options) validate() error {
 	} {
 		if err := names.Check(); err != nil {
 			return fmt.Errorf("--%s: %w", flag, err)
+		}
+	}
+	return o.validateAPIs()
+}
+
+// validateAPIs refuses an address that is no place for a credential.
+func (o *options) validateAPIs() error {
+	for kind, address := range o.PlatformAPIs {
+		if types.Channel(kind).Register == nil {
+			return fmt.Errorf("--platform-api: %q is no type of channel whose webhook the operator registers", kind)
+		}
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("--platform-api: %s: want the address alone, as https://proxy.example.com, without user, query and fragment", kind)
 		}
 	}
 	return nil

@@ -78,6 +78,15 @@ func TestRunRefuses(t *testing.T) {
 		"no certificate": {
 			[]string{"--connector-image=c:1", "--metrics-cert-dir=/absent"}, "--metrics-cert-dir: open /absent/tls.crt: no such file",
 		},
+		"an API of a type with a console": {
+			[]string{"--connector-image=c:1", "--platform-api=ZaloOA=https://a.example"}, `--platform-api: "ZaloOA" is no type of channel whose`,
+		},
+		"no address of an API": {
+			[]string{"--connector-image=c:1", "--platform-api=ZaloBot=a.example"}, "--platform-api: ZaloBot: want the address alone",
+		},
+		"an address with a secret": {
+			[]string{"--connector-image=c:1", "--platform-api=ZaloBot=https://a:b@a.example"}, "--platform-api: ZaloBot: want the address alone",
+		},
 		"an argument more": {[]string{"--connector-image=c:1", "now"}, `unknown command "now" for "operator"`},
 	} {
 		t.Run(name, func(t *testing.T) {
