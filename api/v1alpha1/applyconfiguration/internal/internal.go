@@ -632,6 +632,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: registeredWebhook
+      type:
+        scalar: string
     - name: replicas
       type:
         scalar: numeric
@@ -1247,6 +1250,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: vn.a4b.xbot.channel-connector.api.v1alpha1.ZaloBot
   map:
     fields:
+    - name: botTokenSecretKeyRef
+      type:
+        namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretKeyRef
+    - name: register
+      type:
+        scalar: boolean
     - name: secretToken
       type:
         namedType: vn.a4b.xbot.channel-connector.api.v1alpha1.SecretToken

@@ -24,6 +24,10 @@ type ChannelConnectorStatusApplyConfiguration struct {
 	// resource's. Example:
 	// https://hooks.example.com/webhook/xpbot/api/zalo/push?param.header.xp-api-key=<key>
 	WebhookURL *string `json:"webhookURL,omitempty"`
+	// registeredWebhook is what the platform was told last, its URL and secrets, as a
+	// fingerprint that tells nothing of them. Absent until then, and without
+	// registering.
+	RegisteredWebhook *string `json:"registeredWebhook,omitempty"`
 	// apiKeySecretName is the Secret with the API key that the operator
 	// generated, under the key xp-api-key. Empty when webhook.apiKeys is set.
 	APIKeySecretName *string `json:"apiKeySecretName,omitempty"`
@@ -81,6 +85,14 @@ func (b *ChannelConnectorStatusApplyConfiguration) WithAddress(value *AddressApp
 // If called multiple times, the WebhookURL field is set to the value of the last call.
 func (b *ChannelConnectorStatusApplyConfiguration) WithWebhookURL(value string) *ChannelConnectorStatusApplyConfiguration {
 	b.WebhookURL = &value
+	return b
+}
+
+// WithRegisteredWebhook sets the RegisteredWebhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RegisteredWebhook field is set to the value of the last call.
+func (b *ChannelConnectorStatusApplyConfiguration) WithRegisteredWebhook(value string) *ChannelConnectorStatusApplyConfiguration {
+	b.RegisteredWebhook = &value
 	return b
 }
 

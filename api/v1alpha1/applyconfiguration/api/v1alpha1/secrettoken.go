@@ -17,8 +17,8 @@ type SecretTokenApplyConfiguration struct {
 	Mode *apiv1alpha1.SignatureMode `json:"mode,omitempty"`
 	// secretKeyRefs name the secret tokens: 8 to 256 characters that you choose and
 	// give to setWebhook (neither the bot's token nor the xBot API key). Any of them
-	// lets a call in: list the old and the new one during a rotation. Required unless
-	// mode is "Off".
+	// lets a call in: list the old and the new one during a rotation, the new one
+	// first if register is true. Required unless mode is "Off".
 	SecretKeyRefs []SecretKeyRefApplyConfiguration `json:"secretKeyRefs,omitempty"`
 }
 

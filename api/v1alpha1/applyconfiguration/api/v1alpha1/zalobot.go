@@ -10,6 +10,16 @@ package v1alpha1
 type ZaloBotApplyConfiguration struct {
 	// secretToken says how calls are verified.
 	SecretToken *SecretTokenApplyConfiguration `json:"secretToken,omitempty"`
+	// botTokenSecretKeyRef names the bot token, with which the operator calls
+	// setWebhook. No pod of the connector gets it. Required with register. Example:
+	// {name: shop-zalobot, key: bot-token}
+	BotTokenSecretKeyRef *SecretKeyRefApplyConfiguration `json:"botTokenSecretKeyRef,omitempty"`
+	// register lets the operator tell Zalo where to call: setWebhook with the
+	// exposed URL, the first of webhook.apiKeys and the first secret token, again
+	// whenever one of them changes. Needs botTokenSecretKeyRef and spec.exposure. The
+	// webhook stays registered when the resource is deleted. Default: false, and you
+	// call setWebhook yourself.
+	Register *bool `json:"register,omitempty"`
 }
 
 // ZaloBotApplyConfiguration constructs a declarative configuration of the ZaloBot type for use with
@@ -23,5 +33,21 @@ func ZaloBot() *ZaloBotApplyConfiguration {
 // If called multiple times, the SecretToken field is set to the value of the last call.
 func (b *ZaloBotApplyConfiguration) WithSecretToken(value *SecretTokenApplyConfiguration) *ZaloBotApplyConfiguration {
 	b.SecretToken = value
+	return b
+}
+
+// WithBotTokenSecretKeyRef sets the BotTokenSecretKeyRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BotTokenSecretKeyRef field is set to the value of the last call.
+func (b *ZaloBotApplyConfiguration) WithBotTokenSecretKeyRef(value *SecretKeyRefApplyConfiguration) *ZaloBotApplyConfiguration {
+	b.BotTokenSecretKeyRef = value
+	return b
+}
+
+// WithRegister sets the Register field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Register field is set to the value of the last call.
+func (b *ZaloBotApplyConfiguration) WithRegister(value bool) *ZaloBotApplyConfiguration {
+	b.Register = &value
 	return b
 }
