@@ -71,7 +71,9 @@ func (p *pass) wantedOf(o outcome, token, at string) registration.Wanted {
 }
 
 // tellPlatform has the platform told what is wanted, once the pods take calls with it.
-func (p *pass) tellPlatform(o outcome, seen status.Observation, r *status.Registration, w registration.Wanted, reached bool) *status.Registration {
+func (p *pass) tellPlatform(
+	o outcome, seen status.Observation, r *status.Registration, w registration.Wanted, reached bool,
+) *status.Registration {
 	switch {
 	case r.Fingerprint == w.Fingerprint:
 		p.registrar.Leave(p.key)

@@ -205,7 +205,8 @@ var _ = Describe("The webhook of a platform without a console", func() {
 		Eventually(registered(ctx)).Should(beTrue)
 		patched(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bot-bot"}}, `{"data":{"bot-token":null}}`)
 		Eventually(condition).WithArguments(ctx, bot, v1alpha1.ConditionCredentialsResolved).
-			Should(conditionIs("False", "SecretKeyNotFound", `Secret "bot-bot" has no key "bot-token" (spec.zaloBot.botTokenSecretKeyRef)`, "stays as it is registered"))
+			Should(conditionIs("False", "SecretKeyNotFound", `Secret "bot-bot" has no key "bot-token" (spec.zaloBot.botTokenSecretKeyRef)`,
+				"stays as it is registered"))
 		Eventually(registered(ctx)).Should(conditionIs("False", "Pending", "CredentialsResolved"))
 		staysSettled(ctx, op, bot)
 		secret(ctx, `"bot-token":"`+bot0+`"`)

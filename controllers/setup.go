@@ -115,7 +115,9 @@ func (o Options) reconciler(mgr ctrl.Manager) (*reconciler, error) {
 	}
 	r.upgrades = newUpgrades(o.MaxConcurrentUpgrades, o.Clock, r.upgrading, r.wake)
 	r.traffic = traffic.New(traffic.Options{Find: r.reporting, Wake: r.wake, Clock: o.Clock, Interval: o.ReportInterval})
-	r.registrar = registration.New(registration.Options{Wake: r.wake, Count: func(result string) { registrations.WithLabelValues(result).Inc() }})
+	r.registrar = registration.New(registration.Options{
+		Wake: r.wake, Count: func(result string) { registrations.WithLabelValues(result).Inc() },
+	})
 	var err error
 	if r.watched, err = o.caches(mgr); err != nil {
 		return nil, err

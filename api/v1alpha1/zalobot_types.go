@@ -38,8 +38,8 @@ func (z ZaloBot) NextStep(url string) string {
 		events = "events are taken unverified, as secretToken.mode Audit says"
 	}
 	if z.Register {
-		return "choose a secret token of 8 to 256 characters (openssl rand -hex 32), and put it into that Secret: the operator calls setWebhook " +
-			"with it and " + url + ". Until then " + events
+		return "choose a secret token of 8 to 256 characters (openssl rand -hex 32), and put it into that Secret: the operator calls " +
+			"setWebhook with it and " + url + ". Until then " + events
 	}
 	return "choose a secret token of 8 to 256 characters (openssl rand -hex 32), put it into that Secret, and call setWebhook with it and " +
 		url + ". Until then " + events

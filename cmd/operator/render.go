@@ -119,8 +119,8 @@ func (r *rendering) connector(ctx context.Context, c *v1alpha1.ChannelConnector,
 		return errors.Join(blocking...)
 	}
 	if resolved.Registering != nil {
-		fmt.Fprintf(r.warnings, "Warning: ChannelConnector %q: nothing registers its webhook without the operator: tell %s yourself where to call\n",
-			c.Name, types.Channel(string(c.Spec.Type)).Platform)
+		fmt.Fprintf(r.warnings, "Warning: ChannelConnector %q: nothing registers its webhook without the operator: tell %s yourself where "+
+			"to call\n", c.Name, types.Channel(string(c.Spec.Type)).Platform)
 	}
 	config, err := render.Render(c, resolved.Credentials)
 	if err != nil {

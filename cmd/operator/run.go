@@ -107,7 +107,8 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.MaxConnectorsPerNamespace, "max-connectors-per-namespace", defaultPerNamespace,
 		"how many ChannelConnectors of a namespace are served, the oldest ones; 0: all")
 	flags.StringToStringVar(&o.PlatformAPIs, "platform-api", nil,
-		"the address of a platform's API in place of its own, by the type of channel, as ZaloBot=https://proxy.example.com; may be given several times")
+		"the address of a platform's API in place of its own, by the type of channel, as ZaloBot=https://proxy.example.com; may be given "+
+			"several times")
 	const patterns = " that ChannelConnectors may declare, separated by commas, each a name or the beginning of names and a *; empty: none"
 	every, allowed := []string{"*"}, &o.Allowed
 	flags.StringSliceVar((*[]string)(&allowed.PodLabels), "allowed-pod-labels", every, "the pod labels"+patterns)

@@ -19,7 +19,7 @@ const registers = `type: ZaloBot, zaloOA: null, exposure: {ingress: {host: hooks
   zaloBot: {register: true, botTokenSecretKeyRef: {name: bot, key: token},
     secretToken: {secretKeyRefs: [{name: bot, key: secret}, {name: bot, key: old}]}}`
 
-// TestRegistering: the platform is told the first value that can be used. One that may be there in a moment is waited for.
+// TestRegistering: the platform is told the first value that can be used. One that may come in a moment is waited for.
 func TestRegistering(t *testing.T) {
 	all := secrets{
 		"shop-xbot": {"new": apiKey1, "old": apiKey2},
@@ -42,11 +42,15 @@ func TestRegistering(t *testing.T) {
 		unread string
 		want   *Registering
 	}{
-		"all there":                 {all, nil, "", &whole},
-		"the first key never was":   {all.without("shop-xbot", "new"), &render.InUse{}, "", with(func(r *Registering) { r.APIKey = apiKey2 })},
-		"the first token is unfit":  {all.with("bot", "secret", "short"), &render.InUse{}, "", with(func(r *Registering) { r.Secret = "Hidden0Secret0Token1" })},
+		"all there":               {all, nil, "", &whole},
+		"the first key never was": {all.without("shop-xbot", "new"), &render.InUse{}, "", with(func(r *Registering) { r.APIKey = apiKey2 })},
+		"the first token is unfit": {
+			all.with("bot", "secret", "short"), &render.InUse{}, "", with(func(r *Registering) { r.Secret = "Hidden0Secret0Token1" }),
+		},
 		"the first key is gone now": {all.without("shop-xbot", "new"), inUse, "", with(func(r *Registering) { r.APIKey, r.Unsure = "", true })},
-		"no key":                    {all.without("shop-xbot", ""), &render.InUse{}, "", with(func(r *Registering) { r.APIKey, r.Missing = "", true })},
+		"no key": {
+			all.without("shop-xbot", ""), &render.InUse{}, "", with(func(r *Registering) { r.APIKey, r.Missing = "", true }),
+		},
 		"no bot token":              {all.without("bot", "token"), inUse, "", with(func(r *Registering) { r.Credential, r.Missing = "", true })},
 		"a Secret that is not read": {all, inUse, "shop-xbot", with(func(r *Registering) { r.APIKey, r.Unsure = "", true })},
 	} {

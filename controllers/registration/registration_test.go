@@ -127,7 +127,9 @@ func TestItRetriesLessAndLess(t *testing.T) {
 			t.Errorf("got %+v after %d wakes", got, s.woken)
 		}
 	})
-	for failures, least := range map[int]time.Duration{1: 5 * time.Second, 2: 10 * time.Second, 7: 320 * time.Second, 8: maxPause, 1000: maxPause} {
+	for failures, least := range map[int]time.Duration{
+		1: 5 * time.Second, 2: 10 * time.Second, 7: 320 * time.Second, 8: maxPause, 1000: maxPause,
+	} {
 		if got := pause(failures, false); got < least || got > least+least/5 {
 			t.Errorf("%d failures: %s", failures, got)
 		}
@@ -174,8 +176,7 @@ func TestItIsNotDriven(t *testing.T) {
 	})
 }
 
-// TestAHangHoldsUpNothing: a call ends, what came of it when something else is wanted does not count, and others are made
-// meanwhile.
+// TestAHangHoldsUpNothing: a call ends, and what came of it does not count if something else is wanted by then.
 func TestAHangHoldsUpNothing(t *testing.T) {
 	perform(t, func(t *testing.T, s *stage) {
 		s.mu.Lock()

@@ -27,7 +27,10 @@ func TestWebhookRegistered(t *testing.T) {
 		{&status.Registration{}, "False Pending: Zalo Bot is told where to call once the Secrets can be read"},
 		{&status.Registration{Reason: status.ReasonPending, Detail: "it rains"}, "False Pending: Zalo Bot is told where to call once it rains"},
 		{&status.Registration{Reason: status.ReasonRegistering}, "False Registering: "},
-		{&status.Registration{Reason: status.ReasonRegistrationFailed, Detail: "HTTP 502 at 10:01:07"}, "False RegistrationFailed: HTTP 502 at 10:01:07. It is"},
+		{
+			&status.Registration{Reason: status.ReasonRegistrationFailed, Detail: "HTTP 502 at 10:01:07"},
+			"False RegistrationFailed: HTTP 502 at 10:01:07. It is",
+		},
 		{
 			&status.Registration{Reason: status.ReasonRegistrationFailed, Detail: "HTTP 502 at 11:02:08"},
 			"False RegistrationFailed: HTTP 502 at 10:01:07. It is",

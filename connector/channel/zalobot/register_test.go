@@ -82,7 +82,9 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 		"the code is a text": {
 			say(200, `{"ok":false,"error_code":"403","description":"no"}`), `Zalo answered HTTP 200 with error 403 and said "no"`, true, 0,
 		},
-		"another error":      {say(200, `{"ok":false,"error_code":400,"description":"bad URL"}`), `HTTP 200 with error 400 and said "bad URL"`, false, 0},
+		"another error": {
+			say(200, `{"ok":false,"error_code":400,"description":"bad URL"}`), `HTTP 200 with error 400 and said "bad URL"`, false, 0,
+		},
 		"an error in a 401":  {say(401, `{"ok":false,"error_code":-1}`), `Zalo answered HTTP 401 with error -1`, false, 0},
 		"no code":            {say(200, `{"ok":false}`), `Zalo answered HTTP 200`, false, 0},
 		"unauthorised":       {say(401, `<html>`), `Zalo answered HTTP 401`, true, 0},
@@ -92,11 +94,13 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 		"too many in a 200":  {say(200, `{"ok":false,"error_code":429}`, "Retry-After", "9"), `error 429`, false, 9 * second},
 		"a senseless time":   {say(503, ``, "Retry-After", "-17"), `Zalo answered HTTP 503`, false, 0},
 		"a time in the past": {say(503, ``, "Retry-After", "Mon, 02 Jan 2006 15:04:05 GMT"), `Zalo answered HTTP 503`, false, 0},
-		"a redirect":         {say(302, ``, "Location", "https://elsewhere.example.com/"), `HTTP 302, a redirect, which is not followed`, false, 0},
-		"garbage":            {say(200, "\x00\xff"), `HTTP 200 with no answer of its API`, false, 0},
-		"another JSON":       {say(200, `{"status":"ok"}`), `HTTP 200 with no answer of its API`, false, 0},
-		"no object":          {say(200, `[]`), `HTTP 200 with no answer of its API`, false, 0},
-		"endless":            {say(200, `{"ok":true,"result":"`+strings.Repeat("x", 1<<20)+`"}`), `HTTP 200 with no answer of its API`, false, 0},
+		"a redirect": {
+			say(302, ``, "Location", "https://elsewhere.example.com/"), `HTTP 302, a redirect, which is not followed`, false, 0,
+		},
+		"garbage":      {say(200, "\x00\xff"), `HTTP 200 with no answer of its API`, false, 0},
+		"another JSON": {say(200, `{"status":"ok"}`), `HTTP 200 with no answer of its API`, false, 0},
+		"no object":    {say(200, `[]`), `HTTP 200 with no answer of its API`, false, 0},
+		"endless":      {say(200, `{"ok":true,"result":"`+strings.Repeat("x", 1<<20)+`"}`), `HTTP 200 with no answer of its API`, false, 0},
 		"echoes the token": {
 			say(200, `{"ok":false,"error_code":400,"description":"no bot `+strings.ToUpper(credential)+`"}`),
 			`Zalo answered HTTP 200 with error 400`, false, 0,
@@ -127,7 +131,7 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal := failed(t, platform(t, c.answer), t.Context())
+			refusal := failed(t.Context(), t, platform(t, c.answer))
 			if !strings.Contains(refusal.Message, c.want) || refusal.Refused != c.refused || refusal.RetryAfter != c.retryAfter {
 				t.Errorf("got %+v, want %s", refusal, c.want)
 			}
@@ -136,7 +140,7 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 }
 
 // failed registers in vain.
-func failed(t *testing.T, r channel.Registration, ctx context.Context) *channel.RegistrationError {
+func failed(ctx context.Context, t *testing.T, r channel.Registration) *channel.RegistrationError {
 	t.Helper()
 	err := zalobot.Register(ctx, r)
 	refusal, ok := errors.AsType[*channel.RegistrationError](err)
@@ -160,7 +164,7 @@ func TestRegisterEndsWithItsTime(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if got, want := failed(t, r, ctx).Message, "Zalo's API was not reached: no answer in time"; got != want {
+	if got, want := failed(ctx, t, r).Message, "Zalo's API was not reached: no answer in time"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -169,11 +173,11 @@ func TestRegisterEndsWithItsTime(t *testing.T) {
 func TestRegisterSaysThatNobodyAnswers(t *testing.T) {
 	r := platform(t, say(200, ""))
 	r.API = "http://127.0.0.1:1"
-	if got := failed(t, r, t.Context()).Message; !strings.Contains(got, "refused") {
+	if got := failed(t.Context(), t, r).Message; !strings.Contains(got, "refused") {
 		t.Errorf("got %s", got)
 	}
 	r.API = "http://[::1"
-	if got := failed(t, r, t.Context()).Message; !strings.Contains(got, "no URL") {
+	if got := failed(t.Context(), t, r).Message; !strings.Contains(got, "no URL") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -186,7 +190,7 @@ func TestRegisterPutsNothingElseIntoAPath(t *testing.T) {
 	} {
 		r := platform(t, func(http.ResponseWriter, *http.Request) { t.Errorf("%q was sent", wrong) })
 		r.Credential = wrong
-		if got := failed(t, r, t.Context()); !got.Refused {
+		if got := failed(t.Context(), t, r); !got.Refused {
 			t.Errorf("%q: %+v", wrong, got)
 		}
 	}
