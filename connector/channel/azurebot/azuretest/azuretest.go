@@ -74,7 +74,7 @@ func (a *Azure) Authorities() *x509.CertPool {
 	return pool
 }
 
-const metadataPath, keysPath = "/v1/.well-known/openidconfiguration", "/v1/.well-known/keys"
+const metadataPath, keysPath = "/metadata/openidconfiguration", "/metadata/keys"
 
 // Publish replaces the keys.
 func (a *Azure) Publish(keys ...*Key) {
