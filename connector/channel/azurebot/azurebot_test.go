@@ -210,7 +210,8 @@ func TestOrderOfAnswers(t *testing.T) {
 		"[]", "{", `{"a":1}{}`, "\xff", `{"type":"a","type":"b"}`, `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`,
 	} {
 		for _, b := range []*Channel{awaitingKeys, judging} {
-			if _, refusal := b.Read(arrived, nil, []byte(body)); reason(refusal) != channel.ReasonMalformed || refusal.Status != http.StatusBadRequest {
+			_, refusal := b.Read(arrived, nil, []byte(body))
+			if reason(refusal) != channel.ReasonMalformed || refusal.Status != http.StatusBadRequest {
 				t.Errorf("%q: %v", body, refusal)
 			}
 		}
