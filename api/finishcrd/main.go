@@ -1,5 +1,6 @@
 // Command finishcrd finishes the CustomResourceDefinition that controller-gen wrote, the first argument, and brings the
-// schema of its spec into a chart's values.schema.json, the second one.
+// schema of its spec into a chart's values.schema.json, the second one. The third one is a file that tells kustomize which
+// fields name other objects.
 //
 // Of the definition go the descriptions below the fields that have Kubernetes' own types: "kubectl explain pod.spec"
 // has them, and with them the definition would be too large for a client-side apply, which keeps a copy of it in an
@@ -43,13 +44,13 @@ var (
 var maxMembers, maxText int64 = 64, 253 + 1 + 63
 
 func main() {
-	if err := finish(os.Args[1], os.Args[2]); err != nil {
+	if err := finish(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func finish(definition, values string) error {
+func finish(definition, values, references string) error {
 	content, err := os.ReadFile(definition) //nolint:gosec // the caller names the file
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func finish(definition, values string) error {
 		return err
 	}
 	err = os.WriteFile(definition, append([]byte("---\n"), content...), 0o644) //nolint:gosec // a document for everyone
-	return errors.Join(err, write(values, spec))
+	return errors.Join(err, write(values, spec), writeReferences(references, spec))
 }
 
 // amend bounds some fields, and removes the descriptions below them.

@@ -11,7 +11,7 @@
 package v1alpha1
 
 //go:generate go tool -modfile=../../tools/operator/go.mod controller-gen object crd applyconfiguration paths=. output:crd:dir=../../config/crd/bases
-//go:generate go run ../finishcrd ../../config/crd/bases/xbot.a4b.vn_channelconnectors.yaml ../../charts/channel-connector/values.schema.json
+//go:generate go run ../finishcrd ../../config/crd/bases/xbot.a4b.vn_channelconnectors.yaml ../../charts/channel-connector/values.schema.json ../../config/kustomize/name_references.yaml
 //go:generate go tool -modfile=../../tools/operator/go.mod crd-ref-docs --config=reference.yaml --source-path=. --renderer=markdown --output-path=../../docs/api.md --log-level=ERROR
 //go:generate cp ../../config/crd/bases/xbot.a4b.vn_channelconnectors.yaml ../../charts/channel-connector/files/
 //go:generate go tool -modfile=../../tools/helm/go.mod helm-docs --chart-search-root=../../charts --log-level=warning
