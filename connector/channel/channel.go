@@ -61,6 +61,9 @@ type Type struct {
 	AnswerIn time.Duration
 	// Words are how messages speak of the verification of calls. Required.
 	Words Words
+	// Echoes are the patterns of events that a bot causes by itself, or that say nothing to most bots. Samples and the
+	// reference leave them out; nil if the platform sends none.
+	Echoes []string
 	// Sample makes calls as the platform does; nil if nothing does.
 	Sample *Sample
 	// Calls returns the URLs that channels with a section call by themselves, so that firewalls can let them out; nil if

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/controllers/children"
 	"xbot.a4b.vn/channel-connector/controllers/credentials"
 	"xbot.a4b.vn/channel-connector/controllers/render"
@@ -102,13 +103,6 @@ var _ = Describe("config/prometheus", func() {
 	})
 })
 
-// echoes are the patterns of what a bot would cause by itself, by the type of channel.
-var echoes = map[v1alpha1.ChannelType][]string{
-	v1alpha1.ChannelZaloOA:            {"oa_send_*", "user_seen_message", "user_received_message"},
-	v1alpha1.ChannelFacebookMessenger: {"message_echo*", "delivery", "read", "standby_*"},
-	v1alpha1.ChannelZaloBot:           nil, // the platform sends none
-}
-
 // sample is a file of config/samples.
 type sample struct {
 	connector *unstructured.Unstructured
@@ -162,7 +156,7 @@ var _ = Describe("config/samples", func() {
 			c := &v1alpha1.ChannelConnector{}
 			s := readSample(name)
 			Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "samples", Name: s.connector.GetName()}, c)).To(Succeed())
-			Expect(c.Spec.Webhook.Events.Exclude).To(ContainElements(echoes[c.Spec.Type]))
+			Expect(c.Spec.Webhook.Events.Exclude).To(ContainElements(types.Channel(string(c.Spec.Type)).Echoes))
 
 			generated := children.APIKeyName(c.Name)
 			if len(c.Spec.Webhook.APIKeys) == 0 {

@@ -38,6 +38,7 @@ var Type = channel.Type{
 			"Microsoft App ID of the bot in the Azure portal, then token.cloud and token.tenants",
 		NoLonger: "the bot has another Microsoft App ID, or another service calls: compare appID with the bot in the Azure portal",
 	},
+	Echoes: []string{"typing"},
 	Sample: activity,
 	Calls:  func(section config.Section) []string { return section.(*Settings).calls() },
 }

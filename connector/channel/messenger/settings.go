@@ -39,6 +39,7 @@ var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 		NeverVerified: "a Meta app has several secrets: put " + rightSecret + ", into the Secret that signature.secretKeyRefs names",
 		NoLonger:      "the secret was reset in Meta's console: put the new one, " + rightSecret + ", into the Secret",
 	},
+	Echoes: []string{"message_echo*", "delivery", "read", "standby_*"},
 	Sample: textMessage,
 }
 

@@ -40,6 +40,7 @@ var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
 		NeverVerified: "Zalo has three secrets: put " + rightSecret + ", into the Secret that signature.secretKeyRefs names",
 		NoLonger:      "the key was reset in Zalo's console: put the new one, " + rightSecret + ", into the Secret",
 	},
+	Echoes: []string{"oa_send_*", "user_seen_message", "user_received_message"},
 	Sample: userSendText,
 }
 

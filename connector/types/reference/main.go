@@ -166,16 +166,20 @@ func write() error {
 func writeChannelTypes(out *bytes.Buffer) {
 	fmt.Fprint(out, "\n## Types of channels\n\nThe shortest window is that of `inbox.deduplicationWindow` and, unless it is `0s`, of "+
 		"`webhook.maxEventAge`: it is longer than the platform retries. No webhook may have a page of a type as its path.\n\n"+
-		"| type | default of `webhook.path` | answered within | the platform retries for | shortest window | pages |\n|---|---|---|---|---|---|\n")
+		"| type | default of `webhook.path` | answered within | the platform retries for | shortest window | pages | "+
+		"leave out, unless the bot must see them |\n|---|---|---|---|---|---|---|\n")
 	for _, t := range registry.Channels {
-		retries, window, pages := "unknown", "none", "none"
+		retries, window, pages, echoes := "unknown", "none", "none", "none"
 		if t.RetryFor > 0 {
 			retries, window = t.RetryFor.String(), time.Duration(t.Window()).String()
 		}
 		if t.PublicPrefix != "" {
 			pages = "`" + t.PublicPrefix + "…`"
 		}
-		fmt.Fprintf(out, "| `%s` | `%s` | %s | %s | %s | %s |\n", t.Name, t.DefaultPath, t.AnswerIn, retries, window, pages)
+		if len(t.Echoes) > 0 {
+			echoes = "`" + strings.Join(t.Echoes, "`, `") + "`"
+		}
+		fmt.Fprintf(out, "| `%s` | `%s` | %s | %s | %s | %s | %s |\n", t.Name, t.DefaultPath, t.AnswerIn, retries, window, pages, echoes)
 	}
 }
 
