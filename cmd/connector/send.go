@@ -85,13 +85,22 @@ func newSend() *cobra.Command {
 	flags.StringVar(&s.secretFile, "secret-file", "", "a file with that key")
 	flags.StringVar(&s.certificateFile, "certificate-file", "",
 		"a file with the webhook's own certificate, to be trusted whatever its name and issuer, and no other one")
-	flags.StringVar(&s.typeName, "type", known[0].Name, "the channel's type")
+	flags.StringVar(&s.typeName, "type", known[0].Name, "the channel's type: "+names(known))
 	flags.StringVar(&s.file, "file", "", "post this file's bytes instead of an event that is built")
 	flags.UintVar(&s.count, "count", 1, "how many events to post, one after the other; a file is posted again as it is")
 	command.MarkFlagsMutuallyExclusive("api-key", "api-key-file", "without-api-key")
 	command.MarkFlagsMutuallyExclusive("secret", "secret-file")
 	s.addFields(command, known)
 	return command
+}
+
+// names lists the names of types.
+func names(of []channel.Type) string {
+	all := make([]string, len(of))
+	for i := range of {
+		all[i] = of[i].Name
+	}
+	return strings.Join(all, ", ")
 }
 
 // addFields adds a flag for each field of a sample. Types share a flag of the same name.

@@ -110,7 +110,9 @@ func keyOf(secret, key string) *v1alpha1ac.SecretKeyRefApplyConfiguration {
 // secrets are the Secrets that the channel names.
 func (c *channel) secrets() (zalo, xbot *corev1ac.SecretApplyConfiguration) {
 	secret := func(name, current, next string) *corev1ac.SecretApplyConfiguration {
-		return corev1ac.Secret(name, c.Namespace).WithStringData(map[string]string{"current": current, "next": next})
+		return corev1ac.Secret(name, c.Namespace).WithStringData(map[string]string{
+			"current": current, "next": next, "verify-token": "verify-token-of-the-specs",
+		})
 	}
 	return secret("shop-zalo", c.current.Secret, c.next.Secret), secret("shop-xbot", c.current.APIKey, c.next.APIKey)
 }

@@ -23,7 +23,7 @@ var _ = Describe("A channel of another type than Zalo's", func() {
 		keepsPromises(ctx, newChannelOf(ctx, traffic.FacebookMessenger, func(c *declaration) {
 			c.Spec.WithFacebookMessenger(v1alpha1ac.FacebookMessenger().
 				WithSignature(v1alpha1ac.MessengerSignature().WithSecretKeyRefs(signingKeys()...)).
-				WithVerifyTokenSecretKeyRef(keyOf("shop-zalo", "current")))
+				WithVerifyTokenSecretKeyRef(keyOf("shop-zalo", "verify-token")))
 		}))
 	}, SpecTimeout(5*time.Minute))
 

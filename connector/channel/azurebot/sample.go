@@ -19,7 +19,7 @@ var activity = &channel.Sample{
 		{Name: "conversation-id", Usage: "the conversation's id", Default: "sample-conversation"},
 		{Name: "user-id", Usage: "the user's id", Default: "sample-user"},
 		{Name: "text", Usage: "the text of the message", Default: "Xin chào", MayBeEmpty: true},
-		{Name: "type", Usage: "the activity's type", Default: message},
+		{Name: "activity-type", Usage: "the activity's type", Default: message},
 		{Name: "service-url", Usage: "where the bot answers; a token may be for one only", Default: "https://directline.botframework.com/"},
 	},
 	ContentType: contentType,
@@ -45,7 +45,7 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		ServiceURL   string `json:"serviceUrl"`
 		Conversation party  `json:"conversation"`
 	}{
-		values["conversation-id"] + "|" + rand.Text(), party{values["user-id"]}, values["text"], values["type"], values["channel-id"],
+		values["conversation-id"] + "|" + rand.Text(), party{values["user-id"]}, values["text"], values["activity-type"], values["channel-id"],
 		party{"sample-bot"}, now.UTC().Format("2006-01-02T15:04:05.0000000Z07:00"), values["service-url"], party{values["conversation-id"]},
 	})
 	return bytes.TrimSpace(b.Bytes()), err
