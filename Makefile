@@ -33,6 +33,8 @@ TESTFLAGS ?=
 # The Kubernetes to use: local (made on this Linux machine, as root), kind (untested)
 # or current (the one of the current kubectl context).
 CLUSTER   ?= local
+# The channel that quickstart shows: a folder of test/cmd/quickstart/channels.
+CHANNEL   ?= zalo
 # The program that runs the tests. CI sets gotestsum, which also counts them.
 GOTEST    ?= $(GO) test
 
@@ -56,10 +58,10 @@ setup-build setup-test setup-cluster: setup-%:
 
 ##@ Use
 
-QUICKSTART := CLUSTER='$(CLUSTER)' IMAGE='$(IMAGE)' VERSION='$(VERSION)' test/cmd/quickstart/quickstart.sh
+QUICKSTART := CHANNEL='$(CHANNEL)' CLUSTER='$(CLUSTER)' IMAGE='$(IMAGE)' VERSION='$(VERSION)' test/cmd/quickstart/quickstart.sh
 
 .PHONY: quickstart
-quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CLUSTER=local, kind or current)
+quickstart: $(SETUP_CLUSTER) toolchain ## Try it in Kubernetes: a cluster, the operator, a channel and an event (CHANNEL=zalo, azure, messenger, zalobot; CLUSTER=local, kind, current)
 	@$(QUICKSTART) up
 
 .PHONY: quickstart-down

@@ -47,6 +47,8 @@ func TestMakefile(t *testing.T) {
 	}{
 		"test":                 {[]string{"test"}, "./cmd/setup test", "./cmd/setup cluster"},
 		"quickstart":           {[]string{"quickstart"}, "./cmd/setup cluster", ""},
+		"quickstart of Zalo":   {[]string{"quickstart"}, "CHANNEL='zalo' ", ""},
+		"quickstart's channel": {[]string{"quickstart", "CHANNEL=azure"}, "CHANNEL='azure' ", ""},
 		"another's cluster":    {[]string{"quickstart", "CLUSTER=current"}, "./cmd/setup build", "./cmd/setup cluster"},
 		"cluster":              {[]string{"cluster-up"}, "./cmd/setup cluster", ""},
 		"cluster of kind":      {[]string{"cluster-up", "CLUSTER=kind"}, "./cmd/setup build", "./cmd/setup cluster"},
@@ -97,7 +99,7 @@ func plan(t *testing.T, args ...string) (commands, said string) {
 	// What the make that runs this test was told is not for this one.
 	told := func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains([]string{"MAKEFLAGS", "MAKEOVERRIDES", "BIN", "CLUSTER", "VERSION", "REVISION"}, name)
+		return slices.Contains([]string{"MAKEFLAGS", "MAKEOVERRIDES", "BIN", "CHANNEL", "CLUSTER", "VERSION", "REVISION"}, name)
 	}
 	program.Env = slices.DeleteFunc(os.Environ(), told)
 	var stdout, stderr bytes.Buffer

@@ -8,6 +8,7 @@
 #	[ONCE=1] demo.sh CONNECTOR
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+. test/kit/example/webhook.sh
 . test/kit/example/zalo.sh
 
 patience=30 # seconds, for what takes a fraction of one

@@ -17,7 +17,7 @@ import (
 func script(t *testing.T, text string) string {
 	t.Helper()
 	// "go test" repeats a test only if files have changed that the test itself has read.
-	for _, file := range []string{"demo.sh", "connector.yaml.tmpl", "../../kit/example/zalo.sh"} {
+	for _, file := range []string{"demo.sh", "connector.yaml.tmpl", "../../kit/example/webhook.sh", "../../kit/example/zalo.sh"} {
 		if _, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}

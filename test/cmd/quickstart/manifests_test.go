@@ -3,7 +3,10 @@ package quickstart
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,28 +21,91 @@ import (
 	"k8s.io/pod-security-admission/policy"
 
 	"xbot.a4b.vn/channel-connector/api/schema"
-	"xbot.a4b.vn/channel-connector/test/kit/example"
+	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/connector/types"
+	"xbot.a4b.vn/channel-connector/controllers/render"
 )
 
 // values are those of all manifests.
 var values = map[string]string{
-	"Image": "channel-connector:v1", "AppID": example.AppID,
-	"APIKey": "1e10", "OASecretKey": "10",
+	"Image": "channel-connector:v1", "Name": "shop", "APIKey": "1e10", "VerifyToken": "0x10", "Key": "10",
 }
 
-// TestChannel: the API server takes the ChannelConnector.
-func TestChannel(t *testing.T) {
-	documents := render(t, "channel.yaml")
-	if len(documents) != 1 {
-		t.Fatalf("%d documents, want the ChannelConnector alone", len(documents))
+// resource is the ChannelConnector of a platform.
+func resource(t *testing.T, platform string) *v1alpha1.ChannelConnector {
+	t.Helper()
+	found := documents(t, platform, `"$folder"/channel.yaml`)
+	if len(found) != 1 {
+		t.Fatalf("%d documents, want the ChannelConnector alone", len(found))
 	}
-	c, err := schema.Decode(t.Context(), documents[0])
+	c, err := schema.Decode(t.Context(), found[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	where, failure, ok := script(t, `echo "$channel in $namespace"`)
-	if got := "channelconnector/" + c.Name + " in " + c.Namespace + "\n"; !ok || got != where {
-		t.Errorf("it is %s, want %s%s", got, where, failure)
+	return c
+}
+
+// TestChannel: the API server takes each ChannelConnector, and the script knows where it is and what it awaits.
+func TestChannel(t *testing.T) {
+	for _, platform := range platforms(t) {
+		t.Run(platform, func(t *testing.T) {
+			c := resource(t, platform)
+			words := types.Channel(string(c.Spec.Type)).Words
+			var awaited string
+			for _, r := range render.References(c, v1alpha1.SecretKeyRef{}) {
+				if r.Use == render.SigningKey {
+					awaited = fmt.Sprintf("%s %s/%s", words.SecretName, r.Name, r.Key)
+				}
+			}
+			want := fmt.Sprintf("channelconnector/%s in quickstart at %s awaits %s\n", c.Name, render.Path(c), awaited)
+			got, failure, ok := script(t, on(platform)+
+				`echo "$channel in $namespace at $path awaits ${key_name:+$key_name $key_secret/$key_entry}"`)
+			if !ok || got != want {
+				t.Errorf("it is\n%swant\n%s%s", got, want, failure)
+			}
+		})
+	}
+}
+
+// TestNoEchoes: the bot gets no more events than that of the sample with the same type.
+func TestNoEchoes(t *testing.T) {
+	samples := filepath.Join("..", "..", "..", "config", "samples")
+	for platform, sample := range map[string]string{
+		"zalo": "minimal.yaml", "azure": "azurebot.yaml", "messenger": "messenger.yaml", "zalobot": "zalobot.yaml",
+	} {
+		file, err := os.Open(filepath.Join(samples, sample))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		first, err := utilyaml.NewYAMLReader(bufio.NewReader(file)).Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := schema.Decode(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.Spec.Webhook.Events, resource(t, platform).Spec.Webhook.Events); diff != "" {
+			t.Errorf("%s (-%s +channel.yaml):\n%s", platform, sample, diff)
+		}
+	}
+}
+
+// TestEveryType: each type of channel is shown once.
+func TestEveryType(t *testing.T) {
+	shown := map[v1alpha1.ChannelType]string{}
+	for _, platform := range platforms(t) {
+		c := resource(t, platform)
+		if shown[c.Spec.Type] != "" {
+			t.Errorf("%s and %s are both of type %s", shown[c.Spec.Type], platform, c.Spec.Type)
+		}
+		shown[c.Spec.Type] = platform
+	}
+	for _, of := range types.Channels {
+		if shown[v1alpha1.ChannelType(of.Name)] == "" {
+			t.Errorf("nothing shows type %s: give it a folder of test/cmd/quickstart/channels", of.Name)
+		}
 	}
 }
 
@@ -71,13 +137,21 @@ func TestPods(t *testing.T) {
 
 // TestSecrets: a key that looks like a number stays as it is.
 func TestSecrets(t *testing.T) {
-	var got []string
+	got := map[string]string{}
 	for _, object := range objects(t) {
 		if secret, ok := object.(*corev1.Secret); ok {
-			got = append(got, secret.Name, secret.StringData["oa-secret-key"]+secret.StringData["xp-api-key"])
+			for key, value := range secret.StringData {
+				got[secret.Name+"/"+key] = value
+			}
 		}
 	}
-	want := []string{"shop-xbot", values["APIKey"], "shop-zalo", values["OASecretKey"]}
+	want := map[string]string{
+		"shop-xbot/xp-api-key":               values["APIKey"],
+		"shop-zalo/oa-secret-key":            values["Key"],
+		"shop-messenger/app-secret":          values["Key"],
+		"shop-messenger-verify/verify-token": values["VerifyToken"],
+		"shop-zalobot/secret-token":          values["Key"],
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -94,9 +168,17 @@ func podTemplate(object runtime.Object) *corev1.PodTemplateSpec {
 func objects(t *testing.T) []runtime.Object {
 	t.Helper()
 	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	shared, err := filepath.Glob("manifests/*.yaml")
+	own, err2 := filepath.Glob("channels/*/*.yaml")
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
 	var all []runtime.Object
-	for _, name := range []string{"namespace.yaml", "sink.yaml", "api-key.yaml", "oa-secret-key.yaml"} {
-		for _, document := range render(t, name) {
+	for _, name := range append(shared, own...) {
+		if filepath.Base(name) == "channel.yaml" {
+			continue
+		}
+		for _, document := range documents(t, "zalo", "test/cmd/quickstart/"+name) {
 			object, _, err := strict.Decode(document, nil, nil)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -107,10 +189,10 @@ func objects(t *testing.T) []runtime.Object {
 	return all
 }
 
-// render returns the documents of a manifest.
-func render(t *testing.T, name string) [][]byte {
+// documents returns the documents of a manifest.
+func documents(t *testing.T, platform, manifest string) [][]byte {
 	t.Helper()
-	text := "render \"$manifests\"/" + name
+	text := on(platform) + "render " + manifest
 	for value := range values {
 		text += " " + value + "=" + values[value]
 	}
@@ -118,16 +200,16 @@ func render(t *testing.T, name string) [][]byte {
 	if !ok {
 		t.Fatal(failure)
 	}
-	var documents [][]byte
+	var all [][]byte
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(out)))
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return documents
+			return all
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		documents = append(documents, document)
+		all = append(all, document)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func connectorThat(t *testing.T, asked *[]string, statuses ...int) *httptest.Ser
 func calls(t *testing.T, server *httptest.Server, text string) (out, failure string, ok bool) {
 	t.Helper()
 	t.Setenv("EVENT", string(example.Event))
-	return script(t, "guard; shown=http://shop/push path=/push api_key="+testAPIKey+
+	return script(t, on("zalo")+"shown=http://shop/push path=/push api_key="+testAPIKey+
 		" address="+strings.TrimPrefix(server.URL, "http://")+"\n"+text)
 }
 
@@ -118,37 +119,70 @@ func TestInsist(t *testing.T) {
 	}
 }
 
-// kubectlScript stands for kubectl of a cluster with the channel.
-const kubectlScript = `#!/bin/sh
+// kubectlScript stands for kubectl of a cluster with a channel. In the folder $SECRETS, each key of a Secret is a file.
+const kubectlScript = `#!/bin/bash
+set -e
+echo "$*" >>"$ARGUMENTS"
 case "$*" in
-*"get channelconnector/shop"*address*) printf http://shop-connector.quickstart.svc ;;
-*"get channelconnector/shop"*) printf '%s' "$FAKE_CONDITION" ;;
-*"get secrets"*) printf '%s' "$FAKE_SECRETS" ;;
-*"get secret shop-xbot"*xp-api-key*) printf 0a1b2c | base64 ;;
-*"get secret shop-zalo"*oa-secret-key*) printf d3e4f5 | base64 ;;
-*port-forward*) echo "Forwarding from $FAKE_FORWARD -> 8080"; exec sleep 3600 ;;
-*apply*) exec cat ;;
+*"get channelconnector/"*address*) printf http://shop-connector.quickstart.svc ;;
+*"get channelconnector/"*) printf '%s' "$CONDITION" ;;
+*"get secrets"*) for file in "$SECRETS"/*; do file=${file##*/}; echo "secret/${file%%,*}"; done ;;
+*"get secret "*) key=${6#*.data.}; base64 <"$SECRETS/$5,${key%\}}" ;;
+*port-forward*) echo "Forwarding from $FORWARD -> 8080"; exec sleep 3600 ;;
+*apply*)
+	manifest=$(cat)
+	printf '%s\n' "$manifest"
+	if [[ $manifest =~ "kind: Secret".*\ name:\ ([a-z-]+) ]]; then
+		while read -r key value; do
+			printf '%s' "${value//\"/}" >"$SECRETS/.next"
+			mv "$SECRETS/.next" "$SECRETS/${BASH_REMATCH[1]},${key%:}"
+		done <<<"${manifest#*stringData:$'\n'}"
+	fi ;;
 *wait*) echo condition met ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac
 `
 
-// fakeCluster turns kubectl to a cluster whose connector is the server.
-func fakeCluster(t *testing.T, server *httptest.Server) {
+// fakeCluster turns kubectl to a cluster whose connector is at an address. It returns the folder of its Secrets. The file
+// $ARGUMENTS gets those of every process.
+func fakeCluster(t *testing.T, address string) (secrets string) {
 	t.Helper()
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "kubectl"), []byte(kubectlScript), 0o700); err != nil {
-		t.Fatal(err)
+	programs, secrets := t.TempDir(), t.TempDir()
+	scripts := map[string]string{"kubectl": kubectlScript}
+	for _, name := range []string{"base64", "cat", "date", "mktemp", "od", "rm", "sed", "sha256sum", "sleep", "tr"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts[name] = "#!/bin/bash\necho \"$*\" >>\"$ARGUMENTS\"\nexec " + path + " \"$@\"\n"
 	}
-	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Setenv("FAKE_FORWARD", strings.TrimPrefix(server.URL, "http://"))
-	t.Setenv("FAKE_CONDITION", "CredentialsResolved=False AwaitingOASecretKey: paste the URL")
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("ARGUMENTS", filepath.Join(programs, "arguments"))
+	t.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("SECRETS", secrets)
+	t.Setenv("FORWARD", address)
+	t.Setenv("CONDITION", "CredentialsResolved=False AwaitingOASecretKey: paste the URL")
+	return secrets
 }
 
-// journey plays the steps in which Zalo calls, and returns their output.
-func journey(t *testing.T) string {
+// keep makes Secrets of the cluster. Their keys are "NAME,KEY".
+func keep(t *testing.T, secrets string, keys map[string]string) {
 	t.Helper()
-	out, failure, ok := script(t, "message=0123abcd own_event=${event/$message_id/0123abcd}; guard; make_channel; save_url; receive")
+	for key, value := range keys {
+		if err := os.WriteFile(filepath.Join(secrets, key), []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// journey plays the steps in which a platform calls, with an event of a message. It returns their output.
+func journey(t *testing.T, platform, message string) string {
+	t.Helper()
+	out, failure, ok := script(t, "message="+message+"; "+on(platform)+"make_channel; save_url; receive")
 	if !ok {
 		t.Fatalf("%s\n%s", failure, out)
 	}
@@ -158,30 +192,40 @@ func journey(t *testing.T) string {
 // TestFirstRun: the console's calls, a refused event, the Secret, the same event.
 func TestFirstRun(t *testing.T) {
 	var asked []string
-	fakeCluster(t, connectorThat(t, &asked, 200, 200, 503, 503, 200))
-	out := journey(t)
-	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd", "POST 0123abcd", "POST 0123abcd")
+	secrets := fakeCluster(t, connectorThat(t, &asked, 200, 200, 503, 503, 200).Listener.Addr().String())
+	keep(t, secrets, map[string]string{"shop-xbots,xp-api-key": "of another", "shop-zalobot,secret-token": "of another"})
+	out := journey(t, "zalo", "0123abcd")
+	apiKey, secretKey := read(t, secrets, "shop-xbot,xp-api-key"), read(t, secrets, "shop-zalo,oa-secret-key")
+	wantCalls(t, asked, apiKey, "POST {}", "GET", "POST 0123abcd", "POST 0123abcd", "POST 0123abcd")
 	if len(asked) == 5 && asked[2] != asked[4] {
 		t.Errorf("the event that was refused is not the one that was accepted:\n%s\n%s", asked[2], asked[4])
 	}
 	inOrder(t, out, "name: shop-xbot", "kind: ChannelConnector", "paste the URL", "with {}, unsigned",
 		"503 said 503 (Retry-After: 5)", "name: shop-zalo", `oa-secret-key: "`, "Accepted after", "wait --for=condition=Ready")
-	_, rest, _ := strings.Cut(out, `oa-secret-key: "`)
-	key, _, _ := strings.Cut(rest, `"`)
-	wantSigned(t, asked[4], key)
+	wantSigned(t, asked[4], secretKey)
 }
 
 // TestNextRun: with the keys of the first one, another event is accepted.
 func TestNextRun(t *testing.T) {
 	var asked []string
-	fakeCluster(t, connectorThat(t, &asked, 200))
-	t.Setenv("FAKE_SECRETS", "secret/shop-xbot\nsecret/shop-zalo\n")
-	out := journey(t)
-	wantCalls(t, asked, "POST {}", "GET", "POST 0123abcd")
+	secrets := fakeCluster(t, connectorThat(t, &asked, 200).Listener.Addr().String())
+	keep(t, secrets, map[string]string{"shop-xbot,xp-api-key": testAPIKey, "shop-zalo,oa-secret-key": testOASecretKey})
+	out := journey(t, "zalo", "0123abcd")
+	wantCalls(t, asked, testAPIKey, "POST {}", "GET", "POST 0123abcd")
 	wantSigned(t, asked[2], testOASecretKey)
 	if strings.Contains(out, "kind: Secret") || strings.Contains(out, testAPIKey) || strings.Contains(out, testOASecretKey) {
 		t.Errorf("it writes or shows the keys that are there:\n%s", out)
 	}
+}
+
+// read returns a key of a Secret.
+func read(t *testing.T, secrets, key string) string {
+	t.Helper()
+	value, err := os.ReadFile(filepath.Join(secrets, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
 }
 
 func wantSigned(t *testing.T, call, key string) {
@@ -193,14 +237,14 @@ func wantSigned(t *testing.T, call, key string) {
 }
 
 // wantCalls compares calls by their method and a part of their body.
-func wantCalls(t *testing.T, asked []string, want ...string) {
+func wantCalls(t *testing.T, asked []string, apiKey string, want ...string) {
 	t.Helper()
 	if len(asked) != len(want) {
 		t.Fatalf("%d calls, want %d: %q", len(asked), len(want), asked)
 	}
 	for i, call := range asked {
 		method, body, _ := strings.Cut(want[i], " ")
-		url := method + " " + zalo.DefaultPath + "?param.header.xp-api-key=" + testAPIKey
+		url := method + " " + zalo.DefaultPath + "?param.header.xp-api-key=" + apiKey
 		if !strings.HasPrefix(call, url) || !strings.Contains(call, body) {
 			t.Errorf("call %d is %q, want %s", i, call, want[i])
 		}

@@ -1,38 +1,70 @@
 #!/usr/bin/env bash
 # Shows the connector at work in Kubernetes: `make quickstart` runs it. It starts a
 # cluster, makes the images and installs the operator with its Helm chart, then goes the
-# way of Zalo's console: it makes a channel whose OA secret key nobody knows yet, makes
-# the calls that verify its URL, makes the Secret with the key, sends xBot's published
-# example event as Zalo does, and shows what the bot gets. Every step says how long it
-# took, and a failed one where to look. A second run goes on from where the first one
-# was, and sends another event. "down" removes everything.
+# way of a platform's console: it makes a channel without the key that verifies calls,
+# makes the calls that check its URL, makes the Secret with the key, sends an event as the
+# platform does, and shows what the bot gets. Every step says how long it took, and a
+# failed one where to look. A second run goes on from where the first one was, and sends
+# another event; so does one with another CHANNEL, which gets a channel of its own. "down"
+# removes everything.
 #
-#	[CLUSTER=local|kind|current] [IMAGE=NAME] [VERSION=TAG] quickstart.sh up|down
+#	[CHANNEL=NAME] [CLUSTER=local|kind|current] [IMAGE=NAME] [VERSION=TAG] quickstart.sh up|down
 #
-# The operator's image is IMAGE with -operator added; the version is the images' tag.
+# CHANNEL is a folder of channels, which says all that is particular to its platform. The
+# operator's image is IMAGE with -operator added; the version is the images' tag.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
-. test/kit/example/zalo.sh
+. test/kit/example/webhook.sh
 
 cluster=${CLUSTER:-local} image=${IMAGE:-channel-connector} version=${VERSION:-dev}
+platform=${CHANNEL:-zalo}
 
 # Where things are in the cluster. The manifests say so, too.
 namespace=quickstart
 operator=deployment/quickstart-channel-connector-operator
 sink=deployment/bot
-channel=channelconnector/shop
-connector=deployment/shop-connector
 
 timeout=--timeout=${patience}s
 kubectl=(kubectl --namespace "$namespace")
 helm=(go tool -modfile=tools/helm/go.mod helm --namespace "$namespace")
 in_cluster=(go -C localcluster run ./cmd/cluster -cluster "$cluster")
 manifests=test/cmd/quickstart/manifests
+channels=test/cmd/quickstart/channels
 
 # The connector recognises repetitions, so each run's event has an id of its own.
 message=$(random_key 10)
-own_event=${event/$message_id/$message}
 number=0 steps=0 title='' looks=() reason='' says='' binaries='' forwarder='' work=''
+
+# choose_platform reads what CHANNEL's folder says in its platform.sh:
+#
+#	name			of the ChannelConnector in channel.yaml
+#	path			of its webhook
+#	key_name		what people call the key that verifies calls; empty if there is none
+#	key_secret, key_entry	the Secret of secret.yaml, and its key
+#	event_shown		how the event comes: "with xBot's example event, signed"
+#	to_make, to_save, to_send	the titles of three steps
+#	prepare			makes what the channel needs, but for its API key
+#	console			makes the calls that check the URL
+#	write_event ID		prints an event with an id of its own
+#	sign EVENT KEY		prints the header that verifies an event
+choose_platform() {
+	folder=$channels/$platform
+	[[ $platform != *[!a-z]* && -d $folder ]] || fail "there is no channel \"$platform\": CHANNEL is one of $(platforms)"
+	prepare() { :; }
+	. "$folder/platform.sh"
+	channel=channelconnector/$name connector=deployment/$name-connector
+	own_event=$(write_event "$message")
+}
+
+# platforms [BUT] lists those that there are, but for one.
+platforms() {
+	local each all=''
+	for each in "$channels"/*; do
+		each=${each##*/}
+		[[ $each == "${1-}" ]] || all+="${all:+, }$each"
+	done
+	printf '%s' "$all"
+}
 
 # run shows a command and what it prints.
 run() {
@@ -42,8 +74,8 @@ run() {
 
 # apply MANIFEST NAME=VALUE... applies a manifest.
 apply() {
-	render "$manifests/$1" "${@:2}"
-	printf '%s:\n' "$manifests/$1"
+	render "$@"
+	printf '%s:\n' "$1"
 	run "${kubectl[@]}" apply --server-side --filename=- <<<"$rendered"
 }
 
@@ -123,7 +155,7 @@ ours() {
 
 install_operator() {
 	ours
-	apply namespace.yaml
+	apply "$manifests/namespace.yaml"
 	# Nothing stays after quickstart-down: the definitions go with the release.
 	run "${helm[@]}" upgrade --install --hide-notes quickstart charts/channel-connector \
 		--set-string "connector.image.repository=$image" --set-string "connector.image.tag=$version" \
@@ -132,46 +164,48 @@ install_operator() {
 }
 
 deploy_sink() {
-	apply sink.yaml "Image=$image:$version"
+	apply "$manifests/sink.yaml" "Image=$image:$version"
 	run "${kubectl[@]}" rollout status "$sink" "$timeout"
 }
 
 # make_channel leaves Secrets alone that are there: the keys in them may have been
-# rotated by hand. awaiting is yes if there is no OA secret key yet, as before Zalo's
-# console has called for the first time.
+# rotated by hand. awaiting is yes if the key that verifies calls is not there yet.
 make_channel() {
-	local present
-	present=$("${kubectl[@]}" get secrets --output=name)
-	[[ $present == *secret/shop-xbot* ]] || apply api-key.yaml "APIKey=$(random_key 32)"
-	apply channel.yaml "AppID=$(member app_id)"
-	awaiting=yes
-	if [[ $present == *secret/shop-zalo* ]]; then
-		awaiting=no
-		echo 'The OA secret key is there since an earlier run.'
-		run "${kubectl[@]}" wait --for=condition=Ready "$channel" "$timeout"
+	secrets=$("${kubectl[@]}" get secrets --output=name)
+	there "$name-xbot" || apply "$manifests/api-key.yaml" "Name=$name" "APIKey=$(random_key 32)"
+	prepare
+	apply "$folder/channel.yaml"
+	awaiting=no
+	if [[ -n $key_name ]] && ! there "$key_secret"; then
+		awaiting=yes
+		run "${kubectl[@]}" wait --for=condition=WorkloadAvailable "$channel" "$timeout"
+		await "that the channel awaits its $key_name" awaits_key
+		printf '\nIts condition, which kubectl describe %s shows:\n\n  %s\n' "$channel" "$says"
+		says=''
 		return
 	fi
-	run "${kubectl[@]}" wait --for=condition=WorkloadAvailable "$channel" "$timeout"
-	await 'that the channel awaits its OA secret key' awaits_key
-	printf '\nIts condition, which kubectl describe %s shows:\n\n  %s\n' "$channel" "$says"
-	says=''
+	[[ -z $key_name ]] || echo "The $key_name is there since an earlier run."
+	run "${kubectl[@]}" wait --for=condition=Ready "$channel" "$timeout"
 }
+
+# there SECRET reports whether a Secret was there when make_channel began.
+there() { [[ $'\n'$secrets$'\n' == *$'\n'"secret/$1"$'\n'* ]]; }
 
 awaits_key() {
 	says=$("${kubectl[@]}" get "$channel" '--output=jsonpath={range .status.conditions[?(@.type=="CredentialsResolved")]}{.type}={.status} {.reason}: {.message}{end}') ||
 		fail "the channel cannot be read"
-	[[ $says == 'CredentialsResolved=False AwaitingOASecretKey: '* ]]
+	[[ $says == 'CredentialsResolved=False Awaiting'* ]]
 }
 
 # secret NAME KEY prints a value, which is never shown.
 secret() { "${kubectl[@]}" get secret "$1" "--output=jsonpath={.data.$2}" | base64 --decode; }
 
-# calling FUNCTION lets Zalo call the channel from here. Its Service has an address in
+# calling FUNCTION lets the platform call the channel from here. Its Service has an address in
 # the cluster alone, as it does behind an Ingress.
 calling() {
 	shown=$("${kubectl[@]}" get "$channel" '--output=jsonpath={.status.address.url}')$path
-	api_key=$(secret shop-xbot xp-api-key)
-	local forward=("${kubectl[@]}" port-forward service/shop-connector :http)
+	api_key=$(secret "$name-xbot" xp-api-key)
+	local forward=("${kubectl[@]}" port-forward "service/$name-connector" :http)
 	printf '$ %s\n\n' "${forward[*]}"
 	work=${work:-$(mktemp -d)}
 	: >"$work/forward"
@@ -193,7 +227,7 @@ forwards() {
 show() { printf '%s %s?param.header.xp-api-key=<API key>%s\n' "$2" "$shown" "${1:+ $1}"; }
 said() { printf '%s %s%s' "$status" "$answer" "${retry_after:+ (Retry-After: $retry_after)}"; }
 
-# expect STATUS WHAT METHOD [BODY [SIGNATURE]] makes a call, and fails if it is answered
+# expect STATUS WHAT METHOD [BODY [HEADER]] makes a call, and fails if it is answered
 # otherwise.
 expect() {
 	show "$2" "$3"
@@ -203,7 +237,7 @@ expect() {
 	[[ $status == "$1" ]] || fail "the connector answered $status, want $1"
 }
 
-# insist WHAT METHOD [BODY [SIGNATURE]] makes the same call until it is accepted. 503
+# insist WHAT METHOD [BODY [HEADER]] makes the same call until it is accepted. 503
 # asks for no more than that.
 insist() {
 	local begun=$SECONDS unavailable=0
@@ -222,21 +256,20 @@ accepted() {
 	esac
 }
 
-# save_url does what Zalo's console does when a person pastes the webhook's URL into it.
-# An event that comes before the key is refused, so that Zalo sends it again.
+# save_url does what the platform does when a person gives it the webhook's URL. An event
+# that comes before the key is refused, so that the platform sends it again.
 save_url() { calling verify; }
 
 verify() {
-	expect 200 'with {}, unsigned' POST '{}'
-	expect 200 '' GET
+	console
 	[[ $awaiting == yes ]] || return 0
-	oa_secret_key=$(random_key 16)
+	key=$(random_key 16)
 	printf '\nAn event that comes now cannot be verified yet:\n'
-	expect 503 "with xBot's example event, signed" POST "$own_event" "$(sign "$own_event" "$oa_secret_key")"
+	expect 503 "$event_shown" POST "$own_event" "$(sign "$own_event" "$key")"
 }
 
 # receive makes the Secret that is awaited, if any, and sends the event until it is
-# accepted, as Zalo does.
+# accepted, as the platform does.
 receive() {
 	calling send_event
 	run "${kubectl[@]}" wait --for=condition=Ready "$channel" "$timeout"
@@ -244,11 +277,11 @@ receive() {
 
 send_event() {
 	if [[ $awaiting == yes ]]; then
-		apply oa-secret-key.yaml "OASecretKey=$oa_secret_key"
-	else
-		oa_secret_key=$(secret shop-zalo oa-secret-key)
+		apply "$folder/secret.yaml" "Key=$key"
+	elif [[ -n $key_name ]]; then
+		key=$(secret "$key_secret" "$key_entry")
 	fi
-	insist "with xBot's example event, signed" POST "$own_event" "$(sign "$own_event" "$oa_secret_key")"
+	insist "$event_shown" POST "$own_event" "$(sign "$own_event" "${key-}")"
 }
 
 # show_delivered shows what the sink got.
@@ -270,6 +303,7 @@ block_with() { awk -v RS= -v text="$1" 'index($0, text) && !found {print; found 
 
 up() {
 	local begun=$SECONDS
+	choose_platform
 	local pods="${kubectl[*]} get pods --output=wide" events="${kubectl[*]} get events --sort-by=.lastTimestamp"
 	local condition="${kubectl[*]} describe $channel" log="${kubectl[*]} logs $connector" operator_log="${kubectl[*]} logs $operator"
 	steps=8
@@ -277,9 +311,9 @@ up() {
 	step 'Make the images and load them into the cluster' load_images
 	step 'Install the operator with Helm' install_operator "$pods" "$events" "$operator_log"
 	step 'Deploy a sink in the place of a bot' deploy_sink "$pods" "$events"
-	step 'Make a channel without the OA secret key, which nobody knows yet' make_channel "$pods" "$events" "$operator_log" "$log" "$condition"
-	step "Save its URL in Zalo's console, which calls it and then shows the OA secret key" save_url "$pods" "$condition" "$log"
-	step 'Make the Secret with that key, and let Zalo send the event' receive "$pods" "$condition" "$operator_log" "$log"
+	step "$to_make" make_channel "$pods" "$events" "$operator_log" "$log" "$condition"
+	step "$to_save" save_url "$pods" "$condition" "$log"
+	step "$to_send" receive "$pods" "$condition" "$operator_log" "$log"
 	step 'See it arrive at the sink as a CloudEvent' show_delivered "$pods" "${kubectl[*]} logs $sink" "$log" \
 		"${kubectl[*]} exec $connector -- /connector status"
 	printf '\nAll that took %d s.\n' $((SECONDS - begun))
@@ -291,7 +325,8 @@ advise() {
 	local of='' lead=''
 	[[ $cluster == local ]] || of=" CLUSTER=$cluster"
 	[[ -z $binaries ]] || lead=$'\n'"  export PATH=$binaries:\$PATH"
-	render test/cmd/quickstart/advice.txt "Kubeconfig=$1" "Path=$lead" "Namespace=$namespace" "Cluster=$of"
+	render test/cmd/quickstart/advice.txt "Kubeconfig=$1" "Path=$lead" "Namespace=$namespace" "Cluster=$of" \
+		"Name=$name" "Channel=$platform" "Others=$(platforms "$platform")"
 	printf '%s\n' "$rendered"
 }
 
