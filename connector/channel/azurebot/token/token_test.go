@@ -134,12 +134,23 @@ func TestTokensAreJudged(t *testing.T) {
 		"too large":                    {first.Sign(claims(map[string]any{"x": strings.Repeat("a", MaxSize)})), ErrMalformed},
 		"a claim given twice":          {twice(t), ErrMalformed},
 		"a line break":                 {head + "." + payload + "." + signature + "\n", ErrMalformed},
+		"a line break within":          {head + "." + payload + "." + signature[:9] + "\r\n" + signature[9:], ErrMalformed},
+		"a space within":               {head + "." + payload + "." + signature[:9] + " " + signature[9:], ErrMalformed},
+		"a broad space within":         {head + "." + payload + "." + signature[:9] + "\u00a0" + signature[9:], ErrMalformed},
+		"another last letter":          {head + "." + payload + "." + respelled(signature), ErrMalformed},
 	} {
 		_, err := verify(k, tt.raw)
 		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
+}
+
+// respelled is other base64 of the same bytes, of which the last letter holds two bits.
+func respelled(signature string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(signature) - 1
+	return signature[:last] + letters[strings.IndexByte(letters, signature[last])^1:][:1]
 }
 
 // sign signs a forged token as its header says.
