@@ -74,9 +74,22 @@ func join(path, part string) string {
 	return path + "/" + part
 }
 
+// beginning is the type of the activity with which Direct Line begins a conversation.
+const beginning = "conversationUpdate"
+
+// sender returns the id of who sent an activity. Direct Line begins a conversation before it knows the user, and names
+// the conversation instead.
+func sender(m *scan.Members) []byte {
+	id, on := m.ID(fromID), string(m.ID(channelID))
+	if (on == "webchat" || on == "directline") && string(m.ID(activityType)) == beginning && bytes.Equal(id, m.ID(conversationID)) {
+		return nil
+	}
+	return id
+}
+
 // user names the user; empty if the activity names none.
 func (b *Channel) user(m *scan.Members) string {
-	id := m.ID(fromID)
+	id := sender(m)
 	if len(id) == 0 || b.userID == UserClear {
 		return string(id)
 	}
@@ -93,7 +106,7 @@ func (b *Channel) pseudonym(kind string, of, id []byte) string {
 func (b *Channel) conversation(m *scan.Members, user string) string {
 	id := m.ID(conversationID)
 	switch {
-	case len(id) > 0 && b.userID != UserClear && (holds(id, m.ID(fromID)) || holds(id, m.ID(recipientID))):
+	case len(id) > 0 && b.userID != UserClear && (holds(id, sender(m)) || holds(id, m.ID(recipientID))):
 		return "conversation/" + b.pseudonym("conversation", m.ID(channelID), id)
 	case len(id) > 0:
 		return string(id)

@@ -105,6 +105,19 @@ func TestConversations(t *testing.T) {
 	}
 }
 
+// TestAWebChatIsOneConversation: Direct Line begins a conversation with an update that names the conversation as its
+// sender, since the user is not known yet. The user's messages have to stay behind it.
+func TestAWebChatIsOneConversation(t *testing.T) {
+	const id = "Ab12Cd34Ef56Gh78-as"
+	for _, channelID := range []string{"webchat", "directline"} {
+		begin := change(t, map[string]any{"type": "conversationUpdate", "channelId": channelID, "from": party(id)})
+		first, next := read(t, bot(UserHashed), begin), read(t, bot(UserHashed), change(t, map[string]any{"channelId": channelID}))
+		if first.Event.Conversation != id || next.Event.Conversation != id || first.Event.Subject != "" {
+			t.Errorf("%s: %q of %q, then %q", channelID, first.Event.Conversation, first.Event.Subject, next.Event.Conversation)
+		}
+	}
+}
+
 // TestTheUserStaysHidden: under Hashed no attribute holds the user's id, whatever the conversation is, and the same user
 // has the same pseudonym.
 func TestTheUserStaysHidden(t *testing.T) {
