@@ -21,6 +21,7 @@ func (h *Handler) serveEndpoint(x *exchange, r *route, e *channel.Endpoint) {
 	a := newPageAnswer(served)
 	if a.Status < http.StatusMultipleChoices {
 		x.conn.Verify()
+		r.traffic.note(func(now *Traffic) { touch(now.APIKeys, x.apiKey, x.arrived) })
 		r.metrics.Ignored.Inc(string(reason))
 	} else {
 		h.noteRefusal(x, r.Name, string(reason))

@@ -88,6 +88,21 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// TestEndpointsUseAPIKeys: a key that only an endpoint's callers have is no unused one. A call that the endpoint refuses
+// uses none, and none says that the platform calls.
+func TestEndpointsUseAPIKeys(t *testing.T) {
+	for word, uses := range map[string]bool{otherWord: false, echoWord: true} {
+		f := newFixture(t, nil, echoing("chat/anna", echoWord, key))
+		call := httptest.NewRequest(http.MethodPost, echoes+withKey, http.NoBody)
+		call.Header.Set(echo.WordHeader, word)
+		f.do(call)
+		seen := f.Traffic("chat/anna")
+		if used := seen.APIKeys[digests(key)[0]]; used.IsZero() == uses || !seen.LastAuthentic.IsZero() {
+			t.Errorf("%s: used at %s, authentic at %s", word, used, seen.LastAuthentic)
+		}
+	}
+}
+
 // ended is a channel type whose endpoint answers as a test says.
 type ended struct {
 	scripted
