@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -216,6 +217,49 @@ func TestPlacesOfEndpoints(t *testing.T) {
 	for range places - 2 {
 		if status := <-answered; status != http.StatusOK {
 			t.Error(status)
+		}
+	}
+}
+
+// TestEndpointsLeavePlacesToPlatforms: whatever is called where, the calls of endpoints together leave a ninth of the
+// places to platforms, which may send no call again.
+func TestEndpointsLeavePlacesToPlatforms(t *testing.T) {
+	const places = 9
+	for _, count := range []int{1, 4} {
+		entered, leave := make(chan struct{}, places), make(chan struct{})
+		waits := func(context.Context, http.Header, []byte) (channel.Answer, channel.Reason) {
+			entered <- struct{}{}
+			<-leave
+			return channel.Answer{Status: http.StatusOK}, "waited"
+		}
+		var channels []Channel
+		for i := range count {
+			channels = append(channels, serving(waits, func(c *Channel) { c.Name, c.Keys = fmt.Sprint("chat/", i), digests(fmt.Sprint(i)) }))
+		}
+		f := newFixture(t, func(o *Options) { o.MaxInFlight = places }, channels...)
+		visit := func(i int, to string) int {
+			return f.do(httptest.NewRequest(http.MethodPost, fmt.Sprintf("%s?%s=%d", to, keyParameter, i%count), http.NoBody)).Code
+		}
+		answered := make(chan int, places)
+		for i := range places - 1 {
+			go func() { answered <- visit(i, echoes) }()
+			<-entered
+		}
+		go func() { answered <- visit(0, echoes) }()
+		select {
+		case status := <-answered:
+			if status != http.StatusServiceUnavailable {
+				t.Errorf("%d channels: one too many is answered %d", count, status)
+			}
+		case <-entered:
+			t.Errorf("%d channels: endpoints have all places", count)
+		}
+		if status := visit(0, path); status != http.StatusOK {
+			t.Errorf("%d channels: the platform is answered %d", count, status)
+		}
+		close(leave)
+		for range places - 1 {
+			<-answered
 		}
 	}
 }

@@ -44,6 +44,8 @@ type Handler struct {
 	draining atomic.Bool
 	inFlight *admission
 	refusals *repeats
+	// visits is what the calls of all endpoints take together, so that they leave some to platforms.
+	visits share
 	// stranger is the shape of answers to calls without a valid API key.
 	stranger *shape
 
@@ -228,7 +230,11 @@ func (h *Handler) shakeHands(x *exchange, r *route) {
 // admit bounds what the calls in flight cost together. Only calls with a key take a place, so that a stranger cannot
 // crowd out the platform. Endpoint is nil for a call of the platform.
 func (h *Handler) admit(x *exchange, r *route, endpoint *channel.Endpoint) {
-	if !h.inFlight.enter(&x.ticket, &r.share, x.interruptBody) {
+	of := &r.share
+	if endpoint != nil {
+		of = &h.visits
+	}
+	if !h.inFlight.enter(&x.ticket, of, x.interruptBody) {
 		h.refuse(x, r.Name, answerBusy)
 		return
 	}
