@@ -77,6 +77,7 @@ func signature(c config.Channel, seen webhook.Traffic, token string) report.Sign
 	signing := c.Settings.(channel.Settings).Signing()
 	s := report.Signature{
 		Mode: string(signing.Mode), Failed: seen.Failed, FailingSince: seen.FailingSince.UTC(), LastFailed: seen.LastFailed.UTC(),
+		Awaiting: seen.Awaiting,
 	}
 	for _, key := range signing.Keys {
 		if len(s.Keys) == report.MaxKeys {

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/config"
+	"xbot.a4b.vn/channel-connector/connector/report"
 	"xbot.a4b.vn/channel-connector/connector/types"
 	"xbot.a4b.vn/channel-connector/test/kit/example"
 	"xbot.a4b.vn/channel-connector/test/kit/issuer"
@@ -162,6 +166,33 @@ func sampleOf(t *testing.T, r *running, d traffic.Dialect, secret string) *http.
 		}
 	}}
 	return call.request(t, r, d)
+}
+
+// TestTheReportTellsOfAwaitedKeys: as long as no call can be verified because Azure's keys cannot be fetched.
+func TestTheReportTellsOfAwaitedKeys(t *testing.T) {
+	tokens, _ := dialects(t)
+	var there atomic.Bool
+	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !there.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		resp, err := http.Get(tokens.MetadataURL())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(w, resp.Body) // the connector says what was cut short
+	}))
+	t.Cleanup(mirror.Close)
+	d, s := traffic.AzureBot(tokens), newSettings(t)
+	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, "", d.Secret()), tokens.MetadataURL(), mirror.URL)
+	r := start(t, s.write(t))
+	awaits := func(got report.Report) bool { return got.Channels[len(got.Channels)-1].Signature.Awaiting }
+	r.awaitsReport("that keys are awaited", awaits)
+	there.Store(true)
+	r.awaitsReport("that none are", func(got report.Report) bool { return !awaits(got) })
 }
 
 // TestEveryTypeAnswers: each type gives the answers of docs/webhook.md, in their order.

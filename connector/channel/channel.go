@@ -24,8 +24,8 @@
 //  8. Answer. The webhook says how the call ended, as a status and a message, and the type puts that into the shape
 //     that the platform expects.
 //
-// A type whose platform wants more than calls has more: Endpoints are called by others than the platform, and
-// Type.Register tells a platform without a console where to call.
+// A type whose platform wants more than calls has more: Endpoints are called by others than the platform, Type.Register
+// tells a platform without a console where to call, and an Awaiter says that it cannot verify calls yet.
 //
 // # How a call is read
 //
@@ -133,6 +133,12 @@ type Prechecker interface {
 	// Precheck returns why Read will refuse the call with any body but a probe: the mode demands a signature, a key
 	// could verify it, and the header has none or a malformed one. Otherwise it returns nil.
 	Precheck(header http.Header) *Refusal
+}
+
+// Awaiter is a Channel that verifies calls with keys that a Worker fetches.
+type Awaiter interface {
+	// Awaiting reports whether none is there so far, so that no call can be verified.
+	Awaiting() bool
 }
 
 // EndpointServer is a Channel that answers others than its platform, for example a web page's server that wants a token

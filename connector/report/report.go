@@ -97,6 +97,8 @@ type Signature struct {
 	// the keys changed; zero for none.
 	FailingSince time.Time `json:"failingSince,omitzero"`
 	LastFailed   time.Time `json:"lastFailed,omitzero"`
+	// Awaiting: the platform's keys could not be fetched so far, so that no call can be verified.
+	Awaiting bool `json:"awaiting,omitempty"`
 }
 
 // Delivery is how events reach the sink.

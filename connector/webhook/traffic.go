@@ -17,6 +17,8 @@ type Traffic struct {
 	APIKeys, SigningKeys     map[[sha256.Size]byte]time.Time
 	Failed                   int64
 	FailingSince, LastFailed time.Time
+	// Awaiting: see channel.Awaiter.
+	Awaiting bool
 }
 
 // Traffic describes a channel; it is zero for one that is not in use.
@@ -26,6 +28,9 @@ func (h *Handler) Traffic(channelName string) (seen Traffic) {
 			seen = *now
 			seen.APIKeys, seen.SigningKeys = maps.Clone(now.APIKeys), maps.Clone(now.SigningKeys)
 		})
+		if a, may := r.Type.(channel.Awaiter); may {
+			seen.Awaiting = a.Awaiting()
+		}
 	}
 	return seen
 }

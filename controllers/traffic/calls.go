@@ -40,6 +40,9 @@ func (j *judgement) signature() metav1.Condition {
 	case len(ids) == 0:
 		return condition(kind, metav1.ConditionUnknown, ReasonNoSecretKey, "No "+of.Words.SecretName+" is in use, so events are "+
 			"answered 503: see CredentialsResolved")
+	case s.Awaiting:
+		return condition(kind, metav1.ConditionFalse, ReasonAwaitingKeys, fmt.Sprintf("No %s could be fetched so far (%s), so events are "+
+			"answered 503: the log of the pod says why. Let it out to that address", of.Words.SecretName, s.Keys[0].Name))
 	}
 	// If there are more keys than a report holds, one that it lacks may have verified calls.
 	suspected := len(s.Keys) < report.MaxKeys && (slices.Equal(j.old.SuspectedKeys, ids) ||

@@ -16,6 +16,7 @@ const (
 	ReasonVerified             = "Verified"
 	ReasonWrongSecretSuspected = "WrongSecretSuspected"
 	ReasonNotEnforced          = "NotEnforced"
+	ReasonAwaitingKeys         = "AwaitingKeys"
 	ReasonNothingVerified      = "NothingVerifiedYet"
 	ReasonNoSecretKey          = "NoSecretKey"
 	ReasonCallsReceived        = "CallsReceived"

@@ -105,6 +105,14 @@ func TestJudgeSignatures(t *testing.T) {
 		"verified": {picture: healthy(), kind: "SignatureVerified", want: "True Verified"},
 		"none yet": {picture: with(unverified), kind: "SignatureVerified", want: "Unknown NothingVerifiedYet"},
 		"no key":   {picture: with(func(p *Picture) { p.Channel.Signature.Keys = nil }), kind: "SignatureVerified", want: "Unknown NoSecretKey"},
+		"keys awaited": {
+			picture: with(failed(5, time.Second), func(p *Picture) { p.Channel.Signature.Awaiting = true }), kind: "SignatureVerified",
+			want: "False AwaitingKeys", says: []string{"No OA secret key", "shop-zalo/oa-secret-key", "503", "log"},
+		},
+		"keys awaited under Audit": {
+			picture: with(func(p *Picture) { p.Channel.Signature.Mode, p.Channel.Signature.Awaiting = "Audit", true }),
+			kind:    "SignatureVerified", want: "False NotEnforced",
+		},
 		"two failed, too few": {
 			picture: with(unverified, failed(2, time.Second)), kind: "SignatureVerified", want: "Unknown NothingVerifiedYet",
 		},

@@ -44,6 +44,7 @@ func join(a, b report.Channel) report.Channel {
 	a.Signature.Failed += b.Signature.Failed
 	a.Signature.FailingSince = earliest(a.Signature.FailingSince, b.Signature.FailingSince)
 	a.Signature.LastFailed = latest(a.Signature.LastFailed, b.Signature.LastFailed)
+	a.Signature.Awaiting = a.Signature.Awaiting || b.Signature.Awaiting
 
 	a.Delivery.Paused = a.Delivery.Paused || b.Delivery.Paused
 	a.Delivery.Pending += b.Delivery.Pending

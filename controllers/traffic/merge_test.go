@@ -26,6 +26,7 @@ func TestMerge(t *testing.T) {
 		APIKeys: []report.Key{{Name: "first", LastUsed: ago(time.Minute)}, {Name: "next"}},
 		Signature: report.Signature{
 			Mode: "Enforce", Keys: []report.Key{{Name: "k", ID: "k2"}}, Failed: 4, FailingSince: ago(time.Minute), LastFailed: ago(time.Second),
+			Awaiting: true,
 		},
 		Delivery:    report.Delivery{Pending: 4, FailingSince: ago(time.Hour), LastError: "refused", LastTaken: ago(2 * time.Hour)},
 		DeadLetters: report.DeadLetters{Count: 2, LatestReason: "refused", LatestAt: ago(time.Minute)},
@@ -35,7 +36,7 @@ func TestMerge(t *testing.T) {
 		APIKeys: []report.Key{{Name: "first", LastUsed: ago(time.Minute)}, {Name: "next"}},
 		Signature: report.Signature{
 			Mode: "Enforce", Keys: []report.Key{{Name: "k", ID: "k1"}, {Name: "k", ID: "k2"}},
-			Failed: 7, FailingSince: ago(time.Hour), LastFailed: ago(time.Second),
+			Failed: 7, FailingSince: ago(time.Hour), LastFailed: ago(time.Second), Awaiting: true,
 		},
 		Delivery: report.Delivery{
 			Pending: 7, OldestPendingSeconds: 9, FailingSince: ago(time.Hour), LastError: "refused", LastTaken: ago(2 * time.Hour),

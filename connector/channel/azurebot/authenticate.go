@@ -50,6 +50,9 @@ func (b *Channel) authenticate(at time.Time, header http.Header, m *scan.Members
 	}
 }
 
+// Awaiting reports whether tokens are to be verified and none can be; see channel.Awaiter.
+func (b *Channel) Awaiting() bool { return b.mode != channel.SignatureOff && !b.hasKeys() }
+
 // hasKeys reports whether any token can be verified.
 func (b *Channel) hasKeys() bool {
 	return slices.ContainsFunc(b.authorities, func(a token.Authority) bool { return a.Keys.Present() })

@@ -222,6 +222,10 @@ func TestOrderOfAnswers(t *testing.T) {
 			t.Errorf("without keys: %v, precheck %v", refusal, awaitingKeys.Precheck(header))
 		}
 	}
+	off := (&Settings{Token: Token{Mode: channel.SignatureOff}}).Open(name, channel.Environment{}).(*Channel)
+	if !awaitingKeys.Awaiting() || judging.Awaiting() || off.Awaiting() {
+		t.Errorf("awaiting keys: %t, %t, Off %t", awaitingKeys.Awaiting(), judging.Awaiting(), off.Awaiting())
+	}
 	if judging.Precheck(http.Header{}) == nil || judging.Precheck(with("Bearer garbage")) == nil {
 		t.Error("the precheck lets a malformed header pass")
 	}

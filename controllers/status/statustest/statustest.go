@@ -74,7 +74,7 @@ var Reasons = map[string][]string{
 		status.ReasonCredentialTaken,
 	},
 	"SignatureVerified=True":    {traffic.ReasonVerified},
-	"SignatureVerified=False":   {traffic.ReasonWrongSecretSuspected, traffic.ReasonNotEnforced},
+	"SignatureVerified=False":   {traffic.ReasonWrongSecretSuspected, traffic.ReasonNotEnforced, traffic.ReasonAwaitingKeys},
 	"SignatureVerified=Unknown": {traffic.ReasonNothingVerified, traffic.ReasonNoSecretKey, traffic.ReasonNotRead},
 	"Receiving=True":            {traffic.ReasonCallsReceived},
 	"Receiving=False":           {traffic.ReasonNoCallYet},
