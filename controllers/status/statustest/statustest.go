@@ -39,15 +39,19 @@ var (
 		status.ReasonNotAllowed,
 	}
 	awaited  = ofEach(func(t channel.Type) string { return credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)) })
-	equal    = ofEach(func(t channel.Type) string { return config.ReasonEqualsAPIKey(t.Words.SecretName) })
+	equal    = append(ofEach(func(t channel.Type) string { return config.ReasonEqualsAPIKey(t.Words.SecretName) }),
+		config.ReasonEqualsAPIKey("Direct Line secret"), config.ReasonEqualsAPIKey("partner key"))
 	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
 	notReady = slices.Concat(blocking, equal, noWorkload, inTheWay, refusing)
 )
 
-// ofEach are the reasons that have the word of a type for its signing key.
+// ofEach are the reasons that have the word of a type for its signing key. Those of an AzureBot are Azure's own, and
+// stand in no Secret.
 func ofEach(reason func(channel.Type) string) (reasons []string) {
 	for _, t := range types.Channels {
-		reasons = append(reasons, reason(t))
+		if t.Name != string(v1alpha1.ChannelAzureBot) {
+			reasons = append(reasons, reason(t))
+		}
 	}
 	return reasons
 }
