@@ -10,10 +10,12 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -108,7 +110,7 @@ func (k *Keys) Run(ctx context.Context) {
 		case err != nil:
 			failures++
 			k.metrics.TokenFetches.WithLabelValues(label, "failed").Inc()
-			k.log.Error(err, "the keys of tokens cannot be fetched: the last ones stay in use", "document", label,
+			k.log.Error(brief(err), "the keys of tokens cannot be fetched: the last ones stay in use", "document", label,
 				"failures", failures, "age", k.age())
 		default:
 			if failures > 0 {
@@ -121,6 +123,16 @@ func (k *Keys) Run(ctx context.Context) {
 		}
 		k.pause(ctx, failures)
 	}
+}
+
+// maxFailure bounds what the log says of a failure, in bytes: it may quote the document's server.
+const maxFailure = 512
+
+func brief(err error) error {
+	if text := err.Error(); len(text) > maxFailure {
+		return errors.New(strings.ToValidUTF8(text[:maxFailure], "") + "…")
+	}
+	return err
 }
 
 // label is the document in metrics and logs.

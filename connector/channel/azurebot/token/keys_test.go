@@ -1,9 +1,12 @@
 package token
 
 import (
+	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,9 +14,12 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	"xbot.a4b.vn/channel-connector/connector/channel/azurebot/azuretest"
+	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
 
 // TestKeysRotate: an unknown key is fetched at once, and meanwhile the platform is asked to send the call again. A key
@@ -116,6 +122,57 @@ func TestNoKeysAtStart(t *testing.T) {
 	until(t, "keys", func() bool { _, err := verify(k, first.Sign(claims(nil))); return err == nil })
 	if k.Issuer() != azuretest.Issuer || counted(t, k, "fetched") != 1 {
 		t.Errorf("issuer %q, %v fetches", k.Issuer(), counted(t, k, "fetched"))
+	}
+}
+
+// TestFailuresAreToldBriefly: whatever the document's server says, a line of the log is short.
+func TestFailuresAreToldBriefly(t *testing.T) {
+	azure := start(t, first)
+	long := strings.Repeat("x", 10<<10)
+	for name, answer := range map[string]http.HandlerFunc{
+		"an address": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"issuer":"x","jwks_uri":"http://%s.example/"}`, long) },
+		"a header": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Fprint(conn, long, "\r\n\r\n")
+			_ = conn.Close()
+		},
+	} {
+		var mu sync.Mutex
+		longest, lines := 0, 0
+		log := funcr.New(func(_, line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			longest, lines = max(longest, len(line)), lines+1
+		}, funcr.Options{})
+		azure.Break(answer)
+		k := New(Document{URL: azure.URL()}, quick, log, telemetry.New(prometheus.NewRegistry()))
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { k.Run(ctx) })
+		until(t, name, func() bool { mu.Lock(); defer mu.Unlock(); return lines > 0 })
+		stop()
+		running.Wait()
+		if longest > 1<<10 {
+			t.Errorf("%s: a line of %d bytes", name, longest)
+		}
+	}
+}
+
+// TestAKeyThatCannotBeUsed: arithmetic with the numbers of a hostile document fails, and breaks nothing.
+func TestAKeyThatCannotBeUsed(t *testing.T) {
+	even := new(big.Int).SetBit(first.Private.N, 0, 0) // n of RSA is odd
+	number := base64.RawURLEncoding.EncodeToString
+	azure := start(t, first.With(map[string]any{"kid": "even", "n": number(even.Bytes())}),
+		first.With(map[string]any{"kid": "large", "e": number([]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})}), second)
+	k := fetched(t, azure, UsualPace)
+	for _, id := range []string{"even", "large"} {
+		if _, err := verify(k, (&azuretest.Key{ID: id}).SignBy(jose.RS256, first.Private, claims(nil))); err == nil {
+			t.Errorf("%s verifies", id)
+		}
 	}
 }
 
