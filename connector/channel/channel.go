@@ -160,8 +160,9 @@ type Endpoint struct {
 	Serve func(ctx context.Context, header http.Header, body []byte) (a Answer, reason Reason)
 }
 
-// MaxCalls is the largest number of parts of a call: one call must not become many times its size in memory.
-const MaxCalls = 1000
+// MaxCalls is the largest number of parts of a call: one call must not become many times its size in memory. Meta sends
+// at most 1000 updates in one call, each of which may be an entry with one item, and both are parts.
+const MaxCalls = 2001
 
 // Page answers the GET and HEAD requests of one path. Neither its path nor what it answers may hold a secret.
 type Page struct {

@@ -112,8 +112,9 @@ func (i *item) eventType(name string) string {
 }
 
 // id is the same for every retry of one event. Only a message, or its echo, is the one event with its mid: reactions,
-// edits and deletions name the mid of another. So the bytes of all others tell them apart, with the entry's time if they
-// have none of their own. Members that are not held exactly must not make two events one.
+// edits and deletions name the mid of another. So the bytes of all others tell them apart, with the entry's time if the
+// same bytes may be another event: Meta says that it is the time of the call, so a retry may have another. Members that
+// are not held exactly must not make two events one.
 func (i *item) id(name, conversation string) event.ID {
 	parts := [...][]byte{[]byte(typeName), i.object, i.page, []byte(name), []byte(conversation), nil, nil, nil}
 	mid := i.mid()
@@ -121,7 +122,7 @@ func (i *item) id(name, conversation string) event.ID {
 	case len(mid) > 0:
 		parts[5] = mid
 		return digest.Of(parts[:6]...)
-	case !i.hasTime():
+	case !i.isUnique():
 		parts[5] = i.time
 	}
 	sum := sha256.Sum256(i.body)
@@ -139,6 +140,24 @@ func (i *item) mid() []byte {
 		return nil
 	}
 	return i.members.ID(messageID)
+}
+
+// consolePage is the Page of the samples that Meta's console sends again and again.
+const consolePage = "0"
+
+// isUnique reports whether no other event has the bytes of an item. A comment is made once, and so is a lead. Nothing
+// is known of other changes: a text may be edited to and fro.
+func (i *item) isUnique() bool {
+	if i.list != changes || string(i.page) == consolePage {
+		return i.hasTime()
+	}
+	switch string(i.members.ID(changeField)) {
+	case "comments", "live_comments":
+		return len(i.members.ID(changeID)) > 0
+	case "leadgen":
+		return len(i.members.ID(changeLeadID)) > 0
+	}
+	return false
 }
 
 // hasTime reports whether an item has a time of its own.

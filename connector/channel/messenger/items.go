@@ -22,9 +22,13 @@ const (
 	entryMessaging
 	entryStandby
 	entryChanges
+	// entryUID is an older name of the id of a user's entry.
+	entryUID
 )
 
-var entryLayout = scan.NewLayout(scan.At("id"), scan.At("time"), scan.Raw("messaging"), scan.Raw("standby"), scan.Raw("changes"))
+var entryLayout = scan.NewLayout(
+	scan.At("id"), scan.At("time"), scan.Raw("messaging"), scan.Raw("standby"), scan.Raw("changes"), scan.Raw("uid"),
+)
 
 // The members of an item of messaging or standby that are read.
 const (
@@ -47,9 +51,14 @@ const (
 	changeField = iota
 	changeFromID
 	changeSenderID
+	changeID
+	changeLeadID
 )
 
-var changeLayout = scan.NewLayout(scan.At("field"), scan.At("value.from.id"), scan.At("value.sender.id"))
+var changeLayout = scan.NewLayout(
+	scan.At("field"), scan.At("value.from.id"), scan.At("value.sender.id"),
+	scan.At("value.id"), scan.At("value.leadgen_id"),
+)
 
 // list says in which list of its entry an item stands.
 type list int
@@ -79,8 +88,9 @@ type item struct {
 	body []byte
 }
 
-// walk visits the items of a call in their order. An entry without a list of items is an item itself, and so is a call
-// without entries: what is not understood is not lost. One malformed entry or item refuses the call.
+// walk visits the items of a call in their order. An entry that has no items, or more than lists of items, is an item
+// itself, and so is a call of which the same is true of its entries: what is not understood is not lost. One malformed
+// entry or item refuses the call.
 func walk(body []byte, envelope *scan.Members, visit func(*item)) *channel.Refusal {
 	w := walker{visit: visit}
 	w.item.object = envelope.ID(envelopeObject)
@@ -94,7 +104,7 @@ func walk(body []byte, envelope *scan.Members, visit func(*item)) *channel.Refus
 			return refusal
 		}
 	}
-	if w.count == 0 {
+	if w.count == 0 || envelope.Others() {
 		w.item = outside
 		return w.one(noList, body)
 	}
@@ -119,18 +129,19 @@ func (w *walker) entry(entry []byte) *channel.Refusal {
 	if e.Lossy() && w.item.around == nil {
 		w.item.around = entry
 	}
-	before := w.count
+	before, understood := w.count, !e.Others()
 	for _, of := range []struct {
 		list list
 		raw  []byte
 	}{{messaging, e.Raw(entryMessaging)}, {standby, e.Raw(entryStandby)}, {changes, e.Raw(entryChanges)}} {
+		understood = understood && (len(of.raw) == 0 || of.raw[0] == '[')
 		for element := range scan.Elements(of.raw) {
 			if refusal := w.one(of.list, element); refusal != nil {
 				return refusal
 			}
 		}
 	}
-	if w.count == before {
+	if w.count == before || !understood {
 		return w.one(noList, entry)
 	}
 	return nil

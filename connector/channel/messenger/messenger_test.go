@@ -163,9 +163,19 @@ func TestIDs(t *testing.T) {
 		"a retry in another call":      call(entry(text), entry(item(`"read":{"watermark":1}`))),
 		"a retry of another shape":     call(entry(item(` "message" : {"text":"a","mid":"m_\u0031"}`))),
 		"a retry in an entry of later": strings.Replace(call(entry(text)), "1782863507315", "1782863999999", 1),
+		"a retry beside the unknown":   strings.Replace(call(entry(text)), `"messaging"`, `"later":1,"messaging"`, 1),
 	} {
 		if id(same) != first {
 			t.Errorf("%s has another id", what)
+		}
+	}
+	for _, change := range []string{
+		`"field":"comments","value":{"id":"1","text":"a"}`, `"field":"live_comments","value":{"id":"1","text":"a"}`,
+		`"field":"leadgen","value":{"leadgen_id":"1"}`,
+	} {
+		body := `{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{` + change + `}]}]}`
+		if id(body) != id(strings.Replace(body, "1782863507", "1782863999", 1)) {
+			t.Errorf("%s has another id when it is sent again", change)
 		}
 	}
 	seen := map[event.ID]string{first: "the first"}
@@ -188,6 +198,10 @@ func TestIDs(t *testing.T) {
 		strings.Replace(call(entry(text)), `"id":"`+page+`","time"`, `"id":"\ud800","time"`, 1),
 		strings.Replace(call(entry(text)), `"id":"`+page+`","time"`, `"id":"\ud801","time"`, 1),
 		`{"object":"\ud800","entry":[` + entry(text) + `]}`, `{"object":"\ud801","entry":[` + entry(text) + `]}`,
+		`{"object":"page","entry":[{"id":"0","time":1782863507,"changes":[{"field":"comments","value":{"id":"1"}}]}]}`,
+		`{"object":"page","entry":[{"id":"0","time":1782863508,"changes":[{"field":"comments","value":{"id":"1"}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"comments","value":{}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863508,"changes":[{"field":"comments","value":{}}]}]}`,
 		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"live_videos","value":{"id":"1"}}]}]}`,
 		`{"object":"page","entry":[{"id":"1","time":1782863508,"changes":[{"field":"live_videos","value":{"id":"1"}}]}]}`,
 		`{"object":"page","entry":[{"id":"2","time":1782863508,"changes":[{"field":"live_videos","value":{"id":"1"}}]}]}`,
@@ -216,6 +230,38 @@ func TestNothingIsLost(t *testing.T) {
 		if len(calls) != 1 || calls[0].Name != want || calls[0].Kind != channel.KindEvent || calls[0].Event.ID == (event.ID{}) {
 			t.Errorf("%.100s: %d events, the first is %q, want %q", body, len(calls), calls[0].Name, want)
 		}
+	}
+}
+
+// What stands beside the lists is no part of an item, so the entry or the call around it is an event as well.
+func TestNothingBesideTheListsIsLost(t *testing.T) {
+	text := item(`"message":{"mid":"m_1"}`)
+	beside := func(more string) string { return strings.Replace(entry(text), `"messaging"`, more+`,"messaging"`, 1) }
+	for body, want := range map[string][]string{
+		call(beside(`"later":[{"a":1}]`), entry(text)):                  {"message", "later", "message"},
+		call(beside(`"hop_context":[{"app_id":1}],"standby":[{}]`)):     {"message", "standby_unknown", "hop_context"},
+		call(beside(`"hop_context":{"app_id":1}`)):                      {"message", "hop_context"},
+		call(beside(`"uid":"1"`)):                                       {"message"},
+		call(beside(`"changes":{"field":"feed"}`)):                      {"message", "unknown"},
+		call(beside(`"changes":"x"`)):                                   {"message", "unknown"},
+		call(beside(`"standby":null,"changes":[]`)):                     {"message"},
+		call(beside(`"later":1`), beside(`"more":1`)):                   {"message", "later", "message", "more"},
+		`{"object":"page","later":{},"entry":[` + entry(text) + `]}`:    {"message", "later"},
+		`{"object":"page","later":1,"entry":[` + beside(`"x":1`) + `]}`: {"message", "x", "later"},
+		`{"object":"page","entry":[` + entry(text) + `],"\ud800":[{}]}`: {"message", "\ufffd"},
+	} {
+		names := []string{}
+		for _, call := range read(t, body) {
+			names = append(names, call.Name)
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("%s: %s", body, diff)
+		}
+	}
+	whole := beside(`"later":[{"a":1}]`)
+	calls := read(t, call(entry(text), whole))
+	if got := calls[2].Event; string(got.Body) != whole || got.Source != "/facebook/page/"+page || got.Conversation != "page/"+page {
+		t.Errorf("%+v", got)
 	}
 }
 

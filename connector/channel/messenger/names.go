@@ -29,7 +29,7 @@ const (
 var kinds = setOf(
 	"postback", "delivery", "read", "reaction", "referral", "optin", "account_linking", "message_edit",
 	"pass_thread_control", "take_thread_control", "request_thread_control", "app_roles",
-	"policy_enforcement", "policy-enforcement", "messaging_feedback", "game_play", "payment", "pre_checkout", "checkout_update",
+	"policy_enforcement", "policy-enforcement", "hop_context", "messaging_feedback", "game_play", "payment", "pre_checkout", "checkout_update",
 )
 
 // knownNames are the names of events in metrics.

@@ -28,7 +28,7 @@ type Members struct {
 	// values stand in the body, those of escaped in unescaped.
 	values                         [MaxMembers]span
 	seen, given, unusable, escaped uint32
-	lossy, alike                   bool
+	lossy, alike, others           bool
 	body, unescaped                []byte
 }
 
@@ -72,6 +72,9 @@ func (m *Members) Lossy() bool { return m.lossy }
 
 // Alike reports whether other readers may take some unread member for one of these; see Layout.WithLookalikes.
 func (m *Members) Alike() bool { return m.alike }
+
+// Others reports whether the outermost object has a member that the layout does not read.
+func (m *Members) Others() bool { return m.others }
 
 func bit(i int) uint32 { return 1 << i }
 
@@ -179,6 +182,7 @@ func (s *scanner) object(parent int) error {
 		n, known := s.layout.nodes[parent].find(name)
 		switch {
 		case !known:
+			s.members.others = s.members.others || parent == 0
 			s.members.alike = s.members.alike || s.layout.looks != nil && s.layout.looks(parent-1, name)
 			err = s.skip(s.decoder.PeekKind())
 		case s.members.seen&bit(n-1) != 0:
