@@ -121,7 +121,7 @@ type walker struct {
 
 // entry visits the items of an entry.
 func (w *walker) entry(entry []byte) *channel.Refusal {
-	e, err := entryLayout.Scan(entry)
+	e, err := entryLayout.Within(entry)
 	if err != nil {
 		return channel.Malformed(err)
 	}
@@ -156,7 +156,7 @@ func (w *walker) one(list list, body []byte) *channel.Refusal {
 	if list == changes {
 		layout = changeLayout
 	}
-	members, err := layout.Scan(body)
+	members, err := layout.Within(body)
 	if err != nil {
 		return channel.Malformed(err)
 	}

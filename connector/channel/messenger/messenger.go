@@ -21,6 +21,7 @@ type Channel struct {
 	name       string
 	mode       channel.SignatureMode
 	secretKeys channel.Keys
+	macs       macs
 	// verifyToken is empty while it is missing.
 	verifyToken config.Secret
 	// pages are those on the allow-list.

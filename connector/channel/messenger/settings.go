@@ -132,6 +132,7 @@ func (s *Settings) Open(name string, _ channel.Environment) channel.Channel {
 		name: name, mode: s.Signature.Mode, secretKeys: channel.NewKeys(s.Signature.SecretKeys),
 		verifyToken: s.VerifyTokenSecret, pages: make(map[string]bool, len(s.Pages)),
 	}
+	m.macs = newMACs(m.secretKeys)
 	for _, page := range s.Pages {
 		m.pages[page.ID] = true
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"sync"
 	"unicode/utf8"
 
@@ -118,6 +117,9 @@ type scanner struct {
 	buffer  bytes.Buffer
 	layout  *Layout
 	members Members
+	// valid: the body was validated before, so that the cursor reads it, and not the decoder.
+	valid  bool
+	cursor cursor
 }
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
@@ -157,7 +159,7 @@ func (s *scanner) free() {
 }
 
 func (s *scanner) document() error {
-	if s.decoder.PeekKind() != jsontext.KindBeginObject {
+	if s.peek() != jsontext.KindBeginObject {
 		return errNotObject
 	}
 	if err := s.object(0); err != nil {
@@ -171,10 +173,10 @@ func (s *scanner) document() error {
 
 // object reads the object that comes next, which is the node parent.
 func (s *scanner) object(parent int) error {
-	if _, err := s.decoder.ReadToken(); err != nil {
-		return errNotObject
+	if err := s.token(); err != nil {
+		return err
 	}
-	for s.decoder.PeekKind() != jsontext.KindEndObject {
+	for s.peek() != jsontext.KindEndObject {
 		name, err := s.name()
 		if err != nil {
 			return err
@@ -184,7 +186,7 @@ func (s *scanner) object(parent int) error {
 		case !known:
 			s.members.others = s.members.others || parent == 0
 			s.members.alike = s.members.alike || s.layout.looks != nil && s.layout.looks(parent-1, name)
-			err = s.skip(s.decoder.PeekKind())
+			err = s.skip(s.peek())
 		case s.members.seen&bit(n-1) != 0:
 			err = fmt.Errorf("member %q given twice", name)
 		default:
@@ -194,6 +196,24 @@ func (s *scanner) object(parent int) error {
 			return err
 		}
 	}
+	return s.token()
+}
+
+// peek returns the kind of what comes next.
+func (s *scanner) peek() jsontext.Kind {
+	if s.valid {
+		return s.cursor.next()
+	}
+	return s.decoder.PeekKind()
+}
+
+// token reads the begin or the end of an object or array.
+func (s *scanner) token() error {
+	if s.valid {
+		s.cursor.next()
+		s.cursor.at++
+		return nil
+	}
 	if _, err := s.decoder.ReadToken(); err != nil {
 		return errNotObject
 	}
@@ -202,7 +222,7 @@ func (s *scanner) object(parent int) error {
 
 // value reads the value of the node n.
 func (s *scanner) value(n int) error {
-	kind, i, of := s.decoder.PeekKind(), n-1, &s.layout.nodes[n]
+	kind, i, of := s.peek(), n-1, &s.layout.nodes[n]
 	s.members.seen |= bit(i)
 	if kind == jsontext.KindNull {
 		return s.skip(kind)
@@ -223,6 +243,10 @@ func (s *scanner) value(n int) error {
 
 // raw reads a value as the bytes that it has.
 func (s *scanner) raw(i int, kind jsontext.Kind) error {
+	if s.valid {
+		s.members.values[i] = s.cursor.pass()
+		return nil
+	}
 	begin := s.decoder.InputOffset()
 	err := s.skip(kind)
 	end := s.decoder.InputOffset()
@@ -265,17 +289,30 @@ func (s *scanner) name() ([]byte, error) {
 	if raw[0] != '"' {
 		return nil, errNotObject
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1], nil
-	}
-	name, err := jsontext.AppendUnquote(nil, raw)
-	s.members.lossy = s.members.lossy || err != nil
+	name, exact := unquoted(raw)
+	s.members.lossy = s.members.lossy || !exact
 	return name, nil
+}
+
+// unquoted returns the text of a string, and whether no escape in it stands for half a surrogate pair.
+func unquoted(raw []byte) (text []byte, exact bool) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], true
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	return text, err == nil
 }
 
 // whole reads the value that comes next, and returns where it stands in the body: the bytes of the decoder last until
 // its next call only.
 func (s *scanner) whole() (span, error) {
+	if s.valid {
+		at := s.cursor.pass()
+		if at.begin == at.end {
+			return at, errNotObject
+		}
+		return at, nil
+	}
 	value, err := s.decoder.ReadValue()
 	if err != nil {
 		return span{}, errNotObject
@@ -286,6 +323,10 @@ func (s *scanner) whole() (span, error) {
 
 // skip passes over the value that comes next, watching its depth.
 func (s *scanner) skip(kind jsontext.Kind) error {
+	if s.valid {
+		s.cursor.pass()
+		return nil
+	}
 	if kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
 		if err := s.decoder.SkipValue(); err != nil {
 			return errNotObject
@@ -302,45 +343,6 @@ func (s *scanner) skip(kind jsontext.Kind) error {
 			return errTooDeep
 		case depth == outside:
 			return nil
-		}
-	}
-}
-
-// Elements returns the elements of an array that was read raw, as the bytes that they have in the body. Any other value
-// has none.
-func Elements(raw []byte) iter.Seq[[]byte] {
-	return inside(raw, jsontext.KindBeginArray, func(s *scanner) ([]byte, error) {
-		at, err := s.whole()
-		return raw[at.begin:at.end:at.end], err
-	})
-}
-
-// Names returns the names of the members of an object that was read raw or scanned. Any other value has none.
-func Names(raw []byte) iter.Seq[[]byte] {
-	return inside(raw, jsontext.KindBeginObject, func(s *scanner) ([]byte, error) {
-		name, err := s.name()
-		if err == nil {
-			err = s.decoder.SkipValue()
-		}
-		return name, err
-	})
-}
-
-// inside returns what next reads of a value, as long as there is more.
-func inside(raw []byte, kind jsontext.Kind, next func(*scanner) ([]byte, error)) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		s := scanners.Get().(*scanner)
-		s.reset(nil, raw)
-		defer s.free()
-		if s.decoder.PeekKind() != kind {
-			return
-		}
-		_, err := s.decoder.ReadToken()
-		for err == nil && s.decoder.PeekKind() != jsontext.KindEndArray && s.decoder.PeekKind() != jsontext.KindEndObject {
-			var one []byte
-			if one, err = next(s); err == nil && !yield(one) {
-				return
-			}
 		}
 	}
 }

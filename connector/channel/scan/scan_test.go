@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -198,7 +199,21 @@ func FuzzScan(f *testing.F) {
 		}
 		compare(t, m, body)
 		compareRaw(t, body)
+		compareWithin(t, m, body)
 	})
+}
+
+// compareWithin checks that a part is read as a body is.
+func compareWithin(t *testing.T, want Members, body []byte) {
+	got, err := layout.Within(body)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, read %+v within another body, and %+v alone", err, got, want)
+	}
+	raw := NewLayout(Raw("a"), Raw("sender"), Raw("data"))
+	want, refused := raw.Scan(body)
+	if got, err := raw.Within(body); fmt.Sprint(err) != fmt.Sprint(refused) || err == nil && !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, read %+v within another body; %v, and %+v alone", err, got, refused, want)
+	}
 }
 
 // compareRaw checks what is read raw of a body within an array against encoding/json.

@@ -73,7 +73,7 @@ func (b *Channel) call(at time.Time, calls []channel.Call, body []byte) ([]chann
 	if len(calls) == channel.MaxCalls {
 		return nil, channel.TooMany()
 	}
-	m, err := layout.Scan(body)
+	m, err := layout.Within(body)
 	if err != nil {
 		return nil, channel.Malformed(err)
 	}
