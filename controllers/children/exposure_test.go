@@ -107,6 +107,11 @@ func TestRouted(t *testing.T) {
 		"as many pages as there may be": {
 			patches: []string{fmt.Sprintf("zaloOA: {domainVerification: {codes: [%s]}}", strings.Join(codes, ", "))}, want: most,
 		},
+		"a web chat": {
+			patches: []string{`type: AzureBot, zaloOA: null, azureBot: {token: {mode: "Off"}, webChat: {
+  directLineSecretKeyRef: {name: a, key: b}, partnerKeys: [{name: web, secretKeyRef: {name: a, key: c}}]}}`},
+			want: []string{"/webhook/xpbot/api/azbot/push", "/partner/xpbot/api/webchat/initForClient"},
+		},
 		"a page is taken": {
 			patches: []string{domainPages}, taken: []string{"/"}, want: []string{calledPath, pages[0], pages[2]},
 		},

@@ -92,6 +92,40 @@ func TestNetworkPolicyEgress(t *testing.T) {
 	}
 }
 
+// TestNetworkPolicyOfWhatATypeCalls: an AzureBot reaches the documents with Azure's keys, and with a web chat Direct Line:
+// by one rule, if that lets it to both.
+func TestNetworkPolicyOfWhatATypeCalls(t *testing.T) {
+	const (
+		anywhere = "- {ports: [{port: 443, protocol: TCP}]}\n"
+		mirror   = "- {ports: [{protocol: TCP}], to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: mirrors}}}]}\n"
+		app      = `appID: 6b1c8f0e-5a1d-4c0e-9a52-1f2e3d4c5b6a`
+		webChat  = `webChat: {directLineSecretKeyRef: {name: a, key: b}, partnerKeys: [{name: web, secretKeyRef: {name: a, key: c}}]`
+	)
+	for name, c := range map[string]struct{ bot, want string }{
+		"the documents":                 {app, anywhere},
+		"nothing":                       {`token: {mode: "Off"}`, ""},
+		"the documents and Direct Line": {app + ", " + webChat + "}", anywhere},
+		"Direct Line":                   {`token: {mode: "Off"}, ` + webChat + "}", anywhere},
+		"a mirror":                      {app + `, token: {metadataURL: "http://keys.mirrors.svc:8080/openid"}`, mirror},
+		"a mirror and a Direct Line":    {app + `, token: {metadataURL: "http://keys.mirrors.svc/openid"}, ` + webChat + "}", mirror + anywhere},
+		"a mirror and a Direct Line behind it": {
+			app + `, token: {metadataURL: "http://keys.mirrors.svc/openid"}, ` + webChat + `, url: "http://line.mirrors.svc"}`, mirror,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policyOf(t, "", `type: AzureBot, zaloOA: null, azureBot: {`+c.bot+`}`,
+				`sink: {http: {url: "http://localhost:8080", localAddresses: Allow}}, workload: {networkPolicy: {}}`)
+			var want []networkingv1.NetworkPolicyEgressRule
+			if err := yaml.UnmarshalStrict([]byte(c.want), &want); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(inYAML(t, append(got.Spec.Egress[:1:1], want...)), inYAML(t, got.Spec.Egress)); diff != "" {
+				t.Errorf("egress beside DNS (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestNetworkPolicyIngress: a rule without peers would let in everyone, so the port of the metrics has none if nobody
 // is to be let in.
 func TestNetworkPolicyIngress(t *testing.T) {

@@ -24,6 +24,14 @@ func TestPaths(t *testing.T) {
 			connectortest.New(t, `zaloOA: {signature: {mode: "Off", secretKeyRefs: null}, domainVerification: {codes: [a]}}`),
 			[]string{"/webhook/xpbot/api/zalo/push", "/zalo_verifiera.html", "/"},
 		},
+		"a bot": {
+			connectortest.New(t, `type: AzureBot, zaloOA: null, azureBot: {token: {mode: "Off"}}`), []string{"/webhook/xpbot/api/azbot/push"},
+		},
+		"a bot with a web chat": {
+			connectortest.New(t, `type: AzureBot, zaloOA: null, azureBot: {token: {mode: "Off"}, webChat: {
+  directLineSecretKeyRef: {name: a, key: b}, partnerKeys: [{name: web, secretKeyRef: {name: a, key: c}}]}}`),
+			[]string{"/webhook/xpbot/api/azbot/push", "/partner/xpbot/api/webchat/initForClient"},
+		},
 		"an unknown type": {unknown, []string{"/pager"}},
 	} {
 		if diff := cmp.Diff(c.want, render.Paths(c.of)); diff != "" {
