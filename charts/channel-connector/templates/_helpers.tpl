@@ -137,3 +137,13 @@ annotations:
 {{- $start := toDate "2006-01-02" "2000-01-01" -}}
 {{- sub ($start | mustDateModify . | unixEpoch) ($start | unixEpoch) -}}
 {{- end -}}
+
+{{/* The webhook's path of a type of channel, if the connector names none. */}}
+{{- define "channel-connector.defaultPath" -}}
+{{- get (dict
+  "ZaloOA" "/webhook/xpbot/api/zalo/push"
+  "AzureBot" "/webhook/xpbot/api/azbot/push"
+  "FacebookMessenger" "/webhook/xpbot/api/messenger/push"
+  "ZaloBot" "/webhook/xpbot/api/zalobot/push"
+) . -}}
+{{- end -}}
