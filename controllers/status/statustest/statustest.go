@@ -38,8 +38,8 @@ var (
 		status.ReasonNameTaken, status.ReasonApplyRefused, status.ReasonApplyFailed, status.ReasonConfigRefused, status.ReasonNamespaceFull,
 		status.ReasonNotAllowed,
 	}
-	awaited  = ofEach(func(t channel.Type) string { return credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)) })
-	equal    = append(ofEach(func(t channel.Type) string { return config.ReasonEqualsAPIKey(t.Words.SecretName) }),
+	awaited = ofEach(func(t channel.Type) string { return credentials.ReasonAwaiting(v1alpha1.ChannelType(t.Name)) })
+	equal   = append(ofEach(func(t channel.Type) string { return config.ReasonEqualsAPIKey(t.Words.SecretName) }),
 		config.ReasonEqualsAPIKey("Direct Line secret"), config.ReasonEqualsAPIKey("partner key"))
 	refusing = []string{status.ReasonInboxFull, status.ReasonInboxFailing, traffic.ReasonWrongSecretSuspected}
 	notReady = slices.Concat(blocking, equal, noWorkload, inTheWay, refusing)
