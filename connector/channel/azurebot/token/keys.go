@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 
 	"xbot.a4b.vn/channel-connector/connector/telemetry"
 )
@@ -37,14 +38,19 @@ type Pace struct {
 	// Every is the usual time from one fetch to the next. A tenth more or less is chosen by chance.
 	Every time.Duration
 	// Fresh is how long keys are taken for all that there are. If a token names an older document's unknown key, the
-	// document is fetched early. So this also bounds how often callers can make us fetch it.
+	// document is fetched early.
 	Fresh time.Duration
+	// Early bounds how often callers can make us fetch it: earlyBurst times in a row, and then once in this time.
+	Early time.Duration
 	// FirstRetry and LastRetry are the bounds of the wait after a failure, which doubles each time.
 	FirstRetry, LastRetry time.Duration
 }
 
+// earlyBurst lets a rotation be served at once that comes soon after a fetch.
+const earlyBurst = 3
+
 // UsualPace is that of a process that serves calls.
-var UsualPace = Pace{Every: time.Hour, Fresh: 30 * time.Second, FirstRetry: time.Second, LastRetry: 5 * time.Minute}
+var UsualPace = Pace{Every: time.Hour, Fresh: time.Second, Early: 30 * time.Second, FirstRetry: time.Second, LastRetry: 5 * time.Minute}
 
 // Keys are those of one document, and the tokens that they verified. They are a channel.Worker.
 type Keys struct {
@@ -58,7 +64,9 @@ type Keys struct {
 	current atomic.Pointer[set]
 	// wanted: a call needs the document to be fetched early.
 	wanted chan struct{}
-	known  cache
+	// early are the fetches that callers may still cause.
+	early *rate.Limiter
+	known cache
 }
 
 // set are the keys of one version of the document. It is immutable.
@@ -84,7 +92,8 @@ func (k *key) equal(other *key) bool {
 
 // New returns the keys of a document. There are none until Run has fetched it.
 func New(d Document, p Pace, log logr.Logger, metrics *telemetry.Metrics) *Keys {
-	return &Keys{document: d, pace: p, client: newClient(d), log: log, metrics: metrics, wanted: make(chan struct{}, 1)}
+	return &Keys{document: d, pace: p, client: newClient(d), log: log, metrics: metrics, wanted: make(chan struct{}, 1),
+		early: rate.NewLimiter(rate.Every(p.Early), earlyBurst)}
 }
 
 // Present reports whether any token could be verified.
@@ -181,6 +190,7 @@ func (k *Keys) pause(ctx context.Context, failures int) {
 			return
 		case <-wanted:
 			if !k.fresh(k.current.Load()) {
+				k.early.Allow()
 				return
 			}
 		}
@@ -198,7 +208,10 @@ func (p Pace) retry(failures int) time.Duration {
 }
 
 // fresh reports whether a key that is not in the set is unknown to the issuer too.
-func (k *Keys) fresh(s *set) bool { return time.Since(s.asOf) < k.pace.Fresh }
+func (k *Keys) fresh(s *set) bool {
+	age := time.Since(s.asOf)
+	return age < k.pace.Fresh || age < k.pace.Early && k.early.Tokens() < 1
+}
 
 // fetchEarly asks for the document to be fetched before its time.
 func (k *Keys) fetchEarly() {

@@ -61,6 +61,21 @@ func TestMadeUpKeysFetchNothing(t *testing.T) {
 	}
 }
 
+// TestEarlyFetchesAreBounded: a rotation soon after the last fetch is served at once, and callers with made-up keys cannot
+// make us fetch for ever.
+func TestEarlyFetchesAreBounded(t *testing.T) {
+	azure := start(t, first)
+	k := fetched(t, azure, Pace{Every: time.Hour, Early: time.Hour, FirstRetry: time.Millisecond, LastRetry: time.Millisecond})
+	azure.Publish(first, second)
+	next := second.Sign(claims(nil))
+	until(t, "the next key", func() bool { _, err := verify(k, next); return err == nil })
+	unknown := (&azuretest.Key{ID: "made up"}).SignBy(jose.RS256, second.Private, claims(nil))
+	until(t, "the end of early fetches", func() bool { _, err := verify(k, unknown); return errors.Is(err, ErrKey) })
+	if n := azure.Fetches.Load(); n != 1+earlyBurst {
+		t.Errorf("%d fetches, want the first and %d more", n, earlyBurst)
+	}
+}
+
 // TestTheLastKeysStay: whatever becomes of the document, the last good keys verify, and nothing else does.
 func TestTheLastKeysStay(t *testing.T) {
 	azure := start(t, first)
@@ -130,7 +145,9 @@ func TestFailuresAreToldBriefly(t *testing.T) {
 	azure := start(t, first)
 	long := strings.Repeat("x", 10<<10)
 	for name, answer := range map[string]http.HandlerFunc{
-		"an address": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"issuer":"x","jwks_uri":"http://%s.example/"}`, long) },
+		"an address": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"issuer":"x","jwks_uri":"http://%s.example/"}`, long)
+		},
 		"a header": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err != nil {
