@@ -111,7 +111,7 @@ func (k *Keys) Issuer() string {
 func (k *Keys) Run(ctx context.Context) {
 	label := k.label()
 	defer k.metrics.TokenKeysFetched.DeleteLabelValues(label)
-	for failures := 0; ctx.Err() == nil; {
+	for failures, early := 0, false; ctx.Err() == nil; early = k.pause(ctx, failures) {
 		next, err := k.fetch(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -129,8 +129,10 @@ func (k *Keys) Run(ctx context.Context) {
 			k.metrics.TokenFetches.WithLabelValues(label, "fetched").Inc()
 			k.metrics.TokenKeysFetched.WithLabelValues(label).SetToCurrentTime()
 			k.use(next)
+			if early {
+				k.early.Allow()
+			}
 		}
-		k.pause(ctx, failures)
 	}
 }
 
@@ -174,8 +176,9 @@ func (k *Keys) use(next *set) {
 	k.current.Store(next)
 }
 
-// pause waits until the document is to be fetched again. After a failure no caller makes that earlier.
-func (k *Keys) pause(ctx context.Context, failures int) {
+// pause waits until the document is to be fetched again, and reports whether a caller made that early. After a failure
+// none does.
+func (k *Keys) pause(ctx context.Context, failures int) (early bool) {
 	wait, wanted := k.pace.Every*9/10+rand.N(k.pace.Every/5+1), k.wanted //nolint:gosec // spreads load, and is no secret
 	if failures > 0 {
 		wait, wanted = k.pace.retry(failures), nil
@@ -185,13 +188,12 @@ func (k *Keys) pause(ctx context.Context, failures int) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-timer.C:
-			return
+			return false
 		case <-wanted:
 			if !k.fresh(k.current.Load()) {
-				k.early.Allow()
-				return
+				return true
 			}
 		}
 	}
