@@ -25,7 +25,7 @@ const (
 	// maxAnswer and maxAnswerHeader bound what Direct Line says, in bytes.
 	maxAnswer, maxAnswerHeader = 64 << 10, 64 << 10
 	// maxIdle bounds the idle connections, of all channels.
-	maxIdle = 64
+	maxIdle = 16
 	// idleTimeout closes connections that no call needed for a while.
 	idleTimeout = 90 * time.Second
 )
@@ -43,7 +43,12 @@ const (
 )
 
 // connections are those to Direct Line, which all channels share. They end with the last channel that wants them.
-type connections struct{ http.Transport }
+type connections struct {
+	http.Transport
+
+	// places are taken by the calls that wait.
+	places chan struct{}
+}
 
 // Run implements channel.Worker.
 func (c *connections) Run(ctx context.Context) {
@@ -55,7 +60,7 @@ func (c *connections) Run(ctx context.Context) {
 func newConnections() channel.Worker {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &connections{http.Transport{
+	return &connections{places: make(chan struct{}, maxAllCalls), Transport: http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: channel.MaxAnswerIn}).DialContext,
 		TLSHandshakeTimeout:    channel.MaxAnswerIn,
@@ -72,6 +77,8 @@ func newConnections() channel.Worker {
 type directLine struct {
 	url    string
 	client http.Client
+	// places are those of the process.
+	places chan struct{}
 }
 
 func newDirectLine(url string, e channel.Environment) *directLine {
@@ -79,7 +86,7 @@ func newDirectLine(url string, e channel.Environment) *directLine {
 	return &directLine{strings.TrimRight(cmp.Or(url, DefaultURL), "/") + "/v3/directline/tokens/", http.Client{
 		Transport:     shared,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}, shared.places}
 }
 
 // user is bound to a token.

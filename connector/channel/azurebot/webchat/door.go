@@ -18,8 +18,9 @@ import (
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
 
-// maxCalls bounds the calls of a channel that wait for Direct Line at once.
-const maxCalls = 16
+// maxCalls bounds the calls of a channel that wait for Direct Line at once, and maxAllCalls those of a process, each of
+// which has a connection.
+const maxCalls, maxAllCalls = 16, 64
 
 // maxBodySize bounds the body of a call. xBot's own example has 255 bytes.
 const maxBodySize = 64 << 10
@@ -109,17 +110,33 @@ func (d *door) open(ctx context.Context, header http.Header, body []byte) (*chat
 		return nil, &channel.Refusal{Status: http.StatusServiceUnavailable, Reason: channel.ReasonAwaitingSecret,
 			Message: "the " + secretName + ", or the one for user ids, is not there yet: try again later"}
 	}
-	select {
-	case d.places <- struct{}{}:
-		defer func() { <-d.places }()
-	default:
+	leave, entered := d.enter()
+	if !entered {
 		return nil, &channel.Refusal{Status: http.StatusServiceUnavailable, Reason: reasonBusy,
 			Message: "too many calls wait for Direct Line: try again later"}
 	}
+	defer leave()
 	if asked.token != "" {
 		return d.directLine.refresh(ctx, asked.token)
 	}
 	return d.directLine.generate(ctx, d.secret, user{d.userID(asked.id), asked.name}, d.origins)
+}
+
+// enter takes a place of the channel and one of the process, which leave gives back.
+func (d *door) enter() (leave func(), entered bool) {
+	all := d.directLine.places
+	select {
+	case d.places <- struct{}{}:
+	default:
+		return nil, false
+	}
+	select {
+	case all <- struct{}{}:
+		return func() { <-all; <-d.places }, true
+	default:
+		<-d.places
+		return nil, false
+	}
 }
 
 // authenticate returns why the caller is no partner. It compares in constant time, with all partner keys.

@@ -153,6 +153,40 @@ func TestCallerHangsUp(t *testing.T) {
 	}
 }
 
+// TestTooManyCallsOfAll: those of all channels of a process are bounded together, and those of the versions before it
+// count. Each call has a connection.
+func TestTooManyCallsOfAll(t *testing.T) {
+	const most = 64
+	azure := newAzure(t)
+	azure.misbehave(hangs)
+	workers := channel.NewWorkers(context.Background())
+	t.Cleanup(workers.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	answered := make(chan opened)
+	var last *door
+	for i := range most {
+		if i%8 == 0 { // half of what one channel may have
+			version := workers.Version()
+			last = openIn(t, version, azure.URL)
+			version.Use()
+		}
+		go func(door *door) { answered <- door.callWithin(ctx, example) }(last)
+	}
+	poll.Until(t, "the calls to Direct Line", func() bool { return azure.called() == most })
+	short, end := context.WithTimeout(t.Context(), time.Second)
+	defer end()
+	if got := last.callWithin(short, example); got.status != http.StatusServiceUnavailable || got.reason != "web_chat_busy" {
+		t.Errorf("%+v", got)
+	}
+	cancel()
+	for range most {
+		<-answered
+	}
+	azure.misbehave(nil)
+	last.must(example)
+}
+
 // TestTooManyCalls: the calls that wait for Direct Line are bounded, and the next one does not wait for them.
 func TestTooManyCalls(t *testing.T) {
 	const most = 16
