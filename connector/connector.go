@@ -204,6 +204,7 @@ func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 		p.webhook.UseCertificate(cfg.Server.TLS.Certificate())
 	}
 	version.Use()
+	awaitStart(ctx, version)
 	p.handler.Use(webhook.NewRoutes(routes))
 	p.metrics.Retain(names(cfg))
 	p.tell(cfg)
@@ -217,6 +218,15 @@ func (p *process) use(ctx context.Context, cfg *config.Config) (err error) {
 	// Reading a large file leaves many times its size behind, and hours of idling may follow.
 	debug.FreeOSMemory()
 	return nil
+}
+
+// startPatience bounds the wait for workers that begin with a version. Until then the version before serves.
+const startPatience = 2 * time.Second
+
+func awaitStart(ctx context.Context, version *channel.Version) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	version.AwaitStart(ctx)
 }
 
 // bound gives the inbox the bound of a version, if it has one.

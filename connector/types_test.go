@@ -195,6 +195,37 @@ func TestTheReportTellsOfAwaitedKeys(t *testing.T) {
 	r.awaitsReport("that none are", func(got report.Report) bool { return !awaits(got) })
 }
 
+// TestReadyWithKeys: a process that is ready can verify calls, if the keys can be had within a moment. One that replaces
+// another refuses none.
+func TestReadyWithKeys(t *testing.T) {
+	tokens, _ := dialects(t)
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-call.Context().Done():
+		}
+		resp, err := http.Get(tokens.MetadataURL())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(w, resp.Body) // the connector says what was cut short
+	}))
+	t.Cleanup(slow.Close)
+	d, s := traffic.AzureBot(tokens), newSettings(t)
+	secret := d.Secret()
+	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, "", secret), tokens.MetadataURL(), slow.URL)
+	r := start(t, s.write(t))
+	first := called{
+		method: http.MethodPost, path: d.Path, key: keyOf("chat/all"), secret: secret,
+		body: d.Write(traffic.Message{N: 1}, time.Now(), saidText),
+	}
+	if status, message := r.speak(first.request(t, r, d)); status != http.StatusOK {
+		t.Errorf("the first call: %d %q", status, message)
+	}
+}
+
 // TestEveryTypeAnswers: each type gives the answers of docs/webhook.md, in their order.
 func TestEveryTypeAnswers(t *testing.T) {
 	_, all := dialects(t)

@@ -16,6 +16,13 @@ type Worker interface {
 	Run(ctx context.Context)
 }
 
+// Starter is a Worker that needs a moment before it is of use: calls are refused until it has fetched keys, for example.
+type Starter interface {
+	Worker
+	// Started is closed once that is over.
+	Started() <-chan struct{}
+}
+
 // Environment is what a channel has of its process. The zero Environment is that of a channel whose calls are not read,
 // such as one that is opened to learn of its pages.
 type Environment struct {
@@ -73,6 +80,8 @@ func (w *Workers) Close() {
 type Version struct {
 	workers *Workers
 	wanted  map[string]*working
+	// starting are those that began with the version.
+	starting []Starter
 }
 
 func (v *Version) worker(key string, create func() Worker) Worker {
@@ -95,7 +104,21 @@ func (v *Version) Use() {
 	for _, w := range v.wanted {
 		if w.stop == nil {
 			w.stop = v.workers.start(w.Worker)
+			if starter, ok := w.Worker.(Starter); ok {
+				v.starting = append(v.starting, starter)
+			}
 		}
 	}
 	v.workers.inUse = v.wanted
+}
+
+// AwaitStart waits until the workers that began with the version have started, or ctx ends.
+func (v *Version) AwaitStart(ctx context.Context) {
+	for _, one := range v.starting {
+		select {
+		case <-one.Started():
+		case <-ctx.Done():
+			return
+		}
+	}
 }

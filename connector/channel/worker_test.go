@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 )
@@ -49,6 +50,45 @@ func inPit(t *testing.T, test func(t *testing.T, p *pit)) {
 		p.Close()
 		for _, d := range p.made {
 			d.want(t, d.begun, d.begun)
+		}
+	})
+}
+
+// slow is a worker that needs a moment.
+type slow struct {
+	digger
+
+	started chan struct{}
+}
+
+func (s *slow) Started() <-chan struct{} { return s.started }
+
+// TestAwaitStart: a version waits for the workers that begin with it, and for none that began before.
+func TestAwaitStart(t *testing.T) {
+	inPit(t, func(t *testing.T, p *pit) {
+		started := make(chan struct{})
+		use := func() time.Duration {
+			begin, v := time.Now(), p.Version()
+			p.asks(v, "usual")
+			channel.Environment{Version: v}.Worker("slow", func() channel.Worker {
+				return &slow{digger{name: "slow"}, started}
+			})
+			v.Use()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			v.AwaitStart(ctx)
+			return time.Since(begin)
+		}
+		if waited := use(); waited != time.Minute {
+			t.Errorf("a worker that does not start: %s", waited)
+		}
+		if waited := use(); waited != 0 {
+			t.Errorf("one that began before: %s", waited)
+		}
+		p.Version().Use()
+		time.AfterFunc(time.Second, func() { close(started) })
+		if waited := use(); waited != time.Second {
+			t.Errorf("one that starts: %s", waited)
 		}
 	})
 }

@@ -52,7 +52,7 @@ const earlyBurst = 3
 // UsualPace is that of a process that serves calls.
 var UsualPace = Pace{Every: time.Hour, Fresh: time.Second, Early: 30 * time.Second, FirstRetry: time.Second, LastRetry: 5 * time.Minute}
 
-// Keys are those of one document, and the tokens that they verified. They are a channel.Worker.
+// Keys are those of one document, and the tokens that they verified. They are a channel.Starter.
 type Keys struct {
 	document Document
 	pace     Pace
@@ -62,6 +62,8 @@ type Keys struct {
 
 	// current is nil before the first good fetch.
 	current atomic.Pointer[set]
+	// started is closed with the first good fetch.
+	started chan struct{}
 	// wanted: a call needs the document to be fetched early.
 	wanted chan struct{}
 	// early are the fetches that callers may still cause.
@@ -92,9 +94,14 @@ func (k *key) equal(other *key) bool {
 
 // New returns the keys of a document. There are none until Run has fetched it.
 func New(d Document, p Pace, log logr.Logger, metrics *telemetry.Metrics) *Keys {
-	return &Keys{document: d, pace: p, client: newClient(d), log: log, metrics: metrics, wanted: make(chan struct{}, 1),
-		early: rate.NewLimiter(rate.Every(p.Early), earlyBurst)}
+	return &Keys{
+		document: d, pace: p, client: newClient(d), log: log, metrics: metrics,
+		started: make(chan struct{}), wanted: make(chan struct{}, 1), early: rate.NewLimiter(rate.Every(p.Early), earlyBurst),
+	}
 }
+
+// Started is closed once there are keys; see channel.Starter.
+func (k *Keys) Started() <-chan struct{} { return k.started }
 
 // Present reports whether any token could be verified.
 func (k *Keys) Present() bool { return k.current.Load() != nil }
@@ -166,7 +173,8 @@ func (k *Keys) age() string {
 
 // use puts keys into use. Those that did not change keep the tokens that they verified.
 func (k *Keys) use(next *set) {
-	if before := k.current.Load(); before != nil {
+	before := k.current.Load()
+	if before != nil {
 		for id, one := range next.byID {
 			if last := before.byID[id]; one.equal(last) {
 				next.byID[id] = last
@@ -174,6 +182,9 @@ func (k *Keys) use(next *set) {
 		}
 	}
 	k.current.Store(next)
+	if before == nil {
+		close(k.started)
+	}
 }
 
 // pause waits until the document is to be fetched again, and reports whether a caller made that early. After a failure
