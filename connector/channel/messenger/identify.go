@@ -38,7 +38,7 @@ func (m *Channel) identify(at time.Time, i *item) channel.Call {
 		Type:         i.eventType(name),
 		Subject:      string(user),
 		Conversation: conversation,
-		Time:         call.SentAt,
+		Time:         i.happened(),
 		ContentType:  contentType,
 		Body:         i.body,
 	}
@@ -97,11 +97,10 @@ func (i *item) conversation(user []byte) string {
 }
 
 func (i *item) source() string {
-	source := "/facebook/" + i.objectName()
-	if len(i.page) > 0 {
-		source += "/" + string(i.page)
+	if len(i.page) == 0 {
+		return "/facebook/" + i.objectName()
 	}
-	return source
+	return "/facebook/" + i.objectName() + "/" + string(i.page)
 }
 
 func (i *item) eventType(name string) string {
@@ -126,11 +125,7 @@ func (i *item) id(name, conversation string) event.ID {
 		parts[5] = i.time
 	}
 	sum := sha256.Sum256(i.body)
-	parts[6] = sum[:]
-	if i.around != nil {
-		around := sha256.Sum256(i.around)
-		parts[7] = around[:]
-	}
+	parts[6], parts[7] = sum[:], i.around
 	return digest.Of(parts[:]...)
 }
 
@@ -163,10 +158,19 @@ func (i *item) isUnique() bool {
 // hasTime reports whether an item has a time of its own.
 func (i *item) hasTime() bool { return i.list != changes && len(i.members.ID(timestamp)) > 0 }
 
-// sentAt is the item's time, else that of its entry; zero if neither is usable.
-func (i *item) sentAt() time.Time {
+// happened is the item's time, else that of its entry; zero if that is not usable.
+func (i *item) happened() time.Time {
 	if i.hasTime() {
 		return channel.EpochTime(i.members.ID(timestamp))
 	}
 	return channel.EpochTime(i.time)
+}
+
+// sentAt is the time of the entry, else that of the item; zero if neither is usable. Both are signed. An item may tell of
+// an older message, and must not make a fresh call a stale one: that would cost all other items of the call.
+func (i *item) sentAt() time.Time {
+	if sent := channel.EpochTime(i.time); !sent.IsZero() {
+		return sent
+	}
+	return i.happened()
 }

@@ -2,6 +2,7 @@ package messenger
 
 import (
 	"bytes"
+	"crypto/sha256"
 
 	"xbot.a4b.vn/channel-connector/connector/channel"
 	"xbot.a4b.vn/channel-connector/connector/channel/scan"
@@ -80,7 +81,7 @@ type item struct {
 	pageUnusable bool
 	// time is that of the entry.
 	time []byte
-	// around is what tells items apart whose object or page is not held exactly; nil for all others.
+	// around is the digest of what tells items apart whose object or page is not held exactly; nil for all others.
 	around []byte
 	// members are those of the body, by the layout of the list.
 	members scan.Members
@@ -95,7 +96,7 @@ func walk(body []byte, envelope *scan.Members, visit func(*item)) *channel.Refus
 	w := walker{visit: visit}
 	w.item.object = envelope.ID(envelopeObject)
 	if envelope.Lossy() {
-		w.item.around = body
+		w.item.around = sumOf(body)
 	}
 	outside := w.item
 	for entry := range scan.Elements(envelope.Raw(envelopeEntry)) {
@@ -127,7 +128,7 @@ func (w *walker) entry(entry []byte) *channel.Refusal {
 	}
 	w.item.page, w.item.pageUnusable, w.item.time = e.ID(entryID), e.Unusable(entryID), e.ID(entryTime)
 	if e.Lossy() && w.item.around == nil {
-		w.item.around = entry
+		w.item.around = sumOf(entry)
 	}
 	before, understood := w.count, !e.Others()
 	for _, of := range []struct {
@@ -163,6 +164,11 @@ func (w *walker) one(list list, body []byte) *channel.Refusal {
 	w.item.list, w.item.members, w.item.body = list, members, body
 	w.visit(&w.item)
 	return nil
+}
+
+func sumOf(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return sum[:]
 }
 
 // isTrue reports whether a member that was read raw is true.
