@@ -127,6 +127,9 @@ func (s *send) check(flags *pflag.FlagSet) error {
 	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
 		return fmt.Errorf("--type %s has no sample event: write for example %s", s.typeName, samples()[0].Name)
 	}
+	if err := s.checkForeign(flags); err != nil {
+		return err
+	}
 	for _, field := range s.sample.Fields {
 		if !flags.Changed(field.Name) {
 			*s.values[field.Name] = field.Default // the flag's own is that of the first type that has it
@@ -148,6 +151,17 @@ func (s *send) check(flags *pflag.FlagSet) error {
 		return fmt.Errorf("no API key: give --api-key-file, a URL with %s, or --without-api-key", keyParameter)
 	}
 	return nil
+}
+
+// checkForeign refuses the fields of other types' samples.
+func (s *send) checkForeign(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		own := slices.ContainsFunc(s.sample.Fields, func(f channel.SampleField) bool { return f.Name == flag.Name })
+		if s.values[flag.Name] != nil && !own {
+			err = fmt.Errorf("--%s is no part of an event of type %s: leave it out, or name another --type", flag.Name, s.typeName)
+		}
+	})
+	return err
 }
 
 func (s *send) run(ctx context.Context, out io.Writer) error {

@@ -210,9 +210,29 @@ func TestSendTakesTheTypesDefaults(t *testing.T) {
 		"ZaloOA":  `{"event_name":"user_send_text"`, "FacebookMessenger": `{"object":"page","entry":[{"id":"100000000000001"`,
 	} {
 		server := listen(t, 200)
-		code, _, stderr := run(t, "send", "--type", typeName, "--url", server.URL, "--api-key=k", "--app-id=1")
+		args := []string{"send", "--type", typeName, "--url", server.URL, "--api-key=k"}
+		if typeName == "ZaloOA" {
+			args = append(args, "--app-id=1")
+		}
+		code, _, stderr := run(t, args...)
 		if code != exitOK || len(server.bodies) != 1 || !strings.HasPrefix(server.bodies[0], want) {
 			t.Errorf("%s: exit %d, %q: %s", typeName, code, server.bodies, stderr)
+		}
+	}
+}
+
+// TestSendRefusesFlagsOfAnotherType: they would do nothing, and the event would not be the one that was asked for.
+func TestSendRefusesFlagsOfAnotherType(t *testing.T) {
+	for flag, typeName := range map[string]string{
+		"--oa-id": "FacebookMessenger", "--page-id": "ZaloOA", "--chat-id": "AzureBot", "--event": "FacebookMessenger", "--app-id": "ZaloBot",
+	} {
+		args := []string{"send", "--type", typeName, "--url=http://127.0.0.1:1", "--api-key=k", flag, "7"}
+		if typeName == "ZaloOA" {
+			args = append(args, "--app-id=1")
+		}
+		code, _, stderr := run(t, args...)
+		if code != exitUsage || !strings.Contains(stderr, flag+" is no part of an event of type "+typeName) {
+			t.Errorf("%s of %s: exit %d: %s", flag, typeName, code, stderr)
 		}
 	}
 }
