@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -421,11 +422,46 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// holds counts the events of a call with encoding/json.
+func holds(t *testing.T, body []byte) (count int) {
+	t.Helper()
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	more := func(object map[string]json.RawMessage, known ...string) bool {
+		for name := range object {
+			if !slices.Contains(known, name) {
+				return true
+			}
+		}
+		return false
+	}
+	var entries []map[string]json.RawMessage
+	_ = json.Unmarshal(envelope["entry"], &entries) // another value has none
+	for _, one := range entries {
+		items, whole := 0, more(one, "id", "time", "uid", "messaging", "standby", "changes")
+		for _, list := range []string{"messaging", "standby", "changes"} {
+			var elements []json.RawMessage
+			whole = json.Unmarshal(one[list], &elements) != nil && one[list] != nil || whole
+			items += len(elements)
+		}
+		if count += items; items == 0 || whole {
+			count++
+		}
+	}
+	if count == 0 || more(envelope, "object", "entry") {
+		count++
+	}
+	return count
+}
+
 func FuzzRead(f *testing.F) {
 	for _, body := range samples(f) {
 		f.Add(body)
 	}
 	for _, body := range []string{
+		`{"a":1,"entry":[{"b":[],"messaging":[{}]},{"messaging":{},"standby":[{}]}]}`,
 		`{"entry":[{"messaging":[{},null]}]}`, `{"entry":[{"changes":[{"field":"\ud800"}]}]}`, call(`{"standby":[{"message":{}}]}`),
 	} {
 		f.Add([]byte(body))
@@ -439,6 +475,8 @@ func FuzzRead(f *testing.F) {
 			t.Fatal("the body was changed")
 		case refusal != nil && len(reading.Calls) > 0, refusal == nil && !channel.IsProbe(body) && len(reading.Calls) == 0:
 			t.Fatalf("%+v with %d events", refusal, len(reading.Calls))
+		case refusal == nil && !channel.IsProbe(body) && len(reading.Calls) != holds(t, body):
+			t.Fatalf("%d events of %d", len(reading.Calls), holds(t, body))
 		}
 		for _, call := range reading.Calls {
 			e := call.Event
