@@ -112,8 +112,8 @@ func (i *item) eventType(name string) string {
 
 // id is the same for every retry of one event. Only a message, or its echo, is the one event with its mid: reactions,
 // edits and deletions name the mid of another. So the bytes of all others tell them apart, with the entry's time if the
-// same bytes may be another event: Meta says that it is the time of the call, so a retry may have another. Members that
-// are not held exactly must not make two events one.
+// same bytes may be another event: it is the time of the call, and a retry has another. Members that are not held
+// exactly must not make two events one.
 func (i *item) id(name, conversation string) event.ID {
 	parts := [...][]byte{[]byte(typeName), i.object, i.page, []byte(name), []byte(conversation), nil, nil, nil}
 	mid := i.mid()
@@ -140,8 +140,8 @@ func (i *item) mid() []byte {
 // consolePage is the Page of the samples that Meta's console sends again and again.
 const consolePage = "0"
 
-// isUnique reports whether no other event has the bytes of an item. A comment is made once, and so is a lead. Nothing
-// is known of other changes: a text may be edited to and fro.
+// isUnique reports whether no other event has the bytes of an item. A comment is made once, and so is a lead, and what
+// was added at a time. Nothing is known of other changes: a text may be edited to and fro.
 func (i *item) isUnique() bool {
 	if i.list != changes || string(i.page) == consolePage {
 		return i.hasTime()
@@ -152,7 +152,7 @@ func (i *item) isUnique() bool {
 	case "leadgen":
 		return len(i.members.ID(changeLeadID)) > 0
 	}
-	return false
+	return string(i.members.ID(changeVerb)) == "add" && len(i.members.ID(changeCreated)) > 0
 }
 
 // hasTime reports whether an item has a time of its own.

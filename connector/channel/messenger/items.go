@@ -54,11 +54,14 @@ const (
 	changeSenderID
 	changeID
 	changeLeadID
+	changeVerb
+	changeCreated
 )
 
 var changeLayout = scan.NewLayout(
 	scan.At("field"), scan.At("value.from.id"), scan.At("value.sender.id"),
 	scan.At("value.id"), scan.At("value.leadgen_id"),
+	scan.At("value.verb"), scan.At("value.created_time"),
 )
 
 // list says in which list of its entry an item stands.

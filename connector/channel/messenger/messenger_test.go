@@ -172,7 +172,7 @@ func TestIDs(t *testing.T) {
 	}
 	for _, change := range []string{
 		`"field":"comments","value":{"id":"1","text":"a"}`, `"field":"live_comments","value":{"id":"1","text":"a"}`,
-		`"field":"leadgen","value":{"leadgen_id":"1"}`,
+		`"field":"leadgen","value":{"leadgen_id":"1"}`, `"field":"feed","value":{"item":"comment","verb":"add","created_time":1782863500}`,
 	} {
 		body := `{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{` + change + `}]}]}`
 		if id(body) != id(strings.Replace(body, "1782863507", "1782863999", 1)) {
@@ -201,6 +201,10 @@ func TestIDs(t *testing.T) {
 		`{"object":"\ud800","entry":[` + entry(text) + `]}`, `{"object":"\ud801","entry":[` + entry(text) + `]}`,
 		`{"object":"page","entry":[{"id":"0","time":1782863507,"changes":[{"field":"comments","value":{"id":"1"}}]}]}`,
 		`{"object":"page","entry":[{"id":"0","time":1782863508,"changes":[{"field":"comments","value":{"id":"1"}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"feed","value":{"verb":"edited","created_time":1}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863508,"changes":[{"field":"feed","value":{"verb":"edited","created_time":1}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"feed","value":{"verb":"add"}}]}]}`,
+		`{"object":"page","entry":[{"id":"1","time":1782863508,"changes":[{"field":"feed","value":{"verb":"add"}}]}]}`,
 		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"comments","value":{}}]}]}`,
 		`{"object":"page","entry":[{"id":"1","time":1782863508,"changes":[{"field":"comments","value":{}}]}]}`,
 		`{"object":"page","entry":[{"id":"1","time":1782863507,"changes":[{"field":"live_videos","value":{"id":"1"}}]}]}`,
