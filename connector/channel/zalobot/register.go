@@ -87,10 +87,10 @@ func judge(r channel.Registration, response *http.Response, content []byte) erro
 		if said := quotable(r, text(a.Description)); said != "" {
 			failure.Message += fmt.Sprintf(" and said %q", said)
 		}
-	case status/100 == 2:
-		failure.Message += " with no answer of its API: does a proxy answer in its place?"
 	case status/100 == 3:
 		failure.Message += ", a redirect, which is not followed"
+	case !isJSON:
+		failure.Message += " with no answer of its API: does a proxy answer in its place?"
 	}
 	failure.Refused = slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, code)
 	return failure
@@ -128,21 +128,37 @@ func unreached(r channel.Registration, err error) string {
 	return cmp.Or(quotable(r, err.Error()), "the connection failed")
 }
 
+// part is how many bytes of a secret in a row count as a part of it.
+const part = 8
+
+// holdsPart reports whether a text holds a part of a secret: platforms quote the beginning of what is long.
+func holdsPart(text, secret string) bool {
+	if secret == "" {
+		return false
+	}
+	for from := 0; from <= max(0, len(secret)-part); from++ {
+		if strings.Contains(text, secret[from:min(from+part, len(secret))]) {
+			return true
+		}
+	}
+	return false
+}
+
 // quotable is what may be quoted of a text that the platform, or the client, made: one bounded line; nothing if it holds
-// any part of what the platform was told in confidence.
+// a part of what the platform was told in confidence.
 func quotable(r channel.Registration, text string) string {
 	_, token, _ := strings.Cut(r.Credential, ":")
-	secrets := []string{token, r.Secret, r.URL}
+	secrets := []string{token, r.Secret}
 	if called, err := url.Parse(r.URL); err == nil {
 		for _, values := range called.Query() {
 			secrets = append(secrets, values...)
 		}
-		secrets = append(secrets, called.RawQuery)
 	}
-	lower := strings.ToLower(text)
 	for _, secret := range secrets {
-		if secret != "" && strings.Contains(lower, strings.ToLower(secret)) {
-			return ""
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			if holdsPart(strings.ToLower(text), strings.ToLower(form)) {
+				return ""
+			}
 		}
 	}
 	line := strings.Map(func(c rune) rune {

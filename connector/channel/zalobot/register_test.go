@@ -88,7 +88,7 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 		"an error in a 401":  {say(401, `{"ok":false,"error_code":-1}`), `Zalo answered HTTP 401 with error -1`, false, 0},
 		"no code":            {say(200, `{"ok":false}`), `Zalo answered HTTP 200`, false, 0},
 		"unauthorised":       {say(401, `<html>`), `Zalo answered HTTP 401`, true, 0},
-		"no such bot":        {say(404, ``), `Zalo answered HTTP 404`, true, 0},
+		"no such bot":        {say(404, ``), `Zalo answered HTTP 404 with no answer of its API`, true, 0},
 		"ok in an error":     {say(500, `{"ok":true}`), `Zalo answered HTTP 500`, false, 0},
 		"too many":           {say(429, `{}`, "Retry-After", "17"), `Zalo answered HTTP 429`, false, 17 * second},
 		"too many in a 200":  {say(200, `{"ok":false,"error_code":429}`, "Retry-After", "9"), `error 429`, false, 9 * second},
@@ -110,6 +110,13 @@ func TestRegisterSaysWhyNot(t *testing.T) {
 		},
 		"echoes the secret": {
 			say(200, `{"ok":false,"error_code":400,"description":"bad `+secret+`"}`), `Zalo answered HTTP 200 with error 400`, false, 0,
+		},
+		"echoes the beginning of the token": {
+			say(200, `{"ok":false,"error_code":400,"description":"no bot 2553928453557884079:Hidden-B…"}`),
+			`Zalo answered HTTP 200 with error 400`, false, 0,
+		},
+		"echoes the end of the key": {
+			say(200, `{"ok":false,"error_code":400,"description":"bad …-characters"}`), `Zalo answered HTTP 200 with error 400`, false, 0,
 		},
 		"says too much": {
 			say(200, `{"ok":false,"description":"a\n`+strings.Repeat("á", 300)+`"}`), `and said "a á`, false, 0,
@@ -154,6 +161,15 @@ func failed(ctx context.Context, t *testing.T, r channel.Registration) *channel.
 		t.Errorf("an unbounded message: %q", refusal.Message)
 	}
 	return refusal
+}
+
+// TestRegisterKeepsAnEscapedSecret: a platform may write what it quotes as it stands in a URL.
+func TestRegisterKeepsAnEscapedSecret(t *testing.T) {
+	r := platform(t, say(200, `{"ok":false,"error_code":400,"description":"bad a%2Fb+c%3Dd"}`))
+	r.Secret = "a/b c=d"
+	if got, want := failed(t.Context(), t, r).Message, "Zalo answered HTTP 200 with error 400"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // TestRegisterEndsWithItsTime: a platform that hangs holds up nothing.
