@@ -18,8 +18,8 @@ const (
 	exposedPause = 30 * time.Second
 )
 
-// damp keeps what the status says of the exposure if that changes all the time, as it does if controllers overwrite each
-// other's part of the HTTPRoute's status. A change from True is never kept back, nor one for another version of the
+// damp keeps what the status says of the exposure, and of the registration that waits for it, if that changes all the
+// time, as it does if controllers overwrite each other's part of the HTTPRoute's status. A change from True is never kept back, nor one for another version of the
 // resource. It returns after how long to look again; 0 if nothing is kept.
 func (p *pass) damp(next *v1alpha1.ChannelConnectorStatus) time.Duration {
 	old := p.connector.Status
@@ -36,5 +36,10 @@ func (p *pass) damp(next *v1alpha1.ChannelConnectorStatus) time.Duration {
 		return 0
 	}
 	*is, next.WebhookURL = *was, old.WebhookURL
+	was = meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionWebhookRegistered)
+	is = meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionWebhookRegistered)
+	if was != nil && is != nil && was.ObservedGeneration == is.ObservedGeneration && was.Status != metav1.ConditionTrue {
+		*is, next.RegisteredWebhook = *was, old.RegisteredWebhook
+	}
 	return exposedPause
 }

@@ -10,6 +10,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"xbot.a4b.vn/channel-connector/api/v1alpha1"
+	"xbot.a4b.vn/channel-connector/controllers/status"
 )
 
 // exposedAs is a status that says this of the exposure of the second version.
@@ -20,13 +21,28 @@ func exposedAs(is metav1.ConditionStatus, message string) (s v1alpha1.ChannelCon
 	return s
 }
 
+// registeredAs is that status of a resource whose webhook is registered, or not, for a reason.
+func registeredAs(s v1alpha1.ChannelConnectorStatus, reason, fingerprint string) v1alpha1.ChannelConnectorStatus {
+	is := metav1.Condition{Type: v1alpha1.ConditionWebhookRegistered, Status: metav1.ConditionFalse, Reason: reason, ObservedGeneration: 2}
+	if reason == status.ReasonRegistered {
+		is.Status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&s.Conditions, is)
+	s.RegisteredWebhook = fingerprint
+	return s
+}
+
 // TestExposedIsDamped: controllers that overwrite each other's part of a route's status ten times a second change the
 // connector's twice in 30 s. In between it says the worse; it says what is so once they are at peace.
 func TestExposedIsDamped(t *testing.T) {
 	const ever = 10 * time.Minute
 	for name, said := range map[string][2]v1alpha1.ChannelConnectorStatus{
 		"one takes it, one refuses it": {exposedAs(metav1.ConditionTrue, "taken"), exposedAs(metav1.ConditionFalse, "refused")},
-		"each waits for the other":     {exposedAs(metav1.ConditionUnknown, "one"), exposedAs(metav1.ConditionUnknown, "two")},
+		"the webhook cannot be registered": {
+			registeredAs(exposedAs(metav1.ConditionTrue, "taken"), status.ReasonRegistrationFailed, ""),
+			registeredAs(exposedAs(metav1.ConditionFalse, "refused"), status.ReasonPending, ""),
+		},
+		"each waits for the other": {exposedAs(metav1.ConditionUnknown, "one"), exposedAs(metav1.ConditionUnknown, "two")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := testingclock.NewFakePassiveClock(metav1.Now().Time)
@@ -60,6 +76,19 @@ func TestExposedIsDamped(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestARegistrationThatEndsIsNotKeptBack: while Exposed is, a webhook that is no longer registered is said to be so.
+func TestARegistrationThatEndsIsNotKeptBack(t *testing.T) {
+	clock := testingclock.NewFakePassiveClock(metav1.Now().Time)
+	p := &pass{reconciler: &reconciler{Options: Options{Clock: clock}}, connector: &v1alpha1.ChannelConnector{}, kept: &kept{}}
+	p.connector.Status = registeredAs(exposedAs(metav1.ConditionUnknown, "one"), status.ReasonRegistered, "f")
+	for i := range 100 {
+		next := registeredAs(exposedAs(metav1.ConditionUnknown, fmt.Sprint(i)), status.ReasonRegistering, "")
+		if p.damp(&next); next.RegisteredWebhook != "" || next.Conditions[1].Reason != status.ReasonRegistering {
+			t.Fatalf("%d: says %+v of %q", i, next.Conditions[1], next.RegisteredWebhook)
+		}
 	}
 }
 

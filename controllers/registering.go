@@ -32,7 +32,7 @@ func (p *pass) registration(o outcome, seen status.Observation) *status.Registra
 	r := &status.Registration{Fingerprint: p.connector.Status.RegisteredWebhook}
 	has := o.resolved.Registering
 	if has == nil || has.Unsure {
-		p.registrar.Leave(p.key)
+		p.registrar.Pause(p.key)
 		return r
 	}
 	r.Credential = has.Named
@@ -53,7 +53,7 @@ func (p *pass) registration(o outcome, seen status.Observation) *status.Registra
 	default:
 		return p.tellPlatform(o, seen, r, p.wantedOf(o, token, at), reached)
 	}
-	p.registrar.Leave(p.key)
+	p.registrar.Pause(p.key)
 	r.Reason = status.ReasonPending
 	return r
 }
@@ -79,10 +79,10 @@ func (p *pass) tellPlatform(
 		p.registrar.Leave(p.key)
 		r.Reason = status.ReasonRegistered
 	case !reached:
-		p.registrar.Leave(p.key)
+		p.registrar.Pause(p.key)
 		r.Reason, r.Detail = status.ReasonPending, "the webhook is reached from outside by HTTPS: Exposed says what is missing"
-	case !status.Serves(seen) || o.touchAgain > 0:
-		p.registrar.Leave(p.key)
+	case !status.Serves(seen) || o.rendered.input.Config == nil || o.touchAgain > 0: // nil: the pods keep what they have
+		p.registrar.Pause(p.key)
 		r.Reason, r.Detail = status.ReasonPending, awaitsPods
 	case r.Fingerprint != "":
 		// The status must say that the last registration no longer counts before a call is made, which may succeed

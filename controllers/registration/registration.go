@@ -2,7 +2,8 @@
 // never wait for a platform: a pass says what it wants, and is woken when there is news.
 //
 //   - At most one call is made for a resource at a time, and one in 5 s, however often its Secrets change.
-//   - At most 4 calls are made at once, of 10 s each.
+//   - At most 8 calls are made at once, of 10 s each, and 2 for a namespace: one whose URLs make the platform's answer slow
+//     holds up nobody else.
 //   - A call that fails is made again after 5 s, then twice that, up to 10 minutes; after 10 minutes at once if the
 //     platform refuses the credential; and not before the time that the platform asks for, of 1 h at most.
 //   - What it knows is lost with the process. The status knows what was registered, so that nothing is repeated.
@@ -30,8 +31,9 @@ const (
 	jitter = 0.2
 	// maxRetryAfter bounds what a platform may ask for.
 	maxRetryAfter = time.Hour
-	// workers bounds the calls at once.
-	workers = 4
+	// workers bounds the calls at once, perNamespace those of one namespace.
+	workers      = 8
+	perNamespace = 2
 	// timeout bounds one call.
 	timeout = 10 * time.Second
 	// maxHeader bounds the header of an answer, in bytes.
@@ -79,14 +81,19 @@ type Registrar struct {
 	client *http.Client
 	queue  workqueue.TypedDelayingInterface[client.ObjectKey]
 
+	// mu guards everything below.
 	mu    sync.Mutex
 	known map[client.ObjectKey]*entry
+	// calling are how many calls are under way, and waiting what waits for one of them to end, by namespace.
+	calling map[string]int
+	waiting map[string][]client.ObjectKey
 }
 
 // entry is a resource whose webhook was to be registered at some time.
 type entry struct {
-	// wanted is nil if the platform is to be told nothing.
+	// wanted is nil if the platform is to be told nothing; paused: nothing now.
 	wanted   *Wanted
+	paused   bool
 	outcome  Outcome
 	failures int
 	// due is when to call; called is when the last call began.
@@ -96,7 +103,8 @@ type entry struct {
 // New makes a Registrar that registers nothing yet.
 func New(o Options) *Registrar {
 	return &Registrar{
-		Options: o, client: newClient(), known: map[client.ObjectKey]*entry{},
+		Options: o, client: newClient(),
+		known: map[client.ObjectKey]*entry{}, calling: map[string]int{}, waiting: map[string][]client.ObjectKey{},
 		queue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[client.ObjectKey]{Name: "registration"}),
 	}
 }
@@ -123,16 +131,30 @@ func (r *Registrar) Want(key client.ObjectKey, w Wanted) Outcome {
 		r.known[key] = e
 	}
 	if e.wanted != nil && e.wanted.Fingerprint == w.Fingerprint {
+		if e.paused {
+			e.paused = false
+			r.queue.AddAfter(key, time.Until(e.due))
+		}
 		return e.outcome
 	}
 	w.Client = r.client
-	e.wanted, e.outcome, e.failures = &w, Outcome{}, 0
+	e.wanted, e.paused, e.outcome, e.failures = &w, false, Outcome{}, 0
 	e.due = time.Now()
 	if earliest := e.called.Add(minPause); earliest.After(e.due) {
 		e.due = earliest
 	}
 	r.queue.AddAfter(key, time.Until(e.due))
 	return Outcome{}
+}
+
+// Pause lets no call begin until the same is wanted again, which then goes on as if there had been no pause. A call that
+// has begun goes on, and counts.
+func (r *Registrar) Pause(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.known[key]; e != nil {
+		e.paused = true
+	}
 }
 
 // Leave ends what is under way. A call that has begun goes on, and nothing comes of it.
@@ -181,26 +203,56 @@ func (r *Registrar) next(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	err := w.Register(limited, w.Registration)
 	cancel()
+	r.release(key.Namespace)
 	if ctx.Err() == nil && r.note(key, w, err) {
 		r.Wake(ctx, key)
 	}
 	return true
 }
 
-// take returns what is due; nil for nothing. What is due later comes later.
+// take returns what is due; nil for nothing. What is due later, or has to wait for its namespace, comes later.
 func (r *Registrar) take(key client.ObjectKey) *Wanted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.known[key]
-	if e == nil || e.wanted == nil || e.outcome.Registered {
+	if e == nil || e.wanted == nil || e.paused || e.outcome.Registered {
+		r.admit(key.Namespace)
 		return nil
 	}
 	if wait := time.Until(e.due); wait > 0 {
 		r.queue.AddAfter(key, wait)
+		r.admit(key.Namespace)
 		return nil
 	}
+	if r.calling[key.Namespace] == perNamespace {
+		r.waiting[key.Namespace] = append(r.waiting[key.Namespace], key)
+		return nil
+	}
+	r.calling[key.Namespace]++
 	e.called = time.Now()
 	return e.wanted
+}
+
+// release ends a call of a namespace.
+func (r *Registrar) release(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calling[namespace]--; r.calling[namespace] == 0 {
+		delete(r.calling, namespace)
+	}
+	r.admit(namespace)
+}
+
+// admit lets the first of a namespace that waits try again. One that begins no call then lets in the next.
+func (r *Registrar) admit(namespace string) {
+	waiting := r.waiting[namespace]
+	if len(waiting) > 0 {
+		r.queue.Add(waiting[0])
+		r.waiting[namespace] = waiting[1:]
+	}
+	if len(waiting) < 2 {
+		delete(r.waiting, namespace)
+	}
 }
 
 // note keeps the result of a call, and reports whether it is news. It is none if something else is wanted by now.
@@ -213,14 +265,16 @@ func (r *Registrar) note(key client.ObjectKey, w *Wanted, err error) (news bool)
 	if e == nil || e.wanted != w {
 		return false
 	}
-	news = outcome != e.outcome
+	news = outcome != e.outcome && !e.paused
 	e.outcome = outcome
 	if outcome.Registered {
 		return news
 	}
 	e.failures++
 	e.due = time.Now().Add(max(after, pause(e.failures, outcome.Refused)))
-	r.queue.AddAfter(key, time.Until(e.due))
+	if !e.paused {
+		r.queue.AddAfter(key, time.Until(e.due))
+	}
 	return news
 }
 

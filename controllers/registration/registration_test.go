@@ -74,11 +74,20 @@ func (s *stage) register(ctx context.Context, r channel.Registration) error {
 
 // want wants a URL to be told, and waits for a while.
 func (s *stage) want(url string, wait time.Duration) Outcome {
-	w := Wanted{Registration: channel.Registration{URL: url}, Fingerprint: url, Register: s.register}
+	w := s.wanted(url)
 	s.Want(shop, w)
+	pass(wait)
+	return s.Want(shop, w)
+}
+
+func (s *stage) wanted(url string) Wanted {
+	return Wanted{Registration: channel.Registration{URL: url}, Fingerprint: url, Register: s.register}
+}
+
+// pass lets time go by.
+func pass(wait time.Duration) {
 	time.Sleep(wait) //nolint:forbidigo // the bubble's time
 	synctest.Wait()
-	return s.Want(shop, w)
 }
 
 // fails lets the platform fail.
@@ -200,6 +209,77 @@ func TestAHangHoldsUpNothing(t *testing.T) {
 		s.Forget(shop)
 		if len(s.known) != 0 {
 			t.Errorf("it keeps %v", s.known)
+		}
+	})
+}
+
+// TestAPauseKeepsThePace: an exposure that comes and goes causes no more calls than one that stays, and no call that was
+// made already.
+func TestAPauseKeepsThePace(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		s.fails(&channel.RegistrationError{Message: "HTTP 500"})
+		for range 3600 {
+			s.want("a", time.Second)
+			s.Pause(shop)
+			pass(time.Second)
+		}
+		if n := len(s.calls); n < 12 || n > 20 {
+			t.Errorf("%d calls in 2 hours: %v", n, s.calls)
+		}
+		s.fails(nil)
+		s.Pause(client.ObjectKey{Name: "unknown"})
+		pass(time.Hour)
+		before := len(s.calls)
+		if got := s.want("a", time.Second); !got.Registered || len(s.calls) != before+1 {
+			t.Errorf("got %+v after %d calls: it is overdue", got, len(s.calls)-before)
+		}
+	})
+	perform(t, func(t *testing.T, s *stage) {
+		s.answer = func(context.Context, channel.Registration) error {
+			time.Sleep(5 * time.Second) //nolint:forbidigo // the bubble's time
+			return nil
+		}
+		s.want("a", time.Second)
+		s.Pause(shop)
+		pass(time.Minute)
+		if got := s.Want(shop, s.wanted("a")); !got.Registered || s.woken != 0 {
+			t.Errorf("got %+v, which was registered during the pause", got)
+		}
+		s.expect(t, "0s a")
+	})
+}
+
+// TestATenantHoldsUpOnlyHimself: who makes every call last until it is cut off keeps no other namespace from its own.
+func TestATenantHoldsUpOnlyHimself(t *testing.T) {
+	perform(t, func(t *testing.T, s *stage) {
+		s.answer = func(ctx context.Context, r channel.Registration) error {
+			if r.URL == "hangs" {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		for n := range 100 {
+			s.Want(client.ObjectKey{Namespace: "hostile", Name: string(rune('a' + n))}, s.wanted("hangs"))
+		}
+		pass(time.Second)
+		if got := s.want("a", time.Second); !got.Registered {
+			t.Errorf("got %+v: it waits for another namespace", got)
+		}
+		if n := len(s.calls); n != 1+perNamespace {
+			t.Errorf("%d calls: %v", n, s.calls)
+		}
+		pass(10 * 100 / perNamespace * time.Second)
+		called := map[string]int{}
+		for key, e := range s.known {
+			if !e.called.IsZero() {
+				called[key.Namespace]++
+			}
+		}
+		if called["hostile"] != 100 {
+			t.Errorf("%d of 100 were called", called["hostile"])
+		}
+		if len(s.calling)+len(s.waiting) > 2 {
+			t.Errorf("it keeps %v, %v", s.calling, s.waiting)
 		}
 	})
 }
