@@ -72,8 +72,8 @@ func registered(o Observation) *condition {
 	case ReasonRegistering:
 		v.message = fmt.Sprintf("%s is being told where to call", t.Platform)
 	case ReasonCredentialTaken:
-		v.message = fmt.Sprintf("ChannelConnector %q, which is older, registers its webhook with %s, and a bot calls one webhook: make a bot "+
-			"for each, or leave out register here", r.Detail, r.Credential)
+		v.message = fmt.Sprintf("ChannelConnector %q, which is older, names %s as well, and a bot calls one webhook: make a bot for each, or "+
+			"leave out register here", r.Detail, r.Credential)
 	case ReasonCredentialRefused:
 		v.message = fmt.Sprintf("%s does not take the credential of %s: %s. Put the right one into the Secret; it is tried then, and every 10 "+
 			"minutes", t.Platform, r.Credential, r.Detail)

@@ -41,7 +41,7 @@ func TestWebhookRegistered(t *testing.T) {
 		},
 		{
 			&status.Registration{Reason: status.ReasonCredentialTaken, Credential: credential, Detail: "shop"},
-			`False CredentialTaken: ChannelConnector "shop", which is older, registers its webhook with ` + credential,
+			`False CredentialTaken: ChannelConnector "shop", which is older, names ` + credential,
 		},
 		{&status.Registration{Reason: status.ReasonRegistered, Fingerprint: "f"}, "True Registered: Zalo Bot was told"},
 		{&status.Registration{Fingerprint: "f"}, "True Registered: Zalo Bot was told"},
