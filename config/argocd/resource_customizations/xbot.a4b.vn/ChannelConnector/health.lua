@@ -12,8 +12,8 @@ for _, condition in ipairs(status.conditions or {}) do
     if condition.status == "True" then
       health.status = "Healthy"
     end
-  elseif condition.type == "Exposed" and condition.status ~= "True" then
-    outside = ". Exposed is " .. condition.status .. ": " .. condition.message
+  elseif (condition.type == "Exposed" or condition.type == "WebhookRegistered") and condition.status ~= "True" then
+    outside = outside .. ". " .. condition.type .. " is " .. condition.status .. ": " .. condition.message
   elseif condition.type == "Stalled" and condition.status == "True" then
     health.status = "Degraded"
   end
