@@ -14,6 +14,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,7 @@ type Registrar struct {
 	// mu guards everything below.
 	mu    sync.Mutex
 	known map[client.ObjectKey]*entry
-	// calling are how many calls are under way, and waiting what waits for one of them to end, by namespace.
+	// calling are how many calls are under way, and waiting what waits for one of them to end, each once, by namespace.
 	calling map[string]int
 	waiting map[string][]client.ObjectKey
 }
@@ -92,8 +93,10 @@ type Registrar struct {
 // entry is a resource whose webhook was to be registered at some time.
 type entry struct {
 	// wanted is nil if the platform is to be told nothing; paused: nothing now.
-	wanted   *Wanted
-	paused   bool
+	wanted *Wanted
+	paused bool
+	// waits: it is among those that wait for its namespace.
+	waits    bool
 	outcome  Outcome
 	failures int
 	// due is when to call; called is when the last call began.
@@ -170,6 +173,10 @@ func (r *Registrar) Leave(key client.ObjectKey) {
 func (r *Registrar) Forget(key client.ObjectKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if e := r.known[key]; e != nil && e.waits {
+		waiting := r.waiting[key.Namespace]
+		r.waiting[key.Namespace] = slices.DeleteFunc(waiting, func(other client.ObjectKey) bool { return other == key })
+	}
 	delete(r.known, key)
 }
 
@@ -225,7 +232,9 @@ func (r *Registrar) take(key client.ObjectKey) *Wanted {
 		return nil
 	}
 	if r.calling[key.Namespace] == perNamespace {
-		r.waiting[key.Namespace] = append(r.waiting[key.Namespace], key)
+		if !e.waits {
+			r.waiting[key.Namespace], e.waits = append(r.waiting[key.Namespace], key), true
+		}
 		return nil
 	}
 	r.calling[key.Namespace]++
@@ -247,6 +256,7 @@ func (r *Registrar) release(namespace string) {
 func (r *Registrar) admit(namespace string) {
 	waiting := r.waiting[namespace]
 	if len(waiting) > 0 {
+		r.known[waiting[0]].waits = false
 		r.queue.Add(waiting[0])
 		r.waiting[namespace] = waiting[1:]
 	}

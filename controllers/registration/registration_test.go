@@ -268,6 +268,18 @@ func TestATenantHoldsUpOnlyHimself(t *testing.T) {
 		if n := len(s.calls); n != 1+perNamespace {
 			t.Errorf("%d calls: %v", n, s.calls)
 		}
+		last := client.ObjectKey{Namespace: "hostile", Name: "z"}
+		for n := range 1000 { // as if its Secret changed all the time, and it were made again
+			s.Want(last, s.wanted("hangs "+string(rune('a'+n))))
+			pass(time.Millisecond)
+			if n%2 > 0 {
+				s.Forget(last)
+			}
+		}
+		if n := len(s.waiting["hostile"]); n > 100 {
+			t.Errorf("%d of 100 wait", n)
+		}
+		s.Want(last, s.wanted("hangs"))
 		pass(10 * 100 / perNamespace * time.Second)
 		called := map[string]int{}
 		for key, e := range s.known {
