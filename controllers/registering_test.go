@@ -243,6 +243,11 @@ var _ = Describe("The webhook of a platform without a console", func() {
 		Expect(live.Status.RegisteredWebhook).To(BeEmpty())
 		staysSettled(ctx, op, bot)
 		Expect(platform.called()).To(HaveLen(1))
+
+		By("and once more, since the webhook may have been deleted meanwhile")
+		updated(ctx, bot, func(c *v1alpha1.ChannelConnector) { c.Spec.ZaloBot.Register = true })
+		Eventually(registered(ctx)).Should(beTrue)
+		Expect(platform.called()).To(HaveLen(2))
 	})
 
 	It("is the oldest one's of those that name a bot", func(ctx context.Context) {
