@@ -19,8 +19,8 @@ const (
 )
 
 // damp keeps what the status says of the exposure, and of the registration that waits for it, if that changes all the
-// time, as it does if controllers overwrite each other's part of the HTTPRoute's status. A change from True is never kept back, nor one for another version of the
-// resource. It returns after how long to look again; 0 if nothing is kept.
+// time, as it does if controllers overwrite each other's part of the HTTPRoute's status. A change from True is never kept
+// back, nor one for another version of the resource. It returns after how long to look again; 0 if nothing is kept.
 func (p *pass) damp(next *v1alpha1.ChannelConnectorStatus) time.Duration {
 	old := p.connector.Status
 	was := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionExposed)
