@@ -50,14 +50,14 @@ func TestEveryTypeHasADialect(t *testing.T) {
 }
 
 // speaking is a channel of a dialect's type, named after it, in YAML.
-func speaking(d traffic.Dialect, name, sink, more string, secrets ...string) string {
+func speaking(d traffic.Dialect, name, sink string, secrets ...string) string {
 	return fmt.Sprintf(`- name: %s
   type: %s
   %s: %s
-  webhook: {apiKeys: [{name: main, value: %s}], maxBodySize: 1Mi, %s}
+  webhook: {apiKeys: [{name: main, value: %s}], maxBodySize: 1Mi}
   sink: {http: {url: %q}}
   delivery: {%s}
-`, name, d.Type, config.Type{Name: d.Type}.Member(), d.Section(secrets...), keyOf(name), more, sink, quickRetries)
+`, name, d.Type, config.Type{Name: d.Type}.Member(), d.Section(secrets...), keyOf(name), sink, quickRetries)
 }
 
 // speak posts a request, and returns the status and the message of the answer.
@@ -187,7 +187,7 @@ func TestTheReportTellsOfAwaitedKeys(t *testing.T) {
 	}))
 	t.Cleanup(mirror.Close)
 	d, s := traffic.AzureBot(tokens), newSettings(t)
-	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, "", d.Secret()), tokens.MetadataURL(), mirror.URL)
+	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, d.Secret()), tokens.MetadataURL(), mirror.URL)
 	r := start(t, s.write(t))
 	awaits := func(got report.Report) bool { return got.Channels[len(got.Channels)-1].Signature.Awaiting }
 	r.awaitsReport("that keys are awaited", awaits)
@@ -215,7 +215,7 @@ func TestReadyWithKeys(t *testing.T) {
 	t.Cleanup(slow.Close)
 	d, s := traffic.AzureBot(tokens), newSettings(t)
 	secret := d.Secret()
-	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, "", secret), tokens.MetadataURL(), slow.URL)
+	s.further = strings.ReplaceAll(speaking(d, "chat/all", newReceiver(t).URL, secret), tokens.MetadataURL(), slow.URL)
 	r := start(t, s.write(t))
 	first := called{
 		method: http.MethodPost, path: d.Path, key: keyOf("chat/all"), secret: secret,
@@ -233,7 +233,7 @@ func TestEveryTypeAnswers(t *testing.T) {
 		t.Run(d.Type, func(t *testing.T) {
 			bot, secret := newReceiver(t), d.Secret()
 			s := newSettings(t)
-			s.further = speaking(d, "chat/all", bot.URL, "", secret)
+			s.further = speaking(d, "chat/all", bot.URL, secret)
 			r := start(t, s.write(t))
 			said := func(n int) called {
 				return called{
@@ -287,7 +287,7 @@ func TestEveryTypeRotatesUnderLoad(t *testing.T) {
 			t.Cleanup(func() { _ = bot.Close() })
 			s, keys := newSettings(t), traffic.Keys{APIKey: keyOf("0"), Secret: d.Secret()}
 			write := func(keys ...traffic.Keys) {
-				s.further = speaking(d, "chat/rotates", bot.URL(), "", secretsOf(keys)...)
+				s.further = speaking(d, "chat/rotates", bot.URL(), secretsOf(keys)...)
 				s.further = strings.Replace(s.further, "{name: main, value: "+keyOf("chat/rotates")+"}", keysOf(keys), 1)
 				s.write(t)
 			}
@@ -367,7 +367,7 @@ func TestAThousandChannelsOfAllTypes(t *testing.T) {
 		if secrets[i] = example.Key(16); d.Type == "AzureBot" {
 			secrets[i] = token
 		}
-		file.WriteString(speaking(d, name(i), bot.URL, "", secrets[i]))
+		file.WriteString(speaking(d, name(i), bot.URL, secrets[i]))
 	}
 	s.further = file.String()
 	r := start(t, s.write(t))

@@ -232,16 +232,18 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 		return reworded
 	case v1alpha1.ConditionExposed:
 		return reworded && (is.Status == metav1.ConditionFalse || is.Reason == status.ReasonCertificateExpiring)
-	case v1alpha1.ConditionWebhookRegistered:
-		return was.Reason != is.Reason && slices.Contains(unregistered, is.Reason)
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
 	}
-	return was.Reason != is.Reason && (fails(is) || stuck(is))
+	return was.Reason != is.Reason && (fails(is) || stuck(is) || isUnregistered(is))
 }
 
 // unregistered are the reasons for which a webhook stays unregistered until a person helps, or for a while.
 var unregistered = []string{status.ReasonRegistrationFailed, status.ReasonCredentialRefused, status.ReasonCredentialTaken}
+
+func isUnregistered(c metav1.Condition) bool {
+	return c.Type == v1alpha1.ConditionWebhookRegistered && slices.Contains(unregistered, c.Reason)
+}
 
 // stuck reports whether an inbox cannot grow.
 func stuck(c metav1.Condition) bool {

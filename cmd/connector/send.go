@@ -127,16 +127,8 @@ func (s *send) check(flags *pflag.FlagSet) error {
 	if s.sample = types.Channel(s.typeName).Sample; s.sample == nil {
 		return fmt.Errorf("--type %s has no sample event: write for example %s", s.typeName, samples()[0].Name)
 	}
-	if err := s.checkForeign(flags); err != nil {
+	if err := s.checkFields(flags); err != nil {
 		return err
-	}
-	for _, field := range s.sample.Fields {
-		if !flags.Changed(field.Name) {
-			*s.values[field.Name] = field.Default // the flag's own is that of the first type that has it
-		}
-		if field.Required && s.file == "" && *s.values[field.Name] == "" {
-			return fmt.Errorf("no --%s, which an event of type %s needs: give it, or --file", field.Name, s.typeName)
-		}
 	}
 	if s.count == 0 {
 		return errors.New("--count is 0, so nothing would be sent: want at least 1")
@@ -153,8 +145,16 @@ func (s *send) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// checkForeign refuses the fields of other types' samples.
-func (s *send) checkForeign(flags *pflag.FlagSet) (err error) {
+// checkFields refuses an event that lacks a field, or has one of another type's.
+func (s *send) checkFields(flags *pflag.FlagSet) (err error) {
+	for _, field := range s.sample.Fields {
+		if !flags.Changed(field.Name) {
+			*s.values[field.Name] = field.Default // the flag's own is that of the first type that has it
+		}
+		if field.Required && s.file == "" && *s.values[field.Name] == "" {
+			err = fmt.Errorf("no --%s, which an event of type %s needs: give it, or --file", field.Name, s.typeName)
+		}
+	}
 	flags.Visit(func(flag *pflag.Flag) {
 		own := slices.ContainsFunc(s.sample.Fields, func(f channel.SampleField) bool { return f.Name == flag.Name })
 		if s.values[flag.Name] != nil && !own {

@@ -58,9 +58,6 @@ const (
 // under adds a line below another.
 func under(line, added string) []string { return []string{line, line + added} }
 
-// publicPaths are those that no webhook takes.
-const publicPaths = `the pages and endpoints of channel types take "/" and "/zalo_verifier…" and "/partner/xpbot/api/webchat/…"`
-
 var problems = slices.Concat(documentProblems, valueProblems)
 
 // valueProblems are of values that are read and then found wrong.

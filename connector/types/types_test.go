@@ -75,7 +75,8 @@ func TestTypesAreWhole(t *testing.T) {
 	names := map[string]bool{}
 	for _, of := range types.Channels {
 		if of.Name == "" || of.Platform == "" || of.DefaultPath == "" || of.New == nil || names[of.Name] ||
-			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn || of.Words.SecretName == "" || of.Words.Field == "" || of.Words.NeverVerified == "" || of.Words.NoLonger == "" {
+			of.AnswerIn <= 0 || of.AnswerIn > channel.MaxAnswerIn || of.Words.SecretName == "" || of.Words.Field == "" ||
+			of.Words.NeverVerified == "" || of.Words.NoLonger == "" {
 			t.Errorf("%+v: a name of its own, a platform, a path, a time to answer, words for secrets and a section are required", of)
 		}
 		if of.Sample != nil && of.Sample.ContentType == "" {

@@ -20,7 +20,7 @@ const Grace = 30 * time.Second
 func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha1.ExpiringKey) {
 	for i := range materials {
 		m := &materials[i]
-		if m.state == usable || m.Use == render.PlatformCredential || own(m.Reference) && m.replaced(has, materials) {
+		if !m.mayStay(has, materials) {
 			continue
 		}
 		absent := own(m.Reference) && m.state == gone && has.Values[m.source()]+has.APIKeys[m.source()] != ""
@@ -39,6 +39,12 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 	}
 	keepPair(materials, has)
 	return expiring
+}
+
+// mayStay reports whether an unusable Secret key may be replaced by the connector's. The credential of a platform's API
+// is none of the connector's.
+func (m *material) mayStay(has *render.InUse, materials []material) bool {
+	return m.state != usable && m.Use != render.PlatformCredential && !(own(m.Reference) && m.replaced(has, materials))
 }
 
 // replaced reports whether a key that lets calls in has another value, or the connector's value of it has become one of

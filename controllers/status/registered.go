@@ -16,8 +16,8 @@ const (
 	ReasonRegistered         = "Registered"
 	ReasonRegistering        = "Registering"
 	ReasonRegistrationFailed = "RegistrationFailed"
-	ReasonCredentialRefused  = "CredentialRefused"
-	ReasonCredentialTaken    = "CredentialTaken"
+	ReasonCredentialRefused  = "CredentialRefused" //nolint:gosec // the name of a reason
+	ReasonCredentialTaken    = "CredentialTaken"   //nolint:gosec // the name of a reason
 )
 
 // Registration is how far the operator is in telling the platform where to call.

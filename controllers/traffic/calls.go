@@ -56,8 +56,8 @@ func (j *judgement) signature() metav1.Condition {
 	case len(j.next.SuspectedKeys) > 0 || failing(s):
 		return condition(kind, metav1.ConditionFalse, ReasonWrongSecretSuspected, wrongSecret(of, s, len(verified) > 0))
 	case len(verified) == 0:
-		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+of.Words.SecretName+"s in use "+
-			"are there")
+		return condition(kind, metav1.ConditionUnknown, ReasonNothingVerified, "No signed call has come since the "+
+			of.Words.SecretName+"s in use are there")
 	}
 	return condition(kind, metav1.ConditionTrue, ReasonVerified, "Calls verify with one of the "+of.Words.SecretName+"s in use")
 }

@@ -23,8 +23,7 @@ const (
 	entryMessaging
 	entryStandby
 	entryChanges
-	// entryUID is an older name of the id of a user's entry.
-	entryUID
+	_ // uid, an older name of the id of a user's entry
 )
 
 var entryLayout = scan.NewLayout(

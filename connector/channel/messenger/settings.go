@@ -24,7 +24,7 @@ const rightSecret = "the App secret of App settings > Basic in Meta's console, "
 	"not the verify token, nor an access token"
 
 // Type is a Meta app. Meta gives up on a call after 20 s, and sends it again for 36 h.
-var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
+var Type = channel.Type{
 	Type: config.Type{
 		Name:        typeName,
 		Platform:    "Meta",

@@ -24,7 +24,7 @@ const rightSecret = "the " + secretName + " that the console shows with the webh
 
 // Type is a Zalo Official Account app. Zalo gives up on a call after 2 s, network included. It sends an event again for
 // 1 h 50 min.
-var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
+var Type = channel.Type{
 	Type: config.Type{
 		Name:         typeName,
 		Platform:     "Zalo",

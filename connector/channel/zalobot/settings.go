@@ -23,7 +23,7 @@ const rightSecret = "the secret_token that setWebhook was called with, not the b
 
 // Type is a bot of the Zalo Bot platform. Nothing is known of how long it waits, so a call is answered as one of a Zalo
 // Official Account; nor that it sends a call again.
-var Type = channel.Type{ //nolint:gosec // words about secrets, and no secret
+var Type = channel.Type{
 	Type: config.Type{
 		Name:        typeName,
 		Platform:    "Zalo Bot",

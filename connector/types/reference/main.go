@@ -169,7 +169,8 @@ func writeChannelTypes(out *bytes.Buffer) {
 		"| type | default of `webhook.path` | answered within | the platform retries for | shortest window | pages | "+
 		"leave out, unless the bot must see them |\n|---|---|---|---|---|---|---|\n")
 	for _, t := range registry.Channels {
-		retries, window, pages, echoes := "unknown", "none", "none", "none"
+		const none = "none"
+		retries, window, pages, echoes := "unknown", none, none, none
 		if t.RetryFor > 0 {
 			retries, window = t.RetryFor.String(), time.Duration(t.Window()).String()
 		}

@@ -77,7 +77,8 @@ var FacebookMessenger = Dialect{
 	Type: "FacebookMessenger", Path: "/webhook/xpbot/api/messenger/push",
 	Write: func(m Message, at time.Time, text string) []byte {
 		return fmt.Appendf(nil, `{"object":"page","entry":[{"id":"102030405060708","time":%[1]d,"messaging":[{"sender":{"id":"%[2]d"},`+
-			`"recipient":{"id":"102030405060708"},"timestamp":%[1]d,"message":{"mid":"%[3]v","text":"%[4]s"}}]}]}`, at.UnixMilli(), userID(m), m, text)
+			`"recipient":{"id":"102030405060708"},"timestamp":%[1]d,"message":{"mid":"%[3]v","text":"%[4]s"}}]}]}`,
+			at.UnixMilli(), userID(m), m, text)
 	},
 	Sign: func(header http.Header, body []byte, secret string) {
 		mac := hmac.New(sha256.New, []byte(secret))

@@ -47,10 +47,11 @@ func newAzure(t testing.TB) *azure {
 func (a *azure) note(_ net.Conn, state http.ConnState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if state == http.StateNew {
+	switch state { //nolint:exhaustive // the others change no number
+	case http.StateNew:
 		a.connections++
 		a.open++
-	} else if state == http.StateClosed {
+	case http.StateClosed:
 		a.open--
 	}
 }
