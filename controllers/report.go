@@ -235,11 +235,14 @@ func troubles(was, is metav1.Condition, stalled bool) bool {
 	case v1alpha1.ConditionDefinitionOutdated:
 		return was.Status != is.Status
 	}
-	return was.Reason != is.Reason && (fails(is) || stuck(is) || isUnregistered(is))
+	return was.Reason != is.Reason && asksForHelp(is)
 }
 
 // unregistered are the reasons for which a webhook stays unregistered until a person helps, or for a while.
 var unregistered = []string{status.ReasonRegistrationFailed, status.ReasonCredentialRefused, status.ReasonCredentialTaken}
+
+// asksForHelp reports whether a person should look at a condition.
+func asksForHelp(c metav1.Condition) bool { return fails(c) || stuck(c) || isUnregistered(c) }
 
 func isUnregistered(c metav1.Condition) bool {
 	return c.Type == v1alpha1.ConditionWebhookRegistered && slices.Contains(unregistered, c.Reason)

@@ -44,7 +44,7 @@ func keep(materials []material, has *render.InUse, in Input) (expiring []v1alpha
 // mayStay reports whether an unusable Secret key may be replaced by the connector's. The credential of a platform's API
 // is none of the connector's.
 func (m *material) mayStay(has *render.InUse, materials []material) bool {
-	return m.state != usable && m.Use != render.PlatformCredential && !(own(m.Reference) && m.replaced(has, materials))
+	return m.state != usable && m.Use != render.PlatformCredential && (!own(m.Reference) || !m.replaced(has, materials))
 }
 
 // replaced reports whether a key that lets calls in has another value, or the connector's value of it has become one of
