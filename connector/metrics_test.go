@@ -53,6 +53,9 @@ var exported = map[string][]string{
 	"config_last_reload_successful":     nil,
 	"config_info":                       {"digest"},
 	"memory_limit_bytes":                nil,
+
+	"token_keys_fetched_timestamp_seconds": {"document"},
+	"token_fetches_total":                  {"document", "result"},
 }
 
 // useEverything brings every kind of series into being.
@@ -64,6 +67,10 @@ func useEverything(t *testing.T) *running {
 		name: shopB, sink: sink.URL, age: "2h",
 		zalo: fmt.Sprintf(`appID: %q, signature: {mode: Audit, secretKeys: [{value: %s}]}`, app, secret),
 	})
+	_, all := dialects(t)
+	for _, d := range all {
+		s.further += speaking(d, "chat/"+d.Type, sink.URL, d.Secret())
+	}
 	r := start(t, s.write(t))
 	postSamples(t, r)
 	postSamples(t, r)
