@@ -1,6 +1,8 @@
 package channel
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -26,4 +28,13 @@ type SampleField struct {
 	Required bool
 	// MayBeEmpty: the empty text is a value too.
 	MayBeEmpty bool
+}
+
+// Compact writes JSON as platforms do: without white space, and with no escapes but those that JSON needs.
+func Compact(value any) ([]byte, error) {
+	var b bytes.Buffer
+	compact := json.NewEncoder(&b)
+	compact.SetEscapeHTML(false)
+	err := compact.Encode(value)
+	return bytes.TrimSpace(b.Bytes()), err
 }

@@ -1,9 +1,7 @@
 package azurebot
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -28,13 +26,10 @@ var activity = &channel.Sample{
 }
 
 func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
-	var b bytes.Buffer
-	compact := json.NewEncoder(&b)
-	compact.SetEscapeHTML(false)
 	type party struct {
 		ID string `json:"id"`
 	}
-	err := compact.Encode(struct {
+	return channel.Compact(struct {
 		ID           string `json:"id"`
 		From         party  `json:"from"`
 		Text         string `json:"text"`
@@ -48,7 +43,6 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		values["conversation-id"] + "|" + rand.Text(), party{values["user-id"]}, values["text"], values["activity-type"], values["channel-id"],
 		party{"sample-bot"}, now.UTC().Format("2006-01-02T15:04:05.0000000Z07:00"), values["service-url"], party{values["conversation-id"]},
 	})
-	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // signSample sends the secret, which is a token: nobody but Azure can sign one.

@@ -1,9 +1,7 @@
 package messenger
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -50,11 +48,7 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		Entry  []entry `json:"entry"`
 	}
 	page, sent := values["page-id"], now.UnixMilli()
-	var b bytes.Buffer
-	compact := json.NewEncoder(&b)
-	compact.SetEscapeHTML(false)
-	err := compact.Encode(call{pageObject, []entry{{page, sent, []item{
+	return channel.Compact(call{pageObject, []entry{{page, sent, []item{
 		{party{values["user-id"]}, party{page}, sent, content{"m_" + rand.Text(), values["text"]}},
 	}}}})
-	return bytes.TrimSpace(b.Bytes()), err
 }

@@ -1,9 +1,7 @@
 package zalo
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,9 +28,6 @@ var userSendText = &channel.Sample{
 // sampleBody writes the event in Zalo's wire format: compact, unescaped, in the order of xBot's published example, with
 // a message id of its own.
 func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
-	var b bytes.Buffer
-	compact := json.NewEncoder(&b)
-	compact.SetEscapeHTML(false)
 	type party struct {
 		ID string `json:"id"`
 	}
@@ -40,7 +35,7 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		Text  string `json:"text"`
 		MsgID string `json:"msg_id"`
 	}
-	err := compact.Encode(struct {
+	return channel.Compact(struct {
 		EventName string  `json:"event_name"`
 		AppID     string  `json:"app_id"`
 		Sender    party   `json:"sender"`
@@ -51,7 +46,6 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		values["event"], values["app-id"], party{values["user-id"]}, party{values["oa-id"]},
 		content{values["text"], rand.Text()}, strconv.FormatInt(now.UnixMilli(), 10),
 	})
-	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // signSample signs a body with an OA secret key. The members that the signature covers once more are those that a call

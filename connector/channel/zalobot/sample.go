@@ -1,9 +1,7 @@
 package zalobot
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -45,14 +43,10 @@ func sampleBody(values map[string]string, now time.Time) ([]byte, error) {
 		MessageID string `json:"message_id"`
 		Date      int64  `json:"date"`
 	}
-	var b bytes.Buffer
-	compact := json.NewEncoder(&b)
-	compact.SetEscapeHTML(false)
-	err := compact.Encode(struct {
+	return channel.Compact(struct {
 		EventName string  `json:"event_name"`
 		Message   content `json:"message"`
 	}{values["event"], content{
 		from{ID: values["user-id"], Name: "An"}, chat{values["chat-id"], values["chat-type"]}, values["text"], rand.Text(), now.UnixMilli(),
 	}})
-	return bytes.TrimSpace(b.Bytes()), err
 }
