@@ -42,7 +42,8 @@ func TestWebChat(t *testing.T) {
 	_, all := dialects(t)
 	azure, s := all[1], newSettings(t)
 	s.further = strings.Replace(speaking(azure, "chat/door", newReceiver(t).URL, azure.Secret()), "azureBot: {", fmt.Sprintf(
-		`azureBot: {webChat: {directLineSecret: {value: %s}, partnerKeys: [{name: web, value: %s}], trustedOrigins: ["https://shop.example"], url: %q}, `,
+		`azureBot: {webChat: {directLineSecret: {value: %s}, partnerKeys: [{name: web, value: %s}], `+
+			`trustedOrigins: ["https://shop.example"], url: %q}, `,
 		directLineSecret, partnerKey, directLine(t).URL), 1)
 	r := start(t, s.write(t))
 	for name, tt := range map[string]struct {
@@ -76,7 +77,8 @@ func TestWebChat(t *testing.T) {
 		if err != nil || resp.StatusCode != tt.status {
 			t.Errorf("%s: %d, %v, want %d", name, resp.StatusCode, err, tt.status)
 		}
-		if whole := chat.ConversationID == "c1" && chat.Token == "hidden-token of "+chat.UserID && chat.ExpiresIn == 3600; whole != (tt.status == 200) {
+		whole := chat.ConversationID == "c1" && chat.Token == "hidden-token of "+chat.UserID && chat.ExpiresIn == 3600
+		if whole != (tt.status == http.StatusOK) {
 			t.Errorf("%s: answered with %+v", name, chat)
 		}
 	}
