@@ -1,6 +1,8 @@
 package channel
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 )
@@ -39,6 +41,17 @@ func SignatureHeader(header http.Header, name, canonical string) (value string, 
 	default:
 		return "", SignatureWrong("header " + name + " is given more than once")
 	}
+}
+
+// ParseSHA256 reads a signature that is a SHA-256: 64 hex digits, in either case.
+func ParseSHA256(text string) (sum [sha256.Size]byte, ok bool) {
+	var digits [2 * sha256.Size]byte
+	if len(text) != len(digits) {
+		return sum, false
+	}
+	copy(digits[:], text)
+	_, err := hex.Decode(sum[:], digits[:])
+	return sum, err == nil
 }
 
 // TooMany refuses a call with more than MaxCalls parts.

@@ -97,10 +97,8 @@ func readSignature(header http.Header) (signature [sha256.Size]byte, _ *channel.
 
 // parseSignature reads "sha256=<64 hex>", in either case of digits.
 func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
-	value, ok = strings.CutPrefix(value, signaturePrefix)
-	if !ok || len(value) != 2*sha256.Size {
+	if value, ok = strings.CutPrefix(value, signaturePrefix); !ok {
 		return signature, false
 	}
-	_, err := hex.Decode(signature[:], []byte(value))
-	return signature, err == nil
+	return channel.ParseSHA256(value)
 }

@@ -90,14 +90,7 @@ func readSignature(header http.Header) (signature [sha256.Size]byte, _ *channel.
 
 // parseSignature reads "mac=<64 hex>" or "<64 hex>", in either case of digits.
 func parseSignature(value string) (signature [sha256.Size]byte, ok bool) {
-	value = strings.TrimPrefix(value, signaturePrefix)
-	var digits [2 * sha256.Size]byte
-	if len(value) != len(digits) {
-		return signature, false
-	}
-	copy(digits[:], value)
-	_, err := hex.Decode(signature[:], digits[:])
-	return signature, err == nil
+	return channel.ParseSHA256(strings.TrimPrefix(value, signaturePrefix))
 }
 
 // hasKeys reports whether any key can verify calls.
