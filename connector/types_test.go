@@ -177,13 +177,7 @@ func TestTheReportTellsOfAwaitedKeys(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		resp, err := http.Get(tokens.MetadataURL())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer resp.Body.Close()
-		_, _ = io.Copy(w, resp.Body) // the connector says what was cut short
+		passOn(t, w, tokens)
 	}))
 	t.Cleanup(mirror.Close)
 	d, s := traffic.AzureBot(tokens), newSettings(t)
@@ -195,6 +189,17 @@ func TestTheReportTellsOfAwaitedKeys(t *testing.T) {
 	r.awaitsReport("that none are", func(got report.Report) bool { return !awaits(got) })
 }
 
+// passOn answers with an issuer's metadata.
+func passOn(t *testing.T, w http.ResponseWriter, tokens *issuer.Issuer) {
+	resp, err := http.Get(tokens.MetadataURL())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(w, resp.Body) // the connector says what was cut short
+}
+
 // TestReadyWithKeys: a process that is ready can verify calls, if the keys can be had within a moment. One that replaces
 // another refuses none.
 func TestReadyWithKeys(t *testing.T) {
@@ -204,13 +209,7 @@ func TestReadyWithKeys(t *testing.T) {
 		case <-time.After(300 * time.Millisecond):
 		case <-call.Context().Done():
 		}
-		resp, err := http.Get(tokens.MetadataURL())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer resp.Body.Close()
-		_, _ = io.Copy(w, resp.Body) // the connector says what was cut short
+		passOn(t, w, tokens)
 	}))
 	t.Cleanup(slow.Close)
 	d, s := traffic.AzureBot(tokens), newSettings(t)
