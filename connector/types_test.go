@@ -261,10 +261,15 @@ func TestEveryTypeAnswers(t *testing.T) {
 					t.Errorf("%d %q, want %q", status, message, tt.message)
 				}
 			}
+			whole, m := said(3), traffic.Message{N: 3}
+			whole.body = d.Write(m, time.Now(), strings.Repeat("x", 1<<20-len(d.Write(m, time.Now(), ""))))
+			if status, message := r.speak(whole.request(t, r, d)); len(whole.body) != 1<<20 || status != http.StatusOK || message != "accepted" {
+				t.Errorf("a body of %d bytes: %d %q", len(whole.body), status, message)
+			}
 			if status, message := r.speak(sampleOf(t, r, d, secret)); status != http.StatusOK || message != "accepted" {
 				t.Errorf("the sample of connector send: %d %q", status, message)
 			}
-			bot.awaits(t, 4)
+			bot.awaits(t, 5)
 			for n, got := range bot.takenSoFar()[:3] {
 				if m, err := traffic.ParseMessage(got.body); err != nil || m.N != n {
 					t.Errorf("delivery %d is of message %v, %v", n, m, err)
